@@ -1,0 +1,1 @@
+"""finews: Eastmoney's listings and articles, as Jekyll posts and SQLite rows."""
