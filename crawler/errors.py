@@ -1,0 +1,70 @@
+"""The error tree, named by what the caller does about it.
+
+FinewsError
+├── UsageError        asked for what does not exist: say what to type instead      exit 2
+├── Busy              another crawl holds this output folder: try later            exit 75
+├── Failed            the work cannot be done at all                               exit 1
+│   ├── StoreError        the database refuses to open, read or write
+│   └── OutputError       the output folder refuses to be written
+└── Unusable          one reply, row or article cannot be used; the crawl goes on
+    ├── Unreadable        it is not what the source's endpoint answers: quarantine
+    ├── Rejected          it was read, and must not be published: quarantine
+    ├── NoBody            it was read, and holds no text: try the next reader
+    └── Refused           the source itself says no (an error shell): failed, try again
+"""
+
+from typing import ClassVar
+
+
+class FinewsError(Exception):
+    """Base of all errors of ours; its text is one line for a person."""
+
+
+class Ending(FinewsError):
+    """Ends the command, with its exit code."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(Ending):
+    """Wrong usage: the text says what to type instead."""
+
+    exit_code = 2
+
+
+class Busy(Ending):
+    """Another crawl of this output is running."""
+
+    exit_code = 75
+
+
+class Failed(Ending):
+    """The work cannot be done at all."""
+
+
+class StoreError(Failed):
+    """The database refuses to be opened, read or written."""
+
+
+class OutputError(Failed):
+    """The output folder refuses to be written."""
+
+
+class Unusable(FinewsError):
+    """One reply, row or article cannot be used; the rest of the crawl goes on."""
+
+
+class Unreadable(Unusable):
+    """A reply or a row is not what the source's endpoint answers."""
+
+
+class Rejected(Unusable):
+    """An article was read, and must not be published."""
+
+
+class NoBody(Unusable):
+    """A reply was read, and holds no text."""
+
+
+class Refused(Unusable):
+    """The source itself answers with an error."""

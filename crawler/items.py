@@ -1,0 +1,130 @@
+"""The shapes one article takes on its way; each type is the proof that a step was done.
+
+    listing reply ─▶ Entry ─▶ article reply ─▶ RawArticle ─▶ Article ─▶ Recorded ─▶ post file
+
+This module imports nothing from the house.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """What became of one listing entry; the words of the `entries` table."""
+
+    NEW = "new"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    DUPLICATE = "duplicate"
+    FILTERED = "filtered"
+    FAILED = "failed"
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of a listing: enough to fetch the article, or to leave it.
+
+    `code` is digits only; `published` has the source's offset; `media` is empty where the listing names none;
+    `stocks` are secids such as `1.600160`; `url` is the article's canonical address.
+    """
+
+    code: str
+    title: str
+    published: datetime
+    column: str
+    url: str
+    media: str = ""
+    summary: str = ""
+    stocks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RawArticle:
+    """An article as the source has it: nothing cleaned, nothing decided.
+
+    `media` is empty where the source names none, and `default_media` is what its readers then see;
+    `columns` are all column ids that the source itself lists the article under.
+    """
+
+    code: str
+    title: str
+    published: datetime
+    media: str
+    default_media: str
+    summary: str
+    body: str
+    url: str
+    spider: str
+    columns: tuple[str, ...]
+    fetched_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """A media and the slug that its articles are filed under; `aliases` are other names and older slugs."""
+
+    slug: str
+    media: str
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A stock or board that a body links to; `secid` is market and code, e.g. `1.600160`."""
+
+    secid: str
+    kind: str
+    name: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """Ready to publish. `media` is the name as the source writes it, `category` where it is filed.
+
+    `body_html` is clean; `body_text` and `mentions` follow from it alone.
+    """
+
+    code: str
+    title: str
+    published_at: datetime
+    media: str
+    category: Category
+    spider: str
+    url: str
+    summary: str
+    body_html: str
+    body_text: str
+    mentions: tuple[Mention, ...]
+    columns: tuple[str, ...]
+    fetched_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What a post file is made of, and all that it is made of."""
+
+    code: str
+    title: str
+    published_at: datetime
+    category: str
+    media: str
+    body_html: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An article that stands in the database, and the post that it is owed.
+
+    `post_path` is relative to the output folder and never changes, whatever is corrected later. `post_text` is empty
+    when the file on disk is right already.
+    """
+
+    article: Article
+    outcome: Outcome
+    revision: int
+    post_path: str
+    post_text: str
