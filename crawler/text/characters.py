@@ -1,0 +1,36 @@
+"""Characters that no reader sees go; what remains on one line is one line."""
+
+import html
+import re
+
+# C0 but tab and newlines, DEL, C1 but NEL (a line end, folded later), soft hyphen, zero-width characters, bidi
+# controls, word joiner and invisible operators, BOM, tag characters, non-characters and lone surrogates.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u061c\u180e\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u206f"
+    "\ufdd0-\ufdef\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e007f"
+    + "".join(f"{chr(plane * 0x10000 + 0xFFFE)}{chr(plane * 0x10000 + 0xFFFF)}" for plane in range(1, 17))
+    + "]"
+)
+# A zero-width joiner joins emoji (👨‍👩‍👧); anywhere else it only hides a word from search.
+_STRAY_JOINER = re.compile("(?<![\u2190-\u2bff\ufe0f\U0001f000-\U0001faff])\u200d")
+_PRESENTATION_TAG = re.compile(r"</?(?:em|b|strong|i|u|font|span|br)(?:\s[^<>]*)?/?>", re.IGNORECASE)
+_ANGLES = str.maketrans("<>", "＜＞")
+
+
+def visible(text: str) -> str:
+    """The text without its control, zero-width, bidi and unencodable characters; line ends stay."""
+    return _STRAY_JOINER.sub("", _INVISIBLE.sub("", text))
+
+
+def one_line(text: str) -> str:
+    """Visible text on one line: every run of white space becomes one space, none at the ends."""
+    return " ".join(visible(text).split())
+
+
+def headline(text: str) -> str:
+    """A title as data everywhere: presentation tags go, entities are read once, `<` and `>` become ＜ ＞.
+
+    >>> headline("<em>茅台</em> &amp; 五粮液\\u3000a<b 1")
+    '茅台 & 五粮液 a＜b 1'
+    """
+    return one_line(html.unescape(_PRESENTATION_TAG.sub("", text))).translate(_ANGLES)

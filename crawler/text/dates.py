@@ -1,0 +1,58 @@
+"""The source's ways of writing a moment, and ours. All of the source's times are China time, without saying so."""
+
+import re
+from datetime import datetime, timedelta, timezone
+
+CHINA = timezone(timedelta(hours=8))
+
+# `2022-01-10 16:20:36` in lists, `2026/09/19 01:09:08` in the article reply, `2026年08月19日 17:46` on pages.
+_SOURCE = re.compile(r"(\d{4})(?:-|/|年)(\d{1,2})(?:-|/|月)(\d{1,2})日?\s+(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
+# What a person types, and the span that it names.
+_SPANS = (
+    (re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII), timedelta(days=1)),
+    (re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}", re.ASCII), timedelta(minutes=1)),
+    (re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}", re.ASCII), timedelta(seconds=1)),
+)
+_AGE = re.compile(r"(\d{1,5})([mhdw])", re.ASCII)
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def parse(text: str) -> datetime:
+    """Read a moment in any of the source's three forms.
+
+    >>> parse("2026/09/19 01:09:08").isoformat()
+    '2026-09-19T01:09:08+08:00'
+
+    Raises ValueError for anything else, 30 February included.
+    """
+    match = _SOURCE.fullmatch(text.strip())
+    if not match:
+        raise ValueError(f"not a time of the source: {text[:40]!r}")
+    return datetime(*(int(part or 0) for part in match.groups()), tzinfo=CHINA)  # type: ignore[misc,arg-type]  # six ints
+
+
+def parse_bound(text: str, now: datetime, *, last: bool = False) -> datetime:
+    """Read what a person types for a moment: `2022-01-10`, `2022-01-10 16:20` or an age such as `2d` (m h d w).
+
+    A day or a minute is a span: its first second, or its last one when `last`. Raises ValueError.
+    """
+    try:
+        if age := _AGE.fullmatch(text.strip()):
+            return now - timedelta(**{_UNITS[age[2]]: int(age[1])})
+        first = datetime.fromisoformat(text.strip()).replace(tzinfo=CHINA)
+        span = next(span for shape, span in _SPANS if shape.fullmatch(text.strip()))
+    except (ValueError, OverflowError, StopIteration):
+        raise ValueError(
+            f"{text[:40]!r} is not a date: type 2022-01-10, '2022-01-10 16:20' or an age such as 2d"
+        ) from None
+    return first + span - timedelta(seconds=1) if last else first
+
+
+def iso(moment: datetime) -> str:
+    """`2022-01-10T16:20:36+08:00`, as the database holds it."""
+    return moment.astimezone(CHINA).isoformat(timespec="seconds")
+
+
+def jekyll(moment: datetime) -> str:
+    """`2022-01-10 16:20:36 +0800`, as a post's front matter holds it."""
+    return moment.astimezone(CHINA).strftime("%Y-%m-%d %H:%M:%S %z")
