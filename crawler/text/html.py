@@ -1,0 +1,355 @@
+"""A body as the source has it -> a clean body: one line of balanced blocks that Jekyll shows as it stands.
+
+The steps, in the order of `clean`:
+    bound     what is too big or too deep is refused before anybody parses it
+    sanitise  nh3 parses as a browser does, and drops what runs, loads or hides behind a comment
+    edit      adverts, hidden parts and live charts go; links, the source line, indents and images are set right
+    arrange   every top-level node is a block; no white space between blocks; nothing is empty
+    sanitise  nh3 again, with the allow-list of what a post may hold, so that no edit can let anything in
+    disarm    a `{` that Liquid or kramdown would read becomes `&#123;`
+"""
+
+import re
+from urllib.parse import urljoin, urlsplit
+
+import nh3
+from lxml import html as lxml_html
+from lxml.html import HtmlElement
+
+from crawler.errors import Rejected
+from crawler.text.characters import visible
+from crawler.text.stocks import quote_link, secid_of
+
+# Measured with kramdown, which is quadratic in the tags on one line and dies of deep nesting.
+MAX_BYTES = 1 << 20
+MAX_TAGS = 20_000
+MAX_TAGS_ON_A_LINE = 4_000
+MAX_BLOCKS_ON_A_LINE = 500
+MAX_DEPTH = 64
+
+_HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
+_TABLE = {"table", "caption", "thead", "tbody", "tfoot", "tr", "td", "th"}
+_LISTS = {"ul", "ol", "li", "dl", "dt", "dd"}
+_BLOCKS = {"p", "div", "blockquote", "pre", "figure", "figcaption", "hr"} | _HEADINGS | _LISTS | _TABLE
+_INLINE = {"a", "b", "strong", "i", "em", "u", "s", "del", "ins", "sub", "sup", "small", "code", "br", "img"}
+# Standing at the top level they need no <p> around them; parts of a list or a table do not stand there.
+_TOP_LEVEL = _BLOCKS - (_TABLE - {"table"}) - {"li", "dt", "dd", "figcaption"}
+# What may be empty and still means something.
+_MEANINGFUL_EMPTY = {"br", "hr", "img", "td", "th", "tr"}
+_CONTENT_GOES = {
+    "script", "style", "noscript", "template", "title", "textarea", "iframe", "object", "embed", "applet", "svg",
+    "math", "audio", "video", "canvas", "select", "button", "form", "xmp", "noembed", "noframes",
+}  # fmt: skip
+
+_READ = nh3.Cleaner(
+    tags=_BLOCKS | _INLINE | {"span", "center", "font"},
+    clean_content_tags=_CONTENT_GOES,
+    attributes={
+        "*": {"class", "style", "id", "hidden", "data-code"},
+        "a": {"href"},
+        "span": {"href"},
+        "img": {"src", "alt", "width", "height"},
+        "td": {"colspan", "rowspan"},
+        "th": {"colspan", "rowspan"},
+    },
+    url_schemes={"http", "https"},
+    link_rel=None,
+)
+_WRITE = nh3.Cleaner(
+    tags=_BLOCKS | _INLINE,
+    attributes={
+        "p": {"class"},
+        "a": {"href"},
+        "img": {"src", "alt"},
+        "td": {"colspan", "rowspan"},
+        "th": {"colspan", "rowspan"},
+    },
+    url_schemes={"http", "https"},
+    link_rel=None,
+)
+
+_SOURCE_LINE_CLASS = "em_media"
+_SOURCE_LINE = re.compile(r"[（(]\s*(?:文章|新闻|信息)?来源[：:]\s*(.+?)\s*[）)]")
+_HIDING_STYLE = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
+_ADVERT_CLASS = re.compile(r"(?:^|\s)(?:em_handle_adv_close|toplink|ad_context\d*)(?:\s|$)")
+_ADVERT_HOST = "acttg.eastmoney.com"
+_ADVERT_TEXT = re.compile(r"在东方财富看资讯行情，选东方财富证券一站式开户交易[>》\s]*")
+# The picture is drawn anew each day: in an old article it shows today's price.
+_LIVE_CHART = re.compile(r"//webquote(?:kline)?pic\.eastmoney\.com/|/GetPic\.aspx", re.IGNORECASE)
+# The hosts of the source's own pictures answer on https, so that an https page can show them.
+_SOURCE_HOSTS = ("dfcfw.com", "eastmoney.com")
+_LINE_BREAKS = re.compile(r"[ \t\f]*[\r\n][ \t\r\n\f]*")
+_INDENT = " \t\r\n\f\xa0\u3000"
+_TEMPLATE_BRACE = re.compile(r"\{(?=[{%:])")
+_TAG = re.compile(r"<(/?)([a-z][a-z0-9]*)", re.IGNORECASE)
+
+
+def clean(body: str, base_url: str) -> str:
+    """The body as a post may hold it; an empty string when nothing is left to read.
+
+    `base_url` is the page that relative links start from. Cleaning a clean body changes nothing. Raises Rejected
+    ("too complex") for what is over the caps above.
+    """
+    root = _parse(_READ.clean(visible(_bounded(body))))
+    _drop_unread(root)
+    _link_stocks(root)
+    _plain_source_lines(root)
+    for edit in (_set_links, _set_images, _arrange, _tidy_white_space, _prune_empty):
+        edit(root, base_url)
+    return _TEMPLATE_BRACE.sub("&#123;", "\n".join(_lines(root)))
+
+
+def plain(body_html: str) -> str:
+    """What a reader reads of a clean body: one line of text a block, no markup."""
+    root = _parse(body_html)
+    for node in root.iter():
+        if node.tag in _BLOCKS or node.tag == "br":
+            gap = " " if node.tag in {"td", "th"} else "\n"
+            node.text = gap + (node.text or "")
+            node.tail = gap + (node.tail or "")
+    text: str = root.text_content()
+    lines = (" ".join(line.split()) for line in text.split("\n"))
+    return "\n".join(filter(None, lines))
+
+
+def source_line(body: str) -> str:
+    """The media that the last line （文章来源：X） of a body names, whatever links cut it; empty when there is none."""
+    lines = plain(_READ.clean(visible(_bounded(body)))).split("\n")
+    return next((found[1] for line in reversed(lines) if (found := _SOURCE_LINE.fullmatch(line))), "")
+
+
+def _bounded(body: str) -> str:
+    if len(body) > MAX_BYTES or len(body.encode("utf-8", "replace")) > MAX_BYTES:
+        raise Rejected("too complex: the body is over 1 MiB")
+    if body.count("<") > MAX_TAGS:
+        raise Rejected(f"too complex: the body has over {MAX_TAGS} tags")
+    return body
+
+
+def _parse(fragment: str) -> HtmlElement:
+    if _depth(fragment) > MAX_DEPTH:
+        raise Rejected(f"too complex: the body is nested over {MAX_DEPTH} deep")
+    return lxml_html.fragment_fromstring(fragment, create_parent="div")
+
+
+def _depth(balanced: str) -> int:
+    """The deepest nesting in balanced markup, as nh3 writes it."""
+    depth = deepest = 0
+    for closing, tag in _TAG.findall(balanced):
+        if tag not in {"br", "hr", "img"}:
+            depth += -1 if closing else 1
+            deepest = max(deepest, depth)
+    return deepest
+
+
+# edit: what goes
+
+
+def _drop_unread(root: HtmlElement) -> None:
+    for node in list(root.iterdescendants()):
+        if node.getparent() is not None and (_is_hidden(node) or _is_advert(node) or _is_live_chart(node)):
+            node.drop_tree()
+
+
+def _is_hidden(node: HtmlElement) -> bool:
+    return node.get("hidden") is not None or bool(_HIDING_STYLE.search(node.get("style", "")))
+
+
+def _is_advert(node: HtmlElement) -> bool:
+    return (
+        bool(_ADVERT_CLASS.search(node.get("class", "")))
+        or (node.tag == "a" and urlsplit(_href(node)).hostname == _ADVERT_HOST)
+        or (node.tag == "p" and bool(_ADVERT_TEXT.fullmatch((node.text or "").strip(_INDENT))))
+    )
+
+
+def _is_live_chart(node: HtmlElement) -> bool:
+    if node.tag != "img":
+        return False
+    size = {node.get("width", "").strip(), node.get("height", "").strip()}
+    return bool(_LIVE_CHART.search(node.get("src", ""))) or bool(size & {"0", "1", "0px", "1px"})
+
+
+def _href(node: HtmlElement) -> str:
+    try:
+        urlsplit(href := node.get("href", "").strip())
+    except ValueError:  # a bracket that is no IPv6 address
+        return ""
+    return str(href)
+
+
+# edit: what is set right
+
+
+def _link_stocks(root: HtmlElement) -> None:
+    for node in list(root.iterdescendants("a", "span")):
+        secid = secid_of(_href(node), node.get("data-code", ""), node.get("id", ""))
+        if secid is None or not node.text_content().strip():
+            continue
+        if node.tag == "span" and (_holds(node, "a") or _stands_in(node, "a")):
+            continue  # the link inside, or around, is the one that counts
+        node.tag = "a"
+        node.set("href", quote_link(secid))
+
+
+def _plain_source_lines(root: HtmlElement) -> None:
+    """The source line at the foot is text: a link inside it is an annotator's slip, 上海<证券>报."""
+    paragraphs = list(root.iterdescendants("p"))
+    for node in paragraphs:
+        at_foot = node is paragraphs[-1] and _SOURCE_LINE.fullmatch(node.text_content().strip(_INDENT))
+        named = _SOURCE_LINE_CLASS in node.get("class", "").split()
+        if named or at_foot:
+            text = node.text_content()
+            del node[:]
+            node.text = text
+        if node.get("class") is not None:
+            node.attrib.pop("class")
+        if named:
+            node.set("class", _SOURCE_LINE_CLASS)
+
+
+def _set_links(root: HtmlElement, base_url: str) -> None:
+    for node in list(root.iterdescendants("a")):
+        url = _absolute(_href(node), base_url)
+        if url and not _stands_in(node, "a"):
+            node.set("href", url)
+        else:
+            node.drop_tag()
+
+
+def _set_images(root: HtmlElement, base_url: str) -> None:
+    for node in list(root.iterdescendants("img")):
+        url = _absolute(node.get("src", "").strip(), base_url)
+        if url:
+            node.set("src", _secure(url))
+        else:
+            node.drop_tree()
+
+
+def _absolute(url: str, base_url: str) -> str:
+    """The address on http or https, or an empty string for everything else."""
+    try:
+        absolute = urljoin(base_url, url) if url and not url.startswith("#") else ""
+        parts = urlsplit(absolute)
+        parts.port  # noqa: B018  # reading it is the check: a port that is no number raises
+    except ValueError:
+        return ""
+    return absolute if parts.scheme in {"http", "https"} and parts.hostname else ""
+
+
+def _secure(url: str) -> str:
+    host = urlsplit(url).hostname or ""
+    ours = any(host == known or host.endswith("." + known) for known in _SOURCE_HOSTS)
+    return "https" + url[4:] if ours and url.startswith("http://") else url
+
+
+# arrange
+
+
+def _tidy_white_space(root: HtmlElement, _base_url: str) -> None:
+    """Line ends are spaces, paragraphs begin and end with a character, and blocks touch."""
+    flowing = [node for node in root.iter() if node.tag != "pre" and not _stands_in(node, "pre")]
+    for node in flowing:
+        node.text = _one_line(node.text)
+        for child in node:
+            child.tail = _one_line(child.tail)
+    for node in flowing:
+        if node.tag in _BLOCKS or node.tag == "center":
+            _strip_start(node)
+            _strip_end(node)
+            _touch_neighbours(node)
+        elif node.tag == "br":
+            node.tail = (node.tail or "").lstrip(_INDENT) or None
+
+
+def _one_line(text: str | None) -> str | None:
+    return _LINE_BREAKS.sub(" ", text) if text and ("\n" in text or "\r" in text) else text
+
+
+def _strip_start(block: HtmlElement) -> None:
+    """No indent before the first character, however deep the element that holds it; nor an empty first line."""
+    node = block
+    while True:
+        node.text = (node.text or "").lstrip(_INDENT) or None
+        if node.text or not len(node) or node[0].tag in _BLOCKS:
+            return
+        if node[0].tag in {"br", "span"} and not node[0].text_content().strip(_INDENT) and not len(node[0]):
+            tail = (node[0].tail or "").lstrip(_INDENT)
+            node.remove(node[0])
+            node.text = tail or None
+            continue
+        node = node[0]
+
+
+def _strip_end(block: HtmlElement) -> None:
+    while len(block):
+        last = block[-1]
+        last.tail = (last.tail or "").rstrip(_INDENT) or None
+        if last.tail or last.tag != "br":
+            return
+        block.remove(last)
+    block.text = (block.text or "").rstrip(_INDENT) or None
+
+
+def _touch_neighbours(block: HtmlElement) -> None:
+    block.tail = (block.tail or "").lstrip(_INDENT) or None
+    before = block.getprevious()
+    if before is not None:
+        before.tail = (before.tail or "").rstrip(_INDENT) or None
+    elif (parent := block.getparent()) is not None:
+        parent.text = (parent.text or "").rstrip(_INDENT) or None
+
+
+def _arrange(root: HtmlElement, _base_url: str) -> None:
+    """Wrap each top-level run of text and inline elements in a paragraph of its own."""
+    for node in root.iterdescendants("center"):
+        node.tag = "div"
+    children, run = list(root), _paragraph(root, root.text)
+    root.text = None
+    blocks = [run]
+    for child in children:
+        tail, child.tail = child.tail, None
+        if child.tag in _TOP_LEVEL:
+            run = _paragraph(root, tail)
+            blocks += [child, run]
+        else:
+            run.append(child)
+            child.tail = tail
+    root[:] = blocks
+
+
+def _paragraph(root: HtmlElement, text: str | None) -> HtmlElement:
+    paragraph = root.makeelement("p")
+    paragraph.text = text
+    return paragraph
+
+
+def _prune_empty(root: HtmlElement, _base_url: str) -> None:
+    for node in reversed(list(root.iterdescendants())):
+        if node.tag not in _MEANINGFUL_EMPTY and not _is_read(node):
+            node.drop_tree()
+
+
+def _is_read(node: HtmlElement) -> bool:
+    return bool(node.text_content().strip(_INDENT)) or _holds(node, "img", "hr") or node.tag in {"img", "hr"}
+
+
+def _holds(node: HtmlElement, *tags: str) -> bool:
+    return next(node.iterdescendants(*tags), None) is not None
+
+
+def _stands_in(node: HtmlElement, tag: str) -> bool:
+    return next(node.iterancestors(tag), None) is not None
+
+
+def _lines(root: HtmlElement) -> list[str]:
+    """All on one line, as the first posts were; one block a line where kramdown would choke on that.
+
+    A line end that is left stands in a <pre>, where it is shown: it becomes a reference.
+    """
+    blocks = [str(lxml_html.tostring(node, encoding="unicode", with_tail=False)) for node in root]
+    lines = ["".join(blocks)] if len(blocks) <= MAX_BLOCKS_ON_A_LINE else blocks
+    lines = [_WRITE.clean(line).replace("\n", "&#10;") for line in lines]
+    if any(line.count("<") > MAX_TAGS_ON_A_LINE for line in lines):
+        raise Rejected(f"too complex: over {MAX_TAGS_ON_A_LINE} tags on one line")
+    return lines
