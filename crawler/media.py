@@ -1,0 +1,71 @@
+"""The media we know: those the package ships, and those the database has met. Names and slugs are looked up here."""
+
+import difflib
+import tomllib
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+
+from crawler.errors import UsageError
+from crawler.items import Category
+from crawler.text.characters import one_line
+from crawler.text.slugs import fold, slug_of
+
+# A name of the source longer than this is not a name.
+LONGEST_NAME = 40
+
+
+@cache
+def shipped() -> tuple[Category, ...]:
+    """The media of `data/media.toml`, in the order of the file."""
+    table = tomllib.loads(files("crawler").joinpath("data/media.toml").read_text("utf-8"))
+    return tuple(Category(media["slug"], media["name"], tuple(media.get("aliases", ()))) for media in table["media"])
+
+
+class Media:
+    """Finds a category by name, slug or alias, and makes one for a name that is new.
+
+    What the database knows comes first: a slug that has been published never changes its owner.
+    """
+
+    def __init__(self, met: Iterable[Category] = ()) -> None:
+        self._by_slug: dict[str, Category] = {}
+        self._by_name: dict[str, Category] = {}
+        for category in met:
+            self._add(category)
+        for category in shipped():
+            if category.slug not in self._by_slug and fold(category.media) not in self._by_name:
+                self._add(category)
+
+    def of(self, name: str) -> Category:
+        """The category of a media that wrote an article; one is made for a name that is new."""
+        name = one_line(name)
+        known = self._by_name.get(fold(name))
+        return known or self._add(Category(slug_of(name, taken=self._by_slug), name))
+
+    def find(self, text: str) -> Category | None:
+        """The category that a name, a slug or an alias stands for; None when nobody knows it."""
+        return self._by_slug.get(text.strip().lower()) or self._by_name.get(fold(text))
+
+    def wanted(self, text: str) -> Category:
+        """The category that a person asks for.
+
+        A Chinese name that is new is taken, since new papers appear. Anything else that is new is a slip of the
+        fingers: UsageError, with the nearest known slugs and names.
+        """
+        if category := self.find(text):
+            return category
+        if text.strip() and not text.isascii():
+            return self.of(text)
+        near = difflib.get_close_matches(text.lower(), self._by_slug, n=3, cutoff=0.6)
+        hint = ", ".join(f"{slug} ({self._by_slug[slug].media})" for slug in near)
+        raise UsageError(
+            f"unknown category {text!r}: "
+            + (f"did you mean {hint}?" if hint else "`finews categories --all` lists them")
+        )
+
+    def _add(self, category: Category) -> Category:
+        self._by_slug[category.slug] = category
+        for name in (category.media, *category.aliases, category.slug):
+            self._by_name.setdefault(fold(name), category)
+        return category
