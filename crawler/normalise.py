@@ -1,0 +1,73 @@
+"""RawArticle -> Article, or the reason why not. A pure function: no network, no disk, no clock."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from crawler.errors import NoBody, Rejected
+from crawler.items import Article, Category, RawArticle
+from crawler.media import LONGEST_NAME
+from crawler.text import html
+from crawler.text.characters import headline, one_line
+from crawler.text.payload import CODE
+from crawler.text.stocks import mentions
+
+LONGEST_TITLE = 300
+LONGEST_SUMMARY = 5_000
+# Editors date an article a little ahead to pin it; what is dated further ahead is a mistake.
+FURTHEST_AHEAD = timedelta(hours=24)
+_EARLIEST_YEAR = 1990
+
+
+def normalise(raw: RawArticle, category_of: Callable[[str], Category]) -> Article:
+    """The article as it is published; `category_of` gives the category of a media name.
+
+    Raises Rejected with the reason when it must not be published, and NoBody when nothing is left to read.
+    """
+    body_html = html.clean(raw.body, base_url=raw.url)
+    if not body_html:
+        raise NoBody("the body holds nothing to read")
+    media = media_name(raw.media) or raw.default_media
+    return Article(
+        code=_code(raw.code),
+        title=_title(raw.title),
+        published_at=_published(raw.published, raw.fetched_at),
+        media=media,
+        category=category_of(media),
+        spider=raw.spider,
+        url=raw.url,
+        summary=one_line(raw.summary)[:LONGEST_SUMMARY],
+        body_html=body_html,
+        body_text=html.plain(body_html),
+        mentions=mentions(body_html),
+        columns=raw.columns,
+        fetched_at=raw.fetched_at,
+    )
+
+
+def media_name(text: str) -> str:
+    """A media's name as it is filed; empty where the source holds none, or something too long to be one."""
+    name = headline(text)
+    return name if len(name) <= LONGEST_NAME else ""
+
+
+def _code(text: str) -> str:
+    if not CODE.fullmatch(text):
+        raise Rejected(f"the code is not 18 to 24 digits: {text[:40]!r}")
+    return text
+
+
+def _title(text: str) -> str:
+    title = headline(text)
+    if not title:
+        raise Rejected("the title is empty")
+    if len(title) > LONGEST_TITLE:
+        raise Rejected(f"the title has {len(title)} characters, over {LONGEST_TITLE}")
+    return title
+
+
+def _published(moment: datetime, fetched_at: datetime) -> datetime:
+    if moment > fetched_at + FURTHEST_AHEAD:
+        raise Rejected(f"dated more than 24 hours ahead: {moment.isoformat()}")
+    if moment.year < _EARLIEST_YEAR:
+        raise Rejected(f"dated before {_EARLIEST_YEAR}: {moment.isoformat()}")
+    return moment
