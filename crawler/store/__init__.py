@@ -1,0 +1,51 @@
+"""The only room that speaks SQL: one file a noun. It takes and gives domain values."""
+
+from pathlib import Path
+from typing import Self
+
+from sqlite_utils import Database
+
+from crawler.items import Category
+from crawler.store.articles import Articles
+from crawler.store.categories import Categories
+from crawler.store.connection import open_any, open_for_reading, open_for_writing
+from crawler.store.quarantine import Quarantine
+from crawler.store.runs import Runs
+
+
+def met_categories(output: Path) -> list[Category]:
+    """The categories of a database that may not exist yet, or be of an older version; it stays as it is."""
+    if (db := open_any(output)) is None:
+        return []
+    with db:
+        return Categories(db).all()
+
+
+class Store:
+    """The database of one output folder, by noun."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self.articles = Articles(db)
+        self.categories = Categories(db)
+        self.runs = Runs(db)
+        self.quarantine = Quarantine(db)
+
+    @classmethod
+    def writing(cls, output: Path) -> Self:
+        """Open it for a crawl; it is made where it does not exist. Raises StoreError."""
+        return cls(open_for_writing(output))
+
+    @classmethod
+    def reading(cls, output: Path) -> Self:
+        """Open it for questions. Raises StoreError, also when there is none."""
+        return cls(open_for_reading(output))
+
+    def close(self) -> None:
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()

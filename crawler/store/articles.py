@@ -1,0 +1,258 @@
+"""Articles: what is known of them, and how one is taken in."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlite_utils import Database
+
+from crawler.items import Article, Entry, Outcome, Post, Recorded
+from crawler.posts import Site, path_of, render
+from crawler.store.categories import Categories
+from crawler.store.connection import errors_told
+from crawler.text.dates import iso
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the database knows of a listed code.
+
+    `source` is the spider whose text we keep, None when there is no article. The rest is what this spider's listing
+    said when the article was last taken in or refused; `refused` is the reason, empty when it was taken in.
+    """
+
+    source: str | None
+    title: str | None
+    published_at: str | None
+    refused: str
+
+    def says_the_same(self, entry: Entry) -> bool:
+        return (self.title, self.published_at) == (entry.title, iso(entry.published))
+
+
+class Articles:
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._categories = Categories(db)
+
+    # what is known
+
+    def known(self, codes: Iterable[str], spider: str) -> dict[str, Known]:
+        """What is known of these codes; one query for a whole listing page. Codes never met are left out."""
+        with errors_told():
+            rows = self._db.query(
+                """
+                SELECT listed.value AS code, source, sightings.title, sightings.published_at,
+                       coalesce(refused, '') AS refused
+                FROM json_each(?) AS listed
+                LEFT JOIN articles ON articles.code = listed.value
+                LEFT JOIN sightings ON sightings.code = listed.value AND sightings.spider = ?
+                WHERE source IS NOT NULL OR sightings.code IS NOT NULL
+                """,
+                [json.dumps(list(codes)), spider],
+            )
+            return {row.pop("code"): Known(**row) for row in rows}
+
+    def get(self, code: str) -> dict[str, Any] | None:
+        """The row of one article; None when there is none."""
+        return self._one("SELECT * FROM articles WHERE code = ?", code)
+
+    def revisions(self, code: str) -> list[dict[str, Any]]:
+        """What the article said before, oldest first."""
+        return self._rows("SELECT * FROM revisions WHERE code = ? ORDER BY revision", code)
+
+    def mentions(self, code: str) -> list[dict[str, Any]]:
+        """The stocks and boards it links to, most often named first."""
+        return self._rows(
+            "SELECT secid, kind, name, count FROM mentions WHERE code = ? ORDER BY count DESC, secid", code
+        )
+
+    def columns(self, code: str) -> list[str]:
+        """The ids of the columns that list it."""
+        rows = self._rows("SELECT column_id FROM article_columns WHERE code = ? ORDER BY column_id", code)
+        return [row["column_id"] for row in rows]
+
+    def column_counts(self) -> dict[str, dict[str, Any]]:
+        """By column id: `articles` (how many) and `latest` (publication time)."""
+        rows = self._rows(
+            """
+            SELECT column_id, count(*) AS articles, max(published_at) AS latest
+            FROM article_columns JOIN articles USING (code) GROUP BY column_id
+            """
+        )
+        return {row.pop("column_id"): row for row in rows}
+
+    def whole(self, code: str) -> dict[str, Any] | None:
+        """One article with its `revisions`, `mentions` and `columns`; None when there is none."""
+        row = self.get(code)
+        if row is None:
+            return None
+        parts = {"revisions": self.revisions(code), "mentions": self.mentions(code), "columns": self.columns(code)}
+        return {**row, **parts}
+
+    def most_mentioning(self) -> str:
+        """The code of the article that links to most stocks and boards, the newest of those; empty without articles."""
+        row = self._one(
+            """
+            SELECT code FROM articles LEFT JOIN mentions USING (code)
+            GROUP BY code ORDER BY count(secid) DESC, published_at DESC LIMIT 1
+            """
+        )
+        return str(row["code"]) if row else ""
+
+    def count(self) -> int:
+        with errors_told():
+            return self._db.table("articles").count
+
+    # taking in
+
+    def save(self, article: Article, entry: Entry, site: Site) -> Recorded:
+        """Take an article in, in one transaction, and say what it is owed.
+
+        Title, time and text are compared as text: a change of markup alone keeps the old row. A real change keeps the
+        old version in `revisions`, and the post its first path.
+        """
+        with errors_told(), self._db.atomic():
+            old = self.get(article.code)
+            recorded = self._insert(article, site) if old is None else self._update(article, old, site)
+            self._add_columns(article)
+            self._sighted(entry, article.spider)
+            return recorded
+
+    def refused(self, entry: Entry, spider: str, reason: str) -> None:
+        """Remember that this entry, as listed, led to nothing that can be published."""
+        with errors_told():
+            self._sighted(entry, spider, reason)
+
+    def owed(self, site: Site) -> list[tuple[str, int, str, str]]:
+        """The posts that a killed crawl left unwritten: code, revision, path and text of each."""
+        rows = self._rows("SELECT * FROM articles WHERE published_revision IS NOT revision")
+        return [(row["code"], row["revision"], row["post_path"], render(post_of(row), site)) for row in rows]
+
+    def published(self, code: str, revision: int) -> None:
+        """The post file of this revision stands on disk."""
+        with errors_told():
+            self._db.table("articles").update(code, {"published_revision": revision})
+
+    def _insert(self, article: Article, site: Site) -> Recorded:
+        post = _post(article)
+        text = render(post, site)
+        self._categories.register(article.category)
+        path = path_of(post)
+        row = {
+            "code": article.code,
+            **_content(article),
+            "post_path": path,
+            "post_sha256": _sha256(text),
+            "first_seen_at": iso(article.fetched_at),
+            "revision": 1,
+        }
+        self._db.table("articles").insert(row)
+        self._set_mentions(article)
+        return Recorded(article, Outcome.NEW, 1, path, text)
+
+    def _update(self, article: Article, old: Mapping[str, Any], site: Site) -> Recorded:
+        changed = _says(old) != (article.title, iso(article.published_at), article.body_text)
+        if not changed and old["source"] == article.spider:
+            return self._unchanged(article, old, site)
+        revision = old["revision"] + int(changed)
+        text = render(_post(article), site)
+        values = {**_content(article), "post_sha256": _sha256(text), "revision": revision, "published_revision": None}
+        if changed:
+            self._keep_revision(old)
+            values["changed_at"] = iso(article.fetched_at)
+        self._categories.register(article.category)
+        self._db.table("articles").update(article.code, values)
+        self._set_mentions(article)
+        return Recorded(article, Outcome.UPDATED if changed else Outcome.UNCHANGED, revision, old["post_path"], text)
+
+    def _unchanged(self, article: Article, old: Mapping[str, Any], site: Site) -> Recorded:
+        owed = old["published_revision"] != old["revision"]
+        text = render(post_of(old), site) if owed else ""
+        return Recorded(article, Outcome.UNCHANGED, old["revision"], old["post_path"], text)
+
+    def _keep_revision(self, old: Mapping[str, Any]) -> None:
+        kept = {name: old[name] for name in ("code", "revision", "title", "published_at", "body_html")}
+        self._db.table("revisions").insert({**kept, "seen_at": old["changed_at"] or old["first_seen_at"]})
+
+    def _set_mentions(self, article: Article) -> None:
+        table = self._db.table("mentions")
+        table.delete_where("code = ?", [article.code])
+        table.insert_all(
+            {"code": article.code, "secid": found.secid, "kind": found.kind, "name": found.name, "count": found.count}
+            for found in article.mentions
+        )
+
+    def _add_columns(self, article: Article) -> None:
+        self._db.table("article_columns").insert_all(
+            ({"code": article.code, "column_id": column} for column in article.columns), ignore=True
+        )
+
+    def _sighted(self, entry: Entry, spider: str, refused: str = "") -> None:
+        self._db.table("sightings").insert(
+            {
+                "code": entry.code,
+                "spider": spider,
+                "title": entry.title,
+                "published_at": iso(entry.published),
+                "refused": refused,
+            },
+            replace=True,
+        )
+
+    def _one(self, sql: str, *values: object) -> dict[str, Any] | None:
+        return next(iter(self._rows(sql, *values)), None)
+
+    def _rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
+        with errors_told():
+            return list(self._db.query(sql, values))
+
+
+def post_of(row: Mapping[str, Any]) -> Post:
+    """What the post file of a row is made of."""
+    return Post(
+        code=row["code"],
+        title=row["title"],
+        published_at=datetime.fromisoformat(row["published_at"]),
+        category=row["category"],
+        media=row["media"],
+        body_html=row["body_html"],
+        url=row["url"],
+    )
+
+
+def _post(article: Article) -> Post:
+    return Post(
+        code=article.code,
+        title=article.title,
+        published_at=article.published_at,
+        category=article.category.slug,
+        media=article.media,
+        body_html=article.body_html,
+        url=article.url,
+    )
+
+
+def _content(article: Article) -> dict[str, object]:
+    return {
+        "title": article.title,
+        "published_at": iso(article.published_at),
+        "media": article.media,
+        "category": article.category.slug,
+        "source": article.spider,
+        "url": article.url,
+        "summary": article.summary,
+        "body_html": article.body_html,
+        "body_text": article.body_text,
+    }
+
+
+def _says(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    return row["title"], row["published_at"], row["body_text"]
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()

@@ -1,0 +1,97 @@
+"""The ledger: each crawl, and what became of each of its listing entries."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlite_utils import Database
+
+from crawler.items import Outcome
+from crawler.store.connection import errors_told
+from crawler.text.dates import iso
+
+INTERRUPTED = "interrupted"
+
+_COUNTS = ", ".join(f"count(*) FILTER (WHERE outcome = '{outcome}') AS \"{outcome}\"" for outcome in Outcome)
+
+
+class Runs:
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def begin(self, spider: str, arguments: Mapping[str, str], at: datetime) -> int:
+        """Open a run; its id."""
+        with errors_told():
+            table = self._db.table("runs").insert(
+                {"spider": spider, "arguments": json.dumps(arguments, ensure_ascii=False), "started_at": iso(at)}
+            )
+            return int(table.last_rowid or 0)
+
+    def list_entries(self, run_id: int, entries: Iterable[tuple[str, str, Outcome | None, str]]) -> list[int]:
+        """Write down a listing page before anything is fetched; the id of each entry, in order.
+
+        An entry is code, column id, outcome (None while it is not decided) and detail.
+        """
+        with errors_told(), self._db.atomic():
+            insert = "INSERT INTO entries (run_id, code, column_id, outcome, detail) VALUES (?, ?, ?, ?, ?)"
+            return [int(self._db.execute(insert, [run_id, *entry]).lastrowid or 0) for entry in entries]
+
+    def settle(self, entry_id: int, outcome: Outcome, detail: str = "") -> None:
+        """An entry's one and only outcome: the first one stays."""
+        with errors_told():
+            self._db.execute(
+                "UPDATE entries SET outcome = ?, detail = ? WHERE id = ? AND outcome IS NULL",
+                [outcome, detail, entry_id],
+            )
+            self._db.commit()
+
+    def finish(self, run_id: int, outcome: str, at: datetime, detail: str = "") -> None:
+        """Close a run: what got no answer has failed, and the counts are those of its entries."""
+        with errors_told(), self._db.atomic():
+            self._db.execute(
+                "UPDATE entries SET outcome = 'failed', detail = ? WHERE run_id = ? AND outcome IS NULL",
+                ["the crawl ended before its answer came", run_id],
+            )
+            self._db.execute(
+                """
+                INSERT OR IGNORE INTO article_columns (code, column_id)
+                SELECT code, column_id FROM entries JOIN articles USING (code) WHERE run_id = ?
+                """,
+                [run_id],
+            )
+            self._db.table("runs").update(
+                run_id, {"finished_at": iso(at), "outcome": outcome, "detail": detail, **self.counts(run_id)}
+            )
+
+    def finish_interrupted(self, at: datetime) -> int:
+        """Close what a killed crawl left open; how many runs that were. Only the holder of the lock may ask."""
+        with errors_told():
+            open_runs = [row["id"] for row in self._db.query("SELECT id FROM runs WHERE finished_at IS NULL")]
+        for run_id in open_runs:
+            self.finish(run_id, INTERRUPTED, at, "killed; closed by the next crawl")
+        return len(open_runs)
+
+    def counts(self, run_id: int) -> dict[str, int]:
+        """`listed`, and one count per outcome."""
+        with errors_told():
+            sql = f"SELECT count(*) AS listed, {_COUNTS} FROM entries WHERE run_id = ?"  # noqa: S608  # our own words only
+            return dict(next(iter(self._db.query(sql, [run_id]))))
+
+    def latest(self, limit: int) -> list[dict[str, Any]]:
+        """The last runs, newest first."""
+        with errors_told():
+            return list(self._db.query("SELECT * FROM runs ORDER BY id DESC LIMIT ?", [limit]))
+
+    def get(self, run_id: int) -> dict[str, Any]:
+        with errors_told():
+            return dict(self._db.table("runs").get(run_id))
+
+    def troubles(self, run_id: int, limit: int) -> list[dict[str, Any]]:
+        """The entries of a run that failed or went to quarantine: `code`, `outcome`, `detail`."""
+        with errors_told():
+            sql = """
+                SELECT code, outcome, detail FROM entries
+                WHERE run_id = ? AND outcome IN ('failed', 'quarantined') ORDER BY id LIMIT ?
+            """
+            return list(self._db.query(sql, [run_id, limit]))

@@ -1,0 +1,142 @@
+"""The tables, as numbered steps. Append only: a step that has been released never changes."""
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+from crawler.items import Outcome
+
+migrations = Migrations("finews")
+
+_OUTCOMES = ", ".join(f"'{outcome}'" for outcome in Outcome)
+_COUNTS = "\n".join(f'        "{outcome}" INTEGER NOT NULL DEFAULT 0,' for outcome in Outcome)
+
+_TABLES = (
+    # A media and the slug of its pages. `aliases` is a JSON array of other names and older slugs.
+    """
+    CREATE TABLE categories (
+        slug TEXT PRIMARY KEY,
+        media TEXT NOT NULL,
+        aliases TEXT NOT NULL DEFAULT '[]'
+    )
+    """,
+    # The truth. A post file is written from this row alone; `published_revision` is the revision that the file on
+    # disk holds, and NULL or an older number is a post that is owed.
+    """
+    CREATE TABLE articles (
+        code TEXT PRIMARY KEY,
+        title TEXT NOT NULL,
+        published_at TEXT NOT NULL,
+        media TEXT NOT NULL,
+        category TEXT NOT NULL REFERENCES categories(slug),
+        source TEXT NOT NULL,
+        url TEXT NOT NULL,
+        summary TEXT NOT NULL,
+        body_html TEXT NOT NULL,
+        body_text TEXT NOT NULL,
+        post_path TEXT NOT NULL UNIQUE,
+        post_sha256 TEXT NOT NULL,
+        first_seen_at TEXT NOT NULL,
+        changed_at TEXT,
+        revision INTEGER NOT NULL DEFAULT 1,
+        withdrawn_at TEXT,
+        published_revision INTEGER
+    )
+    """,
+    "CREATE INDEX articles_published_at ON articles(published_at)",
+    "CREATE INDEX articles_category ON articles(category, published_at)",
+    "CREATE INDEX articles_owed ON articles(code) WHERE published_revision IS NOT revision",
+    # Where the source lists an article.
+    """
+    CREATE TABLE article_columns (
+        code TEXT NOT NULL REFERENCES articles(code),
+        column_id TEXT NOT NULL,
+        PRIMARY KEY (code, column_id)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX article_columns_column ON article_columns(column_id)",
+    # What an article said before it was corrected; what it says now stands in `articles`.
+    """
+    CREATE TABLE revisions (
+        code TEXT NOT NULL REFERENCES articles(code),
+        revision INTEGER NOT NULL,
+        seen_at TEXT NOT NULL,
+        title TEXT NOT NULL,
+        published_at TEXT NOT NULL,
+        body_html TEXT NOT NULL,
+        PRIMARY KEY (code, revision)
+    )
+    """,
+    # The stocks and boards that the body links to.
+    """
+    CREATE TABLE mentions (
+        code TEXT NOT NULL REFERENCES articles(code),
+        secid TEXT NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('stock', 'board')),
+        name TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        PRIMARY KEY (code, secid)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX mentions_secid ON mentions(secid)",
+    # One crawl. `outcome` is NULL while it runs; the counts are those of its entries.
+    f"""
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY,
+        spider TEXT NOT NULL,
+        arguments TEXT NOT NULL DEFAULT '{{}}',
+        started_at TEXT NOT NULL,
+        finished_at TEXT,
+        outcome TEXT CHECK (outcome IN ('done', 'partial', 'failed', 'interrupted')),
+        listed INTEGER NOT NULL DEFAULT 0,
+{_COUNTS}
+        detail TEXT NOT NULL DEFAULT ''
+    )
+    """,
+    # What became of each listing entry of each run. NULL is not decided yet. A blank row of a listing has no code.
+    f"""
+    CREATE TABLE entries (
+        id INTEGER PRIMARY KEY,
+        run_id INTEGER NOT NULL REFERENCES runs(id),
+        code TEXT NOT NULL,
+        column_id TEXT NOT NULL,
+        outcome TEXT CHECK (outcome IN ({_OUTCOMES})),
+        detail TEXT NOT NULL DEFAULT ''
+    )
+    """,
+    "CREATE INDEX entries_run ON entries(run_id, outcome)",
+    "CREATE INDEX entries_code ON entries(code)",
+    # What a spider's listing said of an article when it was last taken in or refused: an entry that says the same
+    # again needs no request.
+    """
+    CREATE TABLE sightings (
+        code TEXT NOT NULL,
+        spider TEXT NOT NULL,
+        title TEXT NOT NULL,
+        published_at TEXT NOT NULL,
+        refused TEXT NOT NULL DEFAULT '',
+        PRIMARY KEY (code, spider)
+    ) WITHOUT ROWID
+    """,
+    # What could not be read, raw, once for each content and reason.
+    """
+    CREATE TABLE quarantine (
+        id INTEGER PRIMARY KEY,
+        run_id INTEGER REFERENCES runs(id),
+        spider TEXT NOT NULL,
+        code TEXT NOT NULL,
+        url TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        seen_at TEXT NOT NULL,
+        sha256 TEXT NOT NULL,
+        raw BLOB NOT NULL,
+        UNIQUE (sha256, reason)
+    )
+    """,
+)
+
+
+@migrations()
+def m001_first_tables(db: Database) -> None:
+    """Everything the crawl needs."""
+    for statement in _TABLES:
+        db.execute(statement)
