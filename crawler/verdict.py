@@ -1,0 +1,53 @@
+"""How a crawl ended, as a word and as an exit code. Pure: Scrapy itself ends with 0 when everything failed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from crawler.errors import Failed
+from crawler.items import Outcome
+
+# The words of `runs.outcome`.
+DONE, PARTIAL, FAILED, INTERRUPTED = "done", "partial", "failed", "interrupted"
+
+EXIT_CODES = {DONE: 0, PARTIAL: 3, FAILED: Failed.exit_code, INTERRUPTED: Failed.exit_code}
+
+_FINISHED = "finished"  # Scrapy's word for a spider that came to its end by itself
+
+
+def verdict(
+    *, reason: str, fatal: bool, listings_read: int, listings_lost: int, unreadable: bool, counts: Mapping[str, int]
+) -> str:
+    """The outcome of a crawl that closed for `reason`, Scrapy's word.
+
+    A source of which no listing could be had has failed; one whose listings came but could not be read (`unreadable`),
+    or some of whose entries failed, was partly done.
+    """
+    if fatal:
+        return FAILED
+    if reason != _FINISHED:
+        return INTERRUPTED
+    if listings_lost and not listings_read and not unreadable:
+        return FAILED
+    if listings_lost or counts[Outcome.FAILED] or counts[Outcome.QUARANTINED]:
+        return PARTIAL
+    return DONE
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A closed crawl. `run` is its row of `runs`, `output` the folder.
+
+    `lost` are the listings that did not come, by reason; `troubles` the first entries that failed or went to
+    quarantine, with `code`, `outcome` and `detail`; `notes` what a person should know and need not mend.
+    """
+
+    run: Mapping[str, Any]
+    output: str
+    lost: Mapping[str, Sequence[str]]
+    troubles: Sequence[Mapping[str, str]] = ()
+    notes: Sequence[str] = ()
+
+    @property
+    def exit_code(self) -> int:
+        return EXIT_CODES[self.run["outcome"]]
