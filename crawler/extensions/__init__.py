@@ -1,0 +1,1 @@
+"""What stands beside a crawl, one file each, in Scrapy's idiom."""

@@ -1,0 +1,267 @@
+"""The ledger of one crawl: each listing entry is taken down once, and ends in exactly one outcome.
+
+It also holds what a crawl has one of: the lock on the output folder, the database, the media, and what was asked for.
+Nothing of that can be had: the crawl does not start.
+"""
+
+import asyncio
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
+
+from filelock import FileLock
+from scrapy import signals
+from scrapy.crawler import Crawler
+from scrapy.http import Response
+from twisted.python.failure import Failure
+
+from crawler import clock, posts
+from crawler.errors import Ending, Unreadable, Unusable
+from crawler.items import Entry, Outcome, Recorded
+from crawler.media import Media
+from crawler.output_folder import hold, output_folder, prepare, sweep
+from crawler.posts import Site
+from crawler.selection import Selection, parse
+from crawler.store import Store, met_categories
+from crawler.verdict import Summary, verdict
+
+if TYPE_CHECKING:
+    from crawler.spiders.base import SiteSpider
+
+logger = logging.getLogger(__name__)
+
+# Sent when an entry is taken down (`fresh`; its `outcome` is None while it is to be fetched) and when it is settled.
+entry_counted = object()
+
+_TROUBLES_TOLD = 10
+_MET = "listed already in this crawl"
+_STILL_REFUSED = "in quarantine since an earlier crawl: "
+
+
+class Ledger:
+    """One crawl's book-keeping. Spiders take entries down, pipelines settle them."""
+
+    def __init__(self, crawler: Crawler, *, output: Path, lock: FileLock, store: Store, selection: Selection) -> None:
+        self.output, self.store, self.selection = output, store, selection
+        self.media = Media(store.categories.all())
+        self.summary: Summary | None = None
+        self.failure: Ending | None = None
+        self._crawler = crawler
+        self._lock = lock
+        self._spider: SiteSpider = crawler.spider  # type: ignore[assignment]  # every spider of ours is one
+        self._seen: set[str] = set()
+        self._open: dict[str, tuple[Entry, int]] = {}
+        self._wanted = 0
+        self._listings_read = 0
+        self._lost: defaultdict[str, list[str]] = defaultdict(list)
+        self._unreadable = False
+        self._run_id = store.runs.begin(self._spider.name, self._spider.arguments, clock.now())
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Raises UsageError, Busy, StoreError or OutputError: then nothing is fetched."""
+        spider: Any = crawler.spider
+        output = output_folder(crawler.settings.get("OUTPUT_DIR"))
+        selection = parse(
+            spider.arguments,
+            columns=spider.columns,
+            default_columns=spider.default_columns,
+            media=Media(met_categories(output)),
+            now=clock.now(),
+        )
+        prepare(output)
+        lock = hold(output)
+        store = Store.writing(output)
+        finish_what_was_left(output, store, Site(crawler.settings["SITE_ADDRESS"]), clock.now())
+        ledger = cls(crawler, output=output, lock=lock, store=store, selection=selection)
+        crawler.signals.connect(ledger.spider_error, signal=signals.spider_error)
+        crawler.signals.connect(ledger.item_error, signal=signals.item_error)
+        crawler.signals.connect(ledger.spider_closed, signal=signals.spider_closed)
+        return ledger
+
+    # what spiders tell
+
+    def take_down(self, column: str, rows: Iterable[Entry | tuple[Any, str]]) -> list[Entry]:
+        """Write a listing page down, and say which of its entries are to be fetched.
+
+        A row that could not be read as an entry comes as the raw row with the reason.
+        """
+        rows = list(rows)
+        self._listings_read += 1
+        known = self.store.articles.known([row.code for row in rows if isinstance(row, Entry)], self._spider.name)
+        decided = [self._decide(row, known) if isinstance(row, Entry) else self._bad_row(*row) for row in rows]
+        listed = [
+            (row.code if isinstance(row, Entry) else _code_in(row[0]), column, outcome, detail)
+            for row, (outcome, detail) in zip(rows, decided, strict=True)
+        ]
+        ids = self.store.runs.list_entries(self._run_id, listed)
+        fetched = []
+        for row, entry_id, (outcome, _) in zip(rows, ids, decided, strict=True):
+            if outcome is None and isinstance(row, Entry):
+                self._open[row.code] = (row, entry_id)
+                fetched.append(row)
+            self._tell(outcome, fresh=True)
+        return fetched
+
+    def wants_more(self, published: list[datetime]) -> bool:
+        """Whether the next page of a listing is wanted, after one with entries of these times."""
+        limit = self.selection.limit
+        return not (self.selection.passed(published) or (limit is not None and self._wanted >= limit))
+
+    def listing_lost(self, column: str, url: str, error: Unusable, raw: bytes) -> None:
+        """A listing did not come, or could not be read."""
+        self._lost[f"{urlsplit(url).hostname}: {error}"].append(column)
+        if isinstance(error, Unreadable):
+            self._unreadable = True
+            self._keep_raw("", url, str(error), raw)
+        logger.warning("listing %s lost: %s (%s)", column, error, url)
+
+    def quarantine(self, entry: Entry, reason: str, url: str, raw: bytes) -> None:
+        """An article came that cannot be read or must not be published: kept raw, and not asked for again as listed."""
+        self._keep_raw(entry.code, url, reason, raw)
+        self.refuse(entry, Outcome.QUARANTINED, reason)
+
+    def refuse(self, entry: Entry, outcome: Outcome, reason: str) -> None:
+        """An entry leads to nothing that can be published, and is not asked for again as it is listed now."""
+        self.store.articles.refused(entry, self._spider.name, reason)
+        self.settle(entry.code, outcome, reason)
+
+    # what pipelines tell
+
+    def entry_of(self, code: str) -> Entry:
+        """The listing entry that an article on its way came from."""
+        return self._open[code][0]
+
+    def settle(self, code: str, outcome: Outcome, detail: str = "") -> None:
+        """The outcome of an entry that was to be fetched."""
+        _, entry_id = self._open.pop(code)
+        self.store.runs.settle(entry_id, outcome, detail)
+        self._tell(outcome, fresh=False)
+
+    def published(self, recorded: Recorded) -> None:
+        """An article stands in the database and on disk."""
+        self.store.articles.published(recorded.article.code, recorded.revision)
+        self.settle(recorded.article.code, recorded.outcome)
+
+    # what Scrapy tells
+
+    def spider_error(self, failure: Failure, response: Response) -> None:
+        entry = response.request.cb_kwargs.get("entry") if response.request else None
+        self._went_wrong(failure, entry.code if entry else "")
+
+    def item_error(self, item: Any, failure: Failure) -> None:
+        self._went_wrong(failure, getattr(item, "code", ""))
+
+    def spider_closed(self, reason: str) -> None:
+        try:
+            self.summary = self._close(reason)
+        except Ending as error:
+            self.failure = self.failure or error
+        finally:
+            self.store.close()
+            self._lock.release()
+
+    # its steps
+
+    def _decide(self, entry: Entry, known: dict[str, Any]) -> tuple[Outcome | None, str]:
+        """The outcome of an entry that needs no request, and why; None for one that is to be fetched."""
+        if entry.code in self._seen:
+            return Outcome.DUPLICATE, _MET
+        self._seen.add(entry.code)
+        if reason := self.selection.unwanted(entry, self.media):
+            return Outcome.FILTERED, reason
+        if self.selection.limit is not None and self._wanted >= self.selection.limit:
+            return Outcome.FILTERED, "over --limit"
+        self._wanted += 1
+        return self._needs_no_request(entry, known) or (None, "")
+
+    def _needs_no_request(self, entry: Entry, known: dict[str, Any]) -> tuple[Outcome, str] | None:
+        met = known.get(entry.code)
+        if met is None:
+            return None
+        if met.source not in {None, self._spider.name} and met.source not in self._spider.supersedes:
+            return Outcome.UNCHANGED, f"kept by {met.source}"
+        if not met.says_the_same(entry):
+            return None
+        if met.refused:
+            return Outcome.UNCHANGED, _STILL_REFUSED + met.refused
+        return (Outcome.UNCHANGED, "") if met.source == self._spider.name else None
+
+    def _bad_row(self, row: Any, reason: str) -> tuple[Outcome, str]:
+        code = _code_in(row)
+        if code in self._seen:
+            return Outcome.DUPLICATE, _MET
+        self._seen |= {code} - {""}
+        raw = json.dumps(row, ensure_ascii=False, default=str).encode("utf-8", "replace")
+        if self._keep_raw(code, "", reason, raw):
+            return Outcome.QUARANTINED, reason
+        return Outcome.UNCHANGED, _STILL_REFUSED + reason
+
+    def _keep_raw(self, code: str, url: str, reason: str, raw: bytes) -> bool:
+        return self.store.quarantine.keep(
+            run_id=self._run_id,
+            spider=self._spider.name,
+            code=code,
+            url=url,
+            reason=reason,
+            raw=raw,
+            seen_at=clock.now(),
+        )
+
+    def _went_wrong(self, failure: Failure, code: str) -> None:
+        """A fault of ours, or of the disk: the latter ends the crawl, since every further article would meet it."""
+        error = failure.value
+        if isinstance(error, Ending):
+            if self.failure is None:
+                self.failure = error
+                self._closing = asyncio.ensure_future(self._crawler.engine.close_spider_async(reason="failed"))
+            return
+        if code in self._open:
+            self.settle(code, Outcome.FAILED, f"internal error: {type(error).__name__}: {error}"[:300])
+
+    def _close(self, reason: str) -> Summary:
+        runs = self.store.runs
+        outcome = verdict(
+            reason=reason,
+            fatal=self.failure is not None,
+            listings_read=self._listings_read,
+            listings_lost=len(self._lost),
+            unreadable=self._unreadable,
+            counts=runs.counts(self._run_id),
+        )
+        runs.finish(self._run_id, outcome, clock.now(), str(self.failure or "; ".join(self._lost)))
+        return Summary(
+            run=runs.get(self._run_id),
+            output=str(self.output),
+            lost=dict(self._lost),
+            troubles=runs.troubles(self._run_id, _TROUBLES_TOLD),
+            notes=[f"nobody knew the media {media}: filed under {slug}" for slug, media in self._new_names()],
+        )
+
+    def _new_names(self) -> list[tuple[str, str]]:
+        """The media asked for that neither the package nor the database knew."""
+        known = Media(self.store.categories.all())
+        return [(asked.slug, asked.media) for asked in self.selection.categories if known.find(asked.media) is None]
+
+    def _tell(self, outcome: Outcome | None, *, fresh: bool) -> None:
+        self._crawler.signals.send_catch_log(entry_counted, outcome=outcome, fresh=fresh)
+
+
+def finish_what_was_left(output: Path, store: Store, site: Site, now: datetime) -> None:
+    """Set right what a killed crawl left: open runs, unfinished files, and posts whose rows were written already."""
+    if store.runs.finish_interrupted(now):
+        sweep(output)
+    for code, revision, path, text in store.articles.owed(site):
+        posts.put(output, path, text)
+        store.articles.published(code, revision)
+
+
+def _code_in(row: Any) -> str:
+    """The code of a row that is no entry, as far as it has one: for a person to look up."""
+    found = (row.get(name) for name in ("code", "infoCode", "infocode", "id")) if isinstance(row, dict) else ()
+    return next((value.removeprefix("NW")[:40] for value in found if isinstance(value, str)), "")

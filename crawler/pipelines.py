@@ -1,0 +1,57 @@
+"""The steps of one article, in this order:
+
+    300 NormalisePipeline   RawArticle -> Article, or the reason why it goes to quarantine
+    500 StorePipeline       Article -> Recorded: the row is committed first, and knows that a post is owed
+    700 PostPipeline        Recorded -> the post file, then the row's mark that it stands, then the entry's outcome
+
+The row before the file: whatever moment a crawl is killed at, the next one finds in the database what it still owes.
+"""
+
+from typing import Self
+
+from scrapy.crawler import Crawler
+from scrapy.exceptions import DropItem
+
+from crawler import posts
+from crawler.errors import Unusable
+from crawler.extensions.ledger import Ledger
+from crawler.items import Article, RawArticle, Recorded
+from crawler.normalise import normalise
+from crawler.posts import Site
+
+
+class _Step:
+    def __init__(self, ledger: Ledger, site: Site) -> None:
+        self._ledger = ledger
+        self._site = site
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        ledger = crawler.get_extension(Ledger)
+        assert ledger is not None, "a spider of ours asks for it first, and tells the user"
+        return cls(ledger, Site(crawler.settings["SITE_ADDRESS"]))
+
+
+class NormalisePipeline(_Step):
+    def process_item(self, item: RawArticle) -> Article:
+        try:
+            return normalise(item, self._ledger.media.of)
+        except Unusable as error:
+            self._ledger.quarantine(
+                self._ledger.entry_of(item.code), str(error), item.url, item.body.encode("utf-8", "replace")
+            )
+            raise DropItem(f"{item.code}: {error}", log_level="INFO") from error
+
+
+class StorePipeline(_Step):
+    def process_item(self, item: Article) -> Recorded:
+        return self._ledger.store.articles.save(item, self._ledger.entry_of(item.code), self._site)
+
+
+class PostPipeline(_Step):
+    def process_item(self, item: Recorded) -> Article:
+        """The item goes on as the article, for whoever exports it with `-O`."""
+        if item.post_text:
+            posts.put(self._ledger.output, item.post_path, item.post_text)
+        self._ledger.published(item)
+        return item.article

@@ -1,0 +1,79 @@
+"""The one way to run a crawl: `finews crawl`, `scrapy crawl` and cron all end here."""
+
+import asyncio
+import difflib
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from scrapy.crawler import AsyncCrawlerProcess, Crawler
+from scrapy.settings import Settings
+from scrapy.settings import default_settings as scrapy_settings
+
+from crawler import settings as our_settings
+from crawler.errors import Ending, Failed, UsageError
+from crawler.extensions.ledger import Ledger
+from crawler.verdict import Summary
+
+DEFAULT_SPIDER = "eastmoney"
+
+
+def crawl_settings(changes: Mapping[str, Any], *, progress: bool) -> Settings:
+    """The settings of `finews crawl`: the package's, with what the command line changes.
+
+    Scrapy's own log says what this command says better; `--set LOG_LEVEL=INFO` brings it back. Raises UsageError for a
+    name that no setting has.
+    """
+    settings = Settings()
+    settings.setmodule(our_settings, priority="project")
+    settings.set("LOG_LEVEL", "CRITICAL", priority="project")
+    for name, value in changes.items():
+        if name not in settings:
+            near = difflib.get_close_matches(name.upper(), _known_names(), n=1)
+            hint = f"did you mean {near[0]}?" if near else "see crawler/settings.py and Scrapy's documentation"
+            raise UsageError(f"unknown setting {name!r}: {hint}")
+        settings.set(name, value, priority="cmdline")
+    if progress:
+        settings["EXTENSIONS"]["crawler.extensions.progress.Progress"] = 100
+    return settings
+
+
+def crawl(spider: str, arguments: Mapping[str, str], settings: Settings) -> Summary:
+    """Run one crawl to its end. Raises UsageError, Busy or Failed when it could not start or go on."""
+    with warnings.catch_warnings():
+        process = AsyncCrawlerProcess(settings)
+    return run_in(process, spider, arguments)
+
+
+def run_in(process: AsyncCrawlerProcess, spider: str, arguments: Mapping[str, str]) -> Summary:
+    """Run one crawl in a process that Scrapy has set up, to its end."""
+    names = process.spider_loader.list()
+    if spider not in names:
+        raise UsageError(f"unknown spider {spider!r}: there are {', '.join(names)}")
+    crawler = process.create_crawler(spider)
+    task = process.crawl(crawler, **arguments)
+    process.start()
+    _raise_what_stopped(task)
+    return _summary_of(crawler)
+
+
+def _raise_what_stopped(task: asyncio.Task[None]) -> None:
+    if task.cancelled() or (error := task.exception()) is None:
+        return
+    if isinstance(error, Ending):
+        raise error
+    raise Failed(f"the crawl could not start: {type(error).__name__}: {error}") from error
+
+
+def _summary_of(crawler: Crawler) -> Summary:
+    ledger = crawler.get_extension(Ledger)
+    if ledger is None or (ledger.failure is None and ledger.summary is None):
+        raise Failed("the crawl was stopped before it could close its books")
+    if ledger.failure is not None:
+        raise ledger.failure
+    assert ledger.summary is not None
+    return ledger.summary
+
+
+def _known_names() -> list[str]:
+    return [name for module in (scrapy_settings, our_settings) for name in dir(module) if name.isupper()]

@@ -1,0 +1,85 @@
+"""Scrapy's settings for every crawl. `finews crawl --set NAME=VALUE` and `scrapy crawl -s NAME=VALUE` change them.
+
+Our own names come first; each is read in one `from_crawler` and passed on as a value.
+"""
+
+# Where posts and database go. Empty: `output/` where one stands, else the folder that FINEWS_OUTPUT names.
+OUTPUT_DIR = ""
+# An address that every request goes to instead of the source's hosts, path and query unchanged. Empty: the source.
+MIRROR = ""
+# How the source's operators reach whoever runs this crawl: a page or a mail address, for the user agent.
+CONTACT = ""
+# The address of the published site, without a scheme: posts link back to its pages.
+SITE_ADDRESS = "//finews.withounder.com"
+# The host whose share pages the posts of the spider `choice` name as their source.
+SHARE_HOST = "http://finews.zning.xyz"
+# The hosts of the spider `choice`: of its lists, of its market lists, and of its texts.
+CHOICE_HOSTS = {
+    "list": "http://183.136.162.242",
+    "market": "http://43.240.125.15:1818",
+    "text": "http://choicewzp1.eastmoney.com",
+}
+# Seconds before the first retry of a failed request; each later one waits twice as long.
+RETRY_BACKOFF = 1.0
+
+BOT_NAME = "finews"
+SPIDER_MODULES = ["crawler.spiders"]
+NEWSPIDER_MODULE = "crawler.spiders"
+# `scrapy crawl` ends with the exit codes of `finews crawl`.
+COMMANDS_MODULE = "crawler.commands"
+
+# The order of one article's steps; crawler/pipelines.py tells it.
+ITEM_PIPELINES = {
+    "crawler.pipelines.NormalisePipeline": 300,
+    "crawler.pipelines.StorePipeline": 500,
+    "crawler.pipelines.PostPipeline": 700,
+}
+EXTENSIONS = {
+    "crawler.extensions.ledger.Ledger": 0,
+}
+
+# Manners. A crawl says who it is (name, version and CONTACT, unless this is changed), and asks robots.txt first.
+USER_AGENT = "finews"
+ROBOTSTXT_OBEY = True
+ROBOTSTXT_USER_AGENT = "finews"
+# Never more than four requests at one host.
+CONCURRENT_REQUESTS_PER_DOMAIN = 4
+# Seconds between two requests to one host; AutoThrottle makes it longer when the host answers slowly.
+DOWNLOAD_DELAY = 0.25
+AUTOTHROTTLE_ENABLED = True
+AUTOTHROTTLE_START_DELAY = 0.25
+AUTOTHROTTLE_MAX_DELAY = 30.0
+AUTOTHROTTLE_TARGET_CONCURRENCY = 2.0
+# A request that fails for a passing reason is sent twice more.
+RETRY_TIMES = 2
+DOWNLOADER_MIDDLEWARES = {
+    "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
+    "crawler.middlewares.BackoffRetryMiddleware": 550,
+}
+# Seconds that one attempt may take from connecting to the last byte.
+DOWNLOAD_TIMEOUT = 20
+# The largest reply, unpacked. The source's are below 1 MiB.
+DOWNLOAD_MAXSIZE = 8 * 1024 * 1024
+DOWNLOAD_WARNSIZE = 4 * 1024 * 1024
+# Who answers must be who was asked.
+DOWNLOAD_VERIFY_CERTIFICATES = True
+# A longer chain is a loop; a redirect inside a page is never the source's; and the source needs no cookies.
+REDIRECT_MAX_TIMES = 5
+METAREFRESH_ENABLED = False
+COOKIES_ENABLED = False
+# Nothing of the crawler listens: both of Scrapy's ports run code that is sent to them.
+TELNETCONSOLE_ENABLED = False
+REMOTE_CONTROL_ENABLED = False
+# Nothing but the web is ever fetched, whatever a redirect says.
+DOWNLOAD_HANDLERS = {"data": None, "file": None, "ftp": None, "s3": None}
+
+# The ledger knows what was asked for already, and accounts for it; a filter of requests would drop them silently.
+DUPEFILTER_CLASS = "scrapy.dupefilters.BaseDupeFilter"
+# Articles in the order of their listings.
+SCHEDULER_MEMORY_QUEUE = "scrapy.squeues.FifoMemoryQueue"
+
+LOG_LEVEL = "INFO"
+# What the run ledger tells better, and per entry.
+LOGSTATS_INTERVAL = 0
+STATS_DUMP = False
+FEED_EXPORT_ENCODING = "utf-8"

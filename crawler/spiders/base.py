@@ -1,0 +1,291 @@
+"""The walk that every site shares: listing -> entries -> article replies -> RawArticle.
+
+A site says where its listings and articles are and how to read them; all of that is functions of a reply. What is
+wanted, known or met already is the ledger's to say, and each entry ends in the ledger with exactly one outcome.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from typing import Any, ClassVar, Self
+from urllib.parse import urlsplit
+
+from scrapy import Request, Spider
+from scrapy.crawler import Crawler
+from scrapy.exceptions import IgnoreRequest
+from scrapy.http import Response, TextResponse
+from scrapy.settings import SETTINGS_PRIORITIES, BaseSettings
+from scrapy.spidermiddlewares.httperror import HttpError
+from twisted.python.failure import Failure
+
+from crawler import clock
+from crawler.errors import NoBody, Refused, Unreadable, Unusable, UsageError
+from crawler.extensions.ledger import Ledger
+from crawler.items import Entry, Outcome, RawArticle
+from crawler.text.characters import one_line
+
+# Articles are fetched before the next listing page, so that what waits in memory stays small.
+_ARTICLE_PRIORITY = 10
+_GONE = {404, 410}
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One page of a listing: its rows as the source has them, and what to ask for the next page (None: the end)."""
+
+    rows: list[Any]
+    next_cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a reader finds in an article reply. Empty fields are filled from the listing entry."""
+
+    body: str
+    title: str = ""
+    published: datetime | None = None
+    media: str = ""
+    summary: str = ""
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One way to an article's text: its address for an entry, and how to read the reply.
+
+    `read` raises NoBody when the reply is sound and holds no text (the next reader is tried), Unreadable when it is
+    not what the source answers, and Refused when the source says no.
+    """
+
+    url: Callable[["SiteSpider", Entry], str]
+    read: Callable[[TextResponse, Entry], Reading]
+
+
+class SiteSpider(Spider):
+    """A news site. A subclass is one file, and says no more than what differs from site to site.
+
+    It defines the class attributes below, `listing_url`, `read_listing` and `read_row`, and either `readers` or,
+    where a row is the whole article, `read_entry`.
+    """
+
+    columns: ClassVar[Mapping[str, str]]
+    """Ids and names of the listings that the site has."""
+    default_columns: ClassVar[tuple[str, ...]]
+    hosts: ClassVar[tuple[str, ...]] = ()
+    """The hosts that requests may go to."""
+    first_cursor: ClassVar[str] = "1"
+    readers: ClassVar[tuple[Reader, ...]] = ()
+    default_media: ClassVar[str]
+    """The media of an article that names none."""
+    supersedes: ClassVar[frozenset[str]] = frozenset()
+    """Spiders whose shorter text of an article gives way to this one's."""
+
+    def __init__(self, name: str | None = None, **arguments: str) -> None:
+        super().__init__(name)
+        self.arguments = arguments
+        self._walked: dict[str, set[str]] = {}
+
+    @classmethod
+    def update_settings(cls, settings: BaseSettings) -> None:
+        """Name the crawler and its operator in the user agent, unless the operator has written one."""
+        super().update_settings(settings)
+        if (settings.getpriority("USER_AGENT") or 0) <= SETTINGS_PRIORITIES["project"]:
+            contact = one_line(settings.get("CONTACT") or "")
+            agent = f"finews/{version('finews')}" + (f" (+{contact})" if contact else "")
+            settings.set("USER_AGENT", agent, priority="spider")
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
+        spider = super().from_crawler(crawler, *args, **kwargs)
+        spider.mirror = _mirror(crawler.settings.get("MIRROR") or "")
+        spider.allowed_domains = [urlsplit(spider.mirror).hostname] if spider.mirror else list(spider.hosts)
+        return spider
+
+    mirror: str = ""
+    allowed_domains: list[str | None]
+
+    # what a site says
+
+    def listing_url(self, column: str, cursor: str) -> str:
+        """The address of one page of a listing."""
+        raise TypeError(f"{type(self).__name__} does not say where its listings are")
+
+    def read_listing(self, response: TextResponse, cursor: str) -> Listing:
+        """The rows of a listing reply. Raises Unreadable or Refused."""
+        raise TypeError(f"{type(self).__name__} does not say how to read a listing")
+
+    def read_row(self, row: Mapping[str, Any], column: str) -> Entry:
+        """One row as an entry. Raises Unreadable when it lacks what an entry must have."""
+        raise TypeError(f"{type(self).__name__} does not say how to read a row")
+
+    def read_entry(self, entry: Entry) -> Reading:
+        """The article that a row holds, where there is no other reply to ask for."""
+        raise TypeError(f"{type(self).__name__} has neither readers nor articles in its rows")
+
+    def without_text(self, entry: Entry) -> Outcome:
+        """What becomes of an entry that no reader finds a text for."""
+        return Outcome.QUARANTINED
+
+    # the walk
+
+    async def start(self) -> AsyncIterator[Any]:
+        for column in self.ledger.selection.columns:
+            yield self._listing_request(column, self.first_cursor)
+
+    def parse_listing(self, response: Response, column: str, cursor: str) -> Iterator[Any]:
+        """Take a listing page down in the ledger, and follow the entries that are to be fetched."""
+        try:
+            listing = self.read_listing(_text(response), cursor)
+        except Unusable as error:
+            self.ledger.listing_lost(column, canonical(response.request, response.url), error, response.body)
+            return
+        entries = list(self._entries(listing, column))
+        for entry in self.ledger.take_down(column, entries):
+            yield self._follow(entry)
+        if listing.next_cursor is not None and self._goes_on(column, [e for e in entries if isinstance(e, Entry)]):
+            yield self._listing_request(column, listing.next_cursor)
+
+    def listing_failed(self, failure: Failure) -> None:
+        request = failure.request  # type: ignore[attr-defined]  # Scrapy sets it before it calls
+        self.ledger.listing_lost(request.cb_kwargs["column"], request.url, Refused(reason_of(failure)), b"")
+
+    def parse_article(self, response: Response, entry: Entry, attempt: int) -> Iterator[Any]:
+        try:
+            _check_address(response, entry)
+            yield self._raw_article(self.readers[attempt].read(_text(response), entry), entry)
+        except NoBody as error:
+            yield from self._next_reader(entry, attempt, error, response.body)
+        except Refused as error:
+            self.ledger.settle(entry.code, Outcome.FAILED, str(error))
+        except Unusable as error:
+            self.ledger.quarantine(entry, str(error), canonical(response.request, response.url), response.body)
+
+    def article_failed(self, failure: Failure) -> Iterator[Any]:
+        kwargs = failure.request.cb_kwargs  # type: ignore[attr-defined]
+        entry, attempt = kwargs["entry"], kwargs["attempt"]
+        if isinstance(failure.value, HttpError) and failure.value.response.status in _GONE and self._has_more(attempt):
+            yield from self._next_reader(entry, attempt, NoBody(reason_of(failure)), b"")
+        else:
+            self.ledger.settle(entry.code, Outcome.FAILED, reason_of(failure))
+
+    # its steps
+
+    @property
+    def ledger(self) -> Ledger:
+        ledger = self.crawler.get_extension(Ledger)
+        if ledger is None:
+            raise UsageError("the extension crawler.extensions.ledger.Ledger is switched off: a crawl needs it")
+        return ledger
+
+    def _entries(self, listing: Listing, column: str) -> Iterator[Entry | tuple[Any, str]]:
+        for row in listing.rows:
+            try:
+                if not isinstance(row, dict):
+                    raise Unreadable(f"the row is {type(row).__name__}, not an object")
+                yield self.read_row(row, column)
+            except Unusable as error:
+                yield row, str(error)
+
+    def _goes_on(self, column: str, entries: list[Entry]) -> bool:
+        walked = self._walked.setdefault(column, set())
+        fresh = {entry.code for entry in entries} - walked
+        walked |= fresh
+        # A page that holds nothing new is the same page again: the source's count was wrong, or its cursor turns.
+        return bool(fresh) and self.ledger.wants_more([entry.published for entry in entries])
+
+    def _follow(self, entry: Entry) -> Any:
+        if self.readers:
+            return self._article_request(entry, attempt=0)
+        return self._raw_article(self.read_entry(entry), entry)
+
+    def _next_reader(self, entry: Entry, attempt: int, error: NoBody, raw: bytes) -> Iterator[Any]:
+        if self._has_more(attempt):
+            yield self._article_request(entry, attempt + 1)
+        elif (outcome := self.without_text(entry)) is Outcome.QUARANTINED:
+            self.ledger.quarantine(entry, str(error), entry.url, raw)
+        else:
+            self.ledger.refuse(entry, outcome, str(error))
+
+    def _has_more(self, attempt: int) -> bool:
+        return attempt + 1 < len(self.readers)
+
+    def _raw_article(self, reading: Reading, entry: Entry) -> RawArticle:
+        return RawArticle(
+            code=entry.code,
+            title=reading.title or entry.title,
+            published=reading.published or entry.published,
+            media=reading.media or entry.media,
+            default_media=self.default_media,
+            summary=reading.summary or entry.summary,
+            body=reading.body,
+            url=entry.url,
+            spider=self.name,
+            columns=tuple(dict.fromkeys((entry.column, *reading.columns))),
+            fetched_at=clock.now(),
+        )
+
+    def _listing_request(self, column: str, cursor: str) -> Request:
+        return self._request(
+            self.listing_url(column, cursor),
+            callback=self.parse_listing,
+            errback=self.listing_failed,
+            cb_kwargs={"column": column, "cursor": cursor},
+        )
+
+    def _article_request(self, entry: Entry, attempt: int) -> Request:
+        return self._request(
+            self.readers[attempt].url(self, entry),
+            callback=self.parse_article,
+            errback=self.article_failed,
+            cb_kwargs={"entry": entry, "attempt": attempt},
+            priority=_ARTICLE_PRIORITY,
+        )
+
+    def _request(self, url: str, **kwargs: Any) -> Request:
+        return Request(mirrored(url, self.mirror), meta={"canonical": url}, **kwargs)
+
+
+def mirrored(url: str, mirror: str) -> str:
+    """The address at the mirror, path and query unchanged.
+
+    >>> mirrored("https://np-listapi.eastmoney.com/comm?a=1", "http://127.0.0.1:8000")
+    'http://127.0.0.1:8000/comm?a=1'
+    """
+    parts = urlsplit(url)
+    return mirror + parts._replace(scheme="", netloc="").geturl() if mirror else url
+
+
+def canonical(request: Request | None, answered: str = "") -> str:
+    """The address that was asked, without the mirror's: what a person can look up."""
+    return str(request.meta["canonical"]) if request else answered
+
+
+def reason_of(failure: Failure) -> str:
+    """Why a request got no answer, in one line for a person."""
+    error = failure.value
+    if isinstance(error, HttpError):
+        return f"HTTP {error.response.status}"
+    if isinstance(error, IgnoreRequest):
+        return one_line(str(error)) or "the request was dropped"
+    return one_line(str(error) or type(error).__name__)[:200]
+
+
+def _mirror(text: str) -> str:
+    parts = urlsplit(text)
+    if text and not (parts.scheme in {"http", "https"} and parts.hostname):
+        raise UsageError(f"--mirror {text!r} is not an address: type http://{text.split('://')[-1]}")
+    return text.rstrip("/")
+
+
+def _text(response: Response) -> TextResponse:
+    if not isinstance(response, TextResponse):
+        kind = (response.headers.get("Content-Type") or b"of no type").decode("latin-1")
+        raise Unreadable(f"the reply is {kind}, not text")
+    return response
+
+
+def _check_address(response: Response, entry: Entry) -> None:
+    """A redirect to the site's front page is answered with 200: the reply must still be about this article."""
+    if entry.code not in response.url:
+        raise Unreadable(f"the source sends to another page: {response.url}")

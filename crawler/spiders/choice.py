@@ -1,0 +1,81 @@
+"""choice: the lists, texts and share pages of the site that the first posts came from."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+from urllib.parse import urlsplit
+
+from scrapy.crawler import Crawler
+from scrapy.http import TextResponse
+
+from crawler.errors import NoBody, Unreadable
+from crawler.items import Entry
+from crawler.spiders.base import Listing, Reader, Reading, SiteSpider
+from crawler.text.digest import trailing_media
+from crawler.text.html import source_line
+from crawler.text.payload import code_field, moment_field, read, rows_field, text_field, title_field
+
+# The lists have no names there but these: the ids are those of the addresses.
+COLUMNS = {"102": "type=102", "45": "type=45", "37": "marketType=37", "38": "marketType=38", "39": "marketType=39"}
+
+_PATHS = {
+    "102": ("list", "/web/webapi?type=102&count=100&newsid=1"),
+    "45": ("list", "/web/webapi?type=45&count=100&newsid=1"),
+    "37": ("market", "/information/newmarket/web/webapi?marketType=37&count=100"),
+    "38": ("market", "/information/newmarket/web/webapi?marketType=38&count=100"),
+    "39": ("market", "/information/newmarket/web/webapi?marketType=39&count=100"),
+}
+_ROWS = ("records", "nodeList", "record")
+
+
+def text_url(spider: SiteSpider, entry: Entry) -> str:
+    return f"{spider.settings.getdict('CHOICE_HOSTS')['text']}/NewsData/GetNewsText.do?id=NW{entry.code}"
+
+
+def read_text(response: TextResponse, entry: Entry) -> Reading:
+    """`text` is the article with its source line; the rolling news have `content` instead."""
+    body = text_field(read(response.text), "text", "content")
+    if not body.strip():
+        raise NoBody("neither text nor content holds anything")
+    return Reading(body=body, media=entry.media or source_line(body) or trailing_media(entry.summary))
+
+
+class ChoiceSpider(SiteSpider):
+    name = "choice"
+    columns = COLUMNS
+    default_columns = tuple(COLUMNS)
+    default_media = "东方财富"
+    supersedes = frozenset({"flash"})
+    readers: ClassVar[tuple[Reader, ...]] = (Reader(text_url, read_text),)
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
+        spider = super().from_crawler(crawler, *args, **kwargs)
+        if not spider.mirror:
+            spider.allowed_domains = [
+                urlsplit(host).hostname for host in spider.settings.getdict("CHOICE_HOSTS").values()
+            ]
+        return spider
+
+    def listing_url(self, column: str, cursor: str) -> str:
+        host, path = _PATHS[column]
+        return f"{self.settings.getdict('CHOICE_HOSTS')[host]}{path}"
+
+    def read_listing(self, response: TextResponse, cursor: str) -> Listing:
+        """`records` of type 102, `nodeList` of type 45, `record` of the markets; there are no further pages."""
+        reply = read(response.text)
+        for name in _ROWS:
+            if name in reply:
+                return Listing(rows_field(reply, name))
+        raise Unreadable(f"fields {', '.join(_ROWS)} are missing")
+
+    def read_row(self, row: Mapping[str, Any], column: str) -> Entry:
+        code = code_field(row, "infoCode", "infocode", "id")
+        return Entry(
+            code=code,
+            title=title_field(row, "title"),
+            published=moment_field(row, "showtime", "datetime"),
+            column=column,
+            url=f"{self.settings['SHARE_HOST']}/html_News/NewsShare.html?infoCode=NW{code}",
+            media=text_field(row, "from", "medianame"),
+            summary=text_field(row, "digest", "simdigest"),
+        )

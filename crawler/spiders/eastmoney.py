@@ -1,0 +1,169 @@
+"""eastmoney: today's public column lists of Eastmoney, and their articles."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+from scrapy.http import TextResponse
+
+from crawler import clock
+from crawler.errors import NoBody, Refused, Unreadable
+from crawler.items import Entry, Outcome
+from crawler.spiders.base import Listing, Reader, Reading, SiteSpider
+from crawler.text.characters import headline
+from crawler.text.payload import (
+    code_field,
+    moment_field,
+    number_field,
+    object_field,
+    read,
+    rows_field,
+    text_field,
+    title_field,
+)
+
+COLUMNS = {
+    "344": "财经导读", "345": "资讯精华", "349": "沪深公司", "350": "国内经济", "351": "国际经济",
+    "352": "宏观研究", "353": "证券聚焦", "354": "公司资讯", "355": "产经新闻", "363": "纵深调查",
+    "365": "热点扫描", "371": "经济时评", "372": "产业透视", "373": "商业观察", "374": "股市评论",
+    "398": "最新公告", "407": "大盘分析", "408": "板块聚焦", "415": "热门股追踪", "421": "行业研究",
+    "423": "主力动态", "436": "美股聚焦", "437": "中概股公司", "440": "欧美公司", "448": "新股聚焦",
+    "449": "新股策略", "450": "新股评论", "532": "港股聚焦", "535": "港股公司", "583": "理财资讯",
+    "627": "再融资动态", "628": "再融资公司聚焦", "670": "商业资讯", "683": "创业研究", "745": "PC弹窗热门",
+    "781": "欧洲市场", "782": "亚太市场", "830": "期指导读", "1138": "财富观察", "1205": "财经晚报",
+    "1207": "财经早餐",
+}  # fmt: skip
+
+PAGE_SIZE = 100
+# `totle_hits`, the source's own spelling, never says more than this, whatever there is.
+_MOST_HITS = 5_000
+_FIELDS = "code,showTime,title,mediaName,summary,image,url,uniqueUrl,Np_dst"
+_TITLE_SUFFIX = "_东方财富网"
+
+
+def article_url(code: str, *, caifuhao: bool = False) -> str:
+    """The public page of an article; 财富号 posts have a host of their own.
+
+    >>> article_url("202201102242171631")
+    'https://finance.eastmoney.com/a/202201102242171631.html'
+    """
+    if caifuhao:
+        return f"https://caifuhao.eastmoney.com/news/{code}"
+    return f"https://finance.eastmoney.com/a/{code}.html"
+
+
+def list_data(response: TextResponse) -> Mapping[str, Any] | None:
+    """The `data` of a list reply, None past its end. Raises Refused for an error shell, which is HTTP 200 too."""
+    reply = read(response.text)
+    if str(reply.get("code")) != "1":
+        raise Refused(f"the source answers: {headline(str(reply.get('message')))[:120]}")
+    return None if reply.get("data") is None else object_field(reply, "data")
+
+
+def detail_url(_spider: SiteSpider, entry: Entry) -> str:
+    return f"https://newsinfo.eastmoney.com/kuaixun/v2/api/article/{entry.code}?guid=finews"
+
+
+def page_url(_spider: SiteSpider, entry: Entry) -> str:
+    return entry.url
+
+
+def read_detail(response: TextResponse, entry: Entry) -> Reading:
+    """The JSON detail: every field of `data` is text, times have slashes, the body has no source line."""
+    data = read(response.text).get("data")
+    if not isinstance(data, dict):
+        raise NoBody("the article reply holds no article")
+    if text_field(data, "Art_Code") != entry.code:
+        raise Unreadable(f"the article reply is about {text_field(data, 'Art_Code')!r}")
+    body = text_field(data, "Art_Content")
+    if not body.strip():
+        raise NoBody("Art_Content is empty")
+    return Reading(
+        body=body,
+        title=text_field(data, "Art_Title"),
+        published=moment_field(data, "Art_ShowTime") if text_field(data, "Art_ShowTime") else None,
+        media=text_field(data, "Art_Media_Name"),
+        summary=text_field(data, "Art_Description", "Art_Digest"),
+        columns=tuple(part for part in text_field(data, "Art_Column_List").split(",") if part.isdigit()),
+    )
+
+
+def read_page(response: TextResponse, entry: Entry) -> Reading:
+    """The HTML page: the layout since 2022, then that of 2018 to 2021. Its time has no seconds."""
+    body = response.css("#ContentBody")
+    if not body:
+        raise NoBody("the page has no #ContentBody")
+    page_time = response.css(".infos .item::text, .time-source .time::text").re_first(r"\d{4}年.*\d")
+    return Reading(
+        body=_up_to_source_line(body[0].xpath("./node()").getall()),
+        title=headline(
+            response.css(".newsContent h1::text").get() or response.css("title::text").get() or ""
+        ).removesuffix(_TITLE_SUFFIX),
+        published=_with_seconds(page_time, entry),
+        media=_page_media(response),
+    )
+
+
+class EastmoneySpider(SiteSpider):
+    name = "eastmoney"
+    columns = COLUMNS
+    default_columns = ("344", "345", "350", "351", "353", "354", "355")
+    hosts = ("np-listapi.eastmoney.com", "newsinfo.eastmoney.com", "finance.eastmoney.com", "caifuhao.eastmoney.com")
+    default_media = "东方财富网"
+    supersedes = frozenset({"flash"})
+    readers: ClassVar[tuple[Reader, ...]] = (Reader(detail_url, read_detail), Reader(page_url, read_page))
+
+    def listing_url(self, column: str, cursor: str) -> str:
+        query = {
+            "client": "web", "biz": "web_news_col", "column": column, "order": 1, "needInteractData": 0,
+            "page_index": cursor, "page_size": PAGE_SIZE, "req_trace": clock.milliseconds(), "fields": _FIELDS,
+            "types": "1,20",
+        }  # fmt: skip
+        return "https://np-listapi.eastmoney.com/comm/web/getNewsByColumns?" + urlencode(query, safe=",")
+
+    def read_listing(self, response: TextResponse, cursor: str) -> Listing:
+        """Past the last page `list` is empty or `data` null; the count of hits stops at 5,000."""
+        data = list_data(response)
+        if data is None:
+            return Listing([])
+        rows = rows_field(data, "list")
+        last_page = -(
+            -min(number_field(data, "totle_hits"), _MOST_HITS) // (number_field(data, "page_size") or PAGE_SIZE)
+        )
+        return Listing(rows, str(int(cursor) + 1) if rows and int(cursor) < last_page else None)
+
+    def read_row(self, row: Mapping[str, Any], column: str) -> Entry:
+        code = code_field(row, "code")
+        return Entry(
+            code=code,
+            title=title_field(row, "title"),
+            published=moment_field(row, "showTime"),
+            column=column,
+            url=article_url(code, caifuhao=text_field(row, "np_dst") == "CFH"),
+            media=text_field(row, "mediaName"),
+            summary=text_field(row, "summary"),
+        )
+
+    def without_text(self, entry: Entry) -> Outcome:
+        """A 财富号 post is a blog's, and whether these replies carry its text is the source's to say."""
+        return Outcome.FILTERED if entry.url.startswith("https://caifuhao.") else Outcome.QUARANTINED
+
+
+def _with_seconds(page_time: str | None, entry: Entry) -> datetime:
+    """The page's time; the listing's, which has seconds, where both name the same minute or the page names none."""
+    published = moment_field({"time": page_time}, "time") if page_time else entry.published
+    return entry.published if published == entry.published.replace(second=0) else published
+
+
+def _page_media(response: TextResponse) -> str:
+    named = (
+        response.css(".data-source::attr(data-source)").get() or response.css(".infos .item + .item::text").get() or ""
+    )
+    return named.strip().removeprefix("来源：")
+
+
+def _up_to_source_line(nodes: list[str]) -> str:
+    """An article ends with its source line; the editor's name and the share buttons after it are the page's."""
+    feet = [index for index, node in enumerate(nodes) if node.startswith("<p") and "em_media" in node[: node.find(">")]]
+    return "".join(nodes[: feet[-1] + 1] if feet else nodes)
