@@ -1,0 +1,98 @@
+"""`finews crawl`."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from crawler.cli import options, tell
+from crawler.items import Outcome
+from crawler.verdict import FAILED, Summary
+
+
+@click.command()
+@click.argument("spider", required=False)
+@click.option(
+    "--category", multiple=True, metavar="X", help="Only this media: its slug or its Chinese name. Repeatable."
+)
+@click.option("--column", multiple=True, metavar="ID", help="Only this listing: see `finews columns`. Repeatable.")
+@click.option("--since", metavar="DATE", help="2022-01-10, '2022-01-10 16:20', or an age such as 2d.")
+@click.option("--until", metavar="DATE", help="Likewise; the day or minute itself is included.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N wanted entries, known ones included.")
+@options.output
+@click.option("--mirror", metavar="URL", help="Send every request there instead, path and query unchanged.")
+@click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Any Scrapy setting, or one of ours.")
+@click.option("--quiet", is_flag=True, help="Say nothing unless something went wrong.")
+@options.as_json
+def crawl(
+    spider: str | None,
+    output: Path,
+    mirror: str | None,
+    changes: tuple[str, ...],
+    quiet: bool,
+    as_json: bool,
+    **chosen: Any,
+) -> None:
+    """One crawl: list, fetch what is new, write posts and rows.
+
+    SPIDER is eastmoney (the default: column lists and articles), flash (7x24 fast news) or choice (the lists that the
+    first posts came from).
+    """
+    from crawler import run  # Scrapy takes a third of a second to import, which no other command needs
+
+    settings = run.crawl_settings(
+        {
+            **dict(_pair(change) for change in changes),
+            "OUTPUT_DIR": str(output),
+            **({"MIRROR": mirror} if mirror is not None else {}),
+        },
+        progress=not quiet,
+    )
+    summary = run.crawl(spider or run.DEFAULT_SPIDER, _arguments(chosen), settings)
+    if as_json:
+        tell.as_value({**summary.run, "arguments": _arguments(chosen), **_beside(summary)})
+    elif not quiet and summary.run["outcome"] != FAILED:
+        _tell(summary)
+    _tell_troubles(summary)
+    sys.exit(summary.exit_code)
+
+
+def _pair(change: str) -> tuple[str, str]:
+    name, equals, value = change.partition("=")
+    if not equals or not name:
+        raise click.BadParameter(f"{change!r} is not NAME=VALUE", param_hint="--set")
+    return name, value
+
+
+def _arguments(chosen: dict[str, Any]) -> dict[str, str]:
+    """The options as a spider's arguments, as `scrapy crawl -a` gives them: text, lists with commas."""
+    texts = {
+        name: ",".join(value) if isinstance(value, tuple) else str(value) for name, value in chosen.items() if value
+    }
+    return {name: text for name, text in texts.items() if text}
+
+
+def _beside(summary: Summary) -> dict[str, Any]:
+    return {"output": summary.output, "lost": summary.lost, "troubles": summary.troubles, "notes": summary.notes}
+
+
+def _tell(summary: Summary) -> None:
+    run = summary.run
+    counts = ", ".join(f"{run[name]} {name}" for name in Outcome if run[name])
+    tell.line(f"{run['spider']}: {run['listed']} listed: {counts or 'nothing'}")
+    tell.line(f"posts in {summary.output}/_posts, rows in {summary.output}/news.db")
+    for note in summary.notes:
+        tell.line(f"note: {note}")
+
+
+def _tell_troubles(summary: Summary) -> None:
+    for reason, columns in summary.lost.items():
+        tell.line(f"finews: no listing of {', '.join(columns)}: {reason}", err=True)
+    for trouble in summary.troubles:
+        tell.line(
+            f"finews: {trouble['outcome']}: {trouble['code'] or 'a row without a code'}: {trouble['detail']}", err=True
+        )
+    hidden = summary.run["failed"] + summary.run["quarantined"] - len(summary.troubles)
+    if hidden:
+        tell.line(f"finews: and {hidden} more, in the table entries under run_id {summary.run['id']}", err=True)

@@ -1,0 +1,23 @@
+"""Options that several commands share."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from crawler.output_folder import output_folder
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _folder(_context: click.Context, _option: click.Parameter, value: str | None) -> Path:
+    return output_folder(value)
+
+
+_HELP = "The output folder.  [default: output/ where one stands, else $FINEWS_OUTPUT]"
+
+output: Callable[[Command], Command] = click.option("--output", metavar="DIR", callback=_folder, help=_HELP)
+as_json: Callable[[Command], Command] = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON value on stdout, and nothing else."
+)

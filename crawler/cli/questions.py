@@ -1,0 +1,106 @@
+"""`finews categories`, `columns`, `show` and `runs`: questions to the database."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from crawler.cli import options, tell
+from crawler.errors import Failed
+from crawler.items import Outcome
+from crawler.media import shipped
+from crawler.store import Store
+from crawler.store.connection import FILE_NAME
+
+
+@click.command()
+@click.option("--all", "everything", is_flag=True, help="Also the media that are known and have no article yet.")
+@options.output
+@options.as_json
+def categories(everything: bool, output: Path, as_json: bool) -> None:
+    """The media that there are, with how many articles and the latest."""
+    rows = _met_categories(output) if not everything or (output / FILE_NAME).exists() else []
+    if everything:
+        met = {row["slug"] for row in rows}
+        unmet = (known for known in shipped() if known.slug not in met)
+        rows += [
+            {"slug": known.slug, "media": known.media, "aliases": list(known.aliases), "articles": 0, "latest": None}
+            for known in unmet
+        ]
+    _tell(rows, ("slug", "media", "articles", "latest"), as_json)
+
+
+@click.command()
+@options.output
+@options.as_json
+def columns(output: Path, as_json: bool) -> None:
+    """The listings of each spider, with how many articles stand in them and the latest."""
+    from crawler.columns import all_columns  # Scrapy takes a third of a second to import
+
+    counts: dict[str, dict[str, Any]] = {}
+    if (output / FILE_NAME).exists():
+        with Store.reading(output) as store:
+            counts = store.articles.column_counts()
+    rows = [
+        {**column, "articles": 0, "latest": None, **counts.get(column["column_id"], {})} for column in all_columns()
+    ]
+    _tell(rows, ("spider", "column_id", "name", "by_default", "articles", "latest"), as_json)
+
+
+@click.command()
+@click.argument("code")
+@click.option("--html", "as_html", is_flag=True, help="Only the body, as the post has it.")
+@options.output
+@options.as_json
+def show(code: str, as_html: bool, output: Path, as_json: bool) -> None:
+    """One article, with its revisions and mentions. CODE is its digits, with or without NW."""
+    with Store.reading(output) as store:
+        article = store.articles.whole(code.strip().upper().removeprefix("NW"))
+    if article is None:
+        raise Failed(f"no article {code} in {output / FILE_NAME}")
+    if as_json:
+        tell.as_value(article)
+    elif as_html:
+        tell.line(article["body_html"])
+    else:
+        _tell_article(article, output)
+
+
+@click.command()
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="The last N.")
+@options.output
+@options.as_json
+def runs(limit: int, output: Path, as_json: bool) -> None:
+    """The crawls so far, newest first, and what became of their entries."""
+    with Store.reading(output) as store:
+        rows = [{**row, "arguments": json.loads(row["arguments"])} for row in store.runs.latest(limit)]
+    _tell(rows, ("id", "spider", "started_at", "outcome", "listed", *Outcome), as_json)
+
+
+def _met_categories(output: Path) -> list[dict[str, Any]]:
+    with Store.reading(output) as store:
+        return [{**row, "aliases": json.loads(row["aliases"])} for row in store.categories.counted()]
+
+
+def _tell(rows: list[dict[str, Any]], names: tuple[str, ...], as_json: bool) -> None:
+    if as_json:
+        tell.as_value(rows)
+    else:
+        tell.as_table(rows, names)
+
+
+def _tell_article(article: dict[str, Any], output: Path) -> None:
+    tell.line(article["title"])
+    tell.line(f"{article['published_at']}  {article['media']} ({article['category']})  {article['code']}")
+    tell.line(article["url"])
+    tell.line()
+    tell.line(article["body_text"])
+    tell.line()
+    if article["mentions"]:
+        tell.line("stocks: " + ", ".join(f"{found['name']} {found['secid']}" for found in article["mentions"]))
+    tell.line(f"columns: {', '.join(article['columns'])}")
+    tell.line(f"post: {output / article['post_path']}")
+    tell.line(f"revision {article['revision']}, first seen {article['first_seen_at']}")
+    for old in article["revisions"]:
+        tell.line(f"  {old['revision']}  seen {old['seen_at']}  {old['title']}")

@@ -1,0 +1,49 @@
+"""How answers are shown: a table or a text for a person, one JSON value for a program."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from crawler.text.characters import one_line, visible
+
+_WIDEST = 160
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T[\d:]{8}[+\d:]*")
+
+
+def as_value(value: Any) -> None:
+    """Print one JSON value."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def as_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Print rows under these column names, numbers to the right; a line too long for the terminal is the terminal's."""
+    console = Console(markup=False, highlight=False)
+    console.width = max(console.width, _WIDEST)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    rows = list(rows)
+    for name in columns:
+        numeric = any(isinstance(row[name], int) for row in rows)
+        table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*(_cell(row[name]) for name in columns))
+    console.print(table)
+
+
+def line(text: str = "", *, err: bool = False) -> None:
+    """Print a line; what came from outside cannot move the cursor or colour the terminal."""
+    click.echo(visible(text), err=err)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, list | tuple):
+        return ", ".join(str(part) for part in value)
+    if isinstance(value, str) and _MOMENT.fullmatch(value):
+        return value[:16].replace("T", " ")
+    return one_line(str(value))
