@@ -1,0 +1,125 @@
+"""One connection: requests in, replies out, each reply in one write.
+
+The standard library's HTTP handler reads headers with the mail parser, which takes longer than all else
+here together; a sample site that is slower than the crawler would be no use to a benchmark.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http.client import responses
+from io import BufferedIOBase
+from threading import Event
+from time import monotonic
+from typing import NamedTuple
+from urllib.parse import parse_qsl, unquote
+
+HTML = "text/html; charset=utf-8"
+JSON = "application/json; charset=utf-8"
+SCRIPT = "application/javascript; charset=utf-8"
+TEXT = "text/plain; charset=utf-8"
+
+_LONGEST_LINE = 1 << 16
+
+
+class Hit(NamedTuple):
+    """A request as it came. The names of the headers are in lower case."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    target: str = ""
+    """Path and query as sent."""
+    at: float = 0.0
+    """When, on the monotonic clock."""
+
+
+class Reply(NamedTuple):
+    """A whole reply; ``headers`` come on top of the type and the length."""
+
+    body: bytes
+    content_type: str = HTML
+    status: int = 200
+    headers: Sequence[tuple[str, str]] = ()
+
+    def head(self, length: int) -> bytes:
+        """Status line and headers, with the length to declare."""
+        lines = [
+            f"HTTP/1.1 {self.status} {responses.get(self.status, 'Unknown')}",
+            f"Content-Type: {self.content_type}",
+            f"Content-Length: {length}",
+            *(f"{name}: {value}" for name, value in self.headers),
+        ]
+        return "\r\n".join((*lines, "", "")).encode("utf-8")
+
+
+@dataclass
+class Exchange:
+    """A request and what may be done about it: all that a fault needs."""
+
+    hit: Hit
+    connection: socket.socket
+    stopping: Event
+    reply: Reply
+    """What the site would answer."""
+    keep_alive: bool = True
+
+    def answer(self, reply: Reply, length: int | None = None) -> None:
+        """Sends a reply, with a declared length of its own if there is one."""
+        head = reply.head(len(reply.body) if length is None else length)
+        self.send(head if self.hit.method == "HEAD" else head + reply.body)
+
+    def send(self, data: bytes) -> None:
+        """These bytes, in one write."""
+        self.connection.sendall(data)
+
+    def wait(self, seconds: float) -> None:
+        """Does nothing, unless the site stops before."""
+        self.stopping.wait(seconds)
+
+    def hang_up(self) -> None:
+        """Ends the connection after this exchange."""
+        self.keep_alive = False
+
+    def reset(self) -> None:
+        """Ends the connection at once and rudely: the client sees a reset, not an end."""
+        self.hang_up()
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        # Reading keeps a copy of the file descriptor open; only closing that itself sends the reset.
+        socket.close(self.connection.detach())
+
+
+def read_hit(stream: BufferedIOBase) -> Hit | None:
+    """The next request, or None when the client is gone or does not speak HTTP."""
+    line = stream.readline(_LONGEST_LINE).split()
+    if len(line) != 3:
+        return None
+    headers = _read_headers(stream)
+    if (length := headers.get("content-length", "")).isdecimal():
+        stream.read(int(length))
+    method, target = line[0].decode("latin-1"), line[1].decode("latin-1")
+    path, _, query = target.partition("?")
+    if line[2] == b"HTTP/1.0":
+        headers.setdefault("connection", "close")
+    return Hit(method, unquote(path), _pairs(query), headers, target, monotonic())
+
+
+def wants_to_stay(headers: Mapping[str, str]) -> bool:
+    """Shall the connection be kept?"""
+    return headers.get("connection", "").lower() != "close"
+
+
+def _read_headers(stream: BufferedIOBase) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    while (line := stream.readline(_LONGEST_LINE)) not in (b"\r\n", b"\n", b""):
+        name, _, value = line.decode("latin-1").partition(":")
+        headers[name.lower()] = value.strip()
+    return headers
+
+
+def _pairs(query: str) -> dict[str, str]:
+    return dict(parse_qsl(query, keep_blank_values=True)) if query else {}
