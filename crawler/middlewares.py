@@ -2,18 +2,38 @@
 
 import asyncio
 import random
+from collections import defaultdict
 from typing import Self, TypeVar
 
 from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.downloadermiddlewares.retry import RetryMiddleware
+from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
 from scrapy.http import Response
+from scrapy.robotstxt import RobotParser
 from scrapy.settings import BaseSettings
+from scrapy.utils.httpobj import urlparse_cached
 
 Result = TypeVar("Result", bound=Request | Response | None)
 
 # However long a source's trouble lasts, one crawl does not wait longer than this; the next one tries again.
 LONGEST_WAIT = 30.0
+
+
+class RobotsMiddleware(RobotsTxtMiddleware):
+    """Scrapy's robots.txt rules, for the requests too that wait while the file is fetched.
+
+    Scrapy 2.19 lets those through whatever the file says: all of them await one Deferred, and only the first gets its
+    result (tests/test_crawl.py shows it). Here one asks at a time, so that nobody awaits another's Deferred.
+    """
+
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def robot_parser(self, request: Request) -> RobotParser | None:
+        async with self._turns[urlparse_cached(request).netloc]:
+            return await super().robot_parser(request)
 
 
 class BackoffRetryMiddleware(RetryMiddleware):

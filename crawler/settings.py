@@ -42,8 +42,10 @@ EXTENSIONS = {
 USER_AGENT = "finews"
 ROBOTSTXT_OBEY = True
 ROBOTSTXT_USER_AGENT = "finews"
-# Never more than four requests at one host.
+# Never more than four requests at one host. Scrapy 2.19 keeps a host's bound only where there is a delay, and the bound
+# for all hosts always.
 CONCURRENT_REQUESTS_PER_DOMAIN = 4
+CONCURRENT_REQUESTS = 4
 # Seconds between two requests to one host; AutoThrottle makes it longer when the host answers slowly.
 DOWNLOAD_DELAY = 0.25
 AUTOTHROTTLE_ENABLED = True
@@ -52,7 +54,10 @@ AUTOTHROTTLE_MAX_DELAY = 30.0
 AUTOTHROTTLE_TARGET_CONCURRENCY = 2.0
 # A request that fails for a passing reason is sent twice more.
 RETRY_TIMES = 2
+# Where Scrapy's own fall short; crawler/middlewares.py says how.
 DOWNLOADER_MIDDLEWARES = {
+    "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
+    "crawler.middlewares.RobotsMiddleware": 100,
     "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
     "crawler.middlewares.BackoffRetryMiddleware": 550,
 }
