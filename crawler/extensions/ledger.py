@@ -8,10 +8,10 @@ import asyncio
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Protocol, Self, cast
 from urllib.parse import urlsplit
 
 from filelock import FileLock
@@ -30,9 +30,6 @@ from crawler.selection import Selection, parse
 from crawler.store import Store, met_categories
 from crawler.verdict import Summary, verdict
 
-if TYPE_CHECKING:
-    from crawler.spiders.base import SiteSpider
-
 logger = logging.getLogger(__name__)
 
 # Sent when an entry is taken down (`fresh`; its `outcome` is None while it is to be fetched) and when it is settled.
@@ -41,6 +38,16 @@ entry_counted = object()
 _TROUBLES_TOLD = 10
 _MET = "listed already in this crawl"
 _STILL_REFUSED = "in quarantine since an earlier crawl: "
+
+
+class Source(Protocol):
+    """What the ledger asks of a spider."""
+
+    name: str
+    arguments: Mapping[str, str]
+    columns: Mapping[str, str]
+    default_columns: tuple[str, ...]
+    supersedes: frozenset[str]
 
 
 class Ledger:
@@ -53,7 +60,7 @@ class Ledger:
         self.failure: Ending | None = None
         self._crawler = crawler
         self._lock = lock
-        self._spider: SiteSpider = crawler.spider  # type: ignore[assignment]  # every spider of ours is one
+        self._spider = cast(Source, crawler.spider)
         self._seen: set[str] = set()
         self._open: dict[str, tuple[Entry, int]] = {}
         self._wanted = 0
@@ -65,7 +72,7 @@ class Ledger:
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         """Raises UsageError, Busy, StoreError or OutputError: then nothing is fetched."""
-        spider: Any = crawler.spider
+        spider = cast(Source, crawler.spider)
         output = output_folder(crawler.settings.get("OUTPUT_DIR"))
         selection = parse(
             spider.arguments,
@@ -172,11 +179,12 @@ class Ledger:
         """The outcome of an entry that needs no request, and why; None for one that is to be fetched."""
         if entry.code in self._seen:
             return Outcome.DUPLICATE, _MET
-        self._seen.add(entry.code)
+        # What is filtered is not met: another listing may name the media that this one leaves out.
         if reason := self.selection.unwanted(entry, self.media):
             return Outcome.FILTERED, reason
         if self.selection.limit is not None and self._wanted >= self.selection.limit:
             return Outcome.FILTERED, "over --limit"
+        self._seen.add(entry.code)
         self._wanted += 1
         return self._needs_no_request(entry, known) or (None, "")
 

@@ -153,7 +153,7 @@ class SiteSpider(Spider):
     def parse_article(self, response: Response, entry: Entry, attempt: int) -> Iterator[Any]:
         try:
             _check_address(response, entry)
-            yield self._raw_article(self.readers[attempt].read(_text(response), entry), entry)
+            yield self.raw_article(self.readers[attempt].read(_text(response), entry), entry, clock.now())
         except NoBody as error:
             yield from self._next_reader(entry, attempt, error, response.body)
         except Refused as error:
@@ -197,7 +197,7 @@ class SiteSpider(Spider):
     def _follow(self, entry: Entry) -> Any:
         if self.readers:
             return self._article_request(entry, attempt=0)
-        return self._raw_article(self.read_entry(entry), entry)
+        return self.raw_article(self.read_entry(entry), entry, clock.now())
 
     def _next_reader(self, entry: Entry, attempt: int, error: NoBody, raw: bytes) -> Iterator[Any]:
         if self._has_more(attempt):
@@ -210,7 +210,8 @@ class SiteSpider(Spider):
     def _has_more(self, attempt: int) -> bool:
         return attempt + 1 < len(self.readers)
 
-    def _raw_article(self, reading: Reading, entry: Entry) -> RawArticle:
+    def raw_article(self, reading: Reading, entry: Entry, fetched_at: datetime) -> RawArticle:
+        """What a reader found, with the listing's word where the reply says nothing."""
         return RawArticle(
             code=entry.code,
             title=reading.title or entry.title,
@@ -222,7 +223,7 @@ class SiteSpider(Spider):
             url=entry.url,
             spider=self.name,
             columns=tuple(dict.fromkeys((entry.column, *reading.columns))),
-            fetched_at=clock.now(),
+            fetched_at=fetched_at,
         )
 
     def _listing_request(self, column: str, cursor: str) -> Request:

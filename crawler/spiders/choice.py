@@ -14,6 +14,8 @@ from crawler.text.digest import trailing_media
 from crawler.text.html import source_line
 from crawler.text.payload import code_field, moment_field, read, rows_field, text_field, title_field
 
+# The one list whose rows name no media: the foot of the text does, else the end of the digest.
+ROLLING_NEWS = "102"
 # The lists have no names there but these: the ids are those of the addresses.
 COLUMNS = {"102": "type=102", "45": "type=45", "37": "marketType=37", "38": "marketType=38", "39": "marketType=39"}
 
@@ -36,7 +38,8 @@ def read_text(response: TextResponse, entry: Entry) -> Reading:
     body = text_field(read(response.text), "text", "content")
     if not body.strip():
         raise NoBody("neither text nor content holds anything")
-    return Reading(body=body, media=entry.media or source_line(body) or trailing_media(entry.summary))
+    foot = source_line(body) if entry.column == ROLLING_NEWS else ""
+    return Reading(body=body, media=foot or entry.media or source_line(body))
 
 
 class ChoiceSpider(SiteSpider):
@@ -70,12 +73,13 @@ class ChoiceSpider(SiteSpider):
 
     def read_row(self, row: Mapping[str, Any], column: str) -> Entry:
         code = code_field(row, "infoCode", "infocode", "id")
+        digest = text_field(row, "digest", "simdigest")
         return Entry(
             code=code,
             title=title_field(row, "title"),
             published=moment_field(row, "showtime", "datetime"),
             column=column,
             url=f"{self.settings['SHARE_HOST']}/html_News/NewsShare.html?infoCode=NW{code}",
-            media=text_field(row, "from", "medianame"),
-            summary=text_field(row, "digest", "simdigest"),
+            media=text_field(row, "from", "medianame") or trailing_media(digest),
+            summary=digest,
         )

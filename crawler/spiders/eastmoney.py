@@ -96,12 +96,13 @@ def read_page(response: TextResponse, entry: Entry) -> Reading:
         raise NoBody("the page has no #ContentBody")
     page_time = response.css(".infos .item::text, .time-source .time::text").re_first(r"\d{4}年.*\d")
     return Reading(
-        body=_up_to_source_line(body[0].xpath("./node()").getall()),
+        body=_up_to_source_line(body[0].xpath("./node()[not(self::p[@class='res-edit'])]").getall()),
         title=headline(
             response.css(".newsContent h1::text").get() or response.css("title::text").get() or ""
         ).removesuffix(_TITLE_SUFFIX),
         published=_with_seconds(page_time, entry),
         media=_page_media(response),
+        summary=response.css(".b-review::text").get(""),
     )
 
 
