@@ -187,8 +187,9 @@ class Articles:
         )
 
     def _add_columns(self, article: Article) -> None:
-        self._db.table("article_columns").insert_all(
-            ({"code": article.code, "column_id": column} for column in article.columns), ignore=True
+        self._db.execute(
+            "INSERT OR IGNORE INTO article_columns (code, column_id) SELECT ?, value FROM json_each(?)",
+            [article.code, json.dumps(article.columns)],
         )
 
     def _sighted(self, entry: Entry, spider: str, refused: str = "") -> None:
