@@ -1,12 +1,16 @@
 """`finews demo`."""
 
+import os
+import shutil
+import sys
 from pathlib import Path
 
 import click
 
 from crawler.cli import options, tell
+from crawler.output_folder import DEFAULT
 
-_QUERY = "select published_at, media, title from articles order by published_at desc limit 5"
+_QUERY = "select published_at, media, title from articles order by published_at desc limit 3"
 
 
 @click.command()
@@ -31,14 +35,20 @@ def demo(articles: int, output: Path) -> None:
 
 
 def _next_steps(output: Path, code: str) -> list[str]:
-    folder = "" if str(output) == "output" else f" --output {output}"
+    folder = "" if output == DEFAULT else f" --output {output}"
+    finews = _typed("finews")
     return [
         "What came of it, and what to try next:",
-        f"  finews categories{folder}",
-        f"  finews show {code}{folder}",
-        f"  finews runs{folder}",
-        f"  sqlite3 {output}/news.db '{_QUERY}'",
+        f"  {finews} categories{folder}",
+        f"  {finews} show {code}{folder}",
+        f"  {finews} runs{folder}",
+        f"  {_typed('sqlite-utils')} query {output}/news.db '{_QUERY}' --table",
         f"  ls {output}/_posts/*/*/*",
-        "The one row in quarantine is a real one of 2022: a blank row, which the first system published as a post.",
-        "The real source: finews crawl --since 2h --set CONTACT=you@example.org",
+        "The row in quarantine is a real one of 2022: a blank row, which the first system published as a post.",
+        f"The real source: {finews} crawl --since 2h --set CONTACT=you@example.org --output news",
     ]
+
+
+def _typed(program: str) -> str:
+    """What to type for a program: its name where the shell finds it, else where it lies beside this one."""
+    return program if shutil.which(program) else os.path.relpath(Path(sys.executable).with_name(program))
