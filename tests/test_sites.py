@@ -1,0 +1,109 @@
+"""Recorded replies of each site, and the post that each must become: one folder a case, below tests/sites/<spider>."""
+
+import tomllib
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from scrapy.crawler import Crawler
+from scrapy.http import HtmlResponse, Request, TextResponse
+from scrapy.settings import Settings
+from scrapy.spiderloader import SpiderLoader
+
+from crawler import settings as our_settings
+from crawler.errors import NoBody
+from crawler.items import Article, Entry, Post, RawArticle
+from crawler.media import Media
+from crawler.normalise import normalise
+from crawler.posts import Site, render
+from crawler.spiders.base import Reading, SiteSpider
+from crawler.text.dates import CHINA
+
+SITES = Path(__file__).parent / "sites"
+FETCHED_AT = datetime(2026, 11, 24, 12, 0, tzinfo=CHINA)
+
+
+def project_settings() -> Settings:
+    settings = Settings()
+    settings.setmodule(our_settings)
+    return settings
+
+
+SPIDERS = sorted(SpiderLoader.from_settings(project_settings()).list())
+
+
+@dataclass(frozen=True)
+class Case:
+    """One folder: the listing reply, the article replies in the order in which they are asked for, and the post."""
+
+    folder: Path
+
+    @property
+    def spider(self) -> SiteSpider:
+        loader = SpiderLoader.from_settings(project_settings())
+        spider_class = loader.load(self.folder.parent.name)
+        spider = spider_class.from_crawler(Crawler(spider_class, project_settings()))
+        assert isinstance(spider, SiteSpider)
+        return spider
+
+    @property
+    def about(self) -> dict[str, str]:
+        return tomllib.loads((self.folder / "case.toml").read_text())
+
+    def reply(self, name: str, url: str) -> TextResponse:
+        body = (self.folder / name).read_bytes()
+        kind = HtmlResponse if name.endswith(".html") else TextResponse
+        return kind(url, body=body, request=Request(url), encoding="utf-8")
+
+    def entry(self) -> Entry:
+        spider, column = self.spider, self.about["column"]
+        listing = spider.read_listing(self.reply("listing.json", "http://list"), spider.first_cursor)
+        entries = [spider.read_row(row, column) for row in listing.rows]
+        return next(entry for entry in entries if entry.code == self.about["code"])
+
+    def reading(self, entry: Entry) -> Reading:
+        if not self.spider.readers:
+            return self.spider.read_entry(entry)
+        for name, reader in zip(sorted(self._replies()), self.spider.readers, strict=False):
+            try:
+                return reader.read(self.reply(name, reader.url(self.spider, entry)), entry)
+            except NoBody:
+                continue
+        raise AssertionError("no reply of this case holds a text")
+
+    def article(self) -> Article:
+        entry = self.entry()
+        raw: RawArticle = self.spider.raw_article(self.reading(entry), entry, FETCHED_AT)
+        return normalise(raw, Media().of)
+
+    def _replies(self) -> list[str]:
+        return [path.name for path in self.folder.glob("reply-*")]
+
+
+CASES = [Case(folder) for spider in SPIDERS for folder in sorted((SITES / spider).glob("*"))]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.folder.parent.name}/{case.folder.name}")
+def test_recorded_replies_become_their_post(case: Case) -> None:
+    article = case.article()
+    post = Post(
+        code=article.code,
+        title=article.title,
+        published_at=article.published_at,
+        category=article.category.slug,
+        media=article.media,
+        body_html=article.body_html,
+        url=article.url,
+    )
+    expected = (case.folder / "post.md").read_text()
+    assert render(post, Site("//finews.withounder.com")) == expected
+
+
+@pytest.mark.parametrize("spider", SPIDERS)
+def test_every_spider_has_recorded_replies(spider: str) -> None:
+    assert [case for case in CASES if case.folder.parent.name == spider], f"record a case in tests/sites/{spider}/"
+
+
+def test_every_folder_of_replies_has_a_spider() -> None:
+    assert {folder.name for folder in SITES.iterdir()} <= set(SPIDERS)
