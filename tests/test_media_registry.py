@@ -63,9 +63,12 @@ def test_shape_of_every_entry(media: list[dict[str, Any]]) -> None:
     for entry in media:
         assert {"name", "slug"} <= set(entry) <= {"name", "slug", "aliases"}, entry
         aliases = entry.get("aliases", [])
-        assert isinstance(aliases, list) and bool(aliases) == ("aliases" in entry), entry
+        assert isinstance(aliases, list), entry
+        assert bool(aliases) == ("aliases" in entry), entry
         for text in [entry["name"], entry["slug"], *aliases]:
-            assert isinstance(text, str) and text and text == text.strip(), entry
+            assert isinstance(text, str), entry
+            assert text, entry
+            assert text == text.strip(), entry
         assert len(set(aliases)) == len(aliases), entry
         assert entry["slug"] not in aliases, entry
 

@@ -1,0 +1,91 @@
+"""What tests share: the sample site on loopback, and the real command against it."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crawler.sample_site import Corpus, SampleSite
+
+CHECKOUT = Path(__file__).parent.parent
+# The sample site is ours, and asks for no manners.
+NO_MANNERS = ("--set", "DOWNLOAD_DELAY=0", "--set", "AUTOTHROTTLE_ENABLED=0", "--set", "RETRY_BACKOFF=0.01")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def value(self) -> Any:
+        return json.loads(self.out)
+
+
+Finews = Callable[..., Answer]
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    return tmp_path / "output"
+
+
+@pytest.fixture
+def finews(tmp_path: Path) -> Finews:
+    """Runs `finews WORDS…` in an empty folder, as a user does."""
+
+    def run(*words: str, cwd: Path = tmp_path, **environment: str) -> Answer:
+        done = subprocess.run(  # noqa: S603  # our own command
+            [sys.executable, "-W", "error::DeprecationWarning:crawler", "-m", "crawler", *words],
+            cwd=cwd,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return Answer(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def site() -> Iterator[SampleSite]:
+    with SampleSite(Corpus.sample(12)) as served:
+        yield served
+
+
+@pytest.fixture
+def crawl(finews: Finews, site: SampleSite, output: Path) -> Finews:
+    """Runs one crawl of the sample site into `output`; its summary is the answer's value."""
+
+    def run(spider: str = "eastmoney", *words: str) -> Answer:
+        where = ("--mirror", site.url, "--output", str(output))
+        return finews("crawl", spider, *where, *NO_MANNERS, "--json", *words)
+
+    return run
+
+
+@pytest.fixture
+def query(output: Path) -> Callable[..., list[Any]]:
+    """Asks the database with the standard library's SQLite, as any other client would."""
+
+    def run(sql: str, *values: object) -> list[Any]:
+        connection = sqlite3.connect(output / "news.db")
+        try:
+            rows = connection.execute(sql, values).fetchall()
+        finally:
+            connection.close()
+        return [row[0] if len(row) == 1 else row for row in rows]
+
+    return run
