@@ -12,7 +12,8 @@ DONE, PARTIAL, FAILED, INTERRUPTED = "done", "partial", "failed", "interrupted"
 
 EXIT_CODES = {DONE: 0, PARTIAL: 3, FAILED: Failed.exit_code, INTERRUPTED: Failed.exit_code}
 
-_FINISHED = "finished"  # Scrapy's word for a spider that came to its end by itself
+# Scrapy's word for a spider that came to its end by itself.
+FINISHED = "finished"
 
 
 def verdict(
@@ -25,7 +26,7 @@ def verdict(
     """
     if fatal:
         return FAILED
-    if reason != _FINISHED:
+    if reason != FINISHED:
         return INTERRUPTED
     if listings_lost and not listings_read and not unreadable:
         return FAILED

@@ -11,7 +11,7 @@ import pytest
 from crawler import sample_site
 from crawler.items import Outcome
 from crawler.posts import Site, render
-from crawler.sample_site import Exchange, SampleSite, cut, reset, status
+from crawler.sample_site import SampleSite, cut, redirect, reset, status
 from crawler.store import Store
 from crawler.store.articles import post_of
 from tests.conftest import Finews
@@ -252,6 +252,24 @@ def test_some_failures_are_exit_3_and_are_tried_again(
     assert_posts_are_rows(output)
 
 
+def test_a_request_that_scrapy_drops_without_a_word_is_a_failed_entry(
+    crawl: Finews, site: SampleSite, query: Query
+) -> None:
+    """A redirect to another host: the offsite filter gives neither callback nor errback."""
+    code = site.corpus.in_columns(["345"])[0]
+    site.fail(f"article/{code}", redirect(f"http://localhost:{site.url.rsplit(':', 1)[1]}/article/{code}"))
+    answer = crawl("eastmoney", "--column", "345")
+    assert answer.code == 3
+    assert query("SELECT outcome, detail FROM entries WHERE code = ?", code) == [("failed", "its request was dropped")]
+    assert_books_balance(query)
+
+
+def test_a_fault_in_the_crawl_itself_is_one_line_and_exit_1(crawl: Finews) -> None:
+    answer = crawl("choice", "--set", "CHOICE_HOSTS={}")
+    assert answer.code == 1
+    assert len(answer.err.splitlines()) == 1
+
+
 def test_a_listing_that_is_no_json_goes_to_quarantine_and_the_others_go_on(
     crawl: Finews, site: SampleSite, query: Query
 ) -> None:
@@ -280,48 +298,6 @@ def test_html_pages_of_both_layouts_stand_in_for_an_empty_detail(crawl: Finews, 
         assert codes
         for code in codes:
             assert query("SELECT length(body_text) > 20 FROM articles WHERE code = ?", code) == [1]
-
-
-class CountsAtOnce:
-    """Answers as the site does, a little later, and notes how many requests are open at once."""
-
-    def __init__(self) -> None:
-        from threading import Lock
-
-        self._lock = Lock()
-        self._now = self.most = 0
-
-    def apply(self, exchange: Exchange) -> None:
-        from time import sleep
-
-        with self._lock:
-            self._now += 1
-            self.most = max(self.most, self._now)
-        sleep(0.05)
-        with self._lock:
-            self._now -= 1
-        exchange.answer(exchange.reply)
-
-
-def test_never_more_than_four_requests_at_once(crawl: Finews, site: SampleSite) -> None:
-    counts = CountsAtOnce()
-    site.fail("", counts)
-    crawl()
-    assert 2 <= counts.most <= 4
-
-
-def test_robots_txt_is_asked_first_and_obeyed(crawl: Finews, site: SampleSite) -> None:
-    site.fail("robots.txt", sample_site.body(b"User-agent: finews\nDisallow: /comm/\n", "text/plain"))
-    answer = crawl()
-    assert answer.code == 1
-    assert "robots.txt" in answer.err
-    assert [hit.path for hit in site.requests] == ["/robots.txt"]
-
-
-def test_the_user_agent_says_who_it_is_and_how_to_reach_the_operator(crawl: Finews, site: SampleSite) -> None:
-    crawl("flash", "--set", "CONTACT=you@example.org")
-    agents = {hit.headers["user-agent"] for hit in site.requests}
-    assert agents == {"finews/0.1.0 (+you@example.org)"}
 
 
 def test_hosts_of_the_spider_choice_are_settings(site: SampleSite, finews: Finews, output: Path) -> None:

@@ -8,7 +8,7 @@ import click
 
 from crawler.cli import options, tell
 from crawler.items import Outcome
-from crawler.verdict import FAILED, Summary
+from crawler.verdict import FAILED, INTERRUPTED, Summary
 
 
 @click.command()
@@ -34,7 +34,7 @@ def crawl(
     as_json: bool,
     **chosen: Any,
 ) -> None:
-    """One crawl: list, fetch what is new, write posts and rows.
+    """Crawl once: fetch what is new, write posts and rows.
 
     SPIDER is eastmoney (the default: column lists and articles), flash (7x24 fast news) or choice (the lists that the
     first posts came from).
@@ -54,6 +54,8 @@ def crawl(
         tell.as_value({**summary.run, "arguments": _arguments(chosen), **_beside(summary)})
     elif not quiet and summary.run["outcome"] != FAILED:
         _tell(summary)
+    if summary.run["outcome"] == INTERRUPTED:
+        tell.line("finews: stopped before the end; the next crawl goes on", err=True)
     _tell_troubles(summary)
     sys.exit(summary.exit_code)
 

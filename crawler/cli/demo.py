@@ -23,7 +23,11 @@ _QUERY = "select published_at, media, title from articles order by published_at 
 )
 @options.output
 def demo(articles: int, output: Path) -> None:
-    """Crawl the bundled sample site on this machine, and see what comes of it. Needs no network."""
+    """Crawl the bundled sample site, without network.
+
+    The site is served on this machine while the crawls run. It holds real articles of 2021 and 2022, recorded replies
+    of 2026, and made-up articles.
+    """
     from crawler import demo as body  # it loads the sample site, which no other command needs
 
     body.claim(output)

@@ -19,7 +19,7 @@ from crawler.store.connection import FILE_NAME
 @options.output
 @options.as_json
 def categories(everything: bool, output: Path, as_json: bool) -> None:
-    """The media that there are, with how many articles and the latest."""
+    """The media, with their articles counted."""
     rows = _met_categories(output) if not everything or (output / FILE_NAME).exists() else []
     if everything:
         met = {row["slug"] for row in rows}
@@ -35,7 +35,7 @@ def categories(everything: bool, output: Path, as_json: bool) -> None:
 @options.output
 @options.as_json
 def columns(output: Path, as_json: bool) -> None:
-    """The listings of each spider, with how many articles stand in them and the latest."""
+    """The listings of each spider, counted."""
     from crawler.columns import all_columns  # Scrapy takes a third of a second to import
 
     counts: dict[str, dict[str, Any]] = {}
@@ -54,7 +54,10 @@ def columns(output: Path, as_json: bool) -> None:
 @options.output
 @options.as_json
 def show(code: str, as_html: bool, output: Path, as_json: bool) -> None:
-    """One article, with its revisions and mentions. CODE is its digits, with or without NW."""
+    """One article, with its revisions and stocks.
+
+    CODE is its digits, with or without NW.
+    """
     with Store.reading(output) as store:
         article = store.articles.whole(code.strip().upper().removeprefix("NW"))
     if article is None:
@@ -72,7 +75,7 @@ def show(code: str, as_html: bool, output: Path, as_json: bool) -> None:
 @options.output
 @options.as_json
 def runs(limit: int, output: Path, as_json: bool) -> None:
-    """The crawls so far, newest first, and what became of their entries."""
+    """The crawls so far, newest first."""
     with Store.reading(output) as store:
         rows = [{**row, "arguments": json.loads(row["arguments"])} for row in store.runs.latest(limit)]
     _tell(rows, ("id", "spider", "started_at", "outcome", "listed", *Outcome), as_json)

@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 from filelock import FileLock
 from scrapy import signals
 from scrapy.crawler import Crawler
-from scrapy.http import Response
 from twisted.python.failure import Failure
 
 from crawler import clock, posts
@@ -28,7 +27,8 @@ from crawler.output_folder import hold, output_folder, prepare, sweep
 from crawler.posts import Site
 from crawler.selection import Selection, parse
 from crawler.store import Store, met_categories
-from crawler.verdict import Summary, verdict
+from crawler.text.characters import one_line
+from crawler.verdict import FINISHED, Summary, verdict
 
 logger = logging.getLogger(__name__)
 
@@ -157,9 +157,14 @@ class Ledger:
 
     # what Scrapy tells
 
-    def spider_error(self, failure: Failure, response: Response) -> None:
-        entry = response.request.cb_kwargs.get("entry") if response.request else None
-        self._went_wrong(failure, entry.code if entry else "")
+    def spider_error(self, failure: Failure, response: Any) -> None:
+        """`response` is a Failure where the fault is in an errback; both know the request."""
+        asked_for = response.request.cb_kwargs
+        if "entry" in asked_for:
+            self._went_wrong(failure, asked_for["entry"].code)
+        else:
+            self._lost[_fault(failure)].append(asked_for.get("column", ""))
+            self._went_wrong(failure, "")
 
     def item_error(self, item: Any, failure: Failure) -> None:
         self._went_wrong(failure, getattr(item, "code", ""))
@@ -230,17 +235,20 @@ class Ledger:
                 self._closing = asyncio.ensure_future(self._crawler.engine.close_spider_async(reason="failed"))
             return
         if code in self._open:
-            self.settle(code, Outcome.FAILED, f"internal error: {type(error).__name__}: {error}"[:300])
+            self.settle(code, Outcome.FAILED, _fault(failure))
 
     def _close(self, reason: str) -> Summary:
         runs = self.store.runs
+        counts = runs.settle_open(
+            self._run_id, "its request was dropped" if reason == FINISHED else "the crawl was stopped"
+        )
         outcome = verdict(
             reason=reason,
             fatal=self.failure is not None,
             listings_read=self._listings_read,
             listings_lost=len(self._lost),
             unreadable=self._unreadable,
-            counts=runs.counts(self._run_id),
+            counts=counts,
         )
         runs.finish(self._run_id, outcome, clock.now(), str(self.failure or "; ".join(self._lost)))
         return Summary(
@@ -267,6 +275,10 @@ def finish_what_was_left(output: Path, store: Store, site: Site, now: datetime) 
     for code, revision, path, text in store.articles.owed(site):
         posts.put(output, path, text)
         store.articles.published(code, revision)
+
+
+def _fault(failure: Failure) -> str:
+    return one_line(f"internal error: {type(failure.value).__name__}: {failure.value}")[:300]
 
 
 def _code_in(row: Any) -> str:

@@ -46,13 +46,18 @@ class Runs:
             )
             self._db.commit()
 
-    def finish(self, run_id: int, outcome: str, at: datetime, detail: str = "") -> None:
-        """Close a run: what got no answer has failed, and the counts are those of its entries."""
+    def settle_open(self, run_id: int, detail: str) -> dict[str, int]:
+        """What has no outcome by now has failed; the counts of the whole run."""
         with errors_told(), self._db.atomic():
             self._db.execute(
                 "UPDATE entries SET outcome = 'failed', detail = ? WHERE run_id = ? AND outcome IS NULL",
-                ["the crawl ended before its answer came", run_id],
+                [detail, run_id],
             )
+        return self.counts(run_id)
+
+    def finish(self, run_id: int, outcome: str, at: datetime, detail: str = "") -> None:
+        """Close a run all of whose entries are settled: its counts are theirs."""
+        with errors_told(), self._db.atomic():
             self._db.execute(
                 """
                 INSERT OR IGNORE INTO article_columns (code, column_id)
@@ -69,6 +74,7 @@ class Runs:
         with errors_told():
             open_runs = [row["id"] for row in self._db.query("SELECT id FROM runs WHERE finished_at IS NULL")]
         for run_id in open_runs:
+            self.settle_open(run_id, "the crawl was killed before its answer came")
             self.finish(run_id, INTERRUPTED, at, "killed; closed by the next crawl")
         return len(open_runs)
 
