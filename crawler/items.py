@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+# The column of an entry that no listing listed: the crawl asked for it by itself.
+NO_COLUMN = ""
+
 
 class Outcome(StrEnum):
     """What became of one listing entry; the words of the `entries` table."""

@@ -1,7 +1,6 @@
 """What a person asked to crawl, and whether a listing entry is that. Pure."""
 
 import difflib
-import itertools
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,18 +11,27 @@ from crawler.media import Media
 from crawler.normalise import media_name
 from crawler.text.dates import parse_bound
 
-ARGUMENTS = ("category", "column", "since", "until", "limit")
+ARGUMENTS = ("category", "column", "since", "until", "limit", "refresh")
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """No `categories` means all of them; bounds are inclusive; `limit` counts wanted entries, known ones included."""
+    """No `categories` means all of them; bounds are inclusive; `limit` counts wanted entries, known ones included.
+
+    Known articles published since `refresh` are fetched again.
+    """
 
     columns: tuple[str, ...]
     categories: tuple[Category, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
     limit: int | None = None
+    refresh: datetime | None = None
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether every entry that is walked by is taken in: only then is a listing covered by a walk."""
+        return not (self.categories or self.until or self.limit)
 
     def unwanted(self, entry: Entry, media: Media) -> str:
         """Why an entry is not wanted, in a few words; an empty string when it is."""
@@ -34,17 +42,6 @@ class Selection:
         if self.until and entry.published > self.until:
             return "after --until"
         return ""
-
-    def passed(self, published: list[datetime]) -> bool:
-        """Whether a listing page, given its entries' times in their order, has gone past `since`.
-
-        A page in order is judged by its last entry. The source pins edited items to the top, so that any other page
-        is judged by its newest.
-        """
-        if not self.since or not published:
-            return False
-        in_order = all(newer >= older for newer, older in itertools.pairwise(published))
-        return (published[-1] if in_order else max(published)) < self.since
 
     def _is_of_category(self, entry: Entry, media: Media) -> bool:
         found = media.find(media_name(entry.media)) if entry.media else None
@@ -68,7 +65,7 @@ def parse(
             raise UsageError(
                 f"unknown argument {name!r}: {_nearest(name, ARGUMENTS) or 'there are ' + ', '.join(ARGUMENTS)}"
             )
-    since, until = _bound(arguments, "since", now), _bound(arguments, "until", now)
+    since, until, refresh = (_bound(arguments, name, now) for name in ("since", "until", "refresh"))
     if since and until and since > until:
         raise UsageError(f"--since {arguments['since']} is after --until {arguments['until']}: swap them")
     return Selection(
@@ -77,6 +74,7 @@ def parse(
         since=since,
         until=until,
         limit=_limit(arguments.get("limit")),
+        refresh=refresh,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from crawler.errors import Failed
 from crawler.items import Outcome
+from crawler.walk import Gap
 
 # The words of `runs.outcome`.
 DONE, PARTIAL, FAILED, INTERRUPTED = "done", "partial", "failed", "interrupted"
@@ -17,12 +18,19 @@ FINISHED = "finished"
 
 
 def verdict(
-    *, reason: str, fatal: bool, listings_read: int, listings_lost: int, unreadable: bool, counts: Mapping[str, int]
+    *,
+    reason: str,
+    fatal: bool,
+    listings_read: int,
+    listings_lost: int,
+    unreadable: bool,
+    gaps: int,
+    counts: Mapping[str, int],
 ) -> str:
     """The outcome of a crawl that closed for `reason`, Scrapy's word.
 
     A source of which no listing could be had has failed; one whose listings came but could not be read (`unreadable`),
-    or some of whose entries failed, was partly done.
+    some of whose entries failed, or that has lost entries between two crawls (`gaps`), was partly done.
     """
     if fatal:
         return FAILED
@@ -30,7 +38,7 @@ def verdict(
         return INTERRUPTED
     if listings_lost and not listings_read and not unreadable:
         return FAILED
-    if listings_lost or counts[Outcome.FAILED] or counts[Outcome.QUARANTINED]:
+    if listings_lost or gaps or counts[Outcome.FAILED] or counts[Outcome.QUARANTINED]:
         return PARTIAL
     return DONE
 
@@ -39,13 +47,15 @@ def verdict(
 class Summary:
     """A closed crawl. `run` is its row of `runs`, `output` the folder.
 
-    `lost` are the listings that did not come, by reason; `troubles` the first entries that failed or went to
+    `lost` are the listings that did not come, by reason; `gaps` what was missed since the last crawl, by column;
+    `troubles` the first entries that failed or went to
     quarantine, with `code`, `outcome` and `detail`; `notes` what a person should know and need not mend.
     """
 
     run: Mapping[str, Any]
     output: str
     lost: Mapping[str, Sequence[str]]
+    gaps: Mapping[str, Gap]
     troubles: Sequence[Mapping[str, str]] = ()
     notes: Sequence[str] = ()
 

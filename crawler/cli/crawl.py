@@ -8,6 +8,7 @@ import click
 
 from crawler.cli import options, tell
 from crawler.items import Outcome
+from crawler.text.dates import iso
 from crawler.verdict import FAILED, INTERRUPTED, Summary
 
 
@@ -19,6 +20,7 @@ from crawler.verdict import FAILED, INTERRUPTED, Summary
 @click.option("--column", multiple=True, metavar="ID", help="Only this listing: see `finews columns`. Repeatable.")
 @click.option("--since", metavar="DATE", help="2022-01-10, '2022-01-10 16:20', or an age such as 2d.")
 @click.option("--until", metavar="DATE", help="Likewise; the day or minute itself is included.")
+@click.option("--refresh", metavar="DATE", help="Fetch known articles again that were published since then, e.g. 2d.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N wanted entries, known ones included.")
 @options.output
 @click.option("--mirror", metavar="URL", help="Send every request there instead, path and query unchanged.")
@@ -76,7 +78,13 @@ def _arguments(chosen: dict[str, Any]) -> dict[str, str]:
 
 
 def _beside(summary: Summary) -> dict[str, Any]:
-    return {"output": summary.output, "lost": summary.lost, "troubles": summary.troubles, "notes": summary.notes}
+    return {
+        "output": summary.output,
+        "lost": summary.lost,
+        "gaps": {column: {"after": iso(gap.after), "before": iso(gap.before)} for column, gap in summary.gaps.items()},
+        "troubles": summary.troubles,
+        "notes": summary.notes,
+    }
 
 
 def _tell(summary: Summary) -> None:
@@ -91,6 +99,8 @@ def _tell(summary: Summary) -> None:
 def _tell_troubles(summary: Summary) -> None:
     for reason, columns in summary.lost.items():
         tell.line(f"finews: no listing of {', '.join(columns)}: {reason}", err=True)
+    for column, gap in summary.gaps.items():
+        tell.line(f"finews: missed in column {column}: {iso(gap.after)} to {iso(gap.before)}", err=True)
     for trouble in summary.troubles:
         tell.line(
             f"finews: {trouble['outcome']}: {trouble['code'] or 'a row without a code'}: {trouble['detail']}", err=True

@@ -72,11 +72,15 @@ def show(code: str, as_html: bool, output: Path, as_json: bool) -> None:
 
 @click.command()
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="The last N.")
+@click.option("--gaps", is_flag=True, help="What was missed for certain between two crawls instead.")
 @options.output
 @options.as_json
-def runs(limit: int, output: Path, as_json: bool) -> None:
+def runs(limit: int, gaps: bool, output: Path, as_json: bool) -> None:
     """The crawls so far, newest first."""
     with Store.reading(output) as store:
+        if gaps:
+            _tell(store.covered.gaps(limit), ("run_id", "spider", "column_id", "after", "before"), as_json)
+            return
         rows = [{**row, "arguments": json.loads(row["arguments"])} for row in store.runs.latest(limit)]
     _tell(rows, ("id", "spider", "started_at", "outcome", "listed", *Outcome), as_json)
 

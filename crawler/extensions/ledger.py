@@ -8,7 +8,8 @@ import asyncio
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, Self, cast
@@ -21,7 +22,7 @@ from twisted.python.failure import Failure
 
 from crawler import clock, posts
 from crawler.errors import Ending, Unreadable, Unusable
-from crawler.items import Entry, Outcome, Recorded
+from crawler.items import NO_COLUMN, Entry, Outcome, Recorded
 from crawler.media import Media
 from crawler.output_folder import hold, output_folder, prepare, sweep
 from crawler.posts import Site
@@ -29,6 +30,7 @@ from crawler.selection import Selection, parse
 from crawler.store import Store, met_categories
 from crawler.text.characters import one_line
 from crawler.verdict import FINISHED, Summary, verdict
+from crawler.walk import Gap, Walk
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +38,8 @@ logger = logging.getLogger(__name__)
 entry_counted = object()
 
 _TROUBLES_TOLD = 10
+# An entry that failed in so many crawls no longer keeps the walks from passing it.
+_MOST_FAILURES = 3
 _MET = "listed already in this crawl"
 _STILL_REFUSED = "in quarantine since an earlier crawl: "
 
@@ -50,6 +54,15 @@ class Source(Protocol):
     supersedes: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """An entry that is being fetched, its row in `entries`, and whether we have its article already."""
+
+    entry: Entry
+    entry_id: int
+    has_article: bool
+
+
 class Ledger:
     """One crawl's book-keeping. Spiders take entries down, pipelines settle them."""
 
@@ -58,15 +71,23 @@ class Ledger:
         self.media = Media(store.categories.all())
         self.summary: Summary | None = None
         self.failure: Ending | None = None
+        self._closed = False
         self._crawler = crawler
         self._lock = lock
         self._spider = cast(Source, crawler.spider)
         self._seen: set[str] = set()
-        self._open: dict[str, tuple[Entry, int]] = {}
+        self._open: dict[str, _Open] = {}
+        self._gone: dict[str, str] = {}
+        self._answered = 0
         self._wanted = 0
         self._listings_read = 0
         self._lost: defaultdict[str, list[str]] = defaultdict(list)
         self._unreadable = False
+        covered = store.covered.of(self._spider.name)
+        self._walks = {
+            column: Walk(covered.get(column), selection.since, selection.refresh) for column in selection.columns
+        }
+        self._failed: defaultdict[str, list[datetime]] = defaultdict(list)
         self._run_id = store.runs.begin(self._spider.name, self._spider.arguments, clock.now())
 
     @classmethod
@@ -93,13 +114,27 @@ class Ledger:
 
     # what spiders tell
 
-    def take_down(self, column: str, rows: Iterable[Entry | tuple[Any, str]]) -> list[Entry]:
-        """Write a listing page down, and say which of its entries are to be fetched.
+    def take_down(
+        self, column: str, rows: Sequence[Entry | tuple[Any, str]], *, last: bool
+    ) -> tuple[list[Entry], bool]:
+        """Write a listing page down; say which of its entries are to be fetched, and whether its next page is wanted.
 
-        A row that could not be read as an entry comes as the raw row with the reason.
+        A row that could not be read as an entry comes as the raw row with the reason. `last` is the listing's end.
         """
-        rows = list(rows)
         self._listings_read += 1
+        to_fetch = self._write_down(column, rows)
+        page = [row for row in rows if isinstance(row, Entry)]
+        goes_on = self._walks[column].goes_on(page, all_known=not to_fetch, last=last)
+        return to_fetch, goes_on and not self._limit_reached()
+
+    def recheck(self) -> list[Entry]:
+        """The known articles, as young as `refresh` asks, that no listing has named: what may have been withdrawn."""
+        if self.selection.refresh is None:
+            return []
+        entries = self.store.articles.to_recheck(self._spider.name, self.selection.refresh)
+        return self._write_down(NO_COLUMN, [entry for entry in entries if entry.code not in self._seen])
+
+    def _write_down(self, column: str, rows: Sequence[Entry | tuple[Any, str]]) -> list[Entry]:
         known = self.store.articles.known([row.code for row in rows if isinstance(row, Entry)], self._spider.name)
         decided = [self._decide(row, known) if isinstance(row, Entry) else self._bad_row(*row) for row in rows]
         listed = [
@@ -110,15 +145,11 @@ class Ledger:
         fetched = []
         for row, entry_id, (outcome, _) in zip(rows, ids, decided, strict=True):
             if outcome is None and isinstance(row, Entry):
-                self._open[row.code] = (row, entry_id)
+                has_article = row.code in known and known[row.code].source is not None
+                self._open[row.code] = _Open(row, entry_id, has_article)
                 fetched.append(row)
             self._tell(outcome, fresh=True)
         return fetched
-
-    def wants_more(self, published: list[datetime]) -> bool:
-        """Whether the next page of a listing is wanted, after one with entries of these times."""
-        limit = self.selection.limit
-        return not (self.selection.passed(published) or (limit is not None and self._wanted >= limit))
 
     def listing_lost(self, column: str, url: str, error: Unusable, raw: bytes) -> None:
         """A listing did not come, or could not be read."""
@@ -138,20 +169,33 @@ class Ledger:
         self.store.articles.refused(entry, self._spider.name, reason)
         self.settle(entry.code, outcome, reason)
 
+    def fail(self, entry: Entry, reason: str) -> None:
+        """An entry's article could not be had; the next crawl tries again, and its walk comes by it again."""
+        if self.store.articles.failed(entry, self._spider.name) < _MOST_FAILURES:
+            self._failed[entry.column].append(entry.published)
+        self.settle(entry.code, Outcome.FAILED, reason)
+
+    def gone(self, entry: Entry, reason: str) -> bool:
+        """Whether a missing article is one that we have: if so, the end of the crawl tells whether it was withdrawn."""
+        if not self._open[entry.code].has_article:
+            return False
+        self._gone[entry.code] = reason
+        return True
+
     # what pipelines tell
 
     def entry_of(self, code: str) -> Entry:
         """The listing entry that an article on its way came from."""
-        return self._open[code][0]
+        return self._open[code].entry
 
     def settle(self, code: str, outcome: Outcome, detail: str = "") -> None:
         """The outcome of an entry that was to be fetched."""
-        _, entry_id = self._open.pop(code)
-        self.store.runs.settle(entry_id, outcome, detail)
+        self.store.runs.settle(self._open.pop(code).entry_id, outcome, detail)
         self._tell(outcome, fresh=False)
 
     def published(self, recorded: Recorded) -> None:
         """An article stands in the database and on disk."""
+        self._answered += 1
         self.store.articles.published(recorded.article.code, recorded.revision)
         self.settle(recorded.article.code, recorded.outcome)
 
@@ -170,6 +214,10 @@ class Ledger:
         self._went_wrong(failure, getattr(item, "code", ""))
 
     def spider_closed(self, reason: str) -> None:
+        """Close the books, once."""
+        if self._closed:
+            return
+        self._closed = True
         try:
             self.summary = self._close(reason)
         except Ending as error:
@@ -187,11 +235,14 @@ class Ledger:
         # What is filtered is not met: another listing may name the media that this one leaves out.
         if reason := self.selection.unwanted(entry, self.media):
             return Outcome.FILTERED, reason
-        if self.selection.limit is not None and self._wanted >= self.selection.limit:
+        if self._limit_reached():
             return Outcome.FILTERED, "over --limit"
         self._seen.add(entry.code)
         self._wanted += 1
         return self._needs_no_request(entry, known) or (None, "")
+
+    def _limit_reached(self) -> bool:
+        return self.selection.limit is not None and self._wanted >= self.selection.limit
 
     def _needs_no_request(self, entry: Entry, known: dict[str, Any]) -> tuple[Outcome, str] | None:
         met = known.get(entry.code)
@@ -199,7 +250,8 @@ class Ledger:
             return None
         if met.source not in {None, self._spider.name} and met.source not in self._spider.supersedes:
             return Outcome.UNCHANGED, f"kept by {met.source}"
-        if not met.says_the_same(entry):
+        refresh = self.selection.refresh
+        if not met.says_the_same(entry) or met.withdrawn or (refresh and met.source and entry.published >= refresh):
             return None
         if met.refused:
             return Outcome.UNCHANGED, _STILL_REFUSED + met.refused
@@ -235,19 +287,22 @@ class Ledger:
                 self._closing = asyncio.ensure_future(self._crawler.engine.close_spider_async(reason="failed"))
             return
         if code in self._open:
-            self.settle(code, Outcome.FAILED, _fault(failure))
+            self.fail(self.entry_of(code), _fault(failure))
 
     def _close(self, reason: str) -> Summary:
         runs = self.store.runs
-        counts = runs.settle_open(
-            self._run_id, "its request was dropped" if reason == FINISHED else "the crawl was stopped"
-        )
+        self._settle_gone()
+        for left in list(self._open.values()):
+            self.fail(left.entry, "its request was dropped" if reason == FINISHED else "the crawl was stopped")
+        gaps = self._cover() if reason == FINISHED and not self.failure else {}
+        counts = runs.counts(self._run_id)
         outcome = verdict(
             reason=reason,
             fatal=self.failure is not None,
             listings_read=self._listings_read,
             listings_lost=len(self._lost),
             unreadable=self._unreadable,
+            gaps=len(gaps),
             counts=counts,
         )
         runs.finish(self._run_id, outcome, clock.now(), str(self.failure or "; ".join(self._lost)))
@@ -255,9 +310,31 @@ class Ledger:
             run=runs.get(self._run_id),
             output=str(self.output),
             lost=dict(self._lost),
+            gaps=gaps,
             troubles=runs.troubles(self._run_id, _TROUBLES_TOLD),
             notes=[f"nobody knew the media {media}: filed under {slug}" for slug, media in self._new_names()],
         )
+
+    def _settle_gone(self) -> None:
+        """An article that is gone while its neighbours answer was withdrawn; when they are gone too, it is none."""
+        outage = self._answered < max(1, len(self._gone))
+        for code, reason in self._gone.items():
+            if outage:
+                self.fail(self.entry_of(code), reason)
+            else:
+                self.store.articles.withdrawn(code, clock.now())
+                self.settle(code, Outcome.UPDATED, f"withdrawn at the source: {reason}")
+
+    def _cover(self) -> dict[str, Gap]:
+        """Remember how far each listing is covered by now; what was missed for certain, by column."""
+        gaps = {}
+        for column, walk in self._walks.items() if self.selection.takes_all else ():
+            if gap := walk.gap():
+                gaps[column] = gap
+                self.store.covered.missed(self._run_id, column, gap)
+            if coverage := walk.coverage(self._failed[column]):
+                self.store.covered.reached(self._run_id, self._spider.name, column, coverage)
+        return gaps
 
     def _new_names(self) -> list[tuple[str, str]]:
         """The media asked for that neither the package nor the database knew."""

@@ -11,9 +11,9 @@ from importlib.metadata import version
 from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
-from scrapy import Request, Spider
+from scrapy import Request, Spider, signals
 from scrapy.crawler import Crawler
-from scrapy.exceptions import IgnoreRequest
+from scrapy.exceptions import DontCloseSpider, IgnoreRequest
 from scrapy.http import Response, TextResponse
 from scrapy.settings import SETTINGS_PRIORITIES, BaseSettings
 from scrapy.spidermiddlewares.httperror import HttpError
@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 from crawler import clock
 from crawler.errors import NoBody, Refused, Unreadable, Unusable, UsageError
 from crawler.extensions.ledger import Ledger
-from crawler.items import Entry, Outcome, RawArticle
+from crawler.items import NO_COLUMN, Entry, Outcome, RawArticle
 from crawler.text.characters import one_line
 
 # Articles are fetched before the next listing page, so that what waits in memory stays small.
@@ -84,7 +84,7 @@ class SiteSpider(Spider):
     def __init__(self, name: str | None = None, **arguments: str) -> None:
         super().__init__(name)
         self.arguments = arguments
-        self._walked: dict[str, set[str]] = {}
+        self._rechecked = False
 
     @classmethod
     def update_settings(cls, settings: BaseSettings) -> None:
@@ -100,6 +100,7 @@ class SiteSpider(Spider):
         spider = super().from_crawler(crawler, *args, **kwargs)
         spider.mirror = _mirror(crawler.settings.get("MIRROR") or "")
         spider.allowed_domains = [urlsplit(spider.mirror).hostname] if spider.mirror else list(spider.hosts)
+        crawler.signals.connect(spider.listings_walked, signal=signals.spider_idle)
         return spider
 
     mirror: str = ""
@@ -141,9 +142,10 @@ class SiteSpider(Spider):
             self.ledger.listing_lost(column, canonical(response.request, response.url), error, response.body)
             return
         entries = list(self._entries(listing, column))
-        for entry in self.ledger.take_down(column, entries):
+        to_fetch, goes_on = self.ledger.take_down(column, entries, last=listing.next_cursor is None)
+        for entry in to_fetch:
             yield self._follow(entry)
-        if listing.next_cursor is not None and self._goes_on(column, [e for e in entries if isinstance(e, Entry)]):
+        if goes_on and listing.next_cursor is not None:
             yield self._listing_request(column, listing.next_cursor)
 
     def listing_failed(self, failure: Failure) -> None:
@@ -157,17 +159,27 @@ class SiteSpider(Spider):
         except NoBody as error:
             yield from self._next_reader(entry, attempt, error, response.body)
         except Refused as error:
-            self.ledger.settle(entry.code, Outcome.FAILED, str(error))
+            self.ledger.fail(entry, str(error))
         except Unusable as error:
             self.ledger.quarantine(entry, str(error), canonical(response.request, response.url), response.body)
 
     def article_failed(self, failure: Failure) -> Iterator[Any]:
         kwargs = failure.request.cb_kwargs  # type: ignore[attr-defined]
         entry, attempt = kwargs["entry"], kwargs["attempt"]
-        if isinstance(failure.value, HttpError) and failure.value.response.status in _GONE and self._has_more(attempt):
+        missing = isinstance(failure.value, HttpError) and failure.value.response.status in _GONE
+        if missing and self._has_more(attempt):
             yield from self._next_reader(entry, attempt, NoBody(reason_of(failure)), b"")
-        else:
-            self.ledger.settle(entry.code, Outcome.FAILED, reason_of(failure))
+        elif not (missing and self.ledger.gone(entry, reason_of(failure))):
+            self.ledger.fail(entry, reason_of(failure))
+
+    def listings_walked(self) -> None:
+        """When nothing is left to do, look once at the known articles that no listing has named."""
+        entries = self.ledger.recheck() if self.readers and not self._rechecked else []
+        self._rechecked = True
+        for entry in entries:
+            self.crawler.engine.crawl(self._follow(entry))
+        if entries:
+            raise DontCloseSpider
 
     # its steps
 
@@ -187,13 +199,6 @@ class SiteSpider(Spider):
             except Unusable as error:
                 yield row, str(error)
 
-    def _goes_on(self, column: str, entries: list[Entry]) -> bool:
-        walked = self._walked.setdefault(column, set())
-        fresh = {entry.code for entry in entries} - walked
-        walked |= fresh
-        # A page that holds nothing new is the same page again: the source's count was wrong, or its cursor turns.
-        return bool(fresh) and self.ledger.wants_more([entry.published for entry in entries])
-
     def _follow(self, entry: Entry) -> Any:
         if self.readers:
             return self._article_request(entry, attempt=0)
@@ -202,6 +207,8 @@ class SiteSpider(Spider):
     def _next_reader(self, entry: Entry, attempt: int, error: NoBody, raw: bytes) -> Iterator[Any]:
         if self._has_more(attempt):
             yield self._article_request(entry, attempt + 1)
+        elif self.ledger.gone(entry, str(error)):
+            return
         elif (outcome := self.without_text(entry)) is Outcome.QUARANTINED:
             self.ledger.quarantine(entry, str(error), entry.url, raw)
         else:
@@ -222,7 +229,7 @@ class SiteSpider(Spider):
             body=reading.body,
             url=entry.url,
             spider=self.name,
-            columns=tuple(dict.fromkeys((entry.column, *reading.columns))),
+            columns=tuple(dict.fromkeys(column for column in (entry.column, *reading.columns) if column != NO_COLUMN)),
             fetched_at=fetched_at,
         )
 

@@ -9,6 +9,7 @@ from crawler.items import Category
 from crawler.store.articles import Articles
 from crawler.store.categories import Categories
 from crawler.store.connection import open_any, open_for_reading, open_for_writing
+from crawler.store.coverage import Covered
 from crawler.store.quarantine import Quarantine
 from crawler.store.runs import Runs
 
@@ -30,6 +31,7 @@ class Store:
         self.categories = Categories(db)
         self.runs = Runs(db)
         self.quarantine = Quarantine(db)
+        self.covered = Covered(db)
 
     @classmethod
     def writing(cls, output: Path) -> Self:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from crawler.items import Article, Entry, Outcome, Post, Recorded
+from crawler.items import NO_COLUMN, Article, Entry, Outcome, Post, Recorded
 from crawler.posts import Site, path_of, render
 from crawler.store.categories import Categories
 from crawler.store.connection import errors_told
@@ -20,11 +20,13 @@ from crawler.text.dates import iso
 class Known:
     """What the database knows of a listed code.
 
-    `source` is the spider whose text we keep, None when there is no article. The rest is what this spider's listing
-    said when the article was last taken in or refused; `refused` is the reason, empty when it was taken in.
+    `source` is the spider whose text we keep, None when there is no article, and `withdrawn` whether the source has
+    taken it away. The rest is what this spider's listing said when the article was last taken in or refused; `refused`
+    is the reason, empty when it was taken in.
     """
 
     source: str | None
+    withdrawn: bool
     title: str | None
     published_at: str | None
     refused: str
@@ -45,8 +47,8 @@ class Articles:
         with errors_told():
             rows = self._db.query(
                 """
-                SELECT listed.value AS code, source, sightings.title, sightings.published_at,
-                       coalesce(refused, '') AS refused
+                SELECT listed.value AS code, source, withdrawn_at IS NOT NULL AS withdrawn,
+                       sightings.title, sightings.published_at, coalesce(refused, '') AS refused
                 FROM json_each(?) AS listed
                 LEFT JOIN articles ON articles.code = listed.value
                 LEFT JOIN sightings ON sightings.code = listed.value AND sightings.spider = ?
@@ -127,6 +129,50 @@ class Articles:
         with errors_told():
             self._sighted(entry, spider, reason)
 
+    def failed(self, entry: Entry, spider: str) -> int:
+        """Remember that an entry could not be had; how often in a row by now. What its listing said is not taken."""
+        with errors_told(), self._db.atomic():
+            self._db.execute(
+                """
+                INSERT INTO sightings (code, spider, title, published_at, failures) VALUES (?, ?, '', '', 1)
+                ON CONFLICT (code, spider) DO UPDATE SET failures = failures + 1
+                """,
+                [entry.code, spider],
+            )
+            row = self._one("SELECT failures FROM sightings WHERE code = ? AND spider = ?", entry.code, spider)
+            return int(row["failures"]) if row else 0
+
+    def withdrawn(self, code: str, at: datetime) -> None:
+        """The source has taken the article away; what it said stays."""
+        with errors_told():
+            self._db.table("articles").update(code, {"withdrawn_at": iso(at)})
+
+    def to_recheck(self, spider: str, since: datetime) -> list[Entry]:
+        """The articles of a spider published since then that the source still had, as its listing said them last."""
+        rows = self._rows(
+            """
+            SELECT code, sightings.title, sightings.published_at, url, media, summary
+            FROM articles JOIN sightings USING (code)
+            WHERE source = ? AND spider = source AND articles.published_at >= ? AND withdrawn_at IS NULL
+              AND sightings.published_at != ''
+            ORDER BY articles.published_at DESC
+            """,
+            spider,
+            iso(since),
+        )
+        return [
+            Entry(
+                code=row["code"],
+                title=row["title"],
+                published=datetime.fromisoformat(row["published_at"]),
+                column=NO_COLUMN,
+                url=row["url"],
+                media=row["media"],
+                summary=row["summary"],
+            )
+            for row in rows
+        ]
+
     def owed(self, site: Site) -> list[tuple[str, int, str, str]]:
         """The posts that a killed crawl left unwritten: code, revision, path and text of each."""
         rows = self._rows("SELECT * FROM articles WHERE published_revision IS NOT revision")
@@ -160,7 +206,13 @@ class Articles:
             return self._unchanged(article, old, site)
         revision = old["revision"] + int(changed)
         text = render(_post(article), site)
-        values = {**_content(article), "post_sha256": _sha256(text), "revision": revision, "published_revision": None}
+        values = {
+            **_content(article),
+            "post_sha256": _sha256(text),
+            "revision": revision,
+            "published_revision": None,
+            "withdrawn_at": None,
+        }
         if changed:
             self._keep_revision(old)
             values["changed_at"] = iso(article.fetched_at)
@@ -170,6 +222,8 @@ class Articles:
         return Recorded(article, Outcome.UPDATED if changed else Outcome.UNCHANGED, revision, old["post_path"], text)
 
     def _unchanged(self, article: Article, old: Mapping[str, Any], site: Site) -> Recorded:
+        if old["withdrawn_at"]:
+            self._db.table("articles").update(article.code, {"withdrawn_at": None})
         owed = old["published_revision"] != old["revision"]
         text = render(post_of(old), site) if owed else ""
         return Recorded(article, Outcome.UNCHANGED, old["revision"], old["post_path"], text)

@@ -61,7 +61,7 @@ class Runs:
             self._db.execute(
                 """
                 INSERT OR IGNORE INTO article_columns (code, column_id)
-                SELECT code, column_id FROM entries JOIN articles USING (code) WHERE run_id = ?
+                SELECT code, column_id FROM entries JOIN articles USING (code) WHERE run_id = ? AND column_id != ''
                 """,
                 [run_id],
             )

@@ -140,3 +140,37 @@ def m001_first_tables(db: Database) -> None:
     """Everything the crawl needs."""
     for statement in _TABLES:
         db.execute(statement)
+
+
+_COVERAGE_TABLES = (
+    # What complete walks of a listing have covered: all entries from `oldest` (NULL: the listing's end) to `newest`.
+    """
+    CREATE TABLE coverage (
+        spider TEXT NOT NULL,
+        column_id TEXT NOT NULL,
+        newest TEXT NOT NULL,
+        oldest TEXT,
+        run_id INTEGER NOT NULL REFERENCES runs(id),
+        PRIMARY KEY (spider, column_id)
+    ) WITHOUT ROWID
+    """,
+    # Entries published between these times stood in a listing, and were gone when it was asked.
+    """
+    CREATE TABLE gaps (
+        run_id INTEGER NOT NULL REFERENCES runs(id),
+        column_id TEXT NOT NULL,
+        after TEXT NOT NULL,
+        before TEXT NOT NULL,
+        PRIMARY KEY (run_id, column_id)
+    ) WITHOUT ROWID
+    """,
+    # How often in a row an article could not be had, as its listing says it now.
+    "ALTER TABLE sightings ADD COLUMN failures INTEGER NOT NULL DEFAULT 0",
+)
+
+
+@migrations()
+def m002_coverage(db: Database) -> None:
+    """Incremental walks: how far each listing has been covered, and what was missed."""
+    for statement in _COVERAGE_TABLES:
+        db.execute(statement)

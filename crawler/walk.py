@@ -1,0 +1,121 @@
+"""How far one listing is walked in a crawl, and what that proves. Pure.
+
+A listing is walked from its newest entry to older ones. What a complete walk has covered need not be walked again: the
+next one may stop once it is past that, and where it cannot reach that any more, entries were missed for certain.
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, auto
+
+from crawler.items import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What complete walks of one listing have covered: all entries from `oldest` to `newest`.
+
+    `oldest` is None when they went to the end of the listing.
+    """
+
+    newest: datetime
+    oldest: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Entries published after `after` and before `before` stood in a listing, and were gone when it was asked."""
+
+    after: datetime
+    before: datetime
+
+
+class Ended(Enum):
+    """Why a walk went no further. All but the last prove that nothing was left out on the way."""
+
+    AT_THE_END = auto()
+    PAST_SINCE = auto()
+    PAST_COVERED = auto()
+    CUT = auto()
+
+
+@dataclass(slots=True)
+class Walk:
+    """One listing in one crawl.
+
+    `covered` is what earlier crawls have; `since` and `recheck` are the oldest publication times that were asked for.
+    """
+
+    covered: Coverage | None = None
+    since: datetime | None = None
+    recheck: datetime | None = None
+    ended: Ended = Ended.CUT
+    newest: datetime | None = None
+    oldest: datetime | None = None
+    _codes: set[str] = field(default_factory=set)
+
+    def goes_on(self, page: Sequence[Entry], *, all_known: bool, last: bool) -> bool:
+        """Whether the next page is wanted after this one, whose entries are in the listing's order."""
+        fresh = {entry.code for entry in page} - self._codes
+        self._codes |= fresh
+        times = [entry.published for entry in page]
+        if times:
+            self.newest = max([*times, *([self.newest] if self.newest else [])])
+            self.oldest = min([*times, *([self.oldest] if self.oldest else [])])
+        if last or not fresh:
+            # A page that holds nothing new is the same page again: the source's count was wrong, or its cursor turns.
+            self.ended = Ended.AT_THE_END
+        elif self.since and _passed(self.since, times):
+            self.ended = Ended.PAST_SINCE
+        elif all_known and (bound := self._covered_from_here()) and _passed(bound, times):
+            self.ended = Ended.PAST_COVERED
+        else:
+            return True
+        return False
+
+    def gap(self) -> Gap | None:
+        """What was missed: the listing ended before it reached what is covered."""
+        if self.ended is Ended.AT_THE_END and self.covered and self.oldest and self.oldest > self.covered.newest:
+            return Gap(self.covered.newest, self.oldest)
+        return None
+
+    def coverage(self, failed: Sequence[datetime]) -> Coverage | None:
+        """What is covered now, given the publication times of entries that failed; None when this walk proves nothing.
+
+        An entry that failed is not covered, nor is what is newer: the next walk comes by it again.
+        """
+        if self.ended is Ended.CUT or self.newest is None:
+            return None
+        newest = max(self.newest, self.covered.newest) if self.covered else self.newest
+        return Coverage(min([newest, *failed]), self._oldest_covered())
+
+    def _covered_from_here(self) -> datetime | None:
+        """The time below which everything that was asked for is covered; None when it is not."""
+        if self.covered is None:
+            return None
+        reaches = self.covered.oldest is None or (self.since is not None and self.covered.oldest <= self.since)
+        return min(self.covered.newest, self.recheck or self.covered.newest) if reaches else None
+
+    def _oldest_covered(self) -> datetime | None:
+        if self.ended is Ended.AT_THE_END:
+            return None
+        if self.ended is Ended.PAST_COVERED and self.covered:
+            return self.covered.oldest
+        joins = self.covered is not None and self.since is not None and self.since <= self.covered.newest
+        if not joins or self.covered is None:
+            return self.since
+        return None if self.covered.oldest is None else min(self.covered.oldest, self.since or self.covered.oldest)
+
+
+def _passed(bound: datetime, times: Sequence[datetime]) -> bool:
+    """Whether a page with entries of these times, in their order, has gone past a time.
+
+    A page in order is judged by its last entry. The source pins edited entries to the top, so that any other page is
+    judged by its newest.
+    """
+    if not times:
+        return False
+    in_order = all(newer >= older for newer, older in itertools.pairwise(times))
+    return (times[-1] if in_order else max(times)) < bound
