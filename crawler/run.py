@@ -2,6 +2,7 @@
 
 import asyncio
 import difflib
+import signal
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +17,10 @@ from crawler.extensions.ledger import Ledger
 from crawler.verdict import Summary
 
 DEFAULT_SPIDER = "eastmoney"
+# What is being downloaded when a crawl is told to stop has so long to arrive.
+SECONDS_TO_FINISH = 4.0
+
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 def crawl_settings(changes: Mapping[str, Any], *, progress: bool) -> Settings:
@@ -52,13 +57,43 @@ def run_in(process: AsyncCrawlerProcess, spider: str, arguments: Mapping[str, st
         raise UsageError(f"unknown spider {spider!r}: there are {', '.join(names)}")
     crawler = process.create_crawler(spider)
     task = process.crawl(crawler, **arguments)
-    process.start()
+    _stop_on_signals(process, crawler)
+    process.start(install_signal_handlers=False)
     _raise_what_stopped(task)
     return _summary_of(crawler)
 
 
+def _stop_on_signals(process: AsyncCrawlerProcess, crawler: Crawler) -> None:
+    """SIGTERM and Ctrl-C end a crawl, and close its books.
+
+    Scrapy's own handlers wait for whatever is being downloaded or retried; here that is given up after some seconds, or
+    at the second signal.
+    """
+    loop = asyncio.get_event_loop()
+
+    def give_up() -> None:
+        from twisted.internet import reactor as module  # only now is it installed
+
+        reactor: Any = module
+        ledger = crawler.get_extension(Ledger)
+        if ledger is not None:
+            ledger.spider_closed("shutdown")
+        if reactor.running:
+            reactor.stop()
+
+    def stop() -> None:
+        for number in _STOPPING:
+            loop.add_signal_handler(number, give_up)
+        loop.call_later(SECONDS_TO_FINISH, give_up)
+        tasks.add(asyncio.ensure_future(process.stop()))
+
+    tasks: set[asyncio.Future[None]] = set()
+    for number in _STOPPING:
+        loop.add_signal_handler(number, stop)
+
+
 def _raise_what_stopped(task: asyncio.Task[None]) -> None:
-    if task.cancelled() or (error := task.exception()) is None:
+    if not task.done() or task.cancelled() or (error := task.exception()) is None:
         return
     if isinstance(error, Ending):
         raise error

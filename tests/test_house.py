@@ -14,7 +14,8 @@ PACKAGE = Path(crawler.__file__).parent
 FLOORS = (
     ("items", "errors"),
     ("text",),
-    ("clock", "media", "posts", "output_folder", "sample_site"),
+    ("clock", "media", "output_folder", "sample_site"),
+    ("posts",),
     ("normalise",),
     ("selection", "store", "verdict"),
     ("extensions", "middlewares"),
@@ -36,7 +37,7 @@ ROOMS = {
     "pypinyin": {"text"},
     "filelock": {"output_folder", "extensions"},
     "scrapy": {"extensions", "middlewares", "pipelines", "spiders", "run", "columns", "commands"},
-    "twisted": {"extensions", "spiders"},
+    "twisted": {"extensions", "spiders", "run"},
 }
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
