@@ -28,7 +28,9 @@ from crawler.output_folder import hold, output_folder, prepare, sweep
 from crawler.posts import Site
 from crawler.selection import Selection, parse
 from crawler.store import Store, met_categories
+from crawler.store.articles import Known
 from crawler.text.characters import one_line
+from crawler.triage import DUPLICATE, STILL_REFUSED, Decision, Triage
 from crawler.verdict import FINISHED, Summary, verdict
 from crawler.walk import Gap, Walk
 
@@ -40,8 +42,6 @@ entry_counted = object()
 _TROUBLES_TOLD = 10
 # An entry that failed in so many crawls no longer keeps the walks from passing it.
 _MOST_FAILURES = 3
-_MET = "listed already in this crawl"
-_STILL_REFUSED = "in quarantine since an earlier crawl: "
 
 
 class Source(Protocol):
@@ -75,11 +75,10 @@ class Ledger:
         self._crawler = crawler
         self._lock = lock
         self._spider = cast(Source, crawler.spider)
-        self._seen: set[str] = set()
+        self._triage = Triage(self._spider.name, self._spider.supersedes, selection, self.media)
         self._open: dict[str, _Open] = {}
         self._gone: dict[str, str] = {}
         self._answered = 0
-        self._wanted = 0
         self._listings_read = 0
         self._lost: defaultdict[str, list[str]] = defaultdict(list)
         self._unreadable = False
@@ -125,18 +124,18 @@ class Ledger:
         to_fetch = self._write_down(column, rows)
         page = [row for row in rows if isinstance(row, Entry)]
         goes_on = self._walks[column].goes_on(page, all_known=not to_fetch, last=last)
-        return to_fetch, goes_on and not self._limit_reached()
+        return to_fetch, goes_on and not self._triage.limit_reached
 
     def recheck(self) -> list[Entry]:
         """The known articles, as young as `refresh` asks, that no listing has named: what may have been withdrawn."""
         if self.selection.refresh is None:
             return []
         entries = self.store.articles.to_recheck(self._spider.name, self.selection.refresh)
-        return self._write_down(NO_COLUMN, [entry for entry in entries if entry.code not in self._seen])
+        return self._write_down(NO_COLUMN, [entry for entry in entries if not self._triage.has_met(entry.code)])
 
     def _write_down(self, column: str, rows: Sequence[Entry | tuple[Any, str]]) -> list[Entry]:
         known = self.store.articles.known([row.code for row in rows if isinstance(row, Entry)], self._spider.name)
-        decided = [self._decide(row, known) if isinstance(row, Entry) else self._bad_row(*row) for row in rows]
+        decided = [self._decide(row, known) for row in rows]
         listed = [
             (row.code if isinstance(row, Entry) else _code_in(row[0]), column, outcome, detail)
             for row, (outcome, detail) in zip(rows, decided, strict=True)
@@ -228,44 +227,17 @@ class Ledger:
 
     # its steps
 
-    def _decide(self, entry: Entry, known: dict[str, Any]) -> tuple[Outcome | None, str]:
-        """The outcome of an entry that needs no request, and why; None for one that is to be fetched."""
-        if entry.code in self._seen:
-            return Outcome.DUPLICATE, _MET
-        # What is filtered is not met: another listing may name the media that this one leaves out.
-        if reason := self.selection.unwanted(entry, self.media):
-            return Outcome.FILTERED, reason
-        if self._limit_reached():
-            return Outcome.FILTERED, "over --limit"
-        self._seen.add(entry.code)
-        self._wanted += 1
-        return self._needs_no_request(entry, known) or (None, "")
+    def _decide(self, row: Entry | tuple[Any, str], known: Mapping[str, Known]) -> Decision:
+        return self._triage.decide(row, known.get(row.code)) if isinstance(row, Entry) else self._bad_row(*row)
 
-    def _limit_reached(self) -> bool:
-        return self.selection.limit is not None and self._wanted >= self.selection.limit
-
-    def _needs_no_request(self, entry: Entry, known: dict[str, Any]) -> tuple[Outcome, str] | None:
-        met = known.get(entry.code)
-        if met is None:
-            return None
-        if met.source not in {None, self._spider.name} and met.source not in self._spider.supersedes:
-            return Outcome.UNCHANGED, f"kept by {met.source}"
-        refresh = self.selection.refresh
-        if not met.says_the_same(entry) or met.withdrawn or (refresh and met.source and entry.published >= refresh):
-            return None
-        if met.refused:
-            return Outcome.UNCHANGED, _STILL_REFUSED + met.refused
-        return (Outcome.UNCHANGED, "") if met.source == self._spider.name else None
-
-    def _bad_row(self, row: Any, reason: str) -> tuple[Outcome, str]:
+    def _bad_row(self, row: Any, reason: str) -> Decision:
         code = _code_in(row)
-        if code in self._seen:
-            return Outcome.DUPLICATE, _MET
-        self._seen |= {code} - {""}
+        if not self._triage.meet(code):
+            return Outcome.DUPLICATE, DUPLICATE
         raw = json.dumps(row, ensure_ascii=False, default=str).encode("utf-8", "replace")
         if self._keep_raw(code, "", reason, raw):
             return Outcome.QUARANTINED, reason
-        return Outcome.UNCHANGED, _STILL_REFUSED + reason
+        return Outcome.UNCHANGED, STILL_REFUSED + reason
 
     def _keep_raw(self, code: str, url: str, reason: str, raw: bytes) -> bool:
         return self.store.quarantine.keep(
@@ -293,7 +265,10 @@ class Ledger:
         runs = self.store.runs
         self._settle_gone()
         for left in list(self._open.values()):
-            self.fail(left.entry, "its request was dropped" if reason == FINISHED else "the crawl was stopped")
+            if reason == FINISHED:
+                self.fail(left.entry, "its request was dropped")
+            else:
+                self.settle(left.entry.code, Outcome.FAILED, "the crawl was stopped")
         gaps = self._cover() if reason == FINISHED and not self.failure else {}
         counts = runs.counts(self._run_id)
         outcome = verdict(

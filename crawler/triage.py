@@ -1,0 +1,61 @@
+"""Which listing entries need a request. Pure: what is known is handed in."""
+
+from crawler.items import Entry, Outcome
+from crawler.media import Media
+from crawler.selection import Selection
+from crawler.store.articles import Known
+
+DUPLICATE = "listed already in this crawl"
+STILL_REFUSED = "in quarantine since an earlier crawl: "
+
+# The outcome of an entry that needs no request, and why; no outcome for one that is to be fetched.
+Decision = tuple[Outcome | None, str]
+
+
+class Triage:
+    """Decides entry by entry, and remembers what it has met in this crawl."""
+
+    def __init__(self, spider: str, supersedes: frozenset[str], selection: Selection, media: Media) -> None:
+        self._spider, self._supersedes = spider, supersedes
+        self._selection, self._media = selection, media
+        self._met: set[str] = set()
+        self._wanted = 0
+
+    @property
+    def limit_reached(self) -> bool:
+        return self._selection.limit is not None and self._wanted >= self._selection.limit
+
+    def has_met(self, code: str) -> bool:
+        return code in self._met
+
+    def meet(self, code: str) -> bool:
+        """Whether a code is met for the first time in this crawl; a row without one always is."""
+        first = code not in self._met
+        self._met |= {code} - {""}
+        return first
+
+    def decide(self, entry: Entry, known: Known | None) -> Decision:
+        if self.has_met(entry.code):
+            return Outcome.DUPLICATE, DUPLICATE
+        # What is filtered is not met: another listing may name the media that this one leaves out.
+        if reason := self._selection.unwanted(entry, self._media):
+            return Outcome.FILTERED, reason
+        if self.limit_reached:
+            return Outcome.FILTERED, "over --limit"
+        self.meet(entry.code)
+        self._wanted += 1
+        return self._decide_known(entry, known) if known else (None, "")
+
+    def _decide_known(self, entry: Entry, known: Known) -> Decision:
+        ours = known.source == self._spider
+        if known.source and not ours and known.source not in self._supersedes:
+            return Outcome.UNCHANGED, f"kept by {known.source}"
+        if not known.says_the_same(entry) or known.withdrawn or self._is_to_be_refreshed(entry, known):
+            return None, ""
+        if known.refused:
+            return Outcome.UNCHANGED, STILL_REFUSED + known.refused
+        return (Outcome.UNCHANGED, "") if ours else (None, "")
+
+    def _is_to_be_refreshed(self, entry: Entry, known: Known) -> bool:
+        refresh = self._selection.refresh
+        return refresh is not None and known.source is not None and entry.published >= refresh
