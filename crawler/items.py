@@ -44,11 +44,25 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Reply:
+    """What came for a request, as it came. `url` is the canonical address, `reader` which of the spider's read it."""
+
+    url: str
+    content_type: str
+    body: bytes
+    reader: int = 0
+
+
+# Of an article that was not read from a reply.
+NO_REPLY = Reply("", "", b"")
+
+
+@dataclass(frozen=True, slots=True)
 class RawArticle:
     """An article as the source has it: nothing cleaned, nothing decided.
 
     `media` is empty where the source names none, and `default_media` is what its readers then see;
-    `columns` are all column ids that the source itself lists the article under.
+    `columns` are all column ids that the source itself lists the article under, `reply` what it was read from.
     """
 
     code: str
@@ -62,6 +76,7 @@ class RawArticle:
     spider: str
     columns: tuple[str, ...]
     fetched_at: datetime
+    reply: Reply = NO_REPLY
 
 
 @dataclass(frozen=True, slots=True)

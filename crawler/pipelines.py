@@ -1,5 +1,6 @@
 """The steps of one article, in this order:
 
+    200 KeepRawPipeline     the reply that an article was read from, where KEEP_RAW is on
     300 NormalisePipeline   RawArticle -> Article, or the reason why it goes to quarantine
     500 StorePipeline       Article -> Recorded: the row is committed first, and knows that a post is owed
     700 PostPipeline        Recorded -> the post file, then the row's mark that it stands, then the entry's outcome
@@ -10,7 +11,7 @@ The row before the file: whatever moment a crawl is killed at, the next one find
 from typing import Self
 
 from scrapy.crawler import Crawler
-from scrapy.exceptions import DropItem
+from scrapy.exceptions import DropItem, NotConfigured
 
 from crawler import posts
 from crawler.errors import Unusable
@@ -32,14 +33,24 @@ class _Step:
         return cls(ledger, Site(crawler.settings["SITE_ADDRESS"]))
 
 
+class KeepRawPipeline(_Step):
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        if not crawler.settings.getbool("KEEP_RAW"):
+            raise NotConfigured
+        return super().from_crawler(crawler)
+
+    def process_item(self, item: RawArticle) -> RawArticle:
+        self._ledger.store.raw.keep(item.spider, self._ledger.entry_of(item.code), item.reply, item.fetched_at)
+        return item
+
+
 class NormalisePipeline(_Step):
     def process_item(self, item: RawArticle) -> Article:
         try:
             return normalise(item, self._ledger.media.of)
         except Unusable as error:
-            self._ledger.quarantine(
-                self._ledger.entry_of(item.code), str(error), item.url, item.body.encode("utf-8", "replace")
-            )
+            self._ledger.quarantine(self._ledger.entry_of(item.code), str(error), item.reply)
             raise DropItem(f"{item.code}: {error}", log_level="INFO") from error
 
 

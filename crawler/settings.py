@@ -19,6 +19,8 @@ CHOICE_HOSTS = {
     "market": "http://43.240.125.15:1818",
     "text": "http://choicewzp1.eastmoney.com",
 }
+# Whether the reply that each article was read from is kept, compressed, so that `finews replay` can read it again.
+KEEP_RAW = False
 # Seconds before the first retry of a failed request; each later one waits twice as long.
 RETRY_BACKOFF = 1.0
 
@@ -30,6 +32,7 @@ COMMANDS_MODULE = "crawler.commands"
 
 # The order of one article's steps; crawler/pipelines.py tells it.
 ITEM_PIPELINES = {
+    "crawler.pipelines.KeepRawPipeline": 200,
     "crawler.pipelines.NormalisePipeline": 300,
     "crawler.pipelines.StorePipeline": 500,
     "crawler.pipelines.PostPipeline": 700,

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 from scrapy.crawler import Crawler
-from scrapy.http import HtmlResponse, Request, TextResponse
+from scrapy.http import TextResponse
 from scrapy.settings import Settings
 from scrapy.spiderloader import SpiderLoader
 
 from crawler import settings as our_settings
 from crawler.errors import NoBody
-from crawler.items import Article, Entry, Post, RawArticle
+from crawler.items import Article, Entry, Post, RawArticle, Reply
 from crawler.media import Media
 from crawler.normalise import normalise
 from crawler.posts import Site, render
-from crawler.spiders.base import Reading, SiteSpider
+from crawler.spiders.base import SiteSpider
 from crawler.text.dates import CHINA
 
 SITES = Path(__file__).parent / "sites"
@@ -51,31 +51,28 @@ class Case:
     def about(self) -> dict[str, str]:
         return tomllib.loads((self.folder / "case.toml").read_text())
 
-    def reply(self, name: str, url: str) -> TextResponse:
-        body = (self.folder / name).read_bytes()
-        kind = HtmlResponse if name.endswith(".html") else TextResponse
-        return kind(url, body=body, request=Request(url), encoding="utf-8")
-
     def entry(self) -> Entry:
         spider, column = self.spider, self.about["column"]
-        listing = spider.read_listing(self.reply("listing.json", "http://list"), spider.first_cursor)
+        body = (self.folder / "listing.json").read_bytes()
+        listing = spider.read_listing(TextResponse("http://list", body=body, encoding="utf-8"), spider.first_cursor)
         entries = [spider.read_row(row, column) for row in listing.rows]
         return next(entry for entry in entries if entry.code == self.about["code"])
 
-    def reading(self, entry: Entry) -> Reading:
+    def raw_article(self, entry: Entry) -> RawArticle:
         if not self.spider.readers:
-            return self.spider.read_entry(entry)
-        for name, reader in zip(sorted(self._replies()), self.spider.readers, strict=False):
+            return self.spider.read_reply(Reply(entry.url, "text/plain", b""), entry, FETCHED_AT)
+        for number, name in enumerate(sorted(self._replies())):
+            kind = "text/html" if name.endswith(".html") else "application/json"
+            reply = Reply(entry.url, f"{kind}; charset=utf-8", (self.folder / name).read_bytes(), number)
             try:
-                return reader.read(self.reply(name, reader.url(self.spider, entry)), entry)
+                return self.spider.read_reply(reply, entry, FETCHED_AT)
             except NoBody:
                 continue
         raise AssertionError("no reply of this case holds a text")
 
     def article(self) -> Article:
         entry = self.entry()
-        raw: RawArticle = self.spider.raw_article(self.reading(entry), entry, FETCHED_AT)
-        return normalise(raw, Media().of)
+        return normalise(self.raw_article(entry), Media().of)
 
     def _replies(self) -> list[str]:
         return [path.name for path in self.folder.glob("reply-*")]

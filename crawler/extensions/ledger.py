@@ -22,13 +22,14 @@ from twisted.python.failure import Failure
 
 from crawler import clock, posts
 from crawler.errors import Ending, Unreadable, Unusable
-from crawler.items import NO_COLUMN, Entry, Outcome, Recorded
+from crawler.items import NO_COLUMN, Entry, Outcome, Recorded, Reply
 from crawler.media import Media
 from crawler.output_folder import hold, output_folder, prepare, sweep
 from crawler.posts import Site
 from crawler.selection import Selection, parse
 from crawler.store import Store, met_categories
 from crawler.store.articles import Known
+from crawler.store.quarantine import ARTICLE, LISTING, ROW
 from crawler.text.characters import one_line
 from crawler.triage import DUPLICATE, STILL_REFUSED, Decision, Triage
 from crawler.verdict import FINISHED, Summary, verdict
@@ -135,7 +136,7 @@ class Ledger:
 
     def _write_down(self, column: str, rows: Sequence[Entry | tuple[Any, str]]) -> list[Entry]:
         known = self.store.articles.known([row.code for row in rows if isinstance(row, Entry)], self._spider.name)
-        decided = [self._decide(row, known) for row in rows]
+        decided = [self._decide(column, row, known) for row in rows]
         listed = [
             (row.code if isinstance(row, Entry) else _code_in(row[0]), column, outcome, detail)
             for row, (outcome, detail) in zip(rows, decided, strict=True)
@@ -150,17 +151,17 @@ class Ledger:
             self._tell(outcome, fresh=True)
         return fetched
 
-    def listing_lost(self, column: str, url: str, error: Unusable, raw: bytes) -> None:
+    def listing_lost(self, column: str, error: Unusable, reply: Reply) -> None:
         """A listing did not come, or could not be read."""
-        self._lost[f"{urlsplit(url).hostname}: {error}"].append(column)
+        self._lost[f"{urlsplit(reply.url).hostname}: {error}"].append(column)
         if isinstance(error, Unreadable):
             self._unreadable = True
-            self._keep_raw("", url, str(error), raw)
-        logger.warning("listing %s lost: %s (%s)", column, error, url)
+            self._keep(reply, LISTING, str(error), column=column)
+        logger.warning("listing %s lost: %s (%s)", column, error, reply.url)
 
-    def quarantine(self, entry: Entry, reason: str, url: str, raw: bytes) -> None:
+    def quarantine(self, entry: Entry, reason: str, reply: Reply) -> None:
         """An article came that cannot be read or must not be published: kept raw, and not asked for again as listed."""
-        self._keep_raw(entry.code, url, reason, raw)
+        self._keep(reply, ARTICLE, reason, entry=entry)
         self.refuse(entry, Outcome.QUARANTINED, reason)
 
     def refuse(self, entry: Entry, outcome: Outcome, reason: str) -> None:
@@ -227,27 +228,27 @@ class Ledger:
 
     # its steps
 
-    def _decide(self, row: Entry | tuple[Any, str], known: Mapping[str, Known]) -> Decision:
-        return self._triage.decide(row, known.get(row.code)) if isinstance(row, Entry) else self._bad_row(*row)
+    def _decide(self, column: str, row: Entry | tuple[Any, str], known: Mapping[str, Known]) -> Decision:
+        return self._triage.decide(row, known.get(row.code)) if isinstance(row, Entry) else self._bad_row(column, *row)
 
-    def _bad_row(self, row: Any, reason: str) -> Decision:
+    def _bad_row(self, column: str, row: Any, reason: str) -> Decision:
         code = _code_in(row)
         if not self._triage.meet(code):
             return Outcome.DUPLICATE, DUPLICATE
         raw = json.dumps(row, ensure_ascii=False, default=str).encode("utf-8", "replace")
-        if self._keep_raw(code, "", reason, raw):
+        if self._keep(Reply("", "application/json", raw), ROW, reason, code=code, column=column):
             return Outcome.QUARANTINED, reason
         return Outcome.UNCHANGED, STILL_REFUSED + reason
 
-    def _keep_raw(self, code: str, url: str, reason: str, raw: bytes) -> bool:
+    def _keep(self, reply: Reply, kind: str, reason: str, **about: Any) -> bool:
         return self.store.quarantine.keep(
+            reply,
             run_id=self._run_id,
             spider=self._spider.name,
-            code=code,
-            url=url,
+            kind=kind,
             reason=reason,
-            raw=raw,
-            seen_at=clock.now(),
+            at=clock.now(),
+            **about,
         )
 
     def _went_wrong(self, failure: Failure, code: str) -> None:

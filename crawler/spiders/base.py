@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 from scrapy import Request, Spider, signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import DontCloseSpider, IgnoreRequest
-from scrapy.http import Response, TextResponse
+from scrapy.http import Headers, Response, TextResponse
+from scrapy.responsetypes import responsetypes
 from scrapy.settings import SETTINGS_PRIORITIES, BaseSettings
 from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
@@ -22,7 +23,7 @@ from twisted.python.failure import Failure
 from crawler import clock
 from crawler.errors import NoBody, Refused, Unreadable, Unusable, UsageError
 from crawler.extensions.ledger import Ledger
-from crawler.items import NO_COLUMN, Entry, Outcome, RawArticle
+from crawler.items import NO_COLUMN, Entry, Outcome, RawArticle, Reply
 from crawler.text.characters import one_line
 
 # Articles are fetched before the next listing page, so that what waits in memory stays small.
@@ -124,6 +125,14 @@ class SiteSpider(Spider):
         """The article that a row holds, where there is no other reply to ask for."""
         raise TypeError(f"{type(self).__name__} has neither readers nor articles in its rows")
 
+    def read_reply(self, reply: Reply, entry: Entry, fetched_at: datetime) -> RawArticle:
+        """The article in a reply, with the listing's word where the reply says nothing. Raises as its reader does."""
+        if self.readers:
+            reading = self.readers[reply.reader].read(_text(response_of(reply)), entry)
+        else:
+            reading = self.read_entry(entry)
+        return self._raw_article(reading, entry, reply, fetched_at)
+
     def without_text(self, entry: Entry) -> Outcome:
         """What becomes of an entry that no reader finds a text for."""
         return Outcome.QUARANTINED
@@ -139,7 +148,7 @@ class SiteSpider(Spider):
         try:
             listing = self.read_listing(_text(response), cursor)
         except Unusable as error:
-            self.ledger.listing_lost(column, canonical(response.request, response.url), error, response.body)
+            self.ledger.listing_lost(column, error, reply_of(response))
             return
         entries = list(self._entries(listing, column))
         to_fetch, goes_on = self.ledger.take_down(column, entries, last=listing.next_cursor is None)
@@ -150,25 +159,26 @@ class SiteSpider(Spider):
 
     def listing_failed(self, failure: Failure) -> None:
         request = failure.request  # type: ignore[attr-defined]  # Scrapy sets it before it calls
-        self.ledger.listing_lost(request.cb_kwargs["column"], request.url, Refused(reason_of(failure)), b"")
+        self.ledger.listing_lost(request.cb_kwargs["column"], Refused(reason_of(failure)), Reply(request.url, "", b""))
 
     def parse_article(self, response: Response, entry: Entry, attempt: int) -> Iterator[Any]:
+        reply = reply_of(response, attempt)
         try:
             _check_address(response, entry)
-            yield self.raw_article(self.readers[attempt].read(_text(response), entry), entry, clock.now())
+            yield self.read_reply(reply, entry, clock.now())
         except NoBody as error:
-            yield from self._next_reader(entry, attempt, error, response.body)
+            yield from self._next_reader(entry, error, reply)
         except Refused as error:
             self.ledger.fail(entry, str(error))
         except Unusable as error:
-            self.ledger.quarantine(entry, str(error), canonical(response.request, response.url), response.body)
+            self.ledger.quarantine(entry, str(error), reply)
 
     def article_failed(self, failure: Failure) -> Iterator[Any]:
         kwargs = failure.request.cb_kwargs  # type: ignore[attr-defined]
         entry, attempt = kwargs["entry"], kwargs["attempt"]
         missing = isinstance(failure.value, HttpError) and failure.value.response.status in _GONE
         if missing and self._has_more(attempt):
-            yield from self._next_reader(entry, attempt, NoBody(reason_of(failure)), b"")
+            yield from self._next_reader(entry, NoBody(reason_of(failure)), Reply(entry.url, "", b"", attempt))
         elif not (missing and self.ledger.gone(entry, reason_of(failure))):
             self.ledger.fail(entry, reason_of(failure))
 
@@ -202,23 +212,22 @@ class SiteSpider(Spider):
     def _follow(self, entry: Entry) -> Any:
         if self.readers:
             return self._article_request(entry, attempt=0)
-        return self.raw_article(self.read_entry(entry), entry, clock.now())
+        return self.read_reply(Reply(entry.url, "text/plain", entry.summary.encode()), entry, clock.now())
 
-    def _next_reader(self, entry: Entry, attempt: int, error: NoBody, raw: bytes) -> Iterator[Any]:
-        if self._has_more(attempt):
-            yield self._article_request(entry, attempt + 1)
+    def _next_reader(self, entry: Entry, error: NoBody, reply: Reply) -> Iterator[Any]:
+        if self._has_more(reply.reader):
+            yield self._article_request(entry, reply.reader + 1)
         elif self.ledger.gone(entry, str(error)):
             return
         elif (outcome := self.without_text(entry)) is Outcome.QUARANTINED:
-            self.ledger.quarantine(entry, str(error), entry.url, raw)
+            self.ledger.quarantine(entry, str(error), reply)
         else:
             self.ledger.refuse(entry, outcome, str(error))
 
     def _has_more(self, attempt: int) -> bool:
         return attempt + 1 < len(self.readers)
 
-    def raw_article(self, reading: Reading, entry: Entry, fetched_at: datetime) -> RawArticle:
-        """What a reader found, with the listing's word where the reply says nothing."""
+    def _raw_article(self, reading: Reading, entry: Entry, reply: Reply, fetched_at: datetime) -> RawArticle:
         return RawArticle(
             code=entry.code,
             title=reading.title or entry.title,
@@ -231,6 +240,7 @@ class SiteSpider(Spider):
             spider=self.name,
             columns=tuple(dict.fromkeys(column for column in (entry.column, *reading.columns) if column != NO_COLUMN)),
             fetched_at=fetched_at,
+            reply=reply,
         )
 
     def _listing_request(self, column: str, cursor: str) -> Request:
@@ -264,9 +274,18 @@ def mirrored(url: str, mirror: str) -> str:
     return mirror + parts._replace(scheme="", netloc="").geturl() if mirror else url
 
 
-def canonical(request: Request | None, answered: str = "") -> str:
-    """The address that was asked, without the mirror's: what a person can look up."""
-    return str(request.meta["canonical"]) if request else answered
+def reply_of(response: Response, reader: int = 0) -> Reply:
+    """What came, to be kept: under the address that was asked without the mirror's, which a person can look up."""
+    asked = response.request.meta["canonical"] if response.request else response.url
+    kind = (response.headers.get("Content-Type") or b"").decode("latin-1")
+    return Reply(asked, kind, response.body, reader)
+
+
+def response_of(reply: Reply) -> Response:
+    """A kept reply as Scrapy gave it to the spider."""
+    headers = Headers({"Content-Type": reply.content_type} if reply.content_type else {})
+    kind = responsetypes.from_args(headers=headers, url=reply.url, body=reply.body)
+    return kind(reply.url, headers=headers, body=reply.body)
 
 
 def reason_of(failure: Failure) -> str:

@@ -10,7 +10,9 @@ from crawler.store.articles import Articles
 from crawler.store.categories import Categories
 from crawler.store.connection import open_any, open_for_reading, open_for_writing
 from crawler.store.coverage import Covered
+from crawler.store.history import History
 from crawler.store.quarantine import Quarantine
+from crawler.store.raw import Raw
 from crawler.store.runs import Runs
 
 
@@ -31,7 +33,9 @@ class Store:
         self.categories = Categories(db)
         self.runs = Runs(db)
         self.quarantine = Quarantine(db)
+        self.history = History(db)
         self.covered = Covered(db)
+        self.raw = Raw(db)
 
     @classmethod
     def writing(cls, output: Path) -> Self:

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlite_utils import Database
 
+from crawler.errors import Unreadable
 from crawler.items import NO_COLUMN, Article, Entry, Outcome, Post, Recorded
 from crawler.posts import Site, path_of, render
 from crawler.store.categories import Categories
@@ -105,21 +106,30 @@ class Articles:
         )
         return str(row["code"]) if row else ""
 
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Every row, in the order of the posts' paths, one at a time."""
+        with errors_told():
+            yield from self._db.query("SELECT * FROM articles ORDER BY post_path")
+
+    def at(self, path: str) -> dict[str, Any] | None:
+        """The row whose post stands at this path, whose name may be any file's; None when there is none."""
+        return self._one("SELECT * FROM articles WHERE post_path = ?", path.encode("utf-8", "replace").decode())
+
     def count(self) -> int:
         with errors_told():
             return self._db.table("articles").count
 
     # taking in
 
-    def save(self, article: Article, entry: Entry, site: Site) -> Recorded:
+    def save(self, article: Article, entry: Entry, site: Site, *, markup_too: bool = False) -> Recorded:
         """Take an article in, in one transaction, and say what it is owed.
 
-        Title, time and text are compared as text: a change of markup alone keeps the old row. A real change keeps the
-        old version in `revisions`, and the post its first path.
+        Title, time and text are compared as text: a change of markup alone keeps the old row, unless `markup_too`. A
+        real change keeps the old version in `revisions`, and the post its first path.
         """
         with errors_told(), self._db.atomic():
             old = self.get(article.code)
-            recorded = self._insert(article, site) if old is None else self._update(article, old, site)
+            recorded = self._insert_new(article, site) if old is None else self._update(article, old, site, markup_too)
             self._add_columns(article)
             self._sighted(entry, article.spider)
             return recorded
@@ -183,11 +193,30 @@ class Articles:
         with errors_told():
             self._db.table("articles").update(code, {"published_revision": revision})
 
-    def _insert(self, article: Article, site: Site) -> Recorded:
+    def put_right(self, code: str, revision: int, text: str) -> None:
+        """The post file of this revision has been written anew, with this text."""
+        with errors_told():
+            values = {"published_revision": revision, "post_sha256": _sha256(text)}
+            self._db.table("articles").update(code, values)
+
+    def restore(self, article: Article, path: str, text: str, *, stands: bool) -> None:
+        """Take an article in from its post, which has this text; `stands` says that it is at its path already.
+
+        Raises Unreadable when the article is there already.
+        """
+        with errors_told(), self._db.atomic():
+            if old := self.get(article.code):
+                raise Unreadable(f"another post of the same article is {old['post_path']}")
+            self._insert(article, path, text)
+            if stands:
+                self._db.table("articles").update(article.code, {"published_revision": 1})
+
+    def _insert_new(self, article: Article, site: Site) -> Recorded:
         post = _post(article)
-        text = render(post, site)
+        return self._insert(article, path_of(post), render(post, site))
+
+    def _insert(self, article: Article, path: str, text: str) -> Recorded:
         self._categories.register(article.category)
-        path = path_of(post)
         row = {
             "code": article.code,
             **_content(article),
@@ -200,9 +229,10 @@ class Articles:
         self._set_mentions(article)
         return Recorded(article, Outcome.NEW, 1, path, text)
 
-    def _update(self, article: Article, old: Mapping[str, Any], site: Site) -> Recorded:
+    def _update(self, article: Article, old: Mapping[str, Any], site: Site, markup_too: bool) -> Recorded:
         changed = _says(old) != (article.title, iso(article.published_at), article.body_text)
-        if not changed and old["source"] == article.spider:
+        as_it_is = old["source"] == article.spider and not (markup_too and differences(article, old))
+        if not changed and as_it_is:
             return self._unchanged(article, old, site)
         revision = old["revision"] + int(changed)
         text = render(_post(article), site)
@@ -289,6 +319,11 @@ def _post(article: Article) -> Post:
         body_html=article.body_html,
         url=article.url,
     )
+
+
+def differences(article: Article, row: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """By column, what a row says and what an article says, where they differ."""
+    return {name: (str(row[name]), str(value)) for name, value in _content(article).items() if row[name] != value}
 
 
 def _content(article: Article) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""What could not be read, raw, with the reason."""
+"""What could not be read, raw, with the reason, and what it takes to try again."""
 
 import hashlib
 from datetime import datetime
@@ -6,8 +6,13 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from crawler.items import Entry, Reply
 from crawler.store.connection import errors_told
+from crawler.store.raw import as_json
 from crawler.text.dates import iso
+
+# What stands in quarantine: a whole listing, one row of one, or the reply for an article.
+LISTING, ROW, ARTICLE = "listing", "row", "article"
 
 
 class Quarantine:
@@ -15,21 +20,55 @@ class Quarantine:
         self._db = db
 
     def keep(
-        self, *, run_id: int, spider: str, code: str, url: str, reason: str, raw: bytes, seen_at: datetime
+        self,
+        reply: Reply,
+        *,
+        run_id: int,
+        spider: str,
+        kind: str,
+        reason: str,
+        at: datetime,
+        code: str = "",
+        column: str = "",
+        entry: Entry | None = None,
     ) -> bool:
         """Keep a raw reply or row; the same content for the same reason is kept once. Whether it is new here."""
+        row = {
+            "run_id": run_id,
+            "spider": spider,
+            "kind": kind,
+            "code": entry.code if entry else code,
+            "column_id": entry.column if entry else column,
+            "url": reply.url,
+            "content_type": reply.content_type,
+            "reader": reply.reader,
+            "entry": as_json(entry) if entry else None,
+            "reason": reason,
+            "seen_at": iso(at),
+            "sha256": hashlib.sha256(reply.body).hexdigest(),
+            "raw": reply.body,
+        }
         with errors_told(), self._db.atomic():
-            inserted = self._db.execute(
-                """
-                INSERT OR IGNORE INTO quarantine (run_id, spider, code, url, reason, seen_at, sha256, raw)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-                """,
-                [run_id, spider, code, url, reason, iso(seen_at), hashlib.sha256(raw).hexdigest(), raw],
-            )
-            return inserted.rowcount == 1
+            names = ", ".join(row)
+            marks = ", ".join("?" * len(row))
+            sql = f"INSERT OR IGNORE INTO quarantine ({names}) VALUES ({marks})"  # noqa: S608  # our own names
+            return self._db.execute(sql, list(row.values())).rowcount == 1
 
-    def of(self, run_id: int) -> list[dict[str, Any]]:
-        """What one run put here, without the raw bytes."""
+    def unresolved(self) -> list[dict[str, Any]]:
+        """What stands in quarantine, oldest first, without the raw bytes."""
         with errors_told():
-            rows = self._db.query("SELECT code, url, reason FROM quarantine WHERE run_id = ? ORDER BY id", [run_id])
-            return list(rows)
+            sql = """
+                SELECT id, spider, kind, code, column_id, url, content_type, reader, entry, reason
+                FROM quarantine WHERE resolved_at IS NULL ORDER BY id
+            """
+            return list(self._db.query(sql))
+
+    def raw(self, quarantine_id: int) -> bytes:
+        """The bytes that are kept."""
+        with errors_told():
+            return bytes(self._db.table("quarantine").get(quarantine_id)["raw"])
+
+    def resolve(self, quarantine_id: int, at: datetime) -> None:
+        """It could be read after all."""
+        with errors_told():
+            self._db.table("quarantine").update(quarantine_id, {"resolved_at": iso(at)})

@@ -9,6 +9,7 @@ migrations = Migrations("finews")
 
 _OUTCOMES = ", ".join(f"'{outcome}'" for outcome in Outcome)
 _COUNTS = "\n".join(f'        "{outcome}" INTEGER NOT NULL DEFAULT 0,' for outcome in Outcome)
+_SUM = " + ".join(f'"{outcome}"' for outcome in Outcome)
 
 _TABLES = (
     # A media and the slug of its pages. `aliases` is a JSON array of other names and older slugs.
@@ -78,7 +79,7 @@ _TABLES = (
     ) WITHOUT ROWID
     """,
     "CREATE INDEX mentions_secid ON mentions(secid)",
-    # One crawl. `outcome` is NULL while it runs; the counts are those of its entries.
+    # One crawl. `outcome` is NULL while it runs; the counts are those of its entries, and add up to what was listed.
     f"""
     CREATE TABLE runs (
         id INTEGER PRIMARY KEY,
@@ -89,7 +90,8 @@ _TABLES = (
         outcome TEXT CHECK (outcome IN ('done', 'partial', 'failed', 'interrupted')),
         listed INTEGER NOT NULL DEFAULT 0,
 {_COUNTS}
-        detail TEXT NOT NULL DEFAULT ''
+        detail TEXT NOT NULL DEFAULT '',
+        CHECK (listed = {_SUM})
     )
     """,
     # What became of each listing entry of each run. NULL is not decided yet. A blank row of a listing has no code.
@@ -173,4 +175,42 @@ _COVERAGE_TABLES = (
 def m002_coverage(db: Database) -> None:
     """Incremental walks: how far each listing has been covered, and what was missed."""
     for statement in _COVERAGE_TABLES:
+        db.execute(statement)
+
+
+_RAW_TABLES = (
+    # Replies as they came, zlib-compressed, once per content; kept when KEEP_RAW is on.
+    """
+    CREATE TABLE raw_contents (
+        sha256 TEXT PRIMARY KEY,
+        content BLOB NOT NULL
+    )
+    """,
+    # The reply that each article was last read from: by which reader of which spider, for which listing entry (JSON).
+    """
+    CREATE TABLE raw_replies (
+        code TEXT PRIMARY KEY,
+        spider TEXT NOT NULL,
+        url TEXT NOT NULL,
+        content_type TEXT NOT NULL,
+        reader INTEGER NOT NULL,
+        entry TEXT NOT NULL,
+        sha256 TEXT NOT NULL REFERENCES raw_contents(sha256),
+        seen_at TEXT NOT NULL
+    )
+    """,
+    # What a quarantined reply takes to be read again: what it is, and for which entry it was asked.
+    "ALTER TABLE quarantine ADD COLUMN kind TEXT NOT NULL DEFAULT 'article'",
+    "ALTER TABLE quarantine ADD COLUMN column_id TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE quarantine ADD COLUMN content_type TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE quarantine ADD COLUMN reader INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE quarantine ADD COLUMN entry TEXT",
+    "ALTER TABLE quarantine ADD COLUMN resolved_at TEXT",
+)
+
+
+@migrations()
+def m003_raw_replies(db: Database) -> None:
+    """Replies that can be read again without a network."""
+    for statement in _RAW_TABLES:
         db.execute(statement)
