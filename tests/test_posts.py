@@ -1,0 +1,336 @@
+"""A post file: its bytes follow from its parts, it reads back as they are, and it is written whole or not at all."""
+
+import os
+import re
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import frontmatter
+import pytest
+import yaml
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+import crawler
+from crawler.errors import OutputError
+from crawler.items import Post
+from crawler.posts import Site, label, path_of, put, render
+from crawler.text.characters import headline
+from crawler.text.dates import CHINA
+from crawler.text.html import clean
+
+POSTS = Path(crawler.__file__).parent / "sample_site" / "posts"
+FIRST = "2022-01-10-NW202201102242171631.md"
+SITE = Site("//finews.withounder.com")
+FOR_A_WHILE = settings(max_examples=300, deadline=None)
+
+
+def post(**changes: Any) -> Post:
+    parts: dict[str, Any] = {
+        "code": "202201102242171631",
+        "title": "山西运城：固好脱贫成果 启好振兴之路",
+        "published_at": datetime(2022, 1, 10, 16, 20, 36, tzinfo=CHINA),
+        "category": "zhongguonongwang",
+        "media": "中国农网",
+        "body_html": "<p>正文</p>",
+        "url": "http://finews.zning.xyz/html_News/NewsShare.html?infoCode=NW202201102242171631",
+    }
+    return Post(**{**parts, **changes})
+
+
+def front_matter(text: str) -> dict[str, Any]:
+    """What PyYAML alone makes of the six lines; Jekyll's own rule for where they end."""
+    found = re.match(r"\A(---\s*\n.*?\n?)^((---|\.\.\.)\s*$\n?)", text, re.DOTALL | re.MULTILINE)
+    assert found
+    loaded: dict[str, Any] = yaml.safe_load(found[1])
+    return loaded
+
+
+# The bytes
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        (FIRST, {}),
+        (
+            "2022-04-21-NW202204212352230938.md",
+            {
+                "code": "202204212352230938",
+                "title": "长春发布若干政策措施支持市场主体纾困促进经济恢复发展",
+                "published_at": datetime(2022, 4, 21, 18, 36, 14, tzinfo=CHINA),
+                "category": "cailianshe",
+                "media": "财联社",
+                "url": "http://finews.zning.xyz/html_News/NewsShare.html?infoCode=NW202204212352230938",
+            },
+        ),
+    ],
+    ids=["the first post", "another"],
+)
+def test_the_first_posts_are_rendered_byte_for_byte(name: str, changes: dict[str, Any]) -> None:
+    wanted = (POSTS / name).read_text("utf-8")
+    body = wanted.split("---\n", 2)[2].split("\n\n<", 1)[0]
+    assert render(post(body_html=body, **changes), SITE) == wanted
+
+
+def test_a_post_is_its_six_lines_body_source_and_ways_back() -> None:
+    assert render(post(), SITE) == (
+        "---\n"
+        "layout: post\n"
+        'title: "山西运城：固好脱贫成果 启好振兴之路"\n'
+        "date: 2022-01-10 16:20:36 +0800\n"
+        "categories: zhongguonongwang\n"
+        "tags: 中国农网新闻\n"
+        "---\n"
+        "<p>正文</p>\n"
+        "\n"
+        "<http://finews.zning.xyz/html_News/NewsShare.html?infoCode=NW202201102242171631>\n"
+        "\n"
+        "[返回中国农网新闻](//finews.withounder.com/category/zhongguonongwang.html)"
+        "｜[返回首页](//finews.withounder.com/)"
+    )
+
+
+def test_the_ways_back_lead_to_the_site_that_is_set() -> None:
+    text = render(post(), Site("//news.example"))
+    assert text.endswith(
+        "[返回中国农网新闻](//news.example/category/zhongguonongwang.html)｜[返回首页](//news.example/)"
+    )
+    assert "withounder" not in text
+
+
+def test_the_date_is_china_time_wherever_the_moment_comes_from() -> None:
+    moment = datetime(2022, 1, 10, 20, 30, tzinfo=UTC)
+    assert "\ndate: 2022-01-11 04:30:00 +0800\n" in render(post(published_at=moment), SITE)
+
+
+def test_a_body_of_many_lines_stays_as_it_is() -> None:
+    body = "\n".join(f"<p>{number}</p>" for number in range(600))
+    assert f"---\n{body}\n\n<http" in render(post(body_html=body), SITE)
+
+
+@pytest.mark.parametrize("body", ["<p>---</p>", "<p>a</p>\n---\n<p>b</p>", "<pre>&#10;---&#10;</pre>"])
+def test_a_rule_in_the_body_ends_no_front_matter(body: str) -> None:
+    text = render(post(body_html=body), SITE)
+    assert frontmatter.loads(text).content.startswith(body)
+    assert front_matter(text)["tags"] == "中国农网新闻"
+
+
+# Reading back
+
+TITLES = [
+    'a"b', '"', '"quoted"', "\\", "a\\", "\\n", "\\u4e2d", 'a\\"b', "it's", "'", "---", "...", "a: b", ": ", "a:",
+    "#", "a # b",
+    "# a", "- a", "? a", "!a", "!!python/object:os.system", "&a *a", "*a", "%x", "@a", "`a`", "[a", "{a", "{{ a }}",
+    "{% a %}",
+    "> a", "| a", "yes", "null", "~", "123", "0123", "1.5", "12:30:45", "2022-01-10", "<<", "=", "😀",
+    "👨‍👩‍👧 全家", "𠮷",
+    "\ue000", "\ufffd", "，。", "a  b", "\U0010fffd",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("title", TITLES)
+def test_every_title_reads_back_as_it_is(title: str) -> None:
+    text = render(post(title=headline(title)), SITE)
+    assert front_matter(text)["title"] == headline(title)
+
+
+@FOR_A_WHILE
+@given(
+    st.text(max_size=60)
+    | st.text(alphabet=st.sampled_from("\"'\\-:# \n\t{}[]%&*!|>@`,?~0aeE.中😀\u200d\u2028\x85"), max_size=40)
+)
+@example('\\" \\')
+def test_any_headline_reads_back_as_it_is(text: str) -> None:
+    title = headline(text)
+    rendered = render(post(title=title), SITE)
+    wanted = {
+        "layout": "post",
+        "title": title,
+        "date": "2022-01-10 16:20:36 +0800",
+        "categories": "zhongguonongwang",
+        "tags": "中国农网新闻",
+    }
+    assert front_matter(rendered) == wanted
+    assert frontmatter.loads(rendered).metadata == wanted
+    assert len(rendered.split("\n")) == len(render(post(), SITE).split("\n"))
+
+
+MEDIA = [
+    "中国农网", "每日经济新闻", "新闻", "yes", "null", "123", "1.0", "0x1f", "12:30", "21财经", "A股", "~", "a: b",
+    "a #b", "#a", "- a",
+    "!a", "&a", "*a", "*a*", "_a_", "中_国", "`a`", "[a](b)", "a]", "](javascript:alert(1))", "![a](b)", "<b>",
+    "a|b", "|", ">", "%a",
+    "@a", '"a"', "'a'", "\\", "a\\", "{{ a }}", "{% a %}", "{: .a}", "&amp;", "&lt;", "a b c", "a\tb",
+    "安信国际（香港）", "中国·新闻",
+    "《读者》", "😀", "$$a$$", "~~a~~", "^a", "a--b", "a...b", "(c)", "http://a.cn", "www.a.cn", "<http://a.cn>",
+    "＜b＞", "中国新闻社",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("media", MEDIA)
+def test_a_hostile_media_name_is_one_tag_and_one_link(media: str) -> None:
+    text = render(post(media=headline(media)), SITE)
+    tag = label(headline(media))
+    assert front_matter(text)["tags"] == tag
+    assert not re.search(r"\s", tag, re.ASCII)
+    assert_the_link_shows(text, tag)
+
+
+@FOR_A_WHILE
+@given(st.text(max_size=40) | st.text(alphabet=st.sampled_from("[]()<>`*_\\!&;#{}%:|~$\"' \n-a中新闻1."), max_size=30))
+def test_any_media_name_is_one_tag_and_one_link(name: str) -> None:
+    media = headline(name) or "东方财富网"
+    text = render(post(media=media), SITE)
+    assert front_matter(text)["tags"] == label(media)
+    assert not re.search(r"\s", label(media), re.ASCII)
+    assert_the_link_shows(text, label(media))
+
+
+def assert_the_link_shows(text: str, tag: str) -> None:
+    """The last line has no sign that Markdown or Liquid reads but those of its two links, and shows the tag."""
+    last = text.rsplit("\n", 1)[1]
+    found = re.fullmatch(
+        r"\[返回(.*)\]\(//finews\.withounder\.com/category/zhongguonongwang\.html\)｜\[返回首页\]\(//finews\.withounder\.com/\)",
+        last,
+    )
+    assert found
+    assert not set(re.sub(r"&#\d+;", "", found[1])) & set("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
+    assert re.sub(r"&#(\d+);", lambda number: chr(int(number[1])), found[1]) == tag
+
+
+@pytest.mark.parametrize(
+    ("media", "wanted"),
+    [
+        ("中国农网", "中国农网新闻"),
+        ("每日经济新闻", "每日经济新闻"),
+        ("新闻", "新闻"),
+        ("中国新闻社", "中国新闻社新闻"),
+        ("Career In 投行PEVC", "Career\xa0In\xa0投行PEVC新闻"),
+        ("央视 新闻", "央视\xa0新闻"),
+    ],
+)
+def test_a_label_says_news_once_and_has_no_space_that_splits_it(media: str, wanted: str) -> None:
+    assert label(media) == wanted
+
+
+@given(st.text(alphabet=st.sampled_from("<>{}%:a\n中&; "), max_size=60))
+@settings(max_examples=100, deadline=None)
+def test_no_clean_body_gets_out_of_its_place(source: str) -> None:
+    body = clean(source, "https://finance.eastmoney.com/a/202201102242171631.html")
+    text = render(post(body_html=body), SITE)
+    assert text == render(post(body_html="BODY"), SITE).replace("BODY", body)
+    assert not re.search(r"\{[{%:]", text)
+
+
+# Its place
+
+
+@pytest.mark.parametrize(
+    ("code", "moment", "wanted"),
+    [
+        (
+            "202201102242171631",
+            datetime(2022, 1, 10, 16, 20, 36, tzinfo=CHINA),
+            "_posts/2022/01/10/2022-01-10-NW202201102242171631.md",
+        ),
+        (
+            "202609183878840472",
+            datetime(2026, 9, 19, 1, 9, 8, tzinfo=CHINA),
+            "_posts/2026/09/19/2026-09-19-NW202609183878840472.md",
+        ),
+        (
+            "20260702101113747001360",
+            datetime(2026, 7, 2, 0, 0, tzinfo=CHINA),
+            "_posts/2026/07/02/2026-07-02-NW20260702101113747001360.md",
+        ),
+    ],
+    ids=["first post", "dated after the day of its code", "blog post"],
+)
+def test_a_post_stands_by_its_day_and_code(code: str, moment: datetime, wanted: str) -> None:
+    assert path_of(post(code=code, published_at=moment)) == wanted
+
+
+# Writing
+
+
+def names_in(folder: Path) -> list[str]:
+    """Every file, also those whose names begin with a dot."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "output"
+
+
+def test_a_post_is_written_into_folders_that_are_made(folder: Path) -> None:
+    put(folder, "_posts/2022/01/10/a.md", "正文\r\n\ud7ff")
+    assert (folder / "_posts/2022/01/10/a.md").read_bytes() == "正文\r\n\ud7ff".encode()
+    assert names_in(folder / "_posts/2022/01/10") == ["a.md"]
+
+
+def test_a_post_takes_the_place_of_the_old_one(folder: Path) -> None:
+    put(folder, "_posts/a.md", "old and much longer")
+    put(folder, "_posts/a.md", "new")
+    assert (folder / "_posts/a.md").read_text("utf-8") == "new"
+    assert names_in(folder / "_posts") == ["a.md"]
+
+
+def test_a_reader_of_the_old_post_reads_it_to_its_end(folder: Path) -> None:
+    put(folder, "_posts/a.md", "old")
+    with (folder / "_posts/a.md").open(encoding="utf-8") as reader:
+        put(folder, "_posts/a.md", "new")
+        assert reader.read() == "old"
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o000])
+def test_a_post_can_be_read_by_all_and_written_by_its_owner(folder: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        put(folder, "_posts/a.md", "x")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((folder / "_posts/a.md").stat().st_mode) == 0o644
+
+
+def test_a_symbolic_link_is_replaced_and_not_followed(folder: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("untouched")
+    (folder / "_posts").mkdir(parents=True)
+    (folder / "_posts/a.md").symlink_to(elsewhere)
+    put(folder, "_posts/a.md", "x")
+    assert elsewhere.read_text() == "untouched"
+    assert not (folder / "_posts/a.md").is_symlink()
+    assert (folder / "_posts/a.md").read_text() == "x"
+
+
+def test_a_file_in_the_place_of_a_folder_is_told(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "_posts").write_text("a file")
+    with pytest.raises(OutputError, match=r"^cannot write .*a\.md: "):
+        put(folder, "_posts/a.md", "x")
+    assert (folder / "_posts").read_text() == "a file"
+
+
+def test_a_folder_in_the_place_of_the_post_is_told_and_nothing_is_left(folder: Path) -> None:
+    (folder / "_posts/a.md/b").mkdir(parents=True)
+    with pytest.raises(OutputError, match=r"^cannot write .*a\.md: "):
+        put(folder, "_posts/a.md", "x")
+    assert names_in(folder / "_posts") == ["a.md"]
+
+
+def test_a_name_that_is_too_long_is_told(folder: Path) -> None:
+    with pytest.raises(OutputError, match="cannot write"):
+        put(folder, "_posts/" + "a" * 300 + ".md", "x")
+    assert names_in(folder / "_posts") == []
+
+
+def test_what_cannot_be_encoded_leaves_the_old_post(folder: Path) -> None:
+    put(folder, "_posts/a.md", "old")
+    with pytest.raises(UnicodeEncodeError):
+        put(folder, "_posts/a.md", "half a character \ud83d")
+    assert (folder / "_posts/a.md").read_text() == "old"
+    assert names_in(folder / "_posts") == ["a.md"]
