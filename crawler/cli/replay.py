@@ -1,0 +1,61 @@
+"""`finews replay`."""
+
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import click
+
+from crawler.cli import options, tell
+from crawler.text.characters import one_line
+
+_LONGEST_VALUE = 60
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only say what would change.")
+@options.output
+@options.as_json
+def replay(dry_run: bool, output: Path, as_json: bool) -> None:
+    """Read kept replies again, without network.
+
+    What stands in quarantine is tried again; so are the replies of stored articles, which crawls with --set KEEP_RAW=1
+    keep. Says field by field what changes, and changes it.
+    """
+    from crawler.replay import replaying  # Scrapy takes a third of a second to import
+
+    with replaying(output, dry_run=dry_run) as body:
+        found = [_as_row(replayed) for replayed in chain(body.quarantine(), body.articles())]
+    if as_json:
+        tell.as_value(found)
+        return
+    for row in found:
+        _tell(row)
+    changed = sum(bool(row["changes"]) for row in found)
+    tell.line(f"{changed} articles {'would change' if dry_run else 'changed'}, "
+              f"{sum(not row['readable'] for row in found)} replies cannot be read")  # fmt: skip
+
+
+def _as_row(replayed: Any) -> dict[str, Any]:
+    changes = {name: {"old": old, "new": new} for name, (old, new) in replayed.changes.items()}
+    return {
+        "code": replayed.code,
+        "kind": replayed.kind,
+        "readable": replayed.readable,
+        "detail": replayed.detail,
+        "changes": changes,
+    }
+
+
+def _tell(row: dict[str, Any]) -> None:
+    name = row["code"] or row["kind"]
+    if row["detail"] or not row["changes"]:
+        state = "readable" if row["readable"] else "not readable"
+        tell.line(f"{name}: {state}{': ' if row['detail'] else ''}{row['detail']}")
+    for field, change in row["changes"].items():
+        tell.line(f"{name}: {field}: {_short(change['old'])} -> {_short(change['new'])}")
+
+
+def _short(text: str) -> str:
+    line = one_line(text)
+    return repr(line if len(line) <= _LONGEST_VALUE else line[: _LONGEST_VALUE - 1] + "…")

@@ -1,0 +1,131 @@
+"""Replies that were kept are read again by the extractors of today, without any network."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from scrapy.crawler import Crawler
+from scrapy.settings import Settings
+from scrapy.spiderloader import SpiderLoader
+
+from crawler import clock, posts
+from crawler import settings as our_settings
+from crawler.errors import Unusable
+from crawler.extensions.ledger import finish_what_was_left
+from crawler.items import NO_COLUMN, Article, Entry, Outcome, Reply
+from crawler.media import Media
+from crawler.normalise import normalise
+from crawler.output_folder import hold, prepare
+from crawler.posts import Site
+from crawler.spiders.base import SiteSpider, response_of
+from crawler.store import Store
+from crawler.store.articles import differences
+from crawler.store.quarantine import ARTICLE, LISTING
+from crawler.store.raw import entry_from
+from crawler.verdict import DONE
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What came of one kept reply: `readable` or not, why not, and which columns of the article change how."""
+
+    code: str
+    kind: str
+    readable: bool
+    detail: str = ""
+    changes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+
+class Replay:
+    """Reads the kept replies of one output folder again. With `dry_run` nothing is written."""
+
+    def __init__(self, output: Path, store: Store, *, dry_run: bool) -> None:
+        settings = Settings()
+        settings.setmodule(our_settings)
+        self._output, self._store, self._dry_run = output, store, dry_run
+        self._settings, self._site = settings, Site(settings["SITE_ADDRESS"])
+        self._media = Media(store.categories.all())
+        self._spiders: dict[str, SiteSpider] = {}
+        self._run_id = 0 if dry_run else store.runs.begin("replay", {}, clock.now())
+
+    def quarantine(self) -> Iterator[Replayed]:
+        """What stands in quarantine, oldest first. A listing or a row that is readable now is for the next crawl."""
+        for row in self._store.quarantine.unresolved():
+            reply = Reply(row["url"], row["content_type"], self._store.quarantine.raw(row["id"]), row["reader"])
+            try:
+                replayed = self._read_quarantined(row, reply)
+            except Unusable as error:
+                yield Replayed(row["code"], row["kind"], readable=False, detail=str(error))
+                continue
+            if not self._dry_run:
+                self._store.quarantine.resolve(row["id"], clock.now())
+            yield replayed
+
+    def articles(self) -> Iterator[Replayed]:
+        """The articles whose replies were kept, and that would come out differently today."""
+        for spider, entry, reply in self._store.raw.all():
+            try:
+                replayed = self._read_article(spider, entry, reply)
+            except Unusable as error:
+                yield Replayed(entry.code, ARTICLE, readable=False, detail=str(error))
+                continue
+            if replayed.changes:
+                yield replayed
+
+    def close(self) -> None:
+        if not self._dry_run:
+            self._store.runs.finish(self._run_id, DONE, clock.now())
+
+    def _read_quarantined(self, row: Mapping[str, Any], reply: Reply) -> Replayed:
+        spider = self._spider(row["spider"])
+        if row["kind"] == ARTICLE:
+            return self._read_article(row["spider"], entry_from(row["entry"]), reply)
+        if row["kind"] == LISTING:
+            listing = spider.read_listing(response_of(reply), spider.first_cursor)  # type: ignore[arg-type]  # it was text
+            return Replayed("", LISTING, readable=True, detail=f"{len(listing.rows)} rows: the next crawl takes them")
+        entry = spider.read_row(json.loads(reply.body), row["column_id"])
+        return Replayed(entry.code, row["kind"], readable=True, detail="the next crawl takes it")
+
+    def _read_article(self, spider: str, entry: Entry, reply: Reply) -> Replayed:
+        raw = self._spider(spider).read_reply(reply, entry, clock.now())
+        article = normalise(raw, self._media.of)
+        row = self._store.articles.get(article.code)
+        changes = differences(article, row) if row else {"article": ("", article.title)}
+        if changes and not self._dry_run:
+            self._take_in(article, entry)
+        return Replayed(article.code, ARTICLE, readable=True, changes=changes)
+
+    def _take_in(self, article: Article, entry: Entry) -> None:
+        recorded = self._store.articles.save(article, entry, self._site, markup_too=True)
+        if recorded.post_text:
+            posts.put(self._output, recorded.post_path, recorded.post_text)
+        self._store.articles.published(article.code, recorded.revision)
+        outcome = Outcome.NEW if recorded.outcome is Outcome.NEW else Outcome.UPDATED
+        self._store.runs.list_entries(
+            self._run_id, [(article.code, NO_COLUMN, outcome, "read again from its kept reply")]
+        )
+
+    def _spider(self, name: str) -> SiteSpider:
+        if name not in self._spiders:
+            loader = SpiderLoader.from_settings(self._settings)
+            spider_class: Any = loader.load(name)
+            self._spiders[name] = spider_class.from_crawler(Crawler(spider_class, self._settings))
+        return self._spiders[name]
+
+
+@contextmanager
+def replaying(output: Path, *, dry_run: bool) -> Iterator[Replay]:
+    """A replay of an output folder; under the crawl's lock, and with its books, unless it is a dry run."""
+    if dry_run:
+        with Store.reading(output) as store:
+            yield Replay(output, store, dry_run=True)
+        return
+    prepare(output)
+    with hold(output), Store.writing(output) as store:
+        finish_what_was_left(output, store, Site(our_settings.SITE_ADDRESS), clock.now())
+        replay = Replay(output, store, dry_run=False)
+        yield replay
+        replay.close()

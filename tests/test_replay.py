@@ -1,0 +1,107 @@
+"""Kept replies, read again by the extractors of today."""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from crawler import sample_site
+from crawler.sample_site import SampleSite
+from tests.conftest import Finews
+from tests.test_crawl import assert_books_balance, assert_posts_are_rows
+
+Query = Callable[..., list[Any]]
+
+KEEP_RAW = ("--set", "KEEP_RAW=1")
+
+
+def damage(output: Path, sql: str, *values: object) -> None:
+    """As if an earlier version of finews had read the replies worse."""
+    connection = sqlite3.connect(output / "news.db")
+    with connection:
+        connection.execute(sql, values)
+    connection.close()
+
+
+def test_an_article_that_could_not_be_read_is_taken_in_once_it_can_be(
+    finews: Finews, crawl: Finews, site: SampleSite, output: Path, query: Query
+) -> None:
+    """The reply was sound all along, and an extractor of yesterday refused it."""
+    code = site.corpus.in_columns(["345"])[0]
+    article = site.corpus.article(code)
+    assert article
+    detail = {"success": 1, "data": {"Art_Code": code, "Art_Content": "<p>　　正文。</p>", "Art_ShowTime": "昨天"}}
+    site.fail(f"article/{code}", sample_site.body(json.dumps(detail).encode(), "application/json"))
+    assert crawl("eastmoney", "--column", "345").code == 3
+    assert (
+        finews("replay", "--output", str(output)).out.splitlines()[-1] == "0 articles changed, 1 replies cannot be read"
+    )
+    detail["data"]["Art_ShowTime"] = "2026/09/19 01:00:00"  # type: ignore[index]
+    damage(output, "UPDATE quarantine SET raw = ?", json.dumps(detail).encode())
+    rows = finews("replay", "--json", "--output", str(output)).value
+    assert [(row["code"], row["readable"]) for row in rows] == [(code, True)]
+    assert query("SELECT body_html, published_at FROM articles WHERE code = ?", code) == [
+        ("<p>正文。</p>", "2026-09-19T01:00:00+08:00")
+    ]
+    assert finews("replay", "--json", "--output", str(output)).value == []
+    assert_posts_are_rows(output)
+    assert_books_balance(query)
+
+
+def test_replies_are_kept_only_where_that_is_asked_for(crawl: Finews, query: Query) -> None:
+    crawl("flash")
+    assert query("SELECT count(*) FROM raw_replies") == [0]
+    crawl("eastmoney", *KEEP_RAW)
+    kept = set(query("SELECT code FROM raw_replies"))
+    assert kept == set(query("SELECT code FROM articles WHERE source = 'eastmoney'"))
+    assert query("SELECT count(*) FROM raw_contents")[0] <= len(kept)
+
+
+def test_a_dry_run_says_field_by_field_what_would_change_and_changes_nothing(
+    finews: Finews, crawl: Finews, site: SampleSite, output: Path, query: Query
+) -> None:
+    crawl("eastmoney", *KEEP_RAW)
+    code, other = query("SELECT code FROM articles ORDER BY code LIMIT 2")
+    damage(output, "UPDATE articles SET title = '旧标题' WHERE code = ?", code)
+    damage(output, "UPDATE articles SET body_html = '<p>' || body_html WHERE code = ?", other)
+    before = query("SELECT * FROM articles ORDER BY code")
+    site.reset()
+    answer = finews("replay", "--dry-run", "--json", "--output", str(output))
+    assert {row["code"]: list(row["changes"]) for row in answer.value} == {code: ["title"], other: ["body_html"]}
+    assert next(row for row in answer.value if row["code"] == code)["changes"]["title"]["old"] == "旧标题"
+    assert query("SELECT * FROM articles ORDER BY code") == before
+    assert len(site.requests) == 0
+
+
+def test_a_replay_mends_rows_and_posts_and_keeps_what_readers_saw(
+    finews: Finews, crawl: Finews, output: Path, query: Query
+) -> None:
+    for spider in ("choice", "eastmoney", "flash"):
+        crawl(spider, *KEEP_RAW)
+    right = query("SELECT code, title, body_html, post_path FROM articles ORDER BY code")
+    worse, untidy = right[0][0], right[1][0]
+    damage(output, "UPDATE articles SET title = '旧标题', body_text = '旧' WHERE code = ?", worse)
+    damage(output, "UPDATE articles SET body_html = '<p></p>' || body_html WHERE code = ?", untidy)
+    answer = finews("replay", "--output", str(output))
+    assert answer.code == 0
+    assert f"{worse}: title: '旧标题' -> " in answer.out
+    assert query("SELECT code, title, body_html, post_path FROM articles ORDER BY code") == right
+    assert query("SELECT code, title FROM revisions") == [(worse, "旧标题")]
+    assert_posts_are_rows(output)
+    assert_books_balance(query)
+    assert finews("replay", "--json", "--output", str(output)).value[1:] == []
+
+
+def test_a_row_that_is_readable_now_is_left_to_the_next_crawl(
+    finews: Finews, crawl: Finews, output: Path, query: Query
+) -> None:
+    crawl("choice")
+    row = json.loads(query("SELECT raw FROM quarantine")[0]) | {
+        "title": "补上的标题",
+        "showtime": "2022-05-26 19:20:11",
+    }
+    damage(output, "UPDATE quarantine SET raw = ?", json.dumps(row).encode())
+    (replayed,) = finews("replay", "--json", "--output", str(output)).value
+    assert (replayed["kind"], replayed["readable"]) == ("row", True)
+    assert query("SELECT resolved_at IS NOT NULL FROM quarantine") == [1]
