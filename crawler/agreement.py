@@ -1,0 +1,224 @@
+"""Do posts and rows agree? A comparison of two streams in one order, and what mends their disagreements.
+
+A post is a pure function of its row: what differs is found by rendering, byte for byte, and memory stays flat however
+many articles there are.
+"""
+
+import hashlib
+import heapq
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from crawler import clock, posts
+from crawler.errors import Busy, OutputError, Unreadable
+from crawler.extensions.ledger import finish_what_was_left
+from crawler.media import Media
+from crawler.output_folder import hold
+from crawler.posts import Site
+from crawler.store import Store
+from crawler.store.articles import post_of
+
+_UNFINISHED = re.compile(r"\..*\.md\..*")
+
+Row = Mapping[str, Any]
+
+
+class Kind(StrEnum):
+    """How a row and its post disagree: there is no file, another one, one without a row, or half of one."""
+
+    MISSING = "missing"
+    DIFFERENT = "different"
+    EXTRA = "extra"
+    UNFINISHED = "unfinished"
+
+
+_OF_ROWS = {Kind.MISSING, Kind.DIFFERENT}
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """One path at which rows and files disagree; `code` and `title` are empty where nobody knows them.
+
+    `in_motion` says that a crawl at work may be about to settle it.
+    """
+
+    kind: Kind
+    path: str
+    code: str = ""
+    title: str = ""
+    detail: str = ""
+    in_motion: bool = False
+
+    def shown(self) -> dict[str, str]:
+        """As a program is told; a file's name need not be text."""
+        path = os.fsencode(self.path).decode("utf-8", "replace")
+        return {"kind": self.kind, "path": path, "code": self.code, "title": self.title, "detail": self.detail}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a comparison found: `agree` posts that are as their rows say, and the rest; `mended` no longer counts."""
+
+    agree: int
+    disagreements: list[Disagreement]
+    mended: list[Disagreement]
+
+
+def verify(output: Path, site: Site) -> Report:
+    """Compare every row with its post, changing nothing. Works beside a crawl. Raises StoreError.
+
+    A crawl writes the row first and the post after it: what looks wrong is looked at once more when all is read, and
+    what the crawl that holds the folder just then still owes is no disagreement.
+    """
+    with Store.reading(output) as store:
+        rows, suspects = _compared(output, store, site)
+        at_work = any(each.in_motion for each in suspects) and _is_held(output)
+        found = [each for suspect in suspects if (each := _look(output, store, site, suspect.path))]
+    agree = rows - sum(each.kind in _OF_ROWS for each in found)
+    return Report(agree, [each for each in found if not (at_work and each.in_motion)], [])
+
+
+def repair(output: Path, site: Site) -> Report:
+    """Mend what is certain: posts that are missing or different are written from their rows, unfinished files go.
+
+    A file without a row stays: whatever it is, it is somebody's. Raises Busy while a crawl runs, and Failed.
+    """
+    Store.reading(output).close()  # there is one, or the reader is told
+    with hold(output), Store.writing(output) as store:
+        rows, found = _compared(output, store, site)
+        finish_what_was_left(output, store, site, clock.now())
+        mended = [each for each in found if _mend(output, store, site, each)]
+    return Report(rows, [each for each in found if each not in mended], mended)
+
+
+def files_below(output: Path, folder: str = "_posts") -> Iterator[str]:
+    """The paths of all files below the posts' folder, relative to the output folder, in the order of their bytes."""
+    try:
+        entries = list(os.scandir(output / folder))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise OutputError(f"cannot read {output / folder}: {error.strerror}") from error
+    for entry in sorted(entries, key=lambda entry: os.fsencode(entry.name) + b"/" * _is_folder(entry)):
+        path = f"{folder}/{entry.name}"
+        if _is_folder(entry):
+            yield from files_below(output, path)
+        else:
+            yield path
+
+
+def is_unfinished(path: str) -> bool:
+    """Whether this is the half of a post that a killed crawl left, or one at work is writing."""
+    return bool(_UNFINISHED.fullmatch(path.rpartition("/")[2]))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    return entry.is_dir(follow_symlinks=False)
+
+
+def _compared(output: Path, store: Store, site: Site) -> tuple[int, list[Disagreement]]:
+    """How many rows there are, and the paths at which they and the files disagree."""
+    rows, found = 0, []
+    stored = ((row["post_path"], row) for row in store.articles.rows())
+    present = ((path, None) for path in files_below(output))
+    media = _media_of(store)
+    for path, group in groupby(heapq.merge(stored, present, key=_in_bytes), key=_path):
+        pairs = list(group)
+        row = pairs[0][1]
+        rows += row is not None
+        if each := _judged(output, site, media, path, row, there=pairs[-1][1] is None):
+            found.append(each)
+    return rows, found
+
+
+def _path(pair: tuple[str, Row | None]) -> str:
+    return pair[0]
+
+
+def _in_bytes(pair: tuple[str, Row | None]) -> bytes:
+    return os.fsencode(pair[0])
+
+
+def _look(output: Path, store: Store, site: Site, path: str) -> Disagreement | None:
+    """The same of one path, as it is now. The row is read first: a crawl commits it before it writes the file."""
+    row = store.articles.at(path)
+    return _judged(output, site, _media_of(store), path, row, there=os.path.lexists(output / path))
+
+
+def _judged(
+    output: Path, site: Site, media: Callable[[], Media], path: str, row: Row | None, *, there: bool
+) -> Disagreement | None:
+    if row is None:
+        return _without_row(output, site, media, path) if there else None
+    kind, detail = _fault(output / path, site, row) if there else (Kind.MISSING, "")
+    if kind is None:
+        return None
+    owed = row["published_revision"] != row["revision"]
+    return Disagreement(kind, path, row["code"], row["title"], detail, in_motion=owed)
+
+
+def _fault(file: Path, site: Site, row: Row) -> tuple[Kind | None, str]:
+    """What is wrong with the file of a row, if anything is."""
+    wanted = posts.render(post_of(row), site).encode()
+    if _content(file) != wanted:
+        return Kind.DIFFERENT, ""
+    if hashlib.sha256(wanted).hexdigest() != row["post_sha256"]:
+        return Kind.DIFFERENT, "the post is as its row says, whose post_sha256 is another's"
+    return None, ""
+
+
+def _without_row(output: Path, site: Site, media: Callable[[], Media], path: str) -> Disagreement:
+    if is_unfinished(path):
+        return Disagreement(Kind.UNFINISHED, path, in_motion=True)
+    try:
+        post = posts.read((_content(output / path) or b"").decode(), site, media())
+    except UnicodeDecodeError:
+        return Disagreement(Kind.EXTRA, path, detail="no post of ours: not UTF-8")
+    except Unreadable as error:
+        return Disagreement(Kind.EXTRA, path, detail=f"no post of ours: {error}")
+    return Disagreement(Kind.EXTRA, path, post.code, post.title, "a post of ours that no row is for")
+
+
+def _content(file: Path) -> bytes | None:
+    """None for what is there and is no file: a broken link, say."""
+    try:
+        return file.read_bytes()
+    except (FileNotFoundError, IsADirectoryError):
+        return None
+    except OSError as error:
+        raise OutputError(f"cannot read {file}: {error.strerror}") from error
+
+
+def _media_of(store: Store) -> Callable[[], Media]:
+    """The media that the database knows, asked for when a file without a row turns up."""
+    return cache(lambda: Media(store.categories.all()))
+
+
+def _is_held(output: Path) -> bool:
+    """Whether a crawl is at work. Who may not even open the lock cannot tell, and trusts that one is."""
+    try:
+        hold(output).release()
+    except (Busy, OutputError):
+        return True
+    return False
+
+
+def _mend(output: Path, store: Store, site: Site, found: Disagreement) -> bool:
+    if found.kind is Kind.EXTRA:
+        return False
+    if found.kind is Kind.UNFINISHED:
+        (output / found.path).unlink(missing_ok=True)
+        return True
+    row = store.articles.at(found.path)
+    assert row is not None, "whoever holds the lock is the only one who writes rows"
+    text = posts.render(post_of(row), site)
+    posts.put(output, found.path, text)
+    store.articles.put_right(row["code"], row["revision"], text)
+    return True
