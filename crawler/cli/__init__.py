@@ -1,12 +1,16 @@
 """The command `finews`: words in, words out. Each command is a few lines; what it does lives in the package."""
 
+import os
 import sys
 
 import click
 
 from crawler.cli.crawl import crawl
 from crawler.cli.demo import demo
+from crawler.cli.history import diff, explain
 from crawler.cli.questions import categories, columns, runs, show
+from crawler.cli.replay import replay
+from crawler.cli.upkeep import import_posts, rebuild, verify
 from crawler.errors import Ending, UsageError
 
 
@@ -20,7 +24,7 @@ def finews() -> None:
     """
 
 
-for command in (crawl, demo, categories, columns, show, runs):
+for command in (crawl, demo, categories, columns, show, diff, explain, runs, replay, rebuild, verify, import_posts):
     finews.add_command(command)
 
 
@@ -44,6 +48,10 @@ def _exit_code() -> int:
         return _told(str(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         return _told("stopped", 1)
+    except Exception as error:
+        if os.environ.get("FINEWS_DEBUG"):
+            raise
+        return _told(f"internal error: {type(error).__name__}: {error} (FINEWS_DEBUG=1 shows where)", 1)
 
 
 def _told(message: str, exit_code: int) -> int:

@@ -1,0 +1,154 @@
+"""`finews verify`, `rebuild` and `import`: what keeps posts and rows in agreement, and takes posts in."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from crawler import settings
+from crawler.cli import options, tell
+from crawler.items import Outcome
+from crawler.posts import Site
+
+if TYPE_CHECKING:
+    from crawler.agreement import Disagreement, Report
+
+site_option = click.option(
+    "--site",
+    "address",
+    default=settings.SITE_ADDRESS,
+    show_default=True,
+    metavar="ADDRESS",
+    help="The site that the posts link back to, where crawls run with another SITE_ADDRESS.",
+)
+
+
+@click.command()
+@click.option("--repair", "mend", is_flag=True, help="Mend what is certain; exit code 75 while a crawl runs.")
+@options.output
+@site_option
+@options.as_json
+def verify(mend: bool, output: Path, address: str, as_json: bool) -> None:
+    """Do posts and rows agree?
+
+    Names each post that is missing, different, extra (no row is for it) or unfinished; exit code 1 when any remains.
+    It only reads, and works beside a crawl. --repair writes missing and different posts from their rows and removes
+    unfinished files; an extra file is told and never deleted.
+    """
+    from crawler import agreement  # it shares the ledger with crawls, and Scrapy takes a third of a second to import
+
+    report = (agreement.repair if mend else agreement.verify)(output, Site(address))
+    if as_json:
+        tell.as_value(_as_value(report))
+    else:
+        _tell_report(report)
+    sys.exit(1 if report.disagreements else 0)
+
+
+@click.group()
+def rebuild() -> None:
+    """Make posts anew from the rows, or the database from the posts."""
+
+
+@rebuild.command(name="posts")
+@click.option("--into", metavar="DIR", type=click.Path(path_type=Path), help="An empty folder to write them into.")
+@options.output
+@site_option
+def rebuild_posts(into: Path | None, output: Path, address: str) -> None:
+    """Write every post from its row: the same bytes that the crawls wrote.
+
+    They go where they belong, or into an empty folder. Posts that are right already are not touched.
+    """
+    from crawler import rebuild as body
+
+    written = body.rebuild_posts(output, Site(address), into)
+    tell.line(f"{written} posts written into {into or output}/_posts")
+
+
+@rebuild.command(name="db")
+@click.option(
+    "--from",
+    "source",
+    metavar="DIR",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A folder that holds _posts.  [default: the output folder]",
+)
+@options.output
+@site_option
+def rebuild_db(source: Path | None, output: Path, address: str) -> None:
+    """Make news.db anew from the posts.
+
+    Articles, categories and mentions follow from the posts alone. The old database is kept beside the new one as
+    news.db.before-rebuild-TIME.
+
+    
+    What posts do not say is copied from the old database where that can be read:
+      runs, entries, quarantine, and every table not named here else: none
+      columns and revisions of an article, raw replies          else: none
+      summary                                                   else: empty
+      source     else: choice where the post links to a share page, eastmoney elsewhere
+      first_seen_at                                             else: the publication time
+      revision, changed_at, withdrawn_at                        else: 1, none, none
+
+    A category's name is the one that its first post is tagged with, where neither the old database nor the package
+    knows it. Exit code 3 when posts could not be read: each is named, and has no row then.
+    """
+    from crawler import rebuild as body
+
+    rebuilt = body.rebuild_db(output, Site(address), source)
+    for path, reason in rebuilt.unreadable.items():
+        tell.line(f"finews: {path}: {reason}", err=True)
+    beside = "with what the old database knew beside them" if rebuilt.carried else "from posts alone"
+    tell.line(f"{rebuilt.articles} articles in {output}/news.db, {beside}")
+    sys.exit(3 if rebuilt.unreadable else 0)
+
+
+@click.command(name="import")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@options.output
+@site_option
+@options.as_json
+def import_posts(folder: Path, output: Path, address: str, as_json: bool) -> None:
+    """Take in the posts of an old site, below DIR.
+
+    They are cleaned and filed like crawled articles, under our paths. What the database has already is not touched,
+    and an article that DIR holds twice is taken once. A file that is no article is named with the reason: exit code 3.
+    """
+    from crawler import importing
+
+    imported = importing.take_in(folder, output, Site(address))
+    if as_json:
+        reported = [{"path": path, "reason": reason} for path, reason in imported.reported.items()]
+        arguments = {"folder": str(folder)}
+        tell.as_value({**imported.run, "arguments": arguments, "output": str(output), "reported": reported})
+    else:
+        counts = ", ".join(f"{imported.run[name]} {name}" for name in Outcome if imported.run[name])
+        tell.line(f"import: {imported.run['listed']} files: {counts or 'nothing'}")
+        tell.line(f"posts in {output}/_posts, rows in {output}/news.db")
+    for path, reason in imported.reported.items():
+        tell.line(f"finews: not imported: {path}: {reason}", err=True)
+    sys.exit(3 if imported.reported else 0)
+
+
+def _as_value(report: "Report") -> dict[str, object]:
+    return {
+        "agree": report.agree,
+        "disagreements": [each.shown() for each in report.disagreements],
+        "mended": [each.shown() for each in report.mended],
+    }
+
+
+def _tell_report(report: "Report") -> None:
+    for each in report.mended:
+        tell.line(f"mended: {_in_a_line(each)}")
+    for each in report.disagreements:
+        tell.line(_in_a_line(each))
+    rest = f", {len(report.disagreements)} disagreements" if report.disagreements else ""
+    tell.line(f"{report.agree} posts agree with their rows{rest}")
+
+
+def _in_a_line(each: "Disagreement") -> str:
+    shown = each.shown()
+    detail = f" ({shown['detail']})" if shown["detail"] else ""
+    return " ".join(filter(None, (shown["kind"], shown["path"], shown["code"], shown["title"]))) + detail

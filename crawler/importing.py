@@ -1,0 +1,115 @@
+"""Takes in a folder of an old site's posts: a run of the ledger like a crawl's, whose entries are the files."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from crawler import clock, old_site, posts
+from crawler.errors import Ending, OutputError, Unreadable, Unusable
+from crawler.extensions.ledger import finish_what_was_left
+from crawler.items import Outcome
+from crawler.media import Media
+from crawler.normalise import normalise
+from crawler.old_site import COLUMN, OldPost
+from crawler.output_folder import hold, prepare
+from crawler.posts import Site
+from crawler.store import Store
+from crawler.verdict import DONE, FAILED, INTERRUPTED, PARTIAL
+
+SPIDER = "import"
+
+_LARGEST = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A closed import. `run` is its row of `runs`; `reported` are the files that are no articles, with the reason."""
+
+    run: Mapping[str, Any]
+    reported: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class _Import:
+    folder: Path
+    output: Path
+    store: Store
+    site: Site
+    media: Media
+    taken: dict[str, str] = field(default_factory=dict)
+    reported: dict[str, str] = field(default_factory=dict)
+
+    def take(self, old: OldPost) -> tuple[Outcome, str]:
+        """What becomes of one file, and why."""
+        if old.code in self.taken:
+            return Outcome.DUPLICATE, f"{old.path}: the same article as {self.taken[old.code]}"
+        if old.code and (row := self.store.articles.get(old.code)):
+            return Outcome.UNCHANGED, f"{old.path}: in the database already, from {row['source']}"
+        try:
+            self._take_in(old)
+        except Unusable as error:
+            self.reported[old.path] = str(error)
+            return Outcome.QUARANTINED, f"{old.path}: {error}"
+        self.taken[old.code] = old.path
+        return Outcome.NEW, old.path
+
+    def _take_in(self, old: OldPost) -> None:
+        """The row first and the post after it, as the pipelines of a crawl do."""
+        raw = old_site.read(old, _content(self.folder / old.path), self.media, clock.now())
+        recorded = self.store.articles.save(normalise(raw, self.media.of), old_site.entry_of(raw), self.site)
+        posts.put(self.output, recorded.post_path, recorded.post_text)
+        self.store.articles.published(recorded.article.code, recorded.revision)
+
+
+def take_in(folder: Path, output: Path, site: Site) -> Imported:
+    """Import every file below a folder, hidden ones aside. Raises Busy and Failed.
+
+    An article that is stored twice is taken once, from the post that ranks highest; one that the database has is not
+    touched. A file that is no article is reported, and stays where it is.
+    """
+    found = sorted(_files(folder), key=OldPost.rank, reverse=True)
+    prepare(output)
+    with hold(output), Store.writing(output) as store:
+        finish_what_was_left(output, store, site, clock.now())
+        taking = _Import(folder, output, store, site, Media(store.categories.all()))
+        with _run(store, folder) as run_id:
+            ids = store.runs.list_entries(run_id, [(old.code, COLUMN, None, old.path) for old in found])
+            for old, entry_id in zip(found, ids, strict=True):
+                store.runs.settle(entry_id, *taking.take(old))
+        return Imported(store.runs.get(run_id), taking.reported)
+
+
+@contextmanager
+def _run(store: Store, folder: Path) -> Iterator[int]:
+    """One run of the ledger, closed whatever happens."""
+    run_id = store.runs.begin(SPIDER, {"folder": str(folder)}, clock.now())
+    outcome, detail = INTERRUPTED, ""
+    try:
+        yield run_id
+        outcome = PARTIAL if store.runs.counts(run_id)[Outcome.QUARANTINED] else DONE
+    except Ending as error:
+        outcome, detail = FAILED, str(error)
+        raise
+    finally:
+        store.runs.settle_open(run_id, "the import was stopped")
+        store.runs.finish(run_id, outcome, clock.now(), detail)
+
+
+def _files(folder: Path) -> Iterator[OldPost]:
+    for path in folder.rglob("*"):
+        below = path.relative_to(folder)
+        if not any(part.startswith(".") for part in below.parts) and (path.is_file() or path.is_symlink()):
+            yield OldPost.named(str(below))
+
+
+def _content(file: Path) -> bytes:
+    try:
+        if file.stat().st_size > _LARGEST:
+            raise Unreadable(f"over {_LARGEST >> 20} MiB")
+        return file.read_bytes()
+    except FileNotFoundError as error:
+        raise Unreadable("a link that leads nowhere") from error
+    except OSError as error:
+        raise OutputError(f"cannot read {file}: {error.strerror}") from error
