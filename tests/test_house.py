@@ -14,13 +14,15 @@ PACKAGE = Path(crawler.__file__).parent
 FLOORS = (
     ("items", "errors"),
     ("text",),
-    ("clock", "media", "output_folder", "sample_site"),
+    ("clock", "media", "output_folder", "sample_site", "walk"),
     ("posts",),
     ("normalise",),
     ("selection", "store", "verdict"),
+    ("triage",),
     ("extensions", "middlewares"),
     ("pipelines", "spiders", "settings"),
-    ("run", "columns", "demo"),
+    ("run", "columns", "demo", "agreement", "old_site"),
+    ("rebuild", "importing"),
     ("commands", "cli"),
     ("__main__",),
 )

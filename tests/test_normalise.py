@@ -1,0 +1,186 @@
+"""A raw article becomes one that is ready to publish, or the reason why it must not be."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crawler.errors import NoBody, Rejected
+from crawler.items import Article, Mention, RawArticle
+from crawler.media import LONGEST_NAME, Media
+from crawler.normalise import FURTHEST_AHEAD, LONGEST_SUMMARY, LONGEST_TITLE, media_name, normalise
+from crawler.text.dates import CHINA
+
+FETCHED_AT = datetime(2022, 1, 10, 17, 0, tzinfo=CHINA)
+PUBLISHED = datetime(2022, 1, 10, 16, 20, 36, tzinfo=CHINA)
+RAW = RawArticle(
+    code="202201102242171631",
+    title="山西运城：固好脱贫成果 启好振兴之路",
+    published=PUBLISHED,
+    media="中国农网",
+    default_media="东方财富网",
+    summary="摘要",
+    body="<p>　　正文</p>",
+    url="https://finance.eastmoney.com/a/202201102242171631.html",
+    spider="eastmoney",
+    columns=("350", "355"),
+    fetched_at=FETCHED_AT,
+)
+
+
+def published(**changes: Any) -> Article:
+    return normalise(replace(RAW, **changes), Media().of)
+
+
+def test_an_article_is_what_the_source_says_cleaned() -> None:
+    article = published(
+        body='<p>　　今日<a href="http://quote.eastmoney.com/r/1.600160">巨化股份</a>&amp;</p><p class="em_media">（文章来源：中国农网）</p>'
+    )
+    body = (
+        '<p>今日<a href="https://quote.eastmoney.com/unify/r/1.600160">巨化股份</a>&amp;</p>'
+        '<p class="em_media">（文章来源：中国农网）</p>'
+    )
+    assert article == Article(
+        code="202201102242171631",
+        title="山西运城：固好脱贫成果 启好振兴之路",
+        published_at=PUBLISHED,
+        media="中国农网",
+        category=Media().of("中国农网"),
+        spider="eastmoney",
+        url="https://finance.eastmoney.com/a/202201102242171631.html",
+        summary="摘要",
+        body_html=body,
+        body_text="今日巨化股份&\n（文章来源：中国农网）",
+        mentions=(Mention("1.600160", "stock", "巨化股份", 1),),
+        columns=("350", "355"),
+        fetched_at=FETCHED_AT,
+    )
+
+
+ACCEPTED: dict[str, tuple[dict[str, Any], str, Any]] = {
+    "title with tags": ({"title": "<em>茅台</em>&amp;\n涨"}, "title", "茅台& 涨"),
+    "title with brackets": ({"title": "a<b"}, "title", "a＜b"),
+    "longest title": ({"title": "题" * LONGEST_TITLE}, "title", "题" * LONGEST_TITLE),
+    "title long before it is cleaned": ({"title": "题" + "\u200b" * 500}, "title", "题"),
+    "blog code": ({"code": "20260702101113747001360"}, "code", "20260702101113747001360"),
+    "no media": ({"media": ""}, "media", "东方财富网"),
+    "media of blanks": ({"media": " 　\u200b"}, "media", "东方财富网"),
+    "media with tags and blanks": ({"media": " <em>中国</em>农网\n"}, "media", "中国农网"),
+    "longest media": ({"media": "报" * LONGEST_NAME}, "media", "报" * LONGEST_NAME),
+    "media that is no name": ({"media": "报" * (LONGEST_NAME + 1)}, "media", "东方财富网"),
+    "media as the source writes it": ({"media": "Techweb"}, "media", "Techweb"),
+    "summary with line ends": ({"summary": " a\n\u3000b\u200b "}, "summary", "a b"),
+    "long summary": ({"summary": "字" * 6_000}, "summary", "字" * LONGEST_SUMMARY),
+    "no summary": ({"summary": ""}, "summary", ""),
+    "a little ahead": ({"published": FETCHED_AT + FURTHEST_AHEAD}, "published_at", FETCHED_AT + FURTHEST_AHEAD),
+    "old": ({"published": datetime(1990, 1, 1, tzinfo=CHINA)}, "published_at", datetime(1990, 1, 1, tzinfo=CHINA)),
+    "picture only": (
+        {"body": '<center><img src="http://dfcfw.com/a.jpg"></center>'},
+        "body_html",
+        '<div><img src="https://dfcfw.com/a.jpg"></div>',
+    ),
+    "picture only, as text": ({"body": '<img src="http://a.cn/b.jpg">'}, "body_text", ""),
+    "relative links": (
+        {"body": '<p><a href="/b">x</a></p>'},
+        "body_html",
+        '<p><a href="https://finance.eastmoney.com/b">x</a></p>',
+    ),
+    "no columns": ({"columns": ()}, "columns", ()),
+}
+
+
+@pytest.mark.parametrize(("changes", "field", "wanted"), ACCEPTED.values(), ids=ACCEPTED.keys())
+def test_what_can_be_published_is(changes: dict[str, Any], field: str, wanted: object) -> None:
+    assert getattr(published(**changes), field) == wanted
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "no title": ({"title": ""}, "the title is empty"),
+    "title of blanks": ({"title": " 　&nbsp;\u200b<em></em>"}, "the title is empty"),
+    "title too long": ({"title": "题" * 301}, "the title has 301 characters, over 300"),
+    "no code": ({"code": ""}, "the code is not 18 to 24 digits: ''"),
+    "short code": ({"code": "2" * 17}, "the code is not 18 to 24 digits"),
+    "long code": ({"code": "2" * 25}, "the code is not 18 to 24 digits"),
+    "code with letters": ({"code": "NW202201102242171631"}, "the code is not 18 to 24 digits"),
+    "code that climbs": ({"code": "../../../../etc/passwd"}, "the code is not 18 to 24 digits"),
+    "code with a line end": ({"code": "202201102242171631\n"}, "the code is not 18 to 24 digits"),
+    "code in full width": ({"code": "２" * 18}, "the code is not 18 to 24 digits"),
+    "far ahead": (
+        {"published": FETCHED_AT + FURTHEST_AHEAD + timedelta(seconds=1)},
+        "dated more than 24 hours ahead: 2022-01-11T17:00:01+08:00",
+    ),
+    "2099": ({"published": datetime(2099, 1, 1, tzinfo=CHINA)}, "dated more than 24 hours ahead"),
+    "before the source": ({"published": datetime(1989, 12, 31, tzinfo=CHINA)}, "dated before 1990: 1989-12-31"),
+    "year 1": ({"published": datetime(1, 1, 1, tzinfo=CHINA)}, "dated before 1990"),
+    "body over 1 MiB": ({"body": "字" * 400_000}, "too complex: the body is over 1 MiB"),
+    "body too deep": ({"body": "<div>" * 70 + "x"}, "too complex: the body is nested over 64 deep"),
+}
+
+
+@pytest.mark.parametrize(("changes", "reason"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_must_not_be_published_is_refused_with_the_reason(changes: dict[str, Any], reason: str) -> None:
+    with pytest.raises(Rejected) as caught:
+        published(**changes)
+    assert str(caught.value).startswith(reason)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "", " \n", "<p></p>", "<p>　　</p>", "<script>x</script>", "<!-- x -->", '<p style="display:none">x</p>',
+        '<p><img src="https://webquotepic.eastmoney.com/GetPic.aspx?nid=1.1"></p>',
+        "<p>在东方财富看资讯行情，选东方财富证券一站式开户交易&gt;&gt;</p>",
+    ],
+    ids=["nothing", "blanks", "empty", "indent", "script", "comment", "hidden", "chart", "advert"],
+)  # fmt: skip
+def test_a_body_with_nothing_to_read_is_no_body(body: str) -> None:
+    with pytest.raises(NoBody):
+        published(body=body)
+
+
+def test_media_that_fold_alike_share_a_category_and_keep_their_spelling() -> None:
+    media = Media()
+    one, other = (normalise(replace(RAW, media=name), media.of) for name in ("TechWeb", "Ｔechweb"))
+    assert one.category is other.category
+    assert (one.media, other.media) == ("TechWeb", "Ｔechweb")
+
+
+def test_no_category_is_made_for_what_is_refused() -> None:
+    asked: list[str] = []
+
+    def category_of(name: str) -> Any:
+        asked.append(name)
+        return Media().of(name)
+
+    for changes in ({"title": ""}, {"code": "5"}, {"body": ""}, {"published": datetime(2099, 1, 1, tzinfo=CHINA)}):
+        with pytest.raises((Rejected, NoBody)):
+            normalise(replace(RAW, **changes), category_of)
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("财联社", "财联社"), (" <em>财联社</em> ", "财联社"), ("", ""), ("a" * 40, "a" * 40), ("a" * 41, "")],
+    ids=["name", "tags", "none", "longest", "too long"],
+)
+def test_a_media_name_is_a_short_headline_or_nothing(text: str, wanted: str) -> None:
+    assert media_name(text) == wanted
+
+
+@given(title=st.text(max_size=40), media=st.text(max_size=50), summary=st.text(max_size=40), body=st.text(max_size=80))
+@settings(max_examples=200, deadline=None)
+def test_any_raw_article_is_published_or_refused(title: str, media: str, summary: str, body: str) -> None:
+    try:
+        article = published(title=title, media=media, summary=summary, body=body)
+    except (Rejected, NoBody):
+        return
+    for text in (article.title, article.media, article.summary):
+        assert text == " ".join(text.split())
+    assert article.title
+    assert article.media
+    assert article.body_html.startswith("<")
+    assert article.category == Media().of(article.media)

@@ -1,0 +1,253 @@
+"""JSON in the source's wrappers, and fields that must hold what the endpoint answers."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import crawler
+from crawler.errors import Unreadable
+from crawler.text.dates import CHINA
+from crawler.text.payload import (
+    code_field,
+    moment_field,
+    number_field,
+    object_field,
+    read,
+    rows_field,
+    text_field,
+    title_field,
+)
+
+RECORDED = sorted((Path(crawler.__file__).parent / "sample_site" / "recorded").glob("*.json"))
+VALUE = {"code": "1", "data": {"list": [{"title": "“甲”)};{(\\ 乙", "n": 1.5}], "x": None, "y": True}}
+JSON = json.dumps(VALUE, ensure_ascii=False)
+WRAPPERS = {
+    "bare": "%s",
+    "blanks": " \r\n%s\n",
+    "JSONP": "jQuery351087_1668256937995(%s)",
+    "JSONP with semicolon": "cb(%s);",
+    "JSONP of an object's method": "window.a.b(%s)",
+    "JSONP behind a comment": "/**/cb(%s)",
+    "var": "var ajaxResult=%s",
+    "var with semicolon": "var ajaxResult = %s ;\n",
+    "prefix after the JSON": "%svar ajaxResult=",
+    "BOM": "\ufeff%s",
+    "BOM before JSONP": "\ufeffcb(%s)",
+}
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS.values(), ids=WRAPPERS.keys())
+def test_the_object_is_read_out_of_its_wrapper(wrapper: str) -> None:
+    assert read(wrapper % JSON) == VALUE
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
+def test_recorded_replies_are_read(path: Path) -> None:
+    assert read(path.read_text("utf-8")) == json.loads(path.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("wrapper", ["%s", "var ajaxResult=%s", "jQuery1(%s)"], ids=["bare", "var", "JSONP"])
+def test_a_reply_cut_anywhere_is_unreadable(wrapper: str) -> None:
+    whole = wrapper % JSON
+    assert read(whole) == VALUE
+    for length in range(len(whole)):
+        with pytest.raises(Unreadable):
+            read(whole[:length])
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
+def test_a_recorded_reply_cut_anywhere_is_unreadable(path: Path) -> None:
+    whole = path.read_text("utf-8").strip()
+    for length in range(0, len(whole), 7):
+        with pytest.raises(Unreadable):
+            read(whole[:length])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", " ", "null", "5", "[]", '"{}"', "{", "}", "}{", "<html><body>maintenance</body></html>",
+        '<html><script>var a={"x":1}</script></html>', '<p>{"a":1}</p>', '{"a":1,}', "{'a':1}", "{a:1}",
+        '{"a":1}{"b":2}', 'cb({"a":1},{"b":2})', 'if(x){cb({"a":1})}', '{"a":NaN}', '{"a":Infinity}',
+        '{"a":-Infinity}',
+        '{"a":"\n"}', '\x00{"a":1}', '{"a":' + "9" * 5_000 + "}", "x" * 300 + '({"a":1})', '{"a":1}' + ";" * 300,
+        '{"a":01}', '{"a":"\\x"}', '{"a":1}// "b"',
+    ],
+    ids=lambda text: ascii(text[:24]),
+)  # fmt: skip
+def test_what_is_no_reply_is_unreadable(text: str) -> None:
+    with pytest.raises(Unreadable, match=r"\S"):
+        read(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"cb({JSON});alert(1)", f"alert(1);cb({JSON})", f"[{JSON}]", f"cb([{JSON}])"],
+    ids=["a call after it", "a call before it", "a list", "a list in JSONP"],
+)
+def test_only_the_documented_wrappers_are_accepted(text: str) -> None:
+    with pytest.raises(Unreadable):
+        read(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000, '{"a":' + "[" * 100_000 + "]" * 100_000 + "}", '{"a":' * 100_000 + "1" + "}" * 100_000],
+    ids=["brackets", "lists", "objects"],
+)
+def test_what_is_nested_without_end_is_unreadable(text: str) -> None:
+    with pytest.raises(Unreadable):
+        read(text)
+
+
+def test_the_reason_is_one_short_line() -> None:
+    with pytest.raises(Unreadable) as caught:
+        read("<html>\n" + "x" * 10_000)
+    assert len(str(caught.value)) < 200
+    assert "\n" not in str(caught.value)
+
+
+@given(st.text(max_size=60) | st.text(alphabet=st.sampled_from('{}[]()":,;=\\ a1\n'), max_size=60))
+@settings(max_examples=400, deadline=None)
+def test_any_reply_is_an_object_or_unreadable(text: str) -> None:
+    try:
+        value = read(text)
+    except Unreadable:
+        return
+    assert isinstance(value, dict)
+
+
+@given(
+    st.dictionaries(st.text(max_size=8), st.none() | st.booleans() | st.integers() | st.text(max_size=20), max_size=4),
+    st.sampled_from(sorted(WRAPPERS.values())),
+    st.booleans(),
+)
+@settings(max_examples=200, deadline=None)
+def test_every_object_is_read_back_from_every_wrapper(value: dict[str, Any], wrapper: str, escaped: bool) -> None:
+    assert read(wrapper.replace("%s", json.dumps(value, ensure_ascii=escaped))) == value
+
+
+# Fields
+
+NOT_TEXT = [5, 0, 1.5, True, False, [], ["a"], {}, {"a": 1}]
+
+
+@pytest.mark.parametrize(
+    ("row", "wanted"),
+    [
+        ({"a": "x"}, "x"),
+        ({"a": "x", "b": "y"}, "x"),
+        ({"a": "", "b": "y"}, "y"),
+        ({"a": None, "b": "y"}, "y"),
+        ({"b": "y"}, "y"),
+        ({"a": " ", "b": "y"}, " "),
+        ({"a": None, "b": None}, ""),
+        ({}, ""),
+    ],
+    ids=["text", "the first", "empty", "null", "missing", "blank is text", "both null", "both missing"],
+)
+def test_text_is_the_first_field_that_holds_some(row: dict[str, Any], wanted: str) -> None:
+    assert text_field(row, "a", "b") == wanted
+
+
+@pytest.mark.parametrize("value", NOT_TEXT, ids=repr)
+def test_what_is_not_text_is_told_by_its_field(value: object) -> None:
+    with pytest.raises(Unreadable, match=r"field 'a' holds .*, not text"):
+        text_field({"a": value, "b": "y"}, "a", "b")
+
+
+@pytest.mark.parametrize("value", [None, "", " ", "　", "\u200b", "<em></em>", "&nbsp;"], ids=ascii)
+def test_a_title_that_shows_nothing_is_unreadable(value: str | None) -> None:
+    with pytest.raises(Unreadable, match="field 'title' is empty"):
+        title_field({"title": value}, "title")
+
+
+def test_a_title_is_a_headline() -> None:
+    assert title_field({"simtitle": " <em>茅台</em>\n&amp; "}, "title", "simtitle") == "茅台 &"
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("202201102242171631", "202201102242171631"),
+        ("NW202201102242171631", "202201102242171631"),
+        ("20260702101113747001360", "20260702101113747001360"),
+        ("2" * 24, "2" * 24),
+    ],
+    ids=["code", "infoCode", "blog post", "longest"],
+)
+def test_a_code_is_its_digits(text: str, wanted: str) -> None:
+    assert code_field({"infoCode": text}, "code", "infoCode") == wanted
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None, "", "test123", "2022011022421716", "2" * 17, "2" * 25, "AN202508131726844474", "nw202201102242171631",
+        "NWNW202201102242171631", " 202201102242171631", "202201102242171631\n",
+        "２０２２０１１０２２４２１７１６３１",
+        "../../../etc/passwd", "202201102242171631/..", "20220110224217163\x00", 202201102242171631, [], True,
+    ],
+    ids=ascii,
+)  # fmt: skip
+def test_what_is_no_code_is_unreadable(value: object) -> None:
+    with pytest.raises(Unreadable, match="field 'code'"):
+        code_field({"code": value}, "code")
+
+
+def test_a_moment_is_read_from_the_first_field_that_holds_one() -> None:
+    row = {"showtime": "", "datetime": "2022-01-10 16:20:36"}
+    assert moment_field(row, "showtime", "datetime") == datetime(2022, 1, 10, 16, 20, 36, tzinfo=CHINA)
+
+
+@pytest.mark.parametrize("value", [None, "", "2022-02-30 10:00:00", "2022-01-10", 1641802836000, {}], ids=repr)
+def test_what_is_no_moment_is_unreadable(value: object) -> None:
+    with pytest.raises(Unreadable, match="field 'showTime'"):
+        moment_field({"showTime": value}, "showTime")
+
+
+@pytest.mark.parametrize(
+    ("row", "wanted"),
+    [({"n": 5}, 5), ({"n": "5000"}, 5000), ({"n": 0}, 0), ({"n": "0"}, 0), ({"n": None}, 0), ({"n": ""}, 0), ({}, 0)],
+    ids=repr,
+)
+def test_a_count_is_a_number_or_its_digits(row: dict[str, Any], wanted: int) -> None:
+    assert number_field(row, "n") == wanted
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["x", "-1", -1, 1.5, "1.5", True, " 5", "5\n", 10**9, "9" * 5_000, [1], {"a": 1}],
+    ids=lambda v: repr(v)[:20],
+)
+def test_what_is_no_count_is_unreadable(value: object) -> None:
+    with pytest.raises(Unreadable, match="field 'n'") as caught:
+        number_field({"n": value}, "n")
+    assert len(str(caught.value)) <= 120
+
+
+def test_rows_are_a_list_and_null_is_an_empty_one() -> None:
+    assert rows_field({"list": [{"a": 1}, 5]}, "list") == [{"a": 1}, 5]
+    assert rows_field({"list": []}, "list") == []
+    assert rows_field({"list": None}, "list") == []
+
+
+@pytest.mark.parametrize("row", [{}, {"list": {}}, {"list": ""}, {"list": 5}, {"list": False}, {"List": []}], ids=repr)
+def test_what_is_no_list_is_unreadable(row: dict[str, Any]) -> None:
+    with pytest.raises(Unreadable, match="field 'list'"):
+        rows_field(row, "list")
+
+
+def test_an_object_is_an_object() -> None:
+    assert object_field({"data": {"a": 1}}, "data") == {"a": 1}
+
+
+@pytest.mark.parametrize("row", [{}, {"data": None}, {"data": []}, {"data": "{}"}, {"data": 5}], ids=repr)
+def test_what_is_no_object_is_unreadable(row: dict[str, Any]) -> None:
+    with pytest.raises(Unreadable, match=r"field 'data' holds .*, not an object"):
+        object_field(row, "data")

@@ -1,0 +1,120 @@
+"""Names of media as slugs that are safe in a URL, as a file name and unquoted in YAML."""
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crawler.text.slugs import SLUG, fold, slug_of
+
+FOR_A_WHILE = settings(max_examples=200, deadline=None)
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("中国农网", "zhongguonongwang"),
+        ("财联社", "cailianshe"),
+        ("重庆日报", "chongqingribao"),
+        ("厦门网", "xiamenwang"),
+        ("会计网", "kuaijiwang"),
+        ("西藏日报", "xizangribao"),
+        ("21世纪经济报道", "21shijijingjibaodao"),
+        ("东方财富Choice数据", "dongfangcaifuchoiceshuju"),
+        ("安信国际证券(香港)", "anxinguojizhengquanxianggang"),
+        ("安信国际证券（香港）", "anxinguojizhengquanxianggang"),
+        ("Career In 商业", "careerinshangye"),
+        ("21世纪经济报道  南财理财通", "21shijijingjibaodaonancailicaitong"),
+        ("TechWeb", "techweb"),
+        ("ＤｏＮｅｗｓ", "donews"),
+        ("Ünïcode", "unicode"),
+        ("No.1财经", "no1caijing"),
+        ("新华·网—经济", "xinhuawangjingji"),
+    ],
+)
+def test_a_slug_is_pinyin_in_small_letters_without_signs(name: str, slug: str) -> None:
+    assert slug_of(name) == slug
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "999", "1.0", "010", "1e5", "12e3", "0x1f", "0xdead", "0b1", "0o7", "1_000", "12:30", "y", "Y", "n", "No",
+        "YES",
+        "on", "OFF", "True", "false", "null", "Null", "~", "是", "²",
+    ],
+)  # fmt: skip
+def test_a_slug_is_text_in_yaml(name: str) -> None:
+    slug = slug_of(name)
+    assert SLUG.fullmatch(slug)
+    assert yaml.safe_load(f"categories: {slug}") == {"categories": slug}
+    assert not slug.isdigit()
+    assert slug not in {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
+
+
+@pytest.mark.parametrize("name", ["한국", "привет", "😀", "——", "～", "ابجد"])
+def test_a_name_without_pinyin_gets_a_code_that_is_always_the_same(name: str) -> None:
+    assert slug_of(name).startswith("media")
+    assert slug_of(name) == slug_of(name)
+    assert slug_of(name) != slug_of(name * 2)
+
+
+def test_homophones_are_numbered_apart() -> None:
+    taken: set[str] = set()
+    for name in ("北京", "背景", "贝京", "北经"):
+        taken.add(slug_of(name, taken))
+    assert taken == {"beijing", "beijing2", "beijing3", "beijing4"}
+
+
+def test_a_number_makes_no_slug_that_yaml_reads_as_a_number() -> None:
+    slug = slug_of("0x", taken={"0x"})
+    assert yaml.safe_load(slug) == slug
+
+
+@FOR_A_WHILE
+@given(st.text(max_size=30))
+def test_every_name_has_a_slug(name: str) -> None:
+    slug = slug_of(name)
+    assert SLUG.fullmatch(slug)
+    assert yaml.safe_load(slug) == slug
+    assert slug_of(name) == slug
+
+
+@FOR_A_WHILE
+@given(st.lists(st.text(alphabet=st.sampled_from("北背京景 Aa（)1报社"), min_size=1, max_size=6), max_size=12))
+def test_slugs_given_one_after_the_other_are_unique(names: list[str]) -> None:
+    taken: set[str] = set()
+    for name in names:
+        slug = slug_of(name, taken)
+        assert slug not in taken
+        assert SLUG.fullmatch(slug)
+        taken.add(slug)
+
+
+def test_a_long_name_has_a_bounded_slug_even_when_it_is_taken() -> None:
+    long = slug_of("人民日报海外版" * 20)
+    again = slug_of("人民日报海外版" * 20, taken={long})
+    assert SLUG.fullmatch(long)
+    assert SLUG.fullmatch(again)
+    assert long != again
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("TechWeb", "Techweb"),
+        ("ＤｏＮｅｗｓ", "donews"),
+        ("21世纪经济报道  南财", "21世纪经济报道 南财"),
+        ("安信（香港）", "安信(香港)"),
+        (" 财联社\n", "财联社"),
+        ("财联社\u3000", "财联社"),
+        ("STRASSE", "straße"),
+    ],
+)
+def test_width_case_and_spaces_do_not_make_another_name(one: str, other: str) -> None:
+    assert fold(one) == fold(other)
+
+
+@pytest.mark.parametrize(("one", "other"), [("北京", "背景"), ("财联社", "财联"), ("证券报", "证劵报")])
+def test_other_characters_make_another_name(one: str, other: str) -> None:
+    assert fold(one) != fold(other)

@@ -1,0 +1,137 @@
+"""Stocks and boards: every spelling of the source in, one link out, and the links of a clean body counted."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crawler.items import Mention
+from crawler.text.html import clean
+from crawler.text.stocks import QUOTE_PAGE, is_secid, mentions, quote_link, secid_of
+
+BASE = "https://finance.eastmoney.com/a/202201102242171631.html"
+
+
+@pytest.mark.parametrize(
+    ("href", "data_code", "span_id", "secid"),
+    [
+        ("http://quote.eastmoney.com/unify/r/1.600160", "", "", "1.600160"),
+        ("https://quote.eastmoney.com/unify/r/90.BK0493", "", "", "90.BK0493"),
+        ("//quote.eastmoney.com/unify/r/106.NIO", "", "", "106.NIO"),
+        ("http://quote.eastmoney.com/r/0.002353", "002353", "", "0.002353"),
+        ("HTTP://QUOTE.EASTMONEY.COM/unify/r/1.600160", "", "", "1.600160"),
+        (" http://quote.eastmoney.com/unify/r/1.600160 ", "", "", "1.600160"),
+        ("http://quote.eastmoney.com/unify/r/106.BRK_B", "", "", "106.BRK_B"),
+        ("", "1,600160", "", "1.600160"),
+        ("", "116,00700", "", "116.00700"),
+        ("", "90,BK0493", "", "90.BK0493"),
+        ("", "", "stock_1.600160", "1.600160"),
+        ("", "", "bk_90.BK0493", "90.BK0493"),
+        ("", "", "Info.116.00700", "116.00700"),
+        ("http://data.eastmoney.com/", "", "stock_1.600160", "1.600160"),
+        ("", "002353", "stock_0.002353", "0.002353"),
+        ("http://quote.eastmoney.com/unify/r/1.600160", "0,000001", "stock_0.000002", "1.600160"),
+    ],
+    ids=[
+        "address", "board's address", "address without scheme", "short address", "capitals", "blanks", "underscore",
+        "data-code", "Hong Kong", "board's data-code", "stock_", "bk_", "Info.", "id beside another link",
+        "id beside a bare code", "the address counts first",
+    ],
+)  # fmt: skip
+def test_a_stock_is_known_by_whichever_attribute_tells_it(href: str, data_code: str, span_id: str, secid: str) -> None:
+    assert secid_of(href, data_code, span_id) == secid
+
+
+@pytest.mark.parametrize(
+    ("href", "data_code", "span_id"),
+    [
+        ("", "", ""),
+        ("", "002353", ""),
+        ("", "02338|116|5", ""),
+        ("", "", "Info.3332"),
+        ("", "", "quote_1.600160"),
+        ("", "", "bkquote_90.BK0493"),
+        ("", "", "stock_"),
+        ("http://data.eastmoney.com/bbsj/", "", ""),
+        ("http://quote.eastmoney.com/sh600160.html", "", ""),
+        ("http://evil.cn/?//quote.eastmoney.com/r/1.600160", "", ""),
+        ("http://quote.eastmoney.com.evil.cn/r/1.600160", "", ""),
+        ('http://quote.eastmoney.com/unify/r/1.6"onclick="x', "", ""),
+        ("http://quote.eastmoney.com/unify/r/1.%36", "", ""),
+        ("http://quote.eastmoney.com/unify/r/１.600160", "", ""),
+        ("", '1,600160"><script>', ""),
+        ("", "1,{{600160}}", ""),
+        ("", "1," + "6" * 17, ""),
+    ],
+    ids=[
+        "nothing", "no market", "chart's data-code", "glossary", "empty span after a stock",
+        "empty span after a board", "no code", "page of data", "page of another form", "another host",
+        "host that only begins alike", "quote sign", "escape", "full-width digit", "markup", "Liquid", "too long",
+    ],
+)  # fmt: skip
+def test_what_names_no_stock_is_none(href: str, data_code: str, span_id: str) -> None:
+    assert secid_of(href, data_code, span_id) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("1.600160", True),
+        ("90.BK0428", True),
+        ("150.014238", True),
+        ("100.DJIA", True),
+        ("600160", False),
+        ("1,600160", False),
+        ("1.", False),
+        (".600160", False),
+        ("1.600160 ", False),
+        ("1.600160\n", False),
+        ("1000.600160", False),
+        ("1._x", False),
+        ("", False),
+    ],
+)
+def test_a_secid_is_market_and_code(text: str, wanted: bool) -> None:
+    assert is_secid(text) is wanted
+
+
+@given(st.from_regex(r"\d{1,3}\.[0-9A-Za-z][0-9A-Za-z_.\-]{0,15}", fullmatch=True))
+@settings(max_examples=100, deadline=None)
+def test_the_link_of_a_secid_leads_back_to_it(secid: str) -> None:
+    if secid.isascii():
+        assert is_secid(secid)
+        assert secid_of(quote_link(secid), "", "") == secid
+
+
+def test_mentions_are_counted_in_the_order_of_their_first() -> None:
+    body = clean(
+        '<p><span id="bk_90.BK0493"><a data-code="90,BK0493">新能源</a></span>与'
+        '<span id="stock_106.NIO"><a data-code="106,NIO">蔚来</a></span>，'
+        '<span web="1" class="em_stock_key_common" data-code="90,BK0493">新能源车</span>，'
+        '<a href="http://quote.eastmoney.com/r/1.600160">巨化&amp;股份</a>，<a href="http://a.cn/">业绩</a></p>',
+        BASE,
+    )
+    assert mentions(body) == (
+        Mention("90.BK0493", "board", "新能源", 2),
+        Mention("106.NIO", "stock", "蔚来", 1),
+        Mention("1.600160", "stock", "巨化&股份", 1),
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "wanted"),
+    [
+        ("", ()),
+        ("<p>1.600160</p>", ()),
+        (f'<p><a href="{QUOTE_PAGE}1.600160"><img src="https://a.cn/b.jpg"></a></p>', ()),
+        (f'<p><a href="{QUOTE_PAGE}not-one">x</a></p>', ()),
+        (f'<p>&lt;a href="{QUOTE_PAGE}1.600160"&gt;x&lt;/a&gt;</p>', ()),
+        (f'<p><a href="{QUOTE_PAGE}1.600160"><b>巨化</b> 股份</a></p>', (Mention("1.600160", "stock", "巨化 股份", 1),)),
+        (f'<p><a href="{QUOTE_PAGE}1.600160">*ST{{a}}</a></p>', (Mention("1.600160", "stock", "*ST{a}", 1),)),
+        (f'<p><a href="{QUOTE_PAGE}1.600160">&#123;{{ a</a></p>', (Mention("1.600160", "stock", "{{ a", 1),)),
+    ],
+    ids=[
+        "nothing", "no link", "picture", "no secid", "escaped markup", "bold in the link", "brace", "disarmed brace",
+    ],
+)  # fmt: skip
+def test_mentions_follow_from_the_links_of_a_clean_body(body: str, wanted: tuple[Mention, ...]) -> None:
+    assert mentions(body) == wanted
