@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint format clean
+.PHONY: help demo test crash-test lint format clean
 
 help:  ## What there is to do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1	/'
@@ -13,6 +13,9 @@ demo: $(VENV)/installed  ## Crawl the bundled sample site, without network, into
 
 test: $(VENV)/installed-for-tests  ## All tests
 	$(BIN)/python -m pytest
+
+crash-test: $(VENV)/installed-for-tests  ## Kill 200 crawls, and fail or stop at every single write (half an hour)
+	FINEWS_KILLS=200 FINEWS_EVERY=1 FINEWS_ROUNDS=20 $(BIN)/python -m pytest tests/crash
 
 lint: $(VENV)/installed-for-tests  ## What CI checks beside the tests
 	$(BIN)/ruff check .
