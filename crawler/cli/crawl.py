@@ -97,14 +97,17 @@ def _tell(summary: Summary) -> None:
 
 
 def _tell_troubles(summary: Summary) -> None:
+    if summary.run["outcome"] == FAILED and summary.lost:
+        tell.line(f"finews: no listing could be had: {'; '.join(summary.lost)}", err=True)
+        return
     for reason, columns in summary.lost.items():
         tell.line(f"finews: no listing of {', '.join(columns)}: {reason}", err=True)
     for column, gap in summary.gaps.items():
         tell.line(f"finews: missed in column {column}: {iso(gap.after)} to {iso(gap.before)}", err=True)
     for trouble in summary.troubles:
-        tell.line(
-            f"finews: {trouble['outcome']}: {trouble['code'] or 'a row without a code'}: {trouble['detail']}", err=True
-        )
-    hidden = summary.run["failed"] + summary.run["quarantined"] - len(summary.troubles)
-    if hidden:
+        which = trouble["code"] or "a row without a code"
+        more = f" and {trouble['count'] - 1} more" if trouble["count"] > 1 else ""
+        tell.line(f"finews: {trouble['outcome']}: {which}{more}: {trouble['detail']}", err=True)
+    told = sum(trouble["count"] for trouble in summary.troubles)
+    if hidden := summary.run["failed"] + summary.run["quarantined"] - told:
         tell.line(f"finews: and {hidden} more, in the table entries under run_id {summary.run['id']}", err=True)
