@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from scrapy import Request, Spider, signals
 from scrapy.crawler import Crawler
-from scrapy.exceptions import DontCloseSpider, IgnoreRequest
+from scrapy.exceptions import DontCloseSpider, DownloadCancelledError, IgnoreRequest
 from scrapy.http import HtmlResponse, Response, TextResponse
 from scrapy.settings import SETTINGS_PRIORITIES, BaseSettings
 from scrapy.spidermiddlewares.httperror import HttpError
@@ -308,13 +308,19 @@ def reason_of(failure: Failure) -> str:
         return f"HTTP {error.response.status}"
     if isinstance(error, IgnoreRequest):
         return one_line(str(error)) or "the request was dropped"
-    return one_line(str(error) or type(error).__name__)[:200]
+    if isinstance(error, DownloadCancelledError):
+        return "the reply is larger than DOWNLOAD_MAXSIZE"
+    request = failure.request  # type: ignore[attr-defined]  # Scrapy sets it before it calls
+    # The mirror's address is nobody's concern but the operator's.
+    return one_line(str(error).replace(request.url, request.meta["canonical"]) or type(error).__name__)[:200]
 
 
 def _mirror(text: str) -> str:
     parts = urlsplit(text)
     if text and not (parts.scheme in {"http", "https"} and parts.hostname):
         raise UsageError(f"--mirror {text!r} is not an address: type http://{text.split('://')[-1]}")
+    if text and not origin_of(text):
+        raise UsageError("--mirror names a user or no port that there is: type http://HOST or http://HOST:PORT")
     return text.rstrip("/")
 
 

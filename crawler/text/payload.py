@@ -24,8 +24,14 @@ CODE = re.compile(r"[0-9]{18,24}", re.ASCII)
 # A page of a listing has 200 rows at most, and a listing no more than 5,000 in all; more is not a listing.
 MOST_ROWS = 10_000
 
-# The wrapper is never run, only looked at: what stands around the object must be a name, a call or an assignment.
-_WRAPPER = re.compile(r"[\s\w$.=()\[\]*/;-]{0,200}")
+# The wrapper is never run, only looked at: what stands before and after the object, and belongs together.
+_NAME = r"[\w$.]{1,100}"
+_WRAPPERS = (
+    (re.compile(r"\s*"), re.compile(r"\s*;?\s*")),
+    (re.compile(rf"\s*(?:/\*\*/)?\s*{_NAME}\s*\(\s*"), re.compile(r"\s*\)\s*;?\s*")),
+    (re.compile(rf"\s*(?:var\s+)?{_NAME}\s*=\s*"), re.compile(r"\s*;?\s*")),
+    (re.compile(r"\s*"), re.compile(rf"\s*var\s+{_NAME}\s*=\s*")),
+)
 
 
 Holds = type | UnionType
@@ -92,7 +98,8 @@ def read(text: str) -> Mapping[str, Any]:
     start, end = text.find("{"), text.rfind("}")
     if start < 0 or end < start:
         raise Unreadable(f"no JSON object in the reply, which begins {text[:40]!r}")
-    if not (_WRAPPER.fullmatch(text[:start].lstrip("\ufeff")) and _WRAPPER.fullmatch(text[end + 1 :])):
+    before, after = text[:start].lstrip("\ufeff"), text[end + 1 :]
+    if not any(opens.fullmatch(before) and closes.fullmatch(after) for opens, closes in _WRAPPERS):
         raise Unreadable(f"not JSON, JSONP or an assignment: the reply begins {text[:40]!r}")
     try:
         value: Mapping[str, Any] = json.loads(text[start : end + 1], parse_constant=_refuse_constant)

@@ -86,7 +86,7 @@ def finews(*words: str, timeout: float = 100) -> Answer:
 def crawl(site: SampleSite, output: Path, *words: str, spider: str = "eastmoney") -> Crawled:
     """One crawl; whatever it met, its books balance, and its posts and rows agree."""
     where = ("--mirror", site.url, "--output", str(output))
-    answer = finews("crawl", spider, *where, *IMPATIENT, "--json", *words)
+    answer = finews("crawl", spider, *where, *IMPATIENT, "--json", "--quiet", *words)
     crawled = Crawled(answer, output)
     assert "Traceback" not in answer.err
     assert_sound(crawled)

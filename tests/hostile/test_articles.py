@@ -29,7 +29,7 @@ from crawler.sample_site import (
     undeclared,
     wrong_length,
 )
-from tests.hostile.conftest import Crawled, Row, crawl, fails, rejected, reworded, rewritten, taken, typed, unreadable
+from tests.hostile.conftest import Row, crawl, fails, rejected, reworded, rewritten, taken, typed, unreadable
 
 COLUMN = ("--column", "345")
 # A request that failed once is not sent again: which row failed how is the question here.
@@ -80,12 +80,12 @@ NETWORK = [
     fails("body byte by byte", drip(40), "took longer"),
     fails("body cut", cut(100), ""),
     fails("length too large", wrong_length(1 << 20), ""),
-    unreadable("length too small", wrong_length(50), "broken JSON"),
-    unreadable("no length, body cut", undeclared(300), "broken JSON"),
+    unreadable("length too small", wrong_length(50), "no JSON object"),
+    unreadable("no length, body cut", undeclared(300), "no JSON object"),
     taken("no length, whole body", undeclared()),
     fails("chunks cut", cut_chunks(120), ""),
-    fails("endless body", endless(), "8388608"),
-    fails("declared too large", rewritten(lambda content: content + b" " * (9 << 20)), "8388608"),
+    fails("endless body", endless(), "DOWNLOAD_MAXSIZE"),
+    fails("declared too large", rewritten(lambda content: content + b" " * (9 << 20)), "DOWNLOAD_MAXSIZE"),
     fails("not HTTP", raw(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), ""),
     fails("HTTP/0.9", raw(b"<p>no status line</p>\r\n"), ""),
     fails("closed at once", raw(b""), ""),
@@ -124,7 +124,7 @@ PAYLOAD = [
     unreadable("a meta refresh to elsewhere", body(b'<meta http-equiv="refresh" content="0;url=http://127.0.0.1:9/">'), "no JSON"),
     unreadable("nothing", body(b""), "no JSON object"),
     unreadable("a picture", body(b"\x89PNG\r\n\x1a\n\x00\x00\xff\xfe", "image/png"), "no text in any encoding"),
-    unreadable("JSON cut", rewritten(lambda content: content[: len(content) // 2]), "broken JSON"),
+    unreadable("JSON cut", rewritten(lambda content: content[: content.rindex(b"\"Art_Title")] + b"}"), "broken JSON"),
     unreadable("JSON followed by script", rewritten(lambda content: content + b"<script>x()</script>"), "not JSON"),
     unreadable("a list", rewritten(lambda content: b"[%s]" % content), "JSON"),
     unreadable("NaN", rewritten(lambda content: content[:-1] + b',"x":NaN}'), "NaN"),
@@ -180,7 +180,7 @@ class Place:
     """The site, which article meets which fault, and the three crawls."""
 
     def __init__(self, folder: Path) -> None:
-        with SampleSite(Corpus.sample(620)) as site:
+        with SampleSite(Corpus.sample(760)) as site:
             articles = [site.corpus.article(code) for code in site.corpus.in_columns(["345"])]
             codes = [found.code for found in articles if found and found.body_in == "json"]
             assert len(codes) >= 2 * len(ROWS)
@@ -238,5 +238,5 @@ def test_what_is_kept_is_what_came(place: Place) -> None:
     sql = "SELECT raw FROM quarantine WHERE code = ?"
     assert place.faulty.query(sql, place.codes["HTML error page"]) == [HTML_ERROR]
     (half,) = place.faulty.query(sql, place.codes["JSON cut"])
-    with pytest.raises(ValueError, match="Unterminated|Expecting"):
+    with pytest.raises(ValueError, match="Expecting|Illegal"):
         json.loads(half)
