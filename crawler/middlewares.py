@@ -144,11 +144,12 @@ class BackoffRetryMiddleware(RetryMiddleware):
         if (wait := asked_for(header, clock.now())) is None:
             return
         origin, now = origin_of(request.url), asyncio.get_running_loop().time()
-        free_at = now + min(wait, LONGEST_WAIT).total_seconds()
-        self._waited[origin] += max(0.0, free_at - max(now, self._free_at.get(origin, now)))
-        self._free_at[origin] = max(free_at, self._free_at.get(origin, free_at))
         if wait > LONGEST_WAIT or self._waited[origin] > _MOST_WAITING:
             self._ledger.pause(origin, wait)
+            return
+        free_at, free_already = now + wait.total_seconds(), max(now, self._free_at.get(origin, now))
+        self._waited[origin] += max(0.0, free_at - free_already)
+        self._free_at[origin] = max(free_at, free_already)
 
     async def _later(self, result: Result) -> Result:
         if isinstance(result, Request):

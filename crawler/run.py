@@ -23,7 +23,8 @@ SECONDS_TO_FINISH = 4.0
 # By the type of a setting's default: how its value is read, and what to type for it.
 _VALUES = {
     bool: (Settings.getbool, "1 or 0"),
-    int: (Settings.getint, "a whole number"),
+    # Scrapy reads some of these as fractions: a timeout, for one.
+    int: (Settings.getfloat, "a number"),
     float: (Settings.getfloat, "a number"),
     dict: (Settings.getdict, "a JSON object"),
 }

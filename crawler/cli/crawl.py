@@ -71,10 +71,11 @@ def _pair(change: str) -> tuple[str, str]:
 
 def _arguments(chosen: dict[str, Any]) -> dict[str, str]:
     """The options as a spider's arguments, as `scrapy crawl -a` gives them: text, lists with commas."""
-    texts = {
-        name: ",".join(value) if isinstance(value, tuple) else str(value) for name, value in chosen.items() if value
+    return {
+        name: ",".join(value) if isinstance(value, tuple) else str(value)
+        for name, value in chosen.items()
+        if value is not None and value != ()
     }
-    return {name: text for name, text in texts.items() if text}
 
 
 def _beside(summary: Summary) -> dict[str, Any]:

@@ -312,7 +312,7 @@ def reason_of(failure: Failure) -> str:
         return "the reply is larger than DOWNLOAD_MAXSIZE"
     request = failure.request  # type: ignore[attr-defined]  # Scrapy sets it before it calls
     # The mirror's address is nobody's concern but the operator's.
-    return one_line(str(error).replace(request.url, request.meta["canonical"]) or type(error).__name__)[:200]
+    return one_line(str(error).replace(request.url, shown(request.meta["canonical"])) or type(error).__name__)[:200]
 
 
 def _mirror(text: str) -> str:

@@ -89,6 +89,7 @@ def crawl(site: SampleSite, output: Path, *words: str, spider: str = "eastmoney"
     answer = finews("crawl", spider, *where, *IMPATIENT, "--json", "--quiet", *words)
     crawled = Crawled(answer, output)
     assert "Traceback" not in answer.err
+    assert (output / "news.db").exists(), answer.err
     assert_sound(crawled)
     run = crawled.query("SELECT max(id) FROM runs")[0]
     rows = crawled.query("SELECT code, outcome, detail FROM entries WHERE run_id = ? AND outcome != 'duplicate'", run)

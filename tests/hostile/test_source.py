@@ -142,4 +142,5 @@ def test_a_crawl_gives_up_a_source_that_fails_again_and_again(tmp_path: Path) ->
         assert len(times(site, "/article/")) <= 34
         site.heal()
         again = crawl(site, tmp_path / "output", *COLUMN)
-        assert (again.answer.code, again.answer.value["new"]) == (0, listed)
+        assert again.answer.code == 0
+        assert again.answer.value["new"] >= listed
