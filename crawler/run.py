@@ -4,7 +4,7 @@ import asyncio
 import difflib
 import signal
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from scrapy.crawler import AsyncCrawlerProcess, Crawler
@@ -21,7 +21,7 @@ DEFAULT_SPIDER = "eastmoney"
 SECONDS_TO_FINISH = 4.0
 
 # By the type of a setting's default: how its value is read, and what to type for it.
-_VALUES = {
+_VALUES: dict[type, tuple[Callable[[Settings, str], object], str]] = {
     bool: (Settings.getbool, "1 or 0"),
     # Scrapy reads some of these as fractions: a timeout, for one.
     int: (Settings.getfloat, "a number"),

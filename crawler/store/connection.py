@@ -17,6 +17,7 @@ SECONDS_TO_WAIT = 30.0
 _REBUILD = ": move it away, and `finews rebuild db` makes it anew from the posts"
 _HINTS = {
     "locked": ": another program is writing to it; end that, and try again",
+    "readonly": ": this user may not write it",
     "malformed": _REBUILD,
     "not a database": _REBUILD,
 }

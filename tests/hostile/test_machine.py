@@ -62,7 +62,7 @@ def test_a_folder_that_another_user_crawls_is_one_line_and_stays_as_it_is(site: 
     output = tmp_path / "output"
     crawl(site, output, *COLUMN)
     before = {path: path.stat().st_mtime_ns for path in output.rglob("*")}
-    assert_one_line(without_rights(site, output), 1, "permission denied")
+    assert_one_line(without_rights(site, output), 1, "this user may not write it")
     assert {path: path.stat().st_mtime_ns for path in output.rglob("*")} == before
 
 
