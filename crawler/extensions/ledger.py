@@ -44,6 +44,8 @@ entry_counted = object()
 # An entry that failed in so many crawls no longer keeps the walks from passing it, and one that was unreadable in as
 # many is not asked for any more.
 _MOST_FAILURES = 3
+# So many failures and no success are the source's, not the entries'.
+_MANY = 5
 
 
 class Source(Protocol):
@@ -345,11 +347,12 @@ class Ledger:
     def _not_covered(self) -> Mapping[str, list[datetime]]:
         """By column, the times of what the next walk has to come by again.
 
-        In a crawl that got no article at all it is the source that failed, and no entry's failure counts.
+        When several failed and no article came at all it is the source that failed, and no entry's failure counts.
         """
+        outage = not self._answered and len(self._missed) >= _MANY
         again = defaultdict[str, list[datetime]](list)
         for entry, unreadable in self._missed:
-            times = self.store.articles.failed(entry, self._spider.name) if self._answered else 0
+            times = self.store.articles.failed(entry, self._spider.name) if not outage else 0
             if times < _MOST_FAILURES:
                 again[entry.column].append(entry.published)
             elif unreadable:
