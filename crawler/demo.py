@@ -23,8 +23,8 @@ def claim(output: Path) -> None:
     """Mark the folder as a demo's. Raises UsageError where real news is: made-up articles must not mix with it."""
     if (output / FILE_NAME).exists() and not (output / _MARK).exists():
         raise UsageError(f"{output} holds news that no demo crawled: name another folder with --output DIR")
-    output.mkdir(parents=True, exist_ok=True)
-    (output / _MARK).touch()
+    output.mkdir(mode=0o755, parents=True, exist_ok=True)
+    (output / _MARK).touch(mode=0o644)
 
 
 def crawl_sample_site(output: Path, articles: int) -> Iterator[str]:

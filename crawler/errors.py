@@ -8,6 +8,7 @@ FinewsError
 │   └── OutputError       the output folder refuses to be written
 └── Unusable          one reply, row or article cannot be used; the crawl goes on
     ├── Unreadable        it is not what the source's endpoint answers: quarantine
+    │   └── ShapeChanged      its fields are not those that the endpoint has: quarantine, and an alert
     ├── Rejected          it was read, and must not be published: quarantine
     ├── NoBody            it was read, and holds no text: try the next reader
     └── Refused           the source itself says no (an error shell): failed, try again
@@ -55,7 +56,15 @@ class Unusable(FinewsError):
 
 
 class Unreadable(Unusable):
-    """A reply or a row is not what the source's endpoint answers."""
+    """A reply or a row is not what the source's endpoint answers; `field` is the field that is wrong, if it is one."""
+
+    def __init__(self, text: str, field: str = "") -> None:
+        super().__init__(text)
+        self.field = field
+
+
+class ShapeChanged(Unreadable):
+    """A field is missing, or holds another type of value: whoever reads this source has to look at it."""
 
 
 class Rejected(Unusable):

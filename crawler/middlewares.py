@@ -1,23 +1,68 @@
-"""What happens to a request on its way out, beyond Scrapy's own."""
+"""What happens to a request on its way out, and to its reply on the way in, beyond Scrapy's own.
+
+50  OriginMiddleware         nothing leaves the source's own origins, whatever sent it there
+100 RobotsMiddleware         robots.txt, for the requests too that wait for it
+550 BackoffRetryMiddleware   what may come the next time is asked for again, later each time, and never before the
+                             source wants to be asked
+590 WholeReplyMiddleware     unpacked and whole, or no reply
+"""
 
 import asyncio
 import random
-from collections import defaultdict
-from typing import Self, TypeVar
+from collections import Counter, defaultdict
+from typing import Protocol, Self, TypeVar, cast
 
 from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.downloadermiddlewares.retry import RetryMiddleware
 from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
+from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Response
 from scrapy.robotstxt import RobotParser
 from scrapy.settings import BaseSettings
 from scrapy.utils.httpobj import urlparse_cached
 
+from crawler import clock
+from crawler.errors import Refused, Unreadable
+from crawler.extensions.ledger import Ledger
+from crawler.origins import origin_of, shown
+from crawler.retry_after import LONGEST_WAIT, asked_for
+from crawler.text.dates import iso
+from crawler.whole import PACKING, check_headers, unpack
+
 Result = TypeVar("Result", bound=Request | Response | None)
 
-# However long a source's trouble lasts, one crawl does not wait longer than this; the next one tries again.
-LONGEST_WAIT = 30.0
+# So many seconds of waiting for one origin, and a crawl goes on without it.
+_MOST_WAITING = 300.0
+# So many failures of one origin in a row, and it is down: what is left would only take the time of so many timeouts.
+_MOST_IN_A_ROW = 30
+# The mark of a reply that came broken, before its reason.
+_BROKEN = "broken: "
+
+
+class Bounded(Protocol):
+    """What the guard asks of a spider."""
+
+    origins: frozenset[str]
+
+
+class OriginMiddleware:
+    """Every request is for an origin of the spider's: each retry and redirect comes by here again.
+
+    Scrapy's own filter looks at hosts without their ports, lets through what is retried or a spider starts with, and
+    drops the rest without telling anyone.
+    """
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler = crawler
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        return cls(crawler)
+
+    def process_request(self, request: Request) -> None:
+        if origin_of(request.url) not in cast(Bounded, self._crawler.spider).origins:
+            raise IgnoreRequest(f"the source sends to {shown(request.url)}, which is none of its hosts")
 
 
 class RobotsMiddleware(RobotsTxtMiddleware):
@@ -39,12 +84,17 @@ class RobotsMiddleware(RobotsTxtMiddleware):
 class BackoffRetryMiddleware(RetryMiddleware):
     """Scrapy's retry, which asks again at once, with a wait that doubles and is spread a little.
 
-    A source in trouble, or one that says "too many requests", is not helped by the same question 10 ms later.
+    A source in trouble, or one that says "too many requests", is not helped by the same question 10 ms later. When it
+    says how long to wait, nothing is asked of that origin before; where that is too long for this crawl, the ledger
+    keeps it for the next ones.
     """
 
     def __init__(self, settings: BaseSettings, backoff: float) -> None:
         super().__init__(settings)
         self._backoff = backoff
+        self._free_at: dict[str, float] = {}
+        self._waited: defaultdict[str, float] = defaultdict(float)
+        self._in_a_row: Counter[str] = Counter()
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -52,11 +102,54 @@ class BackoffRetryMiddleware(RetryMiddleware):
         middleware.crawler = crawler
         return middleware
 
+    async def process_request(self, request: Request) -> None:
+        origin = origin_of(request.url)
+        while (wait := self._free_at.get(origin, 0.0) - asyncio.get_running_loop().time()) > 0:
+            await asyncio.sleep(wait)
+        if until := self._ledger.paused(origin):
+            raise IgnoreRequest(f"the source asks to be left alone until {iso(until)}")
+        if self._in_a_row[origin] >= _MOST_IN_A_ROW:
+            raise IgnoreRequest(f"given up after {_MOST_IN_A_ROW} failures in a row")
+
     async def process_response(self, request: Request, response: Response) -> Request | Response:  # type: ignore[override]  # Scrapy awaits either
-        return await self._later(super().process_response(request, response))
+        reason = next((flag for flag in response.flags if flag.startswith(_BROKEN)), "")
+        self._count(request, failed=bool(reason) or response.status in self.retry_http_codes)
+        self._heed(request, response)
+        if not reason:
+            return await self._later(super().process_response(request, response))
+        if again := self._retry(request, reason):
+            return await self._later(again)
+        raise IgnoreRequest(reason.removeprefix(_BROKEN))
 
     async def process_exception(self, request: Request, exception: Exception) -> Request | Response | None:  # type: ignore[override]
+        if not isinstance(exception, IgnoreRequest):
+            self._count(request, failed=True)
         return await self._later(super().process_exception(request, exception))
+
+    @property
+    def _ledger(self) -> Ledger:
+        ledger = self.crawler.get_extension(Ledger)
+        assert ledger is not None, "a spider of ours asks for it first, and tells the user"
+        return ledger
+
+    def _count(self, request: Request, *, failed: bool) -> None:
+        origin = origin_of(request.url)
+        self._in_a_row[origin] = self._in_a_row[origin] + 1 if failed else 0
+
+    def _heed(self, request: Request, response: Response) -> None:
+        """Leave an origin alone that asks for it."""
+        if response.status not in self.retry_http_codes:
+            return
+        header = (response.headers.get("Retry-After") or b"").decode("latin-1")
+        if (wait := asked_for(header, clock.now())) is None:
+            return
+        origin, now = origin_of(request.url), asyncio.get_running_loop().time()
+        if wait > LONGEST_WAIT or self._waited[origin] > _MOST_WAITING:
+            self._ledger.pause(origin, wait)
+            return
+        free_at, free_already = now + wait.total_seconds(), max(now, self._free_at.get(origin, now))
+        self._waited[origin] += max(0.0, free_at - free_already)
+        self._free_at[origin] = max(free_at, free_already)
 
     async def _later(self, result: Result) -> Result:
         if isinstance(result, Request):
@@ -65,4 +158,29 @@ class BackoffRetryMiddleware(RetryMiddleware):
 
     def _wait(self, attempt: int) -> float:
         spread = random.uniform(0.75, 1.25)  # noqa: S311  # not a secret
-        return float(min(LONGEST_WAIT, self._backoff * 2 ** (attempt - 1) * spread))
+        return float(min(LONGEST_WAIT.total_seconds(), self._backoff * 2 ** (attempt - 1) * spread))
+
+
+class WholeReplyMiddleware:
+    """Unpacks replies, and marks those of which something is missing: Scrapy's own takes what it can get for all."""
+
+    def __init__(self, largest: int) -> None:
+        self._largest = largest
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        return cls(crawler.settings.getint("DOWNLOAD_MAXSIZE"))
+
+    def process_request(self, request: Request) -> None:
+        request.headers["Accept-Encoding"] = PACKING
+
+    def process_response(self, request: Request, response: Response) -> Response:
+        packing = b", ".join(response.headers.getlist("Content-Encoding")).decode("latin-1")
+        try:
+            check_headers(response.headers.items())
+            body = unpack(response.body, packing, self._largest)
+        except Unreadable as error:
+            raise IgnoreRequest(str(error)) from error
+        except Refused as error:
+            return response.replace(flags=[*response.flags, f"{_BROKEN}{error}"])
+        return response.replace(body=body)

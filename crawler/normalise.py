@@ -30,7 +30,7 @@ def normalise(raw: RawArticle, category_of: Callable[[str], Category]) -> Articl
     return Article(
         code=_code(raw.code),
         title=_title(raw.title),
-        published_at=_published(raw.published, raw.fetched_at),
+        published_at=check_date(raw.published, raw.fetched_at),
         media=media,
         category=category_of(media),
         spider=raw.spider,
@@ -50,6 +50,15 @@ def media_name(text: str) -> str:
     return name if len(name) <= LONGEST_NAME else ""
 
 
+def check_date(moment: datetime, now: datetime) -> datetime:
+    """The time itself; raises Rejected when an article cannot be of it."""
+    if moment > now + FURTHEST_AHEAD:
+        raise Rejected(f"dated more than 24 hours ahead: {moment.isoformat()}")
+    if moment.year < _EARLIEST_YEAR:
+        raise Rejected(f"dated before {_EARLIEST_YEAR}: {moment.isoformat()}")
+    return moment
+
+
 def _code(text: str) -> str:
     if not CODE.fullmatch(text):
         raise Rejected(f"the code is not 18 to 24 digits: {text[:40]!r}")
@@ -63,11 +72,3 @@ def _title(text: str) -> str:
     if len(title) > LONGEST_TITLE:
         raise Rejected(f"the title has {len(title)} characters, over {LONGEST_TITLE}")
     return title
-
-
-def _published(moment: datetime, fetched_at: datetime) -> datetime:
-    if moment > fetched_at + FURTHEST_AHEAD:
-        raise Rejected(f"dated more than 24 hours ahead: {moment.isoformat()}")
-    if moment.year < _EARLIEST_YEAR:
-        raise Rejected(f"dated before {_EARLIEST_YEAR}: {moment.isoformat()}")
-    return moment

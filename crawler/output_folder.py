@@ -10,6 +10,7 @@ from crawler.errors import Busy, OutputError
 DEFAULT = Path("output")
 VARIABLE = "FINEWS_OUTPUT"
 _LOCK = ".crawl.lock"
+_OTHERS_WRITE = 0o002
 
 
 def output_folder(named: str | None = None) -> Path:
@@ -23,6 +24,8 @@ def output_folder(named: str | None = None) -> Path:
 
 def prepare(folder: Path) -> None:
     """Make the folder where there is none, for its owner to write and all to read. Raises OutputError."""
+    # Whatever is made from here on: some systems hand out files that all may write.
+    os.umask(os.umask(_OTHERS_WRITE) | _OTHERS_WRITE)
     try:
         folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         (folder / "_posts").mkdir(mode=0o755, exist_ok=True)

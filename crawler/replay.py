@@ -84,9 +84,9 @@ class Replay:
         if row["kind"] == ARTICLE:
             return self._read_article(row["spider"], entry_from(row["entry"]), reply)
         if row["kind"] == LISTING:
-            listing = spider.read_listing(response_of(reply), spider.first_cursor)  # type: ignore[arg-type]  # it was text
+            listing = spider.read_listing(response_of(reply), spider.first_cursor)
             return Replayed("", LISTING, readable=True, detail=f"{len(listing.rows)} rows: the next crawl takes them")
-        entry = spider.read_row(json.loads(reply.body), row["column_id"])
+        entry = spider.entry_of(json.loads(reply.body), row["column_id"], clock.now())
         return Replayed(entry.code, row["kind"], readable=True, detail="the next crawl takes it")
 
     def _read_article(self, spider: str, entry: Entry, reply: Reply) -> Replayed:

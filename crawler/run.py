@@ -4,7 +4,7 @@ import asyncio
 import difflib
 import signal
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from scrapy.crawler import AsyncCrawlerProcess, Crawler
@@ -19,6 +19,15 @@ from crawler.verdict import Summary
 DEFAULT_SPIDER = "eastmoney"
 # What is being downloaded when a crawl is told to stop has so long to arrive.
 SECONDS_TO_FINISH = 4.0
+
+# By the type of a setting's default: how its value is read, and what to type for it.
+_VALUES: dict[type, tuple[Callable[[Settings, str], object], str]] = {
+    bool: (Settings.getbool, "1 or 0"),
+    # Scrapy reads some of these as fractions: a timeout, for one.
+    int: (Settings.getfloat, "a number"),
+    float: (Settings.getfloat, "a number"),
+    dict: (Settings.getdict, "a JSON object"),
+}
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 
@@ -37,7 +46,9 @@ def crawl_settings(changes: Mapping[str, Any], *, progress: bool) -> Settings:
             near = difflib.get_close_matches(name.upper(), _known_names(), n=1)
             hint = f"did you mean {near[0]}?" if near else "see crawler/settings.py and Scrapy's documentation"
             raise UsageError(f"unknown setting {name!r}: {hint}")
+        kind = type(settings[name])
         settings.set(name, value, priority="cmdline")
+        _check_value(settings, name, kind)
     if progress:
         settings["EXTENSIONS"]["crawler.extensions.progress.Progress"] = 100
     return settings
@@ -108,6 +119,17 @@ def _summary_of(crawler: Crawler) -> Summary:
         raise ledger.failure
     assert ledger.summary is not None
     return ledger.summary
+
+
+def _check_value(settings: Settings, name: str, kind: type) -> None:
+    """Raises UsageError for a value that Scrapy would stumble over later."""
+    if kind not in _VALUES:
+        return
+    read, wanted = _VALUES[kind]
+    try:
+        read(settings, name)
+    except (ValueError, TypeError):
+        raise UsageError(f"--set {name}={settings[name]}: its value is {wanted}") from None
 
 
 def _known_names() -> list[str]:

@@ -48,15 +48,15 @@ class Summary:
     """A closed crawl. `run` is its row of `runs`, `output` the folder.
 
     `lost` are the listings that did not come, by reason; `gaps` what was missed since the last crawl, by column;
-    `troubles` the first entries that failed or went to
-    quarantine, with `code`, `outcome` and `detail`; `notes` what a person should know and need not mend.
+    `troubles` the entries that failed or went to quarantine, by kind, each with its first `code`, `outcome`, `detail`
+    and `count`; `notes` what a person should know and need not mend.
     """
 
     run: Mapping[str, Any]
     output: str
     lost: Mapping[str, Sequence[str]]
     gaps: Mapping[str, Gap]
-    troubles: Sequence[Mapping[str, str]] = ()
+    troubles: Sequence[Mapping[str, Any]] = ()
     notes: Sequence[str] = ()
 
     @property

@@ -75,7 +75,7 @@ def test_a_blank_row_is_kept_and_told_and_never_published(crawl: Finews, query: 
     assert answer.code == 3
     assert BLANK_ROW in answer.err
     assert query("SELECT outcome, detail FROM entries WHERE code = ?", BLANK_ROW) == [
-        ("quarantined", "field 'title' is empty")
+        ("quarantined", "183.136.162.242/web/webapi: field 'title' is empty")
     ]
     assert json.loads(query("SELECT raw FROM quarantine")[0])["infoCode"] == f"NW{BLANK_ROW}"
     assert not [path for path in posts_in(output) if BLANK_ROW in path.name]
@@ -252,15 +252,15 @@ def test_some_failures_are_exit_3_and_are_tried_again(
     assert_posts_are_rows(output)
 
 
-def test_a_request_that_scrapy_drops_without_a_word_is_a_failed_entry(
-    crawl: Finews, site: SampleSite, query: Query
-) -> None:
-    """A redirect to another host: the offsite filter gives neither callback nor errback."""
+def test_a_redirect_to_another_host_is_a_failed_entry(crawl: Finews, site: SampleSite, query: Query) -> None:
+    """Scrapy's offsite filter gives neither callback nor errback."""
     code = site.corpus.in_columns(["345"])[0]
     site.fail(f"article/{code}", redirect(f"http://localhost:{site.url.rsplit(':', 1)[1]}/article/{code}"))
     answer = crawl("eastmoney", "--column", "345")
     assert answer.code == 3
-    assert query("SELECT outcome, detail FROM entries WHERE code = ?", code) == [("failed", "its request was dropped")]
+    assert query("SELECT outcome, detail FROM entries WHERE code = ?", code) == [
+        ("failed", f"the source sends to http://localhost:{site.url[17:]}/article/{code}, which is none of its hosts")
+    ]
     assert_books_balance(query)
 
 

@@ -13,14 +13,14 @@ PACKAGE = Path(crawler.__file__).parent
 # From the ground up. A module may import its own room and the rooms below it.
 FLOORS = (
     ("items", "errors"),
-    ("text",),
-    ("clock", "media", "output_folder", "sample_site", "walk"),
+    ("text", "origins", "retry_after"),
+    ("clock", "whole", "media", "output_folder", "sample_site", "troubles", "walk"),
     ("posts",),
     ("normalise",),
     ("selection", "store", "verdict"),
     ("triage",),
-    ("extensions", "middlewares"),
-    ("pipelines", "spiders", "settings"),
+    ("extensions",),
+    ("middlewares", "pipelines", "spiders", "settings"),
     ("run", "columns", "demo", "agreement", "old_site"),
     ("rebuild", "importing", "replay"),
     ("commands", "cli"),

@@ -71,10 +71,11 @@ def _pair(change: str) -> tuple[str, str]:
 
 def _arguments(chosen: dict[str, Any]) -> dict[str, str]:
     """The options as a spider's arguments, as `scrapy crawl -a` gives them: text, lists with commas."""
-    texts = {
-        name: ",".join(value) if isinstance(value, tuple) else str(value) for name, value in chosen.items() if value
+    return {
+        name: ",".join(value) if isinstance(value, tuple) else str(value)
+        for name, value in chosen.items()
+        if value is not None and value != ()
     }
-    return {name: text for name, text in texts.items() if text}
 
 
 def _beside(summary: Summary) -> dict[str, Any]:
@@ -97,14 +98,17 @@ def _tell(summary: Summary) -> None:
 
 
 def _tell_troubles(summary: Summary) -> None:
+    if summary.run["outcome"] == FAILED and summary.lost:
+        tell.line(f"finews: no listing could be had: {'; '.join(summary.lost)}", err=True)
+        return
     for reason, columns in summary.lost.items():
         tell.line(f"finews: no listing of {', '.join(columns)}: {reason}", err=True)
     for column, gap in summary.gaps.items():
         tell.line(f"finews: missed in column {column}: {iso(gap.after)} to {iso(gap.before)}", err=True)
     for trouble in summary.troubles:
-        tell.line(
-            f"finews: {trouble['outcome']}: {trouble['code'] or 'a row without a code'}: {trouble['detail']}", err=True
-        )
-    hidden = summary.run["failed"] + summary.run["quarantined"] - len(summary.troubles)
-    if hidden:
+        which = trouble["code"] or "a row without a code"
+        more = f" and {trouble['count'] - 1} more" if trouble["count"] > 1 else ""
+        tell.line(f"finews: {trouble['outcome']}: {which}{more}: {trouble['detail']}", err=True)
+    told = sum(trouble["count"] for trouble in summary.troubles)
+    if hidden := summary.run["failed"] + summary.run["quarantined"] - told:
         tell.line(f"finews: and {hidden} more, in the table entries under run_id {summary.run['id']}", err=True)

@@ -8,9 +8,9 @@ import asyncio
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, Self, cast
 from urllib.parse import urlsplit
@@ -32,6 +32,7 @@ from crawler.store.articles import Known
 from crawler.store.quarantine import ARTICLE, LISTING, ROW
 from crawler.text.characters import one_line
 from crawler.triage import DUPLICATE, STILL_REFUSED, Decision, Triage
+from crawler.troubles import Trouble, Troubles, explained, kind_of
 from crawler.verdict import FINISHED, Summary, verdict
 from crawler.walk import Gap, Walk
 
@@ -40,9 +41,11 @@ logger = logging.getLogger(__name__)
 # Sent when an entry is taken down (`fresh`; its `outcome` is None while it is to be fetched) and when it is settled.
 entry_counted = object()
 
-_TROUBLES_TOLD = 10
-# An entry that failed in so many crawls no longer keeps the walks from passing it.
+# An entry that failed in so many crawls no longer keeps the walks from passing it, and one that was unreadable in as
+# many is not asked for any more.
 _MOST_FAILURES = 3
+# So many failures and no success are the source's, not the entries'.
+_MANY = 5
 
 
 class Source(Protocol):
@@ -64,6 +67,15 @@ class _Open:
     has_article: bool
 
 
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row of the listing at `url` that is no entry, as it came, and why."""
+
+    row: Any
+    error: Unusable
+    url: str
+
+
 class Ledger:
     """One crawl's book-keeping. Spiders take entries down, pipelines settle them."""
 
@@ -83,11 +95,13 @@ class Ledger:
         self._listings_read = 0
         self._lost: defaultdict[str, list[str]] = defaultdict(list)
         self._unreadable = False
+        self._troubles = Troubles()
+        self._pauses = store.pauses.at(clock.now())
         covered = store.covered.of(self._spider.name)
         self._walks = {
             column: Walk(covered.get(column), selection.since, selection.refresh) for column in selection.columns
         }
-        self._failed: defaultdict[str, list[datetime]] = defaultdict(list)
+        self._missed: list[tuple[Entry, str]] = []
         self._run_id = store.runs.begin(self._spider.name, self._spider.arguments, clock.now())
 
     @classmethod
@@ -114,12 +128,10 @@ class Ledger:
 
     # what spiders tell
 
-    def take_down(
-        self, column: str, rows: Sequence[Entry | tuple[Any, str]], *, last: bool
-    ) -> tuple[list[Entry], bool]:
+    def take_down(self, column: str, rows: Sequence[Entry | BadRow], *, last: bool) -> tuple[list[Entry], bool]:
         """Write a listing page down; say which of its entries are to be fetched, and whether its next page is wanted.
 
-        A row that could not be read as an entry comes as the raw row with the reason. `last` is the listing's end.
+        `last` is the listing's end.
         """
         self._listings_read += 1
         to_fetch = self._write_down(column, rows)
@@ -134,11 +146,11 @@ class Ledger:
         entries = self.store.articles.to_recheck(self._spider.name, self.selection.refresh)
         return self._write_down(NO_COLUMN, [entry for entry in entries if not self._triage.has_met(entry.code)])
 
-    def _write_down(self, column: str, rows: Sequence[Entry | tuple[Any, str]]) -> list[Entry]:
+    def _write_down(self, column: str, rows: Sequence[Entry | BadRow]) -> list[Entry]:
         known = self.store.articles.known([row.code for row in rows if isinstance(row, Entry)], self._spider.name)
         decided = [self._decide(column, row, known) for row in rows]
         listed = [
-            (row.code if isinstance(row, Entry) else _code_in(row[0]), column, outcome, detail)
+            (row.code if isinstance(row, Entry) else _code_in(row.row), column, outcome, detail)
             for row, (outcome, detail) in zip(rows, decided, strict=True)
         ]
         ids = self.store.runs.list_entries(self._run_id, listed)
@@ -153,16 +165,26 @@ class Ledger:
 
     def listing_lost(self, column: str, error: Unusable, reply: Reply) -> None:
         """A listing did not come, or could not be read."""
-        self._lost[f"{urlsplit(reply.url).hostname}: {error}"].append(column)
+        reason = explained(error, reply.url)
         if isinstance(error, Unreadable):
             self._unreadable = True
-            self._keep(reply, LISTING, str(error), column=column)
-        logger.warning("listing %s lost: %s (%s)", column, error, reply.url)
+            self._keep(reply, LISTING, reason, column=column)
+        else:
+            reason = f"{urlsplit(reply.url).hostname}: {reason}"
+        self._lost[reason].append(column)
+        logger.warning("no listing of %s: %s", column, reason)
 
     def quarantine(self, entry: Entry, reason: str, reply: Reply) -> None:
-        """An article came that cannot be read or must not be published: kept raw, and not asked for again as listed."""
+        """An article came that must not be published: kept raw, and not asked for again as listed."""
         self._keep(reply, ARTICLE, reason, entry=entry)
         self.refuse(entry, Outcome.QUARANTINED, reason)
+
+    def unreadable(self, entry: Entry, error: Unreadable, reply: Reply) -> None:
+        """What came is no article: kept raw, and asked for again by the next crawl, since it may be one by then."""
+        reason = explained(error, reply.url)
+        self._keep(reply, ARTICLE, reason, entry=entry)
+        self._missed.append((entry, reason))
+        self.settle(entry.code, Outcome.QUARANTINED, reason, kind=kind_of(error, reply.url))
 
     def refuse(self, entry: Entry, outcome: Outcome, reason: str) -> None:
         """An entry leads to nothing that can be published, and is not asked for again as it is listed now."""
@@ -171,8 +193,7 @@ class Ledger:
 
     def fail(self, entry: Entry, reason: str) -> None:
         """An entry's article could not be had; the next crawl tries again, and its walk comes by it again."""
-        if self.store.articles.failed(entry, self._spider.name) < _MOST_FAILURES:
-            self._failed[entry.column].append(entry.published)
+        self._missed.append((entry, ""))
         self.settle(entry.code, Outcome.FAILED, reason)
 
     def gone(self, entry: Entry, reason: str) -> bool:
@@ -182,15 +203,30 @@ class Ledger:
         self._gone[entry.code] = reason
         return True
 
+    # what middlewares ask and tell
+
+    def paused(self, origin: str) -> datetime | None:
+        """Until when an origin asked to be left alone, if it is not over."""
+        until = self._pauses.get(origin)
+        return until if until and until > clock.now() else None
+
+    def pause(self, origin: str, wait: timedelta) -> None:
+        """An origin asks to be left alone for longer than a crawl waits: this one and the next ones heed it."""
+        until = clock.now() + wait + timedelta(seconds=1)
+        if until > self._pauses.get(origin, until - wait):
+            self._pauses[origin] = until
+            self.store.pauses.begin(origin, until)
+
     # what pipelines tell
 
     def entry_of(self, code: str) -> Entry:
         """The listing entry that an article on its way came from."""
         return self._open[code].entry
 
-    def settle(self, code: str, outcome: Outcome, detail: str = "") -> None:
-        """The outcome of an entry that was to be fetched."""
+    def settle(self, code: str, outcome: Outcome, detail: str = "", *, kind: Hashable = None) -> None:
+        """The outcome of an entry that was to be fetched; troubles of one `kind` are told once."""
         self.store.runs.settle(self._open.pop(code).entry_id, outcome, detail)
+        self._note(code, outcome, detail, kind or detail)
         self._tell(outcome, fresh=False)
 
     def published(self, recorded: Recorded) -> None:
@@ -228,17 +264,24 @@ class Ledger:
 
     # its steps
 
-    def _decide(self, column: str, row: Entry | tuple[Any, str], known: Mapping[str, Known]) -> Decision:
-        return self._triage.decide(row, known.get(row.code)) if isinstance(row, Entry) else self._bad_row(column, *row)
+    def _decide(self, column: str, row: Entry | BadRow, known: Mapping[str, Known]) -> Decision:
+        return self._triage.decide(row, known.get(row.code)) if isinstance(row, Entry) else self._bad_row(column, row)
 
-    def _bad_row(self, column: str, row: Any, reason: str) -> Decision:
-        code = _code_in(row)
+    def _bad_row(self, column: str, bad: BadRow) -> Decision:
+        code, reason = _code_in(bad.row), explained(bad.error, bad.url)
         if not self._triage.meet(code):
             return Outcome.DUPLICATE, DUPLICATE
-        raw = json.dumps(row, ensure_ascii=False, default=str).encode("utf-8", "replace")
-        if self._keep(Reply("", "application/json", raw), ROW, reason, code=code, column=column):
-            return Outcome.QUARANTINED, reason
-        return Outcome.UNCHANGED, STILL_REFUSED + reason
+        raw = json.dumps(bad.row, ensure_ascii=False, default=str).encode("utf-8", "replace")
+        if not self._keep(Reply(bad.url, "application/json", raw), ROW, reason, code=code, column=column):
+            return Outcome.UNCHANGED, STILL_REFUSED + reason
+        self._note(code, Outcome.QUARANTINED, reason, kind_of(bad.error, bad.url))
+        return Outcome.QUARANTINED, reason
+
+    def _note(self, code: str, outcome: Outcome, detail: str, kind: Hashable) -> None:
+        if outcome not in {Outcome.FAILED, Outcome.QUARANTINED}:
+            return
+        if self._troubles.add(Trouble(code, outcome, detail), (outcome, kind)):
+            logger.error("%s: %s: %s", outcome, code, detail)
 
     def _keep(self, reply: Reply, kind: str, reason: str, **about: Any) -> bool:
         return self.store.quarantine.keep(
@@ -270,7 +313,7 @@ class Ledger:
                 self.fail(left.entry, "its request was dropped")
             else:
                 self.settle(left.entry.code, Outcome.FAILED, "the crawl was stopped")
-        gaps = self._cover() if reason == FINISHED and not self.failure else {}
+        gaps = self._cover(self._not_covered()) if reason == FINISHED and not self.failure else {}
         counts = runs.counts(self._run_id)
         outcome = verdict(
             reason=reason,
@@ -287,7 +330,7 @@ class Ledger:
             output=str(self.output),
             lost=dict(self._lost),
             gaps=gaps,
-            troubles=runs.troubles(self._run_id, _TROUBLES_TOLD),
+            troubles=self._troubles.told(),
             notes=[f"nobody knew the media {media}: filed under {slug}" for slug, media in self._new_names()],
         )
 
@@ -301,14 +344,30 @@ class Ledger:
                 self.store.articles.withdrawn(code, clock.now())
                 self.settle(code, Outcome.UPDATED, f"withdrawn at the source: {reason}")
 
-    def _cover(self) -> dict[str, Gap]:
+    def _not_covered(self) -> Mapping[str, list[datetime]]:
+        """By column, the times of what the next walk has to come by again.
+
+        When several failed and no article came at all it is the source that failed, and no entry's failure counts.
+        """
+        outage = not self._answered and len(self._missed) >= _MANY
+        again = defaultdict[str, list[datetime]](list)
+        for entry, unreadable in self._missed:
+            times = self.store.articles.failed(entry, self._spider.name) if not outage else 0
+            if times < _MOST_FAILURES:
+                again[entry.column].append(entry.published)
+            elif unreadable:
+                self.store.articles.refused(entry, self._spider.name, unreadable)
+        return again
+
+    def _cover(self, again: Mapping[str, list[datetime]]) -> dict[str, Gap]:
         """Remember how far each listing is covered by now; what was missed for certain, by column."""
         gaps = {}
         for column, walk in self._walks.items() if self.selection.takes_all else ():
             if gap := walk.gap():
                 gaps[column] = gap
                 self.store.covered.missed(self._run_id, column, gap)
-            if coverage := walk.coverage(self._failed[column]):
+            # What is dated ahead, to pin it, covers nothing that is yet to come.
+            if coverage := walk.coverage([*again.get(column, ()), clock.now()]):
                 self.store.covered.reached(self._run_id, self._spider.name, column, coverage)
         return gaps
 

@@ -9,7 +9,7 @@ A new fault is a class with ``apply`` and a small function that makes one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -109,6 +109,67 @@ class Raw:
         exchange.hang_up()
 
 
+@dataclass(frozen=True)
+class Edited:
+    """The site's own reply, changed."""
+
+    change: Callable[[Reply], Reply]
+
+    def apply(self, exchange: Exchange) -> None:
+        """Sends what the change makes of it."""
+        exchange.answer(self.change(exchange.reply))
+
+
+@dataclass(frozen=True)
+class Undeclared:
+    """The site's own reply without its length: the end of the connection is the end of the body."""
+
+    sent: int | None
+
+    def apply(self, exchange: Exchange) -> None:
+        """Sends all or a part."""
+        exchange.send(exchange.reply.head(0).replace(b"Content-Length: 0", b"Connection: close"))
+        exchange.send(exchange.reply.body[: self.sent])
+        exchange.hang_up()
+
+
+@dataclass(frozen=True)
+class CutChunks:
+    """The site's own reply in chunks, of which the last never comes."""
+
+    sent: int
+
+    def apply(self, exchange: Exchange) -> None:
+        """Sends a chunk, and the head of another."""
+        exchange.send(exchange.reply.head(0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked"))
+        exchange.send(b"%x\r\n%b\r\n400\r\n" % (self.sent, exchange.reply.body[: self.sent].ljust(self.sent)))
+        exchange.hang_up()
+
+
+@dataclass(frozen=True)
+class Endless:
+    """A body that never ends."""
+
+    def apply(self, exchange: Exchange) -> None:
+        """Sends blanks until nobody wants more."""
+        exchange.send(exchange.reply.head(0).replace(b"Content-Length: 0", b"Connection: close"))
+        while not exchange.stopping.is_set():
+            exchange.send(b" " * 65536)
+
+
+@dataclass(frozen=True)
+class ResetInBody:
+    """A part of the site's own reply, then a reset."""
+
+    sent: int
+
+    def apply(self, exchange: Exchange) -> None:
+        """Sends the part, lets it arrive, and resets."""
+        exchange.send(exchange.reply.head(len(exchange.reply.body)) + exchange.reply.body[: self.sent])
+        exchange.wait(0.1)
+        exchange.reset()
+
+
 def status(code: int, body: bytes = b"", headers: Mapping[str, str] = NOTHING) -> Fault:
     """Another status."""
     return Instead(Reply(body, HTML, code, tuple(headers.items())))
@@ -152,3 +213,28 @@ def wrong_length(n: int) -> Fault:
 def raw(data: bytes) -> Fault:
     """These bytes instead of a reply."""
     return Raw(data)
+
+
+def edited(change: Callable[[Reply], Reply]) -> Fault:
+    """The reply, changed."""
+    return Edited(change)
+
+
+def undeclared(sent: int | None = None) -> Fault:
+    """The reply without its length, or this many bytes of its body."""
+    return Undeclared(sent)
+
+
+def cut_chunks(sent: int) -> Fault:
+    """This many bytes in a chunk, and no end."""
+    return CutChunks(sent)
+
+
+def endless() -> Fault:
+    """Blanks without end."""
+    return Endless()
+
+
+def reset_in_body(sent: int) -> Fault:
+    """This many bytes of the body, then a reset."""
+    return ResetInBody(sent)

@@ -13,18 +13,20 @@ from urllib.parse import urlsplit
 
 from scrapy import Request, Spider, signals
 from scrapy.crawler import Crawler
-from scrapy.exceptions import DontCloseSpider, IgnoreRequest
-from scrapy.http import Headers, Response, TextResponse
-from scrapy.responsetypes import responsetypes
+from scrapy.exceptions import DontCloseSpider, DownloadCancelledError, IgnoreRequest
+from scrapy.http import HtmlResponse, Response, TextResponse
 from scrapy.settings import SETTINGS_PRIORITIES, BaseSettings
 from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
 
 from crawler import clock
 from crawler.errors import NoBody, Refused, Unreadable, Unusable, UsageError
-from crawler.extensions.ledger import Ledger
+from crawler.extensions.ledger import BadRow, Ledger
 from crawler.items import NO_COLUMN, Entry, Outcome, RawArticle, Reply
+from crawler.normalise import check_date
+from crawler.origins import origin_of, shown
 from crawler.text.characters import one_line
+from crawler.text.charset import decode
 
 # Articles are fetched before the next listing page, so that what waits in memory stays small.
 _ARTICLE_PRIORITY = 10
@@ -100,14 +102,18 @@ class SiteSpider(Spider):
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
         spider = super().from_crawler(crawler, *args, **kwargs)
         spider.mirror = _mirror(crawler.settings.get("MIRROR") or "")
-        spider.allowed_domains = [urlsplit(spider.mirror).hostname] if spider.mirror else list(spider.hosts)
+        spider.origins = frozenset(map(origin_of, [spider.mirror] if spider.mirror else spider.addresses()))
         crawler.signals.connect(spider.listings_walked, signal=signals.spider_idle)
         return spider
 
     mirror: str = ""
-    allowed_domains: list[str | None]
+    origins: frozenset[str] = frozenset()
 
     # what a site says
+
+    def addresses(self) -> list[str]:
+        """The addresses of the servers that requests may go to, redirected ones included."""
+        return [f"https://{host}" for host in self.hosts]
 
     def listing_url(self, column: str, cursor: str) -> str:
         """The address of one page of a listing."""
@@ -117,8 +123,8 @@ class SiteSpider(Spider):
         """The rows of a listing reply. Raises Unreadable or Refused."""
         raise TypeError(f"{type(self).__name__} does not say how to read a listing")
 
-    def read_row(self, row: Mapping[str, Any], column: str) -> Entry:
-        """One row as an entry. Raises Unreadable when it lacks what an entry must have."""
+    def read_row(self, row: Any, column: str) -> Entry:
+        """One row as an entry. Raises Unreadable when it is none, or lacks what an entry must have."""
         raise TypeError(f"{type(self).__name__} does not say how to read a row")
 
     def read_entry(self, entry: Entry) -> Reading:
@@ -127,11 +133,16 @@ class SiteSpider(Spider):
 
     def read_reply(self, reply: Reply, entry: Entry, fetched_at: datetime) -> RawArticle:
         """The article in a reply, with the listing's word where the reply says nothing. Raises as its reader does."""
-        if self.readers:
-            reading = self.readers[reply.reader].read(_text(response_of(reply)), entry)
-        else:
-            reading = self.read_entry(entry)
+        if not self.readers:
+            return self._raw_article(self.read_entry(entry), entry, reply, fetched_at)
+        reading = self.readers[reply.reader].read(response_of(reply), entry)
         return self._raw_article(reading, entry, reply, fetched_at)
+
+    def entry_of(self, row: Any, column: str, now: datetime) -> Entry:
+        """One row as an entry that can be taken in. Raises Unreadable, or Rejected for a time that no article has."""
+        entry = self.read_row(row, column)
+        check_date(entry.published, now)
+        return entry
 
     def without_text(self, entry: Entry) -> Outcome:
         """What becomes of an entry that no reader finds a text for."""
@@ -145,12 +156,13 @@ class SiteSpider(Spider):
 
     def parse_listing(self, response: Response, column: str, cursor: str) -> Iterator[Any]:
         """Take a listing page down in the ledger, and follow the entries that are to be fetched."""
+        reply = reply_of(response)
         try:
-            listing = self.read_listing(_text(response), cursor)
+            listing = self.read_listing(response_of(reply), cursor)
         except Unusable as error:
-            self.ledger.listing_lost(column, error, reply_of(response))
+            self.ledger.listing_lost(column, error, reply)
             return
-        entries = list(self._entries(listing, column))
+        entries = list(self._entries(listing, column, reply.url))
         to_fetch, goes_on = self.ledger.take_down(column, entries, last=listing.next_cursor is None)
         for entry in to_fetch:
             yield self._follow(entry)
@@ -159,7 +171,8 @@ class SiteSpider(Spider):
 
     def listing_failed(self, failure: Failure) -> None:
         request = failure.request  # type: ignore[attr-defined]  # Scrapy sets it before it calls
-        self.ledger.listing_lost(request.cb_kwargs["column"], Refused(reason_of(failure)), Reply(request.url, "", b""))
+        reply = Reply(request.meta["canonical"], "", b"")
+        self.ledger.listing_lost(request.cb_kwargs["column"], Refused(reason_of(failure)), reply)
 
     def parse_article(self, response: Response, entry: Entry, attempt: int) -> Iterator[Any]:
         reply = reply_of(response, attempt)
@@ -170,6 +183,8 @@ class SiteSpider(Spider):
             yield from self._next_reader(entry, error, reply)
         except Refused as error:
             self.ledger.fail(entry, str(error))
+        except Unreadable as error:
+            self.ledger.unreadable(entry, error, reply)
         except Unusable as error:
             self.ledger.quarantine(entry, str(error), reply)
 
@@ -200,14 +215,13 @@ class SiteSpider(Spider):
             raise UsageError("the extension crawler.extensions.ledger.Ledger is switched off: a crawl needs it")
         return ledger
 
-    def _entries(self, listing: Listing, column: str) -> Iterator[Entry | tuple[Any, str]]:
+    def _entries(self, listing: Listing, column: str, url: str) -> Iterator[Entry | BadRow]:
+        now = clock.now()
         for row in listing.rows:
             try:
-                if not isinstance(row, dict):
-                    raise Unreadable(f"the row is {type(row).__name__}, not an object")
-                yield self.read_row(row, column)
+                yield self.entry_of(row, column, now)
             except Unusable as error:
-                yield row, str(error)
+                yield BadRow(row, error, url)
 
     def _follow(self, entry: Entry) -> Any:
         if self.readers:
@@ -281,11 +295,10 @@ def reply_of(response: Response, reader: int = 0) -> Reply:
     return Reply(asked, kind, response.body, reader)
 
 
-def response_of(reply: Reply) -> Response:
-    """A kept reply as Scrapy gave it to the spider."""
-    headers = Headers({"Content-Type": reply.content_type} if reply.content_type else {})
-    kind = responsetypes.from_args(headers=headers, url=reply.url, body=reply.body)
-    return kind(reply.url, headers=headers, body=reply.body)
+def response_of(reply: Reply) -> TextResponse:
+    """A reply as a spider reads it: whatever type it claims to be, it is text without loss or it is Unreadable."""
+    text = decode(reply.body, reply.content_type)
+    return HtmlResponse(reply.url, body=text.encode("utf-8"), encoding="utf-8")
 
 
 def reason_of(failure: Failure) -> str:
@@ -295,24 +308,23 @@ def reason_of(failure: Failure) -> str:
         return f"HTTP {error.response.status}"
     if isinstance(error, IgnoreRequest):
         return one_line(str(error)) or "the request was dropped"
-    return one_line(str(error) or type(error).__name__)[:200]
+    if isinstance(error, DownloadCancelledError):
+        return "the reply is larger than DOWNLOAD_MAXSIZE"
+    request = failure.request  # type: ignore[attr-defined]  # Scrapy sets it before it calls
+    # The mirror's address is nobody's concern but the operator's.
+    return one_line(str(error).replace(request.url, shown(request.meta["canonical"])) or type(error).__name__)[:200]
 
 
 def _mirror(text: str) -> str:
     parts = urlsplit(text)
     if text and not (parts.scheme in {"http", "https"} and parts.hostname):
         raise UsageError(f"--mirror {text!r} is not an address: type http://{text.split('://')[-1]}")
+    if text and not origin_of(text):
+        raise UsageError("--mirror names a user or no port that there is: type http://HOST or http://HOST:PORT")
     return text.rstrip("/")
-
-
-def _text(response: Response) -> TextResponse:
-    if not isinstance(response, TextResponse):
-        kind = (response.headers.get("Content-Type") or b"of no type").decode("latin-1")
-        raise Unreadable(f"the reply is {kind}, not text")
-    return response
 
 
 def _check_address(response: Response, entry: Entry) -> None:
     """A redirect to the site's front page is answered with 200: the reply must still be about this article."""
     if entry.code not in response.url:
-        raise Unreadable(f"the source sends to another page: {response.url}")
+        raise Unreadable(f"the source sends to another page: {shown(response.url)}")

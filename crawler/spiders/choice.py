@@ -1,18 +1,15 @@
 """choice: the lists, texts and share pages of the site that the first posts came from."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Self
-from urllib.parse import urlsplit
+from typing import Any, ClassVar
 
-from scrapy.crawler import Crawler
 from scrapy.http import TextResponse
 
-from crawler.errors import NoBody, Unreadable
+from crawler.errors import NoBody
 from crawler.items import Entry
 from crawler.spiders.base import Listing, Reader, Reading, SiteSpider
 from crawler.text.digest import trailing_media
 from crawler.text.html import source_line
-from crawler.text.payload import code_field, moment_field, read, rows_field, text_field, title_field
+from crawler.text.payload import Shape, code_field, moment_field, read, rows_field, text_field, title_field
 
 # The one list whose rows name no media: the foot of the text does, else the end of the digest.
 ROLLING_NEWS = "102"
@@ -26,7 +23,15 @@ _PATHS = {
     "38": ("market", "/information/newmarket/web/webapi?marketType=38&count=100"),
     "39": ("market", "/information/newmarket/web/webapi?marketType=39&count=100"),
 }
-_ROWS = ("records", "nodeList", "record")
+
+# What the endpoints answer, as far as it is read. Each list has its own names: `records` and `infoCode` of type 102,
+# `nodeList` and `infocode` of type 45, `record` and `datetime` of the markets.
+_LIST = Shape(needs={"records|nodeList|record": list | None})
+_ROW = Shape(
+    needs={"infoCode|infocode|id": str, "title": str, "showtime|datetime": str},
+    may={"from": str, "medianame": str, "digest": str, "simdigest": str},
+)
+_TEXT = Shape(needs={"text|content": str | None})
 
 
 def text_url(spider: SiteSpider, entry: Entry) -> str:
@@ -35,7 +40,7 @@ def text_url(spider: SiteSpider, entry: Entry) -> str:
 
 def read_text(response: TextResponse, entry: Entry) -> Reading:
     """`text` is the article with its source line; the rolling news have `content` instead."""
-    body = text_field(read(response.text), "text", "content")
+    body = text_field(_TEXT.check(read(response.text)), "text", "content")
     if not body.strip():
         raise NoBody("neither text nor content holds anything")
     foot = source_line(body) if entry.column == ROLLING_NEWS else ""
@@ -50,28 +55,21 @@ class ChoiceSpider(SiteSpider):
     supersedes = frozenset({"flash"})
     readers: ClassVar[tuple[Reader, ...]] = (Reader(text_url, read_text),)
 
-    @classmethod
-    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
-        spider = super().from_crawler(crawler, *args, **kwargs)
-        if not spider.mirror:
-            spider.allowed_domains = [
-                urlsplit(host).hostname for host in spider.settings.getdict("CHOICE_HOSTS").values()
-            ]
-        return spider
+    def addresses(self) -> list[str]:
+        return list(self.settings.getdict("CHOICE_HOSTS").values())
 
     def listing_url(self, column: str, cursor: str) -> str:
         host, path = _PATHS[column]
         return f"{self.settings.getdict('CHOICE_HOSTS')[host]}{path}"
 
     def read_listing(self, response: TextResponse, cursor: str) -> Listing:
-        """`records` of type 102, `nodeList` of type 45, `record` of the markets; there are no further pages."""
-        reply = read(response.text)
-        for name in _ROWS:
-            if name in reply:
-                return Listing(rows_field(reply, name))
-        raise Unreadable(f"fields {', '.join(_ROWS)} are missing")
+        """There are no further pages."""
+        reply = _LIST.check(read(response.text))
+        name = next(name for name in ("records", "nodeList", "record") if name in reply)
+        return Listing(rows_field(reply, name))
 
-    def read_row(self, row: Mapping[str, Any], column: str) -> Entry:
+    def read_row(self, row: Any, column: str) -> Entry:
+        _ROW.check(row)
         code = code_field(row, "infoCode", "infocode", "id")
         digest = text_field(row, "digest", "simdigest")
         return Entry(

@@ -1,5 +1,6 @@
 """eastmoney: today's public column lists of Eastmoney, and their articles."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
@@ -13,10 +14,11 @@ from crawler.items import Entry, Outcome
 from crawler.spiders.base import Listing, Reader, Reading, SiteSpider
 from crawler.text.characters import headline
 from crawler.text.payload import (
+    Count,
+    Shape,
     code_field,
     moment_field,
     number_field,
-    object_field,
     read,
     rows_field,
     text_field,
@@ -38,8 +40,22 @@ COLUMNS = {
 PAGE_SIZE = 100
 # `totle_hits`, the source's own spelling, never says more than this, whatever there is.
 _MOST_HITS = 5_000
+# What the endpoints answer, as far as it is read.
+REPLY = Shape(needs={"code": Count})
+DATA = Shape(needs={"data": dict | None})
+_PAGE = Shape(needs={"list": list | None, "totle_hits": Count | None}, may={"page_size": Count})
+_ROW = Shape(needs={"code": str, "title": str, "showTime": str}, may={"mediaName": str, "summary": str, "np_dst": str})
+_DETAIL = Shape(
+    needs={"Art_Code": str, "Art_Content": str | None},
+    may=dict.fromkeys(("Art_Title", "Art_ShowTime", "Art_Media_Name", "Art_Description", "Art_Digest"), str),
+)
 _FIELDS = "code,showTime,title,mediaName,summary,image,url,uniqueUrl,Np_dst"
 _TITLE_SUFFIX = "_东方财富网"
+# An article is in some dozens of columns; ids have four digits.
+_MOST_COLUMNS = 200
+_COLUMN_ID = re.compile(r"[0-9]{1,6}", re.ASCII)
+# Among so many last characters a whole page says that it ends.
+_END_OF_PAGE = 2_000
 
 
 def article_url(code: str, *, caifuhao: bool = False) -> str:
@@ -55,10 +71,11 @@ def article_url(code: str, *, caifuhao: bool = False) -> str:
 
 def list_data(response: TextResponse) -> Mapping[str, Any] | None:
     """The `data` of a list reply, None past its end. Raises Refused for an error shell, which is HTTP 200 too."""
-    reply = read(response.text)
-    if str(reply.get("code")) != "1":
+    reply = REPLY.check(read(response.text))
+    if str(reply["code"]) != "1":
         raise Refused(f"the source answers: {headline(str(reply.get('message')))[:120]}")
-    return None if reply.get("data") is None else object_field(reply, "data")
+    data: Mapping[str, Any] | None = DATA.check(reply)["data"]
+    return data
 
 
 def detail_url(_spider: SiteSpider, entry: Entry) -> str:
@@ -71,9 +88,9 @@ def page_url(_spider: SiteSpider, entry: Entry) -> str:
 
 def read_detail(response: TextResponse, entry: Entry) -> Reading:
     """The JSON detail: every field of `data` is text, times have slashes, the body has no source line."""
-    data = read(response.text).get("data")
-    if not isinstance(data, dict):
+    if (data := DATA.check(read(response.text))["data"]) is None:
         raise NoBody("the article reply holds no article")
+    _DETAIL.check(data)
     if text_field(data, "Art_Code") != entry.code:
         raise Unreadable(f"the article reply is about {text_field(data, 'Art_Code')!r}")
     body = text_field(data, "Art_Content")
@@ -85,12 +102,14 @@ def read_detail(response: TextResponse, entry: Entry) -> Reading:
         published=moment_field(data, "Art_ShowTime") if text_field(data, "Art_ShowTime") else None,
         media=text_field(data, "Art_Media_Name"),
         summary=text_field(data, "Art_Description", "Art_Digest"),
-        columns=tuple(part for part in text_field(data, "Art_Column_List").split(",") if part.isdigit()),
+        columns=_column_ids(data.get("Art_Column_List")),
     )
 
 
 def read_page(response: TextResponse, entry: Entry) -> Reading:
     """The HTML page: the layout since 2022, then that of 2018 to 2021. Its time has no seconds."""
+    if "</html" not in response.text[-_END_OF_PAGE:].lower():
+        raise Refused("the page is cut: it has no end")
     body = response.css("#ContentBody")
     if not body:
         raise NoBody("the page has no #ContentBody")
@@ -128,13 +147,14 @@ class EastmoneySpider(SiteSpider):
         data = list_data(response)
         if data is None:
             return Listing([])
-        rows = rows_field(data, "list")
+        rows = rows_field(_PAGE.check(data), "list")
         last_page = -(
             -min(number_field(data, "totle_hits"), _MOST_HITS) // (number_field(data, "page_size") or PAGE_SIZE)
         )
         return Listing(rows, str(int(cursor) + 1) if rows and int(cursor) < last_page else None)
 
-    def read_row(self, row: Mapping[str, Any], column: str) -> Entry:
+    def read_row(self, row: Any, column: str) -> Entry:
+        _ROW.check(row)
         code = code_field(row, "code")
         return Entry(
             code=code,
@@ -162,6 +182,12 @@ def _page_media(response: TextResponse) -> str:
         response.css(".data-source::attr(data-source)").get() or response.css(".infos .item + .item::text").get() or ""
     )
     return named.strip().removeprefix("来源：")
+
+
+def _column_ids(text: object) -> tuple[str, ...]:
+    """Where else the source lists an article. It is no part of it, so that what is no list of ids is none at all."""
+    parts = text.split(",", _MOST_COLUMNS) if isinstance(text, str) else []
+    return tuple(part for part in parts[:_MOST_COLUMNS] if _COLUMN_ID.fullmatch(part))
 
 
 def _up_to_source_line(nodes: list[str]) -> str:

@@ -1,6 +1,5 @@
 """flash: Eastmoney's 7x24 fast news. A row is the whole article: title, one paragraph, stocks."""
 
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,7 +11,7 @@ from crawler.items import Entry
 from crawler.spiders.base import Listing, Reading, SiteSpider
 from crawler.spiders.eastmoney import article_url, list_data
 from crawler.text.digest import paragraphs, split_title, trailing_media
-from crawler.text.payload import code_field, moment_field, rows_field, text_field
+from crawler.text.payload import Shape, code_field, moment_field, rows_field, text_field
 from crawler.text.stocks import is_secid, quote_link
 
 COLUMNS = {
@@ -25,6 +24,12 @@ COLUMNS = {
 }  # fmt: skip
 
 PAGE_SIZE = 50
+# An article is about some dozens of stocks and boards at most.
+_MOST_STOCKS = 100
+
+# What the endpoint answers, as far as it is read.
+_PAGE = Shape(needs={"fastNewsList": list | None, "sortEnd": str | None})
+_ROW = Shape(needs={"code": str, "showTime": str, "summary": str | None}, may={"title": str, "stockList": list})
 
 
 class FlashSpider(SiteSpider):
@@ -49,15 +54,16 @@ class FlashSpider(SiteSpider):
         data = list_data(response)
         if data is None:
             return Listing([])
-        rows = rows_field(data, "fastNewsList")
+        rows = rows_field(_PAGE.check(data), "fastNewsList")
         following = text_field(data, "sortEnd")
         return Listing(rows, following if rows and following not in {"", cursor} else None)
 
-    def read_row(self, row: Mapping[str, Any], column: str) -> Entry:
+    def read_row(self, row: Any, column: str) -> Entry:
+        _ROW.check(row)
         code, text = code_field(row, "code"), text_field(row, "summary")
         title, _ = split_title(text_field(row, "title"), text)
         if not title:
-            raise Unreadable("fields 'title' and 'summary' are empty")
+            raise Unreadable("fields 'title' and 'summary' are empty", "title")
         return Entry(
             code=code,
             title=title,
@@ -66,7 +72,7 @@ class FlashSpider(SiteSpider):
             url=article_url(code),
             media=trailing_media(text),
             summary=text,
-            stocks=tuple(secid for secid in rows_field({"stockList": None, **row}, "stockList") if _is_stock(secid)),
+            stocks=tuple(secid for secid in (row.get("stockList") or ())[:_MOST_STOCKS] if _is_stock(secid)),
         )
 
     def read_entry(self, entry: Entry) -> Reading:

@@ -13,6 +13,14 @@ from crawler.store.schema import migrations
 FILE_NAME = "news.db"
 # A crawl waits this long for another program's write before it gives up.
 SECONDS_TO_WAIT = 30.0
+# What to do about it, by SQLite's words.
+_REBUILD = ": move it away, and `finews rebuild db` makes it anew from the posts"
+_HINTS = {
+    "locked": ": another program is writing to it; end that, and try again",
+    "readonly": ": this user may not write it",
+    "malformed": _REBUILD,
+    "not a database": _REBUILD,
+}
 
 
 def open_for_writing(output: Path) -> Database:
@@ -58,7 +66,8 @@ def errors_told(path: Path | None = None) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise StoreError(f"{path or 'the database'}: {error}") from error
+        hint = next((hint for words, hint in _HINTS.items() if words in str(error)), "")
+        raise StoreError(f"{path or 'the database'}: {error}{hint}") from error
 
 
 def _connect(name: str, *, uri: bool) -> Database:

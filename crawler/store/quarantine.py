@@ -13,6 +13,8 @@ from crawler.text.dates import iso
 
 # What stands in quarantine: a whole listing, one row of one, or the reply for an article.
 LISTING, ROW, ARTICLE = "listing", "row", "article"
+# Of a larger reply, which is none of the source's, only the beginning is kept: it must not fill the disk.
+_LARGEST = 1 << 20
 
 
 class Quarantine:
@@ -46,7 +48,7 @@ class Quarantine:
             "reason": reason,
             "seen_at": iso(at),
             "sha256": hashlib.sha256(reply.body).hexdigest(),
-            "raw": reply.body,
+            "raw": reply.body[:_LARGEST],
         }
         with errors_told(), self._db.atomic():
             names = ", ".join(row)

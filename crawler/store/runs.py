@@ -92,12 +92,3 @@ class Runs:
     def get(self, run_id: int) -> dict[str, Any]:
         with errors_told():
             return dict(self._db.table("runs").get(run_id))
-
-    def troubles(self, run_id: int, limit: int) -> list[dict[str, Any]]:
-        """The entries of a run that failed or went to quarantine: `code`, `outcome`, `detail`."""
-        with errors_told():
-            sql = """
-                SELECT code, outcome, detail FROM entries
-                WHERE run_id = ? AND outcome IN ('failed', 'quarantined') ORDER BY id LIMIT ?
-            """
-            return list(self._db.query(sql, [run_id, limit]))

@@ -214,3 +214,9 @@ def m003_raw_replies(db: Database) -> None:
     """Replies that can be read again without a network."""
     for statement in _RAW_TABLES:
         db.execute(statement)
+
+
+@migrations()
+def m004_pauses(db: Database) -> None:
+    """Until when the source asked not to be asked again, by origin: scheme, host and port."""
+    db.execute("CREATE TABLE pauses (origin TEXT PRIMARY KEY, until TEXT NOT NULL) WITHOUT ROWID")

@@ -1,0 +1,146 @@
+"""A source that is down, that asks to be left alone, or that sends elsewhere."""
+
+import itertools
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+
+from crawler.sample_site import Corpus, Fault, SampleSite, body, hang, raw, redirect, reset, status
+from tests.hostile.conftest import IMPATIENT, crawl, finews, rewritten
+
+COLUMN = ("--column", "345")
+
+
+@pytest.fixture
+def site() -> Iterator[SampleSite]:
+    with SampleSite(Corpus.sample(12)) as served:
+        yield served
+
+
+DOWN: dict[str, tuple[Fault, str]] = {
+    "resets": (reset(), "Connection"),
+    "says nothing": (hang(30), "took longer"),
+    "speaks no HTTP": (raw(b"SSH-2.0-x\r\n"), ""),
+    "500": (status(500), "HTTP 500"),
+    "503": (status(503), "HTTP 503"),
+    "403": (status(403), "HTTP 403"),
+    "gzip cut": (rewritten(lambda _: b"\x1f\x8b\x08\x00", Content_Encoding="gzip"), "the reply is cut"),
+    "sends to another host": (redirect("https://example.org/"), "https://example.org/, which is none of its hosts"),
+    "an error for all": (body(b'{"code":0,"message":"down"}'), "the source answers: down"),
+}
+
+
+@pytest.mark.parametrize("name", DOWN)
+def test_a_source_that_is_down_is_exit_1_and_one_line(site: SampleSite, tmp_path: Path, name: str) -> None:
+    fault, says = DOWN[name]
+    site.fail("getNewsByColumns", fault)
+    crawled = crawl(site, tmp_path / "output", "--set", "RETRY_TIMES=1")
+    (line,) = crawled.answer.err.splitlines()
+    assert crawled.answer.code == 1
+    assert line.startswith("finews: no listing could be had: ")
+    assert says in line
+    assert crawled.query("SELECT outcome FROM runs") == ["failed"]
+
+
+def test_a_host_that_nobody_knows_is_exit_1_and_one_line(tmp_path: Path) -> None:
+    answer = finews(
+        "crawl", "--mirror", "http://nowhere.invalid", "--output", str(tmp_path / "o"), "--quiet", *IMPATIENT
+    )
+    assert (answer.code, len(answer.err.splitlines())) == (1, 1)
+
+
+# What a source asks for
+
+
+def times(site: SampleSite, pattern: str) -> list[float]:
+    return [hit.at for hit in site.requests if pattern in hit.target]
+
+
+def in_seconds(seconds: int) -> str:
+    return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
+
+
+@pytest.mark.parametrize("code", [429, 503])
+@pytest.mark.parametrize("wait", [lambda: "2", lambda: in_seconds(3)], ids=["seconds", "date"])
+def test_a_short_wait_is_kept_by_all_requests(site: SampleSite, tmp_path: Path, code: int, wait: object) -> None:
+    assert callable(wait)
+    site.fail("/article/", status(code, headers={"Retry-After": wait()}), times=1)
+    crawled = crawl(site, tmp_path / "output", *COLUMN)
+    asked = times(site, "/article/")
+    # Up to three more were on their way already.
+    assert max(after - before for before, after in itertools.pairwise(asked)) > 1.5
+    assert (crawled.answer.code, crawled.answer.value["failed"]) == (0, 0)
+
+
+@pytest.mark.parametrize("wait", [lambda: "3600", lambda: in_seconds(7200)], ids=["seconds", "date"])
+def test_a_long_wait_is_kept_by_the_crawls_that_follow(site: SampleSite, tmp_path: Path, wait: object) -> None:
+    assert callable(wait)
+    site.fail("getNewsByColumns", status(429, headers={"Retry-After": wait()}))
+    first = crawl(site, tmp_path / "output")
+    asked = len(times(site, "getNewsByColumns"))
+    assert first.answer.code == 1
+    assert asked <= 4
+    site.reset()
+    second = crawl(site, tmp_path / "output")
+    assert second.answer.code == 1
+    assert "asks to be left alone until 20" in second.answer.err
+    assert times(site, "") == []
+    crawled = crawl(site, tmp_path / "elsewhere")
+    assert crawled.answer.code == 0
+
+
+@pytest.mark.parametrize(
+    "wait", ["", "0", "-5", "soon", "999999999999", "9999999", "Mon, 01 Jan 2001 00:00:00 GMT", "\x00"]
+)
+def test_a_wait_that_nobody_means_is_none(site: SampleSite, tmp_path: Path, wait: str) -> None:
+    site.fail("getNewsByColumns", status(503, headers={"Retry-After": wait}), times=1)
+    crawled = crawl(site, tmp_path / "output", *COLUMN)
+    assert (crawled.answer.code, crawled.answer.err) == (0, "")
+
+
+# Elsewhere
+
+TARGETS = [
+    "http://127.0.0.1:{port}/x", "http://localhost:{port}/x", "//127.0.0.1:{port}/x", "http://[::1]:{port}/x",
+    "http://127.1:{port}/x", "http://0x7f000001:{port}/x", "http://2130706433:{port}/x", "http://0:{port}/x",
+    "http://{own}@127.0.0.1:{port}/x", "http://me:secret@{own}/x", "https://{own}/x", "HTTP://LOCALHOST:{port}/x",
+    "http://169.254.169.254/latest/meta-data/", "http://10.0.0.1/", "http://example.org/", "\\\\127.0.0.1:{port}\\x",
+    "http://127.0.0.1:{port}/x?id=CODE", "http:///127.0.0.1:{port}/x", "file:///etc/passwd", "ftp://127.0.0.1/x",
+    "data:text/html,x", "s3://bucket/x", "javascript:x()", "http://127.0.0.1:99999/", "http://[/",
+]  # fmt: skip
+ENTRIES = {"at once": (), "after a retry": (status(503),)}
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+@pytest.mark.parametrize("start", ["getNewsByColumns", "/article/"], ids=["a listing", "an article"])
+def test_no_redirect_leads_off_the_source(tmp_path: Path, start: str, entry: str) -> None:
+    with SampleSite(Corpus.sample(140)) as site, SampleSite(Corpus.sample(0)) as canary:
+        ports = {"port": canary.url.rsplit(":", 1)[1], "own": site.url.removeprefix("http://")}
+        for target in TARGETS:
+            for fault in ENTRIES[entry]:
+                site.fail(start, fault, times=1)
+            site.fail(start, redirect(target.format(**ports)), times=1)
+        words = COLUMN if start == "/article/" else ()
+        crawled = crawl(site, tmp_path / "output", *words, "--set", "RETRY_TIMES=9", "--set", "CONCURRENT_REQUESTS=1")
+        assert list(canary.requests) == []
+        assert crawled.answer.code in {1, 3}
+        assert crawled.answer.value["lost"] or crawled.answer.value["failed"] + crawled.answer.value["quarantined"]
+        assert "secret" not in crawled.answer.out + crawled.answer.err
+        assert b"secret" not in (tmp_path / "output" / "news.db").read_bytes()
+
+
+def test_a_crawl_gives_up_a_source_that_fails_again_and_again(tmp_path: Path) -> None:
+    with SampleSite(Corpus.sample(400)) as site:
+        site.fail("/article/", status(500))
+        crawled = crawl(site, tmp_path / "output", *COLUMN, "--set", "RETRY_TIMES=0")
+        listed = crawled.answer.value["listed"]
+        assert listed > 60
+        assert crawled.answer.value["failed"] == listed
+        assert len(times(site, "/article/")) <= 34
+        site.heal()
+        again = crawl(site, tmp_path / "output", *COLUMN)
+        assert again.answer.code == 0
+        assert again.answer.value["new"] >= listed
