@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint format clean
+.PHONY: help demo test fuzz lint format clean
 
 help:  ## What there is to do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1	/'
@@ -13,6 +13,9 @@ demo: $(VENV)/installed  ## Crawl the bundled sample site, without network, into
 
 test: $(VENV)/installed-for-tests  ## All tests
 	$(BIN)/python -m pytest
+
+fuzz: $(VENV)/installed-for-tests  ## Every parser of outside data, with FINEWS_FUZZ inputs each (20000)
+	FINEWS_FUZZ=$${FINEWS_FUZZ:-20000} $(BIN)/python -m pytest tests/fuzz -q -s
 
 lint: $(VENV)/installed-for-tests  ## What CI checks beside the tests
 	$(BIN)/ruff check .
