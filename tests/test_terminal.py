@@ -24,7 +24,9 @@ PRINTERS: dict[str, Callable[[str], None]] = {
 
 
 @pytest.mark.parametrize("printer", PRINTERS.values(), ids=PRINTERS.keys())
-def test_no_printer_lets_a_control_character_through(printer: Callable[[str], None], capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_printer_lets_a_control_character_through(
+    printer: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
     for text in HOSTILE:
         printer(text)
     printed = "".join(capsys.readouterr())
@@ -56,7 +58,9 @@ def test_a_database_that_holds_escapes_is_shown_without_them(question: str, as_j
     assert crawl("eastmoney", "--limit", "3").code in {0, 3}
     connection = sqlite3.connect(output / "news.db")
     (code,) = connection.execute("select code from articles limit 1").fetchone()
-    connection.execute("update articles set title = ?, body_text = ?, media = ?, url = ?", ("涨\x1b[31m\x9b2J\u202e",) * 4)
+    connection.execute(
+        "update articles set title = ?, body_text = ?, media = ?, url = ?", ("涨\x1b[31m\x9b2J\u202e",) * 4
+    )
     connection.execute("update categories set media = ?", ("涨\x1b[31m",))
     connection.execute("update entries set detail = ?", ("涨\x1b[31m",))
     connection.commit()

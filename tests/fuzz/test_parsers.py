@@ -7,6 +7,7 @@ import html
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,9 @@ INPUTS = int(os.environ.get("FINEWS_FUZZ", "150"))
 FUZZED = settings(max_examples=INPUTS, deadline=5_000, suppress_health_check=list(HealthCheck))
 
 NOW = datetime(2022, 1, 10, 17, 0, tzinfo=CHINA)
-ENTRY = Entry("202201102242171631", "题", NOW, "350", "https://finance.eastmoney.com/a/202201102242171631.html", summary="摘要")
+ENTRY = Entry(
+    "202201102242171631", "题", NOW, "350", "https://finance.eastmoney.com/a/202201102242171631.html", summary="摘要"
+)
 POSTS = Path(posts.__file__).parent / "sample_site" / "posts"
 RECORDED = Path(posts.__file__).parent / "sample_site" / "recorded"
 
@@ -52,9 +55,41 @@ MOMENTS = st.one_of(
     st.integers(0, 99_999).map("{}d".format),
 )
 NAMES = st.sampled_from(
-    "code data list message title showTime mediaName summary np_dst totle_hits page_size fastNewsList sortEnd stockList "
-    "records nodeList record infoCode id digest showtime datetime from medianame text content Art_Code Art_Content "
-    "Art_Title Art_ShowTime Art_Media_Name Art_Description Art_Column_List".split()
+    [
+        "code",
+        "data",
+        "list",
+        "message",
+        "title",
+        "showTime",
+        "mediaName",
+        "summary",
+        "np_dst",
+        "totle_hits",
+        "page_size",
+        "fastNewsList",
+        "sortEnd",
+        "stockList",
+        "records",
+        "nodeList",
+        "record",
+        "infoCode",
+        "id",
+        "digest",
+        "showtime",
+        "datetime",
+        "from",
+        "medianame",
+        "text",
+        "content",
+        "Art_Code",
+        "Art_Content",
+        "Art_Title",
+        "Art_ShowTime",
+        "Art_Media_Name",
+        "Art_Description",
+        "Art_Column_List",
+    ]
 )
 CODES = st.sampled_from([ENTRY.code, "NW" + ENTRY.code, "1", 1])
 VALUES = st.recursive(
@@ -128,8 +163,6 @@ def test_fields(row: dict[str, Any], name: str) -> None:
 @FUZZED
 @given(st.lists(TEXTS, min_size=3, max_size=3), st.datetimes(), TEXTS)
 def test_articles(texts: list[str], published: datetime, code: str) -> None:
-    from dataclasses import replace
-
     article = raw(texts[0], 1)
     hostile = replace(article, title=texts[1], body=texts[2], published=published.replace(tzinfo=CHINA))
     answers(lambda: normalise(hostile, Media().of))
@@ -140,7 +173,11 @@ def test_articles(texts: list[str], published: datetime, code: str) -> None:
 @given(TEXTS | mutated(POSTS).map(lambda content: content.decode("utf-8", "replace")))
 def test_post_files(text: str) -> None:
     answers(lambda: posts.read(text, SITE))
-    answers(lambda: posts.read(f'---\nlayout: post\ntitle: "{text}"\ndate: {text}\ncategories: a\ntags: b\n---\n{text}', SITE))
+    answers(
+        lambda: posts.read(
+            f'---\nlayout: post\ntitle: "{text}"\ndate: {text}\ncategories: a\ntags: b\n---\n{text}', SITE
+        )
+    )
 
 
 @FUZZED
@@ -151,7 +188,9 @@ def test_old_posts(content: bytes, name: str) -> None:
 
 
 @FUZZED
-@given(st.dictionaries(st.sampled_from(["category", "column", "since", "until", "limit", "refresh", "x"]), TEXTS | MOMENTS))
+@given(
+    st.dictionaries(st.sampled_from(["category", "column", "since", "until", "limit", "refresh", "x"]), TEXTS | MOMENTS)
+)
 def test_arguments(arguments: dict[str, str]) -> None:
     columns = EastmoneySpider.columns
     answers(lambda: parse(arguments, columns=columns, default_columns=("350",), media=Media(), now=NOW), UsageError)
@@ -175,7 +214,13 @@ def test_spiders(spider: Any, text: str, row: dict[str, Any]) -> None:
     page = HtmlResponse(ENTRY.url, body=b'<div id="ContentBody">' + body, encoding="utf-8")
     column = next(iter(spider.columns))
     answers(lambda: spider.read_listing(reply, spider.first_cursor))
-    listed = {"code": ENTRY.code, "title": "题", "showTime": "2022-01-10 16:20:36", "showtime": "2022-01-10 16:20:36", **row}
+    listed = {
+        "code": ENTRY.code,
+        "title": "题",
+        "showTime": "2022-01-10 16:20:36",
+        "showtime": "2022-01-10 16:20:36",
+        **row,
+    }
     entry = answers(lambda: spider.read_row(listed, column)) or ENTRY
     for reader in spider.readers:
         answers(lambda reader=reader: reader.read(reply, entry))

@@ -88,7 +88,9 @@ def taken_in(texts: Iterable[str], output: Path) -> tuple[list[Hostile], dict[st
     with Store.writing(output) as store:
         for number, text in enumerate(texts):
             article = raw(text, number)
-            entry = Entry(article.code, article.title, article.published, "350", article.url, article.media, article.summary)
+            entry = Entry(
+                article.code, article.title, article.published, "350", article.url, article.media, article.summary
+            )
             try:
                 recorded = store.articles.save(normalise(article, media.of), entry, _SITE)
             except Unusable as error:
@@ -109,7 +111,9 @@ def build(posts: Iterable[Hostile], folder: Path, render: Render = defended, **c
     """Build the site of these posts on a host that lives in UTC; the exit code, and the folder of its pages."""
     (folder / "_layouts").mkdir(parents=True)
     (folder / "_layouts" / "post.html").write_text(_LAYOUT, "utf-8")
-    (folder / "_config.yml").write_text(_CONFIG + "".join(f"{name}: {value}\n" for name, value in changes.items()), "utf-8")
+    (folder / "_config.yml").write_text(
+        _CONFIG + "".join(f"{name}: {value}\n" for name, value in changes.items()), "utf-8"
+    )
     for post in posts:
         put(folder, post.path, render(post))
     environment: Mapping[str, str] = {**os.environ, "TZ": "UTC", "LANG": "C.UTF-8"}

@@ -59,16 +59,94 @@ def kramdown() -> Iterator[str]:
 
 _EVENTS = tuple(
     "on" + name
-    for name in (
-        "abort afterprint animationend animationstart auxclick beforecopy beforeinput beforetoggle beforeunload blur "
-        "cancel canplay change click close contextmenu copy cut dblclick drag dragend drop ended error focus focusin "
-        "formdata fullscreenchange gotpointercapture hashchange input invalid keydown keypress keyup load loadend "
-        "loadstart message mousedown mouseenter mouseleave mousemove mouseout mouseover mouseup mousewheel pagehide "
-        "pageshow paste pause play playing pointerdown pointerenter popstate progress ratechange repeat reset resize "
-        "scroll scrollend search securitypolicyviolation seeked select selectionchange selectstart show slotchange "
-        "submit suspend timeupdate toggle touchend touchstart transitionend unhandledrejection unload volumechange "
-        "waiting wheel begin end x"
-    ).split()
+    for name in [
+        "abort",
+        "afterprint",
+        "animationend",
+        "animationstart",
+        "auxclick",
+        "beforecopy",
+        "beforeinput",
+        "beforetoggle",
+        "beforeunload",
+        "blur",
+        "cancel",
+        "canplay",
+        "change",
+        "click",
+        "close",
+        "contextmenu",
+        "copy",
+        "cut",
+        "dblclick",
+        "drag",
+        "dragend",
+        "drop",
+        "ended",
+        "error",
+        "focus",
+        "focusin",
+        "formdata",
+        "fullscreenchange",
+        "gotpointercapture",
+        "hashchange",
+        "input",
+        "invalid",
+        "keydown",
+        "keypress",
+        "keyup",
+        "load",
+        "loadend",
+        "loadstart",
+        "message",
+        "mousedown",
+        "mouseenter",
+        "mouseleave",
+        "mousemove",
+        "mouseout",
+        "mouseover",
+        "mouseup",
+        "mousewheel",
+        "pagehide",
+        "pageshow",
+        "paste",
+        "pause",
+        "play",
+        "playing",
+        "pointerdown",
+        "pointerenter",
+        "popstate",
+        "progress",
+        "ratechange",
+        "repeat",
+        "reset",
+        "resize",
+        "scroll",
+        "scrollend",
+        "search",
+        "securitypolicyviolation",
+        "seeked",
+        "select",
+        "selectionchange",
+        "selectstart",
+        "show",
+        "slotchange",
+        "submit",
+        "suspend",
+        "timeupdate",
+        "toggle",
+        "touchend",
+        "touchstart",
+        "transitionend",
+        "unhandledrejection",
+        "unload",
+        "volumechange",
+        "waiting",
+        "wheel",
+        "begin",
+        "end",
+        "x",
+    ]
 )
 _CARRIERS = (
     "<img src=x {}>", "<svg {}>", "<body {}>", "<p {}>涨</p>", "<a href=//a.invalid {}>涨</a>", "<video src=x {}>",
@@ -149,7 +227,22 @@ def characters() -> Iterator[str]:
     numbers = (*range(0x20), *range(0x7F, 0xA1), 0xAD, 0x34F, 0x61C, 0x115F, 0x180E, *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070), 0x3000, 0x3164, 0xFDD0, 0xFEFF, 0xFFA0, 0xFFF9, 0xFFFB, 0xFFFD, 0xFFFE, 0xFFFF, 0xD800, 0xDFFF, 0x1F468, 0x1FFFE, 0xE0001, 0xE0041, 0xE007F, 0x10FFFF)  # fmt: skip
     for number in numbers:
         yield from (f"涨{chr(number)}跌", f"{chr(number)}涨", f"涨&#{number};跌", f"涨&#x{number:x};<{chr(number)}b>")
-    yield from ("👨‍👩‍👧", "🇨🇳", "é", "涨" + "̀" * 60, "ﷺ", "𠮷", "ゕ", "ก็ก็", "Ω≈ç", "ⅷ", "ﬁ", "㈱", "１２", "\u202e)moc.live(")
+    yield from (
+        "👨‍👩‍👧",
+        "🇨🇳",
+        "é",
+        "涨" + "̀" * 60,
+        "ﷺ",
+        "𠮷",
+        "ゕ",
+        "ก็ก็",
+        "Ω≈ç",
+        "ⅷ",
+        "ﬁ",
+        "㈱",
+        "１２",
+        "\u202e)moc.live(",
+    )
 
 
 def terminals() -> Iterator[str]:
@@ -163,7 +256,9 @@ def terminals() -> Iterator[str]:
 def sql() -> Iterator[str]:
     """Statements behind quotes, and what full-text search reads as operators."""
     statements = ("DROP TABLE articles", "DELETE FROM runs", "UPDATE articles SET title='x'", "ATTACH 'x' AS y", "SELECT load_extension('x')", "PRAGMA writable_schema=1", "OR 1=1", "UNION SELECT sql FROM sqlite_master", "VACUUM INTO 'x'", "COMMIT", "ROLLBACK", "AND randomblob(9)")  # fmt: skip
-    for quote, statement, end in product(("'", '"', "`", "')", "'))", "]", "\\'", "''", ""), statements, ("--", ";", "/*", "")):
+    for quote, statement, end in product(
+        ("'", '"', "`", "')", "'))", "]", "\\'", "''", ""), statements, ("--", ";", "/*", "")
+    ):
         yield f"涨{quote}; {statement}{end}"
     words = ("AND", "OR", "NOT", "NEAR", "NEAR(a b, 2)", "title:", "{a b}:", "^", "*", "+", "-", "(", ")", '"', '""', "a*", "^a", "- a", "%", "_", "[a-z]", "?", ":x", "@x", "$x", "?1")  # fmt: skip
     yield from (f"{one} {other}" for one, other in product(words, words[::3]))
@@ -172,7 +267,9 @@ def sql() -> Iterator[str]:
 def formulas() -> Iterator[str]:
     """What a spreadsheet computes when it opens an export."""
     calls = ("1+1", "cmd|' /C calc'!A0", 'HYPERLINK("http://a.invalid","x")', "SUM(A1:A9)", 'IMPORTXML("http://a.invalid","//a")', "DDE(a;b;c)", "@SUM(1)", "WEBSERVICE(A1)")  # fmt: skip
-    for start, call, lead in product(("=", "+", "-", "@", "\t=", "\r=", "\n=", "＝", "|", "%", ";=", ',="', '"='), calls, ("", " ", "'")):
+    for start, call, lead in product(
+        ("=", "+", "-", "@", "\t=", "\r=", "\n=", "＝", "|", "%", ";=", ',="', '"='), calls, ("", " ", "'")
+    ):
         yield f"{lead}{start}{call}"
 
 

@@ -68,7 +68,12 @@ def page_faults(text: str, post: Wanted) -> Iterator[str]:
         yield "structure: the body swallows what follows it"
         return
     yield from _active(main)
-    if [node.tag for node in page.find("head")] != ["meta", "title"] or [node.tag for node in page.find("body")] != ["h1", "p", "main", "footer"]:
+    if [node.tag for node in page.find("head")] != ["meta", "title"] or [node.tag for node in page.find("body")] != [
+        "h1",
+        "p",
+        "main",
+        "footer",
+    ]:
         yield "structure: elements outside of the body"
     if _shown(page.findtext("./body/h1", "")) != post.title or _shown(page.findtext("./head/title", "")) != post.title:
         yield f"title: {page.findtext('./body/h1')!r}"
@@ -124,7 +129,9 @@ def _shown(text: str | None) -> str:
 
 def _seen(text: str) -> str:
     """The characters that leave a mark on paper."""
-    return "".join(char for char in text if not char.isspace() and unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Cn"})
+    return "".join(
+        char for char in text if not char.isspace() and unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Cn"}
+    )
 
 
 def _is_link(paragraph: Any, address: str, text: str) -> bool:

@@ -31,7 +31,9 @@ FLAGS = (
 )  # fmt: skip
 # What runs by itself when a browser reads it, besides a part of everything else.
 SCRIPTS = {"events", "elements", "addresses", "kramdown"}
-SAMPLE = [text for number, (text, danger) in enumerate(corpus().items()) if number % (17 if danger in SCRIPTS else 40) == 0]
+SAMPLE = [
+    text for number, (text, danger) in enumerate(corpus().items()) if number % (17 if danger in SCRIPTS else 40) == 0
+]
 
 
 _CHROMIUMS = (".google.com", ".googleapis.com", ".gvt1.com")
