@@ -13,7 +13,7 @@ from tests.conftest import Finews
 from tests.injection.grammar import terminals
 
 HOSTILE = [text.replace("\n", " ") for text in terminals()] + ["涨\x9b31m跌", "涨\u202e跌", "涨\x7f跌", "涨\ud83d跌"]
-OBEYED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 PRINTERS: dict[str, Callable[[str], None]] = {
     "a line": tell.line,

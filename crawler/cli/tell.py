@@ -39,7 +39,7 @@ def as_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
 
 def line(text: str = "", *, err: bool = False) -> None:
     """Print a line; what came from outside cannot move the cursor or colour the terminal."""
-    click.echo(visible(text), err=err)
+    click.echo("\n".join(visible(text).splitlines()), err=err)
 
 
 def _cell(value: Any) -> str:

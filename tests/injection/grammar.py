@@ -52,9 +52,9 @@ def kramdown() -> Iterator[str]:
     spans = ("*涨*", "**涨**", "_涨_", "__涨__", "`涨`", "~~涨~~", "[涨](javascript:x)", "![涨](http://evil.invalid/a.png)", "<http://evil.invalid>", "[涨][1]", "[^1]", "$$x^2$$", "a|b|c", '"涨"', "--", "---", "...", "<<涨>>", "\\*涨\\*", "2*3*4", "a_b_c", "  \n涨", "{:.x}", "*ST康美", "&copy;", "&#42;x&#42;")  # fmt: skip
     for block, span in product(blocks, spans):
         yield block + span
-    lists = ('{: onclick="%s"}' % RUN, '{:onload="%s"}' % RUN, '{: style="position:fixed"}', "{: #title}", "{: .em_media}", '{:a: href="javascript:x"}', '{: href="javascript:x"}', "{:a}", "{::}", "{:", "{: }", "{:/}", "{:/comment}", "{::nomarkdown}<script>%s</script>{:/}" % RUN)  # fmt: skip
+    lists = ('{: onclick="RUN"}', '{:onload="RUN"}', '{: style="position:fixed"}', "{: #title}", "{: .em_media}", '{:a: href="javascript:x"}', '{: href="javascript:x"}', "{:a}", "{::}", "{:", "{: }", "{:/}", "{:/comment}", "{::nomarkdown}<script>RUN</script>{:/}")  # fmt: skip
     for listed, (before, after) in product(lists, (("", ""), ("涨", ""), ("涨\n", ""), ("涨\n\n", "\n"), ("*涨*", ""), ("[涨](http://a.invalid)", ""), ("# 涨 ", ""), ("</p>\n", ""), ("<p>涨</p>", ""), ("<b>涨</b>", "跌"))):  # fmt: skip
-        yield before + listed + after
+        yield before + listed.replace("RUN", RUN) + after
 
 
 _EVENTS = tuple(
@@ -199,14 +199,14 @@ def elements() -> Iterator[str]:
         "table", "tr", "td", "caption", "a", "b", "pre", "li", "dd", "h1", "hr", "br", "o:p", "font", "center", "nobr",
     )  # fmt: skip
     frames = (
-        "<{0}>%s</{0}>" % RUN, "<{0}>%s" % RUN, "</{0}>涨", "<{0}/>涨", "<{0} >%s</{0} >" % RUN, "<{0}\n>%s</{0}\n>" % RUN,
-        "<<{0}>>%s<</{0}>>" % RUN, "<p><{0}>涨</p>跌</{0}>", "<svg><{0}><script>%s</script>" % RUN,
-        "<{0}><img src=x onerror=%s>" % RUN, "<math><mtext><{0}><style><img src=x onerror=%s>" % RUN, "<{0}", "<{0} x='",
-        "<!--<{0}>-->涨", "<{0}><!--</{0}><img src=x onerror=%s>-->" % RUN, "\x00<{0}\x00>涨", "&lt;{0}&gt;%s&lt;/{0}&gt;" % RUN,
+        "<{0}>RUN</{0}>", "<{0}>RUN", "</{0}>涨", "<{0}/>涨", "<{0} >RUN</{0} >", "<{0}\n>RUN</{0}\n>",
+        "<<{0}>>RUN<</{0}>>", "<p><{0}>涨</p>跌</{0}>", "<svg><{0}><script>RUN</script>",
+        "<{0}><img src=x onerror=RUN>", "<math><mtext><{0}><style><img src=x onerror=RUN>", "<{0}", "<{0} x='",
+        "<!--<{0}>-->涨", "<{0}><!--</{0}><img src=x onerror=RUN>-->", "\x00<{0}\x00>涨", "&lt;{0}&gt;RUN&lt;/{0}&gt;",
         "&amp;lt;{0}&amp;gt;涨",
     )  # fmt: skip
     for name, frame in product(names, frames):
-        text = frame.format(name)
+        text = frame.replace("{0}", name).replace("RUN", RUN)
         yield text
         if frame.startswith("<{0}>"):
             yield text.replace(name, name.upper())
@@ -217,7 +217,7 @@ def elements() -> Iterator[str]:
 
 def styles() -> Iterator[str]:
     """Style sheets and attributes that load, cover or hide."""
-    rules = ("background:url(//%s/css)" % CANARY, "position:fixed;top:0;left:0;width:100%;height:100%", "display:none", "behavior:url(x)", "-moz-binding:url(x)", "width:expression(alert(1))", "content:'x'", "font-size:0", "color:#fff", "@import '//%s/css'" % CANARY, "list-style:url(//%s/li)" % CANARY, "cursor:url(//%s/c),auto" % CANARY, "visibility:visible", "opacity:0")  # fmt: skip
+    rules = (f"background:url(//{CANARY}/css)", "position:fixed;top:0;left:0;width:100%;height:100%", "display:none", "behavior:url(x)", "-moz-binding:url(x)", "width:expression(alert(1))", "content:'x'", "font-size:0", "color:#fff", f"@import '//{CANARY}/css'", f"list-style:url(//{CANARY}/li)", f"cursor:url(//{CANARY}/c),auto", "visibility:visible", "opacity:0")  # fmt: skip
     for rule, place in product(rules, ('<p style="{}">涨</p>', "<style>p{{{}}}</style>涨", '<a href="//a.invalid" style="{}">涨</a>', "<div style='{}'>涨</div>", '<img src="//a.invalid/b.png" style="{}">', "{{: style=\"{}\"}}", "<svg><style>*{{{}}}</style></svg>涨")):  # fmt: skip
         yield place.format(rule)
 
