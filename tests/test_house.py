@@ -22,7 +22,7 @@ FLOORS = (
     ("extensions", "middlewares"),
     ("pipelines", "spiders", "settings"),
     ("run", "columns", "demo", "agreement", "old_site"),
-    ("rebuild", "importing"),
+    ("rebuild", "importing", "replay"),
     ("commands", "cli"),
     ("__main__",),
 )
@@ -38,7 +38,7 @@ ROOMS = {
     "lxml": {"text"},
     "pypinyin": {"text"},
     "filelock": {"output_folder", "extensions"},
-    "scrapy": {"extensions", "middlewares", "pipelines", "spiders", "run", "columns", "commands"},
+    "scrapy": {"extensions", "middlewares", "pipelines", "spiders", "run", "columns", "commands", "replay"},
     "twisted": {"extensions", "spiders", "run"},
 }
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
