@@ -5,6 +5,7 @@ import sys
 
 import click
 
+from crawler.cli import tell
 from crawler.cli.crawl import crawl
 from crawler.cli.demo import demo
 from crawler.cli.history import diff, explain
@@ -12,6 +13,7 @@ from crawler.cli.questions import categories, columns, runs, show
 from crawler.cli.replay import replay
 from crawler.cli.upkeep import import_posts, rebuild, verify
 from crawler.errors import Ending, UsageError
+from crawler.text.characters import one_line
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -55,5 +57,5 @@ def _exit_code() -> int:
 
 
 def _told(message: str, exit_code: int) -> int:
-    click.echo(f"finews: {' '.join(message.split())}", err=True)
+    tell.line(f"finews: {one_line(message)}", err=True)
     return exit_code

@@ -12,12 +12,15 @@ from rich.table import Table
 from crawler.text.characters import one_line, visible
 
 _WIDEST = 160
+# What JSON lets through and a terminal may obey, or no stream can hold: DEL, C1, bidi controls, half characters.
+_UNSAFE = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T[\d:]{8}[+\d:]*")
 
 
 def as_value(value: Any) -> None:
-    """Print one JSON value."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    """Print one JSON value; the characters that a terminal could obey are escaped, as JSON can."""
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    click.echo(_UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def as_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
@@ -36,14 +39,14 @@ def as_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
 
 def line(text: str = "", *, err: bool = False) -> None:
     """Print a line; what came from outside cannot move the cursor or colour the terminal."""
-    click.echo(visible(text), err=err)
+    click.echo("\n".join(visible(text).splitlines()), err=err)
 
 
 def _cell(value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, list | tuple):
-        return ", ".join(str(part) for part in value)
+        return one_line(", ".join(str(part) for part in value))
     if isinstance(value, str) and _MOMENT.fullmatch(value):
         return value[:16].replace("T", " ")
     return one_line(str(value))

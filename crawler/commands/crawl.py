@@ -9,6 +9,7 @@ from scrapy.exceptions import UsageError as ScrapyUsageError
 
 from crawler.errors import Ending
 from crawler.run import run_in
+from crawler.text.characters import one_line
 
 
 class Command(ScrapyCrawl):
@@ -19,5 +20,5 @@ class Command(ScrapyCrawl):
         try:
             self.exitcode = run_in(self.crawler_process, args[0], opts.spargs).exit_code
         except Ending as error:
-            sys.stderr.write(f"finews: {error}\n")
+            sys.stderr.write(f"finews: {one_line(str(error))}\n")
             self.exitcode = error.exit_code

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from scrapy.http import TextResponse
+from scrapy.selector import Selector
 
 from crawler import clock
 from crawler.errors import NoBody, Refused, Unreadable
@@ -110,18 +111,20 @@ def read_page(response: TextResponse, entry: Entry) -> Reading:
     """The HTML page: the layout since 2022, then that of 2018 to 2021. Its time has no seconds."""
     if "</html" not in response.text[-_END_OF_PAGE:].lower():
         raise Refused("the page is cut: it has no end")
-    body = response.css("#ContentBody")
+    # Told that it is HTML: what looks like JSON, as the source may answer, would raise.
+    page = Selector(response, type="html")
+    body = page.css("#ContentBody")
     if not body:
         raise NoBody("the page has no #ContentBody")
-    page_time = response.css(".infos .item::text, .time-source .time::text").re_first(r"\d{4}年.*\d")
+    page_time = page.css(".infos .item::text, .time-source .time::text").re_first(r"\d{4}年.*\d")
     return Reading(
         body=_up_to_source_line(body[0].xpath("./node()[not(self::p[@class='res-edit'])]").getall()),
-        title=headline(
-            response.css(".newsContent h1::text").get() or response.css("title::text").get() or ""
-        ).removesuffix(_TITLE_SUFFIX),
+        title=headline(page.css(".newsContent h1::text").get() or page.css("title::text").get() or "").removesuffix(
+            _TITLE_SUFFIX
+        ),
         published=_with_seconds(page_time, entry),
-        media=_page_media(response),
-        summary=response.css(".b-review::text").get(""),
+        media=_page_media(page),
+        summary=page.css(".b-review::text").get(""),
     )
 
 
@@ -177,10 +180,8 @@ def _with_seconds(page_time: str | None, entry: Entry) -> datetime:
     return entry.published if published == entry.published.replace(second=0) else published
 
 
-def _page_media(response: TextResponse) -> str:
-    named = (
-        response.css(".data-source::attr(data-source)").get() or response.css(".infos .item + .item::text").get() or ""
-    )
+def _page_media(page: Selector) -> str:
+    named = page.css(".data-source::attr(data-source)").get() or page.css(".infos .item + .item::text").get() or ""
     return named.strip().removeprefix("来源：")
 
 

@@ -33,6 +33,10 @@ _WRAPPERS = (
     (re.compile(r"\s*"), re.compile(rf"\s*var\s+{_NAME}\s*=\s*")),
 )
 
+# Half of a character, which JSON can escape and no file or database can hold.
+_HALF = re.compile("[\ud800-\udfff]")
+_ESCAPED_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+
 
 Holds = type | UnionType
 # How the source writes a count.
@@ -103,8 +107,21 @@ def read(text: str) -> Mapping[str, Any]:
         raise Unreadable(f"not JSON, JSONP or an assignment: the reply begins {text[:40]!r}")
     try:
         value: Mapping[str, Any] = json.loads(text[start : end + 1], parse_constant=_refuse_constant)
+        if _ESCAPED_HALF.search(text):
+            value = _whole(value)
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"broken JSON: {error}"[:200]) from error
+    return value
+
+
+def _whole(value: Any) -> Any:
+    """The value without half characters, wherever they stand in it."""
+    if isinstance(value, str):
+        return _HALF.sub("", value)
+    if isinstance(value, list):
+        return [_whole(part) for part in value]
+    if isinstance(value, dict):
+        return {_whole(name): _whole(part) for name, part in value.items()}
     return value
 
 

@@ -1,0 +1,231 @@
+"""Every parser of outside data takes anything: it answers, or raises an error of ours, and never hangs.
+
+A few hundred inputs each by default; `make fuzz` tries more.
+"""
+
+import html
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scrapy.crawler import Crawler
+from scrapy.http import HtmlResponse, TextResponse
+from scrapy.settings import Settings
+
+from crawler import old_site, posts
+from crawler import settings as our_settings
+from crawler.errors import Unusable, UsageError
+from crawler.items import Entry
+from crawler.media import Media
+from crawler.normalise import media_name, normalise
+from crawler.selection import parse
+from crawler.spiders.choice import ChoiceSpider
+from crawler.spiders.eastmoney import EastmoneySpider
+from crawler.spiders.flash import FlashSpider
+from crawler.text import characters, dates, digest, payload, slugs, stocks
+from crawler.text.dates import CHINA
+from crawler.text.html import clean, plain, source_line
+from tests.injection.building import raw
+from tests.injection.grammar import corpus
+
+INPUTS = int(os.environ.get("FINEWS_FUZZ", "150"))
+# One input may take so many milliseconds: far above what any needs, far below what a person would call a hang.
+FUZZED = settings(max_examples=INPUTS, deadline=5_000, suppress_health_check=list(HealthCheck))
+
+NOW = datetime(2022, 1, 10, 17, 0, tzinfo=CHINA)
+ENTRY = Entry(
+    "202201102242171631", "题", NOW, "350", "https://finance.eastmoney.com/a/202201102242171631.html", summary="摘要"
+)
+POSTS = Path(posts.__file__).parent / "sample_site" / "posts"
+RECORDED = Path(posts.__file__).parent / "sample_site" / "recorded"
+
+HOSTILE = st.sampled_from(list(corpus()))
+TEXTS = st.one_of(HOSTILE, st.text(max_size=200), st.lists(HOSTILE, max_size=4).map("".join), st.characters().map(str))
+MOMENTS = st.one_of(
+    TEXTS,
+    st.datetimes().map(lambda moment: moment.strftime("%Y-%m-%d %H:%M:%S")),
+    st.tuples(*[st.integers(0, 9999)] * 6).map(lambda parts: "{}-{}-{} {}:{:02}:{:02}".format(*parts)),
+    st.integers(0, 99_999).map("{}d".format),
+)
+NAMES = st.sampled_from(
+    [
+        "code",
+        "data",
+        "list",
+        "message",
+        "title",
+        "showTime",
+        "mediaName",
+        "summary",
+        "np_dst",
+        "totle_hits",
+        "page_size",
+        "fastNewsList",
+        "sortEnd",
+        "stockList",
+        "records",
+        "nodeList",
+        "record",
+        "infoCode",
+        "id",
+        "digest",
+        "showtime",
+        "datetime",
+        "from",
+        "medianame",
+        "text",
+        "content",
+        "Art_Code",
+        "Art_Content",
+        "Art_Title",
+        "Art_ShowTime",
+        "Art_Media_Name",
+        "Art_Description",
+        "Art_Column_List",
+    ]
+)
+CODES = st.sampled_from([ENTRY.code, "NW" + ENTRY.code, "1", 1])
+VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), TEXTS, MOMENTS, CODES),
+    lambda values: st.lists(values, max_size=4) | st.dictionaries(NAMES | TEXTS, values, max_size=6),
+    max_leaves=20,
+)
+ROWS = st.dictionaries(NAMES, VALUES, max_size=12)
+WRAPPED = st.tuples(st.sampled_from(["", "cb(", "var x=", "\ufeff", "<!DOCTYPE html>"]), ROWS | VALUES, st.sampled_from(["", ")", ");", ";", "x"]))  # fmt: skip
+REPLIES = WRAPPED.map(lambda parts: parts[0] + json.dumps(parts[1]) + parts[2])
+SITE = posts.Site("//finews.withounder.com")
+
+
+@st.composite
+def mutated(draw: st.DrawFn, folder: Path) -> bytes:
+    """A real file, with stretches cut, doubled or overwritten."""
+    content = draw(st.sampled_from(sorted(path for path in folder.iterdir() if path.is_file()))).read_bytes()[:60_000]
+    for _ in range(draw(st.integers(1, 4))):
+        start = draw(st.integers(0, len(content)))
+        end = min(len(content), start + draw(st.integers(0, 60)))
+        content = content[:start] + draw(st.binary(max_size=8) | HOSTILE.map(lambda text: text.encode("utf-8", "replace"))) + content[draw(st.sampled_from([start, end])) :]  # fmt: skip
+    return content
+
+
+def answers(parser: Callable[[], Any], *errors: type[Exception]) -> Any:
+    expected: tuple[type[Exception], ...] = (Unusable, *errors)
+    try:
+        return parser()
+    except expected:
+        return None
+
+
+@FUZZED
+@given(TEXTS)
+def test_text(text: str) -> None:
+    for parser in (characters.visible, characters.one_line, characters.headline, digest.trailing_media, digest.paragraphs, slugs.fold, slugs.slug_of, stocks.mentions, media_name):  # fmt: skip
+        parser(text)
+    digest.split_title(text, text)
+    stocks.secid_of(text, text, text)
+    assert slugs.SLUG.fullmatch(slugs.slug_of(text))
+
+
+@FUZZED
+@given(MOMENTS)
+def test_dates(text: str) -> None:
+    answers(lambda: dates.parse(text), ValueError)
+    answers(lambda: dates.parse_bound(text, NOW, last=True), ValueError)
+
+
+@FUZZED
+@given(TEXTS | mutated(POSTS).map(lambda content: content.decode("utf-8", "replace")))
+def test_bodies(text: str) -> None:
+    cleaned = answers(lambda: clean(text, ENTRY.url)) or ""
+    cleaned.encode("utf-8")
+    plain(cleaned)
+    answers(lambda: source_line(text))
+
+
+@FUZZED
+@given(REPLIES | TEXTS | mutated(RECORDED).map(lambda content: content.decode("utf-8", "replace")))
+def test_replies(text: str) -> None:
+    answers(lambda: payload.read(text))
+
+
+@FUZZED
+@given(ROWS, NAMES)
+def test_fields(row: dict[str, Any], name: str) -> None:
+    for field in (payload.text_field, payload.object_field, payload.rows_field, payload.title_field, payload.code_field, payload.moment_field, payload.number_field):  # fmt: skip
+        answers(partial(field, row, name))
+
+
+@FUZZED
+@given(st.lists(TEXTS, min_size=3, max_size=3), st.datetimes(), TEXTS)
+def test_articles(texts: list[str], published: datetime, code: str) -> None:
+    article = raw(texts[0], 1)
+    hostile = replace(article, title=texts[1], body=texts[2], published=published.replace(tzinfo=CHINA))
+    answers(lambda: normalise(hostile, Media().of))
+    answers(lambda: normalise(replace(article, code=code), Media().of))
+
+
+@FUZZED
+@given(TEXTS | mutated(POSTS).map(lambda content: content.decode("utf-8", "replace")))
+def test_post_files(text: str) -> None:
+    answers(lambda: posts.read(text, SITE))
+    answers(
+        lambda: posts.read(
+            f'---\nlayout: post\ntitle: "{text}"\ndate: {text}\ncategories: a\ntags: b\n---\n{text}', SITE
+        )
+    )
+
+
+@FUZZED
+@given(mutated(POSTS) | st.binary(max_size=200), st.sampled_from(["2022-01-10-NW202201102242171631.md", "2021-12-08-202112082206672930.md"]) | TEXTS)  # fmt: skip
+def test_old_posts(content: bytes, name: str) -> None:
+    old = old_site.OldPost.named(name)
+    answers(lambda: old_site.read(old, content, Media(), NOW))
+
+
+@FUZZED
+@given(
+    st.dictionaries(st.sampled_from(["category", "column", "since", "until", "limit", "refresh", "x"]), TEXTS | MOMENTS)
+)
+def test_arguments(arguments: dict[str, str]) -> None:
+    columns = EastmoneySpider.columns
+    answers(lambda: parse(arguments, columns=columns, default_columns=("350",), media=Media(), now=NOW), UsageError)
+
+
+def _spider(kind: Any) -> Any:
+    known = Settings()
+    known.setmodule(our_settings)
+    return kind.from_crawler(Crawler(kind, known))
+
+
+SPIDERS = [_spider(kind) for kind in (ChoiceSpider, EastmoneySpider, FlashSpider)]
+
+
+@pytest.mark.parametrize("spider", SPIDERS, ids=lambda spider: str(spider.name))
+@FUZZED
+@given(text=REPLIES | TEXTS | mutated(RECORDED).map(lambda content: content.decode("utf-8", "replace")), row=ROWS)
+def test_spiders(spider: Any, text: str, row: dict[str, Any]) -> None:
+    body = text.encode("utf-8", "replace")
+    reply = TextResponse(ENTRY.url, body=body, encoding="utf-8")
+    page = HtmlResponse(ENTRY.url, body=b'<div id="ContentBody">' + body, encoding="utf-8")
+    column = next(iter(spider.columns))
+    answers(lambda: spider.read_listing(reply, spider.first_cursor))
+    listed = {
+        "code": ENTRY.code,
+        "title": "题",
+        "showTime": "2022-01-10 16:20:36",
+        "showtime": "2022-01-10 16:20:36",
+        **row,
+    }
+    entry = answers(lambda: spider.read_row(listed, column)) or ENTRY
+    for reader in spider.readers:
+        answers(partial(reader.read, reply, entry))
+        answers(partial(reader.read, page, entry))
+    if not spider.readers:
+        assert html.unescape(answers(lambda: spider.read_entry(entry)).body) is not None

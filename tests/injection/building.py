@@ -1,0 +1,128 @@
+"""Strings become articles by the way of a crawl, and posts become a site by the real Jekyll."""
+
+import html
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from crawler.errors import Unusable
+from crawler.items import Article, Entry, RawArticle
+from crawler.media import LONGEST_NAME, Media
+from crawler.normalise import normalise
+from crawler.posts import Site, label, put
+from crawler.store import Store
+from crawler.text import payload
+from crawler.text.characters import headline
+from crawler.text.dates import CHINA
+from tests.injection.grammar import SECRET
+from tests.injection.oracle import Wanted
+
+# Half an hour after midnight in China is the day before for whoever builds on UTC.
+_FIRST = datetime(2022, 1, 10, 0, 30, tzinfo=CHINA)
+_SITE = Site("//site.invalid")
+
+# As plain as a frame can be: it escapes what it shows of the front matter, and nothing else is between a body and a reader.
+_LAYOUT = """<!DOCTYPE html>
+<html><head><meta charset="utf-8"><title>{{ page.title | escape }}</title></head>
+<body><h1>{{ page.title | escape }}</h1><p>{{ page.categories | join: "," }}｜{{ page.tags | join: "," | escape }}</p>
+<main>{{ content }}</main><footer id="end"></footer></body></html>
+"""
+_CONFIG = f"""canary: {SECRET}
+timezone: Asia/Shanghai
+future: true
+strict_front_matter: true
+permalink: /:categories/:year/:month/:day/:title:output_ext
+"""
+
+
+@dataclass(frozen=True)
+class Hostile:
+    """A string in every field of an article, and the article that came of it."""
+
+    text: str
+    article: Article
+    path: str
+    post: str
+
+    def wanted(self) -> Wanted:
+        article = self.article
+        return Wanted(
+            code=article.code,
+            category=article.category.slug,
+            published=article.published_at,
+            title=article.title,
+            label=label(article.media),
+            said=self.text,
+            body=article.body_html,
+            url=article.url,
+        )
+
+
+def raw(text: str, number: int) -> RawArticle:
+    """The string as title, media, summary, and in the body both as text and as markup, out of a reply in JSON."""
+    text = payload.read(json.dumps({"text": text}))["text"]
+    code = f"{202201100000000000 + number}"
+    return RawArticle(
+        code=code,
+        title=text if headline(text) else "题" + text,
+        published=_FIRST + timedelta(minutes=37 * number),
+        media=text if len(headline(text)) <= LONGEST_NAME else "",
+        default_media="东方财富网",
+        summary=text,
+        body=f"<p>始</p><p>{html.escape(text)}</p>{text}",
+        url=f"https://finance.eastmoney.com/a/{code}.html",
+        spider="eastmoney",
+        columns=("350",),
+        fetched_at=datetime(2023, 1, 10, tzinfo=CHINA),
+    )
+
+
+def taken_in(texts: Iterable[str], output: Path) -> tuple[list[Hostile], dict[str, str]]:
+    """Save every article as a crawl does; what is refused comes with the reason."""
+    output.mkdir(parents=True)
+    media, saved, refused = Media(), [], {}
+    with Store.writing(output) as store:
+        for number, text in enumerate(texts):
+            article = raw(text, number)
+            entry = Entry(
+                article.code, article.title, article.published, "350", article.url, article.media, article.summary
+            )
+            try:
+                recorded = store.articles.save(normalise(article, media.of), entry, _SITE)
+            except Unusable as error:
+                refused[text] = str(error)
+                continue
+            saved.append(Hostile(text, recorded.article, recorded.post_path, recorded.post_text))
+    return saved, refused
+
+
+Render = Callable[[Hostile], str]
+
+
+def defended(hostile: Hostile) -> str:
+    return hostile.post
+
+
+def build(posts: Iterable[Hostile], folder: Path, render: Render = defended, **changes: str) -> tuple[int, Path]:
+    """Build the site of these posts on a host that lives in UTC; the exit code, and the folder of its pages."""
+    (folder / "_layouts").mkdir(parents=True)
+    (folder / "_layouts" / "post.html").write_text(_LAYOUT, "utf-8")
+    (folder / "_config.yml").write_text(
+        _CONFIG + "".join(f"{name}: {value}\n" for name, value in changes.items()), "utf-8"
+    )
+    for post in posts:
+        put(folder, post.path, render(post))
+    environment: Mapping[str, str] = {**os.environ, "TZ": "UTC", "LANG": "C.UTF-8"}
+    done = subprocess.run(
+        ["jekyll", "build", "--quiet", "--disable-disk-cache"],  # noqa: S607  # Debian's or a gem's, wherever it is
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        timeout=300,
+        check=False,
+    )
+    return done.returncode, folder / "_site"

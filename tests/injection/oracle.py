@@ -1,0 +1,146 @@
+"""What a built site must be, judged from its pages alone as a browser parses them.
+
+It shares nothing with the code that it judges but the post that was to be shown.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import html5lib
+
+from tests.injection.grammar import SECRET
+
+_ATTRIBUTES = {
+    "p": {"class"}, "a": {"href"}, "img": {"src", "alt"}, "td": {"colspan", "rowspan"}, "th": {"colspan", "rowspan"},
+}  # fmt: skip
+_ELEMENTS = {
+    "p", "div", "blockquote", "pre", "figure", "figcaption", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li",
+    "dl", "dt", "dd", "table", "caption", "thead", "tbody", "tfoot", "tr", "td", "th", "a", "b", "strong", "i", "em", "u",
+    "s", "del", "ins", "sub", "sup", "small", "code", "br", "img",
+}  # fmt: skip
+# Controls, bidi, zero-width, tag characters and non-characters: no page may hold one. ZWJ joins emoji.
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff\U000e0000-\U000e007f]"
+)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One post as it must be shown. `said` is the text that the source wrote as text, `body` the body that was cleaned."""
+
+    code: str
+    category: str
+    published: datetime
+    title: str
+    label: str
+    said: str
+    body: str
+    url: str
+
+    @property
+    def path(self) -> str:
+        """Where the page stands: the day is the post's own, whatever the builder's clock says."""
+        return f"{self.category}/{self.published:%Y/%m/%d}/NW{self.code}.html"
+
+
+def faults_of(site: Path, wanted: Sequence[Wanted]) -> dict[str, list[str]]:
+    """What is wrong with a built site, by post; the site's own faults stand under an empty name."""
+    pages = {str(path.relative_to(site)) for path in site.rglob("*") if path.is_file()}
+    expected = {post.path for post in wanted}
+    found: dict[str, list[str]] = {}
+    if pages != expected:
+        found[""] = [f"{len(expected - pages)} pages are missing, {len(pages - expected)} were not asked for"]
+    for post in wanted:
+        if post.path in pages and (faults := list(page_faults((site / post.path).read_text("utf-8"), post))):
+            found[post.code] = faults
+    return found
+
+
+def page_faults(text: str, post: Wanted) -> Iterator[str]:
+    page = _parse(text)
+    main = page.find(".//main")
+    if main is None or page.find("./body/footer[@id='end']") is None:
+        yield "structure: the body swallows what follows it"
+        return
+    yield from _active(main)
+    if [node.tag for node in page.find("head")] != ["meta", "title"] or [node.tag for node in page.find("body")] != [
+        "h1",
+        "p",
+        "main",
+        "footer",
+    ]:
+        yield "structure: elements outside of the body"
+    if _shown(page.findtext("./body/h1", "")) != post.title or _shown(page.findtext("./head/title", "")) != post.title:
+        yield f"title: {page.findtext('./body/h1')!r}"
+    if _text(page.find("./body/p")) != f"{post.category}｜{post.label}":
+        yield f"category or tag: {_text(page.find('./body/p'))!r}"
+    if SECRET in text:
+        yield "secret: Liquid was run"
+    if hidden := _UNSEEN.search(text):
+        yield f"characters: {hidden[0]!r}"
+    yield from _contents(main, post)
+
+
+def _contents(main: Any, post: Wanted) -> Iterator[str]:
+    """What the source said as text is there, the whole body is as it was cleaned, and the ways out stand below it."""
+    *body, source, back = list(main) if len(main) > 2 else (None, None, None)
+    if source is None or not _is_link(source, post.url, post.url):
+        yield "links: the source link is not in place"
+    if back is None or _text(back) != f"返回{post.label}｜返回首页" or [link.get("href") for link in back] != [f"//site.invalid/category/{post.category}.html", "//site.invalid/"]:  # fmt: skip
+        yield "links: the ways back are not in place"
+    said = _seen(_text(body[1])) if len(body) > 1 and body[1] is not None else ""
+    if said != _seen(post.said) and _seen(post.said):
+        yield f"text: {said!r} is not {_seen(post.said)!r}"
+    cleaned = _parse(f"<main>{post.body}</main>").find(".//main")
+    if [_tree(node) for node in body if node is not None] != [_tree(node) for node in cleaned]:
+        yield "body: it is not shown as it was cleaned"
+
+
+def _active(main: Any) -> Iterator[str]:
+    for node in main.iter():
+        if node is main:
+            continue
+        if not isinstance(node.tag, str) or node.tag not in _ELEMENTS:
+            yield f"active: <{node.tag}>"
+            continue
+        for name, value in node.attrib.items():
+            if name not in _ATTRIBUTES.get(node.tag, set()) or (name == "class" and value != "em_media"):
+                yield f"active: {node.tag} {name}={value[:40]}"
+            if name in {"href", "src"} and not re.match(r"(?:https?:)?//[^/\\]", value):
+                yield f"active: {node.tag} {name}={value[:40]}"
+
+
+def _parse(text: str) -> Any:
+    return html5lib.parse(text, treebuilder="etree", namespaceHTMLElements=False)
+
+
+def _text(node: Any) -> str:
+    return "".join(node.itertext())
+
+
+def _shown(text: str | None) -> str:
+    return " ".join((text or "").split())
+
+
+def _seen(text: str) -> str:
+    """The characters that leave a mark on paper."""
+    return "".join(
+        char for char in text if not char.isspace() and unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Cn"}
+    )
+
+
+def _is_link(paragraph: Any, address: str, text: str) -> bool:
+    return len(paragraph) == 1 and paragraph[0].get("href") == address and _text(paragraph) == text
+
+
+def _tree(node: Any) -> tuple[Any, ...]:
+    """An element with what it holds; a line end is a space, and blanks between blocks are nothing."""
+    parts: list[Any] = [_shown(node.text)]
+    for child in node:
+        parts += [_tree(child), _shown(child.tail)]
+    return (node.tag, tuple(sorted(node.attrib.items())), *parts)

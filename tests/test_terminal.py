@@ -1,0 +1,71 @@
+"""Nothing that came from outside moves the cursor, colours the terminal or turns a line round, however it is printed."""
+
+import json
+import re
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from crawler.cli import tell
+from tests.conftest import Finews
+from tests.injection.grammar import terminals
+
+HOSTILE = [text.replace("\n", " ") for text in terminals()] + ["涨\x9b31m跌", "涨\u202e跌", "涨\x7f跌", "涨\ud83d跌"]
+OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+PRINTERS: dict[str, Callable[[str], None]] = {
+    "a line": tell.line,
+    "a line on stderr": lambda text: tell.line(text, err=True),
+    "a value": lambda text: tell.as_value([{text: text}]),
+    "a cell": lambda text: tell.as_table([{"a": text, "b": [text, 1], "c": None}], ("a", "b", "c")),
+}
+
+
+@pytest.mark.parametrize("printer", PRINTERS.values(), ids=PRINTERS.keys())
+def test_no_printer_lets_a_control_character_through(
+    printer: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for text in HOSTILE:
+        printer(text)
+    printed = "".join(capsys.readouterr())
+    assert "涨" in printed
+    assert OBEYED.findall(printed) == []
+
+
+def test_a_value_is_still_the_value(capsys: pytest.CaptureFixture[str]) -> None:
+    tell.as_value(HOSTILE)
+    assert json.loads(capsys.readouterr().out) == HOSTILE
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("show", "\x1b[31mx"), ("crawl", "\x1b]0;x\x07"), ("crawl", "--set", "\x1b[2J=1"), ("\x9b2J",), ("diff", "\x1b[H"), ("explain", "\x1b[H"), ("crawl", "--since", "\x1b[H")],
+    ids=lambda words: words[0].strip("\x9b"),
+)  # fmt: skip
+def test_a_message_quotes_what_was_typed_without_obeying_it(words: tuple[str, ...], finews: Finews) -> None:
+    answer = finews(*words)
+    assert answer.code in {1, 2}
+    assert OBEYED.findall(answer.err + answer.out) == []
+    assert answer.err.startswith("finews: ")
+
+
+@pytest.mark.parametrize("question", ["show", "diff", "explain", "categories", "columns", "runs"])
+@pytest.mark.parametrize("as_json", [(), ("--json",)], ids=["text", "json"])
+def test_a_database_that_holds_escapes_is_shown_without_them(question: str, as_json: tuple[str, ...], crawl: Finews, finews: Finews, output: Path) -> None:  # fmt: skip
+    """Rows of ours hold none; those of an older release, or of another program, may."""
+    assert crawl("eastmoney", "--limit", "3").code in {0, 3}
+    connection = sqlite3.connect(output / "news.db")
+    (code,) = connection.execute("select code from articles limit 1").fetchone()
+    connection.execute(
+        "update articles set title = ?, body_text = ?, media = ?, url = ?", ("涨\x1b[31m\x9b2J\u202e",) * 4
+    )
+    connection.execute("update categories set media = ?", ("涨\x1b[31m",))
+    connection.execute("update entries set detail = ?", ("涨\x1b[31m",))
+    connection.commit()
+    connection.close()
+    words = [question, code] if question in {"show", "diff", "explain"} else [question]
+    answer = finews(*words, *as_json, "--output", str(output))
+    assert answer.code == 0, answer.err
+    assert OBEYED.findall(answer.out + answer.err) == []
