@@ -11,9 +11,11 @@ from crawler.store.categories import Categories
 from crawler.store.connection import open_any, open_for_reading, open_for_writing
 from crawler.store.coverage import Covered
 from crawler.store.history import History
+from crawler.store.index import Index
 from crawler.store.quarantine import Quarantine
 from crawler.store.raw import Raw
 from crawler.store.runs import Runs
+from crawler.store.search import Search
 
 
 def met_categories(output: Path) -> list[Category]:
@@ -36,11 +38,15 @@ class Store:
         self.history = History(db)
         self.covered = Covered(db)
         self.raw = Raw(db)
+        self.index = Index(db)
+        self.search = Search(db)
 
     @classmethod
     def writing(cls, output: Path) -> Self:
-        """Open it for a crawl; it is made where it does not exist. Raises StoreError."""
-        return cls(open_for_writing(output))
+        """Open it for a crawl; it is made where it does not exist, its index caught up. Raises StoreError."""
+        store = cls(open_for_writing(output))
+        store.index.catch_up_all()
+        return store
 
     @classmethod
     def reading(cls, output: Path) -> Self:
