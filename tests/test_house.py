@@ -22,7 +22,7 @@ FLOORS = (
     ("extensions", "middlewares"),
     ("pipelines", "spiders", "settings"),
     ("run", "columns", "demo", "agreement", "old_site"),
-    ("rebuild", "importing"),
+    ("rebuild", "importing", "exporting"),
     ("commands", "cli"),
     ("__main__",),
 )
@@ -37,6 +37,7 @@ ROOMS = {
     "nh3": {"text"},
     "lxml": {"text"},
     "pypinyin": {"text"},
+    "pyarrow": {"exporting"},
     "filelock": {"output_folder", "extensions"},
     "scrapy": {"extensions", "middlewares", "pipelines", "spiders", "run", "columns", "commands"},
     "twisted": {"extensions", "spiders", "run"},

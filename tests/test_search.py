@@ -140,7 +140,7 @@ def test_another_client_writes_and_is_searched_at_once(store: Store, other: sqli
     assert [fault.code for fault in store.index.faults()] == [code]
     assert store.index.catch_up_all() == 1
     assert codes(store, "孤例") == [code]
-    assert other.execute("SELECT code FROM search WHERE pairs MATCH '孤例'").fetchall() == [(code,)]
+    assert other.execute("SELECT code FROM search WHERE words MATCH '孤例'").fetchall() == [(code,)]
 
 
 def test_a_question_as_of_a_moment_knows_nothing_later(store: Store, other: sqlite3.Connection) -> None:

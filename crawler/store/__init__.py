@@ -16,6 +16,7 @@ from crawler.store.quarantine import Quarantine
 from crawler.store.raw import Raw
 from crawler.store.runs import Runs
 from crawler.store.search import Search
+from crawler.store.stocks import Stocks
 
 
 def met_categories(output: Path) -> list[Category]:
@@ -40,6 +41,7 @@ class Store:
         self.raw = Raw(db)
         self.index = Index(db)
         self.search = Search(db)
+        self.stocks = Stocks(db)
 
     @classmethod
     def writing(cls, output: Path) -> Self:

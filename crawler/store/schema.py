@@ -261,7 +261,10 @@ _SEARCH_TABLES = (
     BEGIN
         UPDATE OR REPLACE search_documents SET current = 0
         WHERE code = old.code AND current = 1 AND revision != new.revision
-            AND EXISTS (SELECT 1 FROM revisions WHERE code = old.code AND revision = old.revision);
+            AND EXISTS (
+                SELECT 1 FROM revisions WHERE code = old.code AND revision = old.revision
+                    AND (title, published_at, body_html) IS (old.title, old.published_at, old.body_html)
+            );
         DELETE FROM search_documents WHERE code IN (old.code, new.code) AND current = 1;
         INSERT OR IGNORE INTO search_pending VALUES (new.code);
     END
@@ -293,10 +296,10 @@ _SEARCH_TABLES = (
     # A stock is asked for by its code without the market, or by its name.
     "CREATE INDEX mentions_stock_code ON mentions(substr(secid, instr(secid, '.') + 1))",
     "CREATE INDEX mentions_name ON mentions(name)",
-    # For other clients: `SELECT title FROM search WHERE pairs MATCH '央行' ORDER BY published_at DESC LIMIT 10`.
+    # For other clients: `SELECT title FROM search WHERE words MATCH '央行' ORDER BY published_at DESC LIMIT 10`.
     """
     CREATE VIEW search AS
-        SELECT search_pairs.pairs AS pairs, articles.*
+        SELECT search_pairs.search_pairs AS words, articles.*
         FROM search_pairs
         JOIN search_documents ON search_documents.id = search_pairs.rowid AND current = 1
         JOIN articles USING (code)

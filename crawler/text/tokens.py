@@ -80,7 +80,7 @@ def prefix_of(character: str) -> str:
 
 def checksum(pairs: set[str]) -> int:
     """A number that tells whether an index holds these pairs, which SQLite can compute, too."""
-    return sum(_mixed(ord(first), ord(second)) for first, second in pairs)
+    return sum(_mixed(ord(pair[0]), ord(pair[1])) for pair in pairs)
 
 
 def _mixed(first: int, second: int) -> int:
