@@ -16,6 +16,8 @@ COLUMNS = (
     "post_path", "post_sha256", "first_seen_at", "changed_at", "revision", "withdrawn_at",
 )  # fmt: skip
 _BATCH = 500
+# What a spreadsheet begins a formula with.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 Row = Mapping[str, Any]
 

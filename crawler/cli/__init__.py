@@ -10,7 +10,7 @@ from crawler.cli.demo import demo
 from crawler.cli.history import diff, explain
 from crawler.cli.questions import categories, columns, runs, show
 from crawler.cli.replay import replay
-from crawler.cli.search import search, stocks
+from crawler.cli.search import export, search, stocks
 from crawler.cli.upkeep import import_posts, rebuild, verify
 from crawler.errors import Ending, UsageError
 
@@ -26,7 +26,7 @@ def finews() -> None:
 
 
 for command in (
-    crawl, demo, search, stocks, categories, columns, show, diff, explain, runs, replay, rebuild, verify, import_posts,
+    crawl, demo, search, stocks, export, categories, columns, show, diff, explain, runs, replay, rebuild, verify, import_posts,
 ):  # fmt: skip
     finews.add_command(command)
 

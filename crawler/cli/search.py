@@ -3,14 +3,18 @@
 import csv
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Console
+from rich.progress import Progress
 
-from crawler import clock
+from crawler import clock, exporting
 from crawler.cli import options, tell
 from crawler.errors import Failed, UsageError
 from crawler.exporting import cells
@@ -69,7 +73,13 @@ def moment(name: str, text: str | None, now: datetime, *, last: bool = False) ->
 @click.command()
 @click.argument("query", nargs=-1, required=True)
 @filters
-@click.option("--sort", type=click.Choice([*Sort]), default=Sort.NEWEST, show_default=True, help="What comes first.")
+@click.option(
+    "--sort",
+    type=click.Choice([str(sort) for sort in Sort]),
+    default=str(Sort.NEWEST),
+    show_default=True,
+    help="What comes first.",
+)
 @click.option("--limit", type=click.IntRange(min=1), default=_SHOWN, show_default=True, metavar="N", help="At most N.")
 @click.option("--count", "only_count", is_flag=True, help="Only how many there are, of any number.")
 @click.option("--csv", "as_csv", is_flag=True, help="Lines for a spreadsheet.")
@@ -98,8 +108,6 @@ def search(query: tuple[str, ...], only_count: bool, as_csv: bool, output: Path,
 
 
 def _limited(question: Asked, chosen: dict[str, Any]) -> Asked:
-    from dataclasses import replace
-
     return replace(question, sort=Sort(chosen["sort"]), limit=chosen["limit"])
 
 
@@ -134,6 +142,31 @@ def _line(text: str) -> None:
 
 
 _CONTROLS = dict.fromkeys(range(32))
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--query", default="", metavar="TEXT", help="Only what `finews search TEXT` finds.")
+@filters
+@options.output
+def export(file: Path, query: str, output: Path, **chosen: Any) -> None:
+    """Write articles into FILE, newest first, in the form that its name ends in: .csv, .jsonl or .parquet.
+
+    In CSV, a cell that a spreadsheet would take for a formula begins with an apostrophe.
+    """
+    with Store.reading(output) as store:
+        question = asked(store, query, chosen)
+        with _progress(store.search.count(question)) as seen:
+            written = exporting.export(seen(store.search.articles(question)), file)
+    tell.line(f"{written} articles in {file}")
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[Iterable[Any]], Iterable[Any]]]:
+    """A bar on stderr, where that is a terminal."""
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as bar:
+        yield lambda rows: bar.track(rows, total=total, description="articles")
 
 
 @click.command()

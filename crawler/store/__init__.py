@@ -6,6 +6,7 @@ from typing import Self
 from sqlite_utils import Database
 
 from crawler.items import Category
+from crawler.store import functions
 from crawler.store.articles import Articles
 from crawler.store.categories import Categories
 from crawler.store.connection import open_any, open_for_reading, open_for_writing
@@ -32,6 +33,7 @@ class Store:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        functions.register(db.conn)
         self.articles = Articles(db)
         self.categories = Categories(db)
         self.runs = Runs(db)

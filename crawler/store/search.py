@@ -8,7 +8,7 @@ import heapq
 import itertools
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -61,6 +61,13 @@ _STOCK = """
     EXISTS (SELECT 1 FROM mentions AS m WHERE m.code = found.code
             AND (m.secid = :stock OR substr(m.secid, instr(m.secid, '.') + 1) = :stock OR m.name = :stock))
 """
+
+
+_COLUMNS_THEN = """
+    SELECT DISTINCT column_id FROM entries JOIN runs ON runs.id = run_id
+    WHERE code = :code AND column_id != '' AND finished_at <= :as_of ORDER BY column_id
+"""
+_REVISIONS_THEN = "SELECT * FROM revisions WHERE code = :code AND revision < :revision ORDER BY revision"
 
 
 class Sort(StrEnum):
@@ -137,6 +144,18 @@ class Search:
             sql = _NEWEST_THEN.format(conditions=f"code = :code AND {conditions}")
             row = next(iter(self._db.query(sql, {**values, "code": code})), None)
             return self._row(_version(row), at) if row else None
+
+    def whole_as_of(self, code: str, at: datetime) -> dict[str, Any] | None:
+        """The same with its `revisions`, `mentions` and `columns` of then, as `Articles.whole` gives them of now."""
+        row = self.as_of(code, at)
+        if row is None:
+            return None
+        values = {"code": code, "revision": row["revision"], "as_of": iso(at)}
+        with errors_told():
+            columns = [each["column_id"] for each in self._db.query(_COLUMNS_THEN, values)]
+            revisions = list(self._db.query(_REVISIONS_THEN, values))
+        found = sorted(mentions(row["body_html"]), key=lambda each: (-each.count, each.secid))
+        return {**row, "revisions": revisions, "mentions": [asdict(each) for each in found], "columns": columns}
 
     def _newest(self, asked: Asked) -> Iterator[dict[str, Any]]:
         query = parse(asked.text)

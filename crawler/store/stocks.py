@@ -6,7 +6,10 @@ from sqlite_utils import Database
 
 from crawler.store.connection import errors_told
 
-_IS_ASKED_FOR = "(secid = :stock OR substr(secid, instr(secid, '.') + 1) = :stock OR name = :stock)"
+_WHERE = """
+    WHERE secid IN (SELECT secid FROM mentions
+                    WHERE secid = :stock OR substr(secid, instr(secid, '.') + 1) = :stock OR name = :stock)
+"""
 # The name that most articles give it.
 _COUNTED = """
     SELECT secid, kind,
@@ -29,18 +32,17 @@ class Stocks:
 
     def of(self, stock: str, limit: int) -> dict[str, Any]:
         """The `stocks` that a code or a name stands for, their `days`, and their last `articles`."""
-        where = f"WHERE secid IN (SELECT secid FROM mentions WHERE {_IS_ASKED_FOR})"
         days = f"""
             SELECT substr(published_at, 1, 10) AS day, count(DISTINCT code) AS articles, sum(count) AS times
-            FROM mentions JOIN articles USING (code) {where} GROUP BY day ORDER BY day DESC
+            FROM mentions JOIN articles USING (code) {_WHERE} GROUP BY day ORDER BY day DESC
         """  # noqa: S608  # our own words
         articles = f"""
             SELECT code, title, published_at, media, category, sum(count) AS count
-            FROM mentions JOIN articles USING (code) {where}
+            FROM mentions JOIN articles USING (code) {_WHERE}
             GROUP BY code ORDER BY published_at DESC, code DESC LIMIT :limit
         """  # noqa: S608  # our own words
         return {
-            "stocks": self._rows(f"{_COUNTED} {where} GROUP BY secid ORDER BY secid", stock=stock),
+            "stocks": self._rows(f"{_COUNTED} {_WHERE} GROUP BY secid ORDER BY secid", stock=stock),
             "days": self._rows(days, stock=stock),
             "articles": self._rows(articles, stock=stock, limit=limit),
         }
