@@ -45,9 +45,7 @@ def cells(row: Row, columns: Sequence[str]) -> list[object]:
 
 
 def _inert(value: object) -> object:
-    return (
-        f"'{value}" if isinstance(value, str) and value[:1] in tuple("=+-@\t\r") + ("＝", "＋", "－", "＠") else value
-    )
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _csv(rows: Iterable[Row], file: Path) -> int:

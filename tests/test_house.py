@@ -22,7 +22,7 @@ FLOORS = (
     ("extensions", "middlewares"),
     ("pipelines", "spiders", "settings"),
     ("run", "columns", "demo", "agreement", "old_site"),
-    ("rebuild", "importing", "exporting"),
+    ("rebuild", "importing", "exporting", "feeds"),
     ("commands", "cli"),
     ("__main__",),
 )
@@ -38,6 +38,7 @@ ROOMS = {
     "lxml": {"text"},
     "pypinyin": {"text"},
     "pyarrow": {"exporting"},
+    "feedgen": {"feeds"},
     "filelock": {"output_folder", "extensions"},
     "scrapy": {"extensions", "middlewares", "pipelines", "spiders", "run", "columns", "commands"},
     "twisted": {"extensions", "spiders", "run"},

@@ -7,6 +7,7 @@ import click
 
 from crawler.cli.crawl import crawl
 from crawler.cli.demo import demo
+from crawler.cli.feed import feed
 from crawler.cli.history import diff, explain
 from crawler.cli.questions import categories, columns, runs, show
 from crawler.cli.replay import replay
@@ -26,7 +27,8 @@ def finews() -> None:
 
 
 for command in (
-    crawl, demo, search, stocks, export, categories, columns, show, diff, explain, runs, replay, rebuild, verify, import_posts,
+    crawl, demo, search, show, stocks, categories, columns, diff, explain, runs, export, feed, replay, rebuild, verify,
+    import_posts,
 ):  # fmt: skip
     finews.add_command(command)
 

@@ -24,6 +24,7 @@ from crawler.store.search import RANKED, Asked, Found, Sort
 from crawler.text.dates import parse_bound
 
 _SHOWN = 20
+_SORTS = [str(sort) for sort in Sort]
 _HIT = {True: ("\x1b[1;33m", "\x1b[0m"), False: ("【", "】")}
 _COLUMNS = ("code", "title", "published_at", "media", "category", "url", "withdrawn_at", "passage")
 
