@@ -14,7 +14,7 @@ _SINCE = 2022
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a feed says of itself. `site` is its address, such as `//finews.withounder.com`; `name` tells feeds apart."""
+    """What a feed says of itself: `site` is its address, `//finews.withounder.com`; `name` tells feeds apart."""
 
     title: str
     site: str
