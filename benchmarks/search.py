@@ -56,7 +56,7 @@ class Words(NamedTuple):
 
 def main() -> None:
     articles = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    length = int(sys.argv[2]) if len(sys.argv) > 2 else 400  # noqa: PLR2004
+    length = int(sys.argv[2]) if len(sys.argv) > 2 else 400
     rng = random.Random(1)  # noqa: S311  # no secret
     words = Words.made_up(rng)
     with tempfile.TemporaryDirectory(prefix="finews-benchmark-") as folder:
@@ -67,7 +67,9 @@ def main() -> None:
             took = timed(store.index.catch_up_all)
             print(f"index: {articles / took:,.0f} articles/s, {index_size(path) / size:.2f} of the text's size")
             taken = timed(lambda: trigram(path))
-            print(f"FTS5 trigram: {articles / taken:,.0f} articles/s, {trigram_size(path) / size:.2f} of the text's size")
+            print(
+                f"FTS5 trigram: {articles / taken:,.0f} articles/s, {trigram_size(path) / size:.2f} of the text's size"
+            )
             compare(store, path, words, rng)
 
 
@@ -137,13 +139,20 @@ def compare(store: Store, path: Path, words: Words, rng: random.Random) -> None:
         ours = [timed(lambda q=q: list(store.search.articles(Asked(q, sort=sort, limit=20)))) for q in queries]  # type: ignore[misc]  # bound now
         line = f"{name:34} {p(ours, 50):9.2f} {p(ours, 99):9.2f} {scan * 1000 / p(ours, 99):10,.0f}"
         theirs = [timed(lambda q=q: trigrams(connection, q)) for q in queries if is_for_trigrams(q)]  # type: ignore[misc]
-        print(line + (f" {p(theirs, 50):12.2f} {p(theirs, 99):9.2f}" if theirs else f" {'finds none':>12} {'':>9}"), flush=True)
+        print(
+            line + (f" {p(theirs, 50):12.2f} {p(theirs, 99):9.2f}" if theirs else f" {'finds none':>12} {'':>9}"),
+            flush=True,
+        )
     connection.close()
 
 
 def kinds(words: Words, rng: random.Random) -> Iterator[tuple[str, list[str], Sort]]:
     def drawn(size: int, number: int = _TIMES) -> list[str]:
-        found = (word for word in iter(lambda: rng.choices(words.words, cum_weights=words.weights)[0], "") if len(word) == size)
+        found = (
+            word
+            for word in iter(lambda: rng.choices(words.words, cum_weights=words.weights)[0], "")
+            if len(word) == size
+        )
         return list(itertools.islice(found, number))
 
     yield "1 character, newest", drawn(1), Sort.NEWEST
@@ -156,7 +165,7 @@ def kinds(words: Words, rng: random.Random) -> Iterator[tuple[str, list[str], So
 
 
 def is_for_trigrams(query: str) -> bool:
-    return min(map(len, query.split())) > 2  # noqa: PLR2004
+    return min(map(len, query.split())) > 2
 
 
 def scanned(connection: sqlite3.Connection, text: str) -> object:

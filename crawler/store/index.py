@@ -29,9 +29,10 @@ _MISSING = """
     )
     ORDER BY revision
 """
-_DOCUMENTS = """
-    SELECT id, code, current, revision, title, body_html, body_text
-    FROM search_documents LEFT JOIN versions USING (code, revision, current) ORDER BY id
+_DOCUMENTS = "SELECT id, code, revision, current FROM search_documents ORDER BY id"
+_VERSION = """
+    SELECT title, body_html, body_text FROM versions
+    WHERE code = :code AND revision = :revision AND current = :current
 """
 # Versions that have neither a document nor the mark that they are to get one.
 _FORGOTTEN = """
@@ -118,9 +119,10 @@ class Index:
             while have and have[0] < row["id"]:
                 have = next(held, None)
             found = have[1] if have and have[0] == row["id"] else 0
-            if row["title"] is None:
+            version = next(iter(self._db.query(_VERSION, row)), None)
+            if version is None:
                 yield Fault(row["code"], "the index of words holds a version that is not there")
-            elif found != checksum(_tokens(row)):
+            elif found != checksum(_tokens(version)):
                 yield Fault(row["code"], "the index of words holds another text")
 
     def _checksums(self) -> Iterator[tuple[int, int]]:
