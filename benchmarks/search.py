@@ -132,11 +132,15 @@ def timed(work: Callable[[], object]) -> float:
 
 def compare(store: Store, path: Path, words: Words, rng: random.Random) -> None:
     connection = sqlite3.connect(path)
-    scan = statistics.median(timed(lambda: scanned(connection, text)) for text in rng.choices(words.words, k=_SCANS))
+    scan = statistics.median(
+        timed(lambda text=text: scanned(connection, text)) for text in rng.choices(words.words, k=_SCANS)
+    )
     print(f"LIKE scan for the newest 20: {scan * 1000:,.0f} ms; below, times in ms and the scan's time over the p99\n")
     print(f"{'query':34} {'p50':>9} {'p99':>9} {'scan/p99':>10} {'trigram p50':>12} {'p99':>9}")
     for name, queries, sort in kinds(words, rng):
-        ours = [timed(lambda q=q: list(store.search.articles(Asked(q, sort=sort, limit=20)))) for q in queries]  # type: ignore[misc]  # bound now
+        ours = [
+            timed(lambda q=q, sort=sort: list(store.search.articles(Asked(q, sort=sort, limit=20)))) for q in queries
+        ]  # type: ignore[misc]  # bound now
         line = f"{name:34} {p(ours, 50):9.2f} {p(ours, 99):9.2f} {scan * 1000 / p(ours, 99):10,.0f}"
         theirs = [timed(lambda q=q: trigrams(connection, q)) for q in queries if is_for_trigrams(q)]  # type: ignore[misc]
         print(
