@@ -1,6 +1,7 @@
 """The media we know: those the package ships, and those the database has met. Names and slugs are looked up here."""
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable
 from functools import cache
@@ -11,6 +12,7 @@ from crawler.items import Category
 from crawler.text.characters import one_line
 from crawler.text.slugs import fold, slug_of
 
+_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 # A name of the source longer than this is not a name.
 LONGEST_NAME = 40
 
@@ -34,8 +36,7 @@ class Media:
         for category in met:
             self._add(category)
         for category in shipped():
-            if category.slug not in self._by_slug and fold(category.media) not in self._by_name:
-                self._add(category)
+            self._add_shipped(category)
 
     def of(self, name: str) -> Category:
         """The category of a media that wrote an article; one is made for a name that is new."""
@@ -55,7 +56,7 @@ class Media:
         """
         if category := self.find(text):
             return category
-        if text.strip() and not text.isascii():
+        if _HAN.search(text):
             return self.of(text)
         near = difflib.get_close_matches(text.lower(), self._by_slug, n=3, cutoff=0.6)
         hint = ", ".join(f"{slug} ({self._by_slug[slug].media})" for slug in near)
@@ -64,8 +65,20 @@ class Media:
             + (f"did you mean {hint}?" if hint else "`finews categories --all` lists them")
         )
 
+    def _add_shipped(self, category: Category) -> None:
+        """A media of the package's; where the database has met it under a slug of its own, all its names lead there."""
+        if met := self._by_name.get(fold(category.media)):
+            self._name(met, category)
+            if category.slug not in self._by_slug:
+                self._by_slug[category.slug] = met
+        elif category.slug not in self._by_slug:
+            self._add(category)
+
+    def _name(self, owner: Category, category: Category) -> None:
+        for name in (category.media, *category.aliases, category.slug):
+            self._by_name.setdefault(fold(name), owner)
+
     def _add(self, category: Category) -> Category:
         self._by_slug[category.slug] = category
-        for name in (category.media, *category.aliases, category.slug):
-            self._by_name.setdefault(fold(name), category)
+        self._name(category, category)
         return category

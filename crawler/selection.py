@@ -1,6 +1,7 @@
 """What a person asked to crawl, and whether a listing entry is that. Pure."""
 
 import difflib
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -107,8 +108,8 @@ def _column(text: str, columns: Mapping[str, str]) -> str:
 def _limit(text: str | None) -> int | None:
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise UsageError(f"--limit {text!r} is not a number: type one from 1 up")
+    if not re.fullmatch(r"0*[1-9][0-9]{0,8}", text, re.ASCII):
+        raise UsageError(f"--limit {text[:40]!r} is not a number: type one from 1 up")
     return int(text)
 
 

@@ -22,7 +22,7 @@ FLOORS = (
     ("extensions", "middlewares"),
     ("pipelines", "spiders", "settings"),
     ("run", "columns", "demo", "agreement", "old_site"),
-    ("rebuild", "importing", "exporting", "feeds"),
+    ("rebuild", "importing", "exporting", "feeds", "replay"),
     ("commands", "cli"),
     ("__main__",),
 )
@@ -40,7 +40,7 @@ ROOMS = {
     "pyarrow": {"exporting"},
     "feedgen": {"feeds"},
     "filelock": {"output_folder", "extensions"},
-    "scrapy": {"extensions", "middlewares", "pipelines", "spiders", "run", "columns", "commands"},
+    "scrapy": {"extensions", "middlewares", "pipelines", "spiders", "run", "columns", "commands", "replay"},
     "twisted": {"extensions", "spiders", "run"},
 }
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

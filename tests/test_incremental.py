@@ -73,7 +73,7 @@ def test_it_does_not_stop_at_the_first_known_code(
     assert query("SELECT revision FROM articles WHERE code = ?", resurfaced.code) == [2]
 
 
-def test_a_crawl_that_was_cut_short_covers_nothing(crawl_column: Finews, site: SampleSite, listed: list[str]) -> None:
+def test_a_crawl_that_was_cut_short_covers_nothing(crawl_column: Finews, listed: list[str]) -> None:
     crawl_column("--limit", "30")
     crawl_column("--category", "财联社")
     assert crawl_column().value["listed"] == len(listed)

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from sqlite_utils import Database
 
 from crawler.errors import StoreError
-from crawler.items import Article, Category, Entry, Outcome
+from crawler.items import Article, Category, Entry, Outcome, Reply
 from crawler.posts import Site, render
 from crawler.store import Store, met_categories
 from crawler.store.articles import Known, post_of
 from crawler.store.connection import open_for_writing
+from crawler.store.quarantine import ROW
 from crawler.store.schema import migrations
 from crawler.text.dates import CHINA
 from crawler.text.html import plain
@@ -489,27 +490,27 @@ def test_the_latest_runs_come_first(store: Store) -> None:
 # The quarantine
 
 
-def keep(store: Store, run_id: int, **changes: Any) -> bool:
-    parts: dict[str, Any] = {
-        "run_id": run_id, "spider": "choice", "code": CODE, "url": "http://a.cn/", "reason": "the title is empty",
-        "raw": b'{"title": ""}', "seen_at": NOW,
-    }  # fmt: skip
-    return store.quarantine.keep(**{**parts, **changes})
+def keep(store: Store, run_id: int, body: bytes = b'{"title": ""}', **changes: Any) -> bool:
+    reply = Reply(changes.pop("url", "http://a.cn/"), "application/json", body)
+    parts = {"spider": "choice", "kind": ROW, "code": CODE, "reason": "the title is empty", "at": NOW}
+    return store.quarantine.keep(reply, run_id=run_id, **{**parts, **changes})
 
 
 def test_the_same_raw_reply_is_kept_once_for_each_reason(store: Store, query: Query) -> None:
     first, second = (store.runs.begin("choice", {}, NOW) for _ in range(2))
     assert keep(store, first) is True
     assert keep(store, first) is False
-    assert keep(store, second, seen_at=LATER, url="http://b.cn/") is False
+    assert keep(store, second, at=LATER, url="http://b.cn/") is False
     assert keep(store, second, reason="no time") is True
-    assert keep(store, second, raw=b"\xff\xfe") is True
+    assert keep(store, second, b"\xff\xfe") is True
     assert query("SELECT run_id, reason, raw FROM quarantine ORDER BY id") == [
         (first, "the title is empty", b'{"title": ""}'),
         (second, "no time", b'{"title": ""}'),
         (second, "the title is empty", b"\xff\xfe"),
     ]
-    assert [row["reason"] for row in store.quarantine.of(second)] == ["no time", "the title is empty"]
+    kept = store.quarantine.unresolved()
+    assert [row["reason"] for row in kept] == ["the title is empty", "no time", "the title is empty"]
+    assert store.quarantine.raw(kept[2]["id"]) == b"\xff\xfe"
 
 
 def test_what_is_kept_is_there_for_others_at_once(store: Store, query: Query) -> None:

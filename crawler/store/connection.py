@@ -34,7 +34,9 @@ def open_any(output: Path) -> Database | None:
     if not path.is_file() or not path.stat().st_size:
         return None
     with errors_told(path):
-        db = _connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        # Not mode=ro: what a killed crawl left in the log has to be recovered before anybody can read it.
+        db = _connect(f"{path.resolve().as_uri()}?mode=rw", uri=True)
+        db.execute("PRAGMA query_only = ON")
         _refuse_newer(db, path)
         return db if migrations.applied(db) else None
 

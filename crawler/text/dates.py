@@ -45,7 +45,7 @@ def parse_bound(text: str, now: datetime, *, last: bool = False) -> datetime:
         raise ValueError(
             f"{text[:40]!r} is not a date: type 2022-01-10, '2022-01-10 16:20' or an age such as 2d"
         ) from None
-    return first + span - timedelta(seconds=1) if last else first
+    return first + (span - timedelta(seconds=1)) if last else first
 
 
 def iso(moment: datetime) -> str:

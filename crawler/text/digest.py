@@ -8,11 +8,12 @@ from crawler.text.slugs import fold
 
 LONGEST_LEAD = 60
 
-_LEAD = re.compile(r"\s*【([^【】]+)】(.*)", re.DOTALL)
+_LEAD = re.compile(r"\s*【([^【】]*[^【】\s][^【】]*)】(.*)", re.DOTALL)
 _TRAILING_BRACKET = re.compile(r".*（([^（）]{2,20})）\s*", re.DOTALL)
-# In trailing brackets stand papers, but also years, codes, signatures and stage directions.
+# In trailing brackets stand papers, but also years, units, lists, codes, signatures and stage directions.
 _NO_MEDIA = re.compile(
-    r".*[，。；：！？、,;:!?%]|[\d.\-年月日]+|.*\.(?:SZ|SH|HK|BJ|O|N)|(?:记者|编辑|作者|图|完|续|未完|待续|附).*"
+    r".*[，。；：！？、,;:!?%].*|[\d.\-年月日]+|[今明去前后]年|.*\.(?:SZ|SH|HK|BJ|O|N)"
+    r"|.*(?:记者|编辑|作者).*|(?:图|完|续|未完|待续|附).*"
 )
 _SENTENCE = re.compile(r"[^。！？\n]+")
 

@@ -4,7 +4,7 @@ The steps, in the order of `clean`:
     bound     what is too big or too deep is refused before anybody parses it
     sanitise  nh3 parses as a browser does, and drops what runs, loads or hides behind a comment
     edit      adverts, hidden parts and live charts go; links, the source line, indents and images are set right
-    arrange   every top-level node is a block; no white space between blocks; nothing is empty
+    arrange   every top-level node is a block; nothing is empty; no white space between blocks
     sanitise  nh3 again, with the allow-list of what a post may hold, so that no edit can let anything in
     disarm    a `{` that Liquid or kramdown would read becomes `&#123;`
 """
@@ -32,8 +32,11 @@ _TABLE = {"table", "caption", "thead", "tbody", "tfoot", "tr", "td", "th"}
 _LISTS = {"ul", "ol", "li", "dl", "dt", "dd"}
 _BLOCKS = {"p", "div", "blockquote", "pre", "figure", "figcaption", "hr"} | _HEADINGS | _LISTS | _TABLE
 _INLINE = {"a", "b", "strong", "i", "em", "u", "s", "del", "ins", "sub", "sup", "small", "code", "br", "img"}
-# Standing at the top level they need no <p> around them; parts of a list or a table do not stand there.
-_TOP_LEVEL = _BLOCKS - (_TABLE - {"table"}) - {"li", "dt", "dd", "figcaption"}
+_CELLS = {"td", "th"}
+# Parts of a list or a figure. Those of a table never come without one: the parser drops them.
+_PARTS = {"li", "dt", "dd", "figcaption"}
+# Standing at the top level they need no <p> around them.
+_TOP_LEVEL = _BLOCKS - (_TABLE - {"table"}) - _PARTS
 # What may be empty and still means something.
 _MEANINGFUL_EMPTY = {"br", "hr", "img", "td", "th", "tr"}
 _CONTENT_GOES = {
@@ -79,6 +82,8 @@ _LIVE_CHART = re.compile(r"//webquote(?:kline)?pic\.eastmoney\.com/|/GetPic\.asp
 # The hosts of the source's own pictures answer on https, so that an https page can show them.
 _SOURCE_HOSTS = ("dfcfw.com", "eastmoney.com")
 _LINE_BREAKS = re.compile(r"[ \t\f]*[\r\n][ \t\r\n\f]*")
+# What ends a line for Python and YAML, and is shown as nothing by a browser.
+_OTHER_LINE_ENDS = str.maketrans("\x85\u2028\u2029", "\n\n\n")
 _INDENT = " \t\r\n\f\xa0\u3000"
 _TEMPLATE_BRACE = re.compile(r"\{(?=[{%:])")
 _TAG = re.compile(r"<(/?)([a-z][a-z0-9]*)", re.IGNORECASE)
@@ -90,11 +95,11 @@ def clean(body: str, base_url: str) -> str:
     `base_url` is the page that relative links start from. Cleaning a clean body changes nothing. Raises Rejected
     ("too complex") for what is over the caps above.
     """
-    root = _parse(_READ.clean(visible(_bounded(body))))
+    root = _parse(_sanitised(body))
     _drop_unread(root)
     _link_stocks(root)
     _plain_source_lines(root)
-    for edit in (_set_links, _set_images, _arrange, _tidy_white_space, _prune_empty):
+    for edit in (_set_links, _set_images, _arrange, _prune_empty, _tidy_white_space):
         edit(root, base_url)
     return _TEMPLATE_BRACE.sub("&#123;", "\n".join(_lines(root)))
 
@@ -104,7 +109,7 @@ def plain(body_html: str) -> str:
     root = _parse(body_html)
     for node in root.iter():
         if node.tag in _BLOCKS or node.tag == "br":
-            gap = " " if node.tag in {"td", "th"} else "\n"
+            gap = " " if node.tag in _CELLS or _stands_in(node, *_CELLS) else "\n"
             node.text = gap + (node.text or "")
             node.tail = gap + (node.tail or "")
     text: str = root.text_content()
@@ -114,8 +119,13 @@ def plain(body_html: str) -> str:
 
 def source_line(body: str) -> str:
     """The media that the last line （文章来源：X） of a body names, whatever links cut it; empty when there is none."""
-    lines = plain(_READ.clean(visible(_bounded(body)))).split("\n")
+    lines = plain(_sanitised(body)).split("\n")
     return next((found[1] for line in reversed(lines) if (found := _SOURCE_LINE.fullmatch(line))), "")
+
+
+def _sanitised(body: str) -> str:
+    """What a browser would show of a body. References are read by the sanitiser: they too may hide characters."""
+    return visible(_READ.clean(visible(_bounded(body)))).translate(_OTHER_LINE_ENDS)
 
 
 def _bounded(body: str) -> str:
@@ -159,8 +169,11 @@ def _is_advert(node: HtmlElement) -> bool:
     return (
         bool(_ADVERT_CLASS.search(node.get("class", "")))
         or (node.tag == "a" and urlsplit(_href(node)).hostname == _ADVERT_HOST)
-        or (node.tag == "p" and bool(_ADVERT_TEXT.fullmatch((node.text or "").strip(_INDENT))))
     )
+
+
+def _is_promotion(node: HtmlElement) -> bool:
+    return node.tag == "p" and bool(_ADVERT_TEXT.fullmatch(node.text_content().strip(_INDENT)))
 
 
 def _is_live_chart(node: HtmlElement) -> bool:
@@ -301,8 +314,14 @@ def _touch_neighbours(block: HtmlElement) -> None:
 
 
 def _arrange(root: HtmlElement, _base_url: str) -> None:
-    """Wrap each top-level run of text and inline elements in a paragraph of its own."""
+    """Wrap each top-level run of text and inline elements in a paragraph of its own.
+
+    A paragraph cannot hold a block: a run that does, <a><p>, is wrapped in a <div>, and a part without its whole, an
+    <li> without a list, becomes one.
+    """
     for node in root.iterdescendants("center"):
+        node.tag = "div"
+    for node in root.iterchildren(*_PARTS):
         node.tag = "div"
     children, run = list(root), _paragraph(root, root.text)
     root.text = None
@@ -315,6 +334,8 @@ def _arrange(root: HtmlElement, _base_url: str) -> None:
         else:
             run.append(child)
             child.tail = tail
+            if _holds(child, *_BLOCKS):
+                run.tag = "div"
     root[:] = blocks
 
 
@@ -326,8 +347,14 @@ def _paragraph(root: HtmlElement, text: str | None) -> HtmlElement:
 
 def _prune_empty(root: HtmlElement, _base_url: str) -> None:
     for node in reversed(list(root.iterdescendants())):
-        if node.tag not in _MEANINGFUL_EMPTY and not _is_read(node):
+        if node.tag not in _MEANINGFUL_EMPTY and (_is_promotion(node) or not _is_read(node)):
+            node.tail = _space_in(node) + (node.tail or "")
             node.drop_tree()
+
+
+def _space_in(node: HtmlElement) -> str:
+    """The space that an empty inline element keeps between two words."""
+    return " " if node.tag in _INLINE and " " in node.text_content() else ""
 
 
 def _is_read(node: HtmlElement) -> bool:
@@ -338,8 +365,8 @@ def _holds(node: HtmlElement, *tags: str) -> bool:
     return next(node.iterdescendants(*tags), None) is not None
 
 
-def _stands_in(node: HtmlElement, tag: str) -> bool:
-    return next(node.iterancestors(tag), None) is not None
+def _stands_in(node: HtmlElement, *tags: str) -> bool:
+    return next(node.iterancestors(*tags), None) is not None
 
 
 def _lines(root: HtmlElement) -> list[str]:

@@ -16,12 +16,19 @@ from crawler.text.characters import headline
 # 18 digits; a 财富号 post has more (23 were recorded). File names are made of it, so nothing but digits passes.
 CODE = re.compile(r"[0-9]{18,24}", re.ASCII)
 
-# The wrapper is never run, only looked at: what stands around the object must be a name, a call or an assignment.
-_WRAPPER = re.compile(r"[\s\w$.=()\[\]*/;-]{0,200}")
+# The wrapper is never run, only looked at: `cb(`, behind a comment or not, or `var x =`, before the object or after it.
+_NAME = r"[\w$][\w$.]{0,120}"
+_ASSIGNMENT = rf"(?:var\s+)?{_NAME}\s*=\s*"
+_BEFORE = re.compile(rf"\ufeff?\s*(?:(?:/\*\*/)?\s*(?P<call>{_NAME}\()|{_ASSIGNMENT})?\s*", re.ASCII)
+_AFTER = re.compile(rf"\s*;?\s*(?:{_ASSIGNMENT})?", re.ASCII)
+_AFTER_CALL = re.compile(r"\s*\)\s*;?\s*", re.ASCII)
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def read(text: str) -> Mapping[str, Any]:
@@ -29,16 +36,18 @@ def read(text: str) -> Mapping[str, Any]:
 
     Raises Unreadable when there is none, when it is cut, too deep, or holds NaN.
     """
-    start, end = text.find("{"), text.rfind("}")
-    if start < 0 or end < start:
-        raise Unreadable(f"no JSON object in the reply, which begins {text[:40]!r}")
-    if not (_WRAPPER.fullmatch(text[:start].lstrip("\ufeff")) and _WRAPPER.fullmatch(text[end + 1 :])):
+    before = _BEFORE.match(text)
+    if not before or text[before.end() : before.end() + 1] != "{":
         raise Unreadable(f"not JSON, JSONP or an assignment: the reply begins {text[:40]!r}")
     try:
-        value: Mapping[str, Any] = json.loads(text[start : end + 1], parse_constant=_refuse_constant)
+        value, end = _DECODER.raw_decode(text, before.end())
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"broken JSON: {error}"[:200]) from error
-    return value
+    after = _AFTER_CALL if before["call"] else _AFTER
+    if not after.fullmatch(text, end):
+        raise Unreadable(f"not one JSON object: behind it stands {text[end : end + 40]!r}")
+    found: Mapping[str, Any] = value
+    return found
 
 
 def text_field(row: Mapping[str, Any], *names: str) -> str:

@@ -1,6 +1,7 @@
 """Names of media as slugs: pinyin, lower case, `[a-z0-9]` only, and text in YAML whatever it is made of."""
 
 import hashlib
+import itertools
 import re
 import unicodedata
 from collections.abc import Container
@@ -22,14 +23,10 @@ def slug_of(name: str, taken: Container[str] = ()) -> str:
     ('zhongguonongwang', 'beijingribao2')
     """
     slug = _latin(name)[:60] or "media" + hashlib.sha256(fold(name).encode()).hexdigest()[:8]
-    if _YAML_TYPED.fullmatch(slug):
+    if _YAML_TYPED.fullmatch(slug) or _YAML_TYPED.fullmatch(f"{slug}2"):
         slug = "m" + slug
-    number = 2
-    unique = slug
-    while unique in taken:
-        unique = f"{slug}{number}"
-        number += 1
-    return unique
+    numbered = itertools.chain([slug], (f"{slug}{number}" for number in itertools.count(2)))
+    return next(each for each in numbered if each not in taken)
 
 
 def _latin(name: str) -> str:
