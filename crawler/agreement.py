@@ -31,12 +31,16 @@ Row = Mapping[str, Any]
 
 
 class Kind(StrEnum):
-    """How a row and its post disagree: there is no file, another one, one without a row, or half of one."""
+    """How a row and its post disagree: there is no file, another one, one without a row, or half of one.
+
+    And a row with the index of words: search looks at it by itself, more slowly, or misses it.
+    """
 
     MISSING = "missing"
     DIFFERENT = "different"
     EXTRA = "extra"
     UNFINISHED = "unfinished"
+    UNINDEXED = "unindexed"
 
 
 _OF_ROWS = {Kind.MISSING, Kind.DIFFERENT}
@@ -81,6 +85,7 @@ def verify(output: Path, site: Site) -> Report:
         rows, suspects = _compared(output, store, site)
         at_work = any(each.in_motion for each in suspects) and _is_held(output)
         found = [each for suspect in suspects if (each := _look(output, store, site, suspect.path))]
+        found += _unindexed(store)
     agree = rows - sum(each.kind in _OF_ROWS for each in found)
     return Report(agree, [each for each in found if not (at_work and each.in_motion)], [])
 
@@ -94,6 +99,7 @@ def repair(output: Path, site: Site) -> Report:
     with hold(output), Store.writing(output) as store:
         rows, found = _compared(output, store, site)
         finish_what_was_left(output, store, site, clock.now())
+        found += _unindexed(store)
         mended = [each for each in found if _mend(output, store, site, each)]
     return Report(rows, [each for each in found if each not in mended], mended)
 
@@ -112,6 +118,15 @@ def files_below(output: Path, folder: str = "_posts") -> Iterator[str]:
             yield from files_below(output, path)
         else:
             yield path
+
+
+def _unindexed(store: Store) -> list[Disagreement]:
+    faults = {fault.code: fault.detail for fault in store.index.faults()}
+    rows = ((code, store.articles.get(code) or {}, detail) for code, detail in faults.items())
+    return [
+        Disagreement(Kind.UNINDEXED, row.get("post_path", ""), code, row.get("title", ""), detail)
+        for code, row, detail in rows
+    ]
 
 
 def is_unfinished(path: str) -> bool:
@@ -213,6 +228,9 @@ def _is_held(output: Path) -> bool:
 def _mend(output: Path, store: Store, site: Site, found: Disagreement) -> bool:
     if found.kind is Kind.EXTRA:
         return False
+    if found.kind is Kind.UNINDEXED:
+        store.index.renew(found.code)
+        return True
     if found.kind is Kind.UNFINISHED:
         (output / found.path).unlink(missing_ok=True)
         return True

@@ -101,6 +101,13 @@ def rebuild_db(output: Path, site: Site, source: Path | None = None) -> Rebuilt:
     return Rebuilt(taken.articles, carry, taken.unreadable)
 
 
+def rebuild_search(output: Path) -> int:
+    """Make the index of words anew; how many articles it holds. Raises Busy and Failed."""
+    Store.reading(output).close()  # there is one, or the reader is told
+    with hold(output), Store.writing(output) as store:
+        return store.index.rebuild()
+
+
 def _settle_old(output: Path, site: Site) -> bool:
     """Whether there is an old database to carry over from; the posts that it still owes are written first."""
     if not fold_in(output):

@@ -22,7 +22,7 @@ FLOORS = (
     ("extensions",),
     ("middlewares", "pipelines", "spiders", "settings"),
     ("run", "columns", "demo", "agreement", "old_site"),
-    ("rebuild", "importing", "replay"),
+    ("rebuild", "importing", "exporting", "feeds", "replay"),
     ("commands", "cli"),
     ("__main__",),
 )
@@ -37,6 +37,8 @@ ROOMS = {
     "nh3": {"text"},
     "lxml": {"text"},
     "pypinyin": {"text"},
+    "pyarrow": {"exporting"},
+    "feedgen": {"feeds"},
     "filelock": {"output_folder", "extensions"},
     "scrapy": {"extensions", "middlewares", "pipelines", "spiders", "run", "columns", "commands", "replay"},
     "twisted": {"extensions", "spiders", "run"},

@@ -8,9 +8,11 @@ import click
 from crawler.cli import tell
 from crawler.cli.crawl import crawl
 from crawler.cli.demo import demo
+from crawler.cli.feed import feed
 from crawler.cli.history import diff, explain
 from crawler.cli.questions import categories, columns, runs, show
 from crawler.cli.replay import replay
+from crawler.cli.search import export, search, stocks
 from crawler.cli.upkeep import import_posts, rebuild, verify
 from crawler.errors import Ending, UsageError
 from crawler.text.characters import one_line
@@ -26,7 +28,10 @@ def finews() -> None:
     """
 
 
-for command in (crawl, demo, categories, columns, show, diff, explain, runs, replay, rebuild, verify, import_posts):
+for command in (
+    crawl, demo, search, show, stocks, categories, columns, diff, explain, runs, export, feed, replay, rebuild, verify,
+    import_posts,
+):  # fmt: skip
     finews.add_command(command)
 
 

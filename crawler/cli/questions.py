@@ -1,12 +1,15 @@
 """`finews categories`, `columns`, `show` and `runs`: questions to the database."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
+from crawler import clock
 from crawler.cli import options, tell
+from crawler.cli.search import moment
 from crawler.errors import Failed
 from crawler.items import Outcome
 from crawler.media import shipped
@@ -51,17 +54,18 @@ def columns(output: Path, as_json: bool) -> None:
 @click.command()
 @click.argument("code")
 @click.option("--html", "as_html", is_flag=True, help="Only the body, as the post has it.")
+@click.option("--as-of", metavar="DATE", help="The article as it was known then.")
 @options.output
 @options.as_json
-def show(code: str, as_html: bool, output: Path, as_json: bool) -> None:
+def show(code: str, as_html: bool, as_of: str | None, output: Path, as_json: bool) -> None:
     """One article, with its revisions and stocks.
 
     CODE is its digits, with or without NW.
     """
     with Store.reading(output) as store:
-        article = store.articles.whole(code.strip().upper().removeprefix("NW"))
+        article = _whole(store, code.strip().upper().removeprefix("NW"), moment("as-of", as_of, clock.now()))
     if article is None:
-        raise Failed(f"no article {code} in {output / FILE_NAME}")
+        raise Failed(f"no article {code} in {output / FILE_NAME}{f' as of {as_of}' if as_of else ''}")
     if as_json:
         tell.as_value(article)
     elif as_html:
@@ -83,6 +87,10 @@ def runs(limit: int, gaps: bool, output: Path, as_json: bool) -> None:
             return
         rows = [{**row, "arguments": json.loads(row["arguments"])} for row in store.runs.latest(limit)]
     _tell(rows, ("id", "spider", "started_at", "outcome", "listed", *Outcome), as_json)
+
+
+def _whole(store: Store, code: str, at: datetime | None) -> dict[str, Any] | None:
+    return store.articles.whole(code) if at is None else store.search.whole_as_of(code, at)
 
 
 def _met_categories(output: Path) -> list[dict[str, Any]]:

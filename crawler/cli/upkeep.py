@@ -32,9 +32,10 @@ site_option = click.option(
 def verify(mend: bool, output: Path, address: str, as_json: bool) -> None:
     """Do posts and rows agree?
 
-    Names each post that is missing, different, extra (no row is for it) or unfinished; exit code 1 when any remains.
-    It only reads, and works beside a crawl. --repair writes missing and different posts from their rows and removes
-    unfinished files; an extra file is told and never deleted.
+    Names each post that is missing, different, extra (no row is for it) or unfinished, and each article that the index
+    of words does not hold as it is (unindexed); exit code 1 when any remains. It only reads, and works beside a crawl.
+    --repair writes missing and different posts from their rows, indexes, and removes unfinished files; an extra file is
+    told and never deleted.
     """
     from crawler import agreement  # it shares the ledger with crawls, and Scrapy takes a third of a second to import
 
@@ -48,7 +49,7 @@ def verify(mend: bool, output: Path, address: str, as_json: bool) -> None:
 
 @click.group()
 def rebuild() -> None:
-    """Make posts anew from the rows, or the database from the posts."""
+    """Make posts anew from the rows, the database from the posts, or the index of words from the articles."""
 
 
 @rebuild.command(name="posts")
@@ -102,6 +103,18 @@ def rebuild_db(source: Path | None, output: Path, address: str) -> None:
     beside = "with what the old database knew beside them" if rebuilt.carried else "from posts alone"
     tell.line(f"{rebuilt.articles} articles in {output}/news.db, {beside}")
     sys.exit(3 if rebuilt.unreadable else 0)
+
+
+@rebuild.command(name="search")
+@options.output
+def rebuild_search(output: Path) -> None:
+    """Make the index of words anew from the articles.
+
+    It follows every change by itself: this is for a database that was damaged, or to make it small again.
+    """
+    from crawler import rebuild as body
+
+    tell.line(f"{body.rebuild_search(output)} articles in the index of words")
 
 
 @click.command(name="import")

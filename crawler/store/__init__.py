@@ -6,15 +6,19 @@ from typing import Self
 from sqlite_utils import Database
 
 from crawler.items import Category
+from crawler.store import functions
 from crawler.store.articles import Articles
 from crawler.store.categories import Categories
 from crawler.store.connection import open_any, open_for_reading, open_for_writing
 from crawler.store.coverage import Covered
 from crawler.store.history import History
 from crawler.store.pauses import Pauses
+from crawler.store.index import Index
 from crawler.store.quarantine import Quarantine
 from crawler.store.raw import Raw
 from crawler.store.runs import Runs
+from crawler.store.search import Search
+from crawler.store.stocks import Stocks
 
 
 def met_categories(output: Path) -> list[Category]:
@@ -30,6 +34,7 @@ class Store:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        functions.register(db.conn)
         self.articles = Articles(db)
         self.categories = Categories(db)
         self.runs = Runs(db)
@@ -38,11 +43,16 @@ class Store:
         self.covered = Covered(db)
         self.raw = Raw(db)
         self.pauses = Pauses(db)
+        self.index = Index(db)
+        self.search = Search(db)
+        self.stocks = Stocks(db)
 
     @classmethod
     def writing(cls, output: Path) -> Self:
-        """Open it for a crawl; it is made where it does not exist. Raises StoreError."""
-        return cls(open_for_writing(output))
+        """Open it for a crawl; it is made where it does not exist, its index caught up. Raises StoreError."""
+        store = cls(open_for_writing(output))
+        store.index.catch_up_all()
+        return store
 
     @classmethod
     def reading(cls, output: Path) -> Self:

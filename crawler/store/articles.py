@@ -14,6 +14,7 @@ from crawler.items import NO_COLUMN, Article, Entry, Outcome, Post, Recorded
 from crawler.posts import Site, path_of, render
 from crawler.store.categories import Categories
 from crawler.store.connection import errors_told
+from crawler.store.index import Index
 from crawler.text.dates import iso
 
 
@@ -40,6 +41,7 @@ class Articles:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._categories = Categories(db)
+        self._index = Index(db)
 
     # what is known
 
@@ -132,6 +134,7 @@ class Articles:
             recorded = self._insert_new(article, site) if old is None else self._update(article, old, site, markup_too)
             self._add_columns(article)
             self._sighted(entry, article.spider)
+            self._index.catch_up(article.code)
             return recorded
 
     def refused(self, entry: Entry, spider: str, reason: str) -> None:
@@ -210,6 +213,7 @@ class Articles:
             self._insert(article, path, text)
             if stands:
                 self._db.table("articles").update(article.code, {"published_revision": 1})
+            self._index.catch_up(article.code)
 
     def _insert_new(self, article: Article, site: Site) -> Recorded:
         post = _post(article)

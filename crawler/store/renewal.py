@@ -15,10 +15,13 @@ from sqlite_utils import Database
 from crawler.errors import OutputError, StoreError
 from crawler.store import Store
 from crawler.store.connection import FILE_NAME, errors_told, open_for_writing
+from crawler.store.index import Index
 
 _BUILT_IN = ".rebuild-"
 # What posts say by themselves, and the migrations' own table.
-_NOT_CARRIED = {"articles", "categories", "mentions", "_sqlite_migrations"}
+_NOT_CARRIED = {
+    "articles", "categories", "mentions", "search_documents", "search_blocks", "search_pending", "_sqlite_migrations",
+}  # fmt: skip
 _NOT_IN_POSTS = "summary, source, first_seen_at, changed_at, revision, withdrawn_at"
 
 
@@ -54,6 +57,7 @@ def renewed(output: Path, at: datetime, *, carry: bool) -> Iterator[Store]:
                 yield Store(db)
             if carry:
                 _carry_over(db, output / FILE_NAME)
+                Index(db).catch_up_all()
             _check(db)
         _take_the_place(Path(folder) / FILE_NAME, output / FILE_NAME, at)
 

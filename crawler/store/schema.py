@@ -220,3 +220,119 @@ def m003_raw_replies(db: Database) -> None:
 def m004_pauses(db: Database) -> None:
     """Until when the source asked not to be asked again, by origin: scheme, host and port."""
     db.execute("CREATE TABLE pauses (origin TEXT PRIMARY KEY, until TEXT NOT NULL) WITHOUT ROWID")
+
+
+# The index of words, kept in plain SQL so that every client can write to the database: a trigger forgets what no longer
+# holds and names what is to be indexed, and our code indexes it in the same transaction (store/index.py). What another
+# client has written is searched in its raw form until then.
+_SEARCH_TABLES = (
+    # Every version of an article, from when it was seen; `current` is what it says now.
+    """
+    CREATE VIEW versions AS
+        SELECT code, revision, 0 AS current, seen_at, title, published_at, body_html, NULL AS body_text FROM revisions
+        UNION ALL
+        SELECT code, revision, 1, coalesce(changed_at, first_seen_at), title, published_at, body_html, body_text
+        FROM articles
+    """,
+    # One row for each version whose pairs of characters stand in `search_pairs`. `published` is seconds since 1970.
+    """
+    CREATE TABLE search_documents (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        code TEXT NOT NULL,
+        revision INTEGER NOT NULL,
+        current INTEGER NOT NULL,
+        published INTEGER NOT NULL
+    )
+    """,
+    "CREATE UNIQUE INDEX search_documents_code ON search_documents(code, revision, current)",
+    # Of each 1,024 documents, no one is newer than this.
+    "CREATE TABLE search_blocks (block INTEGER PRIMARY KEY, newest INTEGER NOT NULL)",
+    # The pairs of each document, by its id: only which pairs, not where. Pairs of an id without a document are stale.
+    """
+    CREATE VIRTUAL TABLE search_pairs
+    USING fts5(pairs, content = '', columnsize = 0, detail = none, tokenize = 'ascii')
+    """,
+    # The articles with a version that is not indexed yet.
+    "CREATE TABLE search_pending (code TEXT PRIMARY KEY) WITHOUT ROWID",
+    """
+    CREATE TRIGGER search_article_inserted AFTER INSERT ON articles BEGIN
+        DELETE FROM search_documents WHERE code = new.code AND current = 1;
+        INSERT OR IGNORE INTO search_pending VALUES (new.code);
+    END
+    """,
+    """
+    CREATE TRIGGER search_article_updated AFTER UPDATE OF code, title, published_at, body_text, revision ON articles
+    WHEN (old.code, old.title, old.published_at, old.body_text, old.revision)
+        IS NOT (new.code, new.title, new.published_at, new.body_text, new.revision)
+    BEGIN
+        UPDATE OR REPLACE search_documents SET current = 0
+        WHERE code = old.code AND current = 1 AND revision != new.revision
+            AND EXISTS (
+                SELECT 1 FROM revisions WHERE code = old.code AND revision = old.revision
+                    AND (title, published_at, body_html) IS (old.title, old.published_at, old.body_html)
+            );
+        DELETE FROM search_documents WHERE code IN (old.code, new.code) AND current = 1;
+        INSERT OR IGNORE INTO search_pending VALUES (new.code);
+    END
+    """,
+    """
+    CREATE TRIGGER search_article_deleted AFTER DELETE ON articles BEGIN
+        DELETE FROM search_documents WHERE code = old.code AND current = 1;
+    END
+    """,
+    """
+    CREATE TRIGGER search_revision_inserted AFTER INSERT ON revisions BEGIN
+        DELETE FROM search_documents WHERE code = new.code AND revision = new.revision AND current = 0;
+        INSERT OR IGNORE INTO search_pending VALUES (new.code);
+    END
+    """,
+    """
+    CREATE TRIGGER search_revision_updated AFTER UPDATE ON revisions BEGIN
+        DELETE FROM search_documents
+        WHERE code IN (old.code, new.code) AND revision IN (old.revision, new.revision) AND current = 0;
+        INSERT OR IGNORE INTO search_pending VALUES (new.code);
+    END
+    """,
+    """
+    CREATE TRIGGER search_revision_deleted AFTER DELETE ON revisions BEGIN
+        DELETE FROM search_documents WHERE code = old.code AND revision = old.revision AND current = 0;
+    END
+    """,
+    "INSERT INTO search_pending SELECT code FROM articles",
+    # A stock is asked for by its code without the market, or by its name.
+    "CREATE INDEX mentions_stock_code ON mentions(substr(secid, instr(secid, '.') + 1))",
+    "CREATE INDEX mentions_name ON mentions(name)",
+    # For other clients: `SELECT title FROM search WHERE words MATCH '央行' ORDER BY published_at DESC LIMIT 10`.
+    """
+    CREATE VIEW search AS
+        SELECT search_pairs.search_pairs AS words, articles.*
+        FROM search_pairs
+        JOIN search_documents ON search_documents.id = search_pairs.rowid AND current = 1
+        JOIN articles USING (code)
+    """,
+    # Common questions. The source's times are China time, as text.
+    """
+    CREATE VIEW articles_per_day AS
+        SELECT substr(published_at, 1, 10) AS day, media, category, count(*) AS articles
+        FROM articles GROUP BY day, media, category
+    """,
+    """
+    CREATE VIEW stocks_last_7_days AS
+        SELECT secid, max(name) AS name, count(*) AS articles, sum(count) AS times, max(published_at) AS latest
+        FROM articles JOIN mentions USING (code)
+        WHERE kind = 'stock'
+            AND published_at >= strftime('%Y-%m-%dT%H:%M:%S', 'now', '+8 hours', '-7 days')
+        GROUP BY secid ORDER BY articles DESC, times DESC, secid
+    """,
+    """
+    CREATE VIEW latest_per_category AS
+        SELECT category, media, code, title, max(published_at) AS published_at FROM articles GROUP BY category
+    """,
+)
+
+
+@migrations()
+def m005_search(db: Database) -> None:
+    """An index that finds every part of a title or a text, and views for common questions."""
+    for statement in _SEARCH_TABLES:
+        db.execute(statement)

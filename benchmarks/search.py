@@ -1,0 +1,197 @@
+"""How fast and how large is search? Against a LIKE scan and SQLite's trigram index, in the same run.
+
+    python -m benchmarks.search [ARTICLES] [CHARACTERS]
+
+The texts are made up: sentences of invented words, whose frequencies fall as those of real words do (Zipf), so that
+rare and common pairs of characters both occur. Prints a table; the ratios hold from one machine to another.
+"""
+
+import itertools
+import random
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from crawler.store import Store
+from crawler.store.search import Asked, Sort
+from crawler.text.dates import CHINA, iso
+
+_WORDS = 60_000
+_FIRST = datetime(2022, 1, 1, tzinfo=CHINA)
+_TIMES = 200
+# A scan is slow, and as slow as the one before.
+_SCANS = 3
+
+
+class Words(NamedTuple):
+    """Invented words, and how often each is used (cumulated)."""
+
+    words: list[str]
+    weights: list[float]
+
+    @classmethod
+    def made_up(cls, rng: random.Random) -> "Words":
+        """Mostly of two characters, from 2,500 of which some are used far more often."""
+        characters = [chr(0x4E00 + place * 7) for place in range(2_500)]
+        weights = [1 / (place + 20) for place in range(len(characters))]
+        rng.shuffle(characters)
+        sizes = rng.choices((1, 2, 3, 4), weights=(1, 12, 3, 2), k=_WORDS)
+        words = ["".join(rng.choices(characters, weights, k=size)) for size in sizes]
+        return cls(words, list(itertools.accumulate(1 / (place + 5) for place in range(_WORDS))))
+
+    def text(self, rng: random.Random, length: int) -> str:
+        parts: list[str] = []
+        size = 0
+        while size < length:
+            parts += [*rng.choices(self.words, cum_weights=self.weights, k=8), rng.choice("，，。")]
+            size += sum(map(len, parts[-9:]))
+        return "".join(parts)[:length]
+
+
+def main() -> None:
+    articles = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    length = int(sys.argv[2]) if len(sys.argv) > 2 else 400
+    rng = random.Random(1)  # noqa: S311  # no secret
+    words = Words.made_up(rng)
+    with tempfile.TemporaryDirectory(prefix="finews-benchmark-") as folder:
+        path = Path(folder) / "news.db"
+        with Store.writing(Path(folder)) as store:
+            size = fill(path, words, rng, articles, length)
+            print(f"{articles:,} articles of about {length} characters, {size / 1e6:,.0f} MB of UTF-8 text")
+            took = timed(store.index.catch_up_all)
+            print(f"index: {articles / took:,.0f} articles/s, {index_size(path) / size:.2f} of the text's size")
+            taken = timed(lambda: trigram(path))
+            print(
+                f"FTS5 trigram: {articles / taken:,.0f} articles/s, {trigram_size(path) / size:.2f} of the text's size"
+            )
+            compare(store, path, words, rng)
+
+
+def fill(path: Path, words: Words, rng: random.Random, articles: int, length: int) -> int:
+    """Articles in the order of their times; the bytes of their titles and texts."""
+    connection = sqlite3.connect(path)
+    connection.execute("INSERT INTO categories (slug, media) VALUES ('a', 'A')")
+    size = 0
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        nonlocal size
+        for number in range(articles):
+            moment = iso(_FIRST + timedelta(seconds=number * 60 + rng.randrange(600)))
+            title, text = words.text(rng, 20), words.text(rng, max(20, int(rng.gauss(length, length / 4))))
+            size += len((title + text).encode())
+            yield f"{number:018}", title, moment, text, f"_posts/{number}.md", moment
+
+    connection.executemany(
+        """
+        INSERT INTO articles (code, title, published_at, media, category, source, url, summary, body_html, body_text,
+                              post_path, post_sha256, first_seen_at)
+        VALUES (?, ?, ?, 'A', 'a', 'eastmoney', '', '', '', ?, ?, '', ?)
+        """,
+        rows(),
+    )
+    connection.commit()
+    connection.close()
+    return size
+
+
+def trigram(path: Path) -> None:
+    """What SQLite itself offers: the same texts in an external-content index of trigrams."""
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            "CREATE VIRTUAL TABLE three USING fts5(title, body_text, content = 'articles', tokenize = 'trigram')"
+        )
+        connection.execute("INSERT INTO three (three) VALUES ('rebuild')")
+
+
+def index_size(path: Path) -> int:
+    return _bytes(path, "name GLOB 'search_*' OR name GLOB 'sqlite_autoindex_search_*'")
+
+
+def trigram_size(path: Path) -> int:
+    return _bytes(path, "name GLOB 'three_*'")
+
+
+def _bytes(path: Path, where: str) -> int:
+    connection = sqlite3.connect(path)
+    found = connection.execute(f"SELECT sum(pgsize) FROM dbstat WHERE {where}").fetchone()[0]  # noqa: S608  # ours
+    connection.close()
+    return int(found)
+
+
+def timed(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def compare(store: Store, path: Path, words: Words, rng: random.Random) -> None:
+    connection = sqlite3.connect(path)
+    scan = statistics.median(
+        timed(lambda text=text: scanned(connection, text)) for text in rng.choices(words.words, k=_SCANS)
+    )
+    print(f"LIKE scan for the newest 20: {scan * 1000:,.0f} ms; below, times in ms and the scan's time over the p99\n")
+    print(f"{'query':34} {'p50':>9} {'p99':>9} {'scan/p99':>10} {'trigram p50':>12} {'p99':>9}")
+    for name, queries, sort in kinds(words, rng):
+        ours = [
+            timed(lambda q=q, sort=sort: list(store.search.articles(Asked(q, sort=sort, limit=20)))) for q in queries
+        ]  # type: ignore[misc]  # bound now
+        line = f"{name:34} {p(ours, 50):9.2f} {p(ours, 99):9.2f} {scan * 1000 / p(ours, 99):10,.0f}"
+        theirs = [timed(lambda q=q: trigrams(connection, q)) for q in queries if is_for_trigrams(q)]  # type: ignore[misc]
+        print(
+            line + (f" {p(theirs, 50):12.2f} {p(theirs, 99):9.2f}" if theirs else f" {'finds none':>12} {'':>9}"),
+            flush=True,
+        )
+    connection.close()
+
+
+def kinds(words: Words, rng: random.Random) -> Iterator[tuple[str, list[str], Sort]]:
+    def drawn(size: int, number: int = _TIMES) -> list[str]:
+        found = (
+            word
+            for word in iter(lambda: rng.choices(words.words, cum_weights=words.weights)[0], "")
+            if len(word) == size
+        )
+        return list(itertools.islice(found, number))
+
+    yield "1 character, newest", drawn(1), Sort.NEWEST
+    yield "2 characters, newest", drawn(2), Sort.NEWEST
+    yield "2 characters, ranked", drawn(2, 30), Sort.RELEVANCE
+    yield "3 characters, newest", drawn(3), Sort.NEWEST
+    yield "4 characters, newest", drawn(4), Sort.NEWEST
+    yield "2 words of 2 characters, newest", [f"{a} {b}" for a, b in zip(drawn(2), drawn(2), strict=True)], Sort.NEWEST
+    yield "not there, 4 characters", ["".join(rng.sample("龘靐齉爩麤灪龗", 4)) for _ in range(_TIMES)], Sort.NEWEST
+
+
+def is_for_trigrams(query: str) -> bool:
+    return min(map(len, query.split())) > 2
+
+
+def scanned(connection: sqlite3.Connection, text: str) -> object:
+    sql = """
+        SELECT code FROM (SELECT code, published_at FROM articles NOT INDEXED WHERE title LIKE :part OR body_text LIKE :part)
+        ORDER BY published_at DESC LIMIT 20
+    """
+    return connection.execute(sql, {"part": f"%{text}%"}).fetchall()
+
+
+def trigrams(connection: sqlite3.Connection, text: str) -> object:
+    sql = """
+        SELECT code FROM articles WHERE rowid IN (SELECT rowid FROM three WHERE three MATCH ?)
+        ORDER BY published_at DESC LIMIT 20
+    """
+    return connection.execute(sql, [f'"{text}"']).fetchall()
+
+
+def p(times: list[float], percent: int) -> float:
+    """A percentile, in milliseconds."""
+    return sorted(times)[min(len(times) - 1, len(times) * percent // 100)] * 1000
+
+
+if __name__ == "__main__":
+    main()

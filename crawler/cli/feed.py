@@ -1,0 +1,34 @@
+"""`finews feed`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from crawler import feeds
+from crawler.cli import options, tell
+from crawler.cli.search import asked, filters
+from crawler.cli.upkeep import site_option
+from crawler.store import Store
+
+_FORMS = {"atom": feeds.atom, "json": feeds.json_feed}
+
+
+@click.command()
+@click.option("--format", "form", type=click.Choice([*_FORMS]), default="atom", show_default=True, help="Which one.")
+@click.option("--query", default="", metavar="TEXT", help="Only what `finews search TEXT` finds.")
+@filters
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="At most N.")
+@options.output
+@site_option
+def feed(form: str, query: str, limit: int, output: Path, address: str, **chosen: Any) -> None:
+    """The newest articles as an Atom or JSON Feed, on stdout.
+
+    All of them, of one category, or of a search; with their full texts. What the source has withdrawn is left out.
+    """
+    with Store.reading(output) as store:
+        question = asked(store, query, chosen)
+        rows = feeds.newest(store.search.articles(question), limit)
+    name = ",".join(filter(None, (*question.categories, *question.columns, question.stock, query)))
+    title = " ".join(("finews", *chosen["category"], *chosen["column"], chosen["stock"], query)).strip()
+    tell.line(_FORMS[form](rows, feeds.About(title, address, name or "all")))

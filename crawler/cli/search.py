@@ -1,0 +1,199 @@
+"""`finews search`, `stocks` and `export`: the articles by their words and by their stocks."""
+
+import csv
+import io
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from crawler import clock, exporting
+from crawler.cli import options, tell
+from crawler.errors import Failed, UsageError
+from crawler.exporting import cells
+from crawler.media import Media
+from crawler.store import Store
+from crawler.store.search import RANKED, Asked, Found, Sort
+from crawler.text.dates import parse_bound
+
+_SHOWN = 20
+_SORTS = [str(sort) for sort in Sort]
+_HIT = {True: ("\x1b[1;33m", "\x1b[0m"), False: ("【", "】")}
+_COLUMNS = ("code", "title", "published_at", "media", "category", "url", "withdrawn_at", "passage")
+
+
+def filters(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say which articles."""
+    for option in reversed(
+        (
+            click.option("--category", multiple=True, metavar="X", help="Only this media: slug or name. Repeatable."),
+            click.option("--column", multiple=True, metavar="ID", help="Only this listing. Repeatable."),
+            click.option("--since", metavar="DATE", help="2022-01-10, '2022-01-10 16:20', or an age such as 2d."),
+            click.option("--until", metavar="DATE", help="Likewise; the day or minute itself is included."),
+            click.option("--stock", default="", metavar="CODE", help="Only about it: 600160, 1.600160 or its name."),
+            click.option("--as-of", metavar="DATE", help="Answer with what was known then, and nothing later."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def asked(store: Store, text: str, chosen: dict[str, Any]) -> Asked:
+    """The question that these options ask. Raises UsageError."""
+    now = clock.now()
+    media = Media(store.categories.all())
+    since, until = moment("since", chosen["since"], now), moment("until", chosen["until"], now, last=True)
+    if since and until and since > until:
+        raise UsageError(f"--since {chosen['since']} is after --until {chosen['until']}: swap them")
+    return Asked(
+        text=text,
+        categories=tuple(media.wanted(name).slug for name in chosen["category"]),
+        columns=chosen["column"],
+        since=since,
+        until=until,
+        stock=chosen["stock"].strip().upper(),
+        as_of=moment("as-of", chosen["as_of"], now),
+    )
+
+
+def moment(name: str, text: str | None, now: datetime, *, last: bool = False) -> datetime | None:
+    """What a person typed for a moment. Raises UsageError."""
+    try:
+        return None if text is None else parse_bound(text, now, last=last)
+    except ValueError as error:
+        raise UsageError(f"--{name}: {error}") from error
+
+
+@click.command()
+@click.argument("query", nargs=-1, required=True)
+@filters
+@click.option(
+    "--sort",
+    type=click.Choice([str(sort) for sort in Sort]),
+    default=str(Sort.NEWEST),
+    show_default=True,
+    help="What comes first.",
+)
+@click.option("--limit", type=click.IntRange(min=1), default=_SHOWN, show_default=True, metavar="N", help="At most N.")
+@click.option("--count", "only_count", is_flag=True, help="Only how many there are, of any number.")
+@click.option("--csv", "as_csv", is_flag=True, help="Lines for a spreadsheet.")
+@options.output
+@options.as_json
+def search(query: tuple[str, ...], only_count: bool, as_csv: bool, output: Path, as_json: bool, **chosen: Any) -> None:
+    """Find every part of a title or a text.
+
+    Several words are all wanted, "…" is a phrase, -word is unwanted (after `--`, as in `finews search -- 央行 -降准`),
+    OR stands between alternatives. Width and case do not count. A stock's or article's code finds its articles.
+    Withdrawn articles are found, and marked.
+    """
+    with Store.reading(output) as store:
+        question = asked(store, " ".join(query), chosen)
+        if only_count:
+            number = store.search.count(question)
+            tell.as_value({"count": number}) if as_json else tell.line(str(number))
+            return
+        found = list(store.search.find(_limited(question, chosen)))
+    if as_json:
+        tell.as_value([{**each.article, "passage": each.passage.text, "hits": each.passage.hits} for each in found])
+    elif as_csv:
+        tell.line(_as_csv(found))
+    else:
+        _tell(found, chosen)
+
+
+def _limited(question: Asked, chosen: dict[str, Any]) -> Asked:
+    return replace(question, sort=Sort(chosen["sort"]), limit=chosen["limit"])
+
+
+def _as_csv(found: list[Found]) -> str:
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    writer.writerows(cells({**each.article, "passage": each.passage.text}, _COLUMNS) for each in found)
+    return lines.getvalue().rstrip("\n")
+
+
+def _tell(found: list[Found], chosen: dict[str, Any]) -> None:
+    coloured = sys.stdout.isatty()
+    for each in found:
+        row = each.article
+        gone = "  withdrawn" if row["withdrawn_at"] else ""
+        when = row["published_at"][:16].replace("T", " ")
+        _line(each.title.marked(*_HIT[coloured]))
+        tell.line(f"  {when}  {row['media']}  {row['code']}{gone}")
+        _line("  " + each.passage.marked(*_HIT[coloured]))
+    if not found:
+        tell.line("nothing found", err=True)
+    elif len(found) == chosen["limit"]:
+        best = f", the best of the newest {RANKED}" if chosen["sort"] == Sort.RELEVANCE else ""
+        tell.line(f"the first {len(found)}{best}: --limit shows more, --count tells how many", err=True)
+
+
+def _line(text: str) -> None:
+    """A line whose marks are ours; the stored text has no control characters, and none of others' is shown."""
+    parts = text.split("\x1b")
+    click.echo("\x1b".join(part.translate(_CONTROLS) for part in parts))
+
+
+_CONTROLS = dict.fromkeys(range(32))
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--query", default="", metavar="TEXT", help="Only what `finews search TEXT` finds.")
+@filters
+@options.output
+def export(file: Path, query: str, output: Path, **chosen: Any) -> None:
+    """Write articles into FILE, newest first, in the form that its name ends in: .csv, .jsonl or .parquet.
+
+    In CSV, a cell that a spreadsheet would take for a formula begins with an apostrophe.
+    """
+    with Store.reading(output) as store:
+        question = asked(store, query, chosen)
+        with _progress(store.search.count(question)) as seen:
+            written = exporting.export(seen(store.search.articles(question)), file)
+    tell.line(f"{written} articles in {file}")
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[Iterable[Any]], Iterable[Any]]]:
+    """A bar on stderr, where that is a terminal."""
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as bar:
+        yield lambda rows: bar.track(rows, total=total, description="articles")
+
+
+@click.command()
+@click.argument("stock", required=False)
+@click.option("--limit", type=click.IntRange(min=1), default=_SHOWN, show_default=True, metavar="N", help="At most N.")
+@options.output
+@options.as_json
+def stocks(stock: str | None, limit: int, output: Path, as_json: bool) -> None:
+    """The stocks and boards that articles link to; or one of them, with its articles.
+
+    STOCK is 600160, 1.600160 or a name.
+    """
+    with Store.reading(output) as store:
+        if stock is None:
+            rows = store.stocks.counted(limit)
+            columns = ("secid", "kind", "name", "articles", "times", "first", "latest")
+            tell.as_value(rows) if as_json else tell.as_table(rows, columns)
+            return
+        known = store.stocks.of(stock.strip().upper(), limit)
+    if not known["stocks"]:
+        raise Failed(f"no article links to {stock!r}: `finews stocks` lists what there is")
+    if as_json:
+        tell.as_value(known)
+        return
+    tell.as_table(known["stocks"], ("secid", "kind", "name", "articles", "times", "first", "latest"))
+    tell.line()
+    tell.as_table(known["days"], ("day", "articles", "times"))
+    tell.line()
+    tell.as_table(known["articles"], ("published_at", "media", "code", "title", "count"))

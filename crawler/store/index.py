@@ -1,0 +1,190 @@
+"""The index of words: what follows from the versions of articles, and is kept in step with them.
+
+Triggers (store/schema.py) delete the document of a version that has changed and write its article's code down as
+pending; here the versions without a document get one. A document's pairs are never changed: a version that is indexed
+anew is a new document, and the pairs of an id without a document mean nothing.
+"""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlite_utils import Database
+
+from crawler.store.connection import errors_told
+from crawler.text.html import plain
+from crawler.text.tokens import CHECKSUM_SQL, checksum, folded_document, tokens
+
+# Documents that share a row of `search_blocks`: id >> BLOCK_BITS.
+BLOCK_BITS = 10
+_BATCH = 500
+
+_MISSING = """
+    SELECT code, revision, current, title, published_at, body_html, body_text FROM versions
+    WHERE code = ? AND NOT EXISTS (
+        SELECT 1 FROM search_documents AS known
+        WHERE known.code = versions.code AND known.revision = versions.revision AND known.current = versions.current
+    )
+    ORDER BY revision
+"""
+_DOCUMENTS = "SELECT id, code, revision, current FROM search_documents ORDER BY id"
+_VERSION = """
+    SELECT title, body_html, body_text FROM versions
+    WHERE code = :code AND revision = :revision AND current = :current
+"""
+# Versions that have neither a document nor the mark that they are to get one.
+_FORGOTTEN = """
+    SELECT DISTINCT code FROM versions
+    WHERE code NOT IN (SELECT code FROM search_pending) AND NOT EXISTS (
+        SELECT 1 FROM search_documents AS known
+        WHERE known.code = versions.code AND known.revision = versions.revision AND known.current = versions.current
+    )
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An article that the index does not hold as it is."""
+
+    code: str
+    detail: str
+
+
+class Index:
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def catch_up(self, code: str) -> None:
+        """Index what is new of one article. Part of the caller's transaction."""
+        for version in list(self._db.query(_MISSING, [code])):
+            self._add(version)
+        self._db.execute("DELETE FROM search_pending WHERE code = ?", [code])
+
+    def catch_up_all(self) -> int:
+        """Index what other programs have written, or an older finews; how many articles that were."""
+        done = 0
+        with errors_told():
+            while codes := self._pending(_BATCH):
+                with self._db.atomic():
+                    for code in codes:
+                        self.catch_up(code)
+                done += len(codes)
+            if done > _BATCH:
+                self._optimize()
+        return done
+
+    def rebuild(self) -> int:
+        """Make the index anew, newest articles last; how many articles it holds."""
+        with errors_told(), self._db.atomic():
+            self._db.execute("INSERT INTO search_pairs (search_pairs) VALUES ('delete-all')")
+            for table in ("search_documents", "search_blocks", "search_pending"):
+                self._db.execute(f"DELETE FROM {table}")  # noqa: S608  # our own words
+            self._db.execute("DELETE FROM sqlite_sequence WHERE name = 'search_documents'")
+            codes = [row["code"] for row in self._db.query("SELECT code FROM articles ORDER BY published_at, code")]
+            for code in codes:
+                self.catch_up(code)
+            self._optimize()
+        return len(codes)
+
+    def faults(self) -> list[Fault]:
+        """Where the index is not what follows from the articles. Reads all of both, in flat memory."""
+        with errors_told(), self._db.atomic():
+            forgotten = [Fault(row["code"], "not in the index of words") for row in self._db.query(_FORGOTTEN)]
+            return [*self._pending_faults(), *forgotten, *self._wrong()]
+
+    def renew(self, code: str) -> None:
+        """Index all versions of an article again."""
+        with errors_told(), self._db.atomic():
+            self._db.execute("DELETE FROM search_documents WHERE code = ?", [code])
+            self.catch_up(code)
+
+    def _optimize(self) -> None:
+        """Merge what was written in many parts: after much of it, the index is a tenth smaller."""
+        with self._db.atomic():
+            self._db.execute("INSERT INTO search_pairs (search_pairs) VALUES ('optimize')")
+
+    def _pending(self, limit: int) -> list[str]:
+        return [row["code"] for row in self._db.query("SELECT code FROM search_pending LIMIT ?", [limit])]
+
+    def _pending_faults(self) -> list[Fault]:
+        return [Fault(code, "written by another program, and not indexed yet") for code in self._pending(-1)]
+
+    def _wrong(self) -> Iterator[Fault]:
+        """Documents that are no version any more, or whose pairs are not those of their version's text."""
+        held = self._checksums()
+        have = next(held, None)
+        for row in self._db.query(_DOCUMENTS):
+            while have and have[0] < row["id"]:
+                have = next(held, None)
+            found = have[1] if have and have[0] == row["id"] else 0
+            version = next(iter(self._db.query(_VERSION, row)), None)
+            if version is None:
+                yield Fault(row["code"], "the index of words holds a version that is not there")
+            elif found != checksum(_tokens(version)):
+                yield Fault(row["code"], "the index of words holds another text")
+
+    def _checksums(self) -> Iterator[tuple[int, int]]:
+        """By document, in order, the checksum of the pairs that the index holds."""
+        self._db.execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.held USING fts5vocab(main, search_pairs, instance)")
+        sql = f"SELECT doc, {CHECKSUM_SQL} AS total FROM held GROUP BY doc ORDER BY doc"  # noqa: S608  # our own words
+        return ((row["doc"], row["total"]) for row in self._db.query(sql))
+
+    def _add(self, version: dict[str, Any]) -> None:
+        published = seconds(version["published_at"])
+        row = [version["code"], version["revision"], version["current"], published]
+        added = self._db.execute(
+            "INSERT INTO search_documents (code, revision, current, published) VALUES (?, ?, ?, ?)", row
+        )
+        number = int(added.lastrowid or 0)
+        self._db.execute(
+            "INSERT INTO search_pairs (rowid, pairs) VALUES (?, ?)", [number, " ".join(sorted(_tokens(version)))]
+        )
+        self._db.execute(
+            """
+            INSERT INTO search_blocks (block, newest) VALUES (?, ?)
+            ON CONFLICT (block) DO UPDATE SET newest = max(newest, excluded.newest)
+            """,
+            [number >> BLOCK_BITS, published],
+        )
+
+
+def text_of(version: dict[str, Any]) -> str:
+    """The text of a version; that of an old one follows from its body."""
+    return str(plain(version["body_html"]) if version["body_text"] is None else version["body_text"])
+
+
+def seconds(published_at: str) -> int:
+    """Seconds since 1970; 0 for what another program wrote that is no time."""
+    try:
+        return int(datetime.fromisoformat(published_at).timestamp())
+    except (ValueError, OverflowError, OSError):
+        return 0
+
+
+def spans_of(blocks: list[tuple[int, int]]) -> Iterator[tuple[int, list[tuple[int, int]]]]:
+    """Blocks, given newest first, in groups that double: no document of a group is newer than this, and its ids.
+
+    The ids are ranges of neighbouring blocks: in a database that was crawled day by day, one a group.
+    """
+    start = 0
+    for size in (2**power for power in itertools.count()):
+        group = blocks[start : start + size]
+        if not group:
+            return
+        yield group[0][1], [_ids(run) for run in _runs(sorted(block for block, _newest in group))]
+        start += size
+
+
+def _runs(numbers: list[int]) -> Iterator[list[int]]:
+    for _, run in itertools.groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0]):
+        yield [number for _, number in run]
+
+
+def _ids(run: list[int]) -> tuple[int, int]:
+    return run[0] << BLOCK_BITS, ((run[-1] + 1) << BLOCK_BITS) - 1
+
+
+def _tokens(version: dict[str, Any]) -> set[str]:
+    return tokens(folded_document(version["title"], text_of(version)))

@@ -1,0 +1,124 @@
+"""Exports and feeds, read back by the libraries that others read them with."""
+
+import csv
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import feedparser
+import jsonschema
+import pytest
+from lxml import etree
+from pyarrow import parquet
+
+from crawler.exporting import COLUMNS
+from tests.conftest import Finews
+
+# JSON Feed 1.1: what https://www.jsonfeed.org/version/1.1/ demands of what we write.
+_TIME = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)$"}
+_ADDRESS = {"type": "string", "pattern": "^https?://"}
+_ITEM = {
+    "type": "object",
+    "required": ["id", "content_html"],
+    "properties": {
+        "id": {"type": "string", "minLength": 1}, "url": _ADDRESS, "title": {"type": "string"}, "content_html": {"type": "string"},
+        "summary": {"type": "string"}, "date_published": _TIME, "date_modified": _TIME,
+        "authors": {"type": "array", "items": {"type": "object", "required": ["name"]}, "minItems": 1},
+        "tags": {"type": "array", "items": {"type": "string"}},
+    },
+    "additionalProperties": False,
+}  # fmt: skip
+JSON_FEED = {
+    "type": "object",
+    "required": ["version", "title", "items"],
+    "properties": {
+        "version": {"const": "https://jsonfeed.org/version/1.1"}, "title": {"type": "string", "minLength": 1},
+        "home_page_url": _ADDRESS, "language": {"type": "string"}, "items": {"type": "array", "items": _ITEM},
+    },
+    "additionalProperties": False,
+}  # fmt: skip
+
+
+@pytest.fixture
+def ask(crawl: Finews, finews: Finews, output: Path) -> Finews:
+    assert crawl("choice").code == 3
+    connection = sqlite3.connect(output / "news.db")
+    connection.execute("UPDATE articles SET title = '=cmd()|1' WHERE code = (SELECT min(code) FROM articles)")
+    connection.execute(
+        "UPDATE articles SET changed_at = '2030-01-02T03:04:05+08:00' WHERE code = (SELECT max(code) FROM articles)"
+    )
+    connection.commit()
+    connection.close()
+    return lambda *words: finews(words[0], "--output", str(output), *words[1:])
+
+
+@pytest.fixture
+def rows(ask: Finews) -> list[dict[str, Any]]:
+    answer = ask("search", "", "--json", "--limit", "1000")
+    assert answer.code == 0
+    return [{name: row[name] for name in COLUMNS} for row in answer.value]
+
+
+def test_each_form_holds_every_row(ask: Finews, rows: list[dict[str, Any]], tmp_path: Path) -> None:
+    for name in ("a.csv", "a.jsonl", "a.parquet"):
+        answer = ask("export", str(tmp_path / name))
+        assert (answer.code, answer.err) == (0, "")
+    assert [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()] == rows
+    assert parquet.read_table(tmp_path / "a.parquet").to_pylist() == rows
+    with (tmp_path / "a.csv").open(encoding="utf-8-sig", newline="") as stream:
+        read = list(csv.DictReader(stream))
+    assert [row["body_text"] for row in read] == [row["body_text"] for row in rows]
+    assert [row["title"] for row in read] == [
+        row["title"] if row["title"] != "=cmd()|1" else "'=cmd()|1" for row in rows
+    ]
+    assert not [row for row in read if any(cell.startswith(("=", "+", "-", "@")) for cell in row.values())]
+    assert {file.name for file in tmp_path.iterdir() if file.is_file()} == {"a.csv", "a.jsonl", "a.parquet"}
+
+
+def test_an_export_is_chosen_as_a_search_is(ask: Finews, rows: list[dict[str, Any]], tmp_path: Path) -> None:
+    category = rows[0]["category"]
+    assert ask("export", str(tmp_path / "a.jsonl"), "--category", category).code == 0
+    found = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert found == [row for row in rows if row["category"] == category]
+    wrong = ask("export", str(tmp_path / "a.xls"))
+    assert (wrong.code, len(wrong.err.splitlines())) == (2, 1)
+    assert ask("export", str(tmp_path / "nowhere" / "a.csv")).code == 1
+
+
+def test_an_atom_feed_is_well_formed_and_whole(ask: Finews, rows: list[dict[str, Any]]) -> None:
+    text = ask("feed").out
+    read = feedparser.parse(text.encode())
+    assert not read.bozo
+    assert read.version == "atom10"
+    assert [entry.title for entry in read.entries] == [row["title"] for row in rows]
+    assert [entry.published for entry in read.entries] == [row["published_at"] for row in rows]
+    assert len({entry.id for entry in read.entries}) == len(rows)
+    assert [entry.id.rpartition(":")[2] for entry in read.entries] == [row["code"] for row in rows]
+    assert read.feed.updated == "2030-01-02T03:04:05+08:00"
+    assert ask("feed").out == text
+    contents = etree.fromstring(text.encode()).findall(".//{*}content")
+    assert [content.text for content in contents] == [row["body_html"] for row in rows]
+
+
+def test_a_json_feed_is_valid_and_whole(ask: Finews, rows: list[dict[str, Any]]) -> None:
+    feed = ask("feed", "--format", "json").value
+    jsonschema.validate(feed, JSON_FEED)
+    assert [item["content_html"] for item in feed["items"]] == [row["body_html"] for row in rows]
+
+
+def test_a_feed_is_of_a_category_or_of_a_search_and_without_what_was_withdrawn(
+    ask: Finews, rows: list[dict[str, Any]], output: Path
+) -> None:
+    category = rows[0]["category"]
+    items = ask("feed", "--format", "json", "--category", category).value["items"]
+    assert [item["title"] for item in items] == [row["title"] for row in rows if row["category"] == category]
+    connection = sqlite3.connect(output / "news.db")
+    connection.execute("UPDATE articles SET withdrawn_at = published_at WHERE code = ?", [rows[0]["code"]])
+    connection.commit()
+    connection.close()
+    word = rows[0]["title"][:2]
+    found = ask("search", word, "--json", "--limit", "1000").value
+    items = ask("feed", "--format", "json", "--query", word).value["items"]
+    assert [item["title"] for item in items] == [row["title"] for row in found if row["code"] != rows[0]["code"]]
+    assert len(items) == len(found) - 1

@@ -1,0 +1,183 @@
+"""Search against a brute-force scan of the sample corpus, and what keeps its index true."""
+
+import random
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crawler.sample_site import Corpus, SampleSite
+from crawler.store import Store
+from crawler.store.search import Asked, Sort
+from crawler.text.dates import CHINA
+from crawler.text.tokens import fold, folded_document
+from tests.conftest import NO_MANNERS
+
+SUBSTRINGS = 1_000
+
+
+@pytest.fixture(scope="module")
+def crawled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A crawl of the sample site, which the tests work on copies of."""
+    output = tmp_path_factory.mktemp("search") / "output"
+    with SampleSite(Corpus.sample(12)) as site:
+        for spider in ("eastmoney", "choice"):
+            words = ("crawl", spider, "--mirror", site.url, "--output", str(output), *NO_MANNERS, "--quiet")
+            done = subprocess.run([sys.executable, "-m", "crawler", *words], timeout=120, check=False)  # noqa: S603  # ours
+            assert done.returncode in (0, 3)
+    return output
+
+
+@pytest.fixture
+def store(crawled: Path, output: Path) -> Iterator[Store]:
+    shutil.copytree(crawled, output)
+    with Store.writing(output) as store:
+        yield store
+
+
+@pytest.fixture
+def other(store: Store, output: Path) -> Iterator[sqlite3.Connection]:  # noqa: ARG001  # the database is there
+    """Another SQLite client, which knows nothing of ours."""
+    connection = sqlite3.connect(output / "news.db", isolation_level=None)
+    yield connection
+    connection.close()
+
+
+def codes(store: Store, text: str, **more: Any) -> list[str]:
+    return [row["code"] for row in store.search.articles(Asked(text=text, **more))]
+
+
+def quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def assert_search_is_a_scan(store: Store, rng: random.Random, number: int) -> None:
+    rows = list(store.articles.rows())
+    documents = {row["code"]: folded_document(row["title"], row["body_text"]) for row in rows}
+    newest = sorted(rows, key=lambda row: (row["published_at"], row["code"]), reverse=True)
+    for _ in range(number):
+        row = rng.choice(rows)
+        text = rng.choice((row["title"], row["body_text"], row["body_text"]))
+        start = rng.randrange(len(text))
+        part = text[start : start + rng.randint(1, 12)]
+        wanted = [row["code"] for row in newest if fold(part) in documents[row["code"]]]
+        assert row["code"] in wanted
+        assert codes(store, quoted(part)) == wanted, part
+        assert store.search.count(Asked(text=quoted(part))) == len(wanted), part
+
+
+def test_every_part_of_every_text_is_found_as_by_a_scan(store: Store, other: sqlite3.Connection) -> None:
+    rng = random.Random(20220110)  # noqa: S311  # no secret
+    assert_search_is_a_scan(store, rng, SUBSTRINGS)
+    other.execute("UPDATE articles SET body_text = body_text || '　ＱＺ６０％新增' WHERE code LIKE '%1'")
+    other.execute("DELETE FROM article_columns WHERE code LIKE '%2'")
+    other.execute("DELETE FROM mentions WHERE code LIKE '%2'")
+    other.execute("DELETE FROM articles WHERE code LIKE '%2'")
+    assert_search_is_a_scan(store, rng, SUBSTRINGS // 4)
+    assert store.index.catch_up_all() > 0
+    assert store.index.faults() == []
+    assert_search_is_a_scan(store, rng, SUBSTRINGS // 4)
+    store.index.rebuild()
+    assert store.index.faults() == []
+    assert_search_is_a_scan(store, rng, SUBSTRINGS // 4)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", '"', '""', '"""', "-", "--", "OR", "OR OR", "a OR", "OR a", '-"', "*", "央*", "NEAR(a b)", "title:x", "a AND",
+     "(", "')--", "\x00", "\ud800", "\ue022", "^a", "{a}", "🇨🇳", "x" * 5000, "a " * 3000, "a OR " * 500, "-央 -行", "％"],
+)  # fmt: skip
+def test_no_text_is_an_error(store: Store, text: str) -> None:
+    found = codes(store, text, limit=5)
+    assert found == codes(store, text, limit=5)
+    assert store.search.count(Asked(text=text)) >= len(found)
+    assert len(codes(store, text, limit=5, sort=Sort.RELEVANCE)) == len(found)
+
+
+def test_words_phrases_exclusion_and_alternatives(store: Store) -> None:
+    texts = {row["code"]: folded_document(row["title"], row["body_text"]) for row in store.articles.rows()}
+
+    def scan(wanted: Callable[[str], bool]) -> set[str]:
+        found = {code for code, text in texts.items() if wanted(text)}
+        assert found
+        return found
+
+    assert set(codes(store, "公司 增长")) == scan(lambda text: "公司" in text and "增长" in text)
+    assert set(codes(store, "公司 -增长")) == scan(lambda text: "公司" in text and "增长" not in text)
+    assert set(codes(store, "公司 -增长 OR 脱贫")) == scan(
+        lambda text: ("公司" in text and "增长" not in text) or "脱贫" in text
+    )
+    assert set(codes(store, '"固好脱贫成果 启好振兴之路"')) == scan(lambda text: "固好脱贫成果 启好振兴之路" in text)
+    latin = re.findall("[a-z]{3,}", "".join(texts.values()))[0]
+    full_width = "".join(chr(ord(letter) + 0xFEE0) for letter in latin.upper())
+    assert set(codes(store, full_width)) == scan(lambda text: latin in text)
+
+
+def test_a_code_finds_its_article_and_the_articles_of_its_stock(store: Store) -> None:
+    row = next(row for row in store.articles.rows() if store.articles.mentions(row["code"]))
+    assert codes(store, row["code"]) == codes(store, "NW" + row["code"]) == [row["code"]]
+    stock = next(each for each in store.articles.mentions(row["code"]) if each["kind"] == "stock")
+    number = stock["secid"].partition(".")[2]
+    assert row["code"] in codes(store, number)
+    assert row["code"] in codes(store, "", stock=number)
+    assert set(codes(store, "", stock=stock["secid"])) == {
+        each["code"] for each in store.articles.rows()
+        if stock["secid"] in [found["secid"] for found in store.articles.mentions(each["code"])]
+    }  # fmt: skip
+
+
+def test_another_client_writes_and_is_searched_at_once(store: Store, other: sqlite3.Connection) -> None:
+    code = codes(store, "", limit=1)[0]
+    other.execute("UPDATE articles SET title = '孤例甲乙丙' WHERE code = ?", [code])
+    assert codes(store, "孤例") == [code]
+    assert [fault.code for fault in store.index.faults()] == [code]
+    assert store.index.catch_up_all() == 1
+    assert codes(store, "孤例") == [code]
+    assert other.execute("SELECT code FROM search WHERE words MATCH '孤例'").fetchall() == [(code,)]
+
+
+def test_a_question_as_of_a_moment_knows_nothing_later(store: Store, other: sqlite3.Connection) -> None:
+    row = store.articles.get(codes(store, "", limit=1)[0])
+    assert row is not None
+    code = row["code"]
+    other.execute(
+        "UPDATE articles SET first_seen_at = '2026-03-01T09:00:00+08:00', withdrawn_at = NULL WHERE code = ?", [code]
+    )
+    other.execute(
+        "INSERT INTO revisions VALUES (?, 1, '2026-03-01T09:00:00+08:00', '旧说法', '2026-03-01T08:00:00+08:00', '<p>旧文本</p>')",
+        [code],
+    )
+    other.execute(
+        "UPDATE articles SET revision = 2, title = '新说法', changed_at = '2026-03-02T10:00:00+08:00' WHERE code = ?",
+        [code],
+    )
+    for _ in range(2):
+        assert codes(store, "新说法") == [code]
+        assert codes(store, "旧说法") == []
+        then = datetime(2026, 3, 2, 9, 25, tzinfo=CHINA)
+        assert codes(store, "新说法", as_of=then) == []
+        old = next(store.search.articles(Asked(text="旧说法", as_of=then)))
+        assert (old["code"], old["revision"], old["body_text"]) == (code, 1, "旧文本")
+        assert store.search.as_of(code, then) == old
+        assert codes(store, "旧说法", as_of=datetime(2026, 2, 1, tzinfo=CHINA)) == []
+        assert codes(store, "新说法", as_of=datetime(2026, 3, 2, 10, 0, tzinfo=CHINA)) == [code]
+        store.index.catch_up_all()
+
+
+def test_what_is_wrong_with_the_index_is_named_and_mended(store: Store, other: sqlite3.Connection) -> None:
+    first, second, third = codes(store, "", limit=3)
+    other.execute("DELETE FROM search_documents WHERE code = ?", [first])
+    number = other.execute("SELECT id FROM search_documents WHERE code = ?", [second]).fetchone()[0]
+    other.execute("INSERT INTO search_pairs (rowid, pairs) VALUES (?, '孤例')", [number])
+    other.execute("UPDATE search_documents SET revision = 7 WHERE code = ?", [third])
+    assert {fault.code for fault in store.index.faults()} == {first, second, third}
+    for code in (first, second, third):
+        store.index.renew(code)
+    assert store.index.faults() == []
