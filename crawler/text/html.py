@@ -166,9 +166,8 @@ def _is_hidden(node: HtmlElement) -> bool:
 
 
 def _is_advert(node: HtmlElement) -> bool:
-    return (
-        bool(_ADVERT_CLASS.search(node.get("class", "")))
-        or (node.tag == "a" and urlsplit(_href(node)).hostname == _ADVERT_HOST)
+    return bool(_ADVERT_CLASS.search(node.get("class", ""))) or (
+        node.tag == "a" and urlsplit(_href(node)).hostname == _ADVERT_HOST
     )
 
 
