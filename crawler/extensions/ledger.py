@@ -381,12 +381,17 @@ class Ledger:
 
 
 def finish_what_was_left(output: Path, store: Store, site: Site, now: datetime) -> None:
-    """Set right what a killed crawl left: open runs, unfinished files, and posts whose rows were written already."""
-    if store.runs.finish_interrupted(now):
+    """Set right what a killed crawl left: unfinished files, posts whose rows were written already, and open runs.
+
+    The runs are closed last: whoever is killed here leaves one open, or a post owed, so that the next one sweeps again.
+    """
+    owed = store.articles.owed(site)
+    if owed or store.runs.left_open():
         sweep(output)
-    for code, revision, path, text in store.articles.owed(site):
+    for code, revision, path, text in owed:
         posts.put(output, path, text)
         store.articles.published(code, revision)
+    store.runs.finish_interrupted(now)
 
 
 def _fault(failure: Failure) -> str:

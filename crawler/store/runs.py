@@ -69,10 +69,14 @@ class Runs:
                 run_id, {"finished_at": iso(at), "outcome": outcome, "detail": detail, **self.counts(run_id)}
             )
 
+    def left_open(self) -> list[int]:
+        """The runs that a killed crawl left open. Only the holder of the lock may ask, before it begins its own."""
+        with errors_told():
+            return [row["id"] for row in self._db.query("SELECT id FROM runs WHERE finished_at IS NULL")]
+
     def finish_interrupted(self, at: datetime) -> int:
         """Close what a killed crawl left open; how many runs that were. Only the holder of the lock may ask."""
-        with errors_told():
-            open_runs = [row["id"] for row in self._db.query("SELECT id FROM runs WHERE finished_at IS NULL")]
+        open_runs = self.left_open()
         for run_id in open_runs:
             self.settle_open(run_id, "the crawl was killed before its answer came")
             self.finish(run_id, INTERRUPTED, at, "killed; closed by the next crawl")
