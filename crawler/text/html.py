@@ -99,7 +99,7 @@ def clean(body: str, base_url: str) -> str:
     _drop_unread(root)
     _link_stocks(root)
     _plain_source_lines(root)
-    for edit in (_set_links, _set_images, _arrange, _prune_empty, _tidy_white_space):
+    for edit in (_set_links, _unwrap, _set_images, _arrange, _prune_empty, _tidy_white_space):
         edit(root, base_url)
     return _TEMPLATE_BRACE.sub("&#123;", "\n".join(_lines(root)))
 
@@ -229,6 +229,12 @@ def _set_links(root: HtmlElement, base_url: str) -> None:
             node.drop_tag()
 
 
+def _unwrap(root: HtmlElement, _base_url: str) -> None:
+    """What a post may not hold goes before anything is told by where it stands, first, last or in a row."""
+    for node in list(root.iterdescendants("span", "font")):
+        node.drop_tag()
+
+
 def _set_images(root: HtmlElement, base_url: str) -> None:
     for node in list(root.iterdescendants("img")):
         url = _absolute(node.get("src", "").strip(), base_url)
@@ -285,7 +291,7 @@ def _strip_start(block: HtmlElement) -> None:
         node.text = (node.text or "").lstrip(_INDENT) or None
         if node.text or not len(node) or node[0].tag in _BLOCKS:
             return
-        if node[0].tag in {"br", "span"} and not node[0].text_content().strip(_INDENT) and not len(node[0]):
+        if node[0].tag == "br":
             tail = (node[0].tail or "").lstrip(_INDENT)
             node.remove(node[0])
             node.text = tail or None

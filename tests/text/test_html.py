@@ -386,6 +386,7 @@ AWKWARD = {
     "promotion in a span": (f"<p>　　<span>{PROMOTION}</span></p>x", "x"),
     "promotion before other words": (f"<p>{PROMOTION}<strong>x</strong></p>", None),
     "line breaks in preformatted text": ("<pre>\n\nx</pre>", "x"),
+    "line break in a span at the end": ("<span>x<br></span>", "x"),
     "figure in inline code": ("<code>x</code><code><figure>y</figure></code>", "xy"),
 }
 
