@@ -11,6 +11,7 @@ from crawler.store.categories import Categories
 from crawler.store.connection import open_any, open_for_reading, open_for_writing
 from crawler.store.coverage import Covered
 from crawler.store.history import History
+from crawler.store.pages import Pages
 from crawler.store.quarantine import Quarantine
 from crawler.store.raw import Raw
 from crawler.store.runs import Runs
@@ -36,6 +37,7 @@ class Store:
         self.history = History(db)
         self.covered = Covered(db)
         self.raw = Raw(db)
+        self.pages = Pages(db)
 
     @classmethod
     def writing(cls, output: Path) -> Self:

@@ -17,8 +17,8 @@ from crawler.store import Store
 from crawler.store.connection import FILE_NAME, errors_told, open_for_writing
 
 _BUILT_IN = ".rebuild-"
-# What posts say by themselves, and the migrations' own table.
-_NOT_CARRIED = {"articles", "categories", "mentions", "_sqlite_migrations"}
+# What posts say by themselves or triggers fill, and the migrations' own table.
+_NOT_CARRIED = {"articles", "categories", "mentions", "stale_pages", "_sqlite_migrations"}
 _NOT_IN_POSTS = "summary, source, first_seen_at, changed_at, revision, withdrawn_at"
 
 
