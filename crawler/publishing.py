@@ -10,6 +10,7 @@ from crawler.output_folder import hold, prepare
 from crawler.posts import Site
 from crawler.site import config, frame, pages
 from crawler.site.building import Built, build
+from crawler.site.checking import Checked, check
 from crawler.store import Store
 
 
@@ -36,3 +37,9 @@ def build_site(output: Path, site: Site, keep_days: int | None, *, everything: b
         days = told.keep_days if keep_days is None else keep_days
         before = None if days is None else (clock.now() - timedelta(days=days)).date()
         return Published(build(output, store, told, before, everything=everything), kept)
+
+
+def check_site(output: Path, site: Site) -> Checked:
+    """Is the built site what it should be? Changes nothing. Raises Failed."""
+    with Store.reading(output) as store:
+        return check(output, store, site, config.read(output))

@@ -1,5 +1,6 @@
 """`finews site build` and `finews site check`: the publishable site."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -53,3 +54,28 @@ def build(keep_days: int | None, everything: bool, quiet: bool, output: Path, ad
             tell.line(f"note: {path} is as you have changed it, and stays so; delete it to get ours")
         if published.built.older_look:
             tell.line("note: frozen pages have an older look; `finews site build --all` renders them anew")
+
+
+@site.command()
+@options.output
+@site_option
+@options.as_json
+def check(output: Path, address: str, as_json: bool) -> None:
+    """Is the site in _site what it should be?
+
+    Every post has its page at the address that its first day gives it, which says what the post says; no page is
+    empty, no link inside the site leads nowhere, and the feed is valid. Exit code 1 with a line for each fault.
+    """
+    from crawler import publishing
+
+    checked = publishing.check_site(output, Site(address))
+    if as_json:
+        faults = [{"kind": fault.kind, "path": fault.path, "detail": fault.detail} for fault in checked.faults]
+        counts = {"articles": checked.articles, "pages": checked.pages, "links": checked.links}
+        tell.as_value({**counts, "faults": faults})
+    else:
+        for fault in checked.faults:
+            tell.line(f"{fault.kind}: {fault.path}" + (f": {fault.detail}" if fault.detail else ""))
+        found = f"{checked.articles} articles, {checked.pages} pages, {checked.links} links inside the site"
+        tell.line(f"{found}, {len(checked.faults) or 'no'} faults")
+    sys.exit(1 if checked.faults else 0)

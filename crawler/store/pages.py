@@ -1,7 +1,7 @@
 """The pages of the published site: which are out of date, and the articles that stand on them."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -130,10 +130,10 @@ class Pages:
             often,
         )
 
-    def paths_and_titles(self) -> Iterator[Mapping[str, str]]:
-        """The `post_path` and `title` of every article, in the order of the paths, one at a time."""
+    def all_told(self) -> Iterator[dict[str, str]]:
+        """What the page of every article must say: `post_path`, `title`, `published_at`; in the order of the paths."""
         with errors_told():
-            yield from self._db.query("SELECT post_path, title FROM articles ORDER BY post_path")
+            yield from self._db.query("SELECT post_path, title, published_at FROM articles ORDER BY post_path")
 
     def reprints(self, first: str, last: str) -> dict[str, list[dict[str, Any]]]:
         """By code of an article whose path lies between these: the same story in other media, the oldest first."""
