@@ -22,7 +22,7 @@ FLOORS = (
     ("extensions", "middlewares"),
     ("pipelines", "spiders", "settings"),
     ("run", "columns", "demo", "agreement", "old_site"),
-    ("rebuild", "importing", "publishing"),
+    ("rebuild", "importing", "publishing", "schedule"),
     ("commands", "cli"),
     ("__main__",),
 )

@@ -65,8 +65,11 @@ def ask(database: Path, *questions: str) -> list[list[Any]]:
 
 
 def everything(database: Path) -> dict[str, list[Any]]:
-    """All rows of all tables."""
-    ((*names,),) = ask(database, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%migrations'")
+    """All rows of all tables but the one that says which pages are to be written: after a rebuild, all of them."""
+    ((*names,),) = ask(
+        database,
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%migrations' AND name != 'stale_pages'",
+    )
     return {name: sorted(map(repr, ask(database, f'SELECT * FROM "{name}"')[0])) for (name,) in names}  # noqa: S608
 
 

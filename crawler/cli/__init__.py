@@ -10,6 +10,7 @@ from crawler.cli.demo import demo
 from crawler.cli.history import diff, explain
 from crawler.cli.questions import categories, columns, runs, show
 from crawler.cli.replay import replay
+from crawler.cli.schedule import schedule
 from crawler.cli.site import site
 from crawler.cli.upkeep import import_posts, rebuild, verify
 from crawler.errors import Ending, UsageError
@@ -27,6 +28,7 @@ def finews() -> None:
 
 for command in (
     crawl, demo, categories, columns, show, diff, explain, runs, replay, rebuild, verify, import_posts, site,
+    schedule,
 ):  # fmt: skip
     finews.add_command(command)
 

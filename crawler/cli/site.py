@@ -57,10 +57,11 @@ def build(keep_days: int | None, everything: bool, quiet: bool, output: Path, ad
 
 
 @site.command()
+@click.option("--quiet", is_flag=True, help="Say nothing unless something is wrong.")
 @options.output
 @site_option
 @options.as_json
-def check(output: Path, address: str, as_json: bool) -> None:
+def check(quiet: bool, output: Path, address: str, as_json: bool) -> None:
     """Is the site in _site what it should be?
 
     Every post has its page at the address that its first day gives it, which says what the post says; no page is
@@ -73,7 +74,7 @@ def check(output: Path, address: str, as_json: bool) -> None:
         faults = [{"kind": fault.kind, "path": fault.path, "detail": fault.detail} for fault in checked.faults]
         counts = {"articles": checked.articles, "pages": checked.pages, "links": checked.links}
         tell.as_value({**counts, "faults": faults})
-    else:
+    elif checked.faults or not quiet:
         for fault in checked.faults:
             tell.line(f"{fault.kind}: {fault.path}" + (f": {fault.detail}" if fault.detail else ""))
         found = f"{checked.articles} articles, {checked.pages} pages, {checked.links} links inside the site"

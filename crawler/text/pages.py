@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 from lxml import html as lxml_html
+from lxml.html import HtmlElement
 
 _ATOM = "{http://www.w3.org/2005/Atom}"
 _NEEDED = {"feed": ("id", "title", "updated"), "entry": ("id", "title", "updated", "link")}
@@ -28,19 +29,24 @@ def see(content: bytes) -> Seen:
     if not content.strip():
         return Seen("", "", (), has_text=False)
     try:
-        page = lxml_html.document_fromstring(content, parser=lxml_html.HTMLParser(encoding="utf-8"))
+        page: HtmlElement = lxml_html.document_fromstring(content, parser=lxml_html.HTMLParser(encoding="utf-8"))
     except etree.ParserError:
         return Seen("", "", (), has_text=False)
-    headings = page.xpath("//h1")
-    moments = page.xpath("//h1/following::time[1]/@datetime")
-    links = tuple(link for _, _, link, _ in page.iterlinks())
+    heading = next(page.iter("h1"), None)
     body = page.find("body")
     return Seen(
-        heading="".join(headings[0].itertext()).strip() if headings else "",
-        moment=str(moments[0]) if moments else "",
-        links=links,
+        heading="".join(heading.itertext()).strip() if heading is not None else "",
+        moment=_moment_after(heading),
+        links=tuple(link for _, _, link, _ in page.iterlinks()),
         has_text=body is not None and bool(body.text_content().strip()),
     )
+
+
+def _moment_after(heading: HtmlElement | None) -> str:
+    """The first moment below a heading, as a program reads it."""
+    below = heading.itersiblings() if heading is not None else ()
+    moments = (moment for sibling in below for moment in sibling.iter("time"))
+    return next((moment.get("datetime", "") for moment in moments), "")
 
 
 def faults_of_feed(content: bytes) -> Iterator[str]:
