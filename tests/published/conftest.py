@@ -33,9 +33,9 @@ def crawled(tmp_path_factory: pytest.TempPathFactory) -> Path:
         where = ("--mirror", site.url, "--output", str(output), *NO_MANNERS, "--quiet")
         words: tuple[str, ...]
         for words in (("import", str(OLD_POSTS), "--output", str(output)), ("crawl", "eastmoney", *where)):
-            done = subprocess.run(
+            done = subprocess.run(  # noqa: S603  # our own words
                 [sys.executable, "-m", "crawler", *words], check=False, capture_output=True, text=True
-            )  # noqa: S603
+            )
             assert done.returncode in {0, 3}, done.stderr
     return output
 
@@ -69,7 +69,7 @@ def publish(finews: Finews, output: Path) -> Callable[..., Answer]:
 
 def jekyll(output: Path, destination: Path, **environment: str) -> Any:
     """`jekyll build`, as a user types it in the output folder."""
-    return subprocess.run(
+    return subprocess.run(  # noqa: S603  # our own words
         ["jekyll", "build", "--destination", str(destination)],  # noqa: S607  # the one on the path
         cwd=output,
         env={**os.environ, **environment},

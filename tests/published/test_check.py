@@ -26,7 +26,7 @@ def _move(tree: Path) -> None:
     (tree / FIRST).rename(tree / FIRST.replace("01/10/2022-01-10", "01/09/2022-01-09").replace("01/09", "01/10", 1))
 
 
-def test_a_good_site_has_no_faults(published: Path, output: Path, finews: Callable[..., Answer]) -> None:
+def test_a_good_site_has_no_faults(published: Path, finews: Callable[..., Answer]) -> None:
     answer = finews("site", "check", "--output", str(published), "--json")
     assert answer.code == 0
     assert answer.value["faults"] == []

@@ -53,7 +53,8 @@ def repository(built: Path, tmp_path: Path) -> Path:
     return built.parent
 
 
-def test_the_workflow_is_pinned_and_runs_one_at_a_time(repository: Path, built: Path, finews: Finews) -> None:
+@pytest.mark.usefixtures("repository")
+def test_the_workflow_is_pinned_and_runs_one_at_a_time(built: Path, finews: Finews) -> None:
     workflow = yaml.safe_load(finews("schedule", "github", "--output", str(built)).out)
     assert workflow["concurrency"] == {"group": "news", "cancel-in-progress": False}
     steps = workflow["jobs"]["news"]["steps"]
