@@ -104,8 +104,15 @@ def repair(output: Path, site: Site) -> Report:
     return Report(rows, [each for each in found if each not in mended], mended)
 
 
-def files_below(output: Path, folder: str = "_posts") -> Iterator[str]:
-    """The paths of all files below the posts' folder, relative to the output folder, in the order of their bytes."""
+def posts_below(output: Path) -> Iterator[str]:
+    """The paths of all posts, frozen ones by the path that they had, in the order of their bytes."""
+    cold = (posts.POSTS + path.removeprefix(posts.FROZEN) for path in files_below(output, posts.FROZEN))
+    for path, _ in groupby(heapq.merge(files_below(output, posts.POSTS), cold, key=os.fsencode)):
+        yield path
+
+
+def files_below(output: Path, folder: str) -> Iterator[str]:
+    """The paths of all files below a folder, relative to the output folder, in the order of their bytes."""
     try:
         entries = list(os.scandir(output / folder))
     except FileNotFoundError:
@@ -142,7 +149,7 @@ def _compared(output: Path, store: Store, site: Site) -> tuple[int, list[Disagre
     """How many rows there are, and the paths at which they and the files disagree."""
     rows, found = 0, []
     stored = ((row["post_path"], row) for row in store.articles.rows())
-    present = ((path, None) for path in files_below(output))
+    present = ((path, None) for path in posts_below(output))
     media = _media_of(store)
     for path, group in groupby(heapq.merge(stored, present, key=_in_bytes), key=_path):
         pairs = list(group)
@@ -164,7 +171,7 @@ def _in_bytes(pair: tuple[str, Row | None]) -> bytes:
 def _look(output: Path, store: Store, site: Site, path: str) -> Disagreement | None:
     """The same of one path, as it is now. The row is read first: a crawl commits it before it writes the file."""
     row = store.articles.at(path)
-    return _judged(output, site, _media_of(store), path, row, there=os.path.lexists(output / path))
+    return _judged(output, site, _media_of(store), path, row, there=os.path.lexists(posts.standing(output, path)))
 
 
 def _judged(
@@ -172,7 +179,7 @@ def _judged(
 ) -> Disagreement | None:
     if row is None:
         return _without_row(output, site, media, path) if there else None
-    kind, detail = _fault(output / path, site, row) if there else (Kind.MISSING, "")
+    kind, detail = _fault(posts.standing(output, path), site, row) if there else (Kind.MISSING, "")
     if kind is None:
         return None
     owed = row["published_revision"] != row["revision"]
@@ -193,7 +200,7 @@ def _without_row(output: Path, site: Site, media: Callable[[], Media], path: str
     if is_unfinished(path):
         return Disagreement(Kind.UNFINISHED, path, in_motion=True)
     try:
-        post = posts.read((_content(output / path) or b"").decode(), site, media())
+        post = posts.read((_content(posts.standing(output, path)) or b"").decode(), site, media())
     except UnicodeDecodeError:
         return Disagreement(Kind.EXTRA, path, detail="no post of ours: not UTF-8")
     except Unreadable as error:
@@ -232,7 +239,7 @@ def _mend(output: Path, store: Store, site: Site, found: Disagreement) -> bool:
         store.index.renew(found.code)
         return True
     if found.kind is Kind.UNFINISHED:
-        (output / found.path).unlink(missing_ok=True)
+        posts.standing(output, found.path).unlink(missing_ok=True)
         return True
     row = store.articles.at(found.path)
     assert row is not None, "whoever holds the lock is the only one who writes rows"

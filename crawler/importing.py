@@ -15,6 +15,7 @@ from crawler.normalise import normalise
 from crawler.old_site import COLUMN, OldPost
 from crawler.output_folder import hold, prepare
 from crawler.posts import Site
+from crawler.site import frame, pages
 from crawler.store import Store
 from crawler.verdict import DONE, FAILED, INTERRUPTED, PARTIAL
 
@@ -78,6 +79,8 @@ def take_in(folder: Path, output: Path, site: Site) -> Imported:
             ids = store.runs.list_entries(run_id, [(old.code, COLUMN, None, old.path) for old in found])
             for old, entry_id in zip(found, ids, strict=True):
                 store.runs.settle(entry_id, *taking.take(old))
+        frame.install(output, site)
+        pages.keep_current(output, store)
         return Imported(store.runs.get(run_id), taking.reported)
 
 

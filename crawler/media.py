@@ -48,6 +48,14 @@ class Media:
         """The category that a name, a slug or an alias stands for; None when nobody knows it."""
         return self._by_slug.get(text.strip().lower()) or self._by_name.get(fold(text))
 
+    def all(self) -> list[Category]:
+        """Every category that is known, in the order of the slugs."""
+        return [self._by_slug[slug] for slug in sorted(self._by_slug)]
+
+    def is_slug(self, text: str) -> bool:
+        """Whether a category is filed under exactly this."""
+        return text in self._by_slug
+
     def wanted(self, text: str) -> Category:
         """The category that a person asks for.
 

@@ -26,6 +26,9 @@ from crawler.text.dates import CHINA, jekyll
 from crawler.text.html import source_line
 from crawler.text.slugs import SLUG, fold, slug_of
 
+# The folders of posts, below the output folder: those that Jekyll reads, and those whose pages are kept as HTML.
+POSTS, FROZEN = "_posts", "_frozen"
+
 _NEWS, _NEWS_READ = "新闻", "xinwen"
 # Jekyll splits tags at spaces, as Ruby does, which knows no other space than those of ASCII.
 _SPACE, _UNSPLIT_SPACE = " ", "\xa0"
@@ -239,15 +242,28 @@ def path_of(post: Post) -> str:
     return f"_posts/{day:%Y}/{day:%m}/{day:%d}/{day:%Y-%m-%d}-NW{post.code}.md"
 
 
+def frozen(output: Path, path: str) -> Path:
+    """Where a post stands once the site keeps its page as HTML: its place there is as the one in `_posts`."""
+    return output / FROZEN / path.removeprefix(f"{POSTS}/")
+
+
+def standing(output: Path, path: str) -> Path:
+    """Where a post stands: at its path, or frozen. A path at which there is nothing stands for itself."""
+    hot, cold = output / path, frozen(output, path)
+    return cold if not os.path.lexists(hot) and os.path.lexists(cold) else hot
+
+
 def put(output: Path, path: str, text: str) -> None:
     """Write a post so that a reader sees the old file or the new one, never half of one.
 
-    The unfinished file begins with a dot, which Jekyll passes over. Raises OutputError.
+    The unfinished file begins with a dot, which Jekyll passes over. A frozen post is no longer
+    frozen. Raises OutputError.
     """
     target = output / path
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _replace(target, text.encode("utf-8"))
+        frozen(output, path).unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"cannot write {target}: {error.strerror}") from error
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from crawler import clock, posts
-from crawler.agreement import files_below, is_unfinished
+from crawler.agreement import is_unfinished, posts_below
 from crawler.errors import Failed, OutputError, Unreadable, Unusable, UsageError
 from crawler.extensions.ledger import finish_what_was_left
 from crawler.items import Article, Category, Post
@@ -46,11 +46,11 @@ class _Taken:
     unreadable: dict[str, str] = field(default_factory=dict)
 
     def all_into(self, store: Store) -> None:
-        for path in files_below(self.source):
+        for path in posts_below(self.source):
             if is_unfinished(path):
                 continue
             try:
-                text = _text(self.source / path)
+                text = _text(posts.standing(self.source, path))
                 store.articles.restore(self._article(path, text), path, text, stands=self.stand)
                 self.articles += 1
             except Unusable as error:
@@ -121,7 +121,7 @@ def _write(store: Store, folder: Path, site: Site, *, mark: bool) -> int:
     written = 0
     for row in store.articles.rows():
         text = posts.render(post_of(row), site)
-        if not _stands(folder / row["post_path"], text):
+        if not _stands(posts.standing(folder, row["post_path"]), text):
             posts.put(folder, row["post_path"], text)
             written += 1
         if mark and not _marked(row, text):

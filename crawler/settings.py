@@ -37,7 +37,9 @@ ITEM_PIPELINES = {
     "crawler.pipelines.StorePipeline": 500,
     "crawler.pipelines.PostPipeline": 700,
 }
+# When a spider closes, the site's pages are written before the ledger closes its books.
 EXTENSIONS = {
+    "crawler.extensions.site.KeepSite": -10,
     "crawler.extensions.ledger.Ledger": 0,
 }
 

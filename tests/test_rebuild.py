@@ -65,9 +65,11 @@ def ask(database: Path, *questions: str) -> list[list[Any]]:
 
 
 def everything(database: Path) -> dict[str, list[Any]]:
-    """All rows of all tables but the index of words, which `finews verify` compares."""
+    """All rows of all tables but the index of words and the list of pages to be written, which follow from the rest."""
     tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%migrations'"
-    ((*names,),) = ask(database, f"{tables} AND name NOT LIKE 'search%' AND name != 'sqlite_sequence'")
+    ((*names,),) = ask(
+        database, f"{tables} AND name NOT LIKE 'search%' AND name NOT IN ('sqlite_sequence', 'stale_pages')"
+    )
     return {name: sorted(map(repr, ask(database, f'SELECT * FROM "{name}"')[0])) for (name,) in names}  # noqa: S608
 
 

@@ -12,7 +12,9 @@ from crawler.cli.feed import feed
 from crawler.cli.history import diff, explain
 from crawler.cli.questions import categories, columns, runs, show
 from crawler.cli.replay import replay
+from crawler.cli.schedule import schedule
 from crawler.cli.search import export, search, stocks
+from crawler.cli.site import site
 from crawler.cli.upkeep import import_posts, rebuild, verify
 from crawler.errors import Ending, UsageError
 from crawler.text.characters import one_line
@@ -30,7 +32,7 @@ def finews() -> None:
 
 for command in (
     crawl, demo, search, show, stocks, categories, columns, diff, explain, runs, export, feed, replay, rebuild, verify,
-    import_posts,
+    import_posts, site, schedule,
 ):  # fmt: skip
     finews.add_command(command)
 

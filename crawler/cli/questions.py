@@ -13,6 +13,7 @@ from crawler.cli.search import moment
 from crawler.errors import Failed
 from crawler.items import Outcome
 from crawler.media import shipped
+from crawler.posts import standing
 from crawler.store import Store
 from crawler.store.connection import FILE_NAME
 
@@ -115,7 +116,7 @@ def _tell_article(article: dict[str, Any], output: Path) -> None:
     if article["mentions"]:
         tell.line("stocks: " + ", ".join(f"{found['name']} {found['secid']}" for found in article["mentions"]))
     tell.line(f"columns: {', '.join(article['columns'])}")
-    tell.line(f"post: {output / article['post_path']}")
+    tell.line(f"post: {standing(output, article['post_path'])}")
     tell.line(f"revision {article['revision']}, first seen {article['first_seen_at']}")
     for old in article["revisions"]:
         tell.line(f"  {old['revision']}  seen {old['seen_at']}  {old['title']}")

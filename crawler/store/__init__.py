@@ -12,8 +12,9 @@ from crawler.store.categories import Categories
 from crawler.store.connection import open_any, open_for_reading, open_for_writing
 from crawler.store.coverage import Covered
 from crawler.store.history import History
-from crawler.store.pauses import Pauses
 from crawler.store.index import Index
+from crawler.store.pages import Pages
+from crawler.store.pauses import Pauses
 from crawler.store.quarantine import Quarantine
 from crawler.store.raw import Raw
 from crawler.store.runs import Runs
@@ -46,6 +47,7 @@ class Store:
         self.index = Index(db)
         self.search = Search(db)
         self.stocks = Stocks(db)
+        self.pages = Pages(db)
 
     @classmethod
     def writing(cls, output: Path) -> Self:

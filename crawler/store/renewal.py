@@ -18,9 +18,10 @@ from crawler.store.connection import FILE_NAME, errors_told, open_for_writing
 from crawler.store.index import Index
 
 _BUILT_IN = ".rebuild-"
-# What posts say by themselves, and the migrations' own table.
+# What posts say by themselves or triggers fill, and the migrations' own table.
 _NOT_CARRIED = {
-    "articles", "categories", "mentions", "search_documents", "search_blocks", "search_pending", "_sqlite_migrations",
+    "articles", "categories", "mentions", "search_documents", "search_blocks", "search_pending", "stale_pages",
+    "_sqlite_migrations",
 }  # fmt: skip
 _NOT_IN_POSTS = "summary, source, first_seen_at, changed_at, revision, withdrawn_at"
 

@@ -336,3 +336,60 @@ def m005_search(db: Database) -> None:
     """An index that finds every part of a title or a text, and views for common questions."""
     for statement in _SEARCH_TABLES:
         db.execute(statement)
+
+
+# The day in a post's path: `_posts/2022/01/10/...`.
+_DAY = "substr({}.post_path, 8, 10)"
+_STALE = "INSERT INTO stale_pages (kind, name) VALUES {} ON CONFLICT DO NOTHING"
+_PAGE_TABLES = (
+    # The site's pages that no longer show what the articles say. Triggers fill it, so that no writer can forget to;
+    # whoever writes the pages empties it.
+    """
+    CREATE TABLE stale_pages (
+        kind TEXT NOT NULL CHECK (kind IN ('category', 'day', 'stock')),
+        name TEXT NOT NULL,
+        PRIMARY KEY (kind, name)
+    ) WITHOUT ROWID
+    """,
+    f"""
+    CREATE TRIGGER stale_pages_of_new AFTER INSERT ON articles BEGIN
+        {_STALE.format(f"('category', NEW.category), ('day', {_DAY.format('NEW')})")};
+    END
+    """,
+    f"""
+    CREATE TRIGGER stale_pages_of_changed AFTER UPDATE OF title, published_at, media, category, post_path ON articles
+    BEGIN
+        {_STALE.format("('category', OLD.category), ('category', NEW.category)")};
+        {_STALE.format(f"('day', {_DAY.format('OLD')}), ('day', {_DAY.format('NEW')})")};
+        INSERT INTO stale_pages (kind, name) SELECT 'stock', secid FROM mentions
+            WHERE code = NEW.code AND kind = 'stock' ON CONFLICT DO NOTHING;
+    END
+    """,  # noqa: S608  # our own words
+    f"""
+    CREATE TRIGGER stale_pages_of_deleted AFTER DELETE ON articles BEGIN
+        {_STALE.format(f"('category', OLD.category), ('day', {_DAY.format('OLD')})")};
+    END
+    """,
+    f"""
+    CREATE TRIGGER stale_pages_of_mention AFTER INSERT ON mentions WHEN NEW.kind = 'stock' BEGIN
+        {_STALE.format("('stock', NEW.secid)")};
+    END
+    """,
+    f"""
+    CREATE TRIGGER stale_pages_of_no_mention AFTER DELETE ON mentions WHEN OLD.kind = 'stock' BEGIN
+        {_STALE.format("('stock', OLD.secid)")};
+    END
+    """,
+    # Reprints are found by their title.
+    "CREATE INDEX articles_title ON articles(title)",
+    "INSERT INTO stale_pages SELECT DISTINCT 'category', category FROM articles",
+    f"INSERT INTO stale_pages SELECT DISTINCT 'day', {_DAY.format('articles')} FROM articles",  # noqa: S608  # our own words
+    "INSERT INTO stale_pages SELECT DISTINCT 'stock', secid FROM mentions WHERE kind = 'stock'",
+)
+
+
+@migrations()
+def m006_stale_pages(db: Database) -> None:
+    """The published site: which of its pages are to be written again."""
+    for statement in _PAGE_TABLES:
+        db.execute(statement)

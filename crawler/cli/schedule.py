@@ -1,0 +1,22 @@
+"""`finews schedule`: what to hand to cron, systemd or GitHub."""
+
+from pathlib import Path
+
+import click
+
+from crawler import schedule as texts
+from crawler.cli import options, tell
+
+_KINDS = {"cron": texts.cron, "systemd": texts.systemd, "github": texts.github}
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(tuple(_KINDS)))
+@options.output
+def schedule(kind: str, output: Path) -> None:
+    """Print what crawls and publishes by a schedule.
+
+    cron: lines for a crontab; systemd: a service and a timer; github: a workflow that commits what is new and publishes
+    the site. The paths are this installation's.
+    """
+    tell.line(_KINDS[kind](texts.installation(output)).rstrip("\n"))

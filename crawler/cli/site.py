@@ -1,0 +1,82 @@
+"""`finews site build` and `finews site check`: the publishable site."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from crawler.cli import options, tell
+from crawler.cli.upkeep import site_option
+from crawler.posts import Site
+
+
+@click.group()
+def site() -> None:
+    """The published site: build it, check it."""
+
+
+@site.command()
+@click.option(
+    "--keep-days",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Freeze the months that lie before the last N days.  [default: keep_days of _config.yml, else none]",
+)
+@click.option("--all", "everything", is_flag=True, help="Render every page anew, frozen ones too.")
+@click.option("--quiet", is_flag=True, help="Say nothing unless something went wrong.")
+@options.output
+@site_option
+@options.as_json
+def build(keep_days: int | None, everything: bool, quiet: bool, output: Path, address: str, as_json: bool) -> None:
+    """Bring the site in _site up to date.
+
+    Jekyll renders what has changed since the last build, and nothing else. A frozen month's pages are HTML of their
+    own, under the same addresses, which no build renders again until one of their articles is corrected; its posts
+    move from _posts to _frozen. Exit code 75 while a crawl runs.
+    """
+    from crawler import publishing  # it shares the ledger with crawls, and Scrapy takes a third of a second to import
+
+    published = publishing.build_site(output, Site(address), keep_days, everything=everything)
+    if as_json:
+        built = published.built
+        tell.as_value(
+            {
+                "site": str(output / "_site"),
+                "rendered": built.rendered,
+                "frozen": built.frozen,
+                "older_look": built.older_look,
+                "kept": published.kept,
+            }
+        )
+    elif not quiet:
+        tell.line(f"{output}/_site: {published.built.rendered} pages rendered, {published.built.frozen} posts frozen")
+        for path in published.kept:
+            tell.line(f"note: {path} is as you have changed it, and stays so; delete it to get ours")
+        if published.built.older_look:
+            tell.line("note: frozen pages have an older look; `finews site build --all` renders them anew")
+
+
+@site.command()
+@click.option("--quiet", is_flag=True, help="Say nothing unless something is wrong.")
+@options.output
+@site_option
+@options.as_json
+def check(quiet: bool, output: Path, address: str, as_json: bool) -> None:
+    """Is the site in _site what it should be?
+
+    Every post has its page at the address that its first day gives it, which says what the post says; no page is
+    empty, no link inside the site leads nowhere, and the feed is valid. Exit code 1 with a line for each fault.
+    """
+    from crawler import publishing
+
+    checked = publishing.check_site(output, Site(address))
+    if as_json:
+        faults = [{"kind": fault.kind, "path": fault.path, "detail": fault.detail} for fault in checked.faults]
+        counts = {"articles": checked.articles, "pages": checked.pages, "links": checked.links}
+        tell.as_value({**counts, "faults": faults})
+    elif checked.faults or not quiet:
+        for fault in checked.faults:
+            tell.line(f"{fault.kind}: {fault.path}" + (f": {fault.detail}" if fault.detail else ""))
+        found = f"{checked.articles} articles, {checked.pages} pages, {checked.links} links inside the site"
+        tell.line(f"{found}, {len(checked.faults) or 'no'} faults")
+    sys.exit(1 if checked.faults else 0)

@@ -1,0 +1,167 @@
+"""`_site` brought up to date: what has changed since the last build is rendered, and nothing else.
+
+What the last build rendered is on record in `_site` itself: a tree that is gone, or that Jekyll has built by itself,
+has no record, and is made anew. A source is told by its size and time, as make does; a frame by its bytes.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from crawler.posts import POSTS
+from crawler.site import urls
+from crawler.site.config import Config
+from crawler.site.files import below, content_of, copy, copy_tree, keep
+from crawler.site.freezing import again, due, freeze, frozen_months, is_frozen
+from crawler.site.pages import DATA, reprints_of
+from crawler.site.rendering import files_of, fixed_sources, portions, rendered, skeleton_folders, sweep
+from crawler.store import Store
+
+TREE = "_site"
+_RECORD = ".finews.json"
+# The folders of pages that the database knows; what stands beside them is rendered at every build.
+_KNOWN_FOLDERS = ("category", "stock", "search")
+_INDEX = "index.html"
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a build did: pages `rendered` by Jekyll, `frozen` posts, and whether frozen pages have an older look."""
+
+    rendered: int
+    frozen: int
+    older_look: bool
+
+
+@dataclass(slots=True)
+class _Record:
+    """What `_site` was made of: the frame, the frame that frozen pages have, each source, frozen months, the rest."""
+
+    frame: str = ""
+    frozen_frame: str = ""
+    sources: dict[str, str] = field(default_factory=dict)
+    months: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, tree: Path) -> "_Record":
+        try:
+            return cls(**json.loads(content_of(tree / _RECORD) or b"{}"))
+        except (ValueError, TypeError):
+            return cls()
+
+    def write(self, tree: Path) -> None:
+        values = {name: getattr(self, name) for name in self.__slots__}
+        keep(tree / _RECORD, json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def build(output: Path, store: Store, config: Config, before: date | None, *, everything: bool) -> Built:
+    """Freeze the months before a day's, and bring `_site` up to date. Only the holder of the lock may do this.
+
+    `everything` renders all pages anew, frozen ones too. Raises OutputError and Failed.
+    """
+    sweep(output)
+    tree = output / TREE
+    was = _Record() if everything else _Record.of(tree)
+    now = _Record(frame=_frame(output), frozen_frame=was.frozen_frame or _frame(output))
+    frozen = [*due(output, before), *(again(output) if everything else ())]
+    for page in freeze(output, store, sorted(frozen)):
+        copy(output / page, tree / page)
+    now.months = frozen_months(output)
+    for month in now.months:
+        if month not in was.months:
+            copy_tree(output / month, tree / month)
+    reprints = reprints_of(store, next(iter(_posts(output)), f"{POSTS}/9"), f"{POSTS}/9")
+    now.sources = dict(_sources(output, reprints))
+    changed = [source for source in now.sources if config.plugins or _differs(source, was, now)]
+    now.others = _render(output, changed, reprints)
+    _remove(tree, was, now)
+    now.write(tree)
+    older_look = bool(now.months) and now.frozen_frame != now.frame
+    return Built(len(changed) + len(now.others), len(frozen), older_look)
+
+
+def _render(output: Path, changed: list[str], reprints: Mapping[str, Any]) -> list[str]:
+    """Render these sources into `_site`, and with them what is rendered always; the pages of the latter."""
+    fixed = list(_fixed(output))
+    others: list[str] = []
+    for number, portion in enumerate(portions(changed)):
+        theirs = {f"{Path(urls.built(source)).stem.partition('-NW')[2]}" for source in portion}
+        told = {slug: found for slug, found in reprints.items() if slug[2:] in theirs}
+        with rendered(output, [*portion, *(fixed if number == 0 else ())], told) as tree:
+            made = [str(path) for path in below(tree)]
+            for path in made:
+                keep(output / TREE / path, (tree / path).read_bytes())
+        if number == 0:
+            others = sorted(set(made) - {urls.built(source) for source in portion})
+    return others
+
+
+def _differs(source: str, was: _Record, now: _Record) -> bool:
+    is_data = source.startswith("search/")
+    return was.sources.get(source) != now.sources[source] or (was.frame != now.frame and not is_data)
+
+
+def _remove(tree: Path, was: _Record, now: _Record) -> None:
+    """Remove the pages of sources that are gone, unless they have been frozen."""
+    stays = {urls.built(source) for source in now.sources} | set(now.others)
+    gone = ({urls.built(source) for source in was.sources} | set(was.others)) - stays
+    for page in gone:
+        if page[:7] not in now.months:
+            (tree / page).unlink(missing_ok=True)
+
+
+def _sources(output: Path, reprints: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each source that is rendered when it changes, and what tells it from what it was."""
+    for path in _posts(output):
+        yield path, _token(output / path) + _digest(reprints.get(Path(path).stem[11:]))
+    for path in (*_days(output), *_known(output)):
+        yield path, _token(output / path)
+
+
+def _posts(output: Path) -> Iterator[str]:
+    return (path for path in files_of(output, POSTS) if not Path(path).name.startswith("."))
+
+
+def _days(output: Path) -> Iterator[str]:
+    for month in sorted(output.glob("[0-9][0-9][0-9][0-9]/[0-9][0-9]")):
+        name = str(month.relative_to(output))
+        if not is_frozen(output, name):
+            yield from files_of(output, name)
+
+
+def _known(output: Path) -> Iterator[str]:
+    for folder in _KNOWN_FOLDERS:
+        yield from (path for path in files_of(output, folder) if path != f"{folder}/{_INDEX}")
+
+
+def _fixed(output: Path) -> Iterator[str]:
+    for name in fixed_sources(output):
+        if name in _KNOWN_FOLDERS:
+            yield from (path for path in (f"{name}/{_INDEX}",) if (output / path).is_file())
+        elif not (name.isdigit() and len(name) == 4):
+            yield from files_of(output, name)
+
+
+def _token(path: Path) -> str:
+    told = path.stat()
+    return f"{told.st_mtime_ns:x}.{told.st_size:x}"
+
+
+def _digest(value: object) -> str:
+    return "." + sha256(json.dumps(value).encode()).hexdigest()[:16] if value else ""
+
+
+def _frame(output: Path) -> str:
+    """What all pages have in common: configuration, layouts, includes, plugins; the data that is ours they have not."""
+    ours = {f"_data/{name}.json" for name in DATA}
+    paths = [path for name in (*skeleton_folders(output), "_data") for path in files_of(output, name)]
+    digest = sha256()
+    for path in paths:
+        if path not in ours:
+            digest.update(f"{path}\0".encode() + (content_of(output / path) or b"") + b"\0")
+    return digest.hexdigest()

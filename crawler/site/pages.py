@@ -1,0 +1,177 @@
+"""The pages that the database knows: categories, days and stocks, each written when its articles have changed.
+
+A page is data in front matter; a layout of the frame makes HTML of it, so that there is one template for all. The
+lists that the fixed pages show (home, media, days, stocks, feed) are files of `_data`.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from crawler.items import Category
+from crawler.media import Media
+from crawler.site import urls
+from crawler.site.files import keep
+from crawler.store import Store
+from crawler.store.pages import Kind, Page
+
+# The files of `_data` that are ours.
+DATA = ("home", "categories", "media", "days", "stocks", "reprints")
+
+# A stock that so many articles link to has a page, and keeps it.
+_OFTEN = 5
+_ON_A_PAGE = 100
+_LATEST = 50
+_CATEGORIES_AT_HOME, _EACH = 12, 4
+_LONGEST_SUMMARY = 200
+# Reprints are told on the pages of so many days that have articles; a page that is frozen has been told before.
+_DAYS_WITH_REPRINTS = 62
+
+Row = Mapping[str, Any]
+
+
+def keep_current(output: Path, store: Store) -> None:
+    """Write the pages that no longer show what the articles say; all of them where there are none yet.
+
+    Only the holder of the lock may do this. Raises OutputError and StoreError.
+    """
+    first = not (output / "_data/home.json").is_file()
+    pages = store.pages.all() if first else []
+    stale = store.pages.stale()
+    for page in {*pages, *stale}:
+        _write(output, store, page)
+    if first or stale:
+        _write_lists(output, store)
+        _write_titles(output, store, {page.name[:7] for page in {*pages, *stale} if page.kind is Kind.DAY})
+    _write_names(output, Media(store.categories.all()))
+    store.pages.written(stale)
+
+
+def reprints_of(store: Store, first: str, last: str) -> dict[str, list[dict[str, str]]]:
+    """By the slug of a post whose path lies between these, its reprints, as the layout of a post shows them."""
+    found = store.pages.reprints(first, last)
+    return {f"NW{code}": [_entry(row) for row in rows] for code, rows in found.items()}
+
+
+def write_day(output: Path, store: Store, day: str) -> str:
+    """Write the page of a day; its path below the output folder."""
+    _keep_page(output, urls.day(day), _front(Kind.DAY, day.replace("/", "-"), day), store.pages.on_day(day))
+    return urls.day(day)[1:]
+
+
+def write_data(output: Path, name: str, value: Sequence[object] | Mapping[str, object]) -> None:
+    """A file of `_data`, one item a line. JSON as Jekyll reads it, which is as YAML: no escapes of pairs."""
+    if isinstance(value, Sequence):
+        text = "[\n" + ",\n".join(_json(item) for item in value) + "\n]\n"
+    else:
+        text = "{\n" + ",\n".join(f"{_json(key)}: {_json(item)}" for key, item in value.items()) + "\n}\n"
+    keep(output / "_data" / f"{name}.json", text.encode())
+
+
+def _write(output: Path, store: Store, page: Page) -> None:
+    match page.kind:
+        case Kind.CATEGORY:
+            _write_category(output, store, page.name)
+        case Kind.DAY:
+            write_day(output, store, page.name)
+        case Kind.STOCK:
+            _write_stock(output, store, page.name)
+
+
+def _write_category(output: Path, store: Store, slug: str) -> None:
+    media = Media(store.categories.all()).find(slug)
+    rows = store.pages.in_category(slug, _ON_A_PAGE)
+    front = _front(Kind.CATEGORY, media.media if media else slug, slug, more=len(rows) == _ON_A_PAGE)
+    _keep_page(output, urls.category(slug), front, rows)
+
+
+def _write_stock(output: Path, store: Store, secid: str) -> None:
+    rows = store.pages.with_stock(secid, _ON_A_PAGE)
+    if rows and (len(rows) >= _OFTEN or (output / urls.stock(secid)[1:]).exists()):
+        front = _front(Kind.STOCK, rows[0]["name"], secid, more=len(rows) == _ON_A_PAGE)
+        _keep_page(output, urls.stock(secid), front, rows)
+
+
+def _write_names(output: Path, media: Media) -> None:
+    """Every category that is known has a page, and every older spelling of its slug leads there."""
+    for category in media.all():
+        if not (output / urls.category(category.slug)[1:]).exists():
+            _keep_page(output, urls.category(category.slug), _front(Kind.CATEGORY, category.media, category.slug), [])
+        for alias in _old_slugs(category, media):
+            front = {"layout": "redirect", "title": category.media, "target": urls.category(category.slug)}
+            _keep_page(output, urls.category(alias), front)
+
+
+def _old_slugs(category: Category, media: Media) -> list[str]:
+    """The aliases that the old site had pages of: Latin letters, and no other category's slug."""
+    latin = (alias for alias in category.aliases if alias.isascii() and "/" not in alias)
+    return [alias for alias in latin if not media.is_slug(alias)]
+
+
+def _write_lists(output: Path, store: Store) -> None:
+    counted = store.categories.counted()
+    by_latest = sorted((row for row in counted if row["articles"]), key=lambda row: row["latest"], reverse=True)
+    home = {
+        "latest": [_told(row) for row in store.pages.latest(_LATEST)],
+        "categories": [_at_home(store, row) for row in by_latest[:_CATEGORIES_AT_HOME]],
+    }
+    days = store.pages.days()
+    write_data(output, "home", home)
+    write_data(output, "days", days)
+    write_data(output, "stocks", _with_pages(output, store.pages.stocks(_OFTEN)))
+    write_data(output, "categories", [{name: row[name] for name in ("slug", "media", "articles")} for row in counted])
+    write_data(output, "media", {row["slug"]: row["media"] for row in counted})
+    since = days[:_DAYS_WITH_REPRINTS][-1]["day"] if days else "9"
+    write_data(output, "reprints", reprints_of(store, f"_posts/{since}", "_posts/9"))
+    months = sorted({row["day"][:7].replace("/", "-") for row in days}, reverse=True)
+    keep(output / "search/index.json", _json(months).encode())
+
+
+def _write_titles(output: Path, store: Store, months: Iterable[str]) -> None:
+    for month in months:
+        rows = (_entry(row) for row in store.pages.on_day(month))
+        titles = [[row["title"], row["url"], row["media"], row["at"]] for row in rows]
+        keep(output / urls.titles(month)[1:], _json(titles).encode())
+
+
+def _with_pages(output: Path, stocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [stock for stock in stocks if (output / urls.stock(stock["secid"])[1:]).exists()]
+
+
+def _at_home(store: Store, category: Row) -> dict[str, Any]:
+    rows = store.pages.in_category(category["slug"], _EACH)
+    known = {name: category[name] for name in ("slug", "media", "articles")}
+    return {**known, "latest": [_entry(row) for row in rows]}
+
+
+def _told(row: Row) -> dict[str, str]:
+    """As the feed tells an article."""
+    summary = " ".join((row["summary"] or row["body_text"]).split())
+    return {**_entry(row), "summary": summary[:_LONGEST_SUMMARY]}
+
+
+def _entry(row: Row) -> dict[str, str]:
+    return {
+        "at": row["published_at"],
+        "title": row["title"],
+        "url": urls.article(row["post_path"]),
+        "media": row["media"],
+        "category": row["category"],
+    }
+
+
+def _front(kind: Kind, title: str, name: str, *, more: bool = False) -> dict[str, Any]:
+    return {"layout": "list", "section": kind, "title": title, "name": name, "more": more}
+
+
+def _keep_page(output: Path, url: str, front: Mapping[str, Any], rows: Iterable[Row] | None = None) -> None:
+    lines = [f"{name}: {_json(value)}" for name, value in front.items()]
+    if rows is not None:
+        entries = [f"- {_json(_entry(row))}" for row in rows]
+        lines += ["articles:", *entries] if entries else ["articles: []"]
+    keep(output / url[1:], "\n".join(["---", *lines, "---", ""]).encode())
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,160 @@
+"""The pages of the published site: which are out of date, and the articles that stand on them."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlite_utils import Database
+
+from crawler.store.connection import errors_told
+
+
+class Kind(StrEnum):
+    """The kinds of pages that show articles; the words of the `stale_pages` table."""
+
+    CATEGORY = "category"
+    DAY = "day"
+    STOCK = "stock"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page by what it shows: a category's slug, a day such as `2022/01/10`, or a stock's secid."""
+
+    kind: Kind
+    name: str
+
+
+# Two articles of one title are the same story when no more days lie between them, and the title is no heading of a
+# column, which comes back every day.
+_DAYS_OF_ONE_STORY = 3
+_LENGTH_OF_A_HEADING = 8
+
+_ENTRY = "articles.code, title, published_at, media, category, post_path"
+
+
+class Pages:
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    # which are out of date
+
+    def stale(self) -> list[Page]:
+        """The pages whose articles have changed since the pages were written."""
+        rows = self._rows("SELECT kind, name FROM stale_pages ORDER BY kind, name")
+        return [Page(Kind(row["kind"]), row["name"]) for row in rows]
+
+    def all(self) -> list[Page]:
+        """Every page that an article stands on."""
+        rows = self._rows(
+            """
+            SELECT DISTINCT 'category' AS kind, category AS name FROM articles
+            UNION ALL SELECT DISTINCT 'day', substr(post_path, 8, 10) FROM articles
+            UNION ALL SELECT DISTINCT 'stock', secid FROM mentions WHERE kind = 'stock'
+            """
+        )
+        return [Page(Kind(row["kind"]), row["name"]) for row in rows]
+
+    def written(self, pages: Iterable[Page]) -> None:
+        """These pages show what the articles say. Only the holder of the lock may say so."""
+        with errors_told(), self._db.atomic():
+            pairs = json.dumps([[page.kind, page.name] for page in pages])
+            self._db.execute(
+                """
+                DELETE FROM stale_pages WHERE (kind, name) IN
+                    (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))
+                """,
+                [pairs],
+            )
+
+    # what stands on them: articles as `code`, `title`, `published_at`, `media`, `category`, `post_path`
+
+    def latest(self, limit: int) -> list[dict[str, Any]]:
+        """The newest articles, with `summary` and `body_text`."""
+        return self._rows(
+            f"SELECT {_ENTRY}, summary, body_text FROM articles ORDER BY published_at DESC, code LIMIT ?",  # noqa: S608  # our own words
+            limit,
+        )
+
+    def in_category(self, slug: str, limit: int) -> list[dict[str, Any]]:
+        """The newest articles of a category."""
+        return self._rows(
+            f"SELECT {_ENTRY} FROM articles WHERE category = ? ORDER BY published_at DESC LIMIT ?",  # noqa: S608  # our own words
+            slug,
+            limit,
+        )
+
+    def on_day(self, day: str) -> list[dict[str, Any]]:
+        """The articles whose posts stand under a day, or under a month such as `2022/01`; newest first."""
+        below = f"_posts/{day}/"
+        return self._rows(
+            f"""
+            SELECT {_ENTRY} FROM articles WHERE post_path >= ? AND post_path < ? ORDER BY published_at DESC, code
+            """,  # noqa: S608  # our own words
+            below,
+            f"{below}\uffff",
+        )
+
+    def with_stock(self, secid: str, limit: int) -> list[dict[str, Any]]:
+        """The newest articles that link to a stock, newest first; `name` is what they call it.
+
+        Codes begin with the day they were given, and the index is in their order: only the last ones are read.
+        """
+        return self._rows(
+            f"""
+            SELECT {_ENTRY}, name FROM (
+                SELECT code, name FROM mentions WHERE secid = ? ORDER BY code DESC LIMIT ?
+            ) AS mentions JOIN articles USING (code) ORDER BY published_at DESC
+            """,  # noqa: S608  # our own words
+            secid,
+            limit,
+        )
+
+    # what there is
+
+    def days(self) -> list[dict[str, Any]]:
+        """Each `day` that has articles, newest first, with `articles` (how many)."""
+        return self._rows(
+            "SELECT substr(post_path, 8, 10) AS day, count(*) AS articles FROM articles GROUP BY day ORDER BY day DESC"
+        )
+
+    def stocks(self, often: int) -> list[dict[str, Any]]:
+        """Each stock (`secid`, `name`) that so many articles link to, with `articles`, most often linked to first."""
+        return self._rows(
+            """
+            SELECT secid, max(name) AS name, count(*) AS articles FROM mentions WHERE kind = 'stock'
+            GROUP BY secid HAVING articles >= ? ORDER BY articles DESC, secid
+            """,
+            often,
+        )
+
+    def all_told(self) -> Iterator[dict[str, str]]:
+        """What the page of every article must say: `post_path`, `title`, `published_at`; in the order of the paths."""
+        with errors_told():
+            yield from self._db.query("SELECT post_path, title, published_at FROM articles ORDER BY post_path")
+
+    def reprints(self, first: str, last: str) -> dict[str, list[dict[str, Any]]]:
+        """By code of an article whose path lies between these: the same story in other media, the oldest first."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        rows = self._rows(
+            """
+            SELECT here.code AS of, there.title, there.published_at, there.media, there.category, there.post_path
+            FROM articles AS here JOIN articles AS there ON there.title = here.title AND there.media != here.media
+            WHERE here.post_path BETWEEN ? AND ? AND length(here.title) > ?
+              AND abs(julianday(there.published_at) - julianday(here.published_at)) <= ?
+            ORDER BY here.code, there.published_at, there.code
+            """,
+            first,
+            last,
+            _LENGTH_OF_A_HEADING,
+            _DAYS_OF_ONE_STORY,
+        )
+        for row in rows:
+            found.setdefault(row.pop("of"), []).append(row)
+        return found
+
+    def _rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
+        with errors_told():
+            return list(self._db.query(sql, values))

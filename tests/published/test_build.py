@@ -1,0 +1,264 @@
+"""`finews site build` with real Jekyll: what is published, what is frozen, and what a build leaves alone."""
+
+import html
+import re
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urljoin, urlsplit
+
+import pytest
+
+from crawler.media import shipped
+from crawler.output_folder import hold
+from tests.conftest import Answer, Finews
+from tests.published.conftest import FIRST, OLD_POSTS, TREE, jekyll, tree
+from tests.test_crawl import posts_in
+
+Site = Callable[..., Answer]
+
+
+class _Links(HTMLParser):
+    """A link checker of its own, that shares nothing with the one it is to find fault with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [value or "" for name, value in attrs if name in {"href", "src", "action"}]
+
+
+def dead_links(site: dict[str, bytes]) -> Iterator[str]:
+    for place, content in site.items():
+        reader = _Links()
+        reader.feed(content.decode() if place.endswith(".html") else "")
+        for link in reader.found:
+            target = urlsplit(urljoin(f"http://here/{place}", link))
+            path = unquote(target.path).lstrip("/")
+            there = {path, f"{path}index.html" if path.endswith("/") or not path else path}
+            if target.netloc in {"here", "finews.withounder.com"} and not there & set(site):
+                yield f"{place}: {link}"
+
+
+def mtimes(folder: Path) -> dict[Path, int]:
+    names = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("news.db"))
+    return {path: path.stat().st_mtime_ns for path in names}
+
+
+def change(output: Path, sql: str, *values: object) -> None:
+    connection = sqlite3.connect(output / "news.db")
+    with connection:
+        assert connection.execute(sql, values).rowcount == 1
+    connection.close()
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Shanghai"])
+def test_jekyll_builds_what_a_crawl_has_left_as_it_is(crawled: Path, output: Path, publish: Site, zone: str) -> None:
+    shutil.copytree(crawled, output)
+    done = jekyll(output, output / TREE, TZ=zone)
+    assert (done.returncode, done.stderr) == (0, "")
+    pages = tree(output / TREE)
+    assert list(dead_links(pages)) == []
+    for post in posts_in(output):
+        page = pages[str(post.relative_to(output / "_posts").with_suffix(".html"))].decode()
+        moment = re.search(r"^date: (\S+) (\S+) \+0800$", post.read_text(), re.MULTILINE)
+        assert moment
+        assert f'<time datetime="{moment[1]}T{moment[2]}+08:00">{moment[1]} {moment[2]} ' in page
+    answer = publish("check", TZ=zone)
+    assert answer.code == 0, answer.out
+
+
+def test_a_build_makes_what_jekyll_makes(published: Path, tmp_path: Path) -> None:
+    """With frozen months, too: plain Jekyll copies their pages."""
+    assert not any("2022-01-10" in post.name for post in posts_in(published))
+    assert jekyll(published, tmp_path / "plain").returncode == 0
+    assert tree(tmp_path / "plain") == tree(published / TREE)
+
+
+def test_freezing_changes_no_page_and_no_post(crawled: Path, published: Path, tmp_path: Path, finews: Finews) -> None:
+    assert jekyll(crawled, tmp_path / "before").returncode == 0
+    assert tree(published / TREE) == tree(tmp_path / "before")
+    moved = {path.name: path.read_bytes() for path in (published / "_frozen").rglob("*.md")}
+    assert moved
+    assert moved.items() <= {path.name: path.read_bytes() for path in posts_in(crawled)}.items()
+    answer = finews("verify", "--output", str(published))
+    assert (answer.code, answer.out) == (0, f"{len(posts_in(crawled))} posts agree with their rows\n")
+
+
+def test_frozen_posts_make_the_database_anew(built: Path, finews: Finews) -> None:
+    def codes() -> list[str]:
+        connection = sqlite3.connect(built / "news.db")
+        found = [row[0] for row in connection.execute("SELECT code FROM articles ORDER BY code")]
+        connection.close()
+        return found
+
+    before = codes()
+    (built / "news.db").unlink()
+    assert finews("rebuild", "db", "--output", str(built)).code == 0
+    assert codes() == before
+    assert finews("verify", "--output", str(built)).code == 0
+
+
+def test_a_second_build_renders_what_shows_the_whole_site_and_changes_nothing(built: Path, publish: Site) -> None:
+    before = mtimes(built)
+    value = publish("build", "--keep-days", "30", "--json").value
+    assert value["rendered"] < 15
+    assert (value["frozen"], value["kept"], value["older_look"]) == (0, [], False)
+    assert mtimes(built) == before
+
+
+def test_a_correction_thaws_one_article_and_keeps_its_address(built: Path, publish: Site, finews: Finews) -> None:
+    before, kept = tree(built / TREE), mtimes(built / TREE)
+    change(built, "UPDATE articles SET title = '更正后的标题' WHERE code = '202201102242171631'")
+    assert finews("verify", "--repair", "--output", str(built)).code == 0
+    assert (built / "_posts" / FIRST).with_suffix(".md").exists()
+    assert publish("build", "--json").value["frozen"] == 1
+    after = tree(built / TREE)
+    assert set(after) == set(before)
+    assert "更正后的标题</h1>" in after[FIRST].decode()
+    assert "更正后的标题" in after["2022/01/10/index.html"].decode()
+    assert (built / FIRST).read_bytes() == after[FIRST]
+    assert not (built / "_posts" / FIRST).with_suffix(".md").exists()
+    others = {path for path in kept if path.match("2021/12/*/*.html") or path.match("2022/04/*/*.html")}
+    assert others
+    assert all(path.stat().st_mtime_ns == kept[path] for path in others)
+    assert publish("check").code == 0
+    assert finews("verify", "--output", str(built)).code == 0
+
+
+def test_a_day_that_is_corrected_does_not_move_the_page(built: Path, publish: Site, finews: Finews) -> None:
+    moment = "2022-01-12T08:00:00+08:00"
+    change(built, "UPDATE articles SET published_at = ? WHERE code = '202201102242171631'", moment)
+    finews("verify", "--repair", "--output", str(built))
+    assert publish("build").code == 0
+    assert f'<time datetime="{moment}">' in (built / TREE / FIRST).read_text()
+    assert publish("check").code == 0
+
+
+def test_a_post_that_is_gone_takes_its_page_along(built: Path, publish: Site) -> None:
+    own = built / "_posts" / "2026-01-02-own.md"
+    own.write_text('---\nlayout: post\ntitle: "站长的话"\ndate: 2026-01-02 10:00:00 +0800\n---\n大家好\n')
+    assert publish("build").code == 0
+    assert "站长的话</h1>" in (built / TREE / "2026-01-02-own.html").read_text()
+    assert publish("check").code == 0
+    own.unlink()
+    assert publish("build").code == 0
+    assert not (built / TREE / "2026-01-02-own.html").exists()
+
+
+def test_a_changed_layout_renders_the_hot_pages_anew_and_the_frozen_ones_when_told(built: Path, publish: Site) -> None:
+    layout = built / "_layouts" / "default.html"
+    layout.write_text(layout.read_text().replace("</main>", "</main><p>本站</p>"))
+    answer = publish("build")
+    assert "note: _layouts/default.html is as you have changed it" in answer.out
+    assert "`finews site build --all`" in answer.out
+    pages = tree(built / TREE)
+    hot = next(place for place in pages if re.search(r"NW\d+\.html$", place) and not place.startswith("202[12]"))
+    assert "本站" in pages["index.html"].decode()
+    assert "本站" in pages["category/zhongguonongwang.html"].decode()
+    assert "本站" not in pages[FIRST].decode(), hot
+    assert "本站" in layout.read_text()
+    answer = publish("build", "--all")
+    assert "older look" not in answer.out
+    assert "本站" in (built / TREE / FIRST).read_text()
+    assert "本站" in (built / FIRST).read_text()
+
+
+def test_every_category_has_a_page_and_every_old_spelling_leads_there(published: Path) -> None:
+    for category in shipped():
+        page = (published / TREE / "category" / f"{category.slug}.html").read_text()
+        assert f"<h1>{category.media.replace('&', '&amp;')}</h1>" in page
+    old = (published / TREE / "category" / "dongfangcaifuChoiceshuju.html").read_text()
+    assert 'content="0; url=/category/dongfangcaifuchoiceshuju.html"' in old
+    assert (published / TREE / "category" / "21shijijingjibaodao 21caijingAPP.html").exists()
+
+
+HOSTILE = """\
+---
+layout: post
+title: "<script>alert(1)</script> {{ site.title }} & \\"x\\""
+date: 2022-03-04 00:30:00 +0800
+categories: zhongguonongwang
+tags: 中国农网新闻
+---
+<p>{{ site.title }} {% raw %} <img src="https://np-newspic.dfcfw.com/a.jpg" alt="图"></p>
+
+<http://finews.zning.xyz/html_News/NewsShare.html?infoCode=NW202203041234567890>
+
+[返回](//a/)｜[返回首页](//b/)"""
+
+
+def test_what_a_title_and_a_body_hold_is_shown_and_not_run(
+    built: Path, publish: Site, finews: Finews, tmp_path: Path
+) -> None:
+    old = tmp_path / "old"
+    old.mkdir()
+    (old / "2022-03-04-NW202203041234567890.md").write_text(HOSTILE)
+    assert finews("import", str(old), "--output", str(built)).code == 0
+    assert publish("build").code == 0
+    page = (built / TREE / "2022/03/04/2022-03-04-NW202203041234567890.html").read_text()
+    assert "<script>" not in page
+    assert "<h1>＜script＞alert(1)＜/script＞ {{ site.title }} &amp; &quot;x&quot;</h1>" in page
+    assert "{{ site.title }} {% raw %}" in html.unescape(page)
+    assert "<img" not in page
+    assert '<a class="picture" href="https://np-newspic.dfcfw.com/a.jpg"' in page
+    assert publish("check").code == 0
+
+
+def test_a_crawl_without_news_touches_nothing(crawl: Finews, output: Path) -> None:
+    crawl("choice")
+    before = mtimes(output)
+    assert crawl("choice").value["new"] == 0
+    assert mtimes(output) == before
+
+
+def test_a_frame_of_ours_is_brought_up_to_date(built: Path, publish: Site) -> None:
+    sheet, record = built / "assets/site.css", built / ".frame.json"
+    newest = sheet.read_bytes()
+    digest = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
+    record.write_text(re.sub(r'("assets/site.css": )"\w+"', rf'\1"{digest}"', record.read_text()))
+    sheet.write_bytes(b"a")
+    assert publish("build", "--json").value["kept"] == []
+    assert sheet.read_bytes() == newest
+
+
+@pytest.mark.parametrize(
+    ("harm", "says"),
+    [
+        (lambda output: (output / "_layouts/list.html").write_text("{% nonsense %}"), "Jekyll cannot build the site"),
+        (lambda output: (output / "_config.yml").write_text("a: [b"), "_config.yml is not YAML"),
+        (lambda output: (output / "_config.yml").write_text("keep_days: soon"), "'soon' is not a number of days"),
+    ],
+)
+def test_what_cannot_be_built_is_told_in_a_line(
+    built: Path, publish: Site, harm: Callable[[Path], None], says: str
+) -> None:
+    before = tree(built / TREE)
+    harm(built)
+    answer = publish("build")
+    assert (answer.code, answer.out) == (1, "")
+    assert re.fullmatch(rf"finews: .*{re.escape(says)}.*\n", answer.err)
+    assert tree(built / TREE) == before
+    assert list(built.glob(".stage-*")) == []
+
+
+@pytest.mark.usefixtures("built")
+def test_without_jekyll_a_build_says_how_to_get_it(publish: Site, tmp_path: Path) -> None:
+    answer = publish("build", PATH=str(tmp_path))
+    assert answer.code == 1
+    assert "apt-get install jekyll" in answer.err
+
+
+def test_a_build_waits_for_no_crawl(built: Path, publish: Site) -> None:
+    with hold(built):
+        assert publish("build").code == 75
+
+
+def test_the_old_posts_are_all_published(published: Path) -> None:
+    names = {path.stem.rpartition("-")[2].removeprefix("NW") for path in OLD_POSTS.glob("202[12]-*.md")} - {"init"}
+    places = " ".join(tree(published / TREE))
+    assert len(names) == 8
+    assert all(f"NW{name}.html" in places for name in names)
