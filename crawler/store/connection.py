@@ -42,11 +42,18 @@ def open_any(output: Path) -> Database | None:
     if not path.is_file() or not path.stat().st_size:
         return None
     with errors_told(path):
-        # Not mode=ro: what a killed crawl left in the log has to be recovered before anybody can read it.
-        db = _connect(f"{path.resolve().as_uri()}?mode=rw", uri=True)
-        db.execute("PRAGMA query_only = ON")
+        _recover(path)
+        db = _connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
         _refuse_newer(db, path)
         return db if migrations.applied(db) else None
+
+
+def _recover(path: Path) -> None:
+    """A crawl that was killed while it closed left a log without an index: nobody can read that before a writer has."""
+    log, index = (path.with_name(path.name + ending) for ending in ("-wal", "-shm"))
+    if log.exists() and not index.exists():
+        with _connect(f"{path.resolve().as_uri()}?mode=rw", uri=True) as db:
+            db.execute("PRAGMA schema_version").fetchone()
 
 
 def open_for_reading(output: Path) -> Database:
