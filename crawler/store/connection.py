@@ -49,9 +49,9 @@ def open_any(output: Path) -> Database | None:
 
 
 def _recover(path: Path) -> None:
-    """A crawl that was killed while it closed left a log without an index: nobody can read that before a writer has."""
-    log, index = (path.with_name(path.name + ending) for ending in ("-wal", "-shm"))
-    if log.exists() and not index.exists():
+    """Do as a writer what a reader cannot: roll back what a kill cut short, or index the log that it left."""
+    journal, log, index = (path.with_name(path.name + ending) for ending in ("-journal", "-wal", "-shm"))
+    if journal.exists() or (log.exists() and not index.exists()):
         with _connect(f"{path.resolve().as_uri()}?mode=rw", uri=True) as db:
             db.execute("PRAGMA schema_version").fetchone()
 
