@@ -121,7 +121,7 @@ class BackoffRetryMiddleware(RetryMiddleware):
             return await self._later(again)
         raise IgnoreRequest(reason.removeprefix(_BROKEN))
 
-    async def process_exception(self, request: Request, exception: Exception) -> Request | Response | None:  # type: ignore[override]
+    async def process_exception(self, request: Request, exception: Exception) -> Request | Response | None:  # type: ignore[override]  # Scrapy awaits either
         if not isinstance(exception, IgnoreRequest):
             self._count(request, failed=True)
         return await self._later(super().process_exception(request, exception))

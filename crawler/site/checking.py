@@ -135,7 +135,7 @@ def _missing(paths: Iterable[str], there: set[str]) -> Iterator[Fault]:
 def _own_posts(output: Path, articles: dict[str, dict[str, str]]) -> Iterator[str]:
     """The posts in `_posts` that no row is for: the user's own."""
     for path in files_of(output, "_posts"):
-        if path not in articles and re.fullmatch(r"\d{4}-\d\d-\d\d-.+\.md", os.path.basename(path)):  # noqa: PTH119
+        if path not in articles and re.fullmatch(r"\d{4}-\d\d-\d\d-.+\.md", os.path.basename(path)):  # noqa: PTH119  # a path of text, not of a file here
             yield path
 
 

@@ -189,7 +189,7 @@ class SiteSpider(Spider):
             self.ledger.quarantine(entry, str(error), reply)
 
     def article_failed(self, failure: Failure) -> Iterator[Any]:
-        kwargs = failure.request.cb_kwargs  # type: ignore[attr-defined]
+        kwargs = failure.request.cb_kwargs  # type: ignore[attr-defined]  # Scrapy sets it before it calls
         entry, attempt = kwargs["entry"], kwargs["attempt"]
         missing = isinstance(failure.value, HttpError) and failure.value.response.status in _GONE
         if missing and self._has_more(attempt):

@@ -107,7 +107,7 @@ def _copy(db: Database, table: str) -> None:
     keys = db.query('SELECT "from" AS own, "table" AS theirs FROM pragma_foreign_key_list(?)', [table])
     own = [key["own"] for key in keys if key["theirs"] == "articles"]
     where = f' WHERE "{own[0]}" IN (SELECT code FROM articles)' if own else ""  # noqa: S608  # the schema's own names
-    db.execute(f'INSERT INTO main."{table}" ({columns}) SELECT {columns} FROM old."{table}"{where}')  # noqa: S608
+    db.execute(f'INSERT INTO main."{table}" ({columns}) SELECT {columns} FROM old."{table}"{where}')  # noqa: S608  # the schema's own names
 
 
 def _check(db: Database) -> None:
