@@ -1,6 +1,7 @@
 """What happens to a request on its way out, and to its reply on the way in, beyond Scrapy's own.
 
-50  OriginMiddleware         nothing leaves the source's own origins, whatever sent it there
+50  OriginMiddleware         nothing leaves the source's own origins, whatever sent it there; crawler/resolver.py looks
+                             after where their names lead
 100 RobotsMiddleware         robots.txt, for the requests too that wait for it
 550 BackoffRetryMiddleware   what may come the next time is asked for again, later each time, and never before the
                              source wants to be asked
@@ -16,7 +17,7 @@ from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.downloadermiddlewares.retry import RetryMiddleware
 from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
-from scrapy.exceptions import IgnoreRequest
+from scrapy.exceptions import CannotResolveHostError, IgnoreRequest
 from scrapy.http import Response
 from scrapy.robotstxt import RobotParser
 from scrapy.settings import BaseSettings
@@ -26,6 +27,7 @@ from crawler import clock
 from crawler.errors import Refused, Unreadable
 from crawler.extensions.ledger import Ledger
 from crawler.origins import origin_of, shown
+from crawler.resolver import PublicResolver
 from crawler.retry_after import LONGEST_WAIT, asked_for
 from crawler.text.dates import iso
 from crawler.whole import PACKING, check_headers, unpack
@@ -63,6 +65,11 @@ class OriginMiddleware:
     def process_request(self, request: Request) -> None:
         if origin_of(request.url) not in cast(Bounded, self._crawler.spider).origins:
             raise IgnoreRequest(f"the source sends to {shown(request.url)}, which is none of its hosts")
+
+    def process_exception(self, request: Request, exception: Exception) -> None:
+        host = urlparse_cached(request).hostname or ""
+        if isinstance(exception, CannotResolveHostError) and (address := PublicResolver.refused.get(host)):
+            raise IgnoreRequest(f"{host} leads to {address}, which is no public address") from exception
 
 
 class RobotsMiddleware(RobotsTxtMiddleware):

@@ -84,6 +84,8 @@ COOKIES_ENABLED = False
 # Nothing of the crawler listens: both of Scrapy's ports run code that is sent to them.
 TELNETCONSOLE_ENABLED = False
 REMOTE_CONTROL_ENABLED = False
+# The name of a source's host leads to the internet, and not into the network of whoever crawls.
+TWISTED_DNS_RESOLVER = "crawler.resolver.PublicResolver"
 # Nothing but the web is ever fetched, whatever a redirect says.
 DOWNLOAD_HANDLERS = {"data": None, "file": None, "ftp": None, "s3": None}
 

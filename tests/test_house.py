@@ -19,7 +19,7 @@ FLOORS = (
     ("normalise",),
     ("selection", "store", "verdict"),
     ("triage", "site"),
-    ("extensions",),
+    ("extensions", "resolver"),
     ("middlewares", "pipelines", "spiders", "settings"),
     ("run", "columns", "demo", "agreement", "old_site"),
     ("rebuild", "importing", "exporting", "feeds", "publishing", "replay", "schedule"),
@@ -40,8 +40,8 @@ ROOMS = {
     "pyarrow": {"exporting"},
     "feedgen": {"feeds"},
     "filelock": {"output_folder", "extensions"},
-    "scrapy": {"extensions", "middlewares", "pipelines", "spiders", "run", "columns", "commands", "replay"},
-    "twisted": {"extensions", "spiders", "run"},
+    "scrapy": {"extensions", "resolver", "middlewares", "pipelines", "spiders", "run", "columns", "commands", "replay"},
+    "twisted": {"extensions", "resolver", "spiders", "run"},
 }
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
