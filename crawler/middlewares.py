@@ -38,6 +38,8 @@ Result = TypeVar("Result", bound=Request | Response | None)
 _MOST_WAITING = 300.0
 # So many failures of one origin in a row, and it is down: what is left would only take the time of so many timeouts.
 _MOST_IN_A_ROW = 30
+# So many "too many requests" in a row are no accident.
+_TOO_MANY = 3
 # The mark of a reply that came broken, before its reason.
 _BROKEN = "broken: "
 
@@ -123,7 +125,9 @@ class BackoffRetryMiddleware(RetryMiddleware):
         self._count(request, failed=bool(reason) or response.status in self.retry_http_codes)
         self._heed(request, response)
         if not reason:
-            return await self._later(super().process_response(request, response))
+            result = super().process_response(request, response)
+            self._back_off(request, result)
+            return await self._later(result)
         if again := self._retry(request, reason):
             return await self._later(again)
         raise IgnoreRequest(reason.removeprefix(_BROKEN))
@@ -157,6 +161,12 @@ class BackoffRetryMiddleware(RetryMiddleware):
         free_at, free_already = now + wait.total_seconds(), max(now, self._free_at.get(origin, now))
         self._waited[origin] += max(0.0, free_at - free_already)
         self._free_at[origin] = max(free_at, free_already)
+
+    def _back_off(self, request: Request, result: Request | Response) -> None:
+        """Leave an origin alone that goes on to say "too many requests", and not until when."""
+        origin = origin_of(request.url)
+        if isinstance(result, Response) and result.status == 429 and self._in_a_row[origin] >= _TOO_MANY:
+            self._ledger.back_off(origin)
 
     async def _later(self, result: Result) -> Result:
         if isinstance(result, Request):

@@ -72,6 +72,8 @@ DOWNLOADER_MIDDLEWARES = {
 }
 # Seconds that one attempt may take from connecting to the last byte.
 DOWNLOAD_TIMEOUT = 20
+# Seconds that one crawl may take: far more than the first one of all listings does.
+CLOSESPIDER_TIMEOUT = 6 * 3600
 # The largest reply, unpacked. The source's are below 1 MiB.
 DOWNLOAD_MAXSIZE = 8 * 1024 * 1024
 DOWNLOAD_WARNSIZE = 4 * 1024 * 1024

@@ -26,6 +26,7 @@ from crawler.items import NO_COLUMN, Entry, Outcome, Recorded, Reply
 from crawler.media import Media
 from crawler.output_folder import hold, output_folder, prepare, sweep
 from crawler.posts import Site
+from crawler.retry_after import of_itself
 from crawler.selection import Selection, parse
 from crawler.store import Store, met_categories
 from crawler.store.articles import Known
@@ -34,7 +35,7 @@ from crawler.text.characters import one_line
 from crawler.triage import DUPLICATE, STILL_REFUSED, Decision, Triage
 from crawler.troubles import Trouble, Troubles, explained, kind_of
 from crawler.verdict import FINISHED, Summary, verdict
-from crawler.walk import Gap, Walk
+from crawler.walk import Ended, Gap, Walk
 
 logger = logging.getLogger(__name__)
 
@@ -136,7 +137,10 @@ class Ledger:
         self._listings_read += 1
         to_fetch = self._write_down(column, rows)
         page = [row for row in rows if isinstance(row, Entry)]
-        goes_on = self._walks[column].goes_on(page, all_known=not to_fetch, last=last)
+        walk = self._walks[column]
+        goes_on = walk.goes_on(page, all_known=not to_fetch, last=last)
+        if walk.ended is Ended.TOO_LONG:
+            self._lost[f"it has no end after {walk.pages:,} pages"].append(column)
         return to_fetch, goes_on and not self._triage.limit_reached
 
     def recheck(self) -> list[Entry]:
@@ -216,6 +220,10 @@ class Ledger:
         if until > self._pauses.get(origin, until - wait):
             self._pauses[origin] = until
             self.store.pauses.begin(origin, until)
+
+    def back_off(self, origin: str) -> None:
+        """An origin refuses to answer so many requests, and says not for how long."""
+        self.pause(origin, of_itself(clock.now() - self.store.runs.failing_since(self._spider.name)))
 
     # what pipelines tell
 

@@ -59,7 +59,7 @@ def test_strings_of_others_are_shown_as_the_text_that_they_are(file: Path, tmp_p
         assert code == 0
         reasons |= refused
         faults |= {f"{start}/{name}": listed for name, listed in found(pages, posts).items()}
-    print(f"\n{file.stem}: {len(texts)} strings, {len(faults)} with faults, refused:", sorted(reasons.values()))
+    print(f"\n{file.stem}: {len(texts)} strings, {len(faults)} with faults, refused:", sorted(reasons.values()))  # noqa: T201  # to be quoted
     assert faults == {}
 
 
