@@ -26,6 +26,10 @@ MAX_TAGS = 20_000
 MAX_TAGS_ON_A_LINE = 4_000
 MAX_BLOCKS_ON_A_LINE = 500
 MAX_DEPTH = 64
+# Parsers compare each attribute of a tag with all others: 200,000 of them in one tag take minutes. What is one is not
+# told before it is parsed, so that words are counted, of text and tags alike.
+MAX_WORDS = 30_000
+_BETWEEN_WORDS = re.compile("[\\s/\"']+")
 
 _HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
 _TABLE = {"table", "caption", "thead", "tbody", "tfoot", "tr", "td", "th"}
@@ -133,7 +137,14 @@ def _bounded(body: str) -> str:
         raise Rejected("too complex: the body is over 1 MiB")
     if body.count("<") > MAX_TAGS:
         raise Rejected(f"too complex: the body has over {MAX_TAGS} tags")
+    check_words(body)
     return body
+
+
+def check_words(markup: str) -> None:
+    """Raises Rejected for markup that could hold more attributes than can be parsed in seconds."""
+    if sum(1 for _ in _BETWEEN_WORDS.finditer(markup)) > MAX_WORDS:
+        raise Rejected(f"too complex: over {MAX_WORDS:,} words")
 
 
 def _parse(fragment: str) -> HtmlElement:
