@@ -409,4 +409,4 @@ def _fault(failure: Failure) -> str:
 def _code_in(row: Any) -> str:
     """The code of a row that is no entry, as far as it has one: for a person to look up."""
     found = (row.get(name) for name in ("code", "infoCode", "infocode", "id")) if isinstance(row, dict) else ()
-    return next((value.removeprefix("NW")[:40] for value in found if isinstance(value, str)), "")
+    return next((one_line(value.removeprefix("NW"))[:40] for value in found if isinstance(value, str)), "")

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -220,3 +221,20 @@ def test_a_listing_without_end_is_left_and_told(tmp_path: Path) -> None:
 
 def test_verify_is_at_hand(crawled: Crawled) -> None:
     assert finews("verify", "--output", str(crawled.output)).code == 0
+
+
+# What a terminal obeys, or a reader of lines takes for a line of its own.
+OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+LINE = "\x1b[31m红\x9b2J\u202e\r\n2026-09-18 10:00:00 [forged] ERROR: a line of its own"
+
+
+def test_no_line_of_a_log_is_the_sources(tmp_path: Path) -> None:
+    with SampleSite(Corpus.sample(8)) as site:
+        site.fail("column=350&", page({**ROW, "title": LINE}, {**ROW, "code": LINE}, {**ROW, "showTime": LINE}))
+        site.fail("column=351&", body(json.dumps({"code": 0, "message": LINE}).encode()))
+        site.fail("column=353&", body(LINE.encode(), LINE.split("\r")[0]))
+        site.fail("/article/", status(302, headers={"Location": "/\x1b[31m"}))
+        crawled = crawl(site, tmp_path / "output", "--set", "LOG_LEVEL=DEBUG", "--set", "RETRY_TIMES=0")
+    assert "红" in crawled.answer.err
+    assert OBEYED.findall(crawled.answer.err) == []
+    assert [line for line in crawled.answer.err.splitlines() if line.startswith("2026-09-18 10")] == []
