@@ -104,6 +104,7 @@ class BackoffRetryMiddleware(RetryMiddleware):
         self._free_at: dict[str, float] = {}
         self._waited: defaultdict[str, float] = defaultdict(float)
         self._in_a_row: Counter[str] = Counter()
+        self._too_many: Counter[str] = Counter()
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -123,6 +124,8 @@ class BackoffRetryMiddleware(RetryMiddleware):
     async def process_response(self, request: Request, response: Response) -> Request | Response:  # type: ignore[override]  # Scrapy awaits either
         reason = next((flag for flag in response.flags if flag.startswith(_BROKEN)), "")
         self._count(request, failed=bool(reason) or response.status in self.retry_http_codes)
+        origin = origin_of(request.url)
+        self._too_many[origin] = self._too_many[origin] + 1 if response.status == 429 else 0
         self._heed(request, response)
         if not reason:
             result = super().process_response(request, response)
@@ -165,7 +168,7 @@ class BackoffRetryMiddleware(RetryMiddleware):
     def _back_off(self, request: Request, result: Request | Response) -> None:
         """Leave an origin alone that goes on to say "too many requests", and not until when."""
         origin = origin_of(request.url)
-        if isinstance(result, Response) and result.status == 429 and self._in_a_row[origin] >= _TOO_MANY:
+        if isinstance(result, Response) and result.status == 429 and self._too_many[origin] >= _TOO_MANY:
             self._ledger.back_off(origin)
 
     async def _later(self, result: Result) -> Result:
