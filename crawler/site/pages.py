@@ -11,16 +11,18 @@ from typing import Any
 
 from crawler.items import Category
 from crawler.media import Media
+from crawler.posts import FROZEN
 from crawler.site import urls
 from crawler.site.files import keep
 from crawler.store import Store
 from crawler.store.pages import Kind, Page
 
 # The files of `_data` that are ours.
-DATA = ("home", "categories", "media", "days", "stocks", "reprints")
+DATA = ("home", "categories", "media", "days", "years", "stocks", "reprints")
 
 # A stock that so many articles link to has a page, and keeps it.
 _OFTEN = 5
+_STOCKS_LISTED = 500
 _ON_A_PAGE = 100
 _LATEST = 50
 _CATEGORIES_AT_HOME, _EACH = 12, 4
@@ -28,24 +30,30 @@ _LONGEST_SUMMARY = 200
 # Reprints are told on the pages of so many days that have articles; a page that is frozen has been told before.
 _DAYS_WITH_REPRINTS = 62
 
+# As `2022/01/10` is a day.
+_YEAR, _MONTH, _DAY = 4, 7, 10
+
 Row = Mapping[str, Any]
 
 
 def keep_current(output: Path, store: Store) -> None:
     """Write the pages that no longer show what the articles say; all of them where there are none yet.
 
-    Only the holder of the lock may do this. Raises OutputError and StoreError.
+    Days of frozen months are left to the build. Only the holder of the lock may do this. Raises OutputError and
+    StoreError.
     """
-    first = not (output / "_data/home.json").is_file()
-    pages = store.pages.all() if first else []
-    stale = store.pages.stale()
-    for page in {*pages, *stale}:
+    first = not all((output / f"_data/{name}.json").is_file() for name in DATA)
+    stale = {*store.pages.stale(), *(store.pages.all() if first else ())}
+    pages = [page for page in stale if not _is_frozen(output, page)]
+    for page in pages:
         _write(output, store, page)
-    if first or stale:
+    if stale:
+        days = {page.name for page in stale if page.kind is Kind.DAY}
         _write_lists(output, store)
-        _write_titles(output, store, {page.name[:7] for page in {*pages, *stale} if page.kind is Kind.DAY})
+        _write_years(output, store, {day[:4] for day in days})
+        _write_titles(output, store, {day[:7] for day in days})
     _write_names(output, Media(store.categories.all()))
-    store.pages.written(stale)
+    store.pages.written(pages)
 
 
 def reprints_of(store: Store, first: str, last: str) -> dict[str, list[dict[str, str]]]:
@@ -67,6 +75,10 @@ def write_data(output: Path, name: str, value: Sequence[object] | Mapping[str, o
     else:
         text = "{\n" + ",\n".join(f"{_json(key)}: {_json(item)}" for key, item in value.items()) + "\n}\n"
     keep(output / "_data" / f"{name}.json", text.encode())
+
+
+def _is_frozen(output: Path, page: Page) -> bool:
+    return page.kind is Kind.DAY and (output / FROZEN / page.name[:7]).is_dir()
 
 
 def _write(output: Path, store: Store, page: Page) -> None:
@@ -116,16 +128,24 @@ def _write_lists(output: Path, store: Store) -> None:
         "latest": [_told(row) for row in store.pages.latest(_LATEST)],
         "categories": [_at_home(store, row) for row in by_latest[:_CATEGORIES_AT_HOME]],
     }
-    days = store.pages.days()
+    years = store.pages.periods(_YEAR)
     write_data(output, "home", home)
-    write_data(output, "days", days)
-    write_data(output, "stocks", _with_pages(output, store.pages.stocks(_OFTEN)))
+    write_data(output, "years", years)
+    write_data(output, "days", store.pages.days(years[0]) if years else [])
+    write_data(output, "stocks", _with_pages(output, store.pages.stocks(_OFTEN, _STOCKS_LISTED)))
     write_data(output, "categories", [{name: row[name] for name in ("slug", "media", "articles")} for row in counted])
     write_data(output, "media", {row["slug"]: row["media"] for row in counted})
-    since = days[:_DAYS_WITH_REPRINTS][-1]["day"] if days else "9"
+    since = (store.pages.periods(_DAY, _DAYS_WITH_REPRINTS) or ["9"])[-1]
     write_data(output, "reprints", reprints_of(store, f"_posts/{since}", "_posts/9"))
-    months = sorted({row["day"][:7].replace("/", "-") for row in days}, reverse=True)
+    months = [month.replace("/", "-") for month in store.pages.periods(_MONTH)]
     keep(output / "search/index.json", _json(months).encode())
+
+
+def _write_years(output: Path, store: Store, years: Iterable[str]) -> None:
+    for year in years:
+        lines = [f"{name}: {_json(value)}" for name, value in _front(Kind.DAY, year, year).items()]
+        days = [f"- {_json(row)}" for row in store.pages.days(year)]
+        _keep_front(output, urls.year(year), [*lines, "days:", *days])
 
 
 def _write_titles(output: Path, store: Store, months: Iterable[str]) -> None:
@@ -170,6 +190,10 @@ def _keep_page(output: Path, url: str, front: Mapping[str, Any], rows: Iterable[
     if rows is not None:
         entries = [f"- {_json(_entry(row))}" for row in rows]
         lines += ["articles:", *entries] if entries else ["articles: []"]
+    _keep_front(output, url, lines)
+
+
+def _keep_front(output: Path, url: str, lines: Iterable[str]) -> None:
     keep(output / url[1:], "\n".join(["---", *lines, "---", ""]).encode())
 
 
