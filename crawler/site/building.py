@@ -68,7 +68,8 @@ def build(output: Path, store: Store, config: Config, before: date | None, *, ev
     sweep(output)
     tree, frozen = output / TREE, frozen_months(output)
     was = _Record() if everything else _Record.of(tree)
-    now = _Record(frame=_frame(output), frozen_frame=was.frozen_frame or _frame(output))
+    now = _Record(frame=_frame(output))
+    now.frozen_frame = was.frozen_frame if was.months else now.frame
     if everything:
         thaw(output, frozen)
     cold = due(output, before, frozen)

@@ -64,7 +64,7 @@ def reprints_of(store: Store, first: str, last: str) -> dict[str, list[dict[str,
 
 def write_day(output: Path, store: Store, day: str) -> str:
     """Write the page of a day; its path below the output folder."""
-    _keep_page(output, urls.day(day), _front(Kind.DAY, day.replace("/", "-"), day), store.pages.on_day(day))
+    _keep_page(output, urls.day(day), _front(Kind.DAY, day.replace("/", "-")), store.pages.on_day(day))
     return urls.day(day)[1:]
 
 
@@ -94,14 +94,14 @@ def _write(output: Path, store: Store, page: Page) -> None:
 def _write_category(output: Path, store: Store, slug: str) -> None:
     media = Media(store.categories.all()).find(slug)
     rows = store.pages.in_category(slug, _ON_A_PAGE)
-    front = _front(Kind.CATEGORY, media.media if media else slug, slug, more=len(rows) == _ON_A_PAGE)
+    front = _front(Kind.CATEGORY, media.media if media else slug, more=len(rows) == _ON_A_PAGE)
     _keep_page(output, urls.category(slug), front, rows)
 
 
 def _write_stock(output: Path, store: Store, secid: str) -> None:
     rows = store.pages.with_stock(secid, _ON_A_PAGE)
     if rows and (len(rows) >= _OFTEN or (output / urls.stock(secid)[1:]).exists()):
-        front = _front(Kind.STOCK, rows[0]["name"], secid, more=len(rows) == _ON_A_PAGE)
+        front = {**_front(Kind.STOCK, rows[0]["name"], more=len(rows) == _ON_A_PAGE), "secid": secid}
         _keep_page(output, urls.stock(secid), front, rows)
 
 
@@ -109,16 +109,24 @@ def _write_names(output: Path, media: Media) -> None:
     """Every category that is known has a page, and every older spelling of its slug leads there."""
     for category in media.all():
         if not (output / urls.category(category.slug)[1:]).exists():
-            _keep_page(output, urls.category(category.slug), _front(Kind.CATEGORY, category.media, category.slug), [])
+            _keep_page(output, urls.category(category.slug), _front(Kind.CATEGORY, category.media), [])
         for alias in _old_slugs(category, media):
             front = {"layout": "redirect", "title": category.media, "target": urls.category(category.slug)}
-            _keep_page(output, urls.category(alias), front)
+            if not _is_another_spelling(output, alias):
+                _keep_page(output, urls.category(alias), front)
 
 
 def _old_slugs(category: Category, media: Media) -> list[str]:
     """The aliases that the old site had pages of: Latin letters, and no other category's slug."""
     latin = (alias for alias in category.aliases if alias.isascii() and "/" not in alias)
     return [alias for alias in latin if not media.is_slug(alias)]
+
+
+def _is_another_spelling(output: Path, alias: str) -> bool:
+    """Whether the disk takes an alias for the page of that name in small letters, which no redirect may overwrite."""
+    page = output / urls.category(alias.lower())[1:]
+    path = output / urls.category(alias)[1:]
+    return path != page and path.exists() and page.exists() and path.samefile(page)
 
 
 def _write_lists(output: Path, store: Store) -> None:
@@ -143,7 +151,7 @@ def _write_lists(output: Path, store: Store) -> None:
 
 def _write_years(output: Path, store: Store, years: Iterable[str]) -> None:
     for year in years:
-        lines = [f"{name}: {_json(value)}" for name, value in _front(Kind.DAY, year, year).items()]
+        lines = [f"{name}: {_json(value)}" for name, value in _front(Kind.DAY, year).items()]
         days = [f"- {_json(row)}" for row in store.pages.days(year)]
         _keep_front(output, urls.year(year), [*lines, "days:", *days])
 
@@ -181,8 +189,8 @@ def _entry(row: Row) -> dict[str, str]:
     }
 
 
-def _front(kind: Kind, title: str, name: str, *, more: bool = False) -> dict[str, Any]:
-    return {"layout": "list", "section": kind, "title": title, "name": name, "more": more}
+def _front(kind: Kind, title: str, *, more: bool = False) -> dict[str, Any]:
+    return {"layout": "list", "section": kind, "title": title, "more": more}
 
 
 def _keep_page(output: Path, url: str, front: Mapping[str, Any], rows: Iterable[Row] | None = None) -> None:
