@@ -170,7 +170,7 @@ def _fixed(output: Path) -> Iterator[str]:
 
 def _slug(post: str) -> str:
     """Jekyll's word for what follows the day in a post's name."""
-    return Path(post).stem[len("2022-01-10-") :]
+    return post.rpartition("/")[2].rpartition(".")[0][len("2022-01-10-") :]
 
 
 def _token(path: Path) -> str:
