@@ -36,7 +36,7 @@ class Categories:
             return list(
                 self._db.query(
                     """
-                    SELECT slug, categories.media, aliases, count(code) AS articles, max(published_at) AS latest
+                    SELECT slug, categories.media, aliases, count(published_at) AS articles, max(published_at) AS latest
                     FROM categories LEFT JOIN articles ON articles.category = categories.slug
                     GROUP BY slug ORDER BY articles DESC, slug
                     """
