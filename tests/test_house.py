@@ -21,6 +21,7 @@ FLOORS = (
     ("triage", "site"),
     ("extensions",),
     ("middlewares", "pipelines", "spiders", "settings"),
+    ("machines",),
     ("run", "columns", "demo", "agreement", "old_site"),
     ("rebuild", "importing", "exporting", "feeds", "publishing", "replay", "schedule"),
     ("commands", "cli"),
@@ -40,7 +41,10 @@ ROOMS = {
     "pyarrow": {"exporting"},
     "feedgen": {"feeds"},
     "filelock": {"output_folder", "extensions"},
-    "scrapy": {"extensions", "middlewares", "pipelines", "spiders", "run", "columns", "commands", "replay"},
+    "procrastinate": {"machines"},
+    "psycopg": {"machines"},
+    "psycopg_pool": {"machines"},
+    "scrapy": {"extensions", "middlewares", "pipelines", "spiders", "machines", "run", "columns", "commands", "replay"},
     "twisted": {"extensions", "spiders", "run"},
 }
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
