@@ -85,8 +85,9 @@ def _fetching(site: type[SiteSpider]) -> type[SiteSpider]:
                 for number in (signal.SIGINT, signal.SIGTERM):
                     asyncio.get_running_loop().add_signal_handler(number, working.cancel)
                 await asyncio.wait([working])
-                if not working.cancelled() and (error := working.exception()):
-                    raise error
+                if not working.cancelled():
+                    # It ends by itself, without an error, when it hears no more.
+                    raise working.exception() or Failed("the queue does not answer: its connection was lost")
 
         async def _fetched(self, url: str) -> Fetched:
             request = Request(mirrored(url, self.mirror), meta={"canonical": url})

@@ -39,6 +39,7 @@ def app() -> App:
         connector=PsycopgConnector(
             conninfo=_conninfo(),
             min_size=1,
+            max_size=8,
             timeout=float(_SECONDS_TO_CONNECT),
             kwargs={"application_name": "finews"},
         )

@@ -35,6 +35,8 @@ _ROUND = 3.0
 _MOST_TRIES = 3
 # So many replies may wait to be asked for; more than there ever are under way.
 _MOST_REPLIES = 10_000
+# A worker takes one reply after the other, and writing an article makes it wait: several take turns.
+_WORKERS = 4
 # The fetchers have the manners, each on its own machine; the recorder asks as many at once as they have hands for.
 _ASKED_AT_ONCE = 64
 _DEFAULTS: dict[str, object] = {"CONCURRENT_REQUESTS": _ASKED_AT_ONCE, "CONCURRENT_REQUESTS_PER_DOMAIN": _ASKED_AT_ONCE}
@@ -175,7 +177,13 @@ class Fetchers:
         for job in await jobs.list_jobs_async(queue=self._recorder, status=Status.DOING.value):
             await self._give_again(job)
         self._under_way = {str(job.task_kwargs["key"]) for job in await self._being_fetched()}
-        worker = self._app.run_worker_async(
+        workers = [self._work() for _ in range(_WORKERS)]
+        self._tasks = [asyncio.ensure_future(work) for work in (*workers, self._watch())]
+        for task in self._tasks:
+            task.add_done_callback(self._ended)
+
+    async def _work(self) -> None:
+        await self._app.run_worker_async(
             queues=[self._recorder],
             concurrency=_MOST_REPLIES,
             fetch_job_polling_interval=1.0,
@@ -184,19 +192,17 @@ class Fetchers:
             update_heartbeat_interval=queue.HEARTBEAT,
             stalled_worker_timeout=queue.DEAD_AFTER,
         )
-        self._tasks = [asyncio.ensure_future(work) for work in (worker, self._watch())]
-        for task in self._tasks:
-            task.add_done_callback(self._ended)
 
     async def _watch(self) -> None:
         """What dead fetchers held is given to others, and what got lost is asked again."""
+        jobs = self._app.job_manager
         while True:
             await asyncio.sleep(_ROUND)
-            for job in await self._app.job_manager.get_stalled_jobs(
-                queue=self._queue, seconds_since_heartbeat=queue.DEAD_AFTER
-            ):
-                if job.task_kwargs["recorder"] == self._recorder and self._may_try(str(job.task_kwargs["key"])):
+            for job in await jobs.get_stalled_jobs(queue=self._queue, seconds_since_heartbeat=queue.DEAD_AFTER):
+                if self._is_ours(job) and self._may_try(str(job.task_kwargs["key"])):
                     await self._give_again(job)
+                elif self._is_ours(job):
+                    await jobs.finish_job(job, Status.FAILED, delete_job=True)
             waiting = list(self._waiting.values())
             being_fetched = {job.task_kwargs["key"] for job in await self._being_fetched()}
             for asked in waiting:
@@ -209,7 +215,10 @@ class Fetchers:
             for status in (Status.TODO, Status.DOING)
             for job in await self._app.job_manager.list_jobs_async(queue=self._queue, status=status.value)
         ]
-        return [job for job in jobs if job.task_kwargs["recorder"] == self._recorder]
+        return [job for job in jobs if self._is_ours(job)]
+
+    def _is_ours(self, job: Job) -> bool:
+        return job.task_kwargs.get("recorder") == self._recorder
 
     async def _is_lost(self, key: str) -> bool:
         replies = await self._app.job_manager.list_jobs_async(queue=self._recorder, lock=key)
@@ -224,12 +233,14 @@ class Fetchers:
         self._tries[key] += 1
         if self._tries[key] < _MOST_TRIES:
             return True
-        if not self._replies[key].done():
+        if key in self._waiting and not self._replies[key].done():
             self._replies[key].set_exception(IgnoreRequest(f"{_MOST_TRIES} fetchers have died of it"))
         return False
 
     def _ended(self, task: asyncio.Future[None]) -> None:
-        if not task.cancelled() and (error := task.exception()):
+        """None of them ends by itself; a worker does, without an error, when it hears no more."""
+        if not task.cancelled():
+            error = task.exception() or ConnectionError("its connection was lost")
             self._fail(Failed(f"the queue does not answer: {queue.reason_of(error)}"))
 
     def _fail(self, error: Failed) -> None:

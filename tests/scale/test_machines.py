@@ -111,6 +111,22 @@ def test_a_fetcher_and_the_recorder_are_killed_and_every_article_stands_once(
         assert ended(fetcher) == Answer(0, "", "")
 
 
+def test_a_recorder_that_is_killed_again_and_again_asks_for_no_article_twice(
+    finews: Finews, start: Start, site: SampleSite, output: Path, single: Path
+) -> None:
+    for _ in range(FETCHERS):
+        start("fetch")
+    for articles in (10, 25, 40, 55):
+        recorder = start("record", "--output", str(output), "--quiet")
+        until(lambda least=articles: recorded(output) >= least)  # type: ignore[misc]  # mypy knows no defaults of lambdas
+        recorder.kill()
+        recorder.wait()
+    answer = ended(start("record", "--output", str(output), "--quiet"))
+    assert (answer.code, answer.err) == (0, "")
+    assert set(fetched(site).values()) == {1}
+    assert_sound(finews, output, single)
+
+
 def test_without_a_queue_there_is_one_clear_line_and_what_was_under_way_is_taken_up(
     finews: Finews, start: Start, server: Server, site: SampleSite, output: Path, single: Path
 ) -> None:
