@@ -27,6 +27,8 @@ HEARTBEAT, DEAD_AFTER = 3.0, 15.0
 AT_ONCE = datetime(2000, 1, 1, tzinfo=UTC)
 
 _SECONDS_TO_CONNECT = 10
+# A busy recorder has more to say than it has connections.
+_SECONDS_TO_WAIT = 30.0
 
 
 def fetch_queue(spider: str) -> str:
@@ -40,7 +42,7 @@ def app() -> App:
             conninfo=_conninfo(),
             min_size=1,
             max_size=8,
-            timeout=float(_SECONDS_TO_CONNECT),
+            timeout=_SECONDS_TO_WAIT,
             kwargs={"application_name": "finews"},
         )
     )
