@@ -28,7 +28,7 @@ AT_ONCE = datetime(2000, 1, 1, tzinfo=UTC)
 
 _SECONDS_TO_CONNECT = 10
 # A busy recorder has more to say than it has connections.
-_SECONDS_TO_WAIT = 30.0
+_SECONDS_TO_WAIT = 15.0
 
 
 def fetch_queue(spider: str) -> str:

@@ -138,6 +138,8 @@ class Fetchers:
             self._done(key)
         for task in self._tasks:
             task.cancel()
+        if _ledger(self._crawler).failure:
+            return  # a queue that does not answer would be waited for once more by each
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._app.close_async()
 
