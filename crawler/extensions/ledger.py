@@ -39,7 +39,8 @@ from crawler.walk import Ended, Gap, Walk
 
 logger = logging.getLogger(__name__)
 
-# Sent when an entry is taken down (`fresh`; its `outcome` is None while it is to be fetched) and when it is settled.
+# Sent when an entry is taken down (`fresh`; its `outcome` is None while it is to be fetched) and when it is settled;
+# then its outcome is committed, and `code` is its article's.
 entry_counted = object()
 
 # An entry that failed in so many crawls no longer keeps the walks from passing it, and one that was unreadable in as
@@ -164,7 +165,7 @@ class Ledger:
                 has_article = row.code in known and known[row.code].source is not None
                 self._open[row.code] = _Open(row, entry_id, has_article)
                 fetched.append(row)
-            self._tell(outcome, fresh=True)
+            self._tell(row.code if isinstance(row, Entry) else "", outcome, fresh=True)
         return fetched
 
     def listing_lost(self, column: str, error: Unusable, reply: Reply) -> None:
@@ -235,7 +236,7 @@ class Ledger:
         """The outcome of an entry that was to be fetched; troubles of one `kind` are told once."""
         self.store.runs.settle(self._open.pop(code).entry_id, outcome, detail)
         self._note(code, outcome, detail, kind or detail)
-        self._tell(outcome, fresh=False)
+        self._tell(code, outcome, fresh=False)
 
     def published(self, recorded: Recorded) -> None:
         """An article stands in the database and on disk."""
@@ -306,12 +307,15 @@ class Ledger:
         """A fault of ours, or of the disk: the latter ends the crawl, since every further article would meet it."""
         error = failure.value
         if isinstance(error, Ending):
-            if self.failure is None:
-                self.failure = error
-                self._closing = asyncio.ensure_future(self._crawler.engine.close_spider_async(reason="failed"))
-            return
-        if code in self._open:
+            self.end(error)
+        elif code in self._open:
             self.fail(self.entry_of(code), _fault(failure))
+
+    def end(self, error: Ending) -> None:
+        """End the crawl as failed: the work cannot go on."""
+        if self.failure is None:
+            self.failure = error
+            self._closing = asyncio.ensure_future(self._crawler.engine.close_spider_async(reason="failed"))
 
     def _close(self, reason: str) -> Summary:
         runs = self.store.runs
@@ -384,8 +388,8 @@ class Ledger:
         known = Media(self.store.categories.all())
         return [(asked.slug, asked.media) for asked in self.selection.categories if known.find(asked.media) is None]
 
-    def _tell(self, outcome: Outcome | None, *, fresh: bool) -> None:
-        self._crawler.signals.send_catch_log(entry_counted, outcome=outcome, fresh=fresh)
+    def _tell(self, code: str, outcome: Outcome | None, *, fresh: bool) -> None:
+        self._crawler.signals.send_catch_log(entry_counted, code=code, outcome=outcome, fresh=fresh)
 
 
 def finish_what_was_left(output: Path, store: Store, site: Site, now: datetime) -> None:
