@@ -70,6 +70,23 @@ DOWNLOADER_MIDDLEWARES = {
     "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
     "crawler.middlewares.WholeReplyMiddleware": 590,
 }
+# What a crawl of ours has no use for: no password, and no address of where a request came from, is ever sent.
+DOWNLOADER_MIDDLEWARES |= {
+    "scrapy.downloadermiddlewares.httpauth.HttpAuthMiddleware": None,
+    "scrapy.downloadermiddlewares.stats.DownloaderStats": None,
+}
+SPIDER_MIDDLEWARES = dict.fromkeys(
+    f"scrapy.spidermiddlewares.{name}"
+    for name in (
+        "start.StartSpiderMiddleware",
+        "referer.RefererMiddleware",
+        "urllength.UrlLengthMiddleware",
+        "depth.DepthMiddleware",
+        "metacopy.MetaCopyDetectionMiddleware",
+    )
+)
+# Scrapy makes so many tasks for each reply, whatever it holds; a step of ours never waits for anything.
+CONCURRENT_ITEMS = 1
 # Seconds that one attempt may take from connecting to the last byte.
 DOWNLOAD_TIMEOUT = 20
 # The largest reply, unpacked. The source's are below 1 MiB.
