@@ -34,7 +34,9 @@ class Bare(Spider):
             yield self._list(column, 1)
 
     def _list(self, column: str, page: int) -> Request:
-        query = f"client=web&biz=web_news_col&column={column}&order=1&needInteractData=0&page_index={page}&page_size=100"
+        query = (
+            f"client=web&biz=web_news_col&column={column}&order=1&needInteractData=0&page_index={page}&page_size=100"
+        )
         return Request(
             f"{self.url}/comm/web/getNewsByColumns?{query}&req_trace=1&fields={FIELDS}&types=1,20",
             self.parse,

@@ -1,6 +1,6 @@
 """What does a crawl cost, against a bare spider, the site's first script, and a crawl that finds nothing?
 
-    python benchmarks/crawl.py [ARTICLES [ROUNDS]]
+python benchmarks/crawl.py [ARTICLES [ROUNDS]]
 """
 
 import shutil

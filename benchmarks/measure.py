@@ -31,7 +31,7 @@ class Cost:
 def cost(words: list[str], *, cwd: Path | None = None) -> Cost:
     """Run a command to its end. Raises SystemExit with what it said when it fails."""
     started = time.perf_counter()
-    with subprocess.Popen(words, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
+    with subprocess.Popen(words, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:  # noqa: S603  # our own commands
         assert child.stdout
         said = child.stdout.read()
         _, status, used = os.wait4(child.pid, 0)
@@ -119,7 +119,7 @@ class Served:
 def served(articles: int) -> Iterator[Served]:
     """A sample site of so many made-up articles."""
     words = [PYTHON, str(HERE / "served.py"), str(articles)]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:  # noqa: S603  # our own commands
         try:
             yield Served(child)
         finally:

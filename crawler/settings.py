@@ -34,8 +34,7 @@ COMMANDS_MODULE = "crawler.commands"
 ITEM_PIPELINES = {
     "crawler.pipelines.KeepRawPipeline": 200,
     "crawler.pipelines.NormalisePipeline": 300,
-    "crawler.pipelines.StorePipeline": 500,
-    "crawler.pipelines.PostPipeline": 700,
+    "crawler.pipelines.RecordPipeline": 500,
 }
 # When a spider closes, the site's pages are written before the ledger closes its books.
 EXTENSIONS = {

@@ -18,7 +18,7 @@ FLOORS = (
     ("posts",),
     ("normalise",),
     ("selection", "store", "verdict"),
-    ("triage", "site"),
+    ("triage", "site", "recorder"),
     ("extensions",),
     ("middlewares", "pipelines", "spiders", "settings"),
     ("run", "columns", "demo", "agreement", "old_site"),
