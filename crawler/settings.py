@@ -34,8 +34,7 @@ COMMANDS_MODULE = "crawler.commands"
 ITEM_PIPELINES = {
     "crawler.pipelines.KeepRawPipeline": 200,
     "crawler.pipelines.NormalisePipeline": 300,
-    "crawler.pipelines.StorePipeline": 500,
-    "crawler.pipelines.PostPipeline": 700,
+    "crawler.pipelines.RecordPipeline": 500,
 }
 # When a spider closes, the site's pages are written before the ledger closes its books.
 EXTENSIONS = {
@@ -70,6 +69,23 @@ DOWNLOADER_MIDDLEWARES = {
     "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
     "crawler.middlewares.WholeReplyMiddleware": 590,
 }
+# What a crawl of ours has no use for: no password, and no address of where a request came from, is ever sent.
+DOWNLOADER_MIDDLEWARES |= {
+    "scrapy.downloadermiddlewares.httpauth.HttpAuthMiddleware": None,
+    "scrapy.downloadermiddlewares.stats.DownloaderStats": None,
+}
+SPIDER_MIDDLEWARES = dict.fromkeys(
+    f"scrapy.spidermiddlewares.{name}"
+    for name in (
+        "start.StartSpiderMiddleware",
+        "referer.RefererMiddleware",
+        "urllength.UrlLengthMiddleware",
+        "depth.DepthMiddleware",
+        "metacopy.MetaCopyDetectionMiddleware",
+    )
+)
+# Scrapy makes so many tasks for each reply, whatever it holds; a step of ours never waits for anything.
+CONCURRENT_ITEMS = 1
 # Seconds that one attempt may take from connecting to the last byte.
 DOWNLOAD_TIMEOUT = 20
 # Seconds that one crawl may take: far more than the first one of all listings does.

@@ -18,7 +18,7 @@ FLOORS = (
     ("posts",),
     ("normalise",),
     ("selection", "store", "verdict"),
-    ("triage", "site"),
+    ("triage", "site", "recorder"),
     ("extensions", "resolver"),
     ("middlewares", "pipelines", "spiders", "settings"),
     ("machines",),

@@ -22,10 +22,11 @@ from twisted.python.failure import Failure
 
 from crawler import clock, posts
 from crawler.errors import Ending, Unreadable, Unusable
-from crawler.items import NO_COLUMN, Entry, Outcome, Recorded, Reply
+from crawler.items import NO_COLUMN, Article, Entry, Outcome, Reply
 from crawler.media import Media
 from crawler.output_folder import hold, output_folder, prepare, sweep
 from crawler.posts import Site
+from crawler.recorder import LARGEST, Recorder, Waiting
 from crawler.retry_after import of_itself
 from crawler.selection import Selection, parse
 from crawler.store import Store, met_categories
@@ -46,6 +47,8 @@ entry_counted = object()
 # An entry that failed in so many crawls no longer keeps the walks from passing it, and one that was unreadable in as
 # many is not asked for any more.
 _MOST_FAILURES = 3
+# Articles that come within so many seconds of the first are taken in together.
+_SECONDS_TO_GATHER = 0.2
 # So many failures and no success are the source's, not the entries'.
 _MANY = 5
 
@@ -81,7 +84,12 @@ class BadRow:
 class Ledger:
     """One crawl's book-keeping. Spiders take entries down, pipelines settle them."""
 
-    def __init__(self, crawler: Crawler, *, output: Path, lock: FileLock, store: Store, selection: Selection) -> None:
+    def __init__(
+        self, crawler: Crawler, *, output: Path, lock: FileLock, store: Store, selection: Selection, site: Site
+    ) -> None:
+        self._recorder = Recorder(output, store, site)
+        self._timer: asyncio.TimerHandle | None = None
+        self._closing: asyncio.Future[None] | None = None
         self.output, self.store, self.selection = output, store, selection
         self.media = Media(store.categories.all())
         self.summary: Summary | None = None
@@ -121,10 +129,12 @@ class Ledger:
         prepare(output)
         lock = hold(output)
         store = Store.writing(output)
-        finish_what_was_left(output, store, Site(crawler.settings["SITE_ADDRESS"]), clock.now())
-        ledger = cls(crawler, output=output, lock=lock, store=store, selection=selection)
+        site = Site(crawler.settings["SITE_ADDRESS"])
+        finish_what_was_left(output, store, site, clock.now())
+        ledger = cls(crawler, output=output, lock=lock, store=store, selection=selection, site=site)
         crawler.signals.connect(ledger.spider_error, signal=signals.spider_error)
         crawler.signals.connect(ledger.item_error, signal=signals.item_error)
+        crawler.signals.connect(ledger.spider_idle, signal=signals.spider_idle)
         crawler.signals.connect(ledger.spider_closed, signal=signals.spider_closed)
         return ledger
 
@@ -238,11 +248,13 @@ class Ledger:
         self._note(code, outcome, detail, kind or detail)
         self._tell(code, outcome, fresh=False)
 
-    def published(self, recorded: Recorded) -> None:
-        """An article stands in the database and on disk."""
-        self._answered += 1
-        self.store.articles.published(recorded.article.code, recorded.revision)
-        self.settle(recorded.article.code, recorded.outcome)
+    def record(self, article: Article) -> None:
+        """Take an article in, together with those that come in the next moment."""
+        opened = self._open[article.code]
+        if self._recorder.add(Waiting(article, opened.entry, opened.entry_id)) >= LARGEST:
+            self._flush()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_SECONDS_TO_GATHER, self._flush)
 
     # what Scrapy tells
 
@@ -252,17 +264,22 @@ class Ledger:
         if "entry" in asked_for:
             self._went_wrong(failure, asked_for["entry"].code)
         else:
-            self._lost[_fault(failure)].append(asked_for.get("column", ""))
+            self._lost[_fault(failure.value)].append(asked_for.get("column", ""))
             self._went_wrong(failure, "")
 
     def item_error(self, item: Any, failure: Failure) -> None:
         self._went_wrong(failure, getattr(item, "code", ""))
+
+    def spider_idle(self) -> None:
+        """Nothing more is on its way for now: what follows finds everything in the database."""
+        self._flush()
 
     def spider_closed(self, reason: str) -> None:
         """Close the books, once."""
         if self._closed:
             return
         self._closed = True
+        self._flush()
         try:
             self.summary = self._close(reason)
         except Ending as error:
@@ -272,6 +289,23 @@ class Ledger:
             self._lock.release()
 
     # its steps
+
+    def _flush(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        try:
+            recorded, faults = self._recorder.flush()
+        except Ending as error:
+            self.end(error)
+            return
+        self._answered += len(recorded)
+        for done in recorded:
+            del self._open[done.article.code]
+            self._tell(done.article.code, done.outcome, fresh=False)
+        for entry, fault in faults:
+            logger.error("%s: %s", entry.code, fault, exc_info=fault)
+            self.fail(entry, _fault(fault))
 
     def _decide(self, column: str, row: Entry | BadRow, known: Mapping[str, Known]) -> Decision:
         return self._triage.decide(row, known.get(row.code)) if isinstance(row, Entry) else self._bad_row(column, row)
@@ -309,12 +343,13 @@ class Ledger:
         if isinstance(error, Ending):
             self.end(error)
         elif code in self._open:
-            self.fail(self.entry_of(code), _fault(failure))
+            self.fail(self.entry_of(code), _fault(error))
 
     def end(self, error: Ending) -> None:
         """End the crawl as failed: the work cannot go on."""
         if self.failure is None:
             self.failure = error
+        if not self._closed and self._closing is None:
             self._closing = asyncio.ensure_future(self._crawler.engine.close_spider_async(reason="failed"))
 
     def _close(self, reason: str) -> Summary:
@@ -406,8 +441,8 @@ def finish_what_was_left(output: Path, store: Store, site: Site, now: datetime) 
     store.runs.finish_interrupted(now)
 
 
-def _fault(failure: Failure) -> str:
-    return one_line(f"internal error: {type(failure.value).__name__}: {failure.value}")[:300]
+def _fault(error: BaseException | None) -> str:
+    return one_line(f"internal error: {type(error).__name__}: {error}")[:300]
 
 
 def _code_in(row: Any) -> str:

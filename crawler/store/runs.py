@@ -44,7 +44,6 @@ class Runs:
                 "UPDATE entries SET outcome = ?, detail = ? WHERE id = ? AND outcome IS NULL",
                 [outcome, detail, entry_id],
             )
-            self._db.commit()
 
     def settle_open(self, run_id: int, detail: str) -> dict[str, int]:
         """What has no outcome by now has failed; the counts of the whole run."""
