@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,7 @@ class _JekyllHandler(YAMLHandler):
         return f'"{escaped}"'
 
 
+@lru_cache(1024)  # there are as many media, and YAML is slow to read
 def _is_plain(value: str) -> bool:
     return bool(_PLAIN_SCALAR.fullmatch(value)) and yaml.safe_load(value) == value
 
