@@ -22,8 +22,8 @@ from crawler.spiders.base import SiteSpider, error_told, mirrored
 
 # What is being downloaded when a fetcher is told to stop has so long to arrive; the rest is for the others.
 _SECONDS_TO_FINISH = 4.0
-# The recorder accounts for what is fetched; a fetcher writes nothing, and asks once.
-_SETTINGS = {"EXTENSIONS": {}, "ITEM_PIPELINES": {}, "RETRY_ENABLED": False}
+# The recorder accounts for what is fetched; a fetcher writes nothing, asks once, and goes on for ever.
+_SETTINGS = {"EXTENSIONS": {}, "ITEM_PIPELINES": {}, "RETRY_ENABLED": False, "CLOSESPIDER_TIMEOUT": 0}
 
 
 def fetch(spider: str, settings: Settings) -> None:
