@@ -2,7 +2,11 @@
 
 import csv
 import json
+import os
+import pty
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +78,21 @@ def test_each_form_holds_every_row(ask: Finews, rows: list[dict[str, Any]], tmp_
     ]
     assert not [row for row in read if any(cell.startswith(("=", "+", "-", "@")) for cell in row.values())]
     assert {file.name for file in tmp_path.iterdir() if file.is_file()} == {"a.csv", "a.jsonl", "a.parquet"}
+
+
+def test_an_export_shows_how_far_it_is_on_a_terminal_and_nowhere_else(
+    ask: Finews, rows: list[dict[str, Any]], output: Path, tmp_path: Path
+) -> None:
+    assert ask("export", str(tmp_path / "a.jsonl")).err == ""
+    ours, theirs = pty.openpty()
+    command = (sys.executable, "-m", "crawler", "export", str(tmp_path / "b.jsonl"), "--output", str(output))
+    environment = {**os.environ, "TERM": "xterm"}
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, env=environment, timeout=60, check=True)  # noqa: S603  # ours
+    shown = os.read(ours, 65536).decode()
+    os.close(theirs)
+    os.close(ours)
+    assert "100%" in shown
+    assert done.stdout.decode() == f"{len(rows)} articles in {tmp_path / 'b.jsonl'}\n"
 
 
 def test_an_export_is_chosen_as_a_search_is(ask: Finews, rows: list[dict[str, Any]], tmp_path: Path) -> None:

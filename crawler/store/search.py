@@ -162,11 +162,12 @@ class Search:
 
     def _newest(self, asked: Asked) -> Iterator[dict[str, Any]]:
         query = parse(asked.text)
-        seen: set[str] = set()
+        last = None
         for version in self._candidates(query, asked):
-            if version.code not in seen and (row := self._answering(version, query, asked)):
-                seen.add(version.code)
+            # A version that several sources give comes several times in a row.
+            if version != last and (row := self._answering(version, query, asked)):
                 yield row
+            last = version
 
     def _answering(self, version: _Version, query: Query, asked: Asked) -> dict[str, Any] | None:
         row = self._row(version, asked.as_of)
