@@ -10,7 +10,7 @@ from crawler.errors import Refused, Unreadable
 from crawler.retry_after import asked_for, of_itself
 from crawler.whole import LARGEST_HEADERS, check_headers, unpack
 
-PACKED = gzip.compress(b"x" * 1_000)
+PACKED = gzip.compress(b"x" * 1_000, mtime=0)
 
 
 @pytest.mark.parametrize("packing", ["", "identity", " IDENTITY "])

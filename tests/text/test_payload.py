@@ -258,7 +258,7 @@ SHAPE = Shape(needs={"code|id": str, "list": list | None}, may={"n": int | str, 
 FITS: list[dict[str, Any]] = [
     {"code": "1", "list": []},
     {"id": "1", "list": None, "n": None, "note": None},
-    {"code": "1", "id": "2", "list": [1], "n": "5", "x": object()},
+    {"code": "1", "id": "2", "list": [1], "n": "5", "x": [{}]},
     {"code": "1", "list": [], "n": 5},
 ]
 BREAKS: list[tuple[object, str, str]] = [
