@@ -60,6 +60,8 @@ _COLUMN_ID = re.compile(r"[0-9]{1,6}", re.ASCII)
 _END_OF_PAGE = 2_000
 # A page of the source has some thousands of tags; one of megabytes of them takes the better part of a minute to read.
 _MOST_TAGS = 50_000
+# What is around an article has words too: recorded pages have one for nine characters.
+_MOST_WORDS = 60_000
 
 
 def article_url(code: str, *, caifuhao: bool = False) -> str:
@@ -116,7 +118,7 @@ def read_page(response: TextResponse, entry: Entry) -> Reading:
         raise Refused("the page is cut: it has no end")
     if response.text.count("<") > _MOST_TAGS:
         raise Rejected(f"too complex: the page has over {_MOST_TAGS:,} tags")
-    check_words(response.text)
+    check_words(response.text, _MOST_WORDS)
     # Told that it is HTML: what looks like JSON, as the source may answer, would raise.
     page = Selector(response, type="html")
     body = page.css("#ContentBody")
