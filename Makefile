@@ -22,6 +22,7 @@ fuzz: $(VENV)/installed-for-tests  ## Every parser of outside data, with FINEWS_
 
 bench: $(VENV)/installed-for-tests  ## What a crawl costs against a bare spider and the first script (minutes)
 	$(BIN)/python benchmarks/crawl.py
+	$(BIN)/python benchmarks/steps.py
 
 lint: $(VENV)/installed-for-tests  ## What CI checks beside the tests
 	$(BIN)/ruff check .
