@@ -95,6 +95,7 @@ class Fetchers:
         self._tries: Counter[str] = Counter()
         self._opening: asyncio.Future[None] | None = None
         self._tasks: list[asyncio.Future[None]] = []
+        self._closing = False
         app.task(name=queue.TAKE)(self._take)
 
     @classmethod
@@ -134,6 +135,7 @@ class Fetchers:
 
     async def close(self) -> None:
         """Let go of the queue, and of replies that nobody has asked for."""
+        self._closing = True
         for key in list(self._replies):
             self._done(key)
         for task in self._tasks:
@@ -166,8 +168,11 @@ class Fetchers:
         """A job of the queue: a reply. It is done with when its entry is settled; a second one says nothing new."""
         if not self._replies[key].done():
             self._replies[key].set_result(packed)
-        await self._settled[key].wait()
-        del self._replies[key], self._settled[key]
+        # A worker that is told to stop may take one more, and waits for it.
+        if not self._closing:
+            await self._settled[key].wait()
+        self._replies.pop(key, None)
+        self._settled.pop(key, None)
 
     def _done(self, key: str) -> None:
         self._settled[key].set()
