@@ -1,11 +1,14 @@
 """The pages that the database knows: categories, days and stocks, each written when its articles have changed.
 
-A page is data in front matter; a layout of the frame makes HTML of it, so that there is one template for all. The
-lists that the fixed pages show (home, media, days, stocks, feed) are files of `_data`.
+A page is front matter and its articles as HTML, the same that `entries.html` of the frame makes; a layout puts the
+rest around them. As data in front matter they cost Jekyll four times as much, and a longer history has more and fuller
+lists. The lists that the fixed pages show (home, media, days, stocks, feed) are files of `_data`.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from html import escape
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +67,7 @@ def reprints_of(store: Store, first: str, last: str) -> dict[str, list[dict[str,
 
 def write_day(output: Path, store: Store, day: str) -> str:
     """Write the page of a day; its path below the output folder."""
-    _keep_page(output, urls.day(day), _front(Kind.DAY, day.replace("/", "-")), store.pages.on_day(day))
+    _keep_page(output, urls.day(day), _front(Kind.DAY, day.replace("/", "-")), _list(store.pages.on_day(day)))
     return urls.day(day)[1:]
 
 
@@ -94,22 +97,22 @@ def _write(output: Path, store: Store, page: Page) -> None:
 def _write_category(output: Path, store: Store, slug: str) -> None:
     media = Media(store.categories.all()).find(slug)
     rows = store.pages.in_category(slug, _ON_A_PAGE)
-    front = _front(Kind.CATEGORY, media.media if media else slug, more=len(rows) == _ON_A_PAGE)
-    _keep_page(output, urls.category(slug), front, rows)
+    front = _front(Kind.CATEGORY, media.media if media else slug, shown=len(rows))
+    _keep_page(output, urls.category(slug), front, _list(rows, one_media=True))
 
 
 def _write_stock(output: Path, store: Store, secid: str) -> None:
     rows = store.pages.with_stock(secid, _ON_A_PAGE)
     if rows and (len(rows) >= _OFTEN or (output / urls.stock(secid)[1:]).exists()):
-        front = {**_front(Kind.STOCK, rows[0]["name"], more=len(rows) == _ON_A_PAGE), "secid": secid}
-        _keep_page(output, urls.stock(secid), front, rows)
+        front = {**_front(Kind.STOCK, rows[0]["name"], shown=len(rows)), "secid": secid}
+        _keep_page(output, urls.stock(secid), front, _list(rows))
 
 
 def _write_names(output: Path, media: Media) -> None:
     """Every category that is known has a page, and every older spelling of its slug leads there."""
     for category in media.all():
         if not (output / urls.category(category.slug)[1:]).exists():
-            _keep_page(output, urls.category(category.slug), _front(Kind.CATEGORY, category.media), [])
+            _keep_page(output, urls.category(category.slug), _front(Kind.CATEGORY, category.media))
         for alias in _old_slugs(category, media):
             front = {"layout": "redirect", "title": category.media, "target": urls.category(category.slug)}
             if not _is_another_spelling(output, alias):
@@ -189,20 +192,37 @@ def _entry(row: Row) -> dict[str, str]:
     }
 
 
-def _front(kind: Kind, title: str, *, more: bool = False) -> dict[str, Any]:
-    return {"layout": "list", "section": kind, "title": title, "more": more}
+def _front(kind: Kind, title: str, *, shown: int = 0) -> dict[str, Any]:
+    """`more` is the number of articles that are shown, where there are more."""
+    return {"layout": "list", "section": kind, "title": title, "more": shown == _ON_A_PAGE and shown}
 
 
-def _keep_page(output: Path, url: str, front: Mapping[str, Any], rows: Iterable[Row] | None = None) -> None:
-    lines = [f"{name}: {_json(value)}" for name, value in front.items()]
-    if rows is not None:
-        entries = [f"- {_json(_entry(row))}" for row in rows]
-        lines += ["articles:", *entries] if entries else ["articles: []"]
-    _keep_front(output, url, lines)
+def _list(rows: Iterable[Row], *, one_media: bool = False) -> Iterator[str]:
+    """Lines of HTML: articles under their days. Links begin at the site's root, the layout adds what goes before."""
+    by_day = groupby(map(_entry, rows), lambda entry: entry["at"][:10])
+    for day, entries in by_day:
+        yield from (f'<h2 class="day">{day}</h2>', '<ol class="entries">')
+        yield from (_item({name: _text(value) for name, value in entry.items()}, one_media) for entry in entries)
+        yield "</ol>"
 
 
-def _keep_front(output: Path, url: str, lines: Iterable[str]) -> None:
-    keep(output / url[1:], "\n".join(["---", *lines, "---", ""]).encode())
+def _item(entry: Mapping[str, str], one_media: bool) -> str:
+    media = "" if one_media else f' <a class="media" href="/category/{entry["category"]}.html">{entry["media"]}</a>'
+    story = f'<a href="{entry["url"]}">{entry["title"]}</a>{media}'
+    return f'<li><time datetime="{entry["at"]}">{entry["at"][11:16]}</time><span class="story">{story}</span></li>'
+
+
+def _text(value: str) -> str:
+    """Text in HTML that Liquid passes over."""
+    return escape(value).replace("{", "&#123;")
+
+
+def _keep_page(output: Path, url: str, front: Mapping[str, Any], body: Iterable[str] = ()) -> None:
+    _keep_front(output, url, [f"{name}: {_json(value)}" for name, value in front.items()], body)
+
+
+def _keep_front(output: Path, url: str, lines: Iterable[str], body: Iterable[str] = ()) -> None:
+    keep(output / url[1:], "\n".join(["---", *lines, "---", *body, ""]).encode())
 
 
 def _json(value: object) -> str:

@@ -203,6 +203,15 @@ def test_a_stock_has_its_code_and_a_year_its_days(built: Path, publish: Site) ->
     assert publish("check").code == 0
 
 
+def test_an_article_is_listed_alike_at_home_and_on_its_day(published: Path) -> None:
+    """The frame's `entries.html` makes the one list, `pages` the other."""
+    listed = re.compile(r'<li><time .*<a class="media" .*</li>')
+    at_home = listed.findall((published / TREE / "index.html").read_text())
+    days = (page.read_text() for page in (published / TREE).glob("2*/*/*/index.html"))
+    assert at_home
+    assert {*at_home} <= {item for day in days for item in listed.findall(day)}
+
+
 def test_a_tree_that_is_gone_is_made_anew(built: Path, publish: Site) -> None:
     shutil.rmtree(built / TREE)
     assert publish("build", "--json").value["older_look"] is False
@@ -252,6 +261,10 @@ def test_what_a_title_and_a_body_hold_is_shown_and_not_run(
     assert "{{ site.title }} {% raw %}" in html.unescape(page)
     assert "<img" not in page
     assert '<a class="picture" href="https://np-newspic.dfcfw.com/a.jpg"' in page
+    for name in ("2022/03/04/index.html", "category/zhongguonongwang.html"):
+        listed = (built / TREE / name).read_text()
+        assert "<script>" not in listed
+        assert "{{ site.title }} &amp; &quot;x&quot;" in listed.replace("&#123;", "{")
     assert publish("check").code == 0
 
 
