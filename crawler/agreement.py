@@ -103,6 +103,8 @@ def repair(output: Path, site: Site) -> Report:
         rows, found = _compared(output, store, site)
         finish_what_was_left(output, store, site, clock.now())
         found += [*_unindexed(store), *_unlinked(store)]
+        if any(each.kind is Kind.UNLINKED for each in found):
+            store.stories.mend()
         mended = [each for each in found if _mend(output, store, site, each)]
     return Report(rows, [each for each in found if each not in mended], mended)
 
@@ -252,8 +254,7 @@ def _mend(output: Path, store: Store, site: Site, found: Disagreement) -> bool:
         store.index.renew(found.code)
         return True
     if found.kind is Kind.UNLINKED:
-        store.stories.renew(found.code)
-        return True
+        return True  # with all the others, already
     if found.kind is Kind.UNFINISHED:
         posts.standing(output, found.path).unlink(missing_ok=True)
         return True

@@ -407,7 +407,7 @@ _STORY_TABLES = (
         code TEXT NOT NULL UNIQUE,
         media TEXT NOT NULL,
         published INTEGER NOT NULL,
-        digest BLOB NOT NULL REFERENCES story_texts(digest),
+        digest BLOB NOT NULL,
         story INTEGER NOT NULL
     )
     """,
@@ -418,7 +418,7 @@ _STORY_TABLES = (
     CREATE TABLE story_keys (
         key INTEGER NOT NULL,
         published INTEGER NOT NULL,
-        id INTEGER NOT NULL REFERENCES story_articles(id),
+        id INTEGER NOT NULL,
         PRIMARY KEY (key, published, id)
     ) WITHOUT ROWID
     """,

@@ -24,6 +24,7 @@ _NEIGHBOURS = 16
 # Texts in memory, as they are compared.
 _SHAPES = 64
 
+_FILED = "SELECT id, code, media, published, digest, story FROM story_articles"
 # Of some keys, those that more articles share around a moment than are neighbours.
 _CROWDED = f"""
     SELECT value FROM json_each(:keys) WHERE {_NEIGHBOURS} < (
@@ -90,11 +91,12 @@ class Stories:
             self._db.execute("INSERT OR IGNORE INTO story_pending SELECT code FROM articles")
         return self.catch_up()
 
-    def renew(self, code: str) -> None:
-        """File an article and those of its story again."""
-        with errors_told():
-            self._db.execute("INSERT OR IGNORE INTO story_pending VALUES (?)", [code])
-        self.catch_up()
+    def mend(self) -> None:
+        """File what is pending, and everything where what is filed is wrong."""
+        if not self.faults():
+            self.catch_up()
+        if self.faults():
+            self.rebuild()
 
     def pending(self) -> list[Fault]:
         """The articles that are to be filed, as the next crawl does when it ends."""
@@ -142,17 +144,18 @@ class Stories:
             "INSERT INTO story_articles (id, code, media, published, digest, story) VALUES (?, ?, ?, ?, ?, ?)",
             [article.id, code, media, published, article.digest, article.story],
         )
-        for one, other in self._parted(article, own):
-            if one.story == other.story:
-                changes.stories.add(one.story)
+        for pair in self._parted(article, own):
+            one, *others = (each.story for each in self._known(pair))
+            if others == [one]:
+                changes.stories.add(one)
         self._db.conn.executemany(
-            "INSERT INTO story_keys (key, published, id) VALUES (?, ?, ?)",
+            "INSERT OR IGNORE INTO story_keys (key, published, id) VALUES (?, ?, ?)",
             [(key, published, article.id) for key in own],
         )
         changes.stories.add(article.story)
 
     def _remove(self, code: str, changes: _Changes) -> None:
-        article = self._filed("code = ?", code)
+        article = self._filed(code)
         if article is None:
             return
         own = self._keys(article.digest)
@@ -167,15 +170,15 @@ class Stories:
         )
         changes.stories.add(article.story)
         changes.articles.discard(article.id)
-        changes.articles.update(one.id for one, _ in self._parted(article, own))
+        changes.articles.update(one for one, _ in self._parted(article, own))
 
-    def _parted(self, article: _Filed, own: list[int]) -> Iterator[tuple[_Filed, _Filed]]:
+    def _parted(self, article: _Filed, own: list[int]) -> Iterator[tuple[int, int]]:
         """The pairs that are neighbours by a key without this article, and no longer with it."""
         for key in self._crowded(article, own):
             before, after = self._around(article, key)
             for place, one in enumerate(before):
                 if 0 <= (step := _NEIGHBOURS - 1 - place) < len(after):
-                    yield self._known(one), self._known(after[step])
+                    yield one, after[step]
 
     def _keys(self, text: bytes) -> list[int]:
         row = self._db.execute("SELECT keys FROM story_texts WHERE digest = ?", [text]).fetchone()
@@ -194,10 +197,10 @@ class Stories:
         """The story that each part is of by the links of these articles: a loose article, or a story as it is."""
         groups = _Groups()
         seen: set[int] = set()
-        for article in sorted(map(self._known, articles), key=lambda each: (each.published, each.id)):
+        for article in sorted(self._known(articles), key=lambda each: (each.published, each.id)):
             seen.add(article.id)
             here = article.id if article.id in loose else article.story
-            groups.root(here)
+            groups.add(here)
             for other in self._neighbours(article):
                 there = other.id if other.id in loose else other.story
                 if other.id not in seen and groups.root(here) != groups.root(there) and self._linked(article, other):
@@ -222,7 +225,7 @@ class Stories:
         ids = {id_ for key in crowded for side in self._around(article, key) for id_ in side}
         quiet = json.dumps([key for key in own if key not in crowded])
         ids.update(id_ for (id_,) in self._db.execute(_SHARING, {"keys": quiet, **_window(article)}))
-        return [self._known(id_) for id_ in sorted(ids - {article.id})]
+        return self._known(sorted(ids - {article.id}))
 
     def _crowded(self, article: _Filed, own: list[int]) -> set[int]:
         found = self._db.execute(_CROWDED, {"keys": json.dumps(own), **_window(article)})
@@ -234,14 +237,12 @@ class Stories:
         before, after = (self._db.execute(sql, values).fetchall() for sql in (_BEFORE, _AFTER))
         return [id_ for (id_,) in before], [id_ for (id_,) in after]
 
-    def _known(self, id_: int) -> _Filed:
-        found = self._filed("id = ?", id_)
-        assert found is not None, "keys are of filed articles"
-        return found
+    def _known(self, ids: Collection[int]) -> list[_Filed]:
+        rows = self._db.execute(f"{_FILED} WHERE id IN (SELECT value FROM json_each(?))", [json.dumps([*ids])])  # noqa: S608  # our own words
+        return [_Filed(*row) for row in rows]
 
-    def _filed(self, where: str, value: object) -> _Filed | None:
-        sql = f"SELECT id, code, media, published, digest, story FROM story_articles WHERE {where}"  # noqa: S608  # our own words
-        row = self._db.execute(sql, [value]).fetchone()
+    def _filed(self, code: str) -> _Filed | None:
+        row = self._db.execute(f"{_FILED} WHERE code = ?", [code]).fetchone()
         return _Filed(*row) if row else None
 
     def _members(self, story: int) -> list[int]:
@@ -253,7 +254,7 @@ class Stories:
     def _misfiled(self) -> Iterator[Fault]:
         """Articles that are not filed as they are, and what is filed of articles that are gone."""
         for code, media, published_at, body_text in self._db.execute(_SETTLED):
-            article = self._filed("code = ?", code)
+            article = self._filed(code)
             text = letters(body_text)
             values = (media, seconds(published_at), digest(text))
             if article is None:
@@ -276,7 +277,7 @@ class Stories:
         for (story,) in self._db.execute("SELECT DISTINCT story FROM story_articles"):
             members = set(self._members(story))
             if self._joined(members, members) != dict.fromkeys(members, story):
-                yield Fault(self._known(min(members)).code, "its story is not what the texts say")
+                yield Fault(self._known({min(members)})[0].code, "its story is not what the texts say")
 
 
 _SETTLED = """
@@ -294,14 +295,17 @@ class _Groups:
     def __init__(self) -> None:
         self._above: dict[int, int] = {}
 
+    def add(self, part: int) -> None:
+        self._above.setdefault(part, part)
+
     def root(self, part: int) -> int:
-        while (above := self._above.setdefault(part, part)) != part:
+        while (above := self._above.get(part, part)) != part:
             self._above[part] = part = self._above[above]
         return part
 
     def join(self, one: int, other: int) -> None:
         less, more = sorted((self.root(one), self.root(other)))
-        self._above[more] = less
+        self._above[less], self._above[more] = less, less
 
     def roots(self) -> dict[int, int]:
         return {part: self.root(part) for part in list(self._above)}
