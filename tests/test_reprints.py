@@ -415,3 +415,17 @@ def test_a_rebuild_and_a_database_made_anew_give_the_same(copied: Path, finews: 
     assert contents(copied) == before
     assert finews("rebuild", "db").code == 0
     assert contents(copied) == before
+
+
+def test_the_next_crawl_does_what_a_killed_one_left(crawl: Finews, output: Path) -> None:
+    crawl()
+    connection = sqlite3.connect(output / "news.db")
+    with connection:
+        connection.execute("DELETE FROM story_articles")
+        connection.execute("DELETE FROM story_keys")
+        connection.execute("INSERT INTO story_pending SELECT code FROM articles")
+    assert crawl().value["new"] == 0
+    number = connection.execute("SELECT count(*) FROM articles").fetchone()
+    assert connection.execute("SELECT count(*) FROM story_articles").fetchone() == number
+    assert connection.execute("SELECT count(*) FROM story_pending").fetchone() == (0,)
+    connection.close()
