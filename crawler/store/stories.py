@@ -68,6 +68,8 @@ class _Changes:
 
 
 class Stories:
+    """`compared` counts the pairs of texts that were compared in full."""
+
     def __init__(self, db: Database) -> None:
         self._db = db
         self._shape = lru_cache(_SHAPES)(self._read_shape)
@@ -165,7 +167,10 @@ class Stories:
         )
         self._db.execute("DELETE FROM story_articles WHERE id = ?", [article.id])
         self._db.execute(
-            "DELETE FROM story_texts WHERE digest = :digest AND :digest NOT IN (SELECT digest FROM story_articles)",
+            """
+            DELETE FROM story_texts WHERE digest = :digest
+                AND NOT EXISTS (SELECT 1 FROM story_articles WHERE digest = :digest)
+            """,
             {"digest": article.digest},
         )
         changes.stories.add(article.story)
