@@ -254,7 +254,7 @@ def test_texts_that_share_a_key_and_are_not_alike_are_compared_with_their_neighb
     ]
     with filed(output, rows) as store:
         assert len(stories(output)) == 600
-        assert store.stories.compared <= 600 * 17 * 16
+        assert store.stories.compared <= 600 * 27 * 16
 
 
 # what a reader gets

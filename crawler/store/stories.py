@@ -22,7 +22,7 @@ _BATCH = 500
 _WITHIN = 3 * 24 * 60 * 60
 _NEIGHBOURS = 16
 # Texts in memory, as they are compared.
-_SHAPES = 64
+_SHAPES = 256
 
 _FILED = "SELECT id, code, media, published, digest, story FROM story_articles"
 # Of some keys, those that more articles share around a moment than are neighbours.

@@ -22,8 +22,8 @@ SHORTEST = 30
 # Of a longer text, so much is compared.
 _LONGEST = 20_000
 # Texts that are alike by ALIKE share a key of theirs with a probability of
-# 1 - (1 - ALIKE**_ROWS)**_BANDS, which is 0.98.
-_BANDS, _ROWS = 16, 3
+# 1 - (1 - ALIKE**_ROWS)**_BANDS, which is 0.97.
+_BANDS, _ROWS = 26, 4
 _SEED = 1
 
 _SOURCE_LINE = re.compile(r"（(?:文章)?来源[:：][^\n]{1,60}\)?）\s*\Z|\((?:文章)?来源[:：][^\n]{1,60}\)\s*\Z")
