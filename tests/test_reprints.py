@@ -113,14 +113,16 @@ class Told:
     def __init__(self, row: Row) -> None:
         self.code, self.media, at, text = row
         self.at = datetime.fromisoformat(at)
-        self.letters, self.shape = shingles.letters(text), shingles.shape(text)
+        self.letters, self.figures = shingles.letters(text), shingles.figures(text)
+        self.runs = frozenset(shingles.runs(self.letters))
 
     def is_linked(self, other: "Told") -> bool:
         if abs(self.at - other.at) > timedelta(days=3):
             return False
         long_enough = min(len(self.letters), len(other.letters)) >= shingles.SHORTEST
-        alike = long_enough and self.media != other.media and shingles.alike(self.shape, other.shape)
-        return self.letters == other.letters or alike
+        alike = shingles.alike(self.runs, other.runs)
+        agree = alike and long_enough and shingles.figures_agree(self.figures, other.figures)
+        return self.letters == other.letters or (agree and self.media != other.media)
 
 
 def joined(pairs: Iterable[frozenset[str]]) -> list[frozenset[str]]:
@@ -132,14 +134,13 @@ def joined(pairs: Iterable[frozenset[str]]) -> list[frozenset[str]]:
 
 
 def test_the_threshold_lies_between_reprints_and_the_rest(items: list[Labelled]) -> None:
-    rows = [(item.story, *row_of(item)) for item in items]
-    shapes = [shingles.shape(row[4]) for row in rows]
+    told = [(item.story, Told(row_of(item))) for item in items]
     reprints, others, templates = [], [], []
-    for (one, shape), (two, other) in itertools.combinations(zip(rows, shapes, strict=True), 2):
-        how_alike = shingles.jaccard(shape.shingles, other.shingles)
-        if one[0] == two[0]:
+    for (story, one), (another, two) in itertools.combinations(told, 2):
+        how_alike = shingles.jaccard(one.runs, two.runs)
+        if story == another:
             reprints.append(how_alike)
-        elif shingles.alike(shape, shingles.Shape(shape.shingles, other.figures)):
+        elif shingles.figures_agree(one.figures, two.figures):
             others.append(how_alike)
         else:
             templates.append(how_alike)
@@ -390,7 +391,7 @@ WRONG = {
     "no entry": "DELETE FROM story_articles WHERE code = :code",
     "another time": "UPDATE story_articles SET published = published - 1 WHERE code = :code",
     "no keys": "DELETE FROM story_keys WHERE id = (SELECT id FROM story_articles WHERE code = :code)",
-    "another text": "UPDATE story_texts SET keys = x'0000000000000000' WHERE digest = (SELECT digest FROM story_articles WHERE code = :code)",
+    "another text": "UPDATE story_texts SET sketch = x'00000000' WHERE digest = (SELECT digest FROM story_articles WHERE code = :code)",
     "not done yet": "UPDATE articles SET body_text = body_text || '又及' WHERE code = :code",
 }  # fmt: skip
 

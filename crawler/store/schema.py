@@ -398,8 +398,8 @@ def m006_stale_pages(db: Database) -> None:
 # The stories: articles that are one another's reprints. As with the index of words, triggers name what has changed, in
 # plain SQL, and our code files it (store/stories.py). But for `story_pending`, all of it follows from the articles.
 _STORY_TABLES = (
-    # Each text once: what it is found by, numbers of 64 bits one after the other.
-    "CREATE TABLE story_texts (digest BLOB PRIMARY KEY, keys BLOB NOT NULL) WITHOUT ROWID",
+    # Each text once, by its letters, with what tells how alike two are.
+    "CREATE TABLE story_texts (digest BLOB PRIMARY KEY, sketch BLOB NOT NULL) WITHOUT ROWID",
     # `id` follows from the code, `published` is seconds since 1970, `story` the least id of the articles of one story.
     """
     CREATE TABLE story_articles (
@@ -408,6 +408,7 @@ _STORY_TABLES = (
         media TEXT NOT NULL,
         published INTEGER NOT NULL,
         digest BLOB NOT NULL,
+        figures BLOB NOT NULL,
         story INTEGER NOT NULL
     )
     """,

@@ -7,7 +7,6 @@ article is compared with more than its neighbours, however many look like it.
 """
 
 import json
-import struct
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -16,15 +15,18 @@ from sqlite_utils import Database
 
 from crawler.store.connection import errors_told
 from crawler.store.index import Fault, seconds
-from crawler.text.shingles import Shape, alike, digest, keys, letters, number, shape
+from crawler.text import shingles
 
 _BATCH = 500
 _WITHIN = 3 * 24 * 60 * 60
 _NEIGHBOURS = 16
 # Texts in memory, as they are compared.
-_SHAPES = 256
+_TEXTS = 256
 
-_FILED = "SELECT id, code, media, published, digest, story FROM story_articles"
+_FILED = """
+    SELECT id, code, media, published, digest, figures, story, coalesce(sketch, x'')
+    FROM story_articles LEFT JOIN story_texts USING (digest)
+"""
 # Of some keys, those that more articles share around a moment than are neighbours.
 _CROWDED = f"""
     SELECT value FROM json_each(:keys) WHERE {_NEIGHBOURS} < (
@@ -56,7 +58,16 @@ class _Filed:
     media: str
     published: int
     digest: bytes
+    figures: bytes
     story: int
+    sketch: bytes
+
+    def keys(self) -> list[int]:
+        return shingles.keys(self.digest, self.sketch)
+
+    def told(self) -> tuple[str, int, bytes, bytes]:
+        """What follows from the article alone."""
+        return self.media, self.published, self.digest, self.figures
 
 
 @dataclass(slots=True)
@@ -72,7 +83,7 @@ class Stories:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._shape = lru_cache(_SHAPES)(self._read_shape)
+        self._runs = lru_cache(_TEXTS)(self._read_runs)
         self.compared = 0
 
     def catch_up(self) -> int:
@@ -139,12 +150,16 @@ class Stories:
         row = self._db.execute("SELECT media, published_at, body_text FROM articles WHERE code = ?", [code]).fetchone()
         if row is None:
             return
-        media, published, text = row[0], seconds(row[1]), letters(row[2])
-        article = _Filed(number(code.encode()), code, media, published, digest(text), number(code.encode()))
-        own = self._keys(article.digest) or self._add_text(article.digest, text)
+        media, published, text = row[0], seconds(row[1]), shingles.letters(row[2])
+        id_, own_digest = shingles.number(code.encode()), shingles.digest(text)
+        article = _Filed(
+            id_, code, media, published, own_digest, shingles.figures(row[2]), id_, self._sketch(own_digest, text)
+        )
+        own = article.keys()
+        self._db.execute("INSERT OR IGNORE INTO story_texts VALUES (?, ?)", [article.digest, article.sketch])
         self._db.execute(
-            "INSERT INTO story_articles (id, code, media, published, digest, story) VALUES (?, ?, ?, ?, ?, ?)",
-            [article.id, code, media, published, article.digest, article.story],
+            "INSERT INTO story_articles VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [article.id, code, media, published, article.digest, article.figures, article.story],
         )
         for pair in self._parted(article, own):
             one, *others = (each.story for each in self._known(pair))
@@ -160,7 +175,7 @@ class Stories:
         article = self._filed(code)
         if article is None:
             return
-        own = self._keys(article.digest)
+        own = article.keys()
         self._db.conn.executemany(
             "DELETE FROM story_keys WHERE (key, published, id) = (?, ?, ?)",
             [(key, article.published, article.id) for key in own],
@@ -185,16 +200,9 @@ class Stories:
                 if 0 <= (step := _NEIGHBOURS - 1 - place) < len(after):
                     yield one, after[step]
 
-    def _keys(self, text: bytes) -> list[int]:
-        row = self._db.execute("SELECT keys FROM story_texts WHERE digest = ?", [text]).fetchone()
-        return list(struct.unpack(f"<{len(row[0]) // 8}q", row[0])) if row else []
-
-    def _add_text(self, text: bytes, of_letters: str) -> list[int]:
-        own = keys(of_letters)
-        self._db.execute(
-            "INSERT INTO story_texts (digest, keys) VALUES (?, ?)", [text, struct.pack(f"<{len(own)}q", *own)]
-        )
-        return own
+    def _sketch(self, of_digest: bytes, text: str) -> bytes:
+        row = self._db.execute("SELECT sketch FROM story_texts WHERE digest = ?", [of_digest]).fetchone()
+        return bytes(row[0]) if row else shingles.sketch(text)
 
     # linking
 
@@ -217,15 +225,17 @@ class Stories:
             return True
         if one.media == other.media:  # a column that comes every day
             return False
+        if not (shingles.figures_agree(one.figures, other.figures) and shingles.may_be_alike(one.sketch, other.sketch)):
+            return False
         self.compared += 1
-        return alike(self._shape(one.code, one.digest), self._shape(other.code, other.digest))
+        return shingles.alike(self._runs(one.code, one.digest), self._runs(other.code, other.digest))
 
-    def _read_shape(self, code: str, _digest: bytes) -> Shape:
+    def _read_runs(self, code: str, _digest: bytes) -> frozenset[str]:
         row = self._db.execute("SELECT body_text FROM articles WHERE code = ?", [code]).fetchone()
-        return shape(row[0] if row else "")
+        return frozenset(shingles.runs(shingles.letters(row[0] if row else "")))
 
     def _neighbours(self, article: _Filed) -> list[_Filed]:
-        own = self._keys(article.digest)
+        own = article.keys()
         crowded = self._crowded(article, own)
         ids = {id_ for key in crowded for side in self._around(article, key) for id_ in side}
         quiet = json.dumps([key for key in own if key not in crowded])
@@ -260,23 +270,23 @@ class Stories:
         """Articles that are not filed as they are, and what is filed of articles that are gone."""
         for code, media, published_at, body_text in self._db.execute(_SETTLED):
             article = self._filed(code)
-            text = letters(body_text)
-            values = (media, seconds(published_at), digest(text))
+            text = shingles.letters(body_text)
+            values = (media, seconds(published_at), shingles.digest(text), shingles.figures(body_text))
             if article is None:
                 yield Fault(code, "its reprints were not looked for")
-            elif (article.media, article.published, article.digest) != values or not self._has_keys(article, text):
+            elif article.told() != values or not self._has_keys(article, text):
                 yield Fault(code, "its reprints were looked for by another text, media or time")
         for (code,) in self._db.execute(_GONE):
             yield Fault(code, "an article that is gone is held to be a reprint")
 
     def _has_keys(self, article: _Filed, text: str) -> bool:
-        own = self._keys(article.digest)
+        own = article.keys()
         sql = """
             SELECT count(*) FROM story_keys
             WHERE key IN (SELECT value FROM json_each(?)) AND published = ? AND id = ?
         """
         (found,) = self._db.execute(sql, [json.dumps(own), article.published, article.id]).fetchone()
-        return own == keys(text) and found == len(set(own))
+        return article.sketch == shingles.sketch(text) and found == len(set(own))
 
     def _wrong_stories(self) -> Iterator[Fault]:
         for (story,) in self._db.execute("SELECT DISTINCT story FROM story_articles"):
