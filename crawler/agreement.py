@@ -24,6 +24,7 @@ from crawler.output_folder import hold
 from crawler.posts import Site
 from crawler.store import Store
 from crawler.store.articles import post_of
+from crawler.store.index import Fault
 
 _UNFINISHED = re.compile(r"\..*\.md\..*")
 
@@ -33,7 +34,8 @@ Row = Mapping[str, Any]
 class Kind(StrEnum):
     """How a row and its post disagree: there is no file, another one, one without a row, or half of one.
 
-    And a row with the index of words: search looks at it by itself, more slowly, or misses it.
+    And a row with the index of words: search looks at it by itself, more slowly, or misses it. And a row with its
+    story: its reprints are not those that the texts say.
     """
 
     MISSING = "missing"
@@ -41,6 +43,7 @@ class Kind(StrEnum):
     EXTRA = "extra"
     UNFINISHED = "unfinished"
     UNINDEXED = "unindexed"
+    UNLINKED = "unlinked"
 
 
 _OF_ROWS = {Kind.MISSING, Kind.DIFFERENT}
@@ -85,7 +88,7 @@ def verify(output: Path, site: Site) -> Report:
         rows, suspects = _compared(output, store, site)
         at_work = any(each.in_motion for each in suspects) and _is_held(output)
         found = [each for suspect in suspects if (each := _look(output, store, site, suspect.path))]
-        found += _unindexed(store)
+        found += [*_unindexed(store), *_unlinked(store)]
     agree = rows - sum(each.kind in _OF_ROWS for each in found)
     return Report(agree, [each for each in found if not (at_work and each.in_motion)], [])
 
@@ -99,7 +102,9 @@ def repair(output: Path, site: Site) -> Report:
     with hold(output), Store.writing(output) as store:
         rows, found = _compared(output, store, site)
         finish_what_was_left(output, store, site, clock.now())
-        found += _unindexed(store)
+        found += [*_unindexed(store), *_unlinked(store)]
+        if any(each.kind is Kind.UNLINKED for each in found):
+            store.stories.mend()
         mended = [each for each in found if _mend(output, store, site, each)]
     return Report(rows, [each for each in found if each not in mended], mended)
 
@@ -128,10 +133,20 @@ def files_below(output: Path, folder: str) -> Iterator[str]:
 
 
 def _unindexed(store: Store) -> list[Disagreement]:
-    faults = {fault.code: fault.detail for fault in store.index.faults()}
-    rows = ((code, store.articles.get(code) or {}, detail) for code, detail in faults.items())
+    return _of_faults(store, Kind.UNINDEXED, store.index.faults())
+
+
+def _unlinked(store: Store) -> list[Disagreement]:
+    """A crawl at work looks for the reprints of its articles when it ends."""
+    waiting = _of_faults(store, Kind.UNLINKED, store.stories.pending(), in_motion=True)
+    return [*waiting, *_of_faults(store, Kind.UNLINKED, store.stories.faults())]
+
+
+def _of_faults(store: Store, kind: Kind, faults: list[Fault], *, in_motion: bool = False) -> list[Disagreement]:
+    details = {fault.code: fault.detail for fault in faults}
+    rows = ((code, store.articles.get(code) or {}, detail) for code, detail in details.items())
     return [
-        Disagreement(Kind.UNINDEXED, row.get("post_path", ""), code, row.get("title", ""), detail)
+        Disagreement(kind, row.get("post_path", ""), code, row.get("title", ""), detail, in_motion)
         for code, row, detail in rows
     ]
 
@@ -238,6 +253,8 @@ def _mend(output: Path, store: Store, site: Site, found: Disagreement) -> bool:
     if found.kind is Kind.UNINDEXED:
         store.index.renew(found.code)
         return True
+    if found.kind is Kind.UNLINKED:
+        return True  # with all the others, already
     if found.kind is Kind.UNFINISHED:
         posts.standing(output, found.path).unlink(missing_ok=True)
         return True

@@ -79,6 +79,7 @@ def take_in(folder: Path, output: Path, site: Site) -> Imported:
             ids = store.runs.list_entries(run_id, [(old.code, COLUMN, None, old.path) for old in found])
             for old, entry_id in zip(found, ids, strict=True):
                 store.runs.settle(entry_id, *taking.take(old))
+        store.stories.catch_up()
         frame.install(output, site)
         pages.keep_current(output, store)
         return Imported(store.runs.get(run_id), taking.reported)

@@ -108,6 +108,13 @@ def rebuild_search(output: Path) -> int:
         return store.index.rebuild()
 
 
+def rebuild_reprints(output: Path) -> int:
+    """Look for the reprints of all articles anew; how many articles there are. Raises Busy and Failed."""
+    Store.reading(output).close()  # there is one, or the reader is told
+    with hold(output), Store.writing(output) as store:
+        return store.stories.rebuild()
+
+
 def _settle_old(output: Path, site: Site) -> bool:
     """Whether there is an old database to carry over from; the posts that it still owes are written first."""
     if not fold_in(output):

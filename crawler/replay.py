@@ -77,6 +77,7 @@ class Replay:
 
     def close(self) -> None:
         if not self._dry_run:
+            self._store.stories.catch_up()
             self._store.runs.finish(self._run_id, DONE, clock.now())
 
     def _read_quarantined(self, row: Mapping[str, Any], reply: Reply) -> Replayed:

@@ -38,6 +38,7 @@ ROOMS = {
     "nh3": {"text"},
     "lxml": {"text"},
     "pypinyin": {"text"},
+    "rensa": {"text"},
     "pyarrow": {"exporting"},
     "feedgen": {"feeds"},
     "filelock": {"output_folder", "extensions"},

@@ -1,6 +1,7 @@
 """`finews categories`, `columns`, `show` and `runs`: questions to the database."""
 
 import json
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ def columns(output: Path, as_json: bool) -> None:
 @options.output
 @options.as_json
 def show(code: str, as_html: bool, as_of: str | None, output: Path, as_json: bool) -> None:
-    """One article, with its revisions and stocks.
+    """One article, with its revisions and stocks, and who else printed it, and when.
 
     CODE is its digits, with or without NW.
     """
@@ -91,7 +92,10 @@ def runs(limit: int, gaps: bool, output: Path, as_json: bool) -> None:
 
 
 def _whole(store: Store, code: str, at: datetime | None) -> dict[str, Any] | None:
-    return store.articles.whole(code) if at is None else store.search.whole_as_of(code, at)
+    if at is not None:
+        return store.search.whole_as_of(code, at)
+    row = store.articles.whole(code)
+    return row and {**row, "story": store.reprints.story(code)}
 
 
 def _met_categories(output: Path) -> list[dict[str, Any]]:
@@ -120,3 +124,29 @@ def _tell_article(article: dict[str, Any], output: Path) -> None:
     tell.line(f"revision {article['revision']}, first seen {article['first_seen_at']}")
     for old in article["revisions"]:
         tell.line(f"  {old['revision']}  seen {old['seen_at']}  {old['title']}")
+    for line in _story(article):
+        tell.line(line)
+
+
+def _story(article: dict[str, Any]) -> Iterator[str]:
+    """Who printed it first, where that is another, and who else did, how much later."""
+    first, *reprints = article["story"] or [article]
+    if first["code"] != article["code"]:
+        later = next(each for each in reprints if each["code"] == article["code"])["seconds_later"]
+        yield f"reprint, {_span(later)} later, of {first['code']}  {first['media']}  {first['title']}"
+        if len(reprints) > 1:
+            yield "also reprinted by:"
+    elif reprints:
+        yield "reprinted by:"
+    for each in reprints:
+        if each["code"] != article["code"]:
+            yield f"  {each['media']}, {_span(each['seconds_later'])} later  {each['code']}  {each['title']}"
+
+
+def _span(seconds: int) -> str:
+    """Minutes, or hours and minutes, or days and hours."""
+    minutes = seconds // 60
+    hours, days = minutes // 60, minutes // 1440
+    if days:
+        return f"{days} d {hours % 24} h"
+    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"

@@ -39,6 +39,9 @@ def filters(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--until", metavar="DATE", help="Likewise; the day or minute itself is included."),
             click.option("--stock", default="", metavar="CODE", help="Only about it: 600160, 1.600160 or its name."),
             click.option("--as-of", metavar="DATE", help="Answer with what was known then, and nothing later."),
+            click.option(
+                "--distinct", is_flag=True, help="Of a story in several media, only the earliest that is found."
+            ),
         )
     ):
         command = option(command)
@@ -60,6 +63,7 @@ def asked(store: Store, text: str, chosen: dict[str, Any]) -> Asked:
         until=until,
         stock=chosen["stock"].strip().upper(),
         as_of=moment("as-of", chosen["as_of"], now),
+        distinct=chosen["distinct"],
     )
 
 

@@ -33,9 +33,9 @@ def verify(mend: bool, output: Path, address: str, as_json: bool) -> None:
     """Do posts and rows agree?
 
     Names each post that is missing, different, extra (no row is for it) or unfinished, and each article that the index
-    of words does not hold as it is (unindexed); exit code 1 when any remains. It only reads, and works beside a crawl.
-    --repair writes missing and different posts from their rows, indexes, and removes unfinished files; an extra file is
-    told and never deleted.
+    of words (unindexed) or its story of reprints (unlinked) does not hold as it is; exit code 1 when any remains. It
+    only reads, and works beside a crawl. --repair writes missing and different posts from their rows, indexes, links,
+    and removes unfinished files; an extra file is told and never deleted.
     """
     from crawler import agreement  # it shares the ledger with crawls, and Scrapy takes a third of a second to import
 
@@ -49,7 +49,7 @@ def verify(mend: bool, output: Path, address: str, as_json: bool) -> None:
 
 @click.group()
 def rebuild() -> None:
-    """Make posts anew from the rows, the database from the posts, or the index of words from the articles."""
+    """Make posts anew from the rows, the database from the posts, or what is found out of the articles."""
 
 
 @rebuild.command(name="posts")
@@ -115,6 +115,18 @@ def rebuild_search(output: Path) -> None:
     from crawler import rebuild as body
 
     tell.line(f"{body.rebuild_search(output)} articles in the index of words")
+
+
+@rebuild.command(name="reprints")
+@options.output
+def rebuild_reprints(output: Path) -> None:
+    """Look anew for the articles that are reprints of one another.
+
+    Every crawl does so for what has changed: this is for a database that was damaged.
+    """
+    from crawler import rebuild as body
+
+    tell.line(f"{body.rebuild_reprints(output)} articles compared")
 
 
 @click.command(name="import")

@@ -372,6 +372,8 @@ class Ledger:
             counts=counts,
         )
         runs.finish(self._run_id, outcome, clock.now(), str(self.failure or "; ".join(self._lost)))
+        if reason == FINISHED and not self.failure:  # who is stopped has no time: the next crawl does it
+            self.store.stories.catch_up()
         return Summary(
             run=runs.get(self._run_id),
             output=str(self.output),

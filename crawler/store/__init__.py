@@ -19,9 +19,11 @@ from crawler.store.pages import Pages
 from crawler.store.pauses import Pauses
 from crawler.store.quarantine import Quarantine
 from crawler.store.raw import Raw
+from crawler.store.reprints import Reprints
 from crawler.store.runs import Runs
 from crawler.store.search import Search
 from crawler.store.stocks import Stocks
+from crawler.store.stories import Stories
 
 
 def met_categories(output: Path) -> list[Category]:
@@ -50,6 +52,8 @@ class Store:
         self.search = Search(db)
         self.stocks = Stocks(db)
         self.pages = Pages(db)
+        self.stories = Stories(db)
+        self.reprints = Reprints(db)
 
     @classmethod
     def writing(cls, output: Path) -> Self:

@@ -16,12 +16,13 @@ from crawler.errors import OutputError, StoreError
 from crawler.store import Store
 from crawler.store.connection import FILE_NAME, errors_told, open_for_writing
 from crawler.store.index import Index
+from crawler.store.stories import Stories
 
 _BUILT_IN = ".rebuild-"
 # What posts say by themselves or triggers fill, and the migrations' own table.
 _NOT_CARRIED = {
     "articles", "categories", "mentions", "search_documents", "search_blocks", "search_pending", "stale_pages",
-    "_sqlite_migrations",
+    "story_texts", "story_articles", "story_keys", "story_pending", "_sqlite_migrations",
 }  # fmt: skip
 _NOT_IN_POSTS = "summary, source, first_seen_at, changed_at, revision, withdrawn_at"
 
@@ -59,6 +60,7 @@ def renewed(output: Path, at: datetime, *, carry: bool) -> Iterator[Store]:
             if carry:
                 _carry_over(db, output / FILE_NAME)
                 Index(db).catch_up_all()
+            Stories(db).catch_up()
             _check(db)
         _take_the_place(Path(folder) / FILE_NAME, output / FILE_NAME, at)
 

@@ -395,6 +395,78 @@ def m006_stale_pages(db: Database) -> None:
         db.execute(statement)
 
 
+# The stories: articles that are one another's reprints. As with the index of words, triggers name what has changed, in
+# plain SQL, and our code files it (store/stories.py). But for `story_pending`, all of it follows from the articles.
+_STORY_TABLES = (
+    # Each text once, by its letters, with what tells how alike two are.
+    "CREATE TABLE story_texts (digest BLOB PRIMARY KEY, sketch BLOB NOT NULL) WITHOUT ROWID",
+    # `id` follows from the code, `published` is seconds since 1970, `story` the least id of the articles of one story.
+    """
+    CREATE TABLE story_articles (
+        id INTEGER PRIMARY KEY,
+        code TEXT NOT NULL UNIQUE,
+        media TEXT NOT NULL,
+        published INTEGER NOT NULL,
+        digest BLOB NOT NULL,
+        figures BLOB NOT NULL,
+        story INTEGER NOT NULL
+    )
+    """,
+    "CREATE INDEX story_articles_story ON story_articles(story, published, code)",
+    "CREATE INDEX story_articles_digest ON story_articles(digest)",
+    # The articles by the keys of their texts, in the order of their times.
+    """
+    CREATE TABLE story_keys (
+        key INTEGER NOT NULL,
+        published INTEGER NOT NULL,
+        id INTEGER NOT NULL,
+        PRIMARY KEY (key, published, id)
+    ) WITHOUT ROWID
+    """,
+    # The articles that are to be filed anew, or are gone.
+    "CREATE TABLE story_pending (code TEXT PRIMARY KEY) WITHOUT ROWID",
+    """
+    CREATE TRIGGER story_article_inserted AFTER INSERT ON articles BEGIN
+        INSERT OR IGNORE INTO story_pending VALUES (new.code);
+    END
+    """,
+    """
+    CREATE TRIGGER story_article_updated AFTER UPDATE OF code, media, published_at, body_text ON articles
+    WHEN (old.code, old.media, old.published_at, old.body_text)
+        IS NOT (new.code, new.media, new.published_at, new.body_text)
+    BEGIN
+        INSERT OR IGNORE INTO story_pending VALUES (old.code), (new.code);
+    END
+    """,
+    """
+    CREATE TRIGGER story_article_deleted AFTER DELETE ON articles BEGIN
+        INSERT OR IGNORE INTO story_pending VALUES (old.code);
+    END
+    """,
+    "INSERT INTO story_pending SELECT code FROM articles",
+    # Each reprint beside the earliest article of its story.
+    """
+    CREATE VIEW reprints AS
+        SELECT articles.code, articles.title, articles.media, articles.published_at,
+               first.code AS original, first.title AS original_title, first.media AS original_media,
+               first.published_at AS original_published_at, (here.published - earliest.published) / 60 AS minutes_later
+        FROM story_articles AS here
+        JOIN story_articles AS earliest ON earliest.id =
+            (SELECT id FROM story_articles AS there WHERE there.story = here.story ORDER BY published, code LIMIT 1)
+        JOIN articles ON articles.code = here.code
+        JOIN articles AS first ON first.code = earliest.code
+        WHERE here.id != earliest.id
+    """,
+)
+
+
+@migrations()
+def m007_stories(db: Database) -> None:
+    """Which articles are reprints of one another."""
+    for statement in _STORY_TABLES:
+        db.execute(statement)
+
+
 @migrations()
 def m008_search_blocks(db: Database) -> None:
     """Smaller blocks of the index of words, in the order of their newest: a question reads no more than it needs."""

@@ -20,6 +20,7 @@ from sqlite_utils import Database
 
 from crawler.store.connection import errors_told
 from crawler.store.index import seconds, spans_of, text_of
+from crawler.store.reprints import Reprints
 from crawler.text.dates import iso
 from crawler.text.passage import Passage, passage, scores, whole
 from crawler.text.query import Clause, Query, parse
@@ -83,7 +84,8 @@ class Sort(StrEnum):
 class Asked:
     """A question. An empty text and empty filters ask for everything; `since` and `until` are inclusive.
 
-    `categories` are slugs; `stock` is `600160`, `1.600160` or a name; `as_of` answers with what was known then.
+    `categories` are slugs; `stock` is `600160`, `1.600160` or a name; `as_of` answers with what was known then. Of a
+    story that several media have, `distinct` gives the earliest article that answers.
     """
 
     text: str = ""
@@ -93,6 +95,7 @@ class Asked:
     until: datetime | None = None
     stock: str = ""
     as_of: datetime | None = None
+    distinct: bool = False
     sort: Sort = Sort.NEWEST
     limit: int | None = None
 
@@ -119,6 +122,7 @@ class _Version(NamedTuple):
 class Search:
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._reprints = Reprints(db)
 
     def find(self, asked: Asked) -> Iterator[Found]:
         """The articles that answer, in the order that was asked for, one at a time."""
@@ -158,16 +162,40 @@ class Search:
             columns = [each["column_id"] for each in self._db.query(_COLUMNS_THEN, values)]
             revisions = list(self._db.query(_REVISIONS_THEN, values))
         found = sorted(mentions(row["body_html"]), key=lambda each: (-each.count, each.secid))
-        return {**row, "revisions": revisions, "mentions": [asdict(each) for each in found], "columns": columns}
+        parts = {"revisions": revisions, "mentions": [asdict(each) for each in found], "columns": columns}
+        return {**row, **parts, "story": self._story_as_of(code, at)}
+
+    def _story_as_of(self, code: str, at: datetime) -> list[dict[str, Any]]:
+        """The story without what was not known then: who had not printed it yet, or said something else."""
+        values = {"codes": json.dumps(self._reprints.codes(code))}
+        known = [each.code for each in self._asked_for(_OF_CODES, Asked(as_of=at), **values) if each.current]
+        return self._reprints.among(known) if code in known else []
 
     def _newest(self, asked: Asked) -> Iterator[dict[str, Any]]:
         query = parse(asked.text)
+        folded: set[str] = set()
         last = None
         for version in self._candidates(query, asked):
             # A version that several sources give comes several times in a row.
             if version != last and (row := self._answering(version, query, asked)):
-                yield row
+                if asked.distinct and version.current and version.code not in folded:
+                    folded.update(self._folded_by(version.code, query, asked))
+                if version.code not in folded:
+                    yield row
             last = version
+
+    def _folded_by(self, code: str, query: Query, asked: Asked) -> list[str]:
+        """The story of an article that answers, but for the one that stands for it: the earliest that answers.
+
+        One that is withdrawn only stands for others of its kind; one that said something else then is of no story.
+        """
+        codes = self._reprints.codes(code)
+        if len(codes) == 1:
+            return []
+        known = {each.code: each for each in self._asked_for(_OF_CODES, asked, codes=json.dumps(codes)) if each.current}
+        rows = (self._answering(known[each], query, asked) for each in codes if each in known)
+        told = min((row for row in rows if row), key=lambda row: row["withdrawn_at"] is not None)
+        return [each for each in known if each != told["code"]]
 
     def _answering(self, version: _Version, query: Query, asked: Asked) -> dict[str, Any] | None:
         row = self._row(version, asked.as_of)

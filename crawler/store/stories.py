@@ -1,0 +1,330 @@
+"""The stories: articles that are reprints of one another, kept in step with the articles.
+
+Two articles are linked when their texts are equal, or alike and in different media, and they are neighbours: published
+within three days, with fewer than _NEIGHBOURS others between them among those that share a key of their texts. A story
+is what links join. Links follow from the articles alone, so that it does not matter in which order they came; and no
+article is compared with more than its neighbours, however many look like it.
+"""
+
+import json
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from sqlite_utils import Database
+
+from crawler.store.connection import errors_told
+from crawler.store.index import Fault, seconds
+from crawler.text import shingles
+
+_BATCH = 500
+_WITHIN = 3 * 24 * 60 * 60
+_NEIGHBOURS = 16
+# Texts in memory, as they are compared.
+_TEXTS = 256
+
+_FILED = """
+    SELECT id, code, media, published, digest, figures, story, coalesce(sketch, x'')
+    FROM story_articles LEFT JOIN story_texts USING (digest)
+"""
+# Of some keys, those that more articles share around a moment than are neighbours.
+_CROWDED = f"""
+    SELECT value FROM json_each(:keys) WHERE {_NEIGHBOURS} < (
+        SELECT count(*) FROM (
+            SELECT 1 FROM story_keys WHERE key = value AND published BETWEEN :first AND :last LIMIT {_NEIGHBOURS} + 1
+        )
+    )
+"""  # noqa: S608  # our own words
+_SHARING = """
+    SELECT DISTINCT id FROM story_keys
+    WHERE key IN (SELECT value FROM json_each(:keys)) AND published BETWEEN :first AND :last
+"""
+_BEFORE = f"""
+    SELECT id FROM story_keys WHERE key = :key AND published >= :first AND (published, id) < (:at, :id)
+    ORDER BY published DESC, id DESC LIMIT {_NEIGHBOURS}
+"""  # noqa: S608  # our own words
+_AFTER = f"""
+    SELECT id FROM story_keys WHERE key = :key AND published <= :last AND (published, id) > (:at, :id)
+    ORDER BY published, id LIMIT {_NEIGHBOURS}
+"""  # noqa: S608  # our own words
+
+
+@dataclass(frozen=True, slots=True)
+class _Filed:
+    """An article as it is filed."""
+
+    id: int
+    code: str
+    media: str
+    published: int
+    digest: bytes
+    figures: bytes
+    story: int
+    sketch: bytes
+
+    def keys(self) -> list[int]:
+        return shingles.keys(self.digest, self.sketch)
+
+    def told(self) -> tuple[str, int, bytes, bytes]:
+        """What follows from the article alone."""
+        return self.media, self.published, self.digest, self.figures
+
+
+@dataclass(slots=True)
+class _Changes:
+    """What a batch has stirred: stories that may fall apart, and articles that may have got new neighbours."""
+
+    stories: set[int] = field(default_factory=set)
+    articles: set[int] = field(default_factory=set)
+
+
+class Stories:
+    """`compared` counts the pairs of texts that were compared in full."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._runs = lru_cache(_TEXTS)(self._read_runs)
+        self.compared = 0
+
+    def catch_up(self) -> int:
+        """File what has changed since the last time; how many articles that were. A kill loses no more than a batch."""
+        done = 0
+        with errors_told():
+            while codes := self._pending(_BATCH):
+                with self._db.atomic():
+                    self._file(codes)
+                done += len(codes)
+        return done
+
+    def rebuild(self) -> int:
+        """File every article anew; how many there are. What a kill cuts short, the next crawl ends."""
+        with errors_told(), self._db.atomic():
+            for table in ("story_keys", "story_articles", "story_texts"):
+                self._db.execute(f"DELETE FROM {table}")  # noqa: S608  # our own words
+            self._db.execute("INSERT OR IGNORE INTO story_pending SELECT code FROM articles")
+        return self.catch_up()
+
+    def mend(self) -> None:
+        """File what is pending, and everything where what is filed is wrong."""
+        if not self.faults():
+            self.catch_up()
+        if self.faults():
+            self.rebuild()
+
+    def pending(self) -> list[Fault]:
+        """The articles that are to be filed, as the next crawl does when it ends."""
+        with errors_told():
+            return [Fault(code, "its reprints are not looked for yet") for code in self._pending(-1)]
+
+    def faults(self) -> list[Fault]:
+        """Where the stories are not what follows from the articles; in flat memory.
+
+        While something is pending, only whether the rest is filed by its texts.
+        """
+        with errors_told(), self._db.atomic():
+            return [*self._misfiled(), *(() if self._pending(1) else self._wrong_stories())]
+
+    # filing
+
+    def _pending(self, limit: int) -> list[str]:
+        return [code for (code,) in self._db.execute("SELECT code FROM story_pending LIMIT ?", [limit]).fetchall()]
+
+    def _file(self, codes: list[str]) -> None:
+        changes = _Changes()
+        for code in codes:
+            self._remove(code, changes)
+            self._add(code, changes)
+        loose = {id_ for story in changes.stories for id_ in self._members(story)}
+        for part, story in self._joined(changes.articles | loose, loose).items():
+            where = "id" if part in loose else "story"
+            self._db.execute(
+                f"UPDATE story_articles SET story = :story WHERE {where} = :part AND story != :story",  # noqa: S608  # our own words
+                {"story": story, "part": part},
+            )
+        self._db.execute(
+            "DELETE FROM story_pending WHERE code IN (SELECT value FROM json_each(?))", [json.dumps(codes)]
+        )
+
+    def _add(self, code: str, changes: _Changes) -> None:
+        """File an article, as a story of its own."""
+        row = self._db.execute("SELECT media, published_at, body_text FROM articles WHERE code = ?", [code]).fetchone()
+        if row is None:
+            return
+        media, published, text = row[0], seconds(row[1]), shingles.letters(row[2])
+        id_, own_digest = shingles.number(code.encode()), shingles.digest(text)
+        article = _Filed(
+            id_, code, media, published, own_digest, shingles.figures(row[2]), id_, self._sketch(own_digest, text)
+        )
+        own = article.keys()
+        self._db.execute("INSERT OR IGNORE INTO story_texts VALUES (?, ?)", [article.digest, article.sketch])
+        self._db.execute(
+            "INSERT INTO story_articles VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [article.id, code, media, published, article.digest, article.figures, article.story],
+        )
+        for pair in self._parted(article, own):
+            one, *others = (each.story for each in self._known(pair))
+            if others == [one]:
+                changes.stories.add(one)
+        self._db.conn.executemany(
+            "INSERT OR IGNORE INTO story_keys (key, published, id) VALUES (?, ?, ?)",
+            [(key, published, article.id) for key in own],
+        )
+        changes.stories.add(article.story)
+
+    def _remove(self, code: str, changes: _Changes) -> None:
+        article = self._filed(code)
+        if article is None:
+            return
+        own = article.keys()
+        self._db.conn.executemany(
+            "DELETE FROM story_keys WHERE (key, published, id) = (?, ?, ?)",
+            [(key, article.published, article.id) for key in own],
+        )
+        self._db.execute("DELETE FROM story_articles WHERE id = ?", [article.id])
+        self._db.execute(
+            """
+            DELETE FROM story_texts WHERE digest = :digest
+                AND NOT EXISTS (SELECT 1 FROM story_articles WHERE digest = :digest)
+            """,
+            {"digest": article.digest},
+        )
+        changes.stories.add(article.story)
+        changes.articles.discard(article.id)
+        changes.articles.update(one for one, _ in self._parted(article, own))
+
+    def _parted(self, article: _Filed, own: list[int]) -> Iterator[tuple[int, int]]:
+        """The pairs that are neighbours by a key without this article, and no longer with it."""
+        for key in self._crowded(article, own):
+            before, after = self._around(article, key)
+            for place, one in enumerate(before):
+                if 0 <= (step := _NEIGHBOURS - 1 - place) < len(after):
+                    yield one, after[step]
+
+    def _sketch(self, of_digest: bytes, text: str) -> bytes:
+        row = self._db.execute("SELECT sketch FROM story_texts WHERE digest = ?", [of_digest]).fetchone()
+        return bytes(row[0]) if row else shingles.sketch(text)
+
+    # linking
+
+    def _joined(self, articles: Collection[int], loose: Collection[int]) -> dict[int, int]:
+        """The story that each part is of by the links of these articles: a loose article, or a story as it is."""
+        groups = _Groups()
+        seen: set[int] = set()
+        for article in sorted(self._known(articles), key=lambda each: (each.published, each.id)):
+            seen.add(article.id)
+            here = article.id if article.id in loose else article.story
+            groups.add(here)
+            for other in self._neighbours(article):
+                there = other.id if other.id in loose else other.story
+                if other.id not in seen and groups.root(here) != groups.root(there) and self._linked(article, other):
+                    groups.join(here, there)
+        return groups.roots()
+
+    def _linked(self, one: _Filed, other: _Filed) -> bool:
+        if one.digest == other.digest:
+            return True
+        if one.media == other.media:  # a column that comes every day
+            return False
+        if not (shingles.figures_agree(one.figures, other.figures) and shingles.may_be_alike(one.sketch, other.sketch)):
+            return False
+        self.compared += 1
+        return shingles.alike(self._runs(one.code, one.digest), self._runs(other.code, other.digest))
+
+    def _read_runs(self, code: str, _digest: bytes) -> frozenset[str]:
+        row = self._db.execute("SELECT body_text FROM articles WHERE code = ?", [code]).fetchone()
+        return frozenset(shingles.runs(shingles.letters(row[0] if row else "")))
+
+    def _neighbours(self, article: _Filed) -> list[_Filed]:
+        own = article.keys()
+        crowded = self._crowded(article, own)
+        ids = {id_ for key in crowded for side in self._around(article, key) for id_ in side}
+        quiet = json.dumps([key for key in own if key not in crowded])
+        ids.update(id_ for (id_,) in self._db.execute(_SHARING, {"keys": quiet, **_window(article)}))
+        return self._known(sorted(ids - {article.id}))
+
+    def _crowded(self, article: _Filed, own: list[int]) -> set[int]:
+        found = self._db.execute(_CROWDED, {"keys": json.dumps(own), **_window(article)})
+        return {key for (key,) in found}
+
+    def _around(self, article: _Filed, key: int) -> tuple[list[int], list[int]]:
+        """The neighbours by a key, before and after, the nearest first."""
+        values = {"key": key, "at": article.published, "id": article.id, **_window(article)}
+        before, after = (self._db.execute(sql, values).fetchall() for sql in (_BEFORE, _AFTER))
+        return [id_ for (id_,) in before], [id_ for (id_,) in after]
+
+    def _known(self, ids: Collection[int]) -> list[_Filed]:
+        rows = self._db.execute(f"{_FILED} WHERE id IN (SELECT value FROM json_each(?))", [json.dumps([*ids])])  # noqa: S608  # our own words
+        return [_Filed(*row) for row in rows]
+
+    def _filed(self, code: str) -> _Filed | None:
+        row = self._db.execute(f"{_FILED} WHERE code = ?", [code]).fetchone()
+        return _Filed(*row) if row else None
+
+    def _members(self, story: int) -> list[int]:
+        found = self._db.execute("SELECT id FROM story_articles WHERE story = ?", [story])
+        return [id_ for (id_,) in found]
+
+    # checking
+
+    def _misfiled(self) -> Iterator[Fault]:
+        """Articles that are not filed as they are, and what is filed of articles that are gone."""
+        for code, media, published_at, body_text in self._db.execute(_SETTLED):
+            article = self._filed(code)
+            text = shingles.letters(body_text)
+            values = (media, seconds(published_at), shingles.digest(text), shingles.figures(body_text))
+            if article is None:
+                yield Fault(code, "its reprints were not looked for")
+            elif article.told() != values or not self._has_keys(article, text):
+                yield Fault(code, "its reprints were looked for by another text, media or time")
+        for (code,) in self._db.execute(_GONE):
+            yield Fault(code, "an article that is gone is held to be a reprint")
+
+    def _has_keys(self, article: _Filed, text: str) -> bool:
+        own = article.keys()
+        sql = """
+            SELECT count(*) FROM story_keys
+            WHERE key IN (SELECT value FROM json_each(?)) AND published = ? AND id = ?
+        """
+        (found,) = self._db.execute(sql, [json.dumps(own), article.published, article.id]).fetchone()
+        return article.sketch == shingles.sketch(text) and found == len(set(own))
+
+    def _wrong_stories(self) -> Iterator[Fault]:
+        for (story,) in self._db.execute("SELECT DISTINCT story FROM story_articles"):
+            members = set(self._members(story))
+            if self._joined(members, members) != dict.fromkeys(members, story):
+                yield Fault(self._known({min(members)})[0].code, "its story is not what the texts say")
+
+
+_SETTLED = """
+    SELECT code, media, published_at, body_text FROM articles WHERE code NOT IN (SELECT code FROM story_pending)
+"""
+_GONE = """
+    SELECT code FROM story_articles
+    WHERE code NOT IN (SELECT code FROM articles) AND code NOT IN (SELECT code FROM story_pending)
+"""
+
+
+class _Groups:
+    """Parts that are joined one by one; a group is called by its least part."""
+
+    def __init__(self) -> None:
+        self._above: dict[int, int] = {}
+
+    def add(self, part: int) -> None:
+        self._above.setdefault(part, part)
+
+    def root(self, part: int) -> int:
+        while (above := self._above.get(part, part)) != part:
+            self._above[part] = part = self._above[above]
+        return part
+
+    def join(self, one: int, other: int) -> None:
+        less, more = sorted((self.root(one), self.root(other)))
+        self._above[less], self._above[more] = less, less
+
+    def roots(self) -> dict[int, int]:
+        return {part: self.root(part) for part in list(self._above)}
+
+
+def _window(article: _Filed) -> dict[str, int]:
+    return {"first": article.published - _WITHIN, "last": article.published + _WITHIN}
