@@ -74,6 +74,16 @@ def assert_search_is_a_scan(store: Store, rng: random.Random, number: int) -> No
         assert store.search.count(Asked(text=quoted(part))) == len(wanted), part
 
 
+@pytest.fixture(params=[False, True], ids=["as it is", "as if it were large"])
+def sized(request: pytest.FixtureRequest, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sample is small: blocks of four articles are read one by one, as those of 64 are among a million."""
+    if request.param:
+        for name, value in (("search._FEW", 3), ("search._TRIED", 3), ("index.BLOCK_BITS", 2)):
+            monkeypatch.setattr(f"crawler.store.{name}", value)
+        store.index.rebuild()
+
+
+@pytest.mark.usefixtures("sized")
 def test_every_part_of_every_text_is_found_as_by_a_scan(store: Store, other: sqlite3.Connection) -> None:
     rng = random.Random(20220110)  # noqa: S311  # no secret
     assert_search_is_a_scan(store, rng, SUBSTRINGS)

@@ -31,6 +31,9 @@ from crawler.text.tokens import Document, fold, prefix_of, tokens_of_term
 RANKED = 1_000
 # A query of single characters alone is first tried on so many of the newest articles.
 _TRIED = 300
+# So few hits are read at once, whenever they were published.
+_FEW = 256
+_EVERYTHING = (2**63, [(0, 2**62)])
 # What is asked of the index of one clause; the rest is found by comparing.
 _MOST_PAIRS, _MOST_CLAUSES = 40, 20
 
@@ -227,11 +230,14 @@ class Search:
 
     def _indexed(self, query: Query, asked: Asked, match: str, at_once: bool) -> Iterator[_Version]:
         """The blocks that may hold the newest come first; what they give waits until no other may hold a newer one."""
-        hits = self._hits_at_once(match) if at_once else self._hits_within(match)
+        # All pairs that begin with a character are read for each question, so there is one question only.
+        ids = self._ids(match, -1 if at_once else _FEW + 1)
+        hits = _numbered(ids) if at_once or len(ids) <= _FEW else _matching(match)
+        oldest = seconds(iso(asked.since)) if asked.since else -(2**63)
+        spans = spans_of(self._blocks(oldest)) if len(ids) > _FEW else iter([_EVERYTHING])
         waiting = [*self._unindexed(asked), *self._by_keys(query, asked)]
         heapq.heapify(waiting)
-        oldest = seconds(iso(asked.since)) if asked.since else None
-        for newest, ranges in spans_of(self._blocks(oldest)):
+        for newest, ranges in spans:
             while waiting and -waiting[0].before > newest:
                 yield heapq.heappop(waiting)
             for first, last in ranges:
@@ -241,24 +247,14 @@ class Search:
         while waiting:
             yield heapq.heappop(waiting)
 
-    def _blocks(self, oldest: int | None) -> Iterator[tuple[int, int]]:
+    def _blocks(self, oldest: int) -> Iterator[tuple[int, int]]:
         """Blocks and the time of their newest, newest first, but for those that hold only what is older."""
         sql = "SELECT block, newest FROM search_blocks WHERE newest >= ? ORDER BY newest DESC"
-        return iter(self._db.execute(sql, [-(2**63) if oldest is None else oldest]))
+        return iter(self._db.execute(sql, [oldest]))
 
-    def _hits_within(self, match: str) -> _Hits:
-        return lambda first, last: (_MATCHING, {"match": match, "first": first, "last": last})
-
-    def _hits_at_once(self, match: str) -> _Hits:
-        """All pairs that begin with a character are read for each question, so there is one question only."""
-        sql = "SELECT rowid FROM search_pairs WHERE search_pairs MATCH ?"
-        ids = array("q", (number for (number,) in self._db.execute(sql, [match])))
-
-        def within(first: int, last: int) -> tuple[str, dict[str, object]]:
-            part = ids[bisect_left(ids, first) : bisect_right(ids, last)]
-            return _NUMBERED, {"ids": json.dumps(part.tolist())}
-
-        return within
+    def _ids(self, match: str, limit: int) -> "array[int]":
+        sql = "SELECT rowid FROM search_pairs WHERE search_pairs MATCH ? LIMIT ?"
+        return array("q", (number for (number,) in self._db.execute(sql, [match, limit])))
 
     def _unindexed(self, asked: Asked) -> Iterator[_Version]:
         codes = [row["code"] for row in self._db.query("SELECT code FROM search_pending")]
@@ -372,6 +368,17 @@ def _version(code: str, revision: int, current: int, published: int | str) -> _V
     digits = int(code) if code.isascii() and code.isdigit() else 0
     moment = published if isinstance(published, int) else seconds(published)
     return _Version(-moment, -digits, revision, current, code)
+
+
+def _matching(match: str) -> _Hits:
+    return lambda first, last: (_MATCHING, {"match": match, "first": first, "last": last})
+
+
+def _numbered(ids: "array[int]") -> _Hits:
+    def within(first: int, last: int) -> tuple[str, dict[str, object]]:
+        return _NUMBERED, {"ids": json.dumps(ids[bisect_left(ids, first) : bisect_right(ids, last)].tolist())}
+
+    return within
 
 
 def _expression(query: Query) -> tuple[str, bool]:
