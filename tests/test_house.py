@@ -23,13 +23,14 @@ FLOORS = (
     ("middlewares", "pipelines", "spiders", "settings"),
     ("run", "columns", "demo", "agreement", "old_site"),
     ("rebuild", "importing", "exporting", "feeds", "publishing", "replay", "schedule"),
+    ("web",),
     ("commands", "cli"),
     ("__main__",),
 )
 # Where a library, or what it stands for, may be imported.
 ROOMS = {
     "sqlite_utils": {"store"},
-    "sqlite3": {"store"},
+    "sqlite3": {"store", "web"},
     "frontmatter": {"posts"},
     "yaml": {"posts", "site"},
     "click": {"cli"},
@@ -41,6 +42,9 @@ ROOMS = {
     "feedgen": {"feeds"},
     "filelock": {"output_folder", "extensions"},
     "scrapy": {"extensions", "middlewares", "pipelines", "spiders", "run", "columns", "commands", "replay"},
+    "datasette": {"web"},
+    "pygal": {"web"},
+    "uvicorn": {"web"},
     "twisted": {"extensions", "spiders", "run"},
 }
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

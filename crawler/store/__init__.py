@@ -1,5 +1,6 @@
 """The only room that speaks SQL: one file a noun. It takes and gives domain values."""
 
+import sqlite3
 from pathlib import Path
 from typing import Self
 
@@ -11,6 +12,7 @@ from crawler.store.articles import Articles
 from crawler.store.categories import Categories
 from crawler.store.connection import open_any, open_for_reading, open_for_writing
 from crawler.store.coverage import Covered
+from crawler.store.days import Days
 from crawler.store.history import History
 from crawler.store.index import Index
 from crawler.store.pages import Pages
@@ -48,6 +50,7 @@ class Store:
         self.search = Search(db)
         self.stocks = Stocks(db)
         self.pages = Pages(db)
+        self.days = Days(db)
 
     @classmethod
     def writing(cls, output: Path) -> Self:
@@ -60,6 +63,11 @@ class Store:
     def reading(cls, output: Path) -> Self:
         """Open it for questions. Raises StoreError, also when there is none."""
         return cls(open_for_reading(output))
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """For Datasette, which asks questions of its own."""
+        return self._db.conn
 
     def close(self) -> None:
         self._db.close()

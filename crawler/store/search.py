@@ -7,7 +7,7 @@ an answer is exact whatever the index holds, and articles that are not indexed y
 import heapq
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -113,8 +113,12 @@ class Search:
 
     def find(self, asked: Asked) -> Iterator[Found]:
         """The articles that answer, in the order that was asked for, one at a time."""
+        return self.told(self.articles(asked), asked)
+
+    def told(self, rows: Iterable[dict[str, Any]], asked: Asked) -> Iterator[Found]:
+        """Rows that answer, with the places where they do."""
         words = parse(asked.text).words
-        for row in self.articles(asked):
+        for row in rows:
             yield Found(row, whole(row["title"], words), passage(row["body_text"], words))
 
     def articles(self, asked: Asked) -> Iterator[dict[str, Any]]:
