@@ -32,8 +32,8 @@ def finews() -> None:
 
 
 for command in (
-    crawl, demo, search, show, stocks, categories, columns, diff, explain, runs, serve, export, feed, replay, rebuild, verify,
-    import_posts, site, schedule,
+    crawl, demo, search, show, stocks, categories, columns, diff, explain, runs, serve, export, feed, replay, rebuild,
+    verify, import_posts, site, schedule,
 ):  # fmt: skip
     finews.add_command(command)
 

@@ -22,7 +22,7 @@ class Days:
         self._db = db
 
     def per_media(self, days: int) -> list[dict[str, Any]]:
-        """The last days that end with the newest article's: `day`, `media`, `articles`; days without any are left out."""
+        """The days up to the newest article's: `day`, `media`, `articles`; days without any are left out."""
         return self._rows(_PER_DAY_AND_MEDIA, ago=f"-{days - 1} days")
 
     def latest_media(self, limit: int) -> list[dict[str, Any]]:

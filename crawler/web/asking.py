@@ -41,9 +41,8 @@ def read(arguments: Any) -> Address:
     given = {name: (arguments.get(name) or "").strip()[:LONGEST] for name in NAMES}
     page = (arguments.get("page") or "1").strip()
     number = int(page) if page.isascii() and page.isdigit() and len(page) < 6 else 1
-    return Address(
-        {name: value for name, value in given.items() if value}, min(max(number, 1), math.ceil(MOST / ON_A_PAGE))
-    )
+    last = math.ceil(MOST / ON_A_PAGE)
+    return Address({name: value for name, value in given.items() if value}, min(max(number, 1), last))
 
 
 def asked(store: Store, address: Address, now: datetime) -> Asked:
@@ -53,22 +52,18 @@ def asked(store: Store, address: Address, now: datetime) -> Asked:
         text=address.get("q"),
         categories=(media.wanted(address.get("category")).slug,) if address.get("category") else (),
         columns=(address.get("column"),) if address.get("column") else (),
-        since=_moment(address.get("since"), now),
-        until=_moment(address.get("until"), now, last=True),
+        since=moment(address.get("since"), now),
+        until=moment(address.get("until"), now, last=True),
         stock=address.get("stock").upper(),
         as_of=moment(address.get("as_of"), now),
         sort=Sort.RELEVANCE if address.get("sort") == Sort.RELEVANCE else Sort.NEWEST,
     )
 
 
-def moment(text: str, now: datetime) -> datetime | None:
-    """What was typed for a moment. Raises UsageError."""
-    return _moment(text, now)
-
-
-def _moment(text: str, now: datetime, *, last: bool = False) -> datetime | None:
+def moment(text: str, now: datetime, *, last: bool = False) -> datetime | None:
+    """What was typed for a moment, as `--since` reads it; None for an empty text. Raises UsageError."""
     try:
-        return parse_bound(text.replace("T", " "), now, last=last) if text else None
+        return parse_bound(text, now, last=last) if text else None
     except ValueError as error:
         raise UsageError(str(error)) from error
 

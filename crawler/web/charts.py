@@ -66,17 +66,22 @@ def _spans(days: Sequence[date]) -> Iterable[tuple[str, list[date]]]:
     if len(days) <= _MOST_BARS:
         return [(f"{day:%m-%d}", [day]) for day in days]
     if len(days) <= 7 * _MOST_BARS:
-        weeks = groupby(days, lambda day: day - timedelta(days=day.weekday()))
+        weeks = groupby(days, _monday)
         return [(f"{monday:%m-%d}", list(group)) for monday, group in weeks]
     return [(month, list(group)) for month, group in groupby(days, lambda day: f"{day:%Y-%m}")]
+
+
+def _monday(day: date) -> date:
+    return day - timedelta(days=day.weekday())
 
 
 def _chart(labels: Sequence[str], series: Mapping[str, Sequence[int]], width: int) -> Chart:
     every = -(-len(labels) // _LABELS)
     drawing = pygal.StackedBar(
-        css=(), js=(), no_prefix=True, disable_xml_declaration=True, show_legend=False, width=width, height=260,
-        margin=12, margin_left=64, margin_bottom=36, truncate_label=-1, show_minor_x_labels=False, x_labels_major_every=every,
-        max_scale=5, order_min=0, value_formatter=lambda value: f"{value:.0f}", classes=("chart", f"wide-{width}"),
+        css=(), js=(), no_prefix=True, disable_xml_declaration=True, classes=("chart", f"wide-{width}"),
+        width=width, height=260, margin=12, margin_left=64, margin_bottom=36, show_legend=False, truncate_label=-1,
+        show_minor_x_labels=False, x_labels_major_every=every, max_scale=5, order_min=0,
+        value_formatter=lambda value: f"{value:.0f}",
     )  # fmt: skip
     drawing.x_labels = labels
     for name, values in series.items():

@@ -110,8 +110,8 @@ async def _told(datasette: Datasette, request: Request, status: int, message: st
 
 
 def policy(datasette: Datasette) -> str:
-    """What Datasette's own pages need on top: the scripts that stand in its templates, by their hashes; inline style."""
-    scripts = [script for name in _WITH_SCRIPTS for script in _scripts(datasette.jinja_env, name)]
+    """What Datasette's own pages need: the scripts that stand in its templates, by their hashes; and inline style."""
+    scripts = dict.fromkeys(script for name in _WITH_SCRIPTS for script in _scripts(datasette.jinja_env, name))
     hashes = " ".join(f"'sha256-{base64.b64encode(sha256(script.encode()).digest()).decode()}'" for script in scripts)
     return (
         f"default-src 'none'; script-src 'self' {hashes}; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -123,6 +123,4 @@ def _scripts(environment: Environment, name: str) -> list[str]:
     assert environment.loader is not None
     source, *_ = environment.loader.get_source(environment, f"default:{name}")
     found = _INLINE_SCRIPT.findall(source)
-    return [
-        re.sub(r"\{\{ datasette_allow_facet \}\}", value, script) for script in found for value in ("true", "false")
-    ]
+    return [script.replace("{{ datasette_allow_facet }}", value) for script in found for value in ("true", "false")]

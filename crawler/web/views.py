@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 from crawler import clock, feeds, settings
 from crawler.errors import Rejected
 from crawler.store import Store
+from crawler.text.characters import one_line
 from crawler.text.diff import Part, compare, parts
 from crawler.text.html import for_pages, plain
 from crawler.text.passage import Passage
@@ -165,10 +166,8 @@ async def feed(datasette: Datasette, request: Request) -> Response:
 
     def ask(store: Store) -> str:
         rows = feeds.newest(store.search.articles(asking.asked(store, address, clock.now())), _IN_A_FEED)
-        name = ",".join(address.values.values()) or "all"
-        return feeds.atom(
-            rows, feeds.About(f"finews {name if address.values else ''}".strip(), settings.SITE_ADDRESS, name)
-        )
+        name = one_line(",".join(address.values.values()))
+        return feeds.atom(rows, feeds.About(f"finews {name}".strip(), settings.SITE_ADDRESS, name or "all"))
 
     text = await _ask(datasette, ask)
     return Response(text, content_type="application/atom+xml; charset=utf-8")

@@ -77,7 +77,7 @@ def test_search_finds_what_the_command_finds(served: Served, finews: Finews, cra
     assert codes(shown.text) == [each["code"] for each in found]
 
 
-def test_hits_are_marked_and_facets_narrow(served: Served, crawled: Path) -> None:
+def test_hits_are_marked_and_facets_narrow(served: Served) -> None:
     page = served.get("/search?q=公司").text
     assert "<mark>公司</mark>" in page
     facets = re.findall(r'<li><a href="(/search\?[^"]+)">([^<]+)</a> <span class="count">(\d+)</span>', page)
