@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test crash-test fuzz lint format clean
+.PHONY: help demo test crash-test fuzz bench lint format clean
 
 help:  ## What there is to do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1	/'
@@ -19,6 +19,10 @@ crash-test: $(VENV)/installed-for-tests  ## Kill 200 crawls, and fail or stop at
 
 fuzz: $(VENV)/installed-for-tests  ## Every parser of outside data, with FINEWS_FUZZ inputs each (20000)
 	FINEWS_FUZZ=$${FINEWS_FUZZ:-20000} $(BIN)/python -m pytest tests/fuzz -q -s
+
+bench: $(VENV)/installed-for-tests  ## What a crawl costs against a bare spider and the first script (minutes)
+	$(BIN)/python benchmarks/crawl.py
+	$(BIN)/python benchmarks/steps.py
 
 lint: $(VENV)/installed-for-tests  ## What CI checks beside the tests
 	$(BIN)/ruff check .

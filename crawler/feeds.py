@@ -14,11 +14,15 @@ _SINCE = 2022
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a feed says of itself: `site` is its address, `//finews.withounder.com`; `name` tells feeds apart."""
+    """What a feed says of itself: `site` is the site's address, `//finews.withounder.com`; `name` tells feeds apart.
+
+    `url` is where the feed itself is published, empty where nobody has said.
+    """
 
     title: str
     site: str
     name: str = "all"
+    url: str = ""
 
     @property
     def host(self) -> str:
@@ -46,6 +50,8 @@ def atom(rows: Iterable[Row], about: About) -> str:
     feed.id(about.id_of(f"feed:{about.name}"))
     feed.title(about.title)
     feed.link(href=about.home, rel="alternate")
+    if about.url:
+        feed.link(href=about.url, rel="self")
     feed.language("zh-CN")
     feed.author(name=about.host)
     feed.updated(max(map(_updated, rows), default="1970-01-01T00:00:00+00:00"))
@@ -61,6 +67,7 @@ def json_feed(rows: Iterable[Row], about: About) -> str:
         "title": about.title,
         "home_page_url": about.home,
         "language": "zh-CN",
+        **({"feed_url": about.url} if about.url else {}),
         "items": [_item(row, about) for row in rows],
     }
     return json.dumps(feed, ensure_ascii=False, indent=2)

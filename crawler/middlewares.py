@@ -1,6 +1,7 @@
 """What happens to a request on its way out, and to its reply on the way in, beyond Scrapy's own.
 
-50  OriginMiddleware         nothing leaves the source's own origins, whatever sent it there
+50  OriginMiddleware         nothing leaves the source's own origins, whatever sent it there; crawler/resolver.py looks
+                             after where their names lead
 100 RobotsMiddleware         robots.txt, for the requests too that wait for it
 550 BackoffRetryMiddleware   what may come the next time is asked for again, later each time, and never before the
                              source wants to be asked
@@ -16,7 +17,7 @@ from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.downloadermiddlewares.retry import RetryMiddleware
 from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
-from scrapy.exceptions import IgnoreRequest
+from scrapy.exceptions import CannotResolveHostError, IgnoreRequest
 from scrapy.http import Response
 from scrapy.robotstxt import RobotParser
 from scrapy.settings import BaseSettings
@@ -26,6 +27,7 @@ from crawler import clock
 from crawler.errors import Refused, Unreadable
 from crawler.extensions.ledger import Ledger
 from crawler.origins import origin_of, shown
+from crawler.resolver import PublicResolver
 from crawler.retry_after import LONGEST_WAIT, asked_for
 from crawler.text.dates import iso
 from crawler.whole import PACKING, check_headers, unpack
@@ -36,6 +38,8 @@ Result = TypeVar("Result", bound=Request | Response | None)
 _MOST_WAITING = 300.0
 # So many failures of one origin in a row, and it is down: what is left would only take the time of so many timeouts.
 _MOST_IN_A_ROW = 30
+# So many "too many requests" in a row are no accident.
+_TOO_MANY = 3
 # The mark of a reply that came broken, before its reason.
 _BROKEN = "broken: "
 
@@ -63,6 +67,11 @@ class OriginMiddleware:
     def process_request(self, request: Request) -> None:
         if origin_of(request.url) not in cast(Bounded, self._crawler.spider).origins:
             raise IgnoreRequest(f"the source sends to {shown(request.url)}, which is none of its hosts")
+
+    def process_exception(self, request: Request, exception: Exception) -> None:
+        host = urlparse_cached(request).hostname or ""
+        if isinstance(exception, CannotResolveHostError) and (address := PublicResolver.refused.get(host)):
+            raise IgnoreRequest(f"{host} leads to {address}, which is no public address") from exception
 
 
 class RobotsMiddleware(RobotsTxtMiddleware):
@@ -95,6 +104,7 @@ class BackoffRetryMiddleware(RetryMiddleware):
         self._free_at: dict[str, float] = {}
         self._waited: defaultdict[str, float] = defaultdict(float)
         self._in_a_row: Counter[str] = Counter()
+        self._too_many: Counter[str] = Counter()
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -114,9 +124,13 @@ class BackoffRetryMiddleware(RetryMiddleware):
     async def process_response(self, request: Request, response: Response) -> Request | Response:  # type: ignore[override]  # Scrapy awaits either
         reason = next((flag for flag in response.flags if flag.startswith(_BROKEN)), "")
         self._count(request, failed=bool(reason) or response.status in self.retry_http_codes)
+        origin = origin_of(request.url)
+        self._too_many[origin] = self._too_many[origin] + 1 if response.status == 429 else 0
         self._heed(request, response)
         if not reason:
-            return await self._later(super().process_response(request, response))
+            result = super().process_response(request, response)
+            self._back_off(request, result)
+            return await self._later(result)
         if again := self._retry(request, reason):
             return await self._later(again)
         raise IgnoreRequest(reason.removeprefix(_BROKEN))
@@ -150,6 +164,12 @@ class BackoffRetryMiddleware(RetryMiddleware):
         free_at, free_already = now + wait.total_seconds(), max(now, self._free_at.get(origin, now))
         self._waited[origin] += max(0.0, free_at - free_already)
         self._free_at[origin] = max(free_at, free_already)
+
+    def _back_off(self, request: Request, result: Request | Response) -> None:
+        """Leave an origin alone that goes on to say "too many requests", and not until when."""
+        origin = origin_of(request.url)
+        if isinstance(result, Response) and result.status == 429 and self._too_many[origin] >= _TOO_MANY:
+            self._ledger.back_off(origin)
 
     async def _later(self, result: Result) -> Result:
         if isinstance(result, Request):

@@ -3,9 +3,13 @@
 An origin is scheme, host and port. A host's name alone is no bound: another port of the same machine is another server.
 """
 
+from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit, urlunsplit
 
 _PORTS = {"http": 80, "https": 443}
+# Set aside for measurements, and so nobody's; proxies that take a machine's whole traffic answer with names' stand-ins
+# from here.
+_STAND_INS = ip_network("198.18.0.0/15")
 
 
 def origin_of(url: str) -> str:
@@ -37,3 +41,13 @@ def shown(url: str) -> str:
     except ValueError:
         return "an address that is none"
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))[:200]
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the internet's: not this machine's, its network's, or its cloud's own.
+
+    >>> [is_public(address) for address in ("1.1.1.1", "127.0.0.1", "169.254.169.254", "100.100.100.200")]
+    [True, False, False, False]
+    """
+    ip = ip_address(address)
+    return (ip.is_global and not ip.is_multicast) or ip in _STAND_INS

@@ -2,10 +2,10 @@
 
     200 KeepRawPipeline     the reply that an article was read from, where KEEP_RAW is on
     300 NormalisePipeline   RawArticle -> Article, or the reason why it goes to quarantine
-    500 StorePipeline       Article -> Recorded: the row is committed first, and knows that a post is owed
-    700 PostPipeline        Recorded -> the post file, then the row's mark that it stands, then the entry's outcome
+    500 RecordPipeline      Article -> row, post file and outcome, with those that come at the same time
 
-The row before the file: whatever moment a crawl is killed at, the next one finds in the database what it still owes.
+The row before the file: whatever moment a crawl is killed at, the next one finds in the database what it still owes
+(crawler/recorder.py).
 """
 
 from typing import Self
@@ -13,24 +13,21 @@ from typing import Self
 from scrapy.crawler import Crawler
 from scrapy.exceptions import DropItem, NotConfigured
 
-from crawler import posts
 from crawler.errors import Unusable
 from crawler.extensions.ledger import Ledger
-from crawler.items import Article, RawArticle, Recorded
+from crawler.items import Article, RawArticle
 from crawler.normalise import normalise
-from crawler.posts import Site
 
 
 class _Step:
-    def __init__(self, ledger: Ledger, site: Site) -> None:
+    def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._site = site
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         ledger = crawler.get_extension(Ledger)
         assert ledger is not None, "a spider of ours asks for it first, and tells the user"
-        return cls(ledger, Site(crawler.settings["SITE_ADDRESS"]))
+        return cls(ledger)
 
 
 class KeepRawPipeline(_Step):
@@ -54,15 +51,8 @@ class NormalisePipeline(_Step):
             raise DropItem(f"{item.code}: {error}", log_level="INFO") from error
 
 
-class StorePipeline(_Step):
-    def process_item(self, item: Article) -> Recorded:
-        return self._ledger.store.articles.save(item, self._ledger.entry_of(item.code), self._site)
-
-
-class PostPipeline(_Step):
-    def process_item(self, item: Recorded) -> Article:
-        """The item goes on as the article, for whoever exports it with `-O`."""
-        if item.post_text:
-            posts.put(self._ledger.output, item.post_path, item.post_text)
-        self._ledger.published(item)
-        return item.article
+class RecordPipeline(_Step):
+    def process_item(self, item: Article) -> Article:
+        """The item goes on, for whoever exports it with `-O`."""
+        self._ledger.record(item)
+        return item

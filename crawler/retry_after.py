@@ -11,6 +11,9 @@ from email.utils import parsedate_to_datetime
 # However long a source's trouble lasts, one crawl does not wait longer than this at a time; the next one tries again.
 LONGEST_WAIT = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(hours=24)
+# How long a source is left alone that has had too many requests, and does not say until when.
+_SHORTEST_OF_ITSELF = timedelta(minutes=1)
+_LONGEST_OF_ITSELF = timedelta(hours=6)
 
 _SECONDS = re.compile(r"[0-9]{1,6}", re.ASCII)
 
@@ -25,6 +28,15 @@ def asked_for(retry_after: str, now: datetime) -> timedelta | None:
     text = retry_after.strip()
     wait = timedelta(seconds=int(text)) if _SECONDS.fullmatch(text) else _until(text, now)
     return wait if wait is not None and timedelta(0) < wait <= LONGEST_PAUSE else None
+
+
+def of_itself(trouble: timedelta) -> timedelta:
+    """The wait of a crawl whose source does not name one: as long as the trouble has lasted, so that it doubles.
+
+    >>> [str(of_itself(timedelta(minutes=lasted))) for lasted in (0, 3, 600)]
+    ['0:01:00', '0:03:00', '6:00:00']
+    """
+    return min(max(trouble, _SHORTEST_OF_ITSELF), _LONGEST_OF_ITSELF)
 
 
 def _until(text: str, now: datetime) -> timedelta | None:

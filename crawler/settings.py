@@ -34,8 +34,7 @@ COMMANDS_MODULE = "crawler.commands"
 ITEM_PIPELINES = {
     "crawler.pipelines.KeepRawPipeline": 200,
     "crawler.pipelines.NormalisePipeline": 300,
-    "crawler.pipelines.StorePipeline": 500,
-    "crawler.pipelines.PostPipeline": 700,
+    "crawler.pipelines.RecordPipeline": 500,
 }
 # When a spider closes, the site's pages are written before the ledger closes its books.
 EXTENSIONS = {
@@ -70,8 +69,27 @@ DOWNLOADER_MIDDLEWARES = {
     "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
     "crawler.middlewares.WholeReplyMiddleware": 590,
 }
+# What a crawl of ours has no use for: no password, and no address of where a request came from, is ever sent.
+DOWNLOADER_MIDDLEWARES |= {
+    "scrapy.downloadermiddlewares.httpauth.HttpAuthMiddleware": None,
+    "scrapy.downloadermiddlewares.stats.DownloaderStats": None,
+}
+SPIDER_MIDDLEWARES = dict.fromkeys(
+    f"scrapy.spidermiddlewares.{name}"
+    for name in (
+        "start.StartSpiderMiddleware",
+        "referer.RefererMiddleware",
+        "urllength.UrlLengthMiddleware",
+        "depth.DepthMiddleware",
+        "metacopy.MetaCopyDetectionMiddleware",
+    )
+)
+# Scrapy makes so many tasks for each reply, whatever it holds; a step of ours never waits for anything.
+CONCURRENT_ITEMS = 1
 # Seconds that one attempt may take from connecting to the last byte.
 DOWNLOAD_TIMEOUT = 20
+# Seconds that one crawl may take: far more than the first one of all listings does.
+CLOSESPIDER_TIMEOUT = 6 * 3600
 # The largest reply, unpacked. The source's are below 1 MiB.
 DOWNLOAD_MAXSIZE = 8 * 1024 * 1024
 DOWNLOAD_WARNSIZE = 4 * 1024 * 1024
@@ -84,6 +102,8 @@ COOKIES_ENABLED = False
 # Nothing of the crawler listens: both of Scrapy's ports run code that is sent to them.
 TELNETCONSOLE_ENABLED = False
 REMOTE_CONTROL_ENABLED = False
+# The name of a source's host leads to the internet, and not into the network of whoever crawls.
+TWISTED_DNS_RESOLVER = "crawler.resolver.PublicResolver"
 # Nothing but the web is ever fetched, whatever a redirect says.
 DOWNLOAD_HANDLERS = {"data": None, "file": None, "ftp": None, "s3": None}
 

@@ -12,6 +12,9 @@ from enum import Enum, auto
 
 from crawler.items import Entry
 
+# The longest listing of the source has some 50 pages; where a cursor leads on and on there is no end to be found.
+MOST_PAGES = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
@@ -33,11 +36,12 @@ class Gap:
 
 
 class Ended(Enum):
-    """Why a walk went no further. All but the last prove that nothing was left out on the way."""
+    """Why a walk went no further. All but the last two prove that nothing was left out on the way."""
 
     AT_THE_END = auto()
     PAST_SINCE = auto()
     PAST_COVERED = auto()
+    TOO_LONG = auto()
     CUT = auto()
 
 
@@ -54,10 +58,12 @@ class Walk:
     ended: Ended = Ended.CUT
     newest: datetime | None = None
     oldest: datetime | None = None
+    pages: int = 0
     _codes: set[str] = field(default_factory=set)
 
     def goes_on(self, page: Sequence[Entry], *, all_known: bool, last: bool) -> bool:
         """Whether the next page is wanted after this one, whose entries are in the listing's order."""
+        self.pages += 1
         fresh = {entry.code for entry in page} - self._codes
         self._codes |= fresh
         times = [entry.published for entry in page]
@@ -71,6 +77,8 @@ class Walk:
             self.ended = Ended.PAST_SINCE
         elif all_known and (bound := self._covered_from_here()) and _passed(bound, times):
             self.ended = Ended.PAST_COVERED
+        elif self.pages >= MOST_PAGES:
+            self.ended = Ended.TOO_LONG
         else:
             return True
         return False
@@ -86,7 +94,7 @@ class Walk:
 
         An entry that failed is not covered, nor is what is newer: the next walk comes by it again.
         """
-        if self.ended is Ended.CUT or self.newest is None:
+        if self.ended in {Ended.TOO_LONG, Ended.CUT} or self.newest is None:
             return None
         newest = max(self.newest, self.covered.newest) if self.covered else self.newest
         return Coverage(min([newest, *failed]), self._oldest_covered())

@@ -300,6 +300,23 @@ def test_html_pages_of_both_layouts_stand_in_for_an_empty_detail(crawl: Finews, 
             assert query("SELECT length(body_text) > 20 FROM articles WHERE code = ?", code) == [1]
 
 
+@pytest.mark.parametrize(
+    "filling", ["<i>" * 60_000, "<p " + " ".join(f"a{n:x}" for n in range(70_000)) + ">"], ids=["tags", "words"]
+)
+def test_a_page_that_would_take_minutes_to_parse_goes_to_quarantine(
+    crawl: Finews, site: SampleSite, query: Query, filling: str
+) -> None:
+    site.corpus.publish(30)
+    code = next(code for code in site.corpus if getattr(site.corpus.article(code), "body_in", "") == "page2022")
+    page = f'<html><body><div id="ContentBody"><p>字</p></div>{filling}</body></html>'
+    site.fail(f"/a/{code}", sample_site.body(page.encode(), "text/html"))
+    assert crawl().code == 3
+    assert query("SELECT outcome, detail LIKE 'too complex: %' FROM entries WHERE code = ?", code)[0] == (
+        "quarantined",
+        1,
+    )
+
+
 def test_hosts_of_the_spider_choice_are_settings(site: SampleSite, finews: Finews, output: Path) -> None:
     hosts = json.dumps(dict.fromkeys(("list", "market", "text"), site.url))
     answer = finews("crawl", "choice", "--output", str(output), "--set", f"CHOICE_HOSTS={hosts}", "--json")

@@ -2,7 +2,11 @@
 
 import csv
 import json
+import os
+import pty
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +38,7 @@ JSON_FEED = {
     "required": ["version", "title", "items"],
     "properties": {
         "version": {"const": "https://jsonfeed.org/version/1.1"}, "title": {"type": "string", "minLength": 1},
-        "home_page_url": _ADDRESS, "language": {"type": "string"}, "items": {"type": "array", "items": _ITEM},
+        "home_page_url": _ADDRESS, "feed_url": _ADDRESS, "language": {"type": "string"}, "items": {"type": "array", "items": _ITEM},
     },
     "additionalProperties": False,
 }  # fmt: skip
@@ -76,6 +80,21 @@ def test_each_form_holds_every_row(ask: Finews, rows: list[dict[str, Any]], tmp_
     assert {file.name for file in tmp_path.iterdir() if file.is_file()} == {"a.csv", "a.jsonl", "a.parquet"}
 
 
+def test_an_export_shows_how_far_it_is_on_a_terminal_and_nowhere_else(
+    ask: Finews, rows: list[dict[str, Any]], output: Path, tmp_path: Path
+) -> None:
+    assert ask("export", str(tmp_path / "a.jsonl")).err == ""
+    ours, theirs = pty.openpty()
+    command = (sys.executable, "-m", "crawler", "export", str(tmp_path / "b.jsonl"), "--output", str(output))
+    environment = {**os.environ, "TERM": "xterm"}
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, env=environment, timeout=60, check=True)  # noqa: S603  # ours
+    shown = os.read(ours, 65536).decode()
+    os.close(theirs)
+    os.close(ours)
+    assert "100%" in shown
+    assert done.stdout.decode() == f"{len(rows)} articles in {tmp_path / 'b.jsonl'}\n"
+
+
 def test_an_export_is_chosen_as_a_search_is(ask: Finews, rows: list[dict[str, Any]], tmp_path: Path) -> None:
     category = rows[0]["category"]
     assert ask("export", str(tmp_path / "a.jsonl"), "--category", category).code == 0
@@ -101,9 +120,27 @@ def test_an_atom_feed_is_well_formed_and_whole(ask: Finews, rows: list[dict[str,
     assert [content.text for content in contents] == [row["body_html"] for row in rows]
 
 
+def test_an_atom_feed_keeps_the_grammar_of_its_rfc(ask: Finews) -> None:
+    grammar = etree.RelaxNG(file=Path(__file__).parent / "schemas" / "atom.rng")
+    feed = etree.fromstring(ask("feed", "--url", "https://example.org/atom.xml").out.encode())
+    grammar.assertValid(feed)
+    # What the RFC demands beyond its grammar: absolute ids that are all different, and an author and a link for each.
+    ids = [each.text for each in feed.findall(".//{*}id")]
+    assert len(set(ids)) == len(ids)
+    assert all(str(text).startswith("tag:") for text in ids)
+    assert [link.get("href") for link in feed.findall("{*}link[@rel='self']")] == ["https://example.org/atom.xml"]
+    for entry in feed.findall("{*}entry"):
+        # A link that does not say what it is leads to the same in another form: "alternate".
+        assert [link.get("rel", "alternate") for link in entry.findall("{*}link")] == ["alternate"]
+        assert len(entry.findall("{*}author")) == 1
+    feed.remove(feed.findall("{*}id")[0])
+    assert not grammar.validate(feed)
+
+
 def test_a_json_feed_is_valid_and_whole(ask: Finews, rows: list[dict[str, Any]]) -> None:
-    feed = ask("feed", "--format", "json").value
+    feed = ask("feed", "--format", "json", "--url", "https://example.org/feed.json").value
     jsonschema.validate(feed, JSON_FEED)
+    assert feed["feed_url"] == "https://example.org/feed.json"
     assert [item["content_html"] for item in feed["items"]] == [row["body_html"] for row in rows]
 
 

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -181,3 +182,76 @@ def test_what_is_wrong_with_the_index_is_named_and_mended(store: Store, other: s
     for code in (first, second, third):
         store.index.renew(code)
     assert store.index.faults() == []
+
+
+def test_an_index_of_older_blocks_is_brought_up_to_date_on_opening(
+    store: Store, other: sqlite3.Connection, output: Path
+) -> None:
+    word = store.articles.get(codes(store, "", limit=1)[0])["title"][:2]  # type: ignore[index]  # it is there
+    before = codes(store, word)
+    store.close()
+    other.execute("DROP INDEX search_blocks_newest")
+    other.execute("DELETE FROM search_blocks")
+    other.execute("INSERT INTO search_blocks SELECT id >> 10, max(published) FROM search_documents GROUP BY id >> 10")
+    other.execute("DELETE FROM _sqlite_migrations WHERE name = 'm008_search_blocks'")
+    with Store.writing(output) as opened:
+        assert codes(opened, word) == before
+        assert opened.index.faults() == []
+
+
+def test_damage_is_told_and_the_index_made_anew(store: Store, other: sqlite3.Connection, output: Path) -> None:
+    def finews(*words: str) -> subprocess.CompletedProcess[str]:
+        command = (sys.executable, "-m", "crawler", *words, "--output", str(output))
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603  # ours
+
+    word = store.articles.get(codes(store, "", limit=1)[0])["title"][:2]  # type: ignore[index]  # it is there
+    before = codes(store, word)
+    other.execute("INSERT INTO search_pairs (search_pairs) VALUES ('delete-all')")
+    told = finews("verify")
+    assert told.returncode == 1
+    assert "unindexed" in told.stdout
+    assert finews("rebuild", "search").returncode == 0
+    assert store.index.faults() == []
+    assert codes(store, word) == before
+
+
+def test_the_views_answer_as_the_articles_do(store: Store, other: sqlite3.Connection) -> None:
+    rows = list(store.articles.rows())
+    days = Counter((row["published_at"][:10], row["media"], row["category"]) for row in rows)
+    assert {
+        row[:3]: row[3] for row in other.execute("SELECT day, media, category, articles FROM articles_per_day")
+    } == days
+    latest = {
+        category: max(row["published_at"] for row in rows if row["category"] == category)
+        for category in {row["category"] for row in rows}
+    }
+    found = other.execute("SELECT category, code, published_at FROM latest_per_category").fetchall()
+    assert {category: moment for category, _, moment in found} == latest
+    by_code = {row["code"]: row for row in rows}
+    assert all((by_code[code]["category"], by_code[code]["published_at"]) == (slug, when) for slug, code, when in found)
+
+
+def test_the_stocks_of_the_last_7_days_are_those_of_no_older_article(store: Store, other: sqlite3.Connection) -> None:
+    assert other.execute("SELECT count(*) FROM mentions").fetchone()[0] > 0
+    other.execute(
+        "UPDATE articles SET published_at = strftime('%Y-%m-%dT%H:%M:%S+08:00', 'now', '+8 hours', '-8 days')"
+    )
+    assert other.execute("SELECT * FROM stocks_last_7_days").fetchall() == []
+    codes_of = [
+        row[0] for row in other.execute("SELECT DISTINCT code FROM mentions WHERE kind = 'stock' ORDER BY code LIMIT 5")
+    ]
+    for code in codes_of:
+        other.execute(
+            "UPDATE articles SET published_at = strftime('%Y-%m-%dT%H:%M:%S+08:00', 'now', '+8 hours', '-6 days') WHERE code = ?",
+            [code],
+        )
+    wanted = Counter(
+        each["secid"] for code in codes_of for each in store.articles.mentions(code) if each["kind"] == "stock"
+    )
+    found = other.execute("SELECT secid, articles FROM stocks_last_7_days").fetchall()
+    assert dict(found) == wanted
+    assert [number for _, number in found] == sorted(wanted.values(), reverse=True)
+
+
+def test_what_is_folded_is_not_folded_further() -> None:
+    assert not [point for point in range(sys.maxunicode + 1) if any(fold(part) != part for part in fold(chr(point)))]

@@ -10,6 +10,7 @@ from crawler.cli.crawl import crawl
 from crawler.cli.demo import demo
 from crawler.cli.feed import feed
 from crawler.cli.history import diff, explain
+from crawler.cli.machines import fetch, record
 from crawler.cli.questions import categories, columns, runs, show
 from crawler.cli.replay import replay
 from crawler.cli.schedule import schedule
@@ -33,7 +34,7 @@ def finews() -> None:
 
 for command in (
     crawl, demo, search, show, stocks, categories, columns, diff, explain, runs, serve, export, feed, replay, rebuild,
-    verify, import_posts, site, schedule,
+    verify, import_posts, site, schedule, fetch, record,
 ):  # fmt: skip
     finews.add_command(command)
 

@@ -1,6 +1,7 @@
 """`finews crawl`."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,16 +42,33 @@ def crawl(
     SPIDER is eastmoney (the default: column lists and articles), flash (7x24 fast news) or choice (the lists that the
     first posts came from).
     """
+    crawl_and_tell(spider, output, mirror, changes, quiet=quiet, as_json=as_json, chosen=chosen)
+
+
+def crawl_and_tell(
+    spider: str | None,
+    output: Path,
+    mirror: str | None,
+    changes: tuple[str, ...],
+    *,
+    quiet: bool,
+    as_json: bool,
+    chosen: dict[str, Any],
+    prepare: Callable[[Any], None] | None = None,
+) -> None:
+    """One crawl from its options to its exit code; `prepare` has the last word on Scrapy's settings."""
     from crawler import run  # Scrapy takes a third of a second to import, which no other command needs
 
     settings = run.crawl_settings(
         {
-            **dict(_pair(change) for change in changes),
+            **dict(pair(change) for change in changes),
             "OUTPUT_DIR": str(output),
             **({"MIRROR": mirror} if mirror is not None else {}),
         },
         progress=not quiet,
     )
+    if prepare:
+        prepare(settings)
     summary = run.crawl(spider or run.DEFAULT_SPIDER, _arguments(chosen), settings)
     if as_json:
         tell.as_value({**summary.run, "arguments": _arguments(chosen), **_beside(summary)})
@@ -62,7 +80,7 @@ def crawl(
     sys.exit(summary.exit_code)
 
 
-def _pair(change: str) -> tuple[str, str]:
+def pair(change: str) -> tuple[str, str]:
     name, equals, value = change.partition("=")
     if not equals or not name:
         raise click.BadParameter(f"{change!r} is not NAME=VALUE", param_hint="--set")

@@ -19,9 +19,10 @@ _FORMS = {"atom": feeds.atom, "json": feeds.json_feed}
 @click.option("--query", default="", metavar="TEXT", help="Only what `finews search TEXT` finds.")
 @filters
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="At most N.")
+@click.option("--url", default="", metavar="URL", help="Where you publish it, for its link to itself.")
 @options.output
 @site_option
-def feed(form: str, query: str, limit: int, output: Path, address: str, **chosen: Any) -> None:
+def feed(form: str, query: str, limit: int, url: str, output: Path, address: str, **chosen: Any) -> None:
     """The newest articles as an Atom or JSON Feed, on stdout.
 
     All of them, of one category, or of a search; with their full texts. What the source has withdrawn is left out.
@@ -31,4 +32,4 @@ def feed(form: str, query: str, limit: int, output: Path, address: str, **chosen
         rows = feeds.newest(store.search.articles(question), limit)
     name = ",".join(filter(None, (*question.categories, *question.columns, question.stock, query)))
     title = " ".join(("finews", *chosen["category"], *chosen["column"], chosen["stock"], query)).strip()
-    tell.line(_FORMS[form](rows, feeds.About(title, address, name or "all")))
+    tell.line(_FORMS[form](rows, feeds.About(title, address, name or "all", url)))

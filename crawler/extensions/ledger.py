@@ -22,10 +22,12 @@ from twisted.python.failure import Failure
 
 from crawler import clock, posts
 from crawler.errors import Ending, Unreadable, Unusable
-from crawler.items import NO_COLUMN, Entry, Outcome, Recorded, Reply
+from crawler.items import NO_COLUMN, Article, Entry, Outcome, Reply
 from crawler.media import Media
 from crawler.output_folder import hold, output_folder, prepare, sweep
 from crawler.posts import Site
+from crawler.recorder import LARGEST, Recorder, Waiting
+from crawler.retry_after import of_itself
 from crawler.selection import Selection, parse
 from crawler.store import Store, met_categories
 from crawler.store.articles import Known
@@ -34,16 +36,19 @@ from crawler.text.characters import one_line
 from crawler.triage import DUPLICATE, STILL_REFUSED, Decision, Triage
 from crawler.troubles import Trouble, Troubles, explained, kind_of
 from crawler.verdict import FINISHED, Summary, verdict
-from crawler.walk import Gap, Walk
+from crawler.walk import Ended, Gap, Walk
 
 logger = logging.getLogger(__name__)
 
-# Sent when an entry is taken down (`fresh`; its `outcome` is None while it is to be fetched) and when it is settled.
+# Sent when an entry is taken down (`fresh`; its `outcome` is None while it is to be fetched) and when it is settled;
+# then its outcome is committed, and `code` is its article's.
 entry_counted = object()
 
 # An entry that failed in so many crawls no longer keeps the walks from passing it, and one that was unreadable in as
 # many is not asked for any more.
 _MOST_FAILURES = 3
+# Articles that come within so many seconds of the first are taken in together.
+_SECONDS_TO_GATHER = 0.2
 # So many failures and no success are the source's, not the entries'.
 _MANY = 5
 
@@ -79,7 +84,12 @@ class BadRow:
 class Ledger:
     """One crawl's book-keeping. Spiders take entries down, pipelines settle them."""
 
-    def __init__(self, crawler: Crawler, *, output: Path, lock: FileLock, store: Store, selection: Selection) -> None:
+    def __init__(
+        self, crawler: Crawler, *, output: Path, lock: FileLock, store: Store, selection: Selection, site: Site
+    ) -> None:
+        self._recorder = Recorder(output, store, site)
+        self._timer: asyncio.TimerHandle | None = None
+        self._closing: asyncio.Future[None] | None = None
         self.output, self.store, self.selection = output, store, selection
         self.media = Media(store.categories.all())
         self.summary: Summary | None = None
@@ -119,10 +129,12 @@ class Ledger:
         prepare(output)
         lock = hold(output)
         store = Store.writing(output)
-        finish_what_was_left(output, store, Site(crawler.settings["SITE_ADDRESS"]), clock.now())
-        ledger = cls(crawler, output=output, lock=lock, store=store, selection=selection)
+        site = Site(crawler.settings["SITE_ADDRESS"])
+        finish_what_was_left(output, store, site, clock.now())
+        ledger = cls(crawler, output=output, lock=lock, store=store, selection=selection, site=site)
         crawler.signals.connect(ledger.spider_error, signal=signals.spider_error)
         crawler.signals.connect(ledger.item_error, signal=signals.item_error)
+        crawler.signals.connect(ledger.spider_idle, signal=signals.spider_idle)
         crawler.signals.connect(ledger.spider_closed, signal=signals.spider_closed)
         return ledger
 
@@ -136,7 +148,10 @@ class Ledger:
         self._listings_read += 1
         to_fetch = self._write_down(column, rows)
         page = [row for row in rows if isinstance(row, Entry)]
-        goes_on = self._walks[column].goes_on(page, all_known=not to_fetch, last=last)
+        walk = self._walks[column]
+        goes_on = walk.goes_on(page, all_known=not to_fetch, last=last)
+        if walk.ended is Ended.TOO_LONG:
+            self._lost[f"it has no end after {walk.pages:,} pages"].append(column)
         return to_fetch, goes_on and not self._triage.limit_reached
 
     def recheck(self) -> list[Entry]:
@@ -160,7 +175,7 @@ class Ledger:
                 has_article = row.code in known and known[row.code].source is not None
                 self._open[row.code] = _Open(row, entry_id, has_article)
                 fetched.append(row)
-            self._tell(outcome, fresh=True)
+            self._tell(row.code if isinstance(row, Entry) else "", outcome, fresh=True)
         return fetched
 
     def listing_lost(self, column: str, error: Unusable, reply: Reply) -> None:
@@ -217,6 +232,10 @@ class Ledger:
             self._pauses[origin] = until
             self.store.pauses.begin(origin, until)
 
+    def back_off(self, origin: str) -> None:
+        """An origin refuses to answer so many requests, and says not for how long."""
+        self.pause(origin, of_itself(clock.now() - self.store.runs.failing_since(self._spider.name)))
+
     # what pipelines tell
 
     def entry_of(self, code: str) -> Entry:
@@ -227,13 +246,15 @@ class Ledger:
         """The outcome of an entry that was to be fetched; troubles of one `kind` are told once."""
         self.store.runs.settle(self._open.pop(code).entry_id, outcome, detail)
         self._note(code, outcome, detail, kind or detail)
-        self._tell(outcome, fresh=False)
+        self._tell(code, outcome, fresh=False)
 
-    def published(self, recorded: Recorded) -> None:
-        """An article stands in the database and on disk."""
-        self._answered += 1
-        self.store.articles.published(recorded.article.code, recorded.revision)
-        self.settle(recorded.article.code, recorded.outcome)
+    def record(self, article: Article) -> None:
+        """Take an article in, together with those that come in the next moment."""
+        opened = self._open[article.code]
+        if self._recorder.add(Waiting(article, opened.entry, opened.entry_id)) >= LARGEST:
+            self._flush()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_SECONDS_TO_GATHER, self._flush)
 
     # what Scrapy tells
 
@@ -243,17 +264,22 @@ class Ledger:
         if "entry" in asked_for:
             self._went_wrong(failure, asked_for["entry"].code)
         else:
-            self._lost[_fault(failure)].append(asked_for.get("column", ""))
+            self._lost[_fault(failure.value)].append(asked_for.get("column", ""))
             self._went_wrong(failure, "")
 
     def item_error(self, item: Any, failure: Failure) -> None:
         self._went_wrong(failure, getattr(item, "code", ""))
+
+    def spider_idle(self) -> None:
+        """Nothing more is on its way for now: what follows finds everything in the database."""
+        self._flush()
 
     def spider_closed(self, reason: str) -> None:
         """Close the books, once."""
         if self._closed:
             return
         self._closed = True
+        self._flush()
         try:
             self.summary = self._close(reason)
         except Ending as error:
@@ -263,6 +289,23 @@ class Ledger:
             self._lock.release()
 
     # its steps
+
+    def _flush(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        try:
+            recorded, faults = self._recorder.flush()
+        except Ending as error:
+            self.end(error)
+            return
+        self._answered += len(recorded)
+        for done in recorded:
+            del self._open[done.article.code]
+            self._tell(done.article.code, done.outcome, fresh=False)
+        for entry, fault in faults:
+            logger.error("%s: %s", entry.code, fault, exc_info=fault)
+            self.fail(entry, _fault(fault))
 
     def _decide(self, column: str, row: Entry | BadRow, known: Mapping[str, Known]) -> Decision:
         return self._triage.decide(row, known.get(row.code)) if isinstance(row, Entry) else self._bad_row(column, row)
@@ -298,12 +341,16 @@ class Ledger:
         """A fault of ours, or of the disk: the latter ends the crawl, since every further article would meet it."""
         error = failure.value
         if isinstance(error, Ending):
-            if self.failure is None:
-                self.failure = error
-                self._closing = asyncio.ensure_future(self._crawler.engine.close_spider_async(reason="failed"))
-            return
-        if code in self._open:
-            self.fail(self.entry_of(code), _fault(failure))
+            self.end(error)
+        elif code in self._open:
+            self.fail(self.entry_of(code), _fault(error))
+
+    def end(self, error: Ending) -> None:
+        """End the crawl as failed: the work cannot go on."""
+        if self.failure is None:
+            self.failure = error
+        if not self._closed and self._closing is None:
+            self._closing = asyncio.ensure_future(self._crawler.engine.close_spider_async(reason="failed"))
 
     def _close(self, reason: str) -> Summary:
         runs = self.store.runs
@@ -376,8 +423,8 @@ class Ledger:
         known = Media(self.store.categories.all())
         return [(asked.slug, asked.media) for asked in self.selection.categories if known.find(asked.media) is None]
 
-    def _tell(self, outcome: Outcome | None, *, fresh: bool) -> None:
-        self._crawler.signals.send_catch_log(entry_counted, outcome=outcome, fresh=fresh)
+    def _tell(self, code: str, outcome: Outcome | None, *, fresh: bool) -> None:
+        self._crawler.signals.send_catch_log(entry_counted, code=code, outcome=outcome, fresh=fresh)
 
 
 def finish_what_was_left(output: Path, store: Store, site: Site, now: datetime) -> None:
@@ -394,11 +441,11 @@ def finish_what_was_left(output: Path, store: Store, site: Site, now: datetime) 
     store.runs.finish_interrupted(now)
 
 
-def _fault(failure: Failure) -> str:
-    return one_line(f"internal error: {type(failure.value).__name__}: {failure.value}")[:300]
+def _fault(error: BaseException | None) -> str:
+    return one_line(f"internal error: {type(error).__name__}: {error}")[:300]
 
 
 def _code_in(row: Any) -> str:
     """The code of a row that is no entry, as far as it has one: for a person to look up."""
     found = (row.get(name) for name in ("code", "infoCode", "infocode", "id")) if isinstance(row, dict) else ()
-    return next((value.removeprefix("NW")[:40] for value in found if isinstance(value, str)), "")
+    return next((one_line(value.removeprefix("NW"))[:40] for value in found if isinstance(value, str)), "")

@@ -5,21 +5,23 @@ has no record, and is made anew. A source is told by its size and time, as make 
 """
 
 import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from crawler.posts import POSTS
+from crawler.posts import FROZEN, POSTS
 from crawler.site import urls
 from crawler.site.config import Config
-from crawler.site.files import below, content_of, copy, copy_tree, keep
-from crawler.site.freezing import again, due, freeze, frozen_months, is_frozen
-from crawler.site.pages import DATA, reprints_of
-from crawler.site.rendering import files_of, fixed_sources, portions, rendered, skeleton_folders, sweep
+from crawler.site.files import below, content_of, copy_tree, keep
+from crawler.site.freezing import due, freeze, frozen_months, make_way, thaw
+from crawler.site.pages import DATA, reprints_of, write_day
+from crawler.site.rendering import files_of, fixed_sources, portions, rendered, rendered_whole, skeleton_folders, sweep
 from crawler.store import Store
+from crawler.store.pages import Kind
 
 TREE = "_site"
 _RECORD = ".finews.json"
@@ -60,45 +62,66 @@ class _Record:
 
 
 def build(output: Path, store: Store, config: Config, before: date | None, *, everything: bool) -> Built:
-    """Freeze the months before a day's, and bring `_site` up to date. Only the holder of the lock may do this.
+    """Bring `_site` up to date, and freeze the months before a day's. Only the holder of the lock may do this.
 
     `everything` renders all pages anew, frozen ones too. Raises OutputError and Failed.
     """
     sweep(output)
-    tree = output / TREE
+    tree, frozen = output / TREE, frozen_months(output)
     was = _Record() if everything else _Record.of(tree)
-    now = _Record(frame=_frame(output), frozen_frame=was.frozen_frame or _frame(output))
-    frozen = [*due(output, before), *(again(output) if everything else ())]
-    for page in freeze(output, store, sorted(frozen)):
-        copy(output / page, tree / page)
-    now.months = frozen_months(output)
-    for month in now.months:
+    now = _Record(frame=_frame(output))
+    now.frozen_frame = was.frozen_frame if was.months else now.frame
+    if everything:
+        thaw(output, frozen)
+    cold = due(output, before, frozen)
+    stale = [page for page in store.pages.stale() if page.kind is Kind.DAY]
+    days = {*(path[7:17] for path in cold), *(page.name for page in stale)}
+    cold_days = [write_day(output, store, day) for day in sorted(days)]
+    make_way(output, cold)
+    for month in frozen_months(output):
         if month not in was.months:
             copy_tree(output / month, tree / month)
-    reprints = reprints_of(store, next(iter(_posts(output)), f"{POSTS}/9"), f"{POSTS}/9")
-    now.sources = dict(_sources(output, reprints))
+    hot = list(_posts(output))
+    reprints = reprints_of(store, hot[0], hot[-1]) if hot else {}
+    now.sources = dict(_sources(output, [*hot, *_days(output), *cold_days, *_known(output)], reprints))
     changed = [source for source in now.sources if config.plugins or _differs(source, was, now)]
-    now.others = _render(output, changed, reprints)
+    now.others = _render_whole(output, now.sources) if config.plugins else _render(output, changed, reprints)
+    freeze(output, tree, cold, cold_days)
+    store.pages.written(stale)
+    now.months = frozen_months(output)
+    for source in (*cold, *cold_days):
+        now.sources.pop(source)
     _remove(tree, was, now)
     now.write(tree)
     older_look = bool(now.months) and now.frozen_frame != now.frame
-    return Built(len(changed) + len(now.others), len(frozen), older_look)
+    return Built(len(changed) + len(now.others), len(cold), older_look)
 
 
 def _render(output: Path, changed: list[str], reprints: Mapping[str, Any]) -> list[str]:
     """Render these sources into `_site`, and with them what is rendered always; the pages of the latter."""
     fixed = list(_fixed(output))
     others: list[str] = []
-    for number, portion in enumerate(portions(changed)):
-        theirs = {f"{Path(urls.built(source)).stem.partition('-NW')[2]}" for source in portion}
-        told = {slug: found for slug, found in reprints.items() if slug[2:] in theirs}
-        with rendered(output, [*portion, *(fixed if number == 0 else ())], told) as tree:
-            made = [str(path) for path in below(tree)]
-            for path in made:
-                keep(output / TREE / path, (tree / path).read_bytes())
-        if number == 0:
-            others = sorted(set(made) - {urls.built(source) for source in portion})
+    for portion in portions(changed):
+        slugs = (_slug(source) for source in portion)
+        told = {slug: reprints[slug] for slug in slugs if slug in reprints}
+        with rendered(output, [*portion, *fixed], told) as tree:
+            made = _keep_all(tree, output / TREE)
+        others += sorted(made - {urls.built(source) for source in portion})
+        fixed = []
     return others
+
+
+def _render_whole(output: Path, sources: Iterable[str]) -> list[str]:
+    """Render the whole site into `_site`, for plugins that are to see all of it; the pages that are of no source."""
+    with rendered_whole(output) as tree:
+        return sorted(_keep_all(tree, output / TREE) - {urls.built(source) for source in sources})
+
+
+def _keep_all(made: Path, tree: Path) -> set[str]:
+    paths = {str(path) for path in below(made)}
+    for path in paths:
+        keep(tree / path, (made / path).read_bytes())
+    return paths
 
 
 def _differs(source: str, was: _Record, now: _Record) -> bool:
@@ -115,22 +138,21 @@ def _remove(tree: Path, was: _Record, now: _Record) -> None:
             (tree / page).unlink(missing_ok=True)
 
 
-def _sources(output: Path, reprints: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _sources(output: Path, paths: Iterable[str], reprints: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Each source that is rendered when it changes, and what tells it from what it was."""
-    for path in _posts(output):
-        yield path, _token(output / path) + _digest(reprints.get(Path(path).stem[11:]))
-    for path in (*_days(output), *_known(output)):
-        yield path, _token(output / path)
+    for path in paths:
+        yield path, _token(f"{output}/{path}") + _digest(reprints.get(_slug(path)))
 
 
 def _posts(output: Path) -> Iterator[str]:
-    return (path for path in files_of(output, POSTS) if not Path(path).name.startswith("."))
+    return (path for path in files_of(output, POSTS) if "/." not in path)
 
 
 def _days(output: Path) -> Iterator[str]:
-    for month in sorted(output.glob("[0-9][0-9][0-9][0-9]/[0-9][0-9]")):
-        name = str(month.relative_to(output))
-        if not is_frozen(output, name):
+    """The pages of years, and of days that are not frozen."""
+    for folder in sorted(output.glob("[0-9][0-9][0-9][0-9]/*")):
+        name = str(folder.relative_to(output))
+        if not (output / FROZEN / name).is_dir():
             yield from files_of(output, name)
 
 
@@ -147,8 +169,13 @@ def _fixed(output: Path) -> Iterator[str]:
             yield from files_of(output, name)
 
 
-def _token(path: Path) -> str:
-    told = path.stat()
+def _slug(post: str) -> str:
+    """Jekyll's word for what follows the day in a post's name."""
+    return post.rpartition("/")[2].rpartition(".")[0][len("2022-01-10-") :]
+
+
+def _token(path: str) -> str:
+    told = os.stat(path)  # noqa: PTH116  # a Path for each of thousands takes longer than asking the disk
     return f"{told.st_mtime_ns:x}.{told.st_size:x}"
 
 

@@ -1,26 +1,31 @@
 """The pages that the database knows: categories, days and stocks, each written when its articles have changed.
 
-A page is data in front matter; a layout of the frame makes HTML of it, so that there is one template for all. The
-lists that the fixed pages show (home, media, days, stocks, feed) are files of `_data`.
+A page is front matter and its articles as HTML, the same that `entries.html` of the frame makes; a layout puts the
+rest around them. As data in front matter they cost Jekyll four times as much, and a longer history has more and fuller
+lists. The lists that the fixed pages show (home, media, days, stocks, feed) are files of `_data`.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from html import escape
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from crawler.items import Category
 from crawler.media import Media
+from crawler.posts import FROZEN
 from crawler.site import urls
 from crawler.site.files import keep
 from crawler.store import Store
 from crawler.store.pages import Kind, Page
 
 # The files of `_data` that are ours.
-DATA = ("home", "categories", "media", "days", "stocks", "reprints")
+DATA = ("home", "categories", "media", "days", "years", "stocks", "reprints")
 
 # A stock that so many articles link to has a page, and keeps it.
 _OFTEN = 5
+_STOCKS_LISTED = 500
 _ON_A_PAGE = 100
 _LATEST = 50
 _CATEGORIES_AT_HOME, _EACH = 12, 4
@@ -28,24 +33,30 @@ _LONGEST_SUMMARY = 200
 # Reprints are told on the pages of so many days that have articles; a page that is frozen has been told before.
 _DAYS_WITH_REPRINTS = 62
 
+# As `2022/01/10` is a day.
+_YEAR, _MONTH, _DAY = 4, 7, 10
+
 Row = Mapping[str, Any]
 
 
 def keep_current(output: Path, store: Store) -> None:
     """Write the pages that no longer show what the articles say; all of them where there are none yet.
 
-    Only the holder of the lock may do this. Raises OutputError and StoreError.
+    Days of frozen months are left to the build. Only the holder of the lock may do this. Raises OutputError and
+    StoreError.
     """
-    first = not (output / "_data/home.json").is_file()
-    pages = store.pages.all() if first else []
-    stale = store.pages.stale()
-    for page in {*pages, *stale}:
+    first = not all((output / f"_data/{name}.json").is_file() for name in DATA)
+    stale = {*store.pages.stale(), *(store.pages.all() if first else ())}
+    pages = [page for page in stale if not _is_frozen(output, page)]
+    for page in pages:
         _write(output, store, page)
-    if first or stale:
+    if stale:
+        days = {page.name for page in stale if page.kind is Kind.DAY}
         _write_lists(output, store)
-        _write_titles(output, store, {page.name[:7] for page in {*pages, *stale} if page.kind is Kind.DAY})
+        _write_years(output, store, {day[:4] for day in days})
+        _write_titles(output, store, {day[:7] for day in days})
     _write_names(output, Media(store.categories.all()))
-    store.pages.written(stale)
+    store.pages.written(pages)
 
 
 def reprints_of(store: Store, first: str, last: str) -> dict[str, list[dict[str, str]]]:
@@ -56,7 +67,7 @@ def reprints_of(store: Store, first: str, last: str) -> dict[str, list[dict[str,
 
 def write_day(output: Path, store: Store, day: str) -> str:
     """Write the page of a day; its path below the output folder."""
-    _keep_page(output, urls.day(day), _front(Kind.DAY, day.replace("/", "-"), day), store.pages.on_day(day))
+    _keep_page(output, urls.day(day), _front(Kind.DAY, day.replace("/", "-")), _list(store.pages.on_day(day)))
     return urls.day(day)[1:]
 
 
@@ -67,6 +78,10 @@ def write_data(output: Path, name: str, value: Sequence[object] | Mapping[str, o
     else:
         text = "{\n" + ",\n".join(f"{_json(key)}: {_json(item)}" for key, item in value.items()) + "\n}\n"
     keep(output / "_data" / f"{name}.json", text.encode())
+
+
+def _is_frozen(output: Path, page: Page) -> bool:
+    return page.kind is Kind.DAY and (output / FROZEN / page.name[:7]).is_dir()
 
 
 def _write(output: Path, store: Store, page: Page) -> None:
@@ -82,31 +97,39 @@ def _write(output: Path, store: Store, page: Page) -> None:
 def _write_category(output: Path, store: Store, slug: str) -> None:
     media = Media(store.categories.all()).find(slug)
     rows = store.pages.in_category(slug, _ON_A_PAGE)
-    front = _front(Kind.CATEGORY, media.media if media else slug, slug, more=len(rows) == _ON_A_PAGE)
-    _keep_page(output, urls.category(slug), front, rows)
+    front = _front(Kind.CATEGORY, media.media if media else slug, shown=len(rows))
+    _keep_page(output, urls.category(slug), front, _list(rows, one_media=True))
 
 
 def _write_stock(output: Path, store: Store, secid: str) -> None:
     rows = store.pages.with_stock(secid, _ON_A_PAGE)
     if rows and (len(rows) >= _OFTEN or (output / urls.stock(secid)[1:]).exists()):
-        front = _front(Kind.STOCK, rows[0]["name"], secid, more=len(rows) == _ON_A_PAGE)
-        _keep_page(output, urls.stock(secid), front, rows)
+        front = {**_front(Kind.STOCK, rows[0]["name"], shown=len(rows)), "secid": secid}
+        _keep_page(output, urls.stock(secid), front, _list(rows))
 
 
 def _write_names(output: Path, media: Media) -> None:
     """Every category that is known has a page, and every older spelling of its slug leads there."""
     for category in media.all():
         if not (output / urls.category(category.slug)[1:]).exists():
-            _keep_page(output, urls.category(category.slug), _front(Kind.CATEGORY, category.media, category.slug), [])
+            _keep_page(output, urls.category(category.slug), _front(Kind.CATEGORY, category.media))
         for alias in _old_slugs(category, media):
             front = {"layout": "redirect", "title": category.media, "target": urls.category(category.slug)}
-            _keep_page(output, urls.category(alias), front)
+            if not _is_another_spelling(output, alias):
+                _keep_page(output, urls.category(alias), front)
 
 
 def _old_slugs(category: Category, media: Media) -> list[str]:
     """The aliases that the old site had pages of: Latin letters, and no other category's slug."""
     latin = (alias for alias in category.aliases if alias.isascii() and "/" not in alias)
     return [alias for alias in latin if not media.is_slug(alias)]
+
+
+def _is_another_spelling(output: Path, alias: str) -> bool:
+    """Whether the disk takes an alias for the page of that name in small letters, which no redirect may overwrite."""
+    page = output / urls.category(alias.lower())[1:]
+    path = output / urls.category(alias)[1:]
+    return path != page and path.exists() and page.exists() and path.samefile(page)
 
 
 def _write_lists(output: Path, store: Store) -> None:
@@ -116,16 +139,24 @@ def _write_lists(output: Path, store: Store) -> None:
         "latest": [_told(row) for row in store.pages.latest(_LATEST)],
         "categories": [_at_home(store, row) for row in by_latest[:_CATEGORIES_AT_HOME]],
     }
-    days = store.pages.days()
+    years = store.pages.periods(_YEAR)
     write_data(output, "home", home)
-    write_data(output, "days", days)
-    write_data(output, "stocks", _with_pages(output, store.pages.stocks(_OFTEN)))
+    write_data(output, "years", years)
+    write_data(output, "days", store.pages.days(years[0]) if years else [])
+    write_data(output, "stocks", _with_pages(output, store.pages.stocks(_OFTEN, _STOCKS_LISTED)))
     write_data(output, "categories", [{name: row[name] for name in ("slug", "media", "articles")} for row in counted])
     write_data(output, "media", {row["slug"]: row["media"] for row in counted})
-    since = days[:_DAYS_WITH_REPRINTS][-1]["day"] if days else "9"
+    since = (store.pages.periods(_DAY, _DAYS_WITH_REPRINTS) or ["9"])[-1]
     write_data(output, "reprints", reprints_of(store, f"_posts/{since}", "_posts/9"))
-    months = sorted({row["day"][:7].replace("/", "-") for row in days}, reverse=True)
+    months = [month.replace("/", "-") for month in store.pages.periods(_MONTH)]
     keep(output / "search/index.json", _json(months).encode())
+
+
+def _write_years(output: Path, store: Store, years: Iterable[str]) -> None:
+    for year in years:
+        lines = [f"{name}: {_json(value)}" for name, value in _front(Kind.DAY, year).items()]
+        days = [f"- {_json(row)}" for row in store.pages.days(year)]
+        _keep_front(output, urls.year(year), [*lines, "days:", *days])
 
 
 def _write_titles(output: Path, store: Store, months: Iterable[str]) -> None:
@@ -161,16 +192,37 @@ def _entry(row: Row) -> dict[str, str]:
     }
 
 
-def _front(kind: Kind, title: str, name: str, *, more: bool = False) -> dict[str, Any]:
-    return {"layout": "list", "section": kind, "title": title, "name": name, "more": more}
+def _front(kind: Kind, title: str, *, shown: int = 0) -> dict[str, Any]:
+    """`more` is the number of articles that are shown, where there are more."""
+    return {"layout": "list", "section": kind, "title": title, "more": shown == _ON_A_PAGE and shown}
 
 
-def _keep_page(output: Path, url: str, front: Mapping[str, Any], rows: Iterable[Row] | None = None) -> None:
-    lines = [f"{name}: {_json(value)}" for name, value in front.items()]
-    if rows is not None:
-        entries = [f"- {_json(_entry(row))}" for row in rows]
-        lines += ["articles:", *entries] if entries else ["articles: []"]
-    keep(output / url[1:], "\n".join(["---", *lines, "---", ""]).encode())
+def _list(rows: Iterable[Row], *, one_media: bool = False) -> Iterator[str]:
+    """Lines of HTML: articles under their days. Links begin at the site's root, the layout adds what goes before."""
+    by_day = groupby(map(_entry, rows), lambda entry: entry["at"][:10])
+    for day, entries in by_day:
+        yield from (f'<h2 class="day">{day}</h2>', '<ol class="entries">')
+        yield from (_item({name: _text(value) for name, value in entry.items()}, one_media) for entry in entries)
+        yield "</ol>"
+
+
+def _item(entry: Mapping[str, str], one_media: bool) -> str:
+    media = "" if one_media else f' <a class="media" href="/category/{entry["category"]}.html">{entry["media"]}</a>'
+    story = f'<a href="{entry["url"]}">{entry["title"]}</a>{media}'
+    return f'<li><time datetime="{entry["at"]}">{entry["at"][11:16]}</time><span class="story">{story}</span></li>'
+
+
+def _text(value: str) -> str:
+    """Text in HTML that Liquid passes over."""
+    return escape(value).replace("{", "&#123;")
+
+
+def _keep_page(output: Path, url: str, front: Mapping[str, Any], body: Iterable[str] = ()) -> None:
+    _keep_front(output, url, [f"{name}: {_json(value)}" for name, value in front.items()], body)
+
+
+def _keep_front(output: Path, url: str, lines: Iterable[str], body: Iterable[str] = ()) -> None:
+    keep(output / url[1:], "\n".join(["---", *lines, "---", *body, ""]).encode())
 
 
 def _json(value: object) -> str:

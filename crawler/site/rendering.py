@@ -14,7 +14,6 @@ from itertools import islice
 from pathlib import Path
 
 from crawler.errors import Failed
-from crawler.posts import standing
 from crawler.site.files import copy, errors_told
 from crawler.site.pages import write_data
 
@@ -39,10 +38,18 @@ def rendered(output: Path, sources: Iterable[str], reprints: Reprints) -> Iterat
         stage, tree = Path(folder, "source"), Path(folder, "tree")
         with errors_told(stage):
             for path in (*_skeleton(output), *sources):
-                _show(standing(output, path), stage / path)
+                _show(output / path, stage / path)
         write_data(stage, "reprints", reprints)
         _run(output, stage, tree)
         yield tree
+
+
+@contextmanager
+def rendered_whole(output: Path) -> Iterator[Path]:
+    """The tree that Jekyll makes of all that stands in the output folder, which goes at the end. Raises Failed."""
+    with tempfile.TemporaryDirectory(prefix=_STAGE, dir=output) as folder:
+        _run(output, output, Path(folder, "tree"))
+        yield Path(folder, "tree")
 
 
 def sweep(output: Path) -> None:
@@ -78,7 +85,8 @@ def files_of(output: Path, name: str) -> list[str]:
     top = output / name
     if not top.is_dir():
         return [name] if top.exists() else []
-    return sorted(str(Path(parent, each).relative_to(output)) for parent, _, names in os.walk(top) for each in names)
+    skip = len(str(top)) - len(name)
+    return sorted(f"{parent}/{each}"[skip:] for parent, _, names in os.walk(top) for each in names)
 
 
 def _skeleton(output: Path) -> Iterator[str]:

@@ -25,6 +25,10 @@ def day(name: str) -> str:
     return f"/{name}/index.html"
 
 
+def year(name: str) -> str:
+    return f"/{name}/index.html"
+
+
 def titles(month: str) -> str:
     """The list of a month's titles, which the search reads; the month is like `2022/01`."""
     return f"/search/{month.replace('/', '-')}.json"

@@ -303,14 +303,18 @@ def response_of(reply: Reply) -> TextResponse:
 
 def reason_of(failure: Failure) -> str:
     """Why a request got no answer, in one line for a person."""
-    error = failure.value
+    request = failure.request  # type: ignore[attr-defined]  # Scrapy sets it before it calls
+    return error_told(failure.value, request)
+
+
+def error_told(error: BaseException | None, request: Request) -> str:
+    """Likewise, for a request that came to this error."""
     if isinstance(error, HttpError):
         return f"HTTP {error.response.status}"
     if isinstance(error, IgnoreRequest):
         return one_line(str(error)) or "the request was dropped"
     if isinstance(error, DownloadCancelledError):
         return "the reply is larger than DOWNLOAD_MAXSIZE"
-    request = failure.request  # type: ignore[attr-defined]  # Scrapy sets it before it calls
     # The mirror's address is nobody's concern but the operator's.
     return one_line(str(error).replace(request.url, shown(request.meta["canonical"])) or type(error).__name__)[:200]
 

@@ -10,10 +10,11 @@ from scrapy.http import TextResponse
 from scrapy.selector import Selector
 
 from crawler import clock
-from crawler.errors import NoBody, Refused, Unreadable
+from crawler.errors import NoBody, Refused, Rejected, Unreadable
 from crawler.items import Entry, Outcome
 from crawler.spiders.base import Listing, Reader, Reading, SiteSpider
 from crawler.text.characters import headline
+from crawler.text.html import check_words
 from crawler.text.payload import (
     Count,
     Shape,
@@ -57,6 +58,10 @@ _MOST_COLUMNS = 200
 _COLUMN_ID = re.compile(r"[0-9]{1,6}", re.ASCII)
 # Among so many last characters a whole page says that it ends.
 _END_OF_PAGE = 2_000
+# A page of the source has some thousands of tags; one of megabytes of them takes the better part of a minute to read.
+_MOST_TAGS = 50_000
+# What is around an article has words too: recorded pages have one for nine characters.
+_MOST_WORDS = 60_000
 
 
 def article_url(code: str, *, caifuhao: bool = False) -> str:
@@ -111,6 +116,9 @@ def read_page(response: TextResponse, entry: Entry) -> Reading:
     """The HTML page: the layout since 2022, then that of 2018 to 2021. Its time has no seconds."""
     if "</html" not in response.text[-_END_OF_PAGE:].lower():
         raise Refused("the page is cut: it has no end")
+    if response.text.count("<") > _MOST_TAGS:
+        raise Rejected(f"too complex: the page has over {_MOST_TAGS:,} tags")
+    check_words(response.text, _MOST_WORDS)
     # Told that it is HTML: what looks like JSON, as the source may answer, would raise.
     page = Selector(response, type="html")
     body = page.css("#ContentBody")

@@ -1,6 +1,8 @@
 """The only room that speaks SQL: one file a noun. It takes and gives domain values."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -10,7 +12,7 @@ from crawler.items import Category
 from crawler.store import functions
 from crawler.store.articles import Articles
 from crawler.store.categories import Categories
-from crawler.store.connection import open_any, open_for_reading, open_for_writing
+from crawler.store.connection import errors_told, open_any, open_for_reading, open_for_writing
 from crawler.store.coverage import Covered
 from crawler.store.days import Days
 from crawler.store.history import History
@@ -63,6 +65,12 @@ class Store:
     def reading(cls, output: Path) -> Self:
         """Open it for questions. Raises StoreError, also when there is none."""
         return cls(open_for_reading(output))
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """What is written in here is committed together, or not at all. Raises StoreError."""
+        with errors_told(), self._db.atomic():
+            yield
 
     @property
     def connection(self) -> sqlite3.Connection:

@@ -194,7 +194,7 @@ class Articles:
     def published(self, code: str, revision: int) -> None:
         """The post file of this revision stands on disk."""
         with errors_told():
-            self._db.table("articles").update(code, {"published_revision": revision})
+            self._db.execute("UPDATE articles SET published_revision = ? WHERE code = ?", [revision, code])
 
     def put_right(self, code: str, revision: int, text: str) -> None:
         """The post file of this revision has been written anew, with this text."""
@@ -229,8 +229,9 @@ class Articles:
             "first_seen_at": iso(article.fetched_at),
             "revision": 1,
         }
-        self._db.table("articles").insert(row)
-        self._set_mentions(article)
+        names, marks = ", ".join(row), ", ".join("?" * len(row))
+        self._db.execute(f"INSERT INTO articles ({names}) VALUES ({marks})", list(row.values()))  # noqa: S608  # our own names
+        self._add_mentions(article)
         return Recorded(article, Outcome.NEW, 1, path, text)
 
     def _update(self, article: Article, old: Mapping[str, Any], site: Site, markup_too: bool) -> Recorded:
@@ -267,12 +268,13 @@ class Articles:
         self._db.table("revisions").insert({**kept, "seen_at": old["changed_at"] or old["first_seen_at"]})
 
     def _set_mentions(self, article: Article) -> None:
-        table = self._db.table("mentions")
-        table.delete_where("code = ?", [article.code])
-        table.insert_all(
-            {"code": article.code, "secid": found.secid, "kind": found.kind, "name": found.name, "count": found.count}
-            for found in article.mentions
-        )
+        self._db.execute("DELETE FROM mentions WHERE code = ?", [article.code])
+        self._add_mentions(article)
+
+    def _add_mentions(self, article: Article) -> None:
+        for found in article.mentions:
+            row = [article.code, found.secid, found.kind, found.name, found.count]
+            self._db.execute("INSERT INTO mentions (code, secid, kind, name, count) VALUES (?, ?, ?, ?, ?)", row)
 
     def _add_columns(self, article: Article) -> None:
         self._db.execute(
@@ -281,15 +283,9 @@ class Articles:
         )
 
     def _sighted(self, entry: Entry, spider: str, refused: str = "") -> None:
-        self._db.table("sightings").insert(
-            {
-                "code": entry.code,
-                "spider": spider,
-                "title": entry.title,
-                "published_at": iso(entry.published),
-                "refused": refused,
-            },
-            replace=True,
+        self._db.execute(
+            "INSERT OR REPLACE INTO sightings (code, spider, title, published_at, refused) VALUES (?, ?, ?, ?, ?)",
+            [entry.code, spider, entry.title, iso(entry.published), refused],
         )
 
     def _one(self, sql: str, *values: object) -> dict[str, Any] | None:

@@ -21,13 +21,9 @@ class Categories:
 
     def register(self, category: Category) -> None:
         """Make sure that a category exists; one that does stays as it is. Part of the caller's transaction."""
-        self._db.table("categories").insert(
-            {
-                "slug": category.slug,
-                "media": category.media,
-                "aliases": json.dumps(category.aliases, ensure_ascii=False),
-            },
-            ignore=True,
+        self._db.execute(
+            "INSERT OR IGNORE INTO categories (slug, media, aliases) VALUES (?, ?, ?)",
+            [category.slug, category.media, json.dumps(category.aliases, ensure_ascii=False)],
         )
 
     def counted(self) -> list[dict[str, Any]]:
@@ -36,7 +32,7 @@ class Categories:
             return list(
                 self._db.query(
                     """
-                    SELECT slug, categories.media, aliases, count(code) AS articles, max(published_at) AS latest
+                    SELECT slug, categories.media, aliases, count(published_at) AS articles, max(published_at) AS latest
                     FROM categories LEFT JOIN articles ON articles.category = categories.slug
                     GROUP BY slug ORDER BY articles DESC, slug
                     """

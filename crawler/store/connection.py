@@ -33,6 +33,8 @@ def open_for_writing(output: Path) -> Database:
             db.execute(f"PRAGMA {pragma}")
         _refuse_newer(db, path)
         migrations.apply(db)
+        # What a transaction of many rows may have to take back is kept in memory, not in files elsewhere.
+        db.execute("PRAGMA temp_store = MEMORY")
         return db
 
 

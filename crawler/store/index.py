@@ -18,7 +18,7 @@ from crawler.text.html import plain
 from crawler.text.tokens import CHECKSUM_SQL, checksum, folded_document, tokens
 
 # Documents that share a row of `search_blocks`: id >> BLOCK_BITS.
-BLOCK_BITS = 10
+BLOCK_BITS = 6
 _BATCH = 500
 
 _MISSING = """
@@ -138,9 +138,7 @@ class Index:
             "INSERT INTO search_documents (code, revision, current, published) VALUES (?, ?, ?, ?)", row
         )
         number = int(added.lastrowid or 0)
-        self._db.execute(
-            "INSERT INTO search_pairs (rowid, pairs) VALUES (?, ?)", [number, " ".join(sorted(_tokens(version)))]
-        )
+        self._db.execute("INSERT INTO search_pairs (rowid, pairs) VALUES (?, ?)", [number, " ".join(_tokens(version))])
         self._db.execute(
             """
             INSERT INTO search_blocks (block, newest) VALUES (?, ?)
@@ -163,18 +161,16 @@ def seconds(published_at: str) -> int:
         return 0
 
 
-def spans_of(blocks: list[tuple[int, int]]) -> Iterator[tuple[int, list[tuple[int, int]]]]:
+def spans_of(blocks: Iterator[tuple[int, int]]) -> Iterator[tuple[int, list[tuple[int, int]]]]:
     """Blocks, given newest first, in groups that double: no document of a group is newer than this, and its ids.
 
     The ids are ranges of neighbouring blocks: in a database that was crawled day by day, one a group.
     """
-    start = 0
     for size in (2**power for power in itertools.count()):
-        group = blocks[start : start + size]
+        group = list(itertools.islice(blocks, size))
         if not group:
             return
         yield group[0][1], [_ids(run) for run in _runs(sorted(block for block, _newest in group))]
-        start += size
 
 
 def _runs(numbers: list[int]) -> Iterator[list[int]]:

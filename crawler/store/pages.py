@@ -88,13 +88,11 @@ class Pages:
 
     def on_day(self, day: str) -> list[dict[str, Any]]:
         """The articles whose posts stand under a day, or under a month such as `2022/01`; newest first."""
-        below = f"_posts/{day}/"
         return self._rows(
             f"""
             SELECT {_ENTRY} FROM articles WHERE post_path >= ? AND post_path < ? ORDER BY published_at DESC, code
             """,  # noqa: S608  # our own words
-            below,
-            f"{below}\uffff",
+            *_below(day),
         )
 
     def with_stock(self, secid: str, limit: int) -> list[dict[str, Any]]:
@@ -114,20 +112,49 @@ class Pages:
 
     # what there is
 
-    def days(self) -> list[dict[str, Any]]:
-        """Each `day` that has articles, newest first, with `articles` (how many)."""
-        return self._rows(
-            "SELECT substr(post_path, 8, 10) AS day, count(*) AS articles FROM articles GROUP BY day ORDER BY day DESC"
-        )
+    def periods(self, length: int, limit: int = -1) -> list[str]:
+        """The newest days (10), months (7) or years (4) that have articles, such as `2022/01/10`, newest first.
 
-    def stocks(self, often: int) -> list[dict[str, Any]]:
-        """Each stock (`secid`, `name`) that so many articles link to, with `articles`, most often linked to first."""
+        Each is one step in the index of paths, however many articles lie between two of them.
+        """
+        rows = self._rows(
+            """
+            WITH RECURSIVE found(period) AS (
+                SELECT substr(max(post_path), 8, :length) FROM articles
+                UNION ALL
+                SELECT (SELECT substr(max(post_path), 8, :length) FROM articles WHERE post_path < '_posts/' || period)
+                FROM found WHERE period IS NOT NULL
+            )
+            SELECT period FROM found WHERE period IS NOT NULL LIMIT :limit
+            """,
+            length,
+            limit,
+        )
+        return [row["period"] for row in rows]
+
+    def days(self, year: str) -> list[dict[str, Any]]:
+        """Each `day` of a year that has articles, newest first, with `articles` (how many)."""
         return self._rows(
             """
-            SELECT secid, max(name) AS name, count(*) AS articles FROM mentions WHERE kind = 'stock'
-            GROUP BY secid HAVING articles >= ? ORDER BY articles DESC, secid
+            SELECT substr(post_path, 8, 10) AS day, count(*) AS articles FROM articles
+            WHERE post_path >= ? AND post_path < ? GROUP BY day ORDER BY day DESC
+            """,
+            *_below(year),
+        )
+
+    def stocks(self, often: int, limit: int) -> list[dict[str, Any]]:
+        """The stocks (`secid`, `name`) that so many articles link to, with `articles`, most often linked to first.
+
+        Counted in the index alone; the name is what the newest article calls it.
+        """
+        return self._rows(
+            """
+            SELECT secid, name, articles FROM (
+                SELECT secid, max(code) AS code, count(*) AS articles FROM mentions GROUP BY secid HAVING articles >= ?
+            ) JOIN mentions USING (code, secid) WHERE kind = 'stock' ORDER BY articles DESC, secid LIMIT ?
             """,
             often,
+            limit,
         )
 
     def all_told(self) -> Iterator[dict[str, str]]:
@@ -140,7 +167,8 @@ class Pages:
         found: dict[str, list[dict[str, Any]]] = {}
         rows = self._rows(
             """
-            SELECT here.code AS of, there.title, there.published_at, there.media, there.category, there.post_path
+            SELECT here.code AS of, there.code, there.title, there.published_at, there.media, there.category,
+                   there.post_path
             FROM articles AS here JOIN articles AS there ON there.title = here.title AND there.media != here.media
             WHERE here.post_path BETWEEN ? AND ? AND length(here.title) > ?
               AND abs(julianday(there.published_at) - julianday(here.published_at)) <= ?
@@ -158,3 +186,8 @@ class Pages:
     def _rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
         with errors_told():
             return list(self._db.query(sql, values))
+
+
+def _below(period: str) -> tuple[str, str]:
+    """The first path of a day, a month or a year, and the first one after it."""
+    return f"_posts/{period}/", f"_posts/{period}/\uffff"

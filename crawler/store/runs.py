@@ -44,7 +44,6 @@ class Runs:
                 "UPDATE entries SET outcome = ?, detail = ? WHERE id = ? AND outcome IS NULL",
                 [outcome, detail, entry_id],
             )
-            self._db.commit()
 
     def settle_open(self, run_id: int, detail: str) -> dict[str, int]:
         """What has no outcome by now has failed; the counts of the whole run."""
@@ -68,6 +67,15 @@ class Runs:
             self._db.table("runs").update(
                 run_id, {"finished_at": iso(at), "outcome": outcome, "detail": detail, **self.counts(run_id)}
             )
+
+    def failing_since(self, spider: str) -> datetime:
+        """When the first crawl began since which none of this spider's got anywhere; the open one counts."""
+        sql = """
+            SELECT min(started_at) FROM runs WHERE spider = :spider AND id >
+            (SELECT coalesce(max(id), 0) FROM runs WHERE spider = :spider AND outcome NOT IN ('failed', 'interrupted'))
+            """
+        with errors_told():
+            return datetime.fromisoformat(self._db.execute(sql, {"spider": spider}).fetchone()[0])
 
     def left_open(self) -> list[int]:
         """The runs that a killed crawl left open. Only the holder of the lock may ask, before it begins its own."""

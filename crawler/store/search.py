@@ -7,11 +7,14 @@ an answer is exact whatever the index holds, and articles that are not indexed y
 import heapq
 import itertools
 import json
-from collections.abc import Iterable, Iterator
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from itertools import starmap
+from typing import Any, NamedTuple
 
 from sqlite_utils import Database
 
@@ -21,18 +24,21 @@ from crawler.text.dates import iso
 from crawler.text.passage import Passage, passage, scores, whole
 from crawler.text.query import Clause, Query, parse
 from crawler.text.stocks import mentions
-from crawler.text.tokens import fold, folded_document, prefix_of, tokens_of_term
+from crawler.text.tokens import Document, fold, prefix_of, tokens_of_term
 
 # Relevance is decided among so many of the newest that match.
-RANKED = 2_000
+RANKED = 1_000
 # A query of single characters alone is first tried on so many of the newest articles.
-_TRIED = 2_000
+_TRIED = 300
 # What is asked of the index of one clause; the rest is found by comparing.
 _MOST_PAIRS, _MOST_CLAUSES = 40, 20
 
-_INDEXED = """
+_MATCHING = """
     SELECT code, revision, current, published FROM search_documents
     WHERE id IN (SELECT rowid FROM search_pairs WHERE search_pairs MATCH :match AND rowid BETWEEN :first AND :last)
+"""
+_NUMBERED = """
+    SELECT code, revision, current, published FROM search_documents WHERE id IN (SELECT value FROM json_each(:ids))
 """
 _KEYED = """
     SELECT code FROM articles WHERE code = :key
@@ -62,6 +68,10 @@ _COLUMNS_THEN = """
     WHERE code = :code AND column_id != '' AND finished_at <= :as_of ORDER BY column_id
 """
 _REVISIONS_THEN = "SELECT * FROM revisions WHERE code = :code AND revision < :revision ORDER BY revision"
+
+
+# The SQL that gives the documents of a range of ids that may answer, and its values.
+_Hits = Callable[[int, int], tuple[str, dict[str, object]]]
 
 
 class Sort(StrEnum):
@@ -96,8 +106,7 @@ class Found:
     passage: Passage
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class _Version:
+class _Version(NamedTuple):
     """A candidate; in order, the newest is the least."""
 
     before: int
@@ -140,8 +149,8 @@ class Search:
         with errors_told():
             conditions, values = _conditions(Asked(as_of=at))
             sql = _NEWEST_THEN.format(conditions=f"code = :code AND {conditions}")
-            row = next(iter(self._db.query(sql, {**values, "code": code})), None)
-            return self._row(_version(row), at) if row else None
+            row = self._db.execute(sql, {**values, "code": code}).fetchone()
+            return self._row(_version(*row), at) if row else None
 
     def whole_as_of(self, code: str, at: datetime) -> dict[str, Any] | None:
         """The same with its `revisions`, `mentions` and `columns` of then, as `Articles.whole` gives them of now."""
@@ -157,11 +166,12 @@ class Search:
 
     def _newest(self, asked: Asked) -> Iterator[dict[str, Any]]:
         query = parse(asked.text)
-        seen: set[str] = set()
+        last = None
         for version in self._candidates(query, asked):
-            if version.code not in seen and (row := self._answering(version, query, asked)):
-                seen.add(version.code)
+            # A version that several sources give comes several times in a row.
+            if version != last and (row := self._answering(version, query, asked)):
                 yield row
+            last = version
 
     def _answering(self, version: _Version, query: Query, asked: Asked) -> dict[str, Any] | None:
         row = self._row(version, asked.as_of)
@@ -170,7 +180,7 @@ class Search:
         keys = self._keys(row, version) if query.keys or asked.stock else {row["code"]}
         if asked.stock and not version.current and asked.stock not in keys:
             return None
-        return row if query.is_met(folded_document(row["title"], row["body_text"]), keys) else None
+        return row if query.is_met(Document(row["title"], row["body_text"]), keys) else None
 
     def _candidates(self, query: Query, asked: Asked) -> Iterator[_Version]:
         """Everything that may answer, newest first; the filters are met but for the stock of an old version."""
@@ -189,29 +199,42 @@ class Search:
     def _scanned(self, asked: Asked) -> Iterator[_Version]:
         conditions, values = _conditions(asked)
         sql = (_NEWEST_THEN if asked.as_of else _NEWEST_NOW).format(conditions=conditions)
-        return map(_version, self._db.query(sql, values))
+        return starmap(_version, self._db.execute(sql, values))
 
     def _indexed(self, query: Query, asked: Asked, match: str, at_once: bool) -> Iterator[_Version]:
-        """The block that may hold the newest comes first; what it gives waits until no other may hold a newer one."""
+        """The blocks that may hold the newest come first; what they give waits until no other may hold a newer one."""
+        hits = self._hits_at_once(match) if at_once else self._hits_within(match)
         waiting = [*self._unindexed(asked), *self._by_keys(query, asked)]
         heapq.heapify(waiting)
-        for newest, ranges in self._spans(at_once):
+        oldest = seconds(iso(asked.since)) if asked.since else None
+        for newest, ranges in spans_of(self._blocks(oldest)):
             while waiting and -waiting[0].before > newest:
                 yield heapq.heappop(waiting)
             for first, last in ranges:
-                for version in self._asked_for(_INDEXED, asked, match=match, first=first, last=last):
+                source, values = hits(first, last)
+                for version in self._asked_for(source, asked, **values):
                     heapq.heappush(waiting, version)
         while waiting:
             yield heapq.heappop(waiting)
 
-    def _spans(self, at_once: bool) -> list[tuple[int, list[tuple[int, int]]]]:
-        blocks = [
-            (row["block"], row["newest"])
-            for row in self._db.query("SELECT block, newest FROM search_blocks ORDER BY newest DESC")
-        ]
-        if at_once and blocks:
-            return [(blocks[0][1], [(0, 2**62)])]
-        return list(spans_of(blocks))
+    def _blocks(self, oldest: int | None) -> Iterator[tuple[int, int]]:
+        """Blocks and the time of their newest, newest first, but for those that hold only what is older."""
+        sql = "SELECT block, newest FROM search_blocks WHERE newest >= ? ORDER BY newest DESC"
+        return iter(self._db.execute(sql, [-(2**63) if oldest is None else oldest]))
+
+    def _hits_within(self, match: str) -> _Hits:
+        return lambda first, last: (_MATCHING, {"match": match, "first": first, "last": last})
+
+    def _hits_at_once(self, match: str) -> _Hits:
+        """All pairs that begin with a character are read for each question, so there is one question only."""
+        sql = "SELECT rowid FROM search_pairs WHERE search_pairs MATCH ?"
+        ids = array("q", (number for (number,) in self._db.execute(sql, [match])))
+
+        def within(first: int, last: int) -> tuple[str, dict[str, object]]:
+            part = ids[bisect_left(ids, first) : bisect_right(ids, last)]
+            return _NUMBERED, {"ids": json.dumps(part.tolist())}
+
+        return within
 
     def _unindexed(self, asked: Asked) -> Iterator[_Version]:
         codes = [row["code"] for row in self._db.query("SELECT code FROM search_pending")]
@@ -225,7 +248,7 @@ class Search:
     def _asked_for(self, source: str, asked: Asked, **values: object) -> Iterator[_Version]:
         conditions, filters = _conditions(asked)
         sql = f"SELECT * FROM ({source}) AS found WHERE {conditions}"  # noqa: S608  # our own words
-        return map(_version, self._db.query(sql, {**filters, **values}))
+        return starmap(_version, self._db.execute(sql, {**filters, **values}))
 
     def _counted_by_index(self, asked: Asked) -> int | None:
         """The count, where the index alone can tell: one pair of characters, no filter, everything indexed."""
@@ -243,9 +266,12 @@ class Search:
         return int(next(iter(self._db.query(sql, [match])))["number"])
 
     def _row(self, version: _Version, as_of: datetime | None) -> dict[str, Any] | None:
-        row = next(iter(self._db.query("SELECT * FROM articles WHERE code = ?", [version.code])), None)
-        if row is None:
+        # Not by `query`, which sets a savepoint around each: this is asked for each article that is found.
+        cursor = self._db.execute("SELECT * FROM articles WHERE code = ?", [version.code])
+        values = cursor.fetchone()
+        if values is None:
             return None
+        row: dict[str, Any] = dict(zip((column[0] for column in cursor.description), values, strict=True))
         if as_of and row["withdrawn_at"] and row["withdrawn_at"] > iso(as_of):
             row["withdrawn_at"] = None
         if version.current:
@@ -318,10 +344,10 @@ _THEN = """
 """
 
 
-def _version(row: dict[str, Any]) -> _Version:
-    published = row["published"] if "published" in row else seconds(row["published_at"])
-    digits = int(row["code"]) if row["code"].isascii() and row["code"].isdigit() else 0
-    return _Version(-published, -digits, row["revision"], row["current"], row["code"])
+def _version(code: str, revision: int, current: int, published: int | str) -> _Version:
+    digits = int(code) if code.isascii() and code.isdigit() else 0
+    moment = published if isinstance(published, int) else seconds(published)
+    return _Version(-moment, -digits, revision, current, code)
 
 
 def _expression(query: Query) -> tuple[str, bool]:

@@ -19,7 +19,8 @@ _ANGLES = str.maketrans("<>", "＜＞")
 
 def visible(text: str) -> str:
     """The text without its control, zero-width, bidi and unencodable characters; line ends stay."""
-    return _STRAY_JOINER.sub("", _INVISIBLE.sub("", text))
+    text = _INVISIBLE.sub("", text)
+    return _STRAY_JOINER.sub("", text) if "\u200d" in text else text
 
 
 def one_line(text: str) -> str:

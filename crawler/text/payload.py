@@ -23,6 +23,8 @@ CODE = re.compile(r"[0-9]{18,24}", re.ASCII)
 
 # A page of a listing has 200 rows at most, and a listing no more than 5,000 in all; more is not a listing.
 MOST_ROWS = 10_000
+# An empty object takes thirty times the memory of its two characters; the source's replies have some thousands.
+_MOST_CONTAINERS = 500_000
 
 # The wrapper is never run, only looked at: what stands before and after the object, and belongs together.
 _NAME = r"[\w$.]{1,100}"
@@ -97,7 +99,7 @@ def _refuse_constant(name: str) -> NoReturn:
 def read(text: str) -> Mapping[str, Any]:
     """The one JSON object in a reply, out of its wrapper.
 
-    Raises Unreadable when there is none, when it is cut, too deep, or holds NaN.
+    Raises Unreadable when there is none, when it is cut, too deep or too large, or holds NaN.
     """
     start, end = text.find("{"), text.rfind("}")
     if start < 0 or end < start:
@@ -105,6 +107,8 @@ def read(text: str) -> Mapping[str, Any]:
     before, after = text[:start].lstrip("\ufeff"), text[end + 1 :]
     if not any(opens.fullmatch(before) and closes.fullmatch(after) for opens, closes in _WRAPPERS):
         raise Unreadable(f"not JSON, JSONP or an assignment: the reply begins {text[:40]!r}")
+    if text.count("{") + text.count("[") > _MOST_CONTAINERS:
+        raise Unreadable(f"the reply holds more than {_MOST_CONTAINERS:,} objects and lists")
     try:
         value: Mapping[str, Any] = json.loads(text[start : end + 1], parse_constant=_refuse_constant)
         if _ESCAPED_HALF.search(text):

@@ -5,7 +5,7 @@ stands between alternatives, each of which is all the words around it.
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Container, Iterator
 from dataclasses import dataclass
 
 from crawler.text.tokens import fold
@@ -23,7 +23,7 @@ class Term:
     text: str
     key: str = ""
 
-    def is_in(self, document: str, keys: Collection[str] = ()) -> bool:
+    def is_in(self, document: Container[str], keys: Collection[str] = ()) -> bool:
         return self.text in document or (bool(self.key) and self.key in keys)
 
 
@@ -34,7 +34,7 @@ class Clause:
     wanted: tuple[Term, ...] = ()
     unwanted: tuple[Term, ...] = ()
 
-    def is_met(self, document: str, keys: Collection[str] = ()) -> bool:
+    def is_met(self, document: Container[str], keys: Collection[str] = ()) -> bool:
         return all(term.is_in(document, keys) for term in self.wanted) and not any(
             term.is_in(document, keys) for term in self.unwanted
         )
@@ -46,7 +46,7 @@ class Query:
 
     clauses: tuple[Clause, ...]
 
-    def is_met(self, document: str, keys: Collection[str] = ()) -> bool:
+    def is_met(self, document: Container[str], keys: Collection[str] = ()) -> bool:
         """Whether a folded document, whose article has these codes, is wanted."""
         return any(clause.is_met(document, keys) for clause in self.clauses)
 

@@ -22,7 +22,7 @@ def slug_of(name: str, taken: Container[str] = ()) -> str:
     >>> slug_of("中国农网"), slug_of("北京日报", taken={"beijingribao"})
     ('zhongguonongwang', 'beijingribao2')
     """
-    slug = _latin(name)[:60] or "media" + hashlib.sha256(fold(name).encode()).hexdigest()[:8]
+    slug = _latin(name)[:60] or "media" + hashlib.sha256(fold(name).encode("utf-8", "surrogatepass")).hexdigest()[:8]
     if _YAML_TYPED.fullmatch(slug) or _YAML_TYPED.fullmatch(f"{slug}2"):
         slug = "m" + slug
     numbered = itertools.chain([slug], (f"{slug}{number}" for number in itertools.count(2)))

@@ -5,10 +5,13 @@ Folding is a function of each character alone, so that a part of a text folds to
 
 import re
 import unicodedata
+from functools import cached_property
 
 from crawler.text.characters import visible
 
 _MANY_SPACES = re.compile(" {2,}")
+# Han characters, which most of a text is, fold to themselves.
+_NO_HAN = re.compile("[^\u4e00-\u9fff]+")
 # SQLite's tokeniser `ascii` ends a token at each ASCII character that is no letter or digit: they move up here.
 _PRIVATE = 0xE000
 _SAFE = {point: chr(_PRIVATE + point) for point in range(128) if not chr(point).isalnum()}
@@ -37,12 +40,35 @@ def fold(text: str) -> str:
     >>> fold("Ａ股\\u3000 涨６０％")
     'a股 涨60%'
     """
-    return _MANY_SPACES.sub(" ", text.translate(_FOLDING))
+    return _MANY_SPACES.sub(" ", _NO_HAN.sub(_folded, text))
+
+
+def _folded(match: re.Match[str]) -> str:
+    return match[0].translate(_FOLDING)
 
 
 def folded_document(title: str, body_text: str) -> str:
     """What is searched of an article."""
     return fold(title) + BETWEEN + fold(body_text)
+
+
+class Document:
+    """An article's title and text, to look for folded words in: `"央行" in document`.
+
+    What stands in a text as it is stands in the folded text, too, and most often that spares the folding.
+    """
+
+    def __init__(self, title: str, body_text: str) -> None:
+        self._title = title
+        self._body_text = body_text
+
+    @cached_property
+    def _folded(self) -> str:
+        return folded_document(self._title, self._body_text)
+
+    def __contains__(self, word: object) -> bool:
+        word = str(word)
+        return word in self._title or word in self._body_text or word in self._folded
 
 
 def fold_with_places(text: str) -> tuple[str, list[int]]:

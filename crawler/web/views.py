@@ -82,7 +82,10 @@ async def article(datasette: Datasette, request: Request) -> Response:
     def ask(store: Store) -> dict[str, Any] | None:
         at = asking.moment(as_of, clock.now())
         row = store.search.whole_as_of(code, at) if at else store.articles.whole(code)
-        return {"article": row, "as_of": as_of} if row else None
+        if row is None:
+            return None
+        reprints = store.pages.reprints(row["post_path"], row["post_path"]).get(row["code"], [])
+        return {"article": row, "as_of": as_of, "reprints": [] if at else reprints}
 
     known = _found(await _ask(datasette, ask))
     body = _body(known["article"]["body_html"])
@@ -167,7 +170,7 @@ async def feed(datasette: Datasette, request: Request) -> Response:
     def ask(store: Store) -> str:
         rows = feeds.newest(store.search.articles(asking.asked(store, address, clock.now())), _IN_A_FEED)
         name = one_line(",".join(address.values.values()))
-        return feeds.atom(rows, feeds.About(f"finews {name}".strip(), settings.SITE_ADDRESS, name or "all"))
+        return feeds.atom(rows, feeds.About(f"finews {name}".strip(), settings.SITE_ADDRESS, name or "all", request.url))
 
     text = await _ask(datasette, ask)
     return Response(text, content_type="application/atom+xml; charset=utf-8")

@@ -152,6 +152,8 @@ PAYLOAD = [
     rejected("a time in 1899", data(Art_ShowTime="1899/12/31 23:59:59"), "before 1990"),
     rejected("a title without end", data(Art_Title="长" * 10_000), "characters"),
     rejected("a body without end", data(Art_Content="<p>" + "长" * 600_000 + "</p>"), "too complex"),
+    rejected("a tag of 200,000 attributes", data(Art_Content="<p " + " ".join(f"a{n:x}" for n in range(200_000))), "too complex"),
+    rejected("a tag of 200,000 attributes that touch", data(Art_Content="<p " + "".join(f"{n:x}=''" for n in range(110_000))), "too complex"),
     rejected("a body of nested tags", data(Art_Content="<div>" * 5_000 + "x"), "too complex"),
     rejected("a body of nothing but a script", data(Art_Content="<script>x()</script>"), "nothing to read"),
     taken("columns that are none", data(Art_Column_List={"345": 1})),

@@ -1,6 +1,10 @@
 """Listing replies: each fault strikes the listing of one column, while others are sound."""
 
+import itertools
 import json
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +13,7 @@ import pytest
 
 from crawler.sample_site import Corpus, Fault, SampleSite, body, cut, hang, redirect, reset, status
 from crawler.spiders.eastmoney import COLUMNS
+from tests.conftest import NO_MANNERS
 from tests.hostile.conftest import Crawled, crawl, finews, reworded, rewritten
 
 ENDPOINT = "np-listapi.eastmoney.com/comm/web/getNewsByColumns"
@@ -159,16 +164,77 @@ def test_a_date_far_ahead_does_not_cover_what_is_published_until_then(tmp_path: 
         assert crawled.query("SELECT newest < '2027' FROM coverage") == [1]
 
 
-def test_memory_stays_flat_whatever_one_reply_holds(tmp_path: Path) -> None:
-    """Eight megabytes of the rows that take the most memory, four at a time."""
-    import resource
+# Eight megabytes of what takes the most memory to read.
+_LIST = b'{"code":"1","data":{"list":['
+HEAVY: dict[str, bytes] = {
+    "objects in lists": _LIST + b",".join([b"[{}]"] * 1_600_000) + b"]}}",
+    "empty lists": _LIST + b",".join([b"[]"] * 2_700_000) + b"]}}",
+    "texts": _LIST + b",".join([b'"ab"'] * 1_600_000) + b"]}}",
+    "names": _LIST + b"{" + b",".join(b'"%x":1' % number for number in range(780_000)) + b"}]}}",
+}
+# `finews`, which says at its end how much memory it took at most, in KiB.
+MEASURED = """import re
+from pathlib import Path
+from crawler.cli import main
+try:
+    main()
+finally:
+    Path("peak").write_text(re.search("VmHWM:\\\\s*([0-9]+)", Path("/proc/self/status").read_text())[1])
+"""
 
-    fault = body(b'{"code":"1","data":{"list":[' + b",".join([b"[{}]"] * 1_600_000) + b"]}}")
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux, which tells a process's peak")
+@pytest.mark.parametrize("content", HEAVY.values(), ids=HEAVY.keys())
+def test_memory_stays_flat_whatever_one_reply_holds(tmp_path: Path, content: bytes) -> None:
     with SampleSite(Corpus.sample(2)) as site:
-        site.fail("getNewsByColumns", fault)
-        assert crawl(site, tmp_path / "output").answer.code == 3
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 500 * 1024
+        site.fail("getNewsByColumns", body(content))
+        words = ["crawl", "--mirror", site.url, "--output", str(tmp_path / "output"), *NO_MANNERS]
+        done = subprocess.run([sys.executable, "-c", MEASURED, *words], cwd=tmp_path, timeout=100, check=False)  # noqa: S603  # ours
+    assert done.returncode == 3
+    assert int((tmp_path / "peak").read_text()) < 300 * 1024
+
+
+def endless(reply: Any) -> None:
+    """Each page has a row that no other has, and leads on."""
+    number = next(NUMBERS)
+    reply["data"] = {
+        "fastNewsList": [{"code": f"2026091800{number:08}", "showTime": "2026-09-18 10:00:00", "summary": "【题】文"}],
+        "sortEnd": str(number),
+    }
+
+
+NUMBERS = itertools.count(1)
+
+
+def test_a_listing_without_end_is_left_and_told(tmp_path: Path) -> None:
+    few_pages = "from crawler import walk; walk.MOST_PAGES = 7; from crawler.cli import main; main()"
+    with SampleSite(Corpus.sample(2)) as site:
+        site.fail("getFastNewsList", reworded(endless))
+        words = ["crawl", "flash", "--mirror", site.url, "--output", str(tmp_path / "output"), *NO_MANNERS, "--quiet"]
+        done = subprocess.run(  # noqa: S603  # ours
+            [sys.executable, "-c", few_pages, *words], capture_output=True, text=True, timeout=100, check=False
+        )
+        assert len([hit for hit in site.requests if "getFastNewsList" in hit.target]) == 7
+    assert done.returncode == 3
+    assert done.stderr == "finews: no listing of 102: it has no end after 7 pages\n"
 
 
 def test_verify_is_at_hand(crawled: Crawled) -> None:
     assert finews("verify", "--output", str(crawled.output)).code == 0
+
+
+# What a terminal obeys, or a reader of lines takes for a line of its own.
+OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+LINE = "\x1b[31m红\x9b2J\u202e\r\n2026-09-18 10:00:00 [forged] ERROR: a line of its own"
+
+
+def test_no_line_of_a_log_is_the_sources(tmp_path: Path) -> None:
+    with SampleSite(Corpus.sample(8)) as site:
+        site.fail("column=350&", page({**ROW, "title": LINE}, {**ROW, "code": LINE}, {**ROW, "showTime": LINE}))
+        site.fail("column=351&", body(json.dumps({"code": 0, "message": LINE}).encode()))
+        site.fail("column=353&", body(LINE.encode(), LINE.split("\r")[0]))
+        site.fail("/article/", status(302, headers={"Location": "/\x1b[31m"}))
+        crawled = crawl(site, tmp_path / "output", "--set", "LOG_LEVEL=DEBUG", "--set", "RETRY_TIMES=0")
+    assert "红" in crawled.answer.err
+    assert OBEYED.findall(crawled.answer.err) == []
+    assert [line for line in crawled.answer.err.splitlines() if line.startswith("2026-09-18 10")] == []

@@ -1,6 +1,7 @@
 """A source that is down, that asks to be left alone, or that sends elsewhere."""
 
 import itertools
+import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -99,6 +100,39 @@ def test_a_wait_that_nobody_means_is_none(site: SampleSite, tmp_path: Path, wait
     site.fail("getNewsByColumns", status(503, headers={"Retry-After": wait}), times=1)
     crawled = crawl(site, tmp_path / "output", *COLUMN)
     assert (crawled.answer.code, crawled.answer.err) == (0, "")
+
+
+def test_a_source_that_has_had_too_many_requests_is_left_alone_for_longer_each_time(
+    site: SampleSite, tmp_path: Path
+) -> None:
+    """It names no time: a minute first, then as long as the trouble has lasted by then; six hours at most."""
+    site.fail("getNewsByColumns", status(429))
+    output = tmp_path / "output"
+    waits = []
+    for hours in (0, 1, 2, 40):
+        if hours:
+            change(output, "UPDATE runs SET started_at = strftime('%Y-%m-%dT%H:%M:%SZ', 'now', ?)", f"-{hours} hours")
+            change(output, "UPDATE pauses SET until = '2022-01-01T00:00:00+08:00'")
+        before = datetime.now(UTC)
+        crawled = crawl(site, output)
+        (until,) = crawled.query("SELECT until FROM pauses")
+        waits.append((datetime.fromisoformat(until) - before) / timedelta(minutes=1))
+        asked = len(times(site, "getNewsByColumns"))
+        assert crawled.answer.code == 1
+        assert crawl(site, output).answer.code == 1
+        assert len(times(site, "getNewsByColumns")) == asked
+    assert waits == pytest.approx([1, 60, 120, 360], rel=0.05, abs=1)
+    site.heal()
+    change(output, "UPDATE pauses SET until = '2022-01-01T00:00:00+08:00'")
+    assert crawl(site, output).answer.code == 0
+
+
+def change(output: Path, sql: str, *values: object) -> None:
+    """What the passing of time does, without waiting for it."""
+    connection = sqlite3.connect(output / "news.db")
+    with connection:
+        connection.execute(sql, values)
+    connection.close()
 
 
 # Elsewhere

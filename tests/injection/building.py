@@ -12,7 +12,7 @@ from pathlib import Path
 from crawler.errors import Unusable
 from crawler.items import Article, Entry, RawArticle
 from crawler.media import LONGEST_NAME, Media
-from crawler.normalise import normalise
+from crawler.normalise import LONGEST_TITLE, normalise
 from crawler.posts import Site, label, put
 from crawler.store import Store
 from crawler.text import payload
@@ -68,7 +68,8 @@ def raw(text: str, number: int) -> RawArticle:
     code = f"{202201100000000000 + number}"
     return RawArticle(
         code=code,
-        title=text if headline(text) else "题" + text,
+        # What is too long for a title is tried in the body all the same.
+        title=text if 0 < len(headline(text)) <= LONGEST_TITLE else "题" + text[:200],
         published=_FIRST + timedelta(minutes=37 * number),
         media=text if len(headline(text)) <= LONGEST_NAME else "",
         default_media="东方财富网",

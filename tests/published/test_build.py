@@ -176,6 +176,62 @@ def test_every_category_has_a_page_and_every_old_spelling_leads_there(published:
     assert (published / TREE / "category" / "21shijijingjibaodao 21caijingAPP.html").exists()
 
 
+def test_no_redirect_overwrites_a_page_where_capitals_do_not_count(built: Path, publish: Site) -> None:
+    page = built / "category" / "dongfangcaifuchoiceshuju.html"
+    as_the_disk_has_it = page.with_name("dongfangcaifuChoiceshuju.html")
+    as_the_disk_has_it.unlink()
+    as_the_disk_has_it.hardlink_to(page)
+    assert publish("build").code == 0
+    assert as_the_disk_has_it.samefile(page)
+    assert 'layout: "list"' in page.read_text()
+    as_the_disk_has_it.unlink()
+    assert publish("build").code == 0
+    assert 'layout: "redirect"' in as_the_disk_has_it.read_text()
+
+
+def test_a_stock_has_its_code_and_a_year_its_days(built: Path, publish: Site) -> None:
+    connection = sqlite3.connect(built / "news.db")
+    with connection:
+        connection.execute("INSERT INTO mentions SELECT code, '1.600160', 'stock', '巨化股份', 1 FROM articles LIMIT 5")
+    connection.close()
+    assert publish("build", "--quiet").out == ""
+    page = (built / TREE / "stock/1.600160.html").read_text()
+    assert '600160，<a href="https://quote.eastmoney.com/unify/r/1.600160">' in page
+    assert '<a href="/stock/1.600160.html">巨化股份</a>' in (built / TREE / "stock/index.html").read_text()
+    assert '<a href="/2022/01/10/">01-10</a>' in (built / TREE / "2022/index.html").read_text()
+    assert '<a href="/2022/">2022</a>' in (built / TREE / "archive.html").read_text()
+    assert publish("check").code == 0
+
+
+def test_an_article_is_listed_alike_at_home_and_on_its_day(published: Path) -> None:
+    """The frame's `entries.html` makes the one list, `pages` the other."""
+    listed = re.compile(r'<li><time .*<a class="media" .*</li>')
+    at_home = listed.findall((published / TREE / "index.html").read_text())
+    days = (page.read_text() for page in (published / TREE).glob("2*/*/*/index.html"))
+    assert at_home
+    assert {*at_home} <= {item for day in days for item in listed.findall(day)}
+
+
+def test_a_tree_that_is_gone_is_made_anew(built: Path, publish: Site) -> None:
+    shutil.rmtree(built / TREE)
+    assert publish("build", "--json").value["older_look"] is False
+    assert publish("check").code == 0
+
+
+def test_plugins_see_the_whole_site(built: Path, publish: Site) -> None:
+    plugin = built / "_plugins" / "count.rb"
+    plugin.parent.mkdir()
+    plugin.write_text(
+        "Jekyll::Hooks.register :site, :post_write do |site|\n"
+        '  File.write(File.join(site.dest, "count.txt"), (site.posts.docs + site.static_files).size)\n'
+        "end\n"
+    )
+    whole = len(posts_in(built)) + len(list(built.glob("2*/*/*/*NW*.html")))
+    assert publish("build").code == 0
+    assert int((built / TREE / "count.txt").read_text()) > whole
+    assert publish("check").code == 0
+
+
 HOSTILE = """\
 ---
 layout: post
@@ -205,6 +261,10 @@ def test_what_a_title_and_a_body_hold_is_shown_and_not_run(
     assert "{{ site.title }} {% raw %}" in html.unescape(page)
     assert "<img" not in page
     assert '<a class="picture" href="https://np-newspic.dfcfw.com/a.jpg"' in page
+    for name in ("2022/03/04/index.html", "category/zhongguonongwang.html"):
+        listed = (built / TREE / name).read_text()
+        assert "<script>" not in listed
+        assert "{{ site.title }} &amp; &quot;x&quot;" in listed.replace("&#123;", "{")
     assert publish("check").code == 0
 
 

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import crawler
-from crawler.errors import Unreadable
+from crawler.errors import ShapeChanged, Unreadable
 from crawler.text.dates import CHINA
 from crawler.text.payload import (
+    Shape,
     code_field,
     moment_field,
     number_field,
@@ -251,3 +252,41 @@ def test_an_object_is_an_object() -> None:
 def test_what_is_no_object_is_unreadable(row: dict[str, Any]) -> None:
     with pytest.raises(Unreadable, match=r"field 'data' holds .*, not an object"):
         object_field(row, "data")
+
+
+SHAPE = Shape(needs={"code|id": str, "list": list | None}, may={"n": int | str, "note": str})
+FITS: list[dict[str, Any]] = [
+    {"code": "1", "list": []},
+    {"id": "1", "list": None, "n": None, "note": None},
+    {"code": "1", "id": "2", "list": [1], "n": "5", "x": [{}]},
+    {"code": "1", "list": [], "n": 5},
+]
+BREAKS: list[tuple[object, str, str]] = [
+    ([], "a list in place of an object", ""),
+    (None, "null in place of an object", ""),
+    ("x", "text in place of an object", ""),
+    ({}, "field 'code|id' is missing, field 'list' is missing", "code|id"),
+    ({"code": 1, "list": []}, "field 'code' holds a number, not text", "code"),
+    ({"code": "1", "id": [], "list": []}, "field 'id' holds a list, not text", "id"),
+    ({"code": "1", "list": {}}, "field 'list' holds an object, not a list or null", "list"),
+    ({"code": "1", "list": [], "n": True}, "field 'n' holds bool, not a number or text or null", "n"),
+    ({"code": "1", "list": [], "n": 1.5}, "field 'n' holds float, not a number or text or null", "n"),
+    ({"code": None, "list": [], "note": {}}, "field 'code' holds null, not text, field 'note' holds an object, not text or null", "code"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", FITS, ids=str)
+def test_what_has_the_shape_is_the_object_itself(value: dict[str, Any]) -> None:
+    assert SHAPE.check(value) is value
+
+
+@pytest.mark.parametrize(("value", "says", "field"), BREAKS)
+def test_what_has_another_shape_is_told_by_all_its_fields(value: object, says: str, field: str) -> None:
+    with pytest.raises(ShapeChanged) as caught:
+        SHAPE.check(value)
+    assert (str(caught.value), caught.value.field) == (says, field)
+
+
+def test_more_objects_than_a_reply_has_are_not_read() -> None:
+    with pytest.raises(Unreadable, match="500,000 objects and lists"):
+        read('{"a":[' + ",".join(["{}"] * 500_000) + "]}")

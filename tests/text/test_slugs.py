@@ -41,7 +41,7 @@ def test_a_slug_is_pinyin_in_small_letters_without_signs(name: str, slug: str) -
     [
         "999", "1.0", "010", "1e5", "12e3", "0x1f", "0xdead", "0b1", "0o7", "1_000", "12:30", "y", "Y", "n", "No",
         "YES",
-        "on", "OFF", "True", "false", "null", "Null", "~", "是", "²",
+        "on", "OFF", "True", "false", "null", "Null", "~", "是", "²", "\udcff",
     ],
 )  # fmt: skip
 def test_a_slug_is_text_in_yaml(name: str) -> None:

@@ -1,0 +1,53 @@
+"""The other baseline: what the site's first script did, on the same lists: five threads, each list by its own.
+
+    python benchmarks/old_script.py URL FOLDER ROUNDS
+
+Each round asks for every article of every list again and writes its file again; the 30 seconds that it slept between
+two rounds are left out.
+"""
+
+import sys
+from pathlib import Path
+from threading import Thread
+
+import requests
+from pypinyin import lazy_pinyin
+
+LISTS = {
+    "/web/webapi?type=102&count=100&newsid=1": ("records", "infoCode", "", "showtime"),
+    "/web/webapi?type=45&count=100&newsid=1": ("nodeList", "infocode", "from", "showtime"),
+    "/information/newmarket/web/webapi?marketType=37&count=100": ("record", "infoCode", "medianame", "datetime"),
+    "/information/newmarket/web/webapi?marketType=38&count=100": ("record", "infoCode", "medianame", "datetime"),
+    "/information/newmarket/web/webapi?marketType=39&count=100": ("record", "infoCode", "medianame", "datetime"),
+}
+
+
+def take(url: str, folder: Path, path: str) -> None:
+    rows, code_name, media_name, time_name = LISTS[path]
+    for row in requests.get(url + path, timeout=20).json()[rows]:
+        code, title, time = row[code_name], row["title"], row[time_name]
+        if not title:
+            continue
+        media = row[media_name] if media_name else "emnews"
+        reply = requests.get(f"{url}/NewsData/GetNewsText.do?id={code}", timeout=20).json()
+        text = (reply["text"] or reply["content"] or "").replace("　　", "")
+        slug = "".join(lazy_pinyin(media))
+        post = (
+            f'---\nlayout: post\ntitle: "{title}"\ndate: {time} +0800\ncategories: {slug}\ntags: {media}新闻\n---\n{text}\n\n'
+            f"<{url}/html_News/NewsShare.html?infoCode={code}>\n\n[返回{media}新闻](//finews/category/{slug}.html)"
+        )
+        (folder / f"{time[:10]}-{code}.md").write_text(post)
+
+
+def main() -> None:
+    url, folder, rounds = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+    folder.mkdir(parents=True, exist_ok=True)
+    for _ in range(rounds):
+        threads = [Thread(target=take, args=(url, folder, path)) for path in LISTS]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
+main()

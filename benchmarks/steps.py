@@ -1,0 +1,102 @@
+"""Where does the time of one article go, from its reply to its post? CPU of this process alone, without Scrapy.
+
+python benchmarks/steps.py [ARTICLES [ROUNDS]]
+"""
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from measure import machine, spread
+
+from crawler import clock, posts
+from crawler.items import NO_REPLY, Article, Entry, RawArticle
+from crawler.media import Media
+from crawler.normalise import normalise
+from crawler.posts import Site, render
+from crawler.recorder import LARGEST
+from crawler.sample_site import Corpus
+from crawler.store import Store
+from crawler.store.articles import post_of
+from crawler.text import html
+
+SITE = Site("//finews.withounder.com")
+
+
+def raw_articles(count: int) -> list[RawArticle]:
+    corpus = Corpus.sample(count)
+    found = (corpus.article(code) for code in corpus)
+    return [
+        RawArticle(
+            each.code, each.title, each.published, each.media, "东方财富网", each.summary, each.content,
+            f"https://finance.eastmoney.com/a/{each.code}.html", "eastmoney", each.columns, clock.now(), NO_REPLY,
+        )
+        for each in found
+        if each and each.content and each.title
+    ][:count]  # fmt: skip
+
+
+def batches(things: list[Any]) -> Iterator[list[Any]]:
+    return (things[start : start + LARGEST] for start in range(0, len(things), LARGEST))
+
+
+def once(raws: list[RawArticle], folder: Path, spent: dict[str, list[float]]) -> None:
+    def step(name: str, work: Callable[[], Any]) -> Any:
+        started = time.process_time()
+        result = work()
+        spent.setdefault(name, []).append((time.process_time() - started) * 1e6 / len(raws))
+        return result
+
+    media = Media()
+    step("clean the HTML (part of normalise)", lambda: [html.clean(raw.body, base_url=raw.url) for raw in raws])
+    articles: list[Article] = step("normalise", lambda: [normalise(raw, media.of) for raw in raws])
+    entries = [Entry(each.code, each.title, each.published_at, "344", each.url) for each in articles]
+    with Store.writing(folder) as store:
+        run_id = store.runs.begin("eastmoney", {}, clock.now())
+        ids = store.runs.list_entries(run_id, [(entry.code, entry.column, None, "") for entry in entries])
+
+        def rows() -> Iterator[Any]:
+            for batch in batches(list(zip(articles, entries, ids, strict=True))):
+                with store.at_once():
+                    yield from [(store.articles.save(article, entry, SITE), number) for article, entry, number in batch]
+
+        saved = step("rows, with the index of words", lambda: list(rows()))
+        step(
+            "render the post from its row (part of rows)",
+            lambda: [render(post_of(row), SITE) for row in store.articles.rows()],
+        )
+
+        def files() -> None:
+            for batch in batches(saved):
+                posts.put_all(folder, {done.post_path: done.post_text for done, _ in batch})
+
+        def marks() -> None:
+            for batch in batches(saved):
+                with store.at_once():
+                    for done, number in batch:
+                        store.articles.published(done.article.code, done.revision)
+                        store.runs.settle(number, done.outcome)
+
+        step("post files", files)
+        step("marks and outcomes", marks)
+
+
+def main() -> None:
+    count, rounds = [*map(int, sys.argv[1:]), *(500, 5)[len(sys.argv) - 1 :]]
+    raws, spent = raw_articles(count), dict[str, list[float]]()
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            once(raws, Path(folder), spent)
+    print(
+        f"{machine()}; {len(raws)} articles, {rounds} rounds\n\n| step | µs of CPU an article | articles/s |\n|---|---|---|"
+    )
+    for name, values in spent.items():
+        print(f"| {name} | {spread(values, 0)} | {1e6 / statistics.median(values):,.0f} |")
+
+
+if __name__ == "__main__":
+    main()

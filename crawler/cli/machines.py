@@ -1,0 +1,55 @@
+"""`finews fetch` and `finews record`: a crawl on many machines."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import click
+
+from crawler.cli.crawl import crawl, crawl_and_tell, pair
+from crawler.errors import UsageError
+
+_MIRROR, _SET = (next(option for option in crawl.params if option.name == name) for name in ("mirror", "changes"))
+
+
+@click.command(params=[_MIRROR, _SET])
+@click.argument("spider", required=False)
+def fetch(spider: str | None, mirror: str | None, changes: tuple[str, ...]) -> None:
+    """Fetch for `finews record`, on this machine, until stopped.
+
+    FINEWS_QUEUE names the PostgreSQL database that all machines share. Each machine has the manners of a crawl; so the
+    source meets as many crawls as there are machines.
+    """
+    _need_the_extra()
+    from crawler import run  # Scrapy takes a third of a second to import
+    from crawler.machines import fetching
+
+    settings = {**dict(pair(change) for change in changes), **({"MIRROR": mirror} if mirror is not None else {})}
+    fetching.fetch(spider or run.DEFAULT_SPIDER, run.crawl_settings(settings, progress=False))
+
+
+@click.command(params=crawl.params)
+def record(
+    spider: str | None,
+    output: Path,
+    mirror: str | None,
+    changes: tuple[str, ...],
+    quiet: bool,
+    as_json: bool,
+    **chosen: Any,
+) -> None:
+    """Crawl once, as `finews crawl` does, and let the machines fetch that run `finews fetch`.
+
+    FINEWS_QUEUE names the PostgreSQL database that all machines share.
+    """
+    _need_the_extra()
+    from crawler.machines import recording
+
+    crawl_and_tell(
+        spider, output, mirror, changes, quiet=quiet, as_json=as_json, chosen=chosen, prepare=recording.prepare
+    )
+
+
+def _need_the_extra() -> None:
+    if find_spec("procrastinate") is None or find_spec("psycopg") is None:
+        raise UsageError("many machines need what a single one does not: pip install 'finews[scale]'")

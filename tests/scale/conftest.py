@@ -1,0 +1,92 @@
+"""A PostgreSQL of the tests' own, and the commands of a crawl on many machines as processes."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from crawler.sample_site import SampleSite
+from tests.conftest import NO_MANNERS
+
+_BIN = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
+PASSWORD = "s3cret-word"  # noqa: S105  # what must not be told; the server takes any
+Start = Callable[..., subprocess.Popen[str]]
+
+
+def free_port() -> int:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        return int(bound.getsockname()[1])
+
+
+class Server:
+    """One server with an empty database `queue`; PostgreSQL refuses to run as root."""
+
+    def __init__(self, folder: Path) -> None:
+        assert _BIN
+        self._as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        self._data, self._port = folder / "data", free_port()
+        if self._as_user:
+            shutil.chown(folder, "postgres")
+        self._run("initdb", "--auth=trust", "--username=finews", "--no-sync", "--no-instructions")
+        self.start()
+        self._run("createdb", "--host=127.0.0.1", f"--port={self._port}", "--username=finews", "queue", data=False)
+        self.address = f"postgresql://finews:{PASSWORD}@127.0.0.1:{self._port}/queue"
+
+    def start(self) -> None:
+        options = f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
+        self._run("pg_ctl", "start", "--wait", f"--log={self._data}/log", f"--options={options}")
+
+    def stop(self) -> None:
+        self._run("pg_ctl", "stop", "--wait", "--mode=immediate")
+
+    def _run(self, program: str, *words: str, data: bool = True) -> None:
+        assert _BIN
+        where = [f"--pgdata={self._data}"] if data else []
+        subprocess.run(  # noqa: S603  # Debian's own programs
+            [*self._as_user, _BIN / program, *where, *words],
+            check=True,
+            cwd="/",
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, "LC_ALL": "C.UTF-8"},
+        )
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    if _BIN is None:
+        pytest.skip("no PostgreSQL: apt install postgresql")
+    # Not under pytest's own folder, which none but its owner may enter.
+    with tempfile.TemporaryDirectory(prefix="finews-postgresql-") as folder:
+        running = Server(Path(folder))
+        yield running
+        running.stop()
+
+
+@pytest.fixture
+def start(server: Server, site: SampleSite, tmp_path: Path) -> Iterator[Start]:
+    """Starts `finews WORDS…` against site and queue; whatever still runs at the end of the test is killed."""
+    running: list[subprocess.Popen[str]] = []
+
+    def run(*words: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(  # noqa: S603  # our own command
+            [sys.executable, "-m", "crawler", *words, "--mirror", site.url, *NO_MANNERS],
+            cwd=tmp_path,
+            env={**os.environ, "FINEWS_QUEUE": server.address},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        running.append(process)
+        return process
+
+    yield run
+    for process in running:
+        process.kill()
+        process.communicate()

@@ -1,0 +1,167 @@
+"""A crawl on many machines: the real commands, a real PostgreSQL, and SIGKILL."""
+
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from crawler.sample_site import Corpus, SampleSite
+from crawler.sample_site.routes import article_code
+from tests.conftest import NO_MANNERS, Answer, Finews
+from tests.crash.conftest import Gate, asker
+from tests.scale.conftest import PASSWORD, Server, Start
+from tests.test_crawl import assert_books_balance, posts_in
+
+FETCHERS = 3
+# What one fetcher has under way: CONCURRENT_REQUESTS.
+HANDS = 4
+DETAIL = "/kuaixun/v2/api/article/"
+TIMEOUT = 240
+
+
+@pytest.fixture
+def site() -> Iterator[SampleSite]:
+    with SampleSite(Corpus.sample(80)) as served:
+        yield served
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait for something to happen."""
+    deadline = time.monotonic() + TIMEOUT
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+
+
+def ended(process: subprocess.Popen[str]) -> Answer:
+    out, err = process.communicate(timeout=TIMEOUT)
+    return Answer(process.returncode, out, err)
+
+
+def recorded(output: Path) -> int:
+    return len(asker(output / "news.db")("SELECT code FROM articles")) if list(posts_in(output)) else 0
+
+
+def hold_articles(site: SampleSite, output: Path) -> Gate:
+    """Once some articles are recorded, hold the replies of all others; wait until every fetcher's hands are full."""
+    until(lambda: recorded(output) >= 10)
+    gate = Gate(site, DETAIL)
+    before = len(site.article_requests)
+    # Of those noted before, some may be held back too.
+    until(lambda: len(site.article_requests) >= before + FETCHERS * HANDS - HANDS)
+    count = -1
+    while count != len(site.article_requests):
+        count = len(site.article_requests)
+        time.sleep(0.5)
+    return gate
+
+
+def fetched(site: SampleSite) -> Counter[str]:
+    return Counter(hit.target for hit in site.requests if article_code(hit))
+
+
+def content(output: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(output)): path.read_bytes() for path in posts_in(output)}
+
+
+def assert_sound(finews: Finews, output: Path, single: Path) -> None:
+    """Nothing is lost, doubled or unaccounted for, and nobody was told the password."""
+    assert content(output) == content(single)
+    assert_books_balance(asker(output / "news.db"))
+    answer = finews("verify", "--output", str(output))
+    assert answer.code == 0, answer.out + answer.err
+    for path in output.rglob("*"):
+        assert not path.is_file() or PASSWORD.encode() not in path.read_bytes(), path
+
+
+@pytest.fixture
+def single(finews: Finews, site: SampleSite, tmp_path: Path) -> Path:
+    """What one undisturbed crawl on one machine makes of the same site."""
+    output = tmp_path / "single"
+    answer = finews("crawl", "--mirror", site.url, "--output", str(output), *NO_MANNERS, "--quiet")
+    assert (answer.code, answer.err) == (0, "")
+    site.reset()
+    return output
+
+
+def test_a_fetcher_and_the_recorder_are_killed_and_every_article_stands_once(
+    finews: Finews, start: Start, site: SampleSite, output: Path, single: Path
+) -> None:
+    fetchers = [start("fetch") for _ in range(FETCHERS)]
+    recorder = start("record", "--output", str(output), "--quiet")
+    gate = hold_articles(site, output)
+    fetchers[0].kill()
+    recorder.kill()
+    recorder.wait()
+    gate.open()
+    answer = ended(start("record", "--output", str(output), "--quiet"))
+    assert (answer.code, answer.err) == (0, "")
+    again = {target: times - 1 for target, times in fetched(site).items() if times > 1}
+    assert 1 <= len(again) <= HANDS
+    assert set(again.values()) == {1}
+    assert_sound(finews, output, single)
+    outcomes = asker(output / "news.db")("SELECT outcome FROM runs ORDER BY id")
+    assert outcomes == ["interrupted", "done"]
+    for fetcher in fetchers[1:]:
+        fetcher.terminate()
+        assert ended(fetcher) == Answer(0, "", "")
+
+
+def test_a_recorder_that_is_killed_again_and_again_asks_for_no_article_twice(
+    finews: Finews, start: Start, site: SampleSite, output: Path, single: Path
+) -> None:
+    for _ in range(FETCHERS):
+        start("fetch")
+    for articles in (10, 25, 40, 55):
+        recorder = start("record", "--output", str(output), "--quiet")
+        until(lambda least=articles: recorded(output) >= least)  # type: ignore[misc]  # mypy knows no defaults of lambdas
+        recorder.kill()
+        recorder.wait()
+    answer = ended(start("record", "--output", str(output), "--quiet"))
+    assert (answer.code, answer.err) == (0, "")
+    assert set(fetched(site).values()) == {1}
+    assert_sound(finews, output, single)
+
+
+def test_without_a_queue_there_is_one_clear_line_and_what_was_under_way_is_taken_up(
+    finews: Finews, start: Start, server: Server, site: SampleSite, output: Path, single: Path
+) -> None:
+    fetchers = [start("fetch") for _ in range(FETCHERS)]
+    recorder = start("record", "--output", str(output), "--quiet")
+    gate = hold_articles(site, output)
+    server.stop()
+    gate.open()
+    for process in (recorder, *fetchers, start("fetch"), start("record", "--output", str(output))):
+        answer = ended(process)
+        assert answer.code == 1, answer
+        assert answer.err.startswith("finews: the queue does not answer: ")
+        assert answer.err.count("\n") == 1
+        assert PASSWORD not in answer.err
+    server.start()
+    start("fetch")
+    answer = ended(start("record", "--output", str(output), "--quiet"))
+    assert (answer.code, answer.err) == (0, "")
+    assert_sound(finews, output, single)
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [("", "finews: FINEWS_QUEUE is not set"), (f"finews:{PASSWORD}@host", "finews: FINEWS_QUEUE is no address")],
+)
+@pytest.mark.parametrize("command", ["fetch", "record"])
+def test_an_address_that_is_none_is_wrong_usage_and_not_repeated(
+    finews: Finews, command: str, address: str, told: str
+) -> None:
+    answer = finews(command, FINEWS_QUEUE=address)
+    assert answer.code == 2
+    assert answer.err.startswith(told)
+    assert PASSWORD not in answer.err
+
+
+def test_a_crawl_on_one_machine_knows_nothing_of_the_queue() -> None:
+    code = "import sys, crawler.cli, crawler.run; sys.exit(any('procrastinate' in name or 'psycopg' in name for name in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603  # our own words

@@ -1,0 +1,33 @@
+"""What asked to be left alone is kept from crawl to crawl, and forgotten when it is over."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from crawler.store import Store
+from crawler.text.dates import CHINA
+
+NOON = datetime(2026, 9, 18, 12, 0, tzinfo=CHINA)
+
+
+def test_a_pause_outlives_the_crawl_and_ends_at_its_time(tmp_path: Path) -> None:
+    with Store.writing(tmp_path) as store:
+        store.pauses.begin("https://a.cn:443", NOON)
+        store.pauses.begin("https://b.cn:443", NOON + timedelta(hours=1))
+        store.pauses.begin("https://a.cn:443", NOON + timedelta(minutes=1))
+    with Store.writing(tmp_path) as store:
+        assert store.pauses.at(NOON) == {
+            "https://a.cn:443": NOON + timedelta(minutes=1),
+            "https://b.cn:443": NOON + timedelta(hours=1),
+        }
+        assert list(store.pauses.at(NOON + timedelta(minutes=1))) == ["https://b.cn:443"]
+        assert store.pauses.at(NOON + timedelta(hours=1)) == {}
+
+
+def test_a_trouble_lasts_since_the_first_crawl_that_got_nowhere(tmp_path: Path) -> None:
+    with Store.writing(tmp_path) as store:
+        for hour, outcome in enumerate(["failed", "done", "failed", "interrupted", "failed"]):
+            begun = NOON + timedelta(hours=hour)
+            store.runs.finish(store.runs.begin("flash", {}, begun), outcome, begun)
+        store.runs.finish(store.runs.begin("eastmoney", {}, NOON), "done", NOON)
+        store.runs.begin("flash", {}, NOON + timedelta(hours=9))
+        assert store.runs.failing_since("flash") == NOON + timedelta(hours=2)

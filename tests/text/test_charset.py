@@ -1,0 +1,41 @@
+"""Bytes as text: whatever they are said to be, they are read without loss or not at all."""
+
+import pytest
+
+from crawler.errors import Unreadable
+from crawler.text.charset import decode
+
+TEXT = "朱镕基：沪指涨2%，€1。"
+
+READ = {
+    "UTF-8": (TEXT.encode(), ""),
+    "UTF-8 that is said to be GBK": (TEXT.encode(), "text/html; charset=gbk"),
+    "UTF-8 with a mark": (b"\xef\xbb\xbf" + TEXT.encode(), "text/html; charset=gbk"),
+    "UTF-16, low byte first": (b"\xff\xfe" + TEXT.encode("utf-16-le"), "text/html; charset=utf-8"),
+    "UTF-16, high byte first": (b"\xfe\xff" + TEXT.encode("utf-16-be"), ""),
+    "GB 18030 that nobody names": (TEXT.encode("gb18030"), ""),
+    "GB 18030 that is said to be GB 2312": (TEXT.encode("gb18030"), "text/html; charset=gb2312"),
+    "GB 18030 that is said to be UTF-8": (TEXT.encode("gb18030"), "text/html; charset=utf-8"),
+    "GB 18030 that is said to be Latin 1": (TEXT.encode("gb18030"), "text/html; charset=iso-8859-1"),
+    "GB 18030 that is said to be nonsense": (TEXT.encode("gb18030"), "text/html; charset=%%X"),
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_what_is_text_is_read_to_the_letter(name: str) -> None:
+    assert decode(*READ[name]) == TEXT
+
+
+def test_a_page_may_name_its_own_encoding() -> None:
+    page = '<meta charset="big5"><p>經濟</p>'
+    assert decode(page.encode("big5")) == page
+
+
+@pytest.mark.parametrize(
+    "body",
+    [TEXT.encode()[:-2], TEXT.encode().replace("沪".encode(), b"\xe6\xff"), b"\x89PNG\r\n\x1a\n\xff\xff", b"\xff\xfe\x00"],
+    ids=["UTF-8 cut in a character", "UTF-8 with a bad byte", "a picture", "half of a UTF-16 character"],
+)  # fmt: skip
+def test_what_is_damaged_is_no_other_encoding(body: bytes) -> None:
+    with pytest.raises(Unreadable, match="no text in any encoding"):
+        decode(body)
