@@ -154,7 +154,14 @@ async def category(datasette: Datasette, request: Request) -> Response:
 
 
 async def days(datasette: Datasette, request: Request) -> Response:
-    return await _page(datasette, request, "days.html", await _ask(datasette, lambda s: {"days": s.pages.days()}))
+    wanted = request.args.get("year") or ""
+
+    def ask(store: Store) -> dict[str, Any]:
+        years = store.pages.periods(len("2022"))
+        year = wanted if wanted in years else next(iter(years), "")
+        return {"days": store.pages.days(year), "years": years, "year": year}
+
+    return await _page(datasette, request, "days.html", await _ask(datasette, ask))
 
 
 async def day(datasette: Datasette, request: Request) -> Response:
@@ -170,7 +177,9 @@ async def feed(datasette: Datasette, request: Request) -> Response:
     def ask(store: Store) -> str:
         rows = feeds.newest(store.search.articles(asking.asked(store, address, clock.now())), _IN_A_FEED)
         name = one_line(",".join(address.values.values()))
-        return feeds.atom(rows, feeds.About(f"finews {name}".strip(), settings.SITE_ADDRESS, name or "all", request.url))
+        return feeds.atom(
+            rows, feeds.About(f"finews {name}".strip(), settings.SITE_ADDRESS, name or "all", request.url)
+        )
 
     text = await _ask(datasette, ask)
     return Response(text, content_type="application/atom+xml; charset=utf-8")
