@@ -24,13 +24,14 @@ FLOORS = (
     ("machines",),
     ("run", "columns", "demo", "agreement", "old_site"),
     ("rebuild", "importing", "exporting", "feeds", "publishing", "replay", "schedule"),
+    ("web",),
     ("commands", "cli"),
     ("__main__",),
 )
 # Where a library, or what it stands for, may be imported.
 ROOMS = {
     "sqlite_utils": {"store"},
-    "sqlite3": {"store"},
+    "sqlite3": {"store", "web"},
     "frontmatter": {"posts"},
     "yaml": {"posts", "site"},
     "click": {"cli"},
@@ -42,6 +43,9 @@ ROOMS = {
     "pyarrow": {"exporting"},
     "feedgen": {"feeds"},
     "filelock": {"output_folder", "extensions"},
+    "datasette": {"web"},
+    "pygal": {"web"},
+    "uvicorn": {"web"},
     "procrastinate": {"machines"},
     "psycopg": {"machines"},
     "psycopg_pool": {"machines"},

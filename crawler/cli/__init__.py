@@ -15,6 +15,7 @@ from crawler.cli.questions import categories, columns, runs, show
 from crawler.cli.replay import replay
 from crawler.cli.schedule import schedule
 from crawler.cli.search import export, search, stocks
+from crawler.cli.serve import serve
 from crawler.cli.site import site
 from crawler.cli.upkeep import import_posts, rebuild, verify
 from crawler.errors import Ending, UsageError
@@ -32,8 +33,8 @@ def finews() -> None:
 
 
 for command in (
-    crawl, demo, search, show, stocks, categories, columns, diff, explain, runs, export, feed, replay, rebuild, verify,
-    import_posts, site, schedule, fetch, record,
+    crawl, demo, search, show, stocks, categories, columns, diff, explain, runs, serve, export, feed, replay, rebuild,
+    verify, import_posts, site, schedule, fetch, record,
 ):  # fmt: skip
     finews.add_command(command)
 

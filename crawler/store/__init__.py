@@ -1,5 +1,6 @@
 """The only room that speaks SQL: one file a noun. It takes and gives domain values."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from crawler.store.articles import Articles
 from crawler.store.categories import Categories
 from crawler.store.connection import errors_told, open_any, open_for_reading, open_for_writing
 from crawler.store.coverage import Covered
+from crawler.store.days import Days
 from crawler.store.history import History
 from crawler.store.index import Index
 from crawler.store.pages import Pages
@@ -54,6 +56,7 @@ class Store:
         self.pages = Pages(db)
         self.stories = Stories(db)
         self.reprints = Reprints(db)
+        self.days = Days(db)
 
     @classmethod
     def writing(cls, output: Path) -> Self:
@@ -72,6 +75,11 @@ class Store:
         """What is written in here is committed together, or not at all. Raises StoreError."""
         with errors_told(), self._db.atomic():
             yield
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """For Datasette, which asks questions of its own."""
+        return self._db.conn
 
     def close(self) -> None:
         self._db.close()

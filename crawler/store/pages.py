@@ -167,7 +167,8 @@ class Pages:
         found: dict[str, list[dict[str, Any]]] = {}
         rows = self._rows(
             """
-            SELECT here.code AS of, there.title, there.published_at, there.media, there.category, there.post_path
+            SELECT here.code AS of, there.code, there.title, there.published_at, there.media, there.category,
+                   there.post_path
             FROM articles AS here JOIN articles AS there ON there.title = here.title AND there.media != here.media
             WHERE here.post_path BETWEEN ? AND ? AND length(here.title) > ?
               AND abs(julianday(there.published_at) - julianday(here.published_at)) <= ?

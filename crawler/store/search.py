@@ -9,7 +9,7 @@ import itertools
 import json
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -129,8 +129,12 @@ class Search:
 
     def find(self, asked: Asked) -> Iterator[Found]:
         """The articles that answer, in the order that was asked for, one at a time."""
+        return self.told(self.articles(asked), asked)
+
+    def told(self, rows: Iterable[dict[str, Any]], asked: Asked) -> Iterator[Found]:
+        """Rows that answer, with the places where they do."""
         words = parse(asked.text).words
-        for row in self.articles(asked):
+        for row in rows:
             yield Found(row, whole(row["title"], words), passage(row["body_text"], words))
 
     def articles(self, asked: Asked) -> Iterator[dict[str, Any]]:

@@ -1,5 +1,7 @@
 """Stocks and boards, as the articles link to them."""
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from sqlite_utils import Database
@@ -46,6 +48,19 @@ class Stocks:
             "days": self._rows(days, stock=stock),
             "articles": self._rows(articles, stock=stock, limit=limit),
         }
+
+    def among(self, codes: Sequence[str], limit: int) -> list[tuple[str, str, int]]:
+        """The stocks that most of these articles link to: name, secid, how many of them."""
+        rows = self._rows(
+            """
+            SELECT max(name) AS name, secid, count(*) AS articles FROM mentions
+            WHERE code IN (SELECT value FROM json_each(:codes)) AND kind = 'stock'
+            GROUP BY secid ORDER BY articles DESC, secid LIMIT :limit
+            """,
+            codes=json.dumps(codes),
+            limit=limit,
+        )
+        return [(row["name"], row["secid"], row["articles"]) for row in rows]
 
     def _rows(self, sql: str, **values: object) -> list[dict[str, Any]]:
         with errors_told():

@@ -121,6 +121,23 @@ def plain(body_html: str) -> str:
     return "\n".join(filter(None, lines))
 
 
+def for_pages(body_html: str, stock_page: str) -> str:
+    """A clean body for a page that loads nothing: pictures are links to where they are, stocks lead to `stock_page`.
+
+    It is cleaned again, since another program may have written it. Raises Rejected.
+    """
+    root = _parse(clean(body_html, ""))
+    for node in list(root.iterdescendants("img")):
+        link = node.makeelement("span" if _stands_in(node, "a") else "a")
+        link.text, link.tail = node.get("alt") or "图片", node.tail
+        link.attrib.update({"class": "picture", **({"href": node.get("src")} if link.tag == "a" else {})})
+        node.getparent().replace(node, link)
+    for node in root.iterdescendants("a"):
+        if secid := secid_of(_href(node), "", ""):
+            node.set("href", stock_page + secid)
+    return "".join(str(lxml_html.tostring(node, encoding="unicode")) for node in root)
+
+
 def source_line(body: str) -> str:
     """The media that the last line （文章来源：X） of a body names, whatever links cut it; empty when there is none."""
     lines = plain(_sanitised(body)).split("\n")

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from crawler.text.tokens import fold_with_places
@@ -22,11 +22,16 @@ class Passage:
 
     def marked(self, before: str, after: str) -> str:
         """The text with marks around its hits."""
-        parts, done = [], 0
+        return "".join(f"{before}{text}{after}" if hit else text for text, hit in self.parts())
+
+    def parts(self) -> Iterator[tuple[str, bool]]:
+        """The text in parts, each with whether it is a hit."""
+        done = 0
         for start, end in self.hits:
-            parts += [self.text[done:start], before, self.text[start:end], after]
+            yield self.text[done:start], False
+            yield self.text[start:end], True
             done = end
-        return "".join((*parts, self.text[done:]))
+        yield self.text[done:], False
 
 
 def whole(text: str, words: Sequence[str]) -> Passage:

@@ -1,0 +1,26 @@
+"""`finews serve`."""
+
+from pathlib import Path
+
+import click
+
+from crawler.cli import options, tell
+from crawler.errors import UsageError
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where to listen.")
+@click.option("--port", type=click.IntRange(0, 65_535), default=8001, show_default=True, metavar="N", help="0: any.")
+@click.option("--open", "open_browser", is_flag=True, help="Show it in a web browser.")
+@options.output
+def serve(host: str, port: int, open_browser: bool, output: Path) -> None:
+    """Browse, search and query the database in a web browser, beside a running crawl.
+
+    Nothing can be changed through it. Only this machine can reach it, unless --host says otherwise; then readers
+    cannot type SQL of their own. Ctrl-C ends it.
+    """
+    try:
+        from crawler.web import server
+    except ModuleNotFoundError as error:
+        raise UsageError(f"serve needs {error.name}: pip install 'finews[serve]'") from error
+    server.serve(output, host, port, tell.line, open_browser=open_browser)
