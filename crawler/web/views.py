@@ -84,8 +84,9 @@ async def article(datasette: Datasette, request: Request) -> Response:
         row = store.search.whole_as_of(code, at) if at else store.articles.whole(code)
         if row is None:
             return None
-        reprints = store.pages.reprints(row["post_path"], row["post_path"]).get(row["code"], [])
-        return {"article": row, "as_of": as_of, "reprints": [] if at else reprints}
+        story = row["story"] if at else store.reprints.story(code)
+        reprints = [each for each in story if each["code"] != code]
+        return {"article": row, "as_of": as_of, "reprints": reprints}
 
     known = _found(await _ask(datasette, ask))
     body = _body(known["article"]["body_html"])
