@@ -16,7 +16,6 @@ from crawler.text.characters import one_line
 from crawler.text.diff import Part, compare, parts
 from crawler.text.html import for_pages, plain
 from crawler.text.passage import Passage
-from crawler.text.stocks import is_secid
 from crawler.web import asking, charts, guard
 from crawler.web.asking import MOST, ON_A_PAGE, Address
 from crawler.web.database import NAME
@@ -130,8 +129,7 @@ async def stock(datasette: Datasette, request: Request) -> Response:
 
     known = _found(await _ask(datasette, ask))
     chart = charts.over_time(known["stocks"][0]["name"], known["days"], known["newest"])
-    context = {**known, "chart": chart, "key": key, "is_secid": is_secid(key)}
-    return await _page(datasette, request, "stock.html", context)
+    return await _page(datasette, request, "stock.html", {**known, "chart": chart})
 
 
 async def stocks(datasette: Datasette, request: Request) -> Response:
