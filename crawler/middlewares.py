@@ -9,18 +9,17 @@
 """
 
 import asyncio
-import random
 from collections import Counter, defaultdict
+from random import SystemRandom
 from typing import Protocol, Self, TypeVar, cast
 
 from scrapy import Request
 from scrapy.crawler import Crawler
-from scrapy.downloadermiddlewares.retry import RetryMiddleware
+from scrapy.downloadermiddlewares.retry import RetryMiddleware, get_retry_request
 from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
 from scrapy.exceptions import CannotResolveHostError, IgnoreRequest
 from scrapy.http import Response
 from scrapy.robotstxt import RobotParser
-from scrapy.settings import BaseSettings
 from scrapy.utils.httpobj import urlparse_cached
 
 from crawler import clock
@@ -90,7 +89,7 @@ class RobotsMiddleware(RobotsTxtMiddleware):
             return await super().robot_parser(request)
 
 
-class BackoffRetryMiddleware(RetryMiddleware):
+class BackoffRetryMiddleware:
     """Scrapy's retry, which asks again at once, with a wait that doubles and is spread a little.
 
     A source in trouble, or one that says "too many requests", is not helped by the same question 10 ms later. When it
@@ -98,9 +97,11 @@ class BackoffRetryMiddleware(RetryMiddleware):
     keeps it for the next ones.
     """
 
-    def __init__(self, settings: BaseSettings, backoff: float) -> None:
-        super().__init__(settings)
-        self._backoff = backoff
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler = crawler
+        self._scrapys = RetryMiddleware.from_crawler(crawler)
+        self._backoff = crawler.settings.getfloat("RETRY_BACKOFF")
+        self._spread = SystemRandom()
         self._free_at: dict[str, float] = {}
         self._waited: defaultdict[str, float] = defaultdict(float)
         self._in_a_row: Counter[str] = Counter()
@@ -108,9 +109,7 @@ class BackoffRetryMiddleware(RetryMiddleware):
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        middleware = cls(crawler.settings, crawler.settings.getfloat("RETRY_BACKOFF"))
-        middleware.crawler = crawler
-        return middleware
+        return cls(crawler)
 
     async def process_request(self, request: Request) -> None:
         origin = origin_of(request.url)
@@ -121,30 +120,34 @@ class BackoffRetryMiddleware(RetryMiddleware):
         if self._in_a_row[origin] >= _MOST_IN_A_ROW:
             raise IgnoreRequest(f"given up after {_MOST_IN_A_ROW} failures in a row")
 
-    async def process_response(self, request: Request, response: Response) -> Request | Response:  # type: ignore[override]  # Scrapy awaits either
+    async def process_response(self, request: Request, response: Response) -> Request | Response:
         reason = next((flag for flag in response.flags if flag.startswith(_BROKEN)), "")
-        self._count(request, failed=bool(reason) or response.status in self.retry_http_codes)
+        self._count(request, failed=bool(reason) or response.status in self._scrapys.retry_http_codes)
         origin = origin_of(request.url)
         self._too_many[origin] = self._too_many[origin] + 1 if response.status == 429 else 0
         self._heed(request, response)
         if not reason:
-            result = super().process_response(request, response)
+            result = self._scrapys.process_response(request, response)
             self._back_off(request, result)
             return await self._later(result)
-        if again := self._retry(request, reason):
+        if again := self._again(request, reason):
             return await self._later(again)
         raise IgnoreRequest(reason.removeprefix(_BROKEN))
 
-    async def process_exception(self, request: Request, exception: Exception) -> Request | Response | None:  # type: ignore[override]  # Scrapy awaits either
+    async def process_exception(self, request: Request, exception: Exception) -> Request | Response | None:
         if not isinstance(exception, IgnoreRequest):
             self._count(request, failed=True)
-        return await self._later(super().process_exception(request, exception))
+        return await self._later(self._scrapys.process_exception(request, exception))
 
     @property
     def _ledger(self) -> Ledger:
-        ledger = self.crawler.get_extension(Ledger)
+        ledger = self._crawler.get_extension(Ledger)
         assert ledger is not None, "a spider of ours asks for it first, and tells the user"
         return ledger
+
+    def _again(self, request: Request, reason: str) -> Request | None:
+        assert self._crawler.spider is not None
+        return get_retry_request(request, spider=self._crawler.spider, reason=reason)
 
     def _count(self, request: Request, *, failed: bool) -> None:
         origin = origin_of(request.url)
@@ -152,7 +155,7 @@ class BackoffRetryMiddleware(RetryMiddleware):
 
     def _heed(self, request: Request, response: Response) -> None:
         """Leave an origin alone that asks for it."""
-        if response.status not in self.retry_http_codes:
+        if response.status not in self._scrapys.retry_http_codes:
             return
         header = (response.headers.get("Retry-After") or b"").decode("latin-1")
         if (wait := asked_for(header, clock.now())) is None:
@@ -177,7 +180,7 @@ class BackoffRetryMiddleware(RetryMiddleware):
         return result
 
     def _wait(self, attempt: int) -> float:
-        spread = random.uniform(0.75, 1.25)  # noqa: S311  # not a secret
+        spread = self._spread.uniform(0.75, 1.25)
         return float(min(LONGEST_WAIT.total_seconds(), self._backoff * 2 ** (attempt - 1) * spread))
 
 

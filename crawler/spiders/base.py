@@ -170,7 +170,7 @@ class SiteSpider(Spider):
             yield self._listing_request(column, listing.next_cursor)
 
     def listing_failed(self, failure: Failure) -> None:
-        request = failure.request  # type: ignore[attr-defined]  # Scrapy sets it before it calls
+        request = _request_of(failure)
         reply = Reply(request.meta["canonical"], "", b"")
         self.ledger.listing_lost(request.cb_kwargs["column"], Refused(reason_of(failure)), reply)
 
@@ -189,7 +189,7 @@ class SiteSpider(Spider):
             self.ledger.quarantine(entry, str(error), reply)
 
     def article_failed(self, failure: Failure) -> Iterator[Any]:
-        kwargs = failure.request.cb_kwargs  # type: ignore[attr-defined]  # Scrapy sets it before it calls
+        kwargs = _request_of(failure).cb_kwargs
         entry, attempt = kwargs["entry"], kwargs["attempt"]
         missing = isinstance(failure.value, HttpError) and failure.value.response.status in _GONE
         if missing and self._has_more(attempt):
@@ -303,8 +303,14 @@ def response_of(reply: Reply) -> TextResponse:
 
 def reason_of(failure: Failure) -> str:
     """Why a request got no answer, in one line for a person."""
-    request = failure.request  # type: ignore[attr-defined]  # Scrapy sets it before it calls
-    return error_told(failure.value, request)
+    return error_told(failure.value, _request_of(failure))
+
+
+def _request_of(failure: Failure) -> Request:
+    """The request that failed, which Scrapy puts beside what Twisted's class declares before it calls an errback."""
+    request = vars(failure)["request"]
+    assert isinstance(request, Request)
+    return request
 
 
 def error_told(error: BaseException | None, request: Request) -> str:

@@ -28,7 +28,8 @@ def parse(text: str) -> datetime:
     match = _SOURCE.fullmatch(text.strip())
     if not match:
         raise ValueError(f"not a time of the source: {text[:40]!r}")
-    return datetime(*(int(part or 0) for part in match.groups()), tzinfo=CHINA)  # type: ignore[misc,arg-type]  # six ints
+    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
+    return datetime(year, month, day, hour, minute, second, tzinfo=CHINA)
 
 
 def parse_bound(text: str, now: datetime, *, last: bool = False) -> datetime:

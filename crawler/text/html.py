@@ -280,10 +280,10 @@ def _absolute(url: str, base_url: str) -> str:
     try:
         absolute = urljoin(base_url, url) if url and not url.startswith("#") else ""
         parts = urlsplit(absolute)
-        parts.port  # noqa: B018  # reading it is the check: a port that is no number raises
+        scheme, host, _ = parts.scheme, parts.hostname, parts.port  # a port that is no number raises
     except ValueError:
         return ""
-    return absolute if parts.scheme in {"http", "https"} and parts.hostname else ""
+    return absolute if scheme in {"http", "https"} and host else ""
 
 
 def _secure(url: str) -> str:
