@@ -28,21 +28,13 @@ from crawler.verdict import FAILED, INTERRUPTED, Summary
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Any Scrapy setting, or one of ours.")
 @click.option("--quiet", is_flag=True, help="Say nothing unless something went wrong.")
 @options.as_json
-def crawl(
-    spider: str | None,
-    output: Path,
-    mirror: str | None,
-    changes: tuple[str, ...],
-    quiet: bool,
-    as_json: bool,
-    **chosen: Any,
-) -> None:
+def crawl(**asked: Any) -> None:
     """Crawl once: fetch what is new, write posts and rows.
 
     SPIDER is eastmoney (the default: column lists and articles), flash (7x24 fast news) or choice (the lists that the
     first posts came from).
     """
-    crawl_and_tell(spider, output, mirror, changes, quiet=quiet, as_json=as_json, chosen=chosen)
+    crawl_and_tell(**asked)
 
 
 def crawl_and_tell(
@@ -50,23 +42,15 @@ def crawl_and_tell(
     output: Path,
     mirror: str | None,
     changes: tuple[str, ...],
-    *,
     quiet: bool,
     as_json: bool,
-    chosen: dict[str, Any],
     prepare: Callable[[Any], None] | None = None,
+    **chosen: Any,
 ) -> None:
     """One crawl from its options to its exit code; `prepare` has the last word on Scrapy's settings."""
     from crawler import run  # Scrapy takes a third of a second to import, which no other command needs
 
-    settings = run.crawl_settings(
-        {
-            **dict(pair(change) for change in changes),
-            "OUTPUT_DIR": str(output),
-            **({"MIRROR": mirror} if mirror is not None else {}),
-        },
-        progress=not quiet,
-    )
+    settings = run.crawl_settings({**settings_of(mirror, changes), "OUTPUT_DIR": str(output)}, progress=not quiet)
     if prepare:
         prepare(settings)
     summary = run.crawl(spider or run.DEFAULT_SPIDER, _arguments(chosen), settings)
@@ -80,7 +64,12 @@ def crawl_and_tell(
     sys.exit(summary.exit_code)
 
 
-def pair(change: str) -> tuple[str, str]:
+def settings_of(mirror: str | None, changes: tuple[str, ...]) -> dict[str, str]:
+    """What `--set` and `--mirror` ask for. Raises BadParameter."""
+    return {**dict(_pair(change) for change in changes), **({} if mirror is None else {"MIRROR": mirror})}
+
+
+def _pair(change: str) -> tuple[str, str]:
     name, equals, value = change.partition("=")
     if not equals or not name:
         raise click.BadParameter(f"{change!r} is not NAME=VALUE", param_hint="--set")

@@ -1,12 +1,11 @@
 """`finews fetch` and `finews record`: a crawl on many machines."""
 
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import click
 
-from crawler.cli.crawl import crawl, crawl_and_tell, pair
+from crawler.cli.crawl import crawl, crawl_and_tell, settings_of
 from crawler.errors import UsageError
 
 _MIRROR, _SET = (next(option for option in crawl.params if option.name == name) for name in ("mirror", "changes"))
@@ -24,20 +23,12 @@ def fetch(spider: str | None, mirror: str | None, changes: tuple[str, ...]) -> N
     from crawler import run  # Scrapy takes a third of a second to import
     from crawler.machines import fetching
 
-    settings = {**dict(pair(change) for change in changes), **({"MIRROR": mirror} if mirror is not None else {})}
-    fetching.fetch(spider or run.DEFAULT_SPIDER, run.crawl_settings(settings, progress=False))
+    settings = run.crawl_settings(settings_of(mirror, changes), progress=False)
+    fetching.fetch(spider or run.DEFAULT_SPIDER, settings)
 
 
 @click.command(params=crawl.params)
-def record(
-    spider: str | None,
-    output: Path,
-    mirror: str | None,
-    changes: tuple[str, ...],
-    quiet: bool,
-    as_json: bool,
-    **chosen: Any,
-) -> None:
+def record(**asked: Any) -> None:
     """Crawl once, as `finews crawl` does, and let the machines fetch that run `finews fetch`.
 
     FINEWS_QUEUE names the PostgreSQL database that all machines share.
@@ -45,9 +36,7 @@ def record(
     _need_the_extra()
     from crawler.machines import recording
 
-    crawl_and_tell(
-        spider, output, mirror, changes, quiet=quiet, as_json=as_json, chosen=chosen, prepare=recording.prepare
-    )
+    crawl_and_tell(**asked, prepare=recording.prepare)
 
 
 def _need_the_extra() -> None:
