@@ -31,6 +31,7 @@ def build_site(output: Path, site: Site, keep_days: int | None, *, everything: b
     prepare(output)
     with hold(output), Store.writing(output) as store:
         finish_what_was_left(output, store, site, clock.now())
+        store.stories.catch_up()
         kept = frame.install(output, site)
         pages.keep_current(output, store)
         told = config.read(output)

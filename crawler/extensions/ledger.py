@@ -271,8 +271,15 @@ class Ledger:
         self._went_wrong(failure, getattr(item, "code", ""))
 
     def spider_idle(self) -> None:
-        """Nothing more is on its way for now: what follows finds everything in the database."""
+        """Nothing more is on its way for now: what follows, the site's pages too, finds everything in the database.
+
+        Who stops a crawl has no time for reprints, and the next one looks for them.
+        """
         self._flush()
+        try:
+            self.store.stories.catch_up()
+        except Ending as error:
+            self.end(error)
 
     def spider_closed(self, reason: str) -> None:
         """Close the books, once."""
@@ -372,8 +379,6 @@ class Ledger:
             counts=counts,
         )
         runs.finish(self._run_id, outcome, clock.now(), str(self.failure or "; ".join(self._lost)))
-        if reason == FINISHED and not self.failure:  # who is stopped has no time: the next crawl does it
-            self.store.stories.catch_up()
         return Summary(
             run=runs.get(self._run_id),
             output=str(self.output),

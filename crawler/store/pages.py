@@ -27,11 +27,6 @@ class Page:
     name: str
 
 
-# Two articles of one title are the same story when no more days lie between them, and the title is no heading of a
-# column, which comes back every day.
-_DAYS_OF_ONE_STORY = 3
-_LENGTH_OF_A_HEADING = 8
-
 _ENTRY = "articles.code, title, published_at, media, category, post_path"
 
 
@@ -169,15 +164,15 @@ class Pages:
             """
             SELECT here.code AS of, there.code, there.title, there.published_at, there.media, there.category,
                    there.post_path
-            FROM articles AS here JOIN articles AS there ON there.title = here.title AND there.media != here.media
-            WHERE here.post_path BETWEEN ? AND ? AND length(here.title) > ?
-              AND abs(julianday(there.published_at) - julianday(here.published_at)) <= ?
+            FROM articles AS here
+            JOIN story_articles AS one ON one.code = here.code
+            JOIN story_articles AS other ON other.story = one.story AND other.code != one.code
+            JOIN articles AS there ON there.code = other.code
+            WHERE here.post_path BETWEEN ? AND ?
             ORDER BY here.code, there.published_at, there.code
             """,
             first,
             last,
-            _LENGTH_OF_A_HEADING,
-            _DAYS_OF_ONE_STORY,
         )
         for row in rows:
             found.setdefault(row.pop("of"), []).append(row)

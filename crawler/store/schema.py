@@ -341,6 +341,11 @@ def m005_search(db: Database) -> None:
 # The day in a post's path: `_posts/2022/01/10/...`.
 _DAY = "substr({}.post_path, 8, 10)"
 _STALE = "INSERT INTO stale_pages (kind, name) VALUES {} ON CONFLICT DO NOTHING"
+_ALL_STALE = (
+    "INSERT OR IGNORE INTO stale_pages SELECT DISTINCT 'category', category FROM articles",
+    f"INSERT OR IGNORE INTO stale_pages SELECT DISTINCT 'day', {_DAY.format('articles')} FROM articles",  # noqa: S608  # our own words
+    "INSERT OR IGNORE INTO stale_pages SELECT DISTINCT 'stock', secid FROM mentions WHERE kind = 'stock'",
+)
 _PAGE_TABLES = (
     # The site's pages that no longer show what the articles say. Triggers fill it, so that no writer can forget to;
     # whoever writes the pages empties it.
@@ -380,11 +385,9 @@ _PAGE_TABLES = (
         {_STALE.format("('stock', OLD.secid)")};
     END
     """,
-    # Reprints are found by their title.
+    # Reprints were found by their title then.
     "CREATE INDEX articles_title ON articles(title)",
-    "INSERT INTO stale_pages SELECT DISTINCT 'category', category FROM articles",
-    f"INSERT INTO stale_pages SELECT DISTINCT 'day', {_DAY.format('articles')} FROM articles",  # noqa: S608  # our own words
-    "INSERT INTO stale_pages SELECT DISTINCT 'stock', secid FROM mentions WHERE kind = 'stock'",
+    *_ALL_STALE,
 )
 
 
@@ -473,3 +476,10 @@ def m008_search_blocks(db: Database) -> None:
     db.execute("DELETE FROM search_blocks")
     db.execute("INSERT INTO search_blocks SELECT id >> 6, max(published) FROM search_documents GROUP BY id >> 6")
     db.execute("CREATE INDEX search_blocks_newest ON search_blocks(newest)")
+
+
+@migrations()
+def m009_pages_anew(db: Database) -> None:
+    """Pages hold their articles as HTML, and tell reprints by the stories."""
+    for statement in ("DROP INDEX articles_title", *_ALL_STALE):
+        db.execute(statement)
