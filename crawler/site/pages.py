@@ -48,14 +48,15 @@ def keep_current(output: Path, store: Store) -> None:
     first = not all((output / f"_data/{name}.json").is_file() for name in DATA)
     stale = {*store.pages.stale(), *(store.pages.all() if first else ())}
     pages = [page for page in stale if not _is_frozen(output, page)]
+    media = Media(store.categories.all())
     for page in pages:
-        _write(output, store, page)
+        _write(output, store, page, media)
     if stale:
         days = {page.name for page in stale if page.kind is Kind.DAY}
         _write_lists(output, store)
         _write_years(output, store, {day[:4] for day in days})
         _write_titles(output, store, {day[:7] for day in days})
-    _write_names(output, Media(store.categories.all()))
+    _write_names(output, media)
     store.pages.written(pages)
 
 
@@ -84,20 +85,20 @@ def _is_frozen(output: Path, page: Page) -> bool:
     return page.kind is Kind.DAY and (output / FROZEN / page.name[:7]).is_dir()
 
 
-def _write(output: Path, store: Store, page: Page) -> None:
+def _write(output: Path, store: Store, page: Page, media: Media) -> None:
     match page.kind:
         case Kind.CATEGORY:
-            _write_category(output, store, page.name)
+            _write_category(output, store, page.name, media)
         case Kind.DAY:
             write_day(output, store, page.name)
         case Kind.STOCK:
             _write_stock(output, store, page.name)
 
 
-def _write_category(output: Path, store: Store, slug: str) -> None:
-    media = Media(store.categories.all()).find(slug)
+def _write_category(output: Path, store: Store, slug: str, media: Media) -> None:
+    category = media.find(slug)
     rows = store.pages.in_category(slug, _ON_A_PAGE)
-    front = _front(Kind.CATEGORY, media.media if media else slug, shown=len(rows))
+    front = _front(Kind.CATEGORY, category.media if category else slug, shown=len(rows))
     _keep_page(output, urls.category(slug), front, _list(rows, one_media=True))
 
 

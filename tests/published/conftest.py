@@ -5,6 +5,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from tests.conftest import NO_MANNERS, Answer, Finews
 OLD_POSTS = Path(sample_site.__file__).parent / "posts"
 FIRST = "2022/01/10/2022-01-10-NW202201102242171631.html"
 TREE = "_site"
+REPRINT = "7000000001"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -27,9 +30,16 @@ def _jekyll() -> None:
 
 @pytest.fixture(scope="session")
 def crawled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The old site's posts, imported, and a crawl of today's; nothing built yet. Tests take a copy."""
+    """The old site's posts, imported, and a crawl of today's with a reprint; nothing built yet. Tests take a copy."""
     output = tmp_path_factory.mktemp("crawled") / "output"
-    with SampleSite(Corpus.sample(40, newest=clock.now())) as site:
+    corpus = Corpus.sample(40, newest=clock.now())
+    listed = [article for code in corpus.in_columns(["345"]) if (article := corpus.article(code))]
+    first = max(listed, key=lambda article: len(article.content))
+    later = first.published + timedelta(seconds=20)
+    corpus.add(
+        replace(first, code=f"{later:%Y%m%d}{REPRINT}", media="智通财经", title="另题：本社消息", published=later)
+    )
+    with SampleSite(corpus) as site:
         where = ("--mirror", site.url, "--output", str(output), *NO_MANNERS, "--quiet")
         words: tuple[str, ...]
         for words in (("import", str(OLD_POSTS), "--output", str(output)), ("crawl", "eastmoney", *where)):

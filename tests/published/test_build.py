@@ -14,7 +14,7 @@ import pytest
 from crawler.media import shipped
 from crawler.output_folder import hold
 from tests.conftest import Answer, Finews
-from tests.published.conftest import FIRST, OLD_POSTS, TREE, jekyll, tree
+from tests.published.conftest import FIRST, OLD_POSTS, REPRINT, TREE, jekyll, tree
 from tests.test_crawl import posts_in
 
 Site = Callable[..., Answer]
@@ -187,6 +187,14 @@ def test_no_redirect_overwrites_a_page_where_capitals_do_not_count(built: Path, 
     as_the_disk_has_it.unlink()
     assert publish("build").code == 0
     assert 'layout: "redirect"' in as_the_disk_has_it.read_text()
+
+
+def test_an_article_names_its_reprints_and_a_reprint_its_original(published: Path) -> None:
+    (reprint,) = (published / TREE).rglob(f"*-NW*{REPRINT}.html")
+    (original,) = re.findall(r'其他媒体的同一报道.*?<a href="(/\d{4}/[^"]+)"', reprint.read_text(), re.DOTALL)
+    assert "智通财经" in reprint.read_text()
+    beside = (published / TREE / original[1:]).read_text().partition("其他媒体的同一报道")[2]
+    assert f'<a href="/{reprint.relative_to(published / TREE)}">' in beside
 
 
 def test_a_stock_has_its_code_and_a_year_its_days(built: Path, publish: Site) -> None:
