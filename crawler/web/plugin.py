@@ -29,8 +29,8 @@ _WITH_SCRIPTS = ("_close_open_menus.html", "_codemirror_foot.html", "table.html"
 _ROUTES = (
     (r"/$", views.start),
     (r"/search$", views.search),
-    (r"/article/(?P<code>(?:NW)?\d{1,30})$", views.article),
-    (r"/article/(?P<code>(?:NW)?\d{1,30})/changes/(?P<number>\d{1,6})$", views.changes),
+    (r"/article/(?:NW)?(?P<code>\d{1,30})$", views.article),
+    (r"/article/(?:NW)?(?P<code>\d{1,30})/changes/(?P<number>\d{1,6})$", views.changes),
     (r"/stock$", views.stocks),
     (r"/stock/(?P<key>[^/]+)$", views.stock),
     (r"/category$", views.media),

@@ -76,7 +76,7 @@ def _facet(title: str, name: str, values: Sequence[tuple[str, str, int]], addres
 
 
 async def article(datasette: Datasette, request: Request) -> Response:
-    code, as_of = _code(request), asking.read(request.args).get("as_of")
+    code, as_of = request.url_vars["code"], asking.read(request.args).get("as_of")
 
     def ask(store: Store) -> dict[str, Any] | None:
         at = asking.moment(as_of, clock.now())
@@ -101,7 +101,7 @@ def _body(body_html: str) -> Markup:
 
 
 async def changes(datasette: Datasette, request: Request) -> Response:
-    code, number = _code(request), int(request.url_vars["number"])
+    code, number = request.url_vars["code"], int(request.url_vars["number"])
 
     def ask(store: Store) -> dict[str, Any] | None:
         by_number = {version["revision"]: version for version in store.history.versions(code)}
@@ -204,7 +204,3 @@ def _found(known: Any) -> Any:
     if known is None:
         raise NotFound("这里没有这一页。")
     return known
-
-
-def _code(request: Request) -> str:
-    return str(request.url_vars["code"]).upper().removeprefix("NW")
