@@ -36,8 +36,9 @@ def serve(output: Path, host: str, port: int, told: Callable[[str], None], *, op
         address = _address(host, listener.getsockname()[1])
         datasette = application(output, sql=is_loopback(host))
         guard = guarded(datasette.app(), host, plugin.policy(datasette))
-        config = uvicorn.Config(guard, log_level="error", access_log=False, server_header=False, lifespan="on")
-        config.timeout_graceful_shutdown = 2
+        config = uvicorn.Config(
+            guard, log_level="error", access_log=False, server_header=False, lifespan="on", timeout_graceful_shutdown=2
+        )
         told(address)
         if open_browser:
             webbrowser.open(address)
