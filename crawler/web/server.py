@@ -17,7 +17,7 @@ from datasette.plugins import pm
 import crawler
 from crawler.errors import Failed, UsageError
 from crawler.store import Store
-from crawler.store.canned import HIDDEN
+from crawler.store.canned import HIDDEN, QUESTIONS
 from crawler.web import plugin
 from crawler.web.database import NAME, News
 from crawler.web.guard import guarded
@@ -25,8 +25,8 @@ from crawler.web.guard import guarded
 _HERE = Path(__file__).parent
 # One style for both: the pages of the published site, and these.
 _SITE_ASSETS = Path(crawler.__file__).parent / "site/jekyll/assets"
-# The plugins of Datasette's that ours takes the place of: it prints a traceback for every page that is not there.
-_REPLACED = ("datasette.handle_exception", "datasette.forbidden")
+# The plugin of Datasette's that ours takes the place of: it prints a traceback for every page that is not there.
+_REPLACED = "datasette.handle_exception"
 
 
 def serve(output: Path, host: str, port: int, told: Callable[[str], None], *, open_browser: bool) -> None:
@@ -51,9 +51,7 @@ def serve(output: Path, host: str, port: int, told: Callable[[str], None], *, op
 
 def application(output: Path, *, sql: bool) -> Datasette:
     """Datasette on the database of an output folder; `sql` lets readers type questions of their own."""
-    for name in _REPLACED:
-        if pm.has_plugin(name):
-            pm.unregister(name=name)
+    pm.set_blocked(_REPLACED)
     if not pm.is_registered(plugin):
         pm.register(plugin, "finews")
     datasette = Datasette(
@@ -73,7 +71,12 @@ def _metadata() -> dict[str, Any]:
     tables["articles"] = {"facets": ["media"], "sort_desc": "published_at", "label_column": "title", "size": 20}
     tables["articles_per_day"] = {"facets": ["day", "media"]}
     tables["mentions"] = {"facets": ["name", "kind"]}
-    return {"title": "财经新闻", "databases": {NAME: {"tables": tables}}}
+    queries = {each.name: {"title": each.title, "sql": each.sql} for each in QUESTIONS}
+    return {
+        "title": "财经新闻",
+        "extra_css_urls": ["/static/data.css"],
+        "databases": {NAME: {"tables": tables, "queries": queries}},
+    }
 
 
 def is_loopback(host: str) -> bool:
