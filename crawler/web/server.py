@@ -5,8 +5,8 @@ import os
 import signal
 import socket
 import webbrowser
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, suppress
+from collections.abc import Callable
+from contextlib import redirect_stderr, suppress
 from pathlib import Path
 from typing import Any
 
@@ -91,23 +91,19 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-@contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
+def _listening(host: str, port: int) -> socket.socket:
     """A socket that is bound already, so that a port that is taken is told before anything starts."""
     try:
         family, *_, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except (OSError, UnicodeError) as error:
         raise UsageError(f"--host {host!r} is no address of this machine") from error
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(where)
-            listener.listen()
-        except OSError as error:
-            raise Failed(
-                f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}; --port names another, 0 any"
-            ) from error
-        yield listener
+    both = family is socket.AF_INET6 and socket.has_dualstack_ipv6()  # `::` is every address, also those of IPv4
+    try:
+        return socket.create_server(where, family=family, dualstack_ipv6=both)
+    except OSError as error:
+        raise Failed(
+            f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}; --port names another, 0 any"
+        ) from error
 
 
 def _address(host: str, port: int) -> str:
