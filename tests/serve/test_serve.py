@@ -128,6 +128,13 @@ def test_datasettes_own_pages_json_and_canned_queries(served: Served, crawled: P
         assert served.get(f"/news/{name}.json").status == 200, name
 
 
+def test_the_overview_leaves_out_our_own_bookkeeping(served: Served) -> None:
+    tables = json.loads(served.get("/news.json").text)["tables"]
+    assert {table["name"] for table in tables if not table["hidden"]} == {
+        "article_columns", "articles", "categories", "entries", "gaps", "mentions", "quarantine", "revisions", "runs",
+    }  # fmt: skip
+
+
 # beside writers
 
 
