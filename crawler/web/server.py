@@ -71,6 +71,7 @@ def _metadata() -> dict[str, Any]:
     tables["articles"] = {"facets": ["media"], "sort_desc": "published_at", "label_column": "title", "size": 20}
     tables["articles_per_day"] = {"facets": ["day", "media"]}
     tables["mentions"] = {"facets": ["name", "kind"]}
+    tables["search"] = {"allow": False}  # SQL may ask it for words; it has no rows to show
     queries = {each.name: {"title": each.title, "sql": each.sql} for each in QUESTIONS}
     return {
         "title": "财经新闻",

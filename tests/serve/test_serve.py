@@ -135,6 +135,17 @@ def test_the_overview_leaves_out_our_own_bookkeeping(served: Served) -> None:
     }  # fmt: skip
 
 
+def test_everything_in_the_overview_opens(served: Served) -> None:
+    overview = json.loads(served.get("/news.json").text)
+    shown = [each["name"] for each in overview["tables"] if not each["hidden"]]
+    shown += [each["name"] for kind in ("views", "queries") for each in overview[kind]]
+    assert {"articles", "articles_per_day", "crawls"} <= set(shown)
+    for name in shown:
+        for form in ("", ".json", ".csv"):
+            assert served.get(f"/news/{name}{form}").status == 200, f"{name}{form}"
+    assert served.get("/news.json?sql=select+count(*)+from+search+where+words+match+'公司'").status == 200
+
+
 # beside writers
 
 
