@@ -43,5 +43,6 @@ WHERE withdrawn_at IS NOT NULL ORDER BY withdrawn_at DESC LIMIT 100""",
 # Tables for our own bookkeeping, which an overview need not show.
 HIDDEN = (
     "_sqlite_migrations", "coverage", "pauses", "raw_contents", "raw_replies", "search_blocks", "search_documents",
-    "search_pairs", "search_pending", "sightings", "stale_pages",
+    "search_pairs", "search_pending", "sightings", "sqlite_sequence", "stale_pages", "story_articles", "story_keys",
+    "story_pending", "story_texts",
 )  # fmt: skip

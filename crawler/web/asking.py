@@ -1,7 +1,7 @@
 """What a page's address asks for, read as the command line's options are."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -30,6 +30,11 @@ class Address:
     def get(self, name: str) -> str:
         return self.values.get(name, "")
 
+    @property
+    def filters(self) -> list[str]:
+        """What was given beside the words."""
+        return [name for name in self.values if name != "q"]
+
     def without(self, *names: str, **changes: str) -> str:
         """The query string of the same address with these changes."""
         values = {name: value for name, value in {**self.values, **changes}.items() if name not in names}
@@ -47,10 +52,10 @@ def read(arguments: Any) -> Address:
 
 def asked(store: Store, address: Address, now: datetime) -> Asked:
     """The question of an address. Raises UsageError."""
-    media = Media(store.categories.all())
+    category = address.get("category")
     return Asked(
         text=address.get("q"),
-        categories=(media.wanted(address.get("category")).slug,) if address.get("category") else (),
+        categories=(Media(store.categories.all()).wanted(category).slug,) if category else (),
         columns=(address.get("column"),) if address.get("column") else (),
         since=moment(address.get("since"), now),
         until=moment(address.get("until"), now, last=True),
@@ -66,7 +71,3 @@ def moment(text: str, now: datetime, *, last: bool = False) -> datetime | None:
         return parse_bound(text, now, last=last) if text else None
     except ValueError as error:
         raise UsageError(str(error)) from error
-
-
-def limited(question: Asked) -> Asked:
-    return replace(question, limit=MOST)

@@ -3,6 +3,7 @@
 Datasette's usual plugin, datasette-vega 0.6.2, builds functions from text in the browser, which needs `unsafe-eval`.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,29 +24,32 @@ _LABELS = 6
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """`svg` is markup of our own making; `names` are its series', in the order of the colours; `rows` what it shows."""
+    """`svg` is markup of our own making; `names` are its series', in the order of the colours.
+
+    `rows` is what it shows: each label with the numbers of the series.
+    """
 
     svg: str
     names: Sequence[str]
-    labels: Sequence[str]
-    rows: Sequence[Sequence[int]]
+    rows: Sequence[tuple[str, Sequence[int]]]
 
 
 def per_media(counted: Iterable[Mapping[str, Any]], days: int) -> Chart | None:
     """Articles of each day by media, those with most articles first and the rest as one; None where there are none."""
-    counts = {(row["day"], one_line(row["media"])): row["articles"] for row in counted}
-    if not counts:
+    rows = [(row["day"], one_line(row["media"]), row["articles"]) for row in counted]
+    if not rows:
         return None
     totals: Counter[str] = Counter()
-    for (_, media), number in counts.items():
+    for _, media, number in rows:
         totals[media] += number
     most = [media for media, _ in totals.most_common(COLOURS)]
-    last = date.fromisoformat(max(day for day, _ in counts))
+    counts: Counter[tuple[str, str]] = Counter()
+    for day, media, number in rows:
+        counts[day, media if media in most else _OTHERS] += number
+    last = date.fromisoformat(max(day for day, *_ in rows))
     shown = [(last - timedelta(days=ago)).isoformat() for ago in reversed(range(days))]
-    series = {media: [counts.get((day, media), 0) for day in shown] for media in most}
-    if len(totals) > COLOURS:
-        all_told = [sum(number for (day, _), number in counts.items() if day == each) for each in shown]
-        series[_OTHERS] = [total - sum(column) for total, *column in zip(all_told, *series.values(), strict=True)]
+    names = [*most, _OTHERS] if len(totals) > COLOURS else most
+    series = {name: [counts[day, name] for day in shown] for name in names}
     return _chart([day[5:] for day in shown], series, width=480)
 
 
@@ -76,11 +80,10 @@ def _monday(day: date) -> date:
 
 
 def _chart(labels: Sequence[str], series: Mapping[str, Sequence[int]], width: int) -> Chart:
-    every = -(-len(labels) // _LABELS)
     drawing = pygal.StackedBar(
         css=(), js=(), no_prefix=True, disable_xml_declaration=True, classes=("chart", f"wide-{width}"),
         width=width, height=260, margin=12, margin_left=64, margin_bottom=36, show_legend=False, truncate_label=-1,
-        show_minor_x_labels=False, x_labels_major_every=every, max_scale=5, order_min=0,
+        show_minor_x_labels=False, x_labels_major_every=math.ceil(len(labels) / _LABELS), max_scale=5, order_min=0,
         value_formatter=lambda value: f"{value:.0f}",
     )  # fmt: skip
     drawing.x_labels = labels
@@ -88,7 +91,7 @@ def _chart(labels: Sequence[str], series: Mapping[str, Sequence[int]], width: in
         drawing.add(name, values)
     drawing.add_xml_filter(lambda root: _for_our_pages(root, list(series)))
     svg: str = drawing.render(is_unicode=True)
-    return Chart(svg, list(series), labels, list(zip(*series.values(), strict=True)))
+    return Chart(svg, list(series), list(zip(labels, zip(*series.values(), strict=True), strict=True)))
 
 
 def _for_our_pages(root: Any, names: Sequence[str]) -> Any:

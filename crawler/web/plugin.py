@@ -3,23 +3,25 @@
 import base64
 import logging
 import re
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
-from datasette import hookimpl
 from datasette.app import Datasette
-from datasette.utils.asgi import Base400, Forbidden, Request, Response
+from datasette.utils.asgi import Base400, Request, Response
 from datasette.views.base import DatasetteError
 from jinja2 import Environment
 from markupsafe import Markup
+from pluggy import HookimplMarker
 
 from crawler.errors import FinewsError, UsageError
-from crawler.store.canned import QUESTIONS
 from crawler.text.characters import one_line
 from crawler.text.stocks import is_secid
 from crawler.web import guard, views
-from crawler.web.database import NAME, TookTooLong
+from crawler.web.database import TookTooLong
 
+# Datasette's own has no types.
+hookimpl = HookimplMarker("datasette")
 # The server's own log, which goes to the terminal.
 _log = logging.getLogger("uvicorn.error")
 _CODE = re.compile(r"\d{18,24}", re.ASCII)
@@ -29,8 +31,8 @@ _WITH_SCRIPTS = ("_close_open_menus.html", "_codemirror_foot.html", "table.html"
 _ROUTES = (
     (r"/$", views.start),
     (r"/search$", views.search),
-    (r"/article/(?P<code>(?:NW)?\d{1,30})$", views.article),
-    (r"/article/(?P<code>(?:NW)?\d{1,30})/changes/(?P<number>\d{1,6})$", views.changes),
+    (r"/article/(?:NW)?(?P<code>\d{1,30})$", views.article),
+    (r"/article/(?:NW)?(?P<code>\d{1,30})/changes/(?P<number>\d{1,6})$", views.changes),
     (r"/stock$", views.stocks),
     (r"/stock/(?P<key>[^/]+)$", views.stock),
     (r"/category$", views.media),
@@ -41,28 +43,17 @@ _ROUTES = (
 )
 
 
-@hookimpl  # type: ignore[untyped-decorator]  # Datasette has no types
-def register_routes() -> list[tuple[str, Any]]:
-    return list(_ROUTES)
+@hookimpl
+def register_routes() -> Sequence[tuple[str, Any]]:
+    return _ROUTES
 
 
-@hookimpl  # type: ignore[untyped-decorator]  # as above
-def canned_queries(database: str) -> dict[str, dict[str, str]]:
-    queries = {each.name: {"title": each.title, "sql": each.sql} for each in QUESTIONS}
-    return queries if database == NAME else {}
-
-
-@hookimpl  # type: ignore[untyped-decorator]  # as above
+@hookimpl
 def prepare_jinja2_environment(env: Environment) -> None:
     env.filters["marked"] = views.marked
 
 
-@hookimpl  # type: ignore[untyped-decorator]  # as above
-def extra_css_urls() -> list[str]:
-    return ["/static/data.css"]
-
-
-@hookimpl  # type: ignore[untyped-decorator]  # as above
+@hookimpl
 def render_cell(value: Any, column: str) -> Markup | None:
     """In tables, codes lead to articles and secids to stocks."""
     if column == "code" and isinstance(value, str) and _CODE.fullmatch(value):
@@ -72,12 +63,12 @@ def render_cell(value: Any, column: str) -> Markup | None:
     return None
 
 
-@hookimpl  # type: ignore[untyped-decorator]  # as above
+@hookimpl
 def forbidden(datasette: Datasette, request: Request, message: str) -> Any:
     return lambda: _told(datasette, request, 403, f"不允许：{message}")
 
 
-@hookimpl  # type: ignore[untyped-decorator]  # as above
+@hookimpl
 def handle_exception(datasette: Datasette, request: Request, exception: Exception) -> Any:
     """One clear line instead of Datasette's traceback on the terminal."""
 
@@ -93,8 +84,8 @@ def handle_exception(datasette: Datasette, request: Request, exception: Exceptio
                 message = exception.message
                 message = Markup(message) if exception.message_is_html else message  # noqa: S704  # Datasette's own
                 return await _told(datasette, request, exception.status, message)
-            case Base400() | Forbidden():
-                return await _told(datasette, request, getattr(exception, "status", 403), str(exception.args[0]))
+            case Base400():
+                return await _told(datasette, request, exception.status, str(exception.args[0]))
         _log.error("%s: %s: %s", one_line(request.path), type(exception).__name__, one_line(str(exception)))
         return await _told(datasette, request, 500, f"internal error: {type(exception).__name__}: {exception}")
 

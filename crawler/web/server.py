@@ -5,8 +5,8 @@ import os
 import signal
 import socket
 import webbrowser
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, suppress
+from collections.abc import Callable
+from contextlib import redirect_stderr, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from datasette.plugins import pm
 import crawler
 from crawler.errors import Failed, UsageError
 from crawler.store import Store
-from crawler.store.canned import HIDDEN
+from crawler.store.canned import HIDDEN, QUESTIONS
 from crawler.web import plugin
 from crawler.web.database import NAME, News
 from crawler.web.guard import guarded
@@ -25,8 +25,8 @@ from crawler.web.guard import guarded
 _HERE = Path(__file__).parent
 # One style for both: the pages of the published site, and these.
 _SITE_ASSETS = Path(crawler.__file__).parent / "site/jekyll/assets"
-# The plugins of Datasette's that ours takes the place of: it prints a traceback for every page that is not there.
-_REPLACED = ("datasette.handle_exception", "datasette.forbidden")
+# The plugin of Datasette's that ours takes the place of: it prints a traceback for every page that is not there.
+_REPLACED = "datasette.handle_exception"
 
 
 def serve(output: Path, host: str, port: int, told: Callable[[str], None], *, open_browser: bool) -> None:
@@ -36,8 +36,9 @@ def serve(output: Path, host: str, port: int, told: Callable[[str], None], *, op
         address = _address(host, listener.getsockname()[1])
         datasette = application(output, sql=is_loopback(host))
         guard = guarded(datasette.app(), host, plugin.policy(datasette))
-        config = uvicorn.Config(guard, log_level="error", access_log=False, server_header=False, lifespan="on")
-        config.timeout_graceful_shutdown = 2
+        config = uvicorn.Config(
+            guard, log_level="error", access_log=False, server_header=False, lifespan="on", timeout_graceful_shutdown=2
+        )
         told(address)
         if open_browser:
             webbrowser.open(address)
@@ -50,9 +51,7 @@ def serve(output: Path, host: str, port: int, told: Callable[[str], None], *, op
 
 def application(output: Path, *, sql: bool) -> Datasette:
     """Datasette on the database of an output folder; `sql` lets readers type questions of their own."""
-    for name in _REPLACED:
-        if pm.has_plugin(name):
-            pm.unregister(name=name)
+    pm.set_blocked(_REPLACED)
     if not pm.is_registered(plugin):
         pm.register(plugin, "finews")
     datasette = Datasette(
@@ -72,7 +71,13 @@ def _metadata() -> dict[str, Any]:
     tables["articles"] = {"facets": ["media"], "sort_desc": "published_at", "label_column": "title", "size": 20}
     tables["articles_per_day"] = {"facets": ["day", "media"]}
     tables["mentions"] = {"facets": ["name", "kind"]}
-    return {"title": "财经新闻", "databases": {NAME: {"tables": tables}}}
+    tables["search"] = {"allow": False}  # SQL may ask it for words; it has no rows to show
+    queries = {each.name: {"title": each.title, "sql": each.sql} for each in QUESTIONS}
+    return {
+        "title": "财经新闻",
+        "extra_css_urls": ["/static/data.css"],
+        "databases": {NAME: {"tables": tables, "queries": queries}},
+    }
 
 
 def is_loopback(host: str) -> bool:
@@ -87,23 +92,19 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-@contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
+def _listening(host: str, port: int) -> socket.socket:
     """A socket that is bound already, so that a port that is taken is told before anything starts."""
     try:
         family, *_, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except (OSError, UnicodeError) as error:
         raise UsageError(f"--host {host!r} is no address of this machine") from error
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(where)
-            listener.listen()
-        except OSError as error:
-            raise Failed(
-                f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}; --port names another, 0 any"
-            ) from error
-        yield listener
+    both = family is socket.AF_INET6 and socket.has_dualstack_ipv6()  # `::` is every address, also those of IPv4
+    try:
+        return socket.create_server(where, family=family, dualstack_ipv6=both)
+    except OSError as error:
+        raise Failed(
+            f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}; --port names another, 0 any"
+        ) from error
 
 
 def _address(host: str, port: int) -> str:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
@@ -47,10 +48,10 @@ async def search(datasette: Datasette, request: Request) -> Response:
 
     def ask(store: Store) -> dict[str, Any]:
         question = asking.asked(store, address, clock.now())
-        rows = list(store.search.articles(asking.limited(question)))
+        rows = list(store.search.articles(replace(question, limit=MOST)))
         first = (address.page - 1) * ON_A_PAGE
         shown = list(store.search.told(rows[first : first + ON_A_PAGE], question))
-        return {"found": shown, "number": len(rows), "facets": _facets(store, rows, address), "question": question}
+        return {"found": shown, "number": len(rows), "facets": _facets(store, rows, address)}
 
     known = await _ask(datasette, ask)
     more = known["number"] > address.page * ON_A_PAGE
@@ -61,22 +62,26 @@ def _facets(store: Store, rows: Sequence[Row], address: Address) -> list[dict[st
     """Media, days and stocks of what was found, each with how many articles and where a click leads."""
     media = Counter((row["category"], row["media"]) for row in rows)
     days = Counter(row["published_at"][:10] for row in rows)
+    newest = sorted(days.items(), reverse=True)[:_IN_A_FACET]
+    stocks = store.stocks.among([row["code"] for row in rows], _IN_A_FACET)
     return [
-        _facet("媒体", "category", [(name, slug, n) for (slug, name), n in media.most_common(_IN_A_FACET)], address),
-        _facet("日期", "", [(day, day, n) for day, n in sorted(days.items(), reverse=True)[:_IN_A_FACET]], address),
-        _facet("股票", "stock", store.stocks.among([row["code"] for row in rows], _IN_A_FACET), address),
+        _facet(address, "媒体", [(name, slug, n) for (slug, name), n in media.most_common(_IN_A_FACET)], "category"),
+        _facet(address, "日期", [(day, day, n) for day, n in newest], "since", "until"),
+        _facet(address, "股票", stocks, "stock"),
     ]
 
 
-def _facet(title: str, name: str, values: Sequence[tuple[str, str, int]], address: Address) -> dict[str, Any]:
+def _facet(address: Address, title: str, values: Sequence[tuple[str, str, int]], *names: str) -> dict[str, Any]:
+    """Labels, values and numbers; a click sets the filters of these names to the value."""
+
     def link(value: str) -> str:
-        return address.without("page", **({name: value} if name else {"since": value, "until": value}))
+        return address.without(**dict.fromkeys(names, value))
 
     return {"title": title, "values": [{"label": label, "link": link(value), "n": n} for label, value, n in values]}
 
 
 async def article(datasette: Datasette, request: Request) -> Response:
-    code, as_of = _code(request), asking.read(request.args).get("as_of")
+    code, as_of = request.url_vars["code"], asking.read(request.args).get("as_of")
 
     def ask(store: Store) -> dict[str, Any] | None:
         at = asking.moment(as_of, clock.now())
@@ -101,7 +106,7 @@ def _body(body_html: str) -> Markup:
 
 
 async def changes(datasette: Datasette, request: Request) -> Response:
-    code, number = _code(request), int(request.url_vars["number"])
+    code, number = request.url_vars["code"], int(request.url_vars["number"])
 
     def ask(store: Store) -> dict[str, Any] | None:
         by_number = {version["revision"]: version for version in store.history.versions(code)}
@@ -204,7 +209,3 @@ def _found(known: Any) -> Any:
     if known is None:
         raise NotFound("这里没有这一页。")
     return known
-
-
-def _code(request: Request) -> str:
-    return str(request.url_vars["code"]).upper().removeprefix("NW")

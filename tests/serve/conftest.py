@@ -48,8 +48,13 @@ class Served:
 
 
 def crawl(site: SampleSite, output: Path, *words: str) -> None:
-    command = ["crawl", "eastmoney", "--mirror", site.url, "--output", str(output), *NO_MANNERS, "--quiet", *words]
-    done = subprocess.run([sys.executable, "-m", "crawler", *command], check=False, capture_output=True, text=True)  # noqa: S603  # our own words
+    fill(output, "crawl", "eastmoney", "--mirror", site.url, *NO_MANNERS, "--quiet", *words)
+
+
+def fill(output: Path, *words: str) -> None:
+    """Runs `finews WORDS…` on the output folder."""
+    command = [sys.executable, "-m", "crawler", *words, "--output", str(output)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603  # our own words
     assert done.returncode in {0, 3}, done.stderr
 
 
@@ -75,8 +80,7 @@ def crawled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The old site's posts, imported, and a crawl of today's."""
     output = tmp_path_factory.mktemp("served") / "output"
     with SampleSite(Corpus.sample(40, newest=clock.now())) as site:
-        words = ["import", str(OLD_POSTS), "--output", str(output)]
-        subprocess.run([sys.executable, "-m", "crawler", *words], check=False, capture_output=True)  # noqa: S603  # our own words
+        fill(output, "import", str(OLD_POSTS))
         crawl(site, output)
     return output
 

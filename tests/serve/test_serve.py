@@ -128,6 +128,24 @@ def test_datasettes_own_pages_json_and_canned_queries(served: Served, crawled: P
         assert served.get(f"/news/{name}.json").status == 200, name
 
 
+def test_the_overview_leaves_out_our_own_bookkeeping(served: Served) -> None:
+    tables = json.loads(served.get("/news.json").text)["tables"]
+    assert {table["name"] for table in tables if not table["hidden"]} == {
+        "article_columns", "articles", "categories", "entries", "gaps", "mentions", "quarantine", "revisions", "runs",
+    }  # fmt: skip
+
+
+def test_everything_in_the_overview_opens(served: Served) -> None:
+    overview = json.loads(served.get("/news.json").text)
+    shown = [each["name"] for each in overview["tables"] if not each["hidden"]]
+    shown += [each["name"] for kind in ("views", "queries") for each in overview[kind]]
+    assert {"articles", "articles_per_day", "crawls"} <= set(shown)
+    for name in shown:
+        for form in ("", ".json", ".csv"):
+            assert served.get(f"/news/{name}{form}").status == 200, f"{name}{form}"
+    assert served.get("/news.json?sql=select+count(*)+from+search+where+words+match+'公司'").status == 200
+
+
 # beside writers
 
 
