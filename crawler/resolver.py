@@ -5,13 +5,13 @@ What the operator named, the mirror and the proxies, may be anywhere, and so may
 """
 
 from collections.abc import Sequence
-from ipaddress import ip_address
 from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from scrapy.crawler import Crawler
 from scrapy.resolver import CachingThreadedResolver
+from twisted.internet.abstract import isIPAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.error import DNSLookupError
 
@@ -27,7 +27,8 @@ class PublicResolver(CachingThreadedResolver):
     @classmethod
     def from_crawler(cls, crawler: Crawler, reactor: Any) -> Self:
         resolver = super().from_crawler(crawler, reactor)
-        named = [crawler.settings.get("MIRROR") or "", *getproxies().values()]
+        proxies = getproxies()  # "no" is among them: the hosts that are asked without one
+        named = [crawler.settings.get("MIRROR") or "", proxies.get("http", ""), proxies.get("https", "")]
         resolver._trusted = {urlsplit(url if "//" in url else f"//{url}").hostname for url in named}
         return resolver
 
@@ -35,18 +36,10 @@ class PublicResolver(CachingThreadedResolver):
 
     def getHostByName(self, name: str, timeout: Sequence[int] = ()) -> Deferred[str]:
         found = super().getHostByName(name, timeout)
-        return found if name in self._trusted or _is_address(name) else found.addCallback(self._checked, name)
+        return found if name in self._trusted or isIPAddress(name) else found.addCallback(self._checked, name)
 
     def _checked(self, address: str, name: str) -> str:
         if not is_public(address):
             self.refused[name] = address
             raise DNSLookupError(f"{name} is at {address}, which is no public address")
         return address
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True

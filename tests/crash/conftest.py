@@ -60,7 +60,7 @@ def start(words: list[str]) -> subprocess.Popen[str]:
 
 
 def ended(process: subprocess.Popen[str]) -> Answer:
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=240)
     return Answer(process.returncode, out, err)
 
 

@@ -9,8 +9,10 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from crawler.machines import queue
 from crawler.sample_site import SampleSite
 from tests.conftest import NO_MANNERS
 
@@ -45,6 +47,15 @@ class Server:
 
     def stop(self) -> None:
         self._run("pg_ctl", "stop", "--wait", "--mode=immediate")
+
+    def forget_who_fetches(self) -> None:
+        """As the engine does with workers that have given no sign of life for long."""
+        with psycopg.connect(self.address) as connection:
+            connection.execute(
+                "DELETE FROM procrastinate_workers WHERE id IN "
+                "(SELECT worker_id FROM procrastinate_jobs WHERE queue_name = %s)",
+                [queue.fetch_queue("eastmoney")],
+            )
 
     def _run(self, program: str, *words: str, data: bool = True) -> None:
         assert _BIN

@@ -11,8 +11,9 @@ import pytest
 
 from crawler.sample_site import Corpus, SampleSite
 from crawler.sample_site.routes import article_code
+from crawler.spiders.eastmoney import EastmoneySpider
 from tests.conftest import NO_MANNERS, Answer, Finews
-from tests.crash.conftest import Gate, asker
+from tests.crash.conftest import Gate, asker, ended
 from tests.scale.conftest import PASSWORD, Server, Start
 from tests.test_crawl import assert_books_balance, posts_in
 
@@ -35,11 +36,6 @@ def until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.02)
-
-
-def ended(process: subprocess.Popen[str]) -> Answer:
-    out, err = process.communicate(timeout=TIMEOUT)
-    return Answer(process.returncode, out, err)
 
 
 def recorded(output: Path) -> int:
@@ -125,6 +121,27 @@ def test_a_recorder_that_is_killed_again_and_again_asks_for_no_article_twice(
     assert (answer.code, answer.err) == (0, "")
     assert set(fetched(site).values()) == {1}
     assert_sound(finews, output, single)
+
+
+def test_a_request_that_three_fetchers_die_of_is_failed_and_the_crawl_goes_on(
+    start: Start, server: Server, site: SampleSite, output: Path
+) -> None:
+    poison = site.corpus.in_columns(EastmoneySpider.default_columns)[0]
+    gate = Gate(site, DETAIL + poison)
+    recorder = start("record", "--output", str(output), "--json", "--quiet")
+    for deaths in range(1, 4):
+        fetcher = start("fetch", "--set", "CONCURRENT_REQUESTS=1")
+        until(lambda times=deaths: site.article_requests.count(poison) == times)  # type: ignore[misc]  # mypy knows no defaults of lambdas
+        fetcher.kill()
+        fetcher.wait()
+        server.forget_who_fetches()
+    start("fetch")
+    answer = ended(recorder)
+    assert (answer.code, answer.value["failed"]) == (3, 1)
+    assert answer.err == f"finews: failed: {poison}: 3 fetchers have died of it\n"
+    assert site.article_requests.count(poison) == 3
+    assert_books_balance(asker(output / "news.db"))
+    gate.open()
 
 
 def test_without_a_queue_there_is_one_clear_line_and_what_was_under_way_is_taken_up(
