@@ -63,14 +63,12 @@ def crawl(spider: str, arguments: Mapping[str, str], settings: Settings) -> Summ
 
 def run_in(process: AsyncCrawlerProcess, spider: str, arguments: Mapping[str, str]) -> Summary:
     """Run one crawl in a process that Scrapy has set up, to its end."""
-    names = process.spider_loader.list()
-    if spider not in names:
-        raise UsageError(f"unknown spider {spider!r}: there are {', '.join(names)}")
+    check_spider(process, spider)
     crawler = process.create_crawler(spider)
     task = process.crawl(crawler, **arguments)
     _stop_on_signals(process, crawler)
     process.start(install_signal_handlers=False)
-    _raise_what_stopped(task)
+    raise_what_stopped(task)
     return _summary_of(crawler)
 
 
@@ -103,7 +101,15 @@ def _stop_on_signals(process: AsyncCrawlerProcess, crawler: Crawler) -> None:
         loop.add_signal_handler(number, stop)
 
 
-def _raise_what_stopped(task: asyncio.Task[None]) -> None:
+def check_spider(process: AsyncCrawlerProcess, spider: str) -> None:
+    """Raises UsageError for a name that no spider has."""
+    names = process.spider_loader.list()
+    if spider not in names:
+        raise UsageError(f"unknown spider {spider!r}: there are {', '.join(names)}")
+
+
+def raise_what_stopped(task: asyncio.Task[None]) -> None:
+    """Raises what kept a crawl from starting or going on, if anything."""
     if not task.done() or task.cancelled() or (error := task.exception()) is None:
         return
     if isinstance(error, Ending):

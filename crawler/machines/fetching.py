@@ -15,13 +15,12 @@ from scrapy.crawler import AsyncCrawlerProcess
 from scrapy.exceptions import DownloadCancelledError, IgnoreRequest
 from scrapy.settings import Settings
 
-from crawler.errors import Failed, UsageError
+from crawler.errors import Failed
 from crawler.machines import queue
 from crawler.machines.wire import HEADERS, Fetched, pack
+from crawler.run import SECONDS_TO_FINISH, check_spider, raise_what_stopped
 from crawler.spiders.base import SiteSpider, error_told, mirrored
 
-# What is being downloaded when a fetcher is told to stop has so long to arrive; the rest is for the others.
-_SECONDS_TO_FINISH = 4.0
 # The recorder accounts for what is fetched; a fetcher writes nothing, asks once, and goes on for ever.
 _SETTINGS = {"EXTENSIONS": {}, "ITEM_PIPELINES": {}, "RETRY_ENABLED": False, "CLOSESPIDER_TIMEOUT": 0}
 
@@ -32,14 +31,11 @@ def fetch(spider: str, settings: Settings) -> None:
     for name, value in _SETTINGS.items():
         settings.set(name, value, priority="cmdline")
     process = AsyncCrawlerProcess(settings)
-    names = process.spider_loader.list()
-    if spider not in names:
-        raise UsageError(f"unknown spider {spider!r}: there are {', '.join(names)}")
+    check_spider(process, spider)
     crawler = process.create_crawler(_fetching(process.spider_loader.load(spider)))  # type: ignore[arg-type]  # all of ours are SiteSpiders
     task = process.crawl(crawler)
     process.start(install_signal_handlers=False)
-    if task.done() and not task.cancelled() and (error := task.exception()):
-        raise error
+    raise_what_stopped(task)
     if isinstance(failure := getattr(crawler.spider, "failure", None), Failed):
         raise failure
 
@@ -75,7 +71,7 @@ def _fetching(site: type[SiteSpider]) -> type[SiteSpider]:
                         queues=[queue.fetch_queue(self.name)],
                         concurrency=self.settings.getint("CONCURRENT_REQUESTS"),
                         fetch_job_polling_interval=1.0,
-                        shutdown_graceful_timeout=_SECONDS_TO_FINISH,
+                        shutdown_graceful_timeout=SECONDS_TO_FINISH,
                         delete_jobs="always",
                         install_signal_handlers=False,
                         update_heartbeat_interval=queue.HEARTBEAT,
