@@ -159,7 +159,7 @@ class Search:
             return self._row(_version(*row), at) if row else None
 
     def whole_as_of(self, code: str, at: datetime) -> dict[str, Any] | None:
-        """The same with `revisions`, `mentions`, `columns` and `story` of then, as `Articles.whole` gives them of now."""
+        """The same with `revisions`, `mentions`, `columns` and `story` of then; `Articles.whole` gives them of now."""
         row = self.as_of(code, at)
         if row is None:
             return None
