@@ -8,6 +8,7 @@ from pathlib import Path
 from crawler import clock
 from crawler.errors import Failed, UsageError
 from crawler.sample_site import Corpus, SampleSite
+from crawler.sample_site.reprints import add_reprints
 from crawler.store import Store
 from crawler.store.connection import FILE_NAME
 from crawler.verdict import EXIT_CODES, FAILED
@@ -29,7 +30,10 @@ def claim(output: Path) -> None:
 
 def crawl_sample_site(output: Path, articles: int) -> Iterator[str]:
     """Serve the sample site and crawl it with each spider; yields each command before it runs. Raises Failed."""
-    with SampleSite(Corpus.sample(articles, newest=clock.now())) as site:
+    now = clock.now()
+    corpus = Corpus.sample(articles, newest=now)
+    add_reprints(corpus, newest=now)
+    with SampleSite(corpus) as site:
         for spider in SPIDERS:
             words = ["crawl", spider, "--mirror", site.url, "--output", str(output)]
             yield "finews " + " ".join(words)

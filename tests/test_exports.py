@@ -156,6 +156,8 @@ def test_a_feed_is_of_a_category_or_of_a_search_and_without_what_was_withdrawn(
     connection.close()
     word = rows[0]["title"][:2]
     found = ask("search", word, "--json", "--limit", "1000").value
-    items = ask("feed", "--format", "json", "--query", word).value["items"]
+    feed = ask("feed", "--format", "json", "--query", word).value
+    assert feed["title"] == f"finews {word}"
+    items = feed["items"]
     assert [item["title"] for item in items] == [row["title"] for row in found if row["code"] != rows[0]["code"]]
     assert len(items) == len(found) - 1

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from crawler.sample_site import NEWEST, Corpus, SampleSite
-from crawler.sample_site.reprints import Labelled, labelled
+from crawler.sample_site.reprints import Labelled, add_reprints, labelled
 from crawler.store import Store
 from crawler.store.search import Asked
 from crawler.text import html, shingles
@@ -259,6 +259,19 @@ def test_texts_that_share_a_key_and_are_not_alike_are_compared_with_their_neighb
 
 
 # what a reader gets
+
+
+def test_the_demo_holds_stories_that_are_found(output: Path) -> None:
+    corpus = Corpus.sample(40)
+    known = {*corpus}
+    add_reprints(corpus)
+    reprints = {*corpus} - known
+    articles = [article for code in corpus if (article := corpus.article(code))]
+    assert all(article.published <= NEWEST for article in articles if article.code in reprints)
+    with filed(output, (row_of(Labelled("", article)) for article in articles)):
+        several = [group for group in stories(output) if len(group) > 1]
+    assert [len(group) for group in several] == [3, 3, 3]
+    assert all(len(group & reprints) == 2 for group in several)
 
 
 @pytest.fixture(scope="module")

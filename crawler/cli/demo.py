@@ -26,7 +26,7 @@ def demo(articles: int, output: Path) -> None:
     """Crawl the bundled sample site, without network.
 
     The site is served on this machine while the crawls run. It holds real articles of 2021 and 2022, recorded replies
-    of 2026, and made-up articles.
+    of 2026, and made-up articles; a few stand in several papers.
     """
     from crawler import demo as body  # it loads the sample site, which no other command needs
 

@@ -31,5 +31,5 @@ def feed(form: str, query: str, limit: int, url: str, output: Path, address: str
         question = asked(store, query, chosen)
         rows = feeds.newest(store.search.articles(question), limit)
     name = ",".join(filter(None, (*question.categories, *question.columns, question.stock, query)))
-    title = " ".join(("finews", *chosen["category"], *chosen["column"], chosen["stock"], query)).strip()
+    title = " ".join(filter(None, ("finews", *chosen["category"], *chosen["column"], chosen["stock"], query)))
     tell.line(_FORMS[form](rows, feeds.About(title, address, name or "all", url)))

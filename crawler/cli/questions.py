@@ -92,10 +92,7 @@ def runs(limit: int, gaps: bool, output: Path, as_json: bool) -> None:
 
 
 def _whole(store: Store, code: str, at: datetime | None) -> dict[str, Any] | None:
-    if at is not None:
-        return store.search.whole_as_of(code, at)
-    row = store.articles.whole(code)
-    return row and {**row, "story": store.reprints.story(code)}
+    return store.articles.whole(code) if at is None else store.search.whole_as_of(code, at)
 
 
 def _met_categories(output: Path) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ import sys
 import threading
 
 from crawler.sample_site import Corpus, SampleSite
+from crawler.sample_site.reprints import add_reprints
 
 
 def main() -> None:
@@ -17,6 +18,7 @@ def main() -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())
     corpus = Corpus.sample(options.articles, seed=options.seed)
+    add_reprints(corpus)
     with SampleSite(corpus, port=options.port, host=options.host) as site:
         sys.stdout.write(f"{site.url}\n")
         sys.stdout.flush()

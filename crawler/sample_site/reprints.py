@@ -6,6 +6,7 @@ lead, a cut tail, a disclaimer, other punctuation. What only looks alike is of o
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -19,6 +20,8 @@ from crawler.sample_site.grammar import COMPANIES
 
 _PAPERS = ("证券时报网", "智通财经", "界面新闻", "北京商报", "中国基金报", "经济参考报", "澎湃新闻", "科创板日报")
 _LONG_ENOUGH = 80
+# After so long, both reprints of an article are out.
+_ALL_OUT = timedelta(hours=2)
 _DISCLAIMER = (
     "<p>免责声明：本文内容与数据仅供参考，不构成投资建议，使用前请核实。据此操作，风险自担。转载请注明来源。</p>"
 )
@@ -40,9 +43,22 @@ def labelled(made_up: int = 40) -> list[Labelled]:
     originals = [article for code in corpus if (article := corpus.article(code))]
     found = [Labelled(article.code, article) for article in originals]
     for number, article in enumerate(originals):
-        if len(_words(article.content)) >= _LONG_ENOUGH:
+        if _is_long_enough(article):
             found += [Labelled(article.code, each) for each in _reprints(article, number)]
     return [*found, *_margin_balances(), *_announcements(), *_closing_reports(), *_follow_ups(originals), *_round_up()]
+
+
+def add_reprints(corpus: Corpus, newest: datetime = NEWEST, stories: int = 3) -> None:
+    """Add two papers' reprints of each of so many articles: the newest for which both are out by `newest`."""
+    articles = filter(None, map(corpus.article, corpus))
+    originals = (each for each in articles if each.published <= newest - _ALL_OUT and _is_long_enough(each))
+    for number, original in enumerate(itertools.islice(originals, stories)):
+        for reprint in _reprints(original, number):
+            corpus.add(reprint)
+
+
+def _is_long_enough(article: SourceArticle) -> bool:
+    return len(_words(article.content)) >= _LONG_ENOUGH
 
 
 def _words(content: str) -> str:

@@ -15,6 +15,7 @@ from crawler.posts import Site, path_of, render
 from crawler.store.categories import Categories
 from crawler.store.connection import errors_told
 from crawler.store.index import Index
+from crawler.store.reprints import Reprints
 from crawler.text.dates import iso
 
 
@@ -91,12 +92,12 @@ class Articles:
         return {row.pop("column_id"): row for row in rows}
 
     def whole(self, code: str) -> dict[str, Any] | None:
-        """One article with its `revisions`, `mentions` and `columns`; None when there is none."""
+        """One article with its `revisions`, `mentions` and `columns`, and its `story`; None when there is none."""
         row = self.get(code)
         if row is None:
             return None
         parts = {"revisions": self.revisions(code), "mentions": self.mentions(code), "columns": self.columns(code)}
-        return {**row, **parts}
+        return {**row, **parts, "story": Reprints(self._db).story(code)}
 
     def most_mentioning(self) -> str:
         """The code of the article that links to most stocks and boards, the newest of those; empty without articles."""

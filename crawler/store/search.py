@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
-from itertools import starmap
 from typing import Any, NamedTuple
 
 from sqlite_utils import Database
@@ -160,7 +159,7 @@ class Search:
             return self._row(_version(*row), at) if row else None
 
     def whole_as_of(self, code: str, at: datetime) -> dict[str, Any] | None:
-        """The same with its `revisions`, `mentions` and `columns` of then, as `Articles.whole` gives them of now."""
+        """The same with `revisions`, `mentions`, `columns` and `story` of then; `Articles.whole` gives them of now."""
         row = self.as_of(code, at)
         if row is None:
             return None
@@ -174,8 +173,8 @@ class Search:
 
     def _story_as_of(self, code: str, at: datetime) -> list[dict[str, Any]]:
         """The story without what was not known then: who had not printed it yet, or said something else."""
-        values = {"codes": json.dumps(self._reprints.codes(code))}
-        known = [each.code for each in self._asked_for(_OF_CODES, Asked(as_of=at), **values) if each.current]
+        codes = self._reprints.codes(code)
+        known = [each.code for each in self._of_codes(codes, Asked(as_of=at)) if each.current]
         return self._reprints.among(known) if code in known else []
 
     def _newest(self, asked: Asked) -> Iterator[dict[str, Any]]:
@@ -199,7 +198,7 @@ class Search:
         codes = self._reprints.codes(code)
         if len(codes) == 1:
             return []
-        known = {each.code: each for each in self._asked_for(_OF_CODES, asked, codes=json.dumps(codes)) if each.current}
+        known = {each.code: each for each in self._of_codes(codes, asked) if each.current}
         rows = (self._answering(known[each], query, asked) for each in codes if each in known)
         told = min((row for row in rows if row), key=lambda row: row["withdrawn_at"] is not None)
         return [each for each in known if each != told["code"]]
@@ -230,7 +229,7 @@ class Search:
     def _scanned(self, asked: Asked) -> Iterator[_Version]:
         conditions, values = _conditions(asked)
         sql = (_NEWEST_THEN if asked.as_of else _NEWEST_NOW).format(conditions=conditions)
-        return starmap(_version, self._db.execute(sql, values))
+        return itertools.starmap(_version, self._db.execute(sql, values))
 
     def _indexed(self, query: Query, asked: Asked, match: str, at_once: bool) -> Iterator[_Version]:
         """The blocks that may hold the newest come first; what they give waits until no other may hold a newer one."""
@@ -262,17 +261,20 @@ class Search:
 
     def _unindexed(self, asked: Asked) -> Iterator[_Version]:
         codes = [row["code"] for row in self._db.query("SELECT code FROM search_pending")]
-        return self._asked_for(_OF_CODES, asked, codes=json.dumps(codes)) if codes else iter(())
+        return self._of_codes(codes, asked) if codes else iter(())
 
     def _by_keys(self, query: Query, asked: Asked) -> Iterator[_Version]:
         for key in query.keys:
             codes = [row["code"] for row in self._db.query(_KEYED, {"key": key})]
-            yield from self._asked_for(_OF_CODES, asked, codes=json.dumps(codes))
+            yield from self._of_codes(codes, asked)
+
+    def _of_codes(self, codes: list[str], asked: Asked) -> Iterator[_Version]:
+        return self._asked_for(_OF_CODES, asked, codes=json.dumps(codes))
 
     def _asked_for(self, source: str, asked: Asked, **values: object) -> Iterator[_Version]:
         conditions, filters = _conditions(asked)
         sql = f"SELECT * FROM ({source}) AS found WHERE {conditions}"  # noqa: S608  # our own words
-        return starmap(_version, self._db.execute(sql, {**filters, **values}))
+        return itertools.starmap(_version, self._db.execute(sql, {**filters, **values}))
 
     def _counted_by_index(self, asked: Asked) -> int | None:
         """The count, where the index alone can tell: one pair of characters, no filter, everything indexed."""

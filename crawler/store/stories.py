@@ -106,9 +106,7 @@ class Stories:
 
     def mend(self) -> None:
         """File what is pending, and everything where what is filed is wrong."""
-        if not self.faults():
-            self.catch_up()
-        if self.faults():
+        if self.faults() or (self.catch_up() and self.faults()):
             self.rebuild()
 
     def pending(self) -> list[Fault]:

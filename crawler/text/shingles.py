@@ -10,8 +10,6 @@ from hashlib import blake2b
 from operator import eq
 from zlib import crc32
 
-from rensa import RMinHash
-
 # Chosen on the labelled texts of crawler/sample_site/reprints.py: see tests/test_reprints.py.
 SHINGLE = 5
 ALIKE = 0.6
@@ -85,6 +83,8 @@ def sketch(text: str) -> bytes:
     """A byte for each of the least runs of a text's letters, by as many orders; of a short text, nothing."""
     if len(text) < SHORTEST:
         return b""
+    from rensa import RMinHash  # who only asks does without it
+
     least = RMinHash(num_perm=_BANDS * _ROWS, seed=_SEED)
     least.update(runs(text))
     return bytes(row & 0xFF for row in least.digest())
