@@ -88,8 +88,7 @@ async def article(datasette: Datasette, request: Request) -> Response:
         row = store.search.whole_as_of(code, at) if at else store.articles.whole(code)
         if row is None:
             return None
-        story = row["story"] if at else store.reprints.story(code)
-        reprints = [each for each in story if each["code"] != code]
+        reprints = [each for each in row["story"] if each["code"] != code]
         return {"article": row, "as_of": as_of, "reprints": reprints}
 
     known = _found(await _ask(datasette, ask))
