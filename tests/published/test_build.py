@@ -13,6 +13,7 @@ import pytest
 
 from crawler.media import shipped
 from crawler.output_folder import hold
+from crawler.store import Store
 from tests.conftest import Answer, Finews
 from tests.published.conftest import FIRST, OLD_POSTS, REPRINT, TREE, jekyll, tree
 from tests.test_crawl import posts_in
@@ -195,6 +196,20 @@ def test_an_article_names_its_reprints_and_a_reprint_its_original(published: Pat
     assert "智通财经" in reprint.read_text()
     beside = (published / TREE / original[1:]).read_text().partition("其他媒体的同一报道")[2]
     assert f'<a href="/{reprint.relative_to(published / TREE)}">' in beside
+
+
+def test_pages_that_an_older_release_wrote_are_written_anew(built: Path, publish: Site) -> None:
+    page = built / "category/zhongguonongwang.html"
+    right = page.read_bytes()
+    page.write_text('---\nlayout: "list"\narticles: []\n---\n')
+    connection = sqlite3.connect(built / "news.db")
+    with connection:
+        connection.execute("CREATE INDEX articles_title ON articles(title)")
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'm009_pages_anew'")
+    connection.close()
+    Store.writing(built).close()  # as a crawl does first
+    assert publish("build").code == 0
+    assert page.read_bytes() == right
 
 
 def test_a_stock_has_its_code_and_a_year_its_days(built: Path, publish: Site) -> None:
