@@ -5,7 +5,6 @@ The bytes of a post are a pure function of a `Post`: either side of the system c
 
 import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -31,8 +30,8 @@ from crawler.text.slugs import SLUG, fold, slug_of
 # The folders of posts, below the output folder: those that Jekyll reads, and those whose pages are kept as HTML.
 POSTS, FROZEN = "_posts", "_frozen"
 
-# Posts that are written side by side; fewer are written quicker one after the other.
-_WRITERS = 8
+# Threads that write posts side by side, and how few are not worth one.
+_WRITERS, _FEWEST = 8, 4
 
 _NEWS, _NEWS_READ = "新闻", "xinwen"
 # Jekyll splits tags at spaces, as Ruby does, which knows no other space than those of ASCII.
@@ -273,25 +272,30 @@ def put_all(output: Path, texts: Mapping[str, str]) -> None:
 
     A disk takes the time of one for some that it is asked to keep together.
     """
-
-    def write(path: str) -> None:
-        target = output / path
+    folders = {(output / path).parent: output / path for path in texts}
+    for folder, target in folders.items():
         with _told(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _replace(target, texts[path].encode("utf-8"))
-
-    if len(texts) < _WRITERS:
-        for path in texts:
-            write(path)
+            folder.mkdir(parents=True, exist_ok=True)
+    posts, writers = list(texts.items()), min(_WRITERS, len(texts) // _FEWEST)
+    if writers < 2:
+        _write(output, posts)
     else:
-        with ThreadPoolExecutor(_WRITERS) as pool:
-            list(pool.map(write, texts))
-    for folder in sorted({(output / path).parent for path in texts}):
+        with ThreadPoolExecutor(writers) as pool:
+            list(pool.map(lambda start: _write(output, posts[start::writers]), range(writers)))
+    for folder in sorted(folders):
         with _told(folder):
             _sync_folder(folder)
-    for path in texts:
-        with _told(output / path):
-            frozen(output, path).unlink(missing_ok=True)
+    if (output / FROZEN).is_dir():
+        for path in texts:
+            with _told(output / path):
+                frozen(output, path).unlink(missing_ok=True)
+
+
+def _write(output: Path, texts: list[tuple[str, str]]) -> None:
+    for path, text in texts:
+        target = output / path
+        with _told(target):
+            _replace(target, text.encode("utf-8"))
 
 
 @contextmanager
@@ -303,17 +307,27 @@ def _told(target: Path) -> Iterator[None]:
 
 
 def _replace(target: Path, content: bytes) -> None:
-    handle, unfinished = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    """Only the holder of the folder's lock writes posts, so that an unfinished file needs no name of chance."""
+    unfinished = target.with_name(f".{target.name}.part")
+    # Not through a file object: a crawl writes each article, and it costs as much as the writing.
+    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-            os.fchmod(file.fileno(), 0o644)
-        Path(unfinished).replace(target)
+        try:
+            _write_all(handle, content)
+            os.fsync(handle)
+            os.fchmod(handle, 0o644)
+        finally:
+            os.close(handle)
+        unfinished.replace(target)
     except BaseException:
-        Path(unfinished).unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
         raise
+
+
+def _write_all(handle: int, content: bytes) -> None:
+    left = memoryview(content)
+    while left:
+        left = left[os.write(handle, left) :]
 
 
 def _sync_folder(folder: Path) -> None:
