@@ -96,6 +96,9 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
 def read(text: str) -> Mapping[str, Any]:
     """The one JSON object in a reply, out of its wrapper.
 
@@ -110,7 +113,7 @@ def read(text: str) -> Mapping[str, Any]:
     if text.count("{") + text.count("[") > _MOST_CONTAINERS:
         raise Unreadable(f"the reply holds more than {_MOST_CONTAINERS:,} objects and lists")
     try:
-        value: Mapping[str, Any] = json.loads(text[start : end + 1], parse_constant=_refuse_constant)
+        value: Mapping[str, Any] = _DECODER.decode(text[start : end + 1])
         if _ESCAPED_HALF.search(text):
             value = _whole(value)
     except (ValueError, RecursionError) as error:
