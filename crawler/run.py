@@ -2,6 +2,7 @@
 
 import asyncio
 import difflib
+import logging
 import signal
 import warnings
 from collections.abc import Callable, Mapping
@@ -64,6 +65,8 @@ def crawl(spider: str, arguments: Mapping[str, str], settings: Settings) -> Summ
 def run_in(process: AsyncCrawlerProcess, spider: str, arguments: Mapping[str, str]) -> Summary:
     """Run one crawl in a process that Scrapy has set up, to its end."""
     check_spider(process, spider)
+    # What nobody is shown need not be made: Scrapy has two lines to say of each reply.
+    logging.getLogger("scrapy").setLevel(process.settings["LOG_LEVEL"])
     crawler = process.create_crawler(spider)
     task = process.crawl(crawler, **arguments)
     _stop_on_signals(process, crawler)

@@ -41,6 +41,17 @@ EXTENSIONS = {
     "crawler.extensions.site.KeepSite": -10,
     "crawler.extensions.ledger.Ledger": 0,
 }
+# Of Scrapy's own parts, those that a crawl of ours has a use for. Scrapy loads what its lists name even where it is
+# switched off, and that is half a web server; so the lists themselves are shorter here. Nothing of the crawler listens:
+# both of Scrapy's ports, which run code that is sent to them, are not among these.
+EXTENSIONS_BASE = {
+    "scrapy.extensions.memusage.MemoryUsage": 0,
+    "scrapy.extensions.closespider.CloseSpider": 0,
+    "scrapy.extensions.feedexport.FeedExporter": 0,
+    "scrapy.extensions.logstats.LogStats": 0,
+    "scrapy.extensions.spiderstate.SpiderState": 0,
+    "scrapy.extensions.throttle.AutoThrottle": 0,
+}
 
 # Manners. A crawl says who it is (name, version and CONTACT, unless this is changed), and asks robots.txt first.
 USER_AGENT = "finews"
@@ -60,30 +71,22 @@ AUTOTHROTTLE_TARGET_CONCURRENCY = 2.0
 RETRY_TIMES = 2
 # Where Scrapy's own fall short; crawler/middlewares.py says how.
 DOWNLOADER_MIDDLEWARES = {
-    "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
     "crawler.middlewares.OriginMiddleware": 50,
-    "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
     "crawler.middlewares.RobotsMiddleware": 100,
-    "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
     "crawler.middlewares.BackoffRetryMiddleware": 550,
-    "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
     "crawler.middlewares.WholeReplyMiddleware": 590,
 }
-# What a crawl of ours has no use for: no password, and no address of where a request came from, is ever sent.
-DOWNLOADER_MIDDLEWARES |= {
-    "scrapy.downloadermiddlewares.httpauth.HttpAuthMiddleware": None,
-    "scrapy.downloadermiddlewares.stats.DownloaderStats": None,
+# No password, no cookie, and no address of where a request came from, is ever sent; a redirect inside a page is never
+# the source's.
+DOWNLOADER_MIDDLEWARES_BASE = {
+    "scrapy.downloadermiddlewares.downloadtimeout.DownloadTimeoutMiddleware": 350,
+    "scrapy.downloadermiddlewares.defaultheaders.DefaultHeadersMiddleware": 400,
+    "scrapy.downloadermiddlewares.useragent.UserAgentMiddleware": 500,
+    "scrapy.downloadermiddlewares.redirect.RedirectMiddleware": 600,
+    "scrapy.downloadermiddlewares.httpproxy.HttpProxyMiddleware": 750,
+    "scrapy.downloadermiddlewares.httpcache.HttpCacheMiddleware": 900,
 }
-SPIDER_MIDDLEWARES = dict.fromkeys(
-    f"scrapy.spidermiddlewares.{name}"
-    for name in (
-        "start.StartSpiderMiddleware",
-        "referer.RefererMiddleware",
-        "urllength.UrlLengthMiddleware",
-        "depth.DepthMiddleware",
-        "metacopy.MetaCopyDetectionMiddleware",
-    )
-)
+SPIDER_MIDDLEWARES_BASE = {"scrapy.spidermiddlewares.httperror.HttpErrorMiddleware": 50}
 # Scrapy makes so many tasks for each reply, whatever it holds; a step of ours never waits for anything.
 CONCURRENT_ITEMS = 1
 # Seconds that one attempt may take from connecting to the last byte.
@@ -95,13 +98,8 @@ DOWNLOAD_MAXSIZE = 8 * 1024 * 1024
 DOWNLOAD_WARNSIZE = 4 * 1024 * 1024
 # Who answers must be who was asked.
 DOWNLOAD_VERIFY_CERTIFICATES = True
-# A longer chain is a loop; a redirect inside a page is never the source's; and the source needs no cookies.
+# A longer chain is a loop.
 REDIRECT_MAX_TIMES = 5
-METAREFRESH_ENABLED = False
-COOKIES_ENABLED = False
-# Nothing of the crawler listens: both of Scrapy's ports run code that is sent to them.
-TELNETCONSOLE_ENABLED = False
-REMOTE_CONTROL_ENABLED = False
 # The name of a source's host leads to the internet, and not into the network of whoever crawls.
 TWISTED_DNS_RESOLVER = "crawler.resolver.PublicResolver"
 # Nothing but the web is ever fetched, whatever a redirect says.
@@ -115,5 +113,8 @@ SCHEDULER_MEMORY_QUEUE = "scrapy.squeues.FifoMemoryQueue"
 LOG_LEVEL = "INFO"
 # What the run ledger tells better, and per entry.
 LOGSTATS_INTERVAL = 0
+STATS_CLASS = "scrapy.statscollectors.DummyStatsCollector"
 STATS_DUMP = False
+# mypy tells of a callback that returns what it should yield; Scrapy would read its source for each reply.
+WARN_ON_GENERATOR_RETURN_VALUE = False
 FEED_EXPORT_ENCODING = "utf-8"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from crawler.cli import finews as group
+from crawler.cli import COMMANDS
 from crawler.sample_site import SampleSite
 from tests.conftest import CHECKOUT, NO_MANNERS, Finews
 
@@ -25,7 +25,7 @@ def crawled(crawl: Finews, output: Path) -> Path:
     return output
 
 
-@pytest.mark.parametrize("command", sorted(group.commands))
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(finews: Finews, command: str) -> None:
     answer = finews(command, "--help")
     assert answer.code == 0

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from crawler.cli import finews as group
+from crawler.cli import COMMANDS
 from crawler.media import shipped
 from crawler.settings import SPIDER_MODULES
 from tests.conftest import CHECKOUT, Finews
@@ -13,7 +13,7 @@ README = (CHECKOUT / "README.md").read_text()
 CHANGELOG = (CHECKOUT / "CHANGELOG.md").read_text()
 
 
-@pytest.mark.parametrize("command", sorted(group.commands))
+@pytest.mark.parametrize("command", COMMANDS)
 def test_the_readme_names_every_command(command: str) -> None:
     assert re.search(rf"(?:finews|make) {command}", README)
 

@@ -101,6 +101,16 @@ def test_nothing_listens_while_a_crawl_runs(site: SampleSite, output: Path) -> N
     assert crawl.wait() == 0
 
 
+def test_a_crawl_loads_no_part_of_scrapy_that_it_has_no_use_for(finews: Finews, site: SampleSite, output: Path) -> None:
+    where = ("--mirror", site.url, "--output", str(output))
+    answer = finews("crawl", "flash", *where, *NO_MANNERS, "--quiet", PYTHONPROFILEIMPORTTIME="1")
+    assert answer.code == 0
+    loaded = {line.split("|")[-1].strip() for line in answer.err.splitlines() if line.startswith("import time:")}
+    assert "scrapy.core.engine" in loaded
+    unused = {"scrapy.extensions.remote_control", "scrapy.extensions.telnet", "scrapy.downloadermiddlewares.cookies"}
+    assert not loaded & {*unused, "aiohttp", "requests", "rich"}
+
+
 @pytest.fixture
 def stranger(tmp_path: Path) -> Iterator[str]:
     """The address of a server with a certificate that nobody vouches for."""

@@ -2,27 +2,55 @@
 
 import os
 import sys
+from pkgutil import resolve_name
 
 import click
 
 from crawler.cli import tell
-from crawler.cli.crawl import crawl
-from crawler.cli.demo import demo
-from crawler.cli.feed import feed
-from crawler.cli.history import diff, explain
-from crawler.cli.machines import fetch, record
-from crawler.cli.questions import categories, columns, runs, show
-from crawler.cli.replay import replay
-from crawler.cli.schedule import schedule
-from crawler.cli.search import export, search, stocks
-from crawler.cli.serve import serve
-from crawler.cli.site import site
-from crawler.cli.upkeep import import_posts, rebuild, verify
 from crawler.errors import Ending, UsageError
 from crawler.text.characters import one_line
 
+COMMANDS = {
+    "categories": "questions:categories",
+    "columns": "questions:columns",
+    "crawl": "crawl:crawl",
+    "demo": "demo:demo",
+    "diff": "history:diff",
+    "explain": "history:explain",
+    "export": "search:export",
+    "feed": "feed:feed",
+    "fetch": "machines:fetch",
+    "import": "upkeep:import_posts",
+    "rebuild": "upkeep:rebuild",
+    "record": "machines:record",
+    "replay": "replay:replay",
+    "runs": "questions:runs",
+    "schedule": "schedule:schedule",
+    "search": "search:search",
+    "serve": "serve:serve",
+    "show": "questions:show",
+    "site": "site:site",
+    "stocks": "search:stocks",
+    "verify": "upkeep:verify",
+}
+"""Where each command is, by name."""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+
+class _Commands(click.Group):
+    """Loads a command when it is asked for: a crawl by schedule mostly finds nothing, and pays for no other."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = resolve_name(f"crawler.cli.{COMMANDS[cmd_name]}")
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="finews")
 def finews() -> None:
     """Chinese financial news from Eastmoney, as Jekyll posts and a SQLite database.
@@ -30,13 +58,6 @@ def finews() -> None:
     Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some entries failed or went to quarantine,
     75 another crawl of this output is running.
     """
-
-
-for command in (
-    crawl, demo, search, show, stocks, categories, columns, diff, explain, runs, serve, export, feed, replay, rebuild,
-    verify, import_posts, site, schedule, fetch, record,
-):  # fmt: skip
-    finews.add_command(command)
 
 
 def main() -> None:

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from crawler.text.characters import one_line, visible
 
@@ -25,6 +23,9 @@ def as_value(value: Any) -> None:
 
 def as_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
     """Print rows under these column names, numbers to the right; a line too long for the terminal is the terminal's."""
+    from rich.console import Console  # most commands print no table, and a crawl by schedule never does
+    from rich.table import Table
+
     console = Console(markup=False, highlight=False)
     console.width = max(console.width, _WIDEST)
     table = Table(box=None, pad_edge=False, header_style="bold")
