@@ -10,6 +10,8 @@ The steps, in the order of `clean`:
 """
 
 import re
+from collections.abc import Iterable
+from html import unescape
 from urllib.parse import urljoin, urlsplit
 
 import nh3
@@ -80,9 +82,12 @@ _SOURCE_LINE = re.compile(r"[（(]\s*(?:文章|新闻|信息)?来源[：:]\s*(.+
 _HIDING_STYLE = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 _ADVERT_CLASS = re.compile(r"(?:^|\s)(?:em_handle_adv_close|toplink|ad_context\d*)(?:\s|$)")
 _ADVERT_HOST = "acttg.eastmoney.com"
-_ADVERT_TEXT = re.compile(r"在东方财富看资讯行情，选东方财富证券一站式开户交易[>》\s]*")
+_ADVERT_BEGINS = "在"
+_ADVERT_TEXT = re.compile(_ADVERT_BEGINS + r"东方财富看资讯行情，选东方财富证券一站式开户交易[>》\s]*")
 # The picture is drawn anew each day: in an old article it shows today's price.
 _LIVE_CHART = re.compile(r"//webquote(?:kline)?pic\.eastmoney\.com/|/GetPic\.aspx", re.IGNORECASE)
+# What lxml reads of a block inside a link or bold text depends on what is around it, so that an edit may change it.
+_MOST_READINGS = 4
 # The hosts of the source's own pictures answer on https, so that an https page can show them.
 _SOURCE_HOSTS = ("dfcfw.com", "eastmoney.com")
 _LINE_BREAKS = re.compile(r"[ \t\f]*[\r\n][ \t\r\n\f]*")
@@ -91,6 +96,8 @@ _OTHER_LINE_ENDS = ("\x85", "\u2028", "\u2029")
 _INDENT = " \t\r\n\f\xa0\u3000"
 _TEMPLATE_BRACE = re.compile(r"\{(?=[{%:])")
 _TAG = re.compile(r"<(/?)([a-z][a-z0-9]*)", re.IGNORECASE)
+# A tag as nh3 writes it, which leaves a `>` in an attribute as it is, and a `<` nowhere but here.
+_MARKUP = re.compile(r"<(/?)([a-z][a-z0-9]*)(?:[^>\"]|\"[^\"]*\")*>")
 
 
 def clean(body: str, base_url: str) -> str:
@@ -99,25 +106,37 @@ def clean(body: str, base_url: str) -> str:
     `base_url` is the page that relative links start from. Cleaning a clean body changes nothing. Raises Rejected
     ("too complex") for what is over the caps above.
     """
+    for _ in range(_MOST_READINGS):
+        root = _edited(body, base_url)
+        cleaned = _TEMPLATE_BRACE.sub("&#123;", "\n".join(_lines(root)))
+        if cleaned == body or not _has_blocks_in_lines(root):
+            break
+        body = cleaned
+    return cleaned
+
+
+def _edited(body: str, base_url: str) -> HtmlElement:
     root = _parse(_sanitised(body))
-    _drop_unread(root)
+    nodes = list(root.iterdescendants())  # held to the end, since lxml wraps anew each node that nobody holds
+    _drop_unread(nodes)
     _link_stocks(root)
     _plain_source_lines(root)
     for edit in (_set_links, _unwrap, _set_images, _arrange, _prune_empty, _tidy_white_space):
         edit(root, base_url)
-    return _TEMPLATE_BRACE.sub("&#123;", "\n".join(_lines(root)))
+    return root
 
 
 def plain(body_html: str) -> str:
     """What a reader reads of a clean body: one line of text a block, no markup."""
-    root = _parse(body_html)
-    for node in root.iter():
-        if node.tag in _BLOCKS or node.tag == "br":
-            gap = " " if node.tag in _CELLS or _stands_in(node, *_CELLS) else "\n"
-            node.text = gap + (node.text or "")
-            node.tail = gap + (node.tail or "")
-    text: str = root.text_content()
-    lines = (" ".join(line.split()) for line in text.split("\n"))
+    text, *parts = _MARKUP.split(body_html)
+    shown, in_cells = [text], 0
+    for closing, tag, text in zip(parts[0::3], parts[1::3], parts[2::3], strict=True):
+        if tag in _CELLS:
+            in_cells += -1 if closing else 1
+        if tag in _BLOCKS or tag == "br":
+            shown.append(" " if in_cells or tag in _CELLS else "\n")
+        shown.append(text)
+    lines = (" ".join(line.split()) for line in unescape("".join(shown)).split("\n"))
     return "\n".join(filter(None, lines))
 
 
@@ -149,6 +168,8 @@ def _sanitised(body: str) -> str:
     shown = visible(_READ.clean(visible(_bounded(body))))
     for end in _OTHER_LINE_ENDS:  # a look for three characters is quicker than a table for all
         shown = shown.replace(end, "\n")
+    if _depth(shown) > MAX_DEPTH:
+        raise Rejected(f"too complex: the body is nested over {MAX_DEPTH} deep")
     return shown
 
 
@@ -163,13 +184,11 @@ def _bounded(body: str) -> str:
 
 def check_words(markup: str, most: int = MAX_WORDS) -> None:
     """Raises Rejected for markup that could hold more attributes than can be parsed in seconds."""
-    if sum(1 for _ in _BETWEEN_WORDS.finditer(markup)) > most:
+    if len(_BETWEEN_WORDS.findall(markup)) > most:
         raise Rejected(f"too complex: over {most:,} words")
 
 
 def _parse(fragment: str) -> HtmlElement:
-    if _depth(fragment) > MAX_DEPTH:
-        raise Rejected(f"too complex: the body is nested over {MAX_DEPTH} deep")
     return lxml_html.fragment_fromstring(fragment, create_parent="div")
 
 
@@ -186,14 +205,15 @@ def _depth(balanced: str) -> int:
 # edit: what goes
 
 
-def _drop_unread(root: HtmlElement) -> None:
-    for node in list(root.iterdescendants()):
+def _drop_unread(nodes: Iterable[HtmlElement]) -> None:
+    for node in nodes:
         if node.getparent() is not None and (_is_hidden(node) or _is_advert(node) or _is_live_chart(node)):
             node.drop_tree()
 
 
 def _is_hidden(node: HtmlElement) -> bool:
-    return node.get("hidden") is not None or bool(_HIDING_STYLE.search(node.get("style", "")))
+    style = node.get("style")
+    return node.get("hidden") is not None or bool(style and _HIDING_STYLE.search(style))
 
 
 def _is_advert(node: HtmlElement) -> bool:
@@ -297,35 +317,48 @@ def _secure(url: str) -> str:
 
 def _tidy_white_space(root: HtmlElement, _base_url: str) -> None:
     """Line ends are spaces, paragraphs begin and end with a character, and blocks touch."""
-    flowing = [node for node in root.iter() if node.tag != "pre" and not _stands_in(node, "pre")]
+    nodes, has_pre = list(root.iter()), _holds(root, "pre")
+    placed = [node for node in nodes if not (has_pre and _stands_in(node, "pre"))]
+    flowing = [node for node in placed if node.tag != "pre"]
+    for node in placed:
+        _set_tail(node, _one_line(node.tail or ""))
     for node in flowing:
-        node.text = _one_line(node.text)
-        for child in node:
-            child.tail = _one_line(child.tail)
+        _set_text(node, _one_line(node.text or ""))
     for node in flowing:
         if node.tag in _BLOCKS or node.tag == "center":
             _strip_start(node)
             _strip_end(node)
             _touch_neighbours(node)
         elif node.tag == "br":
-            node.tail = (node.tail or "").lstrip(_INDENT) or None
+            _set_tail(node, (node.tail or "").lstrip(_INDENT))
 
 
-def _one_line(text: str | None) -> str | None:
-    return _LINE_BREAKS.sub(" ", text) if text and ("\n" in text or "\r" in text) else text
+def _set_text(node: HtmlElement, text: str) -> None:
+    """Most often it is so already, and lxml copies what it is given."""
+    if text != (node.text or ""):
+        node.text = text or None
+
+
+def _set_tail(node: HtmlElement, tail: str) -> None:
+    if tail != (node.tail or ""):
+        node.tail = tail or None
+
+
+def _one_line(text: str) -> str:
+    return _LINE_BREAKS.sub(" ", text) if "\n" in text or "\r" in text else text
 
 
 def _strip_start(block: HtmlElement) -> None:
     """No indent before the first character, however deep the element that holds it; nor an empty first line."""
     node = block
     while True:
-        node.text = (node.text or "").lstrip(_INDENT) or None
+        _set_text(node, (node.text or "").lstrip(_INDENT))
         if node.text or not len(node) or node[0].tag in _BLOCKS:
             return
         if node[0].tag == "br":
             tail = (node[0].tail or "").lstrip(_INDENT)
             node.remove(node[0])
-            node.text = tail or None
+            _set_text(node, tail)
             continue
         node = node[0]
 
@@ -333,20 +366,20 @@ def _strip_start(block: HtmlElement) -> None:
 def _strip_end(block: HtmlElement) -> None:
     while len(block):
         last = block[-1]
-        last.tail = (last.tail or "").rstrip(_INDENT) or None
+        _set_tail(last, (last.tail or "").rstrip(_INDENT))
         if last.tail or last.tag != "br":
             return
         block.remove(last)
-    block.text = (block.text or "").rstrip(_INDENT) or None
+    _set_text(block, (block.text or "").rstrip(_INDENT))
 
 
 def _touch_neighbours(block: HtmlElement) -> None:
-    block.tail = (block.tail or "").lstrip(_INDENT) or None
+    _set_tail(block, (block.tail or "").lstrip(_INDENT))
     before = block.getprevious()
     if before is not None:
-        before.tail = (before.tail or "").rstrip(_INDENT) or None
+        _set_tail(before, (before.tail or "").rstrip(_INDENT))
     elif (parent := block.getparent()) is not None:
-        parent.text = (parent.text or "").rstrip(_INDENT) or None
+        _set_text(parent, (parent.text or "").rstrip(_INDENT))
 
 
 def _arrange(root: HtmlElement, _base_url: str) -> None:
@@ -383,14 +416,26 @@ def _paragraph(root: HtmlElement, text: str | None) -> HtmlElement:
 
 def _prune_empty(root: HtmlElement, _base_url: str) -> None:
     for node in reversed(list(root.iterdescendants())):
-        if node.tag not in _MEANINGFUL_EMPTY and (_is_promotion(node) or not _is_read(node)):
+        if node.tag in _MEANINGFUL_EMPTY or _begins_as_text(node):
+            continue
+        if _is_promotion(node) or not _is_read(node):
             node.tail = _space_in(node) + (node.tail or "")
             node.drop_tree()
+
+
+def _has_blocks_in_lines(root: HtmlElement) -> bool:
+    return any(_holds(node, *_BLOCKS) for node in root.iterdescendants(*_INLINE))
 
 
 def _space_in(node: HtmlElement) -> str:
     """The space that an empty inline element keeps between two words."""
     return " " if node.tag in _INLINE and " " in node.text_content() else ""
+
+
+def _begins_as_text(node: HtmlElement) -> bool:
+    """Whether a look at the first characters tells that this is read, and no promotion."""
+    begins = (node.text or "").lstrip(_INDENT)
+    return bool(begins) and begins[0] != _ADVERT_BEGINS
 
 
 def _is_read(node: HtmlElement) -> bool:
@@ -410,9 +455,16 @@ def _lines(root: HtmlElement) -> list[str]:
 
     A line end that is left stands in a <pre>, where it is shown: it becomes a reference.
     """
-    blocks = [str(lxml_html.tostring(node, encoding="unicode", with_tail=False)) for node in root]
-    lines = ["".join(blocks)] if len(blocks) <= MAX_BLOCKS_ON_A_LINE else blocks
+    lines = [_inside(root)] if len(root) <= MAX_BLOCKS_ON_A_LINE else list(map(_written, root))
     lines = [_WRITE.clean(line).replace("\n", "&#10;") for line in lines]
     if any(line.count("<") > MAX_TAGS_ON_A_LINE for line in lines):
         raise Rejected(f"too complex: over {MAX_TAGS_ON_A_LINE} tags on one line")
     return lines
+
+
+def _inside(root: HtmlElement) -> str:
+    return _written(root).removeprefix("<div>").removesuffix("</div>")
+
+
+def _written(node: HtmlElement) -> str:
+    return str(lxml_html.tostring(node, encoding="unicode", with_tail=False))

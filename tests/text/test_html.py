@@ -657,6 +657,7 @@ def test_any_body_becomes_balanced_blocks_that_nothing_runs_in(body: str) -> Non
 @given(BODIES)
 @example("&zwj;")
 @example("<p>x <b></b></p>")
+@example('<b><a href="#"><p><img src="//dfcfw.com/a.jpg">')
 def test_cleaning_a_clean_body_changes_nothing(body: str) -> None:
     cleaned = clean(body, BASE)
     assert clean(cleaned, BASE) == cleaned
