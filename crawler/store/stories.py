@@ -223,7 +223,7 @@ class Stories:
             return True
         if one.media == other.media:  # a column that comes every day
             return False
-        if not (shingles.figures_agree(one.figures, other.figures) and shingles.may_be_alike(one.sketch, other.sketch)):
+        if not (shingles.may_be_alike(one.sketch, other.sketch) and shingles.figures_agree(one.figures, other.figures)):
             return False
         self.compared += 1
         return shingles.alike(self._runs(one.code, one.digest), self._runs(other.code, other.digest))

@@ -87,7 +87,7 @@ def sketch(text: str) -> bytes:
 
     least = RMinHash(num_perm=_BANDS * _ROWS, seed=_SEED)
     least.update(runs(text))
-    return bytes(row & 0xFF for row in least.digest())
+    return struct.pack(f"<{_BANDS * _ROWS}I", *least.digest())[::4]
 
 
 def may_be_alike(one: bytes, other: bytes) -> bool:
