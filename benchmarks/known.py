@@ -78,17 +78,17 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def pages_of(output: Path) -> dict[str, list[list[str]]]:
-    """Listing pages to look up: the newest articles as a crawl meets them, any, and codes that nobody knows."""
+    """Listing pages to look up: neighbours, as a listing has them, the newest above all; any; and what nobody knows."""
     rng = random.Random(2)  # noqa: S311  # made up
     with sqlite3.connect(output / "news.db") as connection:
-        last = connection.execute("SELECT max(code) FROM articles").fetchone()[0]
-    count = int(last) + 1
-    newest = [f"{count - 1 - place:018}" for place in range(PAGE)]
+        codes = [code for (code,) in connection.execute("SELECT code FROM articles ORDER BY rowid")]
+    places = [rng.randrange(len(codes) - PAGE) for _ in range(TIMES)]
     return {
-        "100 rows, the newest": [newest] * TIMES,
-        "100 rows, any": [[f"{rng.randrange(count):018}" for _ in range(PAGE)] for _ in range(TIMES)],
+        "100 rows, the newest": [codes[-PAGE:]] * TIMES,
+        "100 rows, neighbours": [codes[start : start + PAGE] for start in places],
+        "100 rows, any": [rng.sample(codes, PAGE) for _ in range(TIMES)],
         "100 rows, unknown": [[f"{rng.randrange(10**17):018}" for _ in range(PAGE)] for _ in range(TIMES)],
-        "10,000 rows, any": [[f"{rng.randrange(count):018}" for _ in range(100 * PAGE)] for _ in range(ROUNDS)],
+        "10,000 rows, any": [rng.choices(codes, k=100 * PAGE) for _ in range(ROUNDS)],
     }
 
 
