@@ -1,6 +1,8 @@
 # Everything runs in .venv, which the first target that needs it sets up.
 PYTHON ?= python3
 VENV := .venv
+# What benchmarks/peers.py compares with is no part of finews.
+PEERS := .venv-peers
 BIN := $(VENV)/bin
 
 .PHONY: help demo test crash-test fuzz bench lint format clean
@@ -20,9 +22,10 @@ crash-test: $(VENV)/installed-for-tests  ## Kill 200 crawls, and fail or stop at
 fuzz: $(VENV)/installed-for-tests  ## Every parser of outside data, with FINEWS_FUZZ inputs each (20000)
 	FINEWS_FUZZ=$${FINEWS_FUZZ:-20000} $(BIN)/python -m pytest tests/fuzz -q -s
 
-bench: $(VENV)/installed-for-tests  ## What a crawl costs against a bare spider and the first script (minutes)
+bench: $(VENV)/installed-for-tests $(PEERS)/installed  ## What a crawl costs against a bare spider, the first script and other projects (minutes)
 	$(BIN)/python benchmarks/crawl.py
 	$(BIN)/python benchmarks/steps.py
+	$(BIN)/python benchmarks/peers.py
 
 lint: $(VENV)/installed-for-tests  ## What CI checks beside the tests
 	$(BIN)/ruff check .
@@ -34,7 +37,7 @@ format: $(VENV)/installed-for-tests  ## Put the code into the house's form
 	$(BIN)/ruff format .
 
 clean:  ## Remove what the targets above have made, but never what was crawled
-	rm -rf $(VENV) *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "finews needs Python 3.11 or later: make PYTHON=python3.11 ...")'
@@ -47,3 +50,8 @@ $(VENV)/installed: pyproject.toml | $(BIN)/python
 $(VENV)/installed-for-tests: pyproject.toml | $(BIN)/python
 	$(BIN)/pip install --quiet --editable '.[test]'
 	touch $@ $(VENV)/installed
+
+$(PEERS)/installed: benchmarks/peers.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/pip install --quiet --requirement benchmarks/peers.txt
+	touch $@

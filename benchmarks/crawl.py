@@ -10,12 +10,14 @@ from pathlib import Path
 
 from measure import HERE, PYTHON, Cost, Served, by_turns, cost, machine, plain_table, served, table
 
+from crawler.sample_site import SampleSite
+
 # The sample site asks for no manners, and the bare spider has none.
 FAST = ("--set", "DOWNLOAD_DELAY=0", "--set", "AUTOTHROTTLE_ENABLED=0", "--set", "CONCURRENT_REQUESTS=16",
         "--set", "CONCURRENT_REQUESTS_PER_DOMAIN=8")  # fmt: skip
 
 
-def finews(site: Served, output: Path, spider: str = "eastmoney") -> list[str]:
+def finews(site: Served | SampleSite, output: Path, spider: str = "eastmoney") -> list[str]:
     where = ("--mirror", site.url, "--output", str(output))
     return [PYTHON, "-m", "crawler", "crawl", spider, *where, *FAST, "--quiet"]
 

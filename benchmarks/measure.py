@@ -30,6 +30,14 @@ class Cost:
 
 def cost(words: list[str], *, cwd: Path | None = None) -> Cost:
     """Run a command to its end. Raises SystemExit with what it said when it fails."""
+    found, code, said = run(words, cwd=cwd)
+    if code:
+        raise SystemExit(f"{' '.join(words)}: exit {code}\n{said[-2000:]}")
+    return found
+
+
+def run(words: list[str], *, cwd: Path | None = None) -> tuple[Cost, int, str]:
+    """Run a command to its end: what it took, its exit code, and what it said on both outputs."""
     started = time.perf_counter()
     with subprocess.Popen(words, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:  # noqa: S603  # our own commands
         assert child.stdout
@@ -37,9 +45,7 @@ def cost(words: list[str], *, cwd: Path | None = None) -> Cost:
         _, status, used = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.perf_counter() - started
-    if child.returncode:
-        raise SystemExit(f"{' '.join(words)}: exit {child.returncode}\n{said[-2000:]}")
-    return Cost(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+    return Cost(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024), child.returncode, said
 
 
 def by_turns(subjects: Mapping[str, Callable[[], Cost]], rounds: int) -> dict[str, list[Cost]]:
@@ -116,9 +122,9 @@ class Served:
 
 
 @contextmanager
-def served(articles: int) -> Iterator[Served]:
-    """A sample site of so many made-up articles."""
-    words = [PYTHON, str(HERE / "served.py"), str(articles)]
+def served(articles: int, *columns: str) -> Iterator[Served]:
+    """A sample site of so many made-up articles, in the columns that the sample has or in these."""
+    words = [PYTHON, str(HERE / "served.py"), str(articles), *columns]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:  # noqa: S603  # our own commands
         try:
             yield Served(child)

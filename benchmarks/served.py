@@ -1,4 +1,7 @@
-"""Serves the sample site, and answers on standard input how many requests came; run by measure.py."""
+"""Serves the sample site, and answers on standard input how many requests came; run by measure.py.
+
+python benchmarks/served.py ARTICLES [COLUMN...]
+"""
 
 import sys
 
@@ -6,7 +9,9 @@ from crawler.sample_site import Corpus, SampleSite
 
 
 def main() -> None:
-    with SampleSite(Corpus.sample(int(sys.argv[1]))) as site:
+    articles, *columns = sys.argv[1:]
+    spread = {"columns": tuple(columns)} if columns else {}
+    with SampleSite(Corpus.sample(int(articles), **spread)) as site:
         print(site.url, flush=True)
         for line in sys.stdin:
             command, *numbers = line.split()

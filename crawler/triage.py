@@ -1,5 +1,6 @@
 """Which listing entries need a request. Pure: what is known is handed in."""
 
+from crawler.codes import Codes
 from crawler.items import Entry, Outcome
 from crawler.media import Media
 from crawler.selection import Selection
@@ -18,7 +19,7 @@ class Triage:
     def __init__(self, spider: str, supersedes: frozenset[str], selection: Selection, media: Media) -> None:
         self._spider, self._supersedes = spider, supersedes
         self._selection, self._media = selection, media
-        self._met: set[str] = set()
+        self._met = Codes()
         self._wanted = 0
 
     @property
@@ -31,7 +32,8 @@ class Triage:
     def meet(self, code: str) -> bool:
         """Whether a code is met for the first time in this crawl; a row without one always is."""
         first = code not in self._met
-        self._met |= {code} - {""}
+        if code:
+            self._met.add(code)
         return first
 
     def decide(self, entry: Entry, known: Known | None) -> Decision:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
 
+from crawler.codes import Codes
 from crawler.items import Entry
 
 # The longest listing of the source has some 50 pages; where a cursor leads on and on there is no end to be found.
@@ -59,13 +60,13 @@ class Walk:
     newest: datetime | None = None
     oldest: datetime | None = None
     pages: int = 0
-    _codes: set[str] = field(default_factory=set)
+    _codes: Codes = field(default_factory=Codes)
 
     def goes_on(self, page: Sequence[Entry], *, all_known: bool, last: bool) -> bool:
         """Whether the next page is wanted after this one, whose entries are in the listing's order."""
         self.pages += 1
-        fresh = {entry.code for entry in page} - self._codes
-        self._codes |= fresh
+        fresh = {entry.code for entry in page if entry.code not in self._codes}
+        self._codes.update(fresh)
         times = [entry.published for entry in page]
         if times:
             self.newest = max([*times, *([self.newest] if self.newest else [])])

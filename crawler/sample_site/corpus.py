@@ -14,7 +14,7 @@ from threading import RLock
 from typing import Any, NamedTuple
 
 from crawler.sample_site.article import Listed, SourceArticle, real_sort
-from crawler.sample_site.made_up import NEWEST, MadeUp, Place
+from crawler.sample_site.made_up import COLUMNS, NEWEST, MadeUp, Place
 from crawler.sample_site.old_posts import old_posts
 from crawler.sample_site.recordings import recorded_articles
 
@@ -45,9 +45,11 @@ class Corpus:
             self.add(article)
 
     @classmethod
-    def sample(cls, articles: int = 50, newest: datetime | None = None, seed: int = 1) -> Corpus:
-        """The real posts, the recorded articles, and this many made-up ones."""
-        corpus = cls([*old_posts(), *recorded_articles()], MadeUp(seed=seed, newest=newest or NEWEST))
+    def sample(
+        cls, articles: int = 50, newest: datetime | None = None, seed: int = 1, columns: tuple[str, ...] = COLUMNS
+    ) -> Corpus:
+        """The real posts, the recorded articles, and this many made-up ones, which stand in these columns."""
+        corpus = cls([*old_posts(), *recorded_articles()], MadeUp(seed, newest or NEWEST, columns))
         for index in range(articles):
             corpus._make(index)
         return corpus

@@ -47,10 +47,11 @@ class Words(NamedTuple):
 
 
 class MadeUp(NamedTuple):
-    """The made-up articles of one seed."""
+    """The made-up articles of one seed, spread over some columns."""
 
     seed: int = 1
     newest: datetime = NEWEST
+    columns: tuple[str, ...] = COLUMNS
 
     def place(self, number: int) -> Place:
         """Its code and where it is listed."""
@@ -59,7 +60,7 @@ class MadeUp(NamedTuple):
         return Place(
             _code(number, published, self.seed),
             published,
-            _columns(number),
+            _columns(number, self.columns),
             (LISTS[number // 6 % len(LISTS)],) if number % 6 == 2 else (),
             fast,
             FAST_COLUMNS[number // 4 % len(FAST_COLUMNS)] if fast else (),
@@ -125,9 +126,10 @@ def _code(number: int, published: datetime, seed: int) -> str:
     return f"{created:%Y%m%d}{3_878_840_000 - number * 3_700 + scattered:010d}"
 
 
-def _columns(number: int) -> tuple[str, ...]:
+def _columns(number: int, names: tuple[str, ...]) -> tuple[str, ...]:
     """One to three, each of them first by turns."""
-    return tuple(COLUMNS[(number + step * 2) % 7] for step in range(1 + number // 7 % 3))
+    count = len(names)
+    return tuple(names[(number + step * 2) % count] for step in range(1 + number // count % 3))
 
 
 def _title(number: int, title: str) -> str:

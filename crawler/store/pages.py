@@ -81,14 +81,15 @@ class Pages:
             limit,
         )
 
-    def on_day(self, day: str) -> list[dict[str, Any]]:
-        """The articles whose posts stand under a day, or under a month such as `2022/01`; newest first."""
-        return self._rows(
-            f"""
-            SELECT {_ENTRY} FROM articles WHERE post_path >= ? AND post_path < ? ORDER BY published_at DESC, code
-            """,  # noqa: S608  # our own words
-            *_below(day),
-        )
+    def on_day(self, day: str) -> Iterator[dict[str, Any]]:
+        """The articles whose posts stand under a day, or a month such as `2022/01`; newest first, one at a time."""
+        with errors_told():
+            yield from self._db.query(
+                f"""
+                SELECT {_ENTRY} FROM articles WHERE post_path >= ? AND post_path < ? ORDER BY published_at DESC, code
+                """,  # noqa: S608  # our own words
+                _below(day),
+            )
 
     def with_stock(self, secid: str, limit: int) -> list[dict[str, Any]]:
         """The newest articles that link to a stock, newest first; `name` is what they call it.

@@ -169,7 +169,7 @@ async def days(datasette: Datasette, request: Request) -> Response:
 
 async def day(datasette: Datasette, request: Request) -> Response:
     which = request.url_vars["day"]
-    rows = await _ask(datasette, lambda store: store.pages.on_day(which.replace("-", "/")))
+    rows = await _ask(datasette, lambda store: list(store.pages.on_day(which.replace("-", "/"))))
     return await _page(datasette, request, "day.html", _found({"rows": rows, "day": which} if rows else None))
 
 
