@@ -271,7 +271,8 @@ class SiteSpider(Spider):
             callback=self.parse_article,
             errback=self.article_failed,
             cb_kwargs={"entry": entry, "attempt": attempt},
-            priority=_ARTICLE_PRIORITY,
+            # What has been begun is finished first, so that a crawl that is stopped has little to ask for again.
+            priority=_ARTICLE_PRIORITY + attempt,
         )
 
     def _request(self, url: str, **kwargs: Any) -> Request:
