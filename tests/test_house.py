@@ -19,6 +19,7 @@ FLOORS = (
     ("normalise",),
     ("selection", "store", "verdict"),
     ("triage", "site", "recorder"),
+    ("plan",),
     ("extensions", "resolver"),
     ("middlewares", "pipelines", "spiders", "settings"),
     ("run", "columns", "demo", "agreement", "old_site"),

@@ -109,12 +109,16 @@ def test_a_backfill_that_is_stopped_half_way_goes_on_where_it_was(
     assert len(on_their_way) <= 2 * AT_ONCE
     assert half - 2 * AT_ONCE <= len(taken_in) < len(undisturbed.articles)
 
+    plan = ended(start([*backfill(site, output), "--plan", "--json"])).value
+
     site.reset()
     assert ended(start(backfill(site, output))).code == 0
     again = left(site, output)
     assert again.articles == undisturbed.articles - Counter(taken_in)
     assert set(first) & set(again.articles) == on_their_way
     assert again.pages == undisturbed.pages
+    assert plan["pages"] == pytest.approx(len(again.pages), abs=2)
+    assert plan["articles"] == pytest.approx(len(again.articles), rel=0.2)
     assert (again.rows, again.files) == (undisturbed.rows, undisturbed.files)
     assert_books_balance(asker(output / "news.db"))
     assert_posts_are_rows(output)
