@@ -20,6 +20,7 @@ FLOORS = (
     ("selection", "store", "verdict"),
     ("triage", "site", "recorder"),
     ("plan",),
+    ("outlook",),
     ("extensions", "resolver"),
     ("middlewares", "pipelines", "spiders", "settings"),
     ("run", "columns", "demo", "agreement", "old_site"),
