@@ -24,7 +24,7 @@ from scrapy.utils.httpobj import urlparse_cached
 
 from crawler import clock
 from crawler.errors import Refused, Unreadable
-from crawler.extensions.ledger import Ledger
+from crawler.extensions.books import Books, books_of
 from crawler.origins import origin_of, shown
 from crawler.resolver import PublicResolver
 from crawler.retry_after import LONGEST_WAIT, asked_for
@@ -115,7 +115,7 @@ class BackoffRetryMiddleware:
         origin = origin_of(request.url)
         while (wait := self._free_at.get(origin, 0.0) - asyncio.get_running_loop().time()) > 0:
             await asyncio.sleep(wait)
-        if until := self._ledger.paused(origin):
+        if until := self._books.paused(origin):
             raise IgnoreRequest(f"the source asks to be left alone until {iso(until)}")
         if self._in_a_row[origin] >= _MOST_IN_A_ROW:
             raise IgnoreRequest(f"given up after {_MOST_IN_A_ROW} failures in a row")
@@ -140,10 +140,10 @@ class BackoffRetryMiddleware:
         return await self._later(self._scrapys.process_exception(request, exception))
 
     @property
-    def _ledger(self) -> Ledger:
-        ledger = self._crawler.get_extension(Ledger)
-        assert ledger is not None, "a spider of ours asks for it first, and tells the user"
-        return ledger
+    def _books(self) -> Books:
+        books = books_of(self._crawler)
+        assert books is not None, "a spider of ours asks for them first, and tells the user"
+        return books
 
     def _again(self, request: Request, reason: str) -> Request | None:
         assert self._crawler.spider is not None
@@ -162,7 +162,7 @@ class BackoffRetryMiddleware:
             return
         origin, now = origin_of(request.url), asyncio.get_running_loop().time()
         if wait > LONGEST_WAIT or self._waited[origin] > _MOST_WAITING:
-            self._ledger.pause(origin, wait)
+            self._books.pause(origin, wait)
             return
         free_at, free_already = now + wait.total_seconds(), max(now, self._free_at.get(origin, now))
         self._waited[origin] += max(0.0, free_at - free_already)
@@ -172,7 +172,7 @@ class BackoffRetryMiddleware:
         """Leave an origin alone that goes on to say "too many requests", and not until when."""
         origin = origin_of(request.url)
         if isinstance(result, Response) and result.status == 429 and self._too_many[origin] >= _TOO_MANY:
-            self._ledger.back_off(origin)
+            self._books.back_off(origin)
 
     async def _later(self, result: Result) -> Result:
         if isinstance(result, Request):

@@ -15,6 +15,8 @@ from scrapy.settings import default_settings as scrapy_settings
 from crawler import settings as our_settings
 from crawler.errors import Ending, Failed, UsageError
 from crawler.extensions.ledger import Ledger
+from crawler.extensions.planner import Planner
+from crawler.plan import Plan
 from crawler.verdict import Summary
 
 DEFAULT_SPIDER = "eastmoney"
@@ -62,8 +64,27 @@ def crawl(spider: str, arguments: Mapping[str, str], settings: Settings) -> Summ
     return run_in(process, spider, arguments)
 
 
+def plan(spider: str, arguments: Mapping[str, str], settings: Settings) -> Plan:
+    """What a crawl is expected to ask for. Raises UsageError, or Failed when that cannot be known."""
+    settings.set("EXTENSIONS", {"crawler.extensions.planner.Planner": 0}, priority="cmdline")
+    settings.set("ITEM_PIPELINES", {}, priority="cmdline")
+    with warnings.catch_warnings():
+        process = AsyncCrawlerProcess(settings)
+    planner = _run_to_the_end(process, spider, arguments).get_extension(Planner)
+    assert planner is not None, "it is among the settings"
+    if planner.failure is not None:
+        raise planner.failure
+    if planner.plan is None:
+        raise Failed("stopped before the end")
+    return planner.plan
+
+
 def run_in(process: AsyncCrawlerProcess, spider: str, arguments: Mapping[str, str]) -> Summary:
     """Run one crawl in a process that Scrapy has set up, to its end."""
+    return _summary_of(_run_to_the_end(process, spider, arguments))
+
+
+def _run_to_the_end(process: AsyncCrawlerProcess, spider: str, arguments: Mapping[str, str]) -> Crawler:
     check_spider(process, spider)
     # What nobody is shown need not be made: Scrapy has two lines to say of each reply.
     logging.getLogger("scrapy").setLevel(process.settings["LOG_LEVEL"])
@@ -72,7 +93,7 @@ def run_in(process: AsyncCrawlerProcess, spider: str, arguments: Mapping[str, st
     _stop_on_signals(process, crawler)
     process.start(install_signal_handlers=False)
     raise_what_stopped(task)
-    return _summary_of(crawler)
+    return crawler
 
 
 def _stop_on_signals(process: AsyncCrawlerProcess, crawler: Crawler) -> None:

@@ -23,8 +23,13 @@ class Triage:
         self._wanted = 0
 
     @property
+    def still_wanted(self) -> int | None:
+        """How many more entries are wanted; None without a limit."""
+        return None if self._selection.limit is None else max(0, self._selection.limit - self._wanted)
+
+    @property
     def limit_reached(self) -> bool:
-        return self._selection.limit is not None and self._wanted >= self._selection.limit
+        return self.still_wanted == 0
 
     def has_met(self, code: str) -> bool:
         return code in self._met

@@ -5,6 +5,7 @@ next one may stop once it is past that, and where it cannot reach that any more,
 """
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +16,8 @@ from crawler.items import Entry
 
 # The longest listing of the source has some 50 pages; where a cursor leads on and on there is no end to be found.
 MOST_PAGES = 1_000
+# One in so many entries of a page may be much older than where it stands.
+_OUT_OF_PLACE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,14 @@ class Gap:
     before: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How long a listing is by the source's own count: `rows` on `pages`."""
+
+    rows: int
+    pages: int
+
+
 class Ended(Enum):
     """Why a walk went no further. All but the last two prove that nothing was left out on the way."""
 
@@ -51,6 +62,7 @@ class Walk:
     """One listing in one crawl.
 
     `covered` is what earlier crawls have; `since` and `recheck` are the oldest publication times that were asked for.
+    `rows` stood on `pages`, the last of which reached back to `reached`; `extent` is how many there are, if known.
     """
 
     covered: Coverage | None = None
@@ -59,24 +71,30 @@ class Walk:
     ended: Ended = Ended.CUT
     newest: datetime | None = None
     oldest: datetime | None = None
+    reached: datetime | None = None
     pages: int = 0
+    rows: int = 0
+    extent: Extent | None = None
     _codes: Codes = field(default_factory=Codes)
 
-    def goes_on(self, page: Sequence[Entry], *, all_known: bool, last: bool) -> bool:
+    def goes_on(self, page: Sequence[Entry], *, all_known: bool, last: bool, extent: Extent | None = None) -> bool:
         """Whether the next page is wanted after this one, whose entries are in the listing's order."""
         self.pages += 1
+        self.rows += len(page)
+        self.extent = extent
         fresh = {entry.code for entry in page if entry.code not in self._codes}
         self._codes.update(fresh)
         times = [entry.published for entry in page]
         if times:
             self.newest = max([*times, *([self.newest] if self.newest else [])])
             self.oldest = min([*times, *([self.oldest] if self.oldest else [])])
+            self.reached = back_to(times)
         if last or not fresh:
             # A page that holds nothing new is the same page again: the source's count was wrong, or its cursor turns.
             self.ended = Ended.AT_THE_END
         elif self.since and _passed(self.since, times):
             self.ended = Ended.PAST_SINCE
-        elif all_known and (bound := self._covered_from_here()) and _passed(bound, times):
+        elif all_known and (bound := self.covered_from_here()) and _passed(bound, times):
             self.ended = Ended.PAST_COVERED
         elif self.pages >= MOST_PAGES:
             self.ended = Ended.TOO_LONG
@@ -100,12 +118,16 @@ class Walk:
         newest = max(self.newest, self.covered.newest) if self.covered else self.newest
         return Coverage(min([newest, *failed]), self._oldest_covered())
 
-    def _covered_from_here(self) -> datetime | None:
+    def covered_from_here(self) -> datetime | None:
         """The time below which everything that was asked for is covered; None when it is not."""
         if self.covered is None:
             return None
         reaches = self.covered.oldest is None or (self.since is not None and self.covered.oldest <= self.since)
         return min(self.covered.newest, self.recheck or self.covered.newest) if reaches else None
+
+    def goes_down_to(self) -> datetime | None:
+        """The time at which it stops, if nothing older is new; None when it goes to the end."""
+        return max((bound for bound in (self.since, self.covered_from_here()) if bound), default=None)
 
     def _oldest_covered(self) -> datetime | None:
         if self.ended is Ended.AT_THE_END:
@@ -124,7 +146,17 @@ def _passed(bound: datetime, times: Sequence[datetime]) -> bool:
     A page in order is judged by its last entry. The source pins edited entries to the top, so that any other page is
     judged by its newest.
     """
-    if not times:
-        return False
-    in_order = all(newer >= older for newer, older in itertools.pairwise(times))
-    return (times[-1] if in_order else max(times)) < bound
+    return bool(times) and (times[-1] if _in_order(times) else max(times)) < bound
+
+
+def back_to(times: Sequence[datetime]) -> datetime:
+    """How far back a page with entries of these times goes, but for a few that stand where they do not belong.
+
+    >>> [back_to([datetime(2026, 9, day) for day in days]).day for days in ([9, 8, 7], [7, 7, *range(19, 10, -1)])]
+    [7, 11]
+    """
+    return times[-1] if _in_order(times) else sorted(times)[math.ceil(len(times) / _OUT_OF_PLACE)]
+
+
+def _in_order(times: Sequence[datetime]) -> bool:
+    return all(newer >= older for newer, older in itertools.pairwise(times))

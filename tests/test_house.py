@@ -19,6 +19,8 @@ FLOORS = (
     ("normalise",),
     ("selection", "store", "verdict"),
     ("triage", "site", "recorder"),
+    ("plan",),
+    ("outlook",),
     ("extensions", "resolver"),
     ("middlewares", "pipelines", "spiders", "settings"),
     ("run", "columns", "demo", "agreement", "old_site"),

@@ -1,7 +1,8 @@
 """`finews crawl`."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import click
 
 from crawler.cli import options, tell
 from crawler.items import Outcome
-from crawler.text.dates import iso
-from crawler.verdict import FAILED, INTERRUPTED, Summary
+from crawler.plan import How, Plan
+from crawler.text.dates import iso, roughly
+from crawler.verdict import EXIT_CODES, FAILED, INTERRUPTED, Summary
 
 
 @click.command()
@@ -27,14 +29,15 @@ from crawler.verdict import FAILED, INTERRUPTED, Summary
 @click.option("--mirror", metavar="URL", help="Send every request there instead, path and query unchanged.")
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Any Scrapy setting, or one of ours.")
 @click.option("--quiet", is_flag=True, help="Say nothing unless something went wrong.")
+@click.option("--plan", is_flag=True, help="Only tell what it would ask for, and how long that takes; write nothing.")
 @options.as_json
-def crawl(**asked: Any) -> None:
+def crawl(plan: bool, **asked: Any) -> None:
     """Crawl once: fetch what is new, write posts and rows.
 
     SPIDER is eastmoney (the default: column lists and articles), flash (7x24 fast news) or choice (the lists that the
     first posts came from).
     """
-    crawl_and_tell(**asked)
+    (plan_and_tell if plan else crawl_and_tell)(**asked)
 
 
 def crawl_and_tell(
@@ -62,6 +65,29 @@ def crawl_and_tell(
         tell.line("finews: stopped before the end; the next crawl goes on", err=True)
     _tell_troubles(summary)
     sys.exit(summary.exit_code)
+
+
+def plan_and_tell(
+    spider: str | None,
+    output: Path,
+    mirror: str | None,
+    changes: tuple[str, ...],
+    quiet: bool,
+    as_json: bool,
+    **chosen: Any,
+) -> None:
+    """What a crawl with these options would ask for, from the options to the exit code."""
+    from crawler import run  # as above
+
+    settings = run.crawl_settings({**settings_of(mirror, changes), "OUTPUT_DIR": str(output)}, progress=False)
+    name = spider or run.DEFAULT_SPIDER
+    plan = run.plan(name, _arguments(chosen), settings)
+    if as_json:
+        tell.as_value({"spider": name, "arguments": _arguments(chosen), **_value_of(plan)})
+    elif not quiet and plan.outcome != FAILED:
+        _tell_plan(name, plan)
+    _tell_lost(plan.lost, failed=plan.outcome == FAILED)
+    sys.exit(EXIT_CODES[plan.outcome])
 
 
 def settings_of(mirror: str | None, changes: tuple[str, ...]) -> dict[str, str]:
@@ -104,12 +130,42 @@ def _tell(summary: Summary) -> None:
         tell.line(f"note: {note}")
 
 
-def _tell_troubles(summary: Summary) -> None:
-    if summary.run["outcome"] == FAILED and summary.lost:
-        tell.line(f"finews: no listing could be had: {'; '.join(summary.lost)}", err=True)
+def _value_of(plan: Plan) -> dict[str, Any]:
+    columns = [{**asdict(column), "back_to": column.back_to and iso(column.back_to)} for column in plan.columns]
+    sums = {name: getattr(plan, name) for name in ("pages", "articles", "requests", "requests_are", "seconds")}
+    return {**asdict(plan), "columns": columns, **sums}
+
+
+def _tell_plan(spider: str, plan: Plan) -> None:
+    tell.as_table(
+        _value_of(plan)["columns"],
+        ("column_id", "name", "pages", "pages_are", "articles", "articles_are", "back_to"),
+    )
+    least = "at least " if plan.requests_are is How.AT_LEAST else ""
+    about = {How.COUNTED: "", How.ESTIMATED: "about "}.get(plan.requests_are, least)
+    articles = f"{plan.articles} articles" if plan.article_requests else "no article, which the pages hold"
+    tell.line(f"{spider}: {about}{plan.requests} requests: {plan.robots} robots.txt, {plan.pages} pages, {articles}")
+    tell.line(
+        f"time: {least or 'about '}{roughly(plan.seconds)}, with {plan.seconds_between:.2g} s between two requests"
+        f" and {plan.latency:.2g} s for an answer"
+    )
+    for note in plan.notes:
+        tell.line(f"note: {note}")
+
+
+def _tell_lost(lost: Mapping[str, Sequence[str]], *, failed: bool) -> None:
+    if failed and lost:
+        tell.line(f"finews: no listing could be had: {'; '.join(lost)}", err=True)
         return
-    for reason, columns in summary.lost.items():
+    for reason, columns in lost.items():
         tell.line(f"finews: no listing of {', '.join(columns)}: {reason}", err=True)
+
+
+def _tell_troubles(summary: Summary) -> None:
+    failed = summary.run["outcome"] == FAILED
+    _tell_lost(summary.lost, failed=failed)
+    if failed and summary.lost:
+        return
     for column, gap in summary.gaps.items():
         tell.line(f"finews: missed in column {column}: {iso(gap.after)} to {iso(gap.before)}", err=True)
     for trouble in summary.troubles:

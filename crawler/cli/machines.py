@@ -27,7 +27,7 @@ def fetch(spider: str | None, mirror: str | None, changes: tuple[str, ...]) -> N
     fetching.fetch(spider or run.DEFAULT_SPIDER, settings)
 
 
-@click.command(params=crawl.params)
+@click.command(params=[option for option in crawl.params if option.name != "plan"])
 def record(**asked: Any) -> None:
     """Crawl once, as `finews crawl` does, and let the machines fetch that run `finews fetch`.
 

@@ -17,6 +17,7 @@ from crawler.media import shipped
 from crawler.posts import standing
 from crawler.store import Store
 from crawler.store.connection import FILE_NAME
+from crawler.text.dates import span
 
 
 @click.command()
@@ -130,20 +131,11 @@ def _story(article: dict[str, Any]) -> Iterator[str]:
     first, *reprints = article["story"] or [article]
     if first["code"] != article["code"]:
         later = next(each for each in reprints if each["code"] == article["code"])["seconds_later"]
-        yield f"reprint, {_span(later)} later, of {first['code']}  {first['media']}  {first['title']}"
+        yield f"reprint, {span(later)} later, of {first['code']}  {first['media']}  {first['title']}"
         if len(reprints) > 1:
             yield "also reprinted by:"
     elif reprints:
         yield "reprinted by:"
     for each in reprints:
         if each["code"] != article["code"]:
-            yield f"  {each['media']}, {_span(each['seconds_later'])} later  {each['code']}  {each['title']}"
-
-
-def _span(seconds: int) -> str:
-    """Minutes, or hours and minutes, or days and hours."""
-    minutes = seconds // 60
-    hours, days = minutes // 60, minutes // 1440
-    if days:
-        return f"{days} d {hours % 24} h"
-    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
+            yield f"  {each['media']}, {span(each['seconds_later'])} later  {each['code']}  {each['title']}"

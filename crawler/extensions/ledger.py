@@ -12,8 +12,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol, Self, cast
-from urllib.parse import urlsplit
+from typing import Any, Self, cast
 
 from filelock import FileLock
 from scrapy import signals
@@ -22,27 +21,30 @@ from twisted.python.failure import Failure
 
 from crawler import clock, posts
 from crawler.errors import Ending, Unreadable, Unusable
+from crawler.extensions.books import BadRow, Books, Source, asked_for, fault_told, why_lost
 from crawler.items import NO_COLUMN, Article, Entry, Outcome, Reply
 from crawler.media import Media
 from crawler.output_folder import hold, output_folder, prepare, sweep
 from crawler.posts import Site
 from crawler.recorder import LARGEST, Recorder, Waiting
 from crawler.retry_after import of_itself
-from crawler.selection import Selection, parse
-from crawler.store import Store, met_categories
+from crawler.selection import Selection
+from crawler.store import Store
 from crawler.store.articles import Known
 from crawler.store.quarantine import ARTICLE, LISTING, ROW
 from crawler.text.characters import one_line
 from crawler.triage import DUPLICATE, STILL_REFUSED, Decision, Triage
 from crawler.troubles import Trouble, Troubles, explained, kind_of
 from crawler.verdict import FINISHED, Summary, verdict
-from crawler.walk import Ended, Gap, Walk
+from crawler.walk import Ended, Extent, Gap, Walk
 
 logger = logging.getLogger(__name__)
 
 # Sent when an entry is taken down (`fresh`; its `outcome` is None while it is to be fetched) and when it is settled;
 # then its outcome is committed, and `code` is its article's.
 entry_counted = object()
+# Sent when the entries of a listing page are taken down: the listing's `walk`, None when it goes no further.
+page_counted = object()
 
 # An entry that failed in so many crawls no longer keeps the walks from passing it, and one that was unreadable in as
 # many is not asked for any more.
@@ -51,16 +53,6 @@ _MOST_FAILURES = 3
 _SECONDS_TO_GATHER = 0.2
 # So many failures and no success are the source's, not the entries'.
 _MANY = 5
-
-
-class Source(Protocol):
-    """What the ledger asks of a spider."""
-
-    name: str
-    arguments: Mapping[str, str]
-    columns: Mapping[str, str]
-    default_columns: tuple[str, ...]
-    supersedes: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +64,7 @@ class _Open:
     has_article: bool
 
 
-@dataclass(frozen=True, slots=True)
-class BadRow:
-    """A row of the listing at `url` that is no entry, as it came, and why."""
-
-    row: Any
-    error: Unusable
-    url: str
-
-
-class Ledger:
+class Ledger(Books):
     """One crawl's book-keeping. Spiders take entries down, pipelines settle them."""
 
     def __init__(
@@ -119,13 +102,7 @@ class Ledger:
         """Raises UsageError, Busy, StoreError or OutputError: then nothing is fetched."""
         spider = cast(Source, crawler.spider)
         output = output_folder(crawler.settings.get("OUTPUT_DIR"))
-        selection = parse(
-            spider.arguments,
-            columns=spider.columns,
-            default_columns=spider.default_columns,
-            media=Media(met_categories(output)),
-            now=clock.now(),
-        )
+        selection = asked_for(spider, output)
         prepare(output)
         lock = hold(output)
         store = Store.writing(output)
@@ -140,19 +117,20 @@ class Ledger:
 
     # what spiders tell
 
-    def take_down(self, column: str, rows: Sequence[Entry | BadRow], *, last: bool) -> tuple[list[Entry], bool]:
-        """Write a listing page down; say which of its entries are to be fetched, and whether its next page is wanted.
-
-        `last` is the listing's end.
-        """
+    def take_down(
+        self, column: str, rows: Sequence[Entry | BadRow], *, last: bool, extent: Extent | None = None
+    ) -> tuple[list[Entry], bool]:
+        """Write a listing page down, before anything of it is fetched."""
         self._listings_read += 1
         to_fetch = self._write_down(column, rows)
         page = [row for row in rows if isinstance(row, Entry)]
         walk = self._walks[column]
-        goes_on = walk.goes_on(page, all_known=not to_fetch, last=last)
+        goes_on = walk.goes_on(page, all_known=not to_fetch, last=last, extent=extent)
         if walk.ended is Ended.TOO_LONG:
             self._lost[f"it has no end after {walk.pages:,} pages"].append(column)
-        return to_fetch, goes_on and not self._triage.limit_reached
+        goes_on = goes_on and not self._triage.limit_reached
+        self._crawler.signals.send_catch_log(page_counted, column=column, walk=walk if goes_on else None)
+        return to_fetch, goes_on
 
     def recheck(self) -> list[Entry]:
         """The known articles, as young as `refresh` asks, that no listing has named: what may have been withdrawn."""
@@ -160,6 +138,10 @@ class Ledger:
             return []
         entries = self.store.articles.to_recheck(self._spider.name, self.selection.refresh)
         return self._write_down(NO_COLUMN, [entry for entry in entries if not self._triage.has_met(entry.code)])
+
+    def count_known(self, column: str, since: datetime | None, before: datetime) -> int:
+        """How many articles of a column are known that were published in a time, and are not to be fetched again."""
+        return self.store.articles.count_listed(column, since, before, self._spider.supersedes)
 
     def _write_down(self, column: str, rows: Sequence[Entry | BadRow]) -> list[Entry]:
         known = self.store.articles.known([row.code for row in rows if isinstance(row, Entry)], self._spider.name)
@@ -179,14 +161,12 @@ class Ledger:
         return fetched
 
     def listing_lost(self, column: str, error: Unusable, reply: Reply) -> None:
-        """A listing did not come, or could not be read."""
-        reason = explained(error, reply.url)
+        reason = why_lost(error, reply.url)
         if isinstance(error, Unreadable):
             self._unreadable = True
             self._keep(reply, LISTING, reason, column=column)
-        else:
-            reason = f"{urlsplit(reply.url).hostname}: {reason}"
         self._lost[reason].append(column)
+        self._crawler.signals.send_catch_log(page_counted, column=column, walk=None)
         logger.warning("no listing of %s: %s", column, reason)
 
     def quarantine(self, entry: Entry, reason: str, reply: Reply) -> None:
@@ -221,7 +201,6 @@ class Ledger:
     # what middlewares ask and tell
 
     def paused(self, origin: str) -> datetime | None:
-        """Until when an origin asked to be left alone, if it is not over."""
         until = self._pauses.get(origin)
         return until if until and until > clock.now() else None
 
@@ -264,7 +243,7 @@ class Ledger:
         if "entry" in asked_for:
             self._went_wrong(failure, asked_for["entry"].code)
         else:
-            self._lost[_fault(failure.value)].append(asked_for.get("column", ""))
+            self._lost[fault_told(failure.value)].append(asked_for.get("column", ""))
             self._went_wrong(failure, "")
 
     def item_error(self, item: Any, failure: Failure) -> None:
@@ -312,7 +291,7 @@ class Ledger:
             self._tell(done.article.code, done.outcome, fresh=False)
         for entry, fault in faults:
             logger.error("%s: %s", entry.code, fault, exc_info=fault)
-            self.fail(entry, _fault(fault))
+            self.fail(entry, fault_told(fault))
 
     def _decide(self, column: str, row: Entry | BadRow, known: Mapping[str, Known]) -> Decision:
         return self._triage.decide(row, known.get(row.code)) if isinstance(row, Entry) else self._bad_row(column, row)
@@ -350,7 +329,7 @@ class Ledger:
         if isinstance(error, Ending):
             self.end(error)
         elif code in self._open:
-            self.fail(self.entry_of(code), _fault(error))
+            self.fail(self.entry_of(code), fault_told(error))
 
     def end(self, error: Ending) -> None:
         """End the crawl as failed: the work cannot go on."""
@@ -446,10 +425,6 @@ def finish_what_was_left(output: Path, store: Store, site: Site, now: datetime) 
         posts.put(output, path, text)
         store.articles.published(code, revision)
     store.runs.finish_interrupted(now)
-
-
-def _fault(error: BaseException | None) -> str:
-    return one_line(f"internal error: {type(error).__name__}: {error}")[:300]
 
 
 def _code_in(row: Any) -> str:

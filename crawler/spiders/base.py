@@ -21,12 +21,14 @@ from twisted.python.failure import Failure
 
 from crawler import clock
 from crawler.errors import NoBody, Refused, Unreadable, Unusable, UsageError
-from crawler.extensions.ledger import BadRow, Ledger
+from crawler.extensions.books import BadRow, Books, books_of
+from crawler.extensions.ledger import Ledger
 from crawler.items import NO_COLUMN, Entry, Outcome, RawArticle, Reply
 from crawler.normalise import check_date
 from crawler.origins import origin_of, shown
 from crawler.text.characters import one_line
 from crawler.text.charset import decode
+from crawler.walk import Extent
 
 # Articles are fetched before the next listing page, so that what waits in memory stays small.
 _ARTICLE_PRIORITY = 10
@@ -35,10 +37,14 @@ _GONE = {404, 410}
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One page of a listing: its rows as the source has them, and what to ask for the next page (None: the end)."""
+    """One page of a listing: its rows as the source has them, and what to ask for the next page (None: the end).
+
+    `extent` is how long the whole listing is, where the source says it.
+    """
 
     rows: list[Any]
     next_cursor: str | None = None
+    extent: Extent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +150,10 @@ class SiteSpider(Spider):
         check_date(entry.published, now)
         return entry
 
+    def first_address(self, entry: Entry) -> str:
+        """Where an entry's article is asked for first; empty where its row is the whole article."""
+        return mirrored(self.readers[0].url(self, entry), self.mirror) if self.readers else ""
+
     def without_text(self, entry: Entry) -> Outcome:
         """What becomes of an entry that no reader finds a text for."""
         return Outcome.QUARANTINED
@@ -151,7 +161,7 @@ class SiteSpider(Spider):
     # the walk
 
     async def start(self) -> AsyncIterator[Any]:
-        for column in self.ledger.selection.columns:
+        for column in self.books.selection.columns:
             yield self._listing_request(column, self.first_cursor)
 
     def parse_listing(self, response: Response, column: str, cursor: str) -> Iterator[Any]:
@@ -160,10 +170,11 @@ class SiteSpider(Spider):
         try:
             listing = self.read_listing(response_of(reply), cursor)
         except Unusable as error:
-            self.ledger.listing_lost(column, error, reply)
+            self.books.listing_lost(column, error, reply)
             return
         entries = list(self._entries(listing, column, reply.url))
-        to_fetch, goes_on = self.ledger.take_down(column, entries, last=listing.next_cursor is None)
+        last = listing.next_cursor is None
+        to_fetch, goes_on = self.books.take_down(column, entries, last=last, extent=listing.extent)
         for entry in to_fetch:
             yield self._follow(entry)
         if goes_on and listing.next_cursor is not None:
@@ -172,7 +183,7 @@ class SiteSpider(Spider):
     def listing_failed(self, failure: Failure) -> None:
         request = _request_of(failure)
         reply = Reply(request.meta["canonical"], "", b"")
-        self.ledger.listing_lost(request.cb_kwargs["column"], Refused(reason_of(failure)), reply)
+        self.books.listing_lost(request.cb_kwargs["column"], Refused(reason_of(failure)), reply)
 
     def parse_article(self, response: Response, entry: Entry, attempt: int) -> Iterator[Any]:
         reply = reply_of(response, attempt)
@@ -199,7 +210,7 @@ class SiteSpider(Spider):
 
     def listings_walked(self) -> None:
         """When nothing is left to do, look once at the known articles that no listing has named."""
-        entries = self.ledger.recheck() if self.readers and not self._rechecked else []
+        entries = self.books.recheck() if self.readers and not self._rechecked else []
         self._rechecked = True
         for entry in entries:
             self.crawler.engine.crawl(self._follow(entry))
@@ -207,6 +218,11 @@ class SiteSpider(Spider):
             raise DontCloseSpider
 
     # its steps
+
+    @property
+    def books(self) -> Books:
+        """Who is told of listings: in a crawl, the ledger."""
+        return books_of(self.crawler) or self.ledger
 
     @property
     def ledger(self) -> Ledger:
@@ -271,7 +287,8 @@ class SiteSpider(Spider):
             callback=self.parse_article,
             errback=self.article_failed,
             cb_kwargs={"entry": entry, "attempt": attempt},
-            priority=_ARTICLE_PRIORITY,
+            # What has been begun is finished first, so that a crawl that is stopped has little to ask for again.
+            priority=_ARTICLE_PRIORITY + attempt,
         )
 
     def _request(self, url: str, **kwargs: Any) -> Request:

@@ -26,6 +26,7 @@ from crawler.text.payload import (
     text_field,
     title_field,
 )
+from crawler.walk import Extent
 
 COLUMNS = {
     "344": "财经导读", "345": "资讯精华", "349": "沪深公司", "350": "国内经济", "351": "国际经济",
@@ -159,10 +160,10 @@ class EastmoneySpider(SiteSpider):
         if data is None:
             return Listing([])
         rows = rows_field(_PAGE.check(data), "list")
-        last_page = -(
-            -min(number_field(data, "totle_hits"), _MOST_HITS) // (number_field(data, "page_size") or PAGE_SIZE)
-        )
-        return Listing(rows, str(int(cursor) + 1) if rows and int(cursor) < last_page else None)
+        hits = min(number_field(data, "totle_hits"), _MOST_HITS)
+        last_page = -(-hits // (number_field(data, "page_size") or PAGE_SIZE))
+        following = str(int(cursor) + 1) if rows and int(cursor) < last_page else None
+        return Listing(rows, following, Extent(hits, last_page))
 
     def read_row(self, row: Any, column: str) -> Entry:
         _ROW.check(row)

@@ -70,6 +70,14 @@ class Store:
         """Open it for questions. Raises StoreError, also when there is none."""
         return cls(open_for_reading(output))
 
+    @classmethod
+    def reading_any(cls, output: Path) -> Self | None:
+        """Open it for questions; None when there is none yet. Raises StoreError."""
+        if (db := open_any(output)) is None:
+            return None
+        db.close()
+        return cls.reading(output)
+
     @contextmanager
     def at_once(self) -> Iterator[None]:
         """What is written in here is committed together, or not at all. Raises StoreError."""

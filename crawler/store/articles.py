@@ -62,6 +62,23 @@ class Articles:
             )
             return {row.pop("code"): Known(**row) for row in rows}
 
+    def count_listed(
+        self, column: str, since: datetime | None, before: datetime, supersedes: Iterable[str] = ()
+    ) -> int:
+        """How many articles of a column were published in a time, but for those of the spiders named last."""
+        row = self._one(
+            """
+            SELECT count(*) AS articles FROM article_columns JOIN articles USING (code)
+            WHERE column_id = ? AND published_at >= ? AND published_at < ?
+              AND source NOT IN (SELECT value FROM json_each(?))
+            """,
+            column,
+            iso(since) if since else "",
+            iso(before),
+            json.dumps(sorted(supersedes)),
+        )
+        return int(row["articles"]) if row else 0
+
     def get(self, code: str) -> dict[str, Any] | None:
         """The row of one article; None when there is none."""
         return self._one("SELECT * FROM articles WHERE code = ?", code)

@@ -21,4 +21,9 @@ class Pauses:
         """What is still to be left alone; what is over is forgotten."""
         with errors_told():
             self._db.table("pauses").delete_where("until <= ?", [iso(now)])
+        return self.kept()
+
+    def kept(self) -> dict[str, datetime]:
+        """Until when each origin was to be left alone, what is over included."""
+        with errors_told():
             return {row["origin"]: datetime.fromisoformat(row["until"]) for row in self._db.table("pauses").rows}

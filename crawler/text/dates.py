@@ -57,3 +57,26 @@ def iso(moment: datetime) -> str:
 def jekyll(moment: datetime) -> str:
     """`2022-01-10 16:20:36 +0800`, as a post's front matter holds it."""
     return moment.astimezone(CHINA).strftime("%Y-%m-%d %H:%M:%S %z")
+
+
+def span(seconds: int) -> str:
+    """A length of time in minutes, or hours and minutes, or days and hours.
+
+    >>> [span(seconds) for seconds in (59, 420, 3600, 180_000)]
+    ['0 min', '7 min', '1 h 0 min', '2 d 2 h']
+    """
+    minutes = seconds // 60
+    hours, days = minutes // 60, minutes // 1440
+    if days:
+        return f"{days} d {hours % 24} h"
+    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
+
+
+def roughly(seconds: float) -> str:
+    """Likewise where nobody knows it better, with the seconds of less than two minutes.
+
+    >>> [roughly(seconds) for seconds in (0.3, 59, 119.6, 450, 3599)]
+    ['1 s', '59 s', '2 min', '8 min', '1 h 0 min']
+    """
+    whole = max(1, round(seconds))
+    return f"{whole} s" if whole < 120 else span(60 * round(whole / 60))
