@@ -122,7 +122,7 @@ class Index:
             version = next(iter(self._db.query(_VERSION, row)), None)
             if version is None:
                 yield Fault(row["code"], "the index of words holds a version that is not there")
-            elif found != checksum(_tokens(version)):
+            elif found != checksum(_folded(version)):
                 yield Fault(row["code"], "the index of words holds another text")
 
     def _checksums(self) -> Iterator[tuple[int, int]]:
@@ -138,7 +138,7 @@ class Index:
             "INSERT INTO search_documents (code, revision, current, published) VALUES (?, ?, ?, ?)", row
         )
         number = int(added.lastrowid or 0)
-        self._db.execute("INSERT INTO search_pairs (rowid, pairs) VALUES (?, ?)", [number, " ".join(_tokens(version))])
+        self._db.execute("INSERT INTO search_pairs (rowid, pairs) VALUES (?, ?)", [number, tokens(_folded(version))])
         self._db.execute(
             """
             INSERT INTO search_blocks (block, newest) VALUES (?, ?)
@@ -182,5 +182,5 @@ def _ids(run: list[int]) -> tuple[int, int]:
     return run[0] << BLOCK_BITS, ((run[-1] + 1) << BLOCK_BITS) - 1
 
 
-def _tokens(version: dict[str, Any]) -> set[str]:
-    return tokens(folded_document(version["title"], text_of(version)))
+def _folded(version: dict[str, Any]) -> str:
+    return folded_document(version["title"], text_of(version))
