@@ -9,14 +9,24 @@ import sys
 import unicodedata
 from array import array
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache, cached_property
 
 from crawler.text.characters import visible
 
 _MANY_SPACES = re.compile(" {2,}")
 # Han characters, which most of a text is, fold to themselves.
 _NO_HAN = re.compile("([^\u4e00-\u9fff]+)")
-# Between them stands the same punctuation again and again; so many runs of no more characters are folded once.
+_HAN = re.compile("[\u4e00-\u9fff]")
+# Radicals, characters in circles and brackets, and those that other standards have twice fold to Han characters.
+_ALMOST_HAN = (
+    range(0x2E80, 0x2FE0),
+    range(0x3038, 0x303B),
+    range(0x3190, 0x3400),
+    range(0xF900, 0xFB00),
+    range(0x1F200, 0x1F300),
+    range(0x2F800, 0x2FA20),
+)
+# Between Han characters stands the same punctuation again and again: so many short runs are folded once.
 _MOST_RUNS, _SHORT_RUN = 10_000, 4
 # SQLite's tokeniser `ascii` ends a token at each ASCII character that is no letter or digit: they move up here.
 _PRIVATE = 0xE000
@@ -57,6 +67,16 @@ class _Runs(dict[str, str]):
 _RUNS = _Runs()
 
 
+@cache
+def _folding_to() -> Mapping[str, str]:
+    """By Han character, the others that fold to it, alone or among more."""
+    others: dict[str, str] = {}
+    for point in itertools.chain.from_iterable(_ALMOST_HAN):
+        for character in _FOLDING[point]:
+            others[character] = others.get(character, "") + chr(point)
+    return others
+
+
 def fold(text: str) -> str:
     """The text as it is compared: half-width, without case, each run of white space one space.
 
@@ -82,7 +102,8 @@ def folded_document(title: str, body_text: str) -> str:
 class Document:
     """An article's title and text, to look for folded words in: `"央行" in document`.
 
-    What stands in a text as it is stands in the folded text, too, and most often that spares the folding.
+    What stands in a text as it is stands in the folded text, too, and most often that spares the folding. A single Han
+    character that does not may stand there as one of the few that fold to it.
     """
 
     def __init__(self, title: str, body_text: str) -> None:
@@ -95,7 +116,11 @@ class Document:
 
     def __contains__(self, word: object) -> bool:
         word = str(word)
-        return word in self._title or word in self._body_text or word in self._folded
+        if word in self._title or word in self._body_text:
+            return True
+        if len(word) == 1 and _HAN.match(word):
+            return any(other in self._title or other in self._body_text for other in _folding_to().get(word, ()))
+        return word in self._folded
 
 
 def fold_with_places(text: str) -> tuple[str, list[int]]:
