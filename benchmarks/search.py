@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from crawler.store import Store
-from crawler.store.search import Asked, Sort
+from crawler.store.asked import Asked, Sort
 from crawler.text.dates import CHINA, iso
 
 _WORDS = 60_000

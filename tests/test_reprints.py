@@ -17,7 +17,7 @@ import pytest
 from crawler.sample_site import NEWEST, Corpus, SampleSite
 from crawler.sample_site.reprints import Labelled, add_reprints, labelled
 from crawler.store import Store
-from crawler.store.search import Asked
+from crawler.store.asked import Asked
 from crawler.text import html, shingles
 from crawler.text.dates import iso
 from tests.conftest import NO_MANNERS, Finews

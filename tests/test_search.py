@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlite_utils import Database
 
 from crawler.sample_site import Corpus, SampleSite
 from crawler.store import Store
-from crawler.store.search import Asked, Sort
+from crawler.store.asked import Asked, Sort
+from crawler.store.index import seconds
+from crawler.store.schema import migrations
 from crawler.text.dates import CHINA
-from crawler.text.tokens import fold, folded_document
+from crawler.text.tokens import Document, fold, folded_document, tokens
 from tests.conftest import NO_MANNERS
 
 SUBSTRINGS = 1_000
@@ -78,7 +81,12 @@ def assert_search_is_a_scan(store: Store, rng: random.Random, number: int) -> No
 def sized(request: pytest.FixtureRequest, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """The sample is small: blocks of four articles are read one by one, as those of 64 are among a million."""
     if request.param:
-        for name, value in (("search._FEW", 3), ("search._TRIED", 3), ("index.BLOCK_BITS", 2)):
+        for name, value in (
+            ("candidates._FEW", 3),
+            ("candidates._NEWEST_HITS", 5),
+            ("candidates._TRIED", 3),
+            ("index.BLOCK_BITS", 2),
+        ):
             monkeypatch.setattr(f"crawler.store.{name}", value)
         store.index.rebuild()
 
@@ -184,29 +192,50 @@ def test_a_question_as_of_a_moment_knows_nothing_later(store: Store, other: sqli
 
 def test_what_is_wrong_with_the_index_is_named_and_mended(store: Store, other: sqlite3.Connection) -> None:
     first, second, third = codes(store, "", limit=3)
-    other.execute("DELETE FROM search_documents WHERE code = ?", [first])
-    number = other.execute("SELECT id FROM search_documents WHERE code = ?", [second]).fetchone()[0]
+    other.execute("DELETE FROM search_documents WHERE CAST(code AS TEXT) = ?", [first])
+    number = other.execute("SELECT id FROM search_documents WHERE CAST(code AS TEXT) = ?", [second]).fetchone()[0]
     other.execute("INSERT INTO search_pairs (rowid, pairs) VALUES (?, '孤例')", [number])
-    other.execute("UPDATE search_documents SET revision = 7 WHERE code = ?", [third])
+    other.execute("UPDATE search_documents SET revision = 7 WHERE CAST(code AS TEXT) = ?", [third])
     assert {fault.code for fault in store.index.faults()} == {first, second, third}
     for code in (first, second, third):
         store.index.renew(code)
     assert store.index.faults() == []
 
 
-def test_an_index_of_older_blocks_is_brought_up_to_date_on_opening(
-    store: Store, other: sqlite3.Connection, output: Path
+def test_an_index_of_an_older_finews_is_brought_up_to_date_on_opening(
+    store: Store, output: Path, tmp_path: Path
 ) -> None:
-    word = store.articles.get(codes(store, "", limit=1)[0])["title"][:2]  # type: ignore[index]  # it is there
-    before = codes(store, word)
+    row = store.articles.get(codes(store, "", limit=2)[1])
+    assert row is not None
+    word = row["title"]
+    before = codes(store, quoted(word))
     store.close()
-    other.execute("DROP INDEX search_blocks_newest")
-    other.execute("DELETE FROM search_blocks")
-    other.execute("INSERT INTO search_blocks SELECT id >> 10, max(published) FROM search_documents GROUP BY id >> 10")
-    other.execute("DELETE FROM _sqlite_migrations WHERE name = 'm008_search_blocks'")
-    with Store.writing(output) as opened:
-        assert codes(opened, word) == before
+    old = Database(tmp_path / "news.db")
+    migrations.apply(old, stop_before="m010_smaller_search")
+    old.attach("now", output / "news.db")
+    for table in ("categories", "articles", "mentions", "article_columns"):
+        old.execute(f"INSERT INTO {table} SELECT * FROM now.{table}")  # noqa: S608  # our own names
+    old.execute("UPDATE articles SET code = '0012' WHERE code = ?", [before[-1]])
+    for row in old.query("SELECT * FROM articles ORDER BY published_at"):
+        added = old.execute(
+            "INSERT INTO search_documents (code, revision, current, published) VALUES (?, ?, 1, ?)",
+            [row["code"], row["revision"], seconds(row["published_at"])],
+        )
+        pairs = tokens(folded_document(row["title"], row["body_text"]))
+        old.execute("INSERT INTO search_pairs (rowid, pairs) VALUES (?, ?)", [added.lastrowid, pairs])
+    old.execute("DELETE FROM search_pending")
+    last = old.execute("SELECT max(id) FROM search_documents").fetchone()[0]
+    old.execute("DELETE FROM search_documents WHERE id = ?", [last])
+    old.close()
+    with Store.writing(tmp_path) as opened:
+        assert codes(opened, quoted(word)) == [*before[:-1], "0012"]
+        (forgotten,) = opened.index.faults()
+        opened.index.renew(forgotten.code)
         assert opened.index.faults() == []
+        assert (
+            opened.connection.execute("SELECT min(id) FROM search_documents WHERE id >= ?", [last]).fetchone()[0] > last
+        )
+        assert codes(opened, quoted(word)) == [*before[:-1], "0012"]
 
 
 def test_damage_is_told_and_the_index_made_anew(store: Store, other: sqlite3.Connection, output: Path) -> None:
@@ -261,6 +290,16 @@ def test_the_stocks_of_the_last_7_days_are_those_of_no_older_article(store: Stor
     found = other.execute("SELECT secid, articles FROM stocks_last_7_days").fetchall()
     assert dict(found) == wanted
     assert [number for _, number in found] == sorted(wanted.values(), reverse=True)
+
+
+def test_a_single_han_character_is_found_in_each_that_folds_to_it() -> None:
+    folded = ((chr(point), fold(chr(point))) for point in range(sys.maxunicode + 1) if not 0x4E00 <= point <= 0x9FFF)
+    cases = [(raw, han) for raw, text in folded for han in text if "\u4e00" <= han <= "\u9fff"]
+    assert len(cases) > 1_000
+    assert [
+        case for case in cases if case[1] not in Document("", case[0]) or case[1] not in Document(case[0], "")
+    ] == []
+    assert "行" not in Document("央㈱", "㈱")
 
 
 def test_what_is_folded_is_not_folded_further() -> None:

@@ -20,7 +20,9 @@ from crawler.errors import Failed, UsageError
 from crawler.exporting import cells
 from crawler.media import Media
 from crawler.store import Store
-from crawler.store.search import RANKED, Asked, Found, Sort
+from crawler.store.asked import Asked, Sort
+from crawler.store.candidates import RANKED
+from crawler.store.search import Found
 from crawler.text.dates import parse_bound
 
 _SHOWN = 20

@@ -9,7 +9,8 @@ import sqlite3
 
 from sqlite_utils import Database
 
-from crawler.store.search import Asked, Search
+from crawler.store.asked import Asked
+from crawler.store.search import Search
 from crawler.text.query import parse
 from crawler.text.tokens import folded_document
 

@@ -6,7 +6,7 @@ anew is a new document, and the pairs of an id without a document mean nothing.
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,33 +14,45 @@ from typing import Any
 from sqlite_utils import Database
 
 from crawler.store.connection import errors_told
+from crawler.store.schema import numbered
 from crawler.text.html import plain
 from crawler.text.tokens import CHECKSUM_SQL, checksum, folded_document, tokens
 
 # Documents that share a row of `search_blocks`: id >> BLOCK_BITS.
 BLOCK_BITS = 6
+# A time, seconds since 1970, and ranges of ids, whose documents are not newer.
+Span = tuple[int, Iterable[tuple[int, int]]]
 _BATCH = 500
 
-_MISSING = """
+_MISSING = numbered("""
     SELECT code, revision, current, title, published_at, body_html, body_text FROM versions
     WHERE code = ? AND NOT EXISTS (
         SELECT 1 FROM search_documents AS known
-        WHERE known.code = versions.code AND known.revision = versions.revision AND known.current = versions.current
+        WHERE known.code = {versions.code} AND known.revision = versions.revision AND known.current = versions.current
     )
     ORDER BY revision
-"""
-_DOCUMENTS = "SELECT id, code, revision, current FROM search_documents ORDER BY id"
+""")
+_DOCUMENTS = "SELECT id, CAST(code AS TEXT) AS code, revision, current FROM search_documents ORDER BY id"
 _VERSION = """
     SELECT title, body_html, body_text FROM versions
     WHERE code = :code AND revision = :revision AND current = :current
 """
 # Versions that have neither a document nor the mark that they are to get one.
-_FORGOTTEN = """
+_FORGOTTEN = numbered("""
     SELECT DISTINCT code FROM versions
     WHERE code NOT IN (SELECT code FROM search_pending) AND NOT EXISTS (
         SELECT 1 FROM search_documents AS known
-        WHERE known.code = versions.code AND known.revision = versions.revision AND known.current = versions.current
+        WHERE known.code = {versions.code} AND known.revision = versions.revision AND known.current = versions.current
     )
+""")
+_ADDED = numbered("""
+    INSERT INTO search_documents (code, revision, current, published)
+    VALUES ({:code}, :revision, :current, :published)
+""")
+_PAIRED = "INSERT INTO search_pairs (rowid, pairs) VALUES (?, ?)"
+_BLOCKED = """
+    INSERT INTO search_blocks (block, newest, oldest) VALUES (:block, :published, :published)
+    ON CONFLICT (block) DO UPDATE SET newest = max(newest, :published), oldest = min(oldest, :published)
 """
 
 
@@ -97,7 +109,7 @@ class Index:
     def renew(self, code: str) -> None:
         """Index all versions of an article again."""
         with errors_told(), self._db.atomic():
-            self._db.execute("DELETE FROM search_documents WHERE code = ?", [code])
+            self._db.execute(numbered("DELETE FROM search_documents WHERE code = {:code}"), {"code": code})
             self.catch_up(code)
 
     def _optimize(self) -> None:
@@ -122,7 +134,7 @@ class Index:
             version = next(iter(self._db.query(_VERSION, row)), None)
             if version is None:
                 yield Fault(row["code"], "the index of words holds a version that is not there")
-            elif found != checksum(_tokens(version)):
+            elif found != checksum(_folded(version)):
                 yield Fault(row["code"], "the index of words holds another text")
 
     def _checksums(self) -> Iterator[tuple[int, int]]:
@@ -132,20 +144,10 @@ class Index:
         return ((row["doc"], row["total"]) for row in self._db.query(sql))
 
     def _add(self, version: dict[str, Any]) -> None:
-        published = seconds(version["published_at"])
-        row = [version["code"], version["revision"], version["current"], published]
-        added = self._db.execute(
-            "INSERT INTO search_documents (code, revision, current, published) VALUES (?, ?, ?, ?)", row
-        )
-        number = int(added.lastrowid or 0)
-        self._db.execute("INSERT INTO search_pairs (rowid, pairs) VALUES (?, ?)", [number, " ".join(_tokens(version))])
-        self._db.execute(
-            """
-            INSERT INTO search_blocks (block, newest) VALUES (?, ?)
-            ON CONFLICT (block) DO UPDATE SET newest = max(newest, excluded.newest)
-            """,
-            [number >> BLOCK_BITS, published],
-        )
+        values = {**version, "published": seconds(version["published_at"])}
+        number = int(self._db.execute(_ADDED, values).lastrowid or 0)
+        self._db.execute(_PAIRED, [number, tokens(_folded(version))])
+        self._db.execute(_BLOCKED, {**values, "block": block_of(number)})
 
 
 def text_of(version: dict[str, Any]) -> str:
@@ -161,16 +163,30 @@ def seconds(published_at: str) -> int:
         return 0
 
 
-def spans_of(blocks: Iterator[tuple[int, int]]) -> Iterator[tuple[int, list[tuple[int, int]]]]:
+def spans_of(blocks: Iterator[tuple[int, int]], documents: int) -> Iterator[Span]:
     """Blocks, given newest first, in groups that double: no document of a group is newer than this, and its ids.
 
-    The ids are ranges of neighbouring blocks: in a database that was crawled day by day, one a group.
+    The first group holds so many `documents`. The ids are ranges of neighbouring blocks: in a database that was
+    crawled day by day, one a group. What is not asked of a group is not read.
     """
-    for size in (2**power for power in itertools.count()):
-        group = list(itertools.islice(blocks, size))
-        if not group:
-            return
-        yield group[0][1], [_ids(run) for run in _runs(sorted(block for block, _newest in group))]
+    size = (documents >> BLOCK_BITS) + 1
+    for block, newest in blocks:
+        yield newest, _ranges(itertools.chain([block], (each for each, _ in itertools.islice(blocks, size - 1))))
+        size *= 2
+
+
+def start_of_block(number: int) -> int:
+    """The least id of the documents that share their block with this one."""
+    return number >> BLOCK_BITS << BLOCK_BITS
+
+
+def block_of(number: int) -> int:
+    return number >> BLOCK_BITS
+
+
+def _ranges(blocks: Iterator[int]) -> Iterator[tuple[int, int]]:
+    for run in _runs(sorted(blocks)):
+        yield run[0] << BLOCK_BITS, ((run[-1] + 1) << BLOCK_BITS) - 1
 
 
 def _runs(numbers: list[int]) -> Iterator[list[int]]:
@@ -178,9 +194,5 @@ def _runs(numbers: list[int]) -> Iterator[list[int]]:
         yield [number for _, number in run]
 
 
-def _ids(run: list[int]) -> tuple[int, int]:
-    return run[0] << BLOCK_BITS, ((run[-1] + 1) << BLOCK_BITS) - 1
-
-
-def _tokens(version: dict[str, Any]) -> set[str]:
-    return tokens(folded_document(version["title"], text_of(version)))
+def _folded(version: dict[str, Any]) -> str:
+    return folded_document(version["title"], text_of(version))

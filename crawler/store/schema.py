@@ -1,5 +1,7 @@
 """The tables, as numbered steps. Append only: a step that has been released never changes."""
 
+import re
+
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
@@ -483,3 +485,115 @@ def m009_pages_anew(db: Database) -> None:
     """Pages hold their articles as HTML, and tell reprints by the stories."""
     for statement in ("DROP INDEX articles_title", *_ALL_STALE):
         db.execute(statement)
+
+
+_BRACED = re.compile(r"\{(\S*code)\}")
+_NUMBER = r"CASE WHEN CAST(CAST(\1 AS INTEGER) AS TEXT) = \1 THEN CAST(\1 AS INTEGER) ELSE \1 END"
+
+
+def numbered(statement: str) -> str:
+    """SQL whose codes in braces, `{new.code}`, are as the index of words keeps them.
+
+    That is a number of 8 bytes for a code that is one, as the source's are, and the text for any other.
+    """
+    return _BRACED.sub(_NUMBER, statement)
+
+
+_SMALLER_SEARCH = (
+    *(
+        f"DROP TRIGGER search_{what}"
+        for what in (
+            "article_inserted", "article_updated", "article_deleted",
+            "revision_inserted", "revision_updated", "revision_deleted",
+        )
+    ),
+    "DROP VIEW search",
+    # `code` has no type, so that a number stays a number and a text a text.
+    """
+    CREATE TABLE search_documents_anew (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        code NOT NULL,
+        revision INTEGER NOT NULL,
+        current INTEGER NOT NULL,
+        published INTEGER NOT NULL
+    )
+    """,
+    """
+    INSERT INTO search_documents_anew
+        SELECT id, {code}, revision, current, published FROM search_documents ORDER BY id
+    """,
+    # Ids are never used again, those of no document any more included.
+    "DELETE FROM sqlite_sequence WHERE name = 'search_documents_anew'",
+    """
+    INSERT INTO sqlite_sequence (name, seq)
+        SELECT 'search_documents_anew', seq FROM sqlite_sequence WHERE name = 'search_documents'
+    """,
+    "DROP TABLE search_documents",
+    "ALTER TABLE search_documents_anew RENAME TO search_documents",
+    "CREATE UNIQUE INDEX search_documents_code ON search_documents(code, revision, current)",
+    # Of each block of documents, no one is newer, and no one older.
+    "DROP TABLE search_blocks",
+    "CREATE TABLE search_blocks (block INTEGER PRIMARY KEY, newest INTEGER NOT NULL, oldest INTEGER NOT NULL)",
+    """
+    INSERT INTO search_blocks SELECT id >> 6, max(published), min(published) FROM search_documents GROUP BY id >> 6
+    """,
+    "CREATE INDEX search_blocks_newest ON search_blocks(newest)",
+    """
+    CREATE TRIGGER search_article_inserted AFTER INSERT ON articles BEGIN
+        DELETE FROM search_documents WHERE code = {new.code} AND current = 1;
+        INSERT OR IGNORE INTO search_pending VALUES (new.code);
+    END
+    """,
+    """
+    CREATE TRIGGER search_article_updated AFTER UPDATE OF code, title, published_at, body_text, revision ON articles
+    WHEN (old.code, old.title, old.published_at, old.body_text, old.revision)
+        IS NOT (new.code, new.title, new.published_at, new.body_text, new.revision)
+    BEGIN
+        UPDATE OR REPLACE search_documents SET current = 0
+        WHERE code = {old.code} AND current = 1 AND revision != new.revision
+            AND EXISTS (
+                SELECT 1 FROM revisions WHERE code = old.code AND revision = old.revision
+                    AND (title, published_at, body_html) IS (old.title, old.published_at, old.body_html)
+            );
+        DELETE FROM search_documents WHERE code IN ({old.code}, {new.code}) AND current = 1;
+        INSERT OR IGNORE INTO search_pending VALUES (new.code);
+    END
+    """,
+    """
+    CREATE TRIGGER search_article_deleted AFTER DELETE ON articles BEGIN
+        DELETE FROM search_documents WHERE code = {old.code} AND current = 1;
+    END
+    """,
+    """
+    CREATE TRIGGER search_revision_inserted AFTER INSERT ON revisions BEGIN
+        DELETE FROM search_documents WHERE code = {new.code} AND revision = new.revision AND current = 0;
+        INSERT OR IGNORE INTO search_pending VALUES (new.code);
+    END
+    """,
+    """
+    CREATE TRIGGER search_revision_updated AFTER UPDATE ON revisions BEGIN
+        DELETE FROM search_documents
+        WHERE code IN ({old.code}, {new.code}) AND revision IN (old.revision, new.revision) AND current = 0;
+        INSERT OR IGNORE INTO search_pending VALUES (new.code);
+    END
+    """,
+    """
+    CREATE TRIGGER search_revision_deleted AFTER DELETE ON revisions BEGIN
+        DELETE FROM search_documents WHERE code = {old.code} AND revision = old.revision AND current = 0;
+    END
+    """,
+    """
+    CREATE VIEW search AS
+        SELECT search_pairs.search_pairs AS words, articles.*
+        FROM search_pairs
+        JOIN search_documents ON search_documents.id = search_pairs.rowid AND current = 1
+        JOIN articles ON articles.code = CAST(search_documents.code AS TEXT)
+    """,
+)  # fmt: skip
+
+
+@migrations()
+def m010_smaller_search(db: Database) -> None:
+    """The index of words names articles by numbers, and knows the oldest of each block, too."""
+    for statement in _SMALLER_SEARCH:
+        db.execute(numbered(statement))

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from crawler.errors import UsageError
 from crawler.media import Media
 from crawler.store import Store
-from crawler.store.search import Asked, Sort
+from crawler.store.asked import Asked, Sort
 from crawler.text.dates import parse_bound
 
 # The filters of `finews search`, as parameters of an address.
