@@ -95,7 +95,8 @@ def fill(path: Path, words: Words, rng: random.Random, articles: int, length: in
             title, text = words.text(rng, 20), words.text(rng, max(20, int(rng.gauss(length, length / 4))))
             size += len((title + text).encode())
             category = "b" if number % 100 == 0 else "a"
-            yield f"{number:018}", title, moment, category, text, f"_posts/{number}.md", moment
+            code, day = f"{number:018}", moment[:10]
+            yield code, title, moment, category, text, f"_posts/{day.replace('-', '/')}/{day}-NW{code}.md", moment
 
     connection.executemany(
         """
