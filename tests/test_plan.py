@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 from statistics import mean
+from typing import Any
 
 import pytest
 from scrapy.settings import Settings
@@ -26,10 +27,10 @@ NOON = datetime(2026, 9, 18, 12, 0, tzinfo=CHINA)
 MINUTE = timedelta(minutes=1)
 
 
-def page(column: str, numbers: Sequence[int], **of: object) -> list[Entry]:
+def page(column: str, numbers: Sequence[int], **of: Any) -> list[Entry]:
     """Entries, one a minute: number 0 is the newest."""
     return [
-        Entry(f"{2026 * 10**14 + number:018}", "题", NOON - number * MINUTE, column, "http://x", **of)  # type: ignore[arg-type]
+        Entry(f"{2026 * 10**14 + number:018}", "题", NOON - number * MINUTE, column, "http://x", **of)
         for number in numbers
     ]
 
@@ -53,8 +54,8 @@ def asked(
     return Asked("eastmoney", names, frozenset(), selection, media, covered or {}, lambda *_: known_ahead)
 
 
-def plan(pages: Sequence[FirstPage], **of: object) -> list[ColumnPlan]:
-    return plan_columns(pages, asked(*(page.column for page in pages), **of))  # type: ignore[arg-type]
+def plan(pages: Sequence[FirstPage], **of: Any) -> list[ColumnPlan]:
+    return plan_columns(pages, asked(*(page.column for page in pages), **of))
 
 
 def numbers(planned: ColumnPlan) -> tuple[int, How, int, How]:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -13,6 +13,9 @@ from crawler.items import Outcome
 from crawler.plan import How, Plan
 from crawler.text.dates import iso, roughly
 from crawler.verdict import EXIT_CODES, FAILED, INTERRUPTED, Summary
+
+if TYPE_CHECKING:
+    from scrapy.settings import Settings
 
 
 @click.command()
@@ -40,26 +43,27 @@ def crawl(plan: bool, **asked: Any) -> None:
     (plan_and_tell if plan else crawl_and_tell)(**asked)
 
 
-def crawl_and_tell(
-    spider: str | None,
-    output: Path,
-    mirror: str | None,
-    changes: tuple[str, ...],
-    quiet: bool,
-    as_json: bool,
-    prepare: Callable[[Any], None] | None = None,
-    **chosen: Any,
-) -> None:
+class _Asked(NamedTuple):
+    """A crawl as its options name it: `arguments` are its spider's, `settings` Scrapy's."""
+
+    spider: str
+    arguments: dict[str, str]
+    settings: "Settings"
+    quiet: bool
+    as_json: bool
+
+
+def crawl_and_tell(prepare: Callable[[Any], None] | None = None, **options: Any) -> None:
     """One crawl from its options to its exit code; `prepare` has the last word on Scrapy's settings."""
     from crawler import run  # Scrapy takes a third of a second to import, which no other command needs
 
-    settings = run.crawl_settings({**settings_of(mirror, changes), "OUTPUT_DIR": str(output)}, progress=not quiet)
+    asked = _asked(progress=True, **options)
     if prepare:
-        prepare(settings)
-    summary = run.crawl(spider or run.DEFAULT_SPIDER, _arguments(chosen), settings)
-    if as_json:
-        tell.as_value({**summary.run, "arguments": _arguments(chosen), **_beside(summary)})
-    elif not quiet and summary.run["outcome"] != FAILED:
+        prepare(asked.settings)
+    summary = run.crawl(asked.spider, asked.arguments, asked.settings)
+    if asked.as_json:
+        tell.as_value({**summary.run, "arguments": asked.arguments, **_beside(summary)})
+    elif not asked.quiet and summary.run["outcome"] != FAILED:
         _tell(summary)
     if summary.run["outcome"] == INTERRUPTED:
         tell.line("finews: stopped before the end; the next crawl goes on", err=True)
@@ -67,27 +71,35 @@ def crawl_and_tell(
     sys.exit(summary.exit_code)
 
 
-def plan_and_tell(
+def plan_and_tell(**options: Any) -> None:
+    """What a crawl with these options would ask for, from the options to the exit code."""
+    from crawler import run  # as above
+
+    asked = _asked(progress=False, **options)
+    plan = run.plan(asked.spider, asked.arguments, asked.settings)
+    if asked.as_json:
+        tell.as_value({"spider": asked.spider, "arguments": asked.arguments, **_value_of(plan)})
+    elif not asked.quiet and plan.outcome != FAILED:
+        _tell_plan(asked.spider, plan)
+    _tell_lost(plan.lost, failed=plan.outcome == FAILED)
+    sys.exit(EXIT_CODES[plan.outcome])
+
+
+def _asked(
     spider: str | None,
     output: Path,
     mirror: str | None,
     changes: tuple[str, ...],
     quiet: bool,
     as_json: bool,
+    progress: bool,
     **chosen: Any,
-) -> None:
-    """What a crawl with these options would ask for, from the options to the exit code."""
+) -> _Asked:
     from crawler import run  # as above
 
-    settings = run.crawl_settings({**settings_of(mirror, changes), "OUTPUT_DIR": str(output)}, progress=False)
-    name = spider or run.DEFAULT_SPIDER
-    plan = run.plan(name, _arguments(chosen), settings)
-    if as_json:
-        tell.as_value({"spider": name, "arguments": _arguments(chosen), **_value_of(plan)})
-    elif not quiet and plan.outcome != FAILED:
-        _tell_plan(name, plan)
-    _tell_lost(plan.lost, failed=plan.outcome == FAILED)
-    sys.exit(EXIT_CODES[plan.outcome])
+    values = {**settings_of(mirror, changes), "OUTPUT_DIR": str(output)}
+    settings = run.crawl_settings(values, progress=progress and not quiet)
+    return _Asked(spider or run.DEFAULT_SPIDER, _arguments(chosen), settings, quiet, as_json)
 
 
 def settings_of(mirror: str | None, changes: tuple[str, ...]) -> dict[str, str]:
