@@ -77,6 +77,18 @@ def assert_search_is_a_scan(store: Store, rng: random.Random, number: int) -> No
         assert store.search.count(Asked(text=quoted(part))) == len(wanted), part
 
 
+def assert_exclusion_is_a_scan(store: Store, rng: random.Random, number: int) -> None:
+    documents = {row["code"]: folded_document(row["title"], row["body_text"]) for row in store.articles.rows()}
+    for _ in range(number):
+        text = rng.choice(list(documents.values())).rpartition("\n")[2]
+        size, other = rng.randint(1, 3), rng.randint(1, 3)
+        one, two = (
+            text[place : place + each] for each, place in ((size, rng.randrange(20)), (other, rng.randrange(20)))
+        )
+        wanted = {code for code, text in documents.items() if one in text and two not in text}
+        assert set(codes(store, f"{quoted(one)} -{quoted(two)}")) == wanted, (one, two)
+
+
 @pytest.fixture(params=[False, True], ids=["as it is", "as if it were large"])
 def sized(request: pytest.FixtureRequest, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """The sample is small: blocks of four articles are read one by one, as those of 64 are among a million."""
@@ -95,6 +107,7 @@ def sized(request: pytest.FixtureRequest, store: Store, monkeypatch: pytest.Monk
 def test_every_part_of_every_text_is_found_as_by_a_scan(store: Store, other: sqlite3.Connection) -> None:
     rng = random.Random(20220110)  # noqa: S311  # no secret
     assert_search_is_a_scan(store, rng, SUBSTRINGS)
+    assert_exclusion_is_a_scan(store, rng, SUBSTRINGS // 4)
     other.execute("UPDATE articles SET body_text = body_text || '　ＱＺ６０％新增' WHERE code LIKE '%1'")
     other.execute("DELETE FROM article_columns WHERE code LIKE '%2'")
     other.execute("DELETE FROM mentions WHERE code LIKE '%2'")
@@ -133,6 +146,8 @@ def test_words_phrases_exclusion_and_alternatives(store: Store) -> None:
     assert set(codes(store, "公司 -增长 OR 脱贫")) == scan(
         lambda text: ("公司" in text and "增长" not in text) or "脱贫" in text
     )
+    assert codes(store, "公司 -公") == codes(store, "公司 -公司 OR 增长 -长") == []
+    assert set(codes(store, "公司 -公司 OR 脱贫")) == scan(lambda text: "脱贫" in text)
     assert set(codes(store, '"固好脱贫成果 启好振兴之路"')) == scan(lambda text: "固好脱贫成果 启好振兴之路" in text)
     latin = re.findall("[a-z]{3,}", "".join(texts.values()))[0]
     full_width = "".join(chr(ord(letter) + 0xFEE0) for letter in latin.upper())

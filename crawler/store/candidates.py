@@ -123,6 +123,8 @@ class Candidates:
 
         A version that several sources give comes several times in a row.
         """
+        if not any(clause.can_be_met for clause in query.clauses):
+            return
         match, at_once = _expression(query)
         if not match:
             yield from self._scanned(asked)
@@ -267,8 +269,9 @@ def _may_answer(query: Query, document: Document) -> bool:
 
 def _expression(query: Query) -> tuple[str, bool]:
     """What the index is asked, and whether all at once since single characters are dear; empty: it cannot help."""
-    parts = [_clause_expression(clause) for clause in query.clauses[:_MOST_CLAUSES]]
-    if not all(parts) or len(query.clauses) > _MOST_CLAUSES:
+    clauses = [clause for clause in query.clauses if clause.can_be_met]
+    parts = [_clause_expression(clause) for clause in clauses[:_MOST_CLAUSES]]
+    if not all(parts) or len(clauses) > _MOST_CLAUSES:
         return "", False
     return " OR ".join(f"({part})" for part, _ in filter(None, parts)), any(single for _, single in filter(None, parts))
 
@@ -277,7 +280,13 @@ def _clause_expression(clause: Clause) -> tuple[str, bool] | None:
     named = [term for term in clause.wanted if not term.key] or clause.wanted
     pairs = list(dict.fromkeys(pair for term in named for pair in tokens_of_term(term.text)))[:_MOST_PAIRS]
     if pairs:
-        return " AND ".join(f'"{pair}"' for pair in pairs), False
+        # A word of two characters is in a text where its pair is.
+        unwanted = [tokens_of_term(term.text)[0] for term in clause.unwanted[:_MOST_PAIRS] if len(term.text) == 2]
+        return _joined(" AND ", pairs) + (f" NOT ({_joined(' OR ', unwanted)})" if unwanted else ""), False
     if named:
         return " AND ".join(f'"{prefix_of(term.text)}" *' for term in named[:_MOST_CLAUSES]), True
     return None
+
+
+def _joined(between: str, pairs: list[str]) -> str:
+    return between.join(f'"{pair}"' for pair in pairs)

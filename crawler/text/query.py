@@ -34,6 +34,11 @@ class Clause:
     wanted: tuple[Term, ...] = ()
     unwanted: tuple[Term, ...] = ()
 
+    @property
+    def can_be_met(self) -> bool:
+        """Whether a document can be imagined that it wants: not one that holds a word and not its part."""
+        return not any(not term.key and part.text in term.text for part in self.unwanted for term in self.wanted)
+
     def is_met(self, document: Container[str], keys: Collection[str] = ()) -> bool:
         return all(term.is_in(document, keys) for term in self.wanted) and not any(
             term.is_in(document, keys) for term in self.unwanted
