@@ -59,7 +59,7 @@ def made_up(output: Path, articles: int) -> None:
     if output.exists():
         return
     output.mkdir(parents=True)
-    rng = random.Random(1)  # noqa: S311  # made up
+    rng = random.Random(1)
     Store.writing(output).close()
     fill(output / "news.db", Words.made_up(rng), rng, articles, 400)
     connection = sqlite3.connect(output / "news.db")
@@ -79,7 +79,7 @@ def timed(work: Callable[[], object]) -> float:
 
 def pages_of(output: Path) -> dict[str, list[list[str]]]:
     """Listing pages to look up: neighbours, as a listing has them, the newest above all; any; and what nobody knows."""
-    rng = random.Random(2)  # noqa: S311  # made up
+    rng = random.Random(2)
     connection = sqlite3.connect(output / "news.db")
     count = connection.execute("SELECT max(rowid) FROM articles").fetchone()[0]
 

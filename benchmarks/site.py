@@ -45,7 +45,7 @@ def midnight() -> datetime:
 
 def article(number: int) -> Article:
     """Number 0 is of the last midnight, higher ones are older, negative ones are of days to come."""
-    chance = random.Random(number)  # noqa: S311  # made up, and the same each time
+    chance = random.Random(number)
     at = midnight() - timedelta(days=number / A_DAY)
     code = f"{at:%Y%m%d}{5_000_000_000 - number:010d}"
     paper = chance.choices(range(PAPERS), cum_weights=weights(PAPERS))[0]
