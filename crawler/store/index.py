@@ -16,7 +16,7 @@ from sqlite_utils import Database
 from crawler.store.connection import errors_told
 from crawler.store.schema import numbered
 from crawler.text.html import plain
-from crawler.text.tokens import CHECKSUM_SQL, checksum, folded_document, tokens
+from crawler.text.tokens import checksum, folded_document, tokens
 
 # Documents that share a row of `search_blocks`: id >> BLOCK_BITS.
 BLOCK_BITS = 6
@@ -49,6 +49,14 @@ _ADDED = numbered("""
     INSERT INTO search_documents (code, revision, current, published)
     VALUES ({:code}, :revision, :current, :published)
 """)
+_EMPTIED = ("DELETE FROM search_documents", "DELETE FROM search_blocks", "DELETE FROM search_pending")
+# As `checksum` (text/tokens.py) has it.
+_CHECKSUMS = """
+    SELECT doc, sum(
+        (unicode(term) * 1009 + unicode(substr(term, 2))) * (unicode(substr(term, 2)) % 8191 + 7) % 2147483647
+    ) AS total
+    FROM held GROUP BY doc ORDER BY doc
+"""
 _PAIRED = "INSERT INTO search_pairs (rowid, pairs) VALUES (?, ?)"
 _BLOCKED = """
     INSERT INTO search_blocks (block, newest, oldest) VALUES (:block, :published, :published)
@@ -91,8 +99,8 @@ class Index:
         """Make the index anew, newest articles last; how many articles it holds."""
         with errors_told(), self._db.atomic():
             self._db.execute("INSERT INTO search_pairs (search_pairs) VALUES ('delete-all')")
-            for table in ("search_documents", "search_blocks", "search_pending"):
-                self._db.execute(f"DELETE FROM {table}")  # noqa: S608  # our own words
+            for statement in _EMPTIED:
+                self._db.execute(statement)
             self._db.execute("DELETE FROM sqlite_sequence WHERE name = 'search_documents'")
             codes = [row["code"] for row in self._db.query("SELECT code FROM articles ORDER BY published_at, code")]
             for code in codes:
@@ -140,8 +148,7 @@ class Index:
     def _checksums(self) -> Iterator[tuple[int, int]]:
         """By document, in order, the checksum of the pairs that the index holds."""
         self._db.execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.held USING fts5vocab(main, search_pairs, instance)")
-        sql = f"SELECT doc, {CHECKSUM_SQL} AS total FROM held GROUP BY doc ORDER BY doc"  # noqa: S608  # our own words
-        return ((row["doc"], row["total"]) for row in self._db.query(sql))
+        return ((row["doc"], row["total"]) for row in self._db.query(_CHECKSUMS))
 
     def _add(self, version: dict[str, Any]) -> None:
         values = {**version, "published": seconds(version["published_at"])}

@@ -27,7 +27,7 @@ class Page:
     name: str
 
 
-_ENTRY = "articles.code, title, published_at, media, category, post_path"
+_ENTRIES = "SELECT code, title, published_at, media, category, post_path FROM articles"
 
 
 class Pages:
@@ -68,27 +68,17 @@ class Pages:
 
     def latest(self, limit: int) -> list[dict[str, Any]]:
         """The newest articles, with `summary` and `body_text`."""
-        return self._rows(
-            f"SELECT {_ENTRY}, summary, body_text FROM articles ORDER BY published_at DESC, code LIMIT ?",  # noqa: S608  # our own words
-            limit,
-        )
+        return self._rows("SELECT * FROM articles ORDER BY published_at DESC, code LIMIT ?", limit)
 
     def in_category(self, slug: str, limit: int) -> list[dict[str, Any]]:
         """The newest articles of a category."""
-        return self._rows(
-            f"SELECT {_ENTRY} FROM articles WHERE category = ? ORDER BY published_at DESC LIMIT ?",  # noqa: S608  # our own words
-            slug,
-            limit,
-        )
+        return self._rows(f"{_ENTRIES} WHERE category = ? ORDER BY published_at DESC LIMIT ?", slug, limit)
 
     def on_day(self, day: str) -> Iterator[dict[str, Any]]:
         """The articles whose posts stand under a day, or a month such as `2022/01`; newest first, one at a time."""
         with errors_told():
             yield from self._db.query(
-                f"""
-                SELECT {_ENTRY} FROM articles WHERE post_path >= ? AND post_path < ? ORDER BY published_at DESC, code
-                """,  # noqa: S608  # our own words
-                _below(day),
+                f"{_ENTRIES} WHERE post_path >= ? AND post_path < ? ORDER BY published_at DESC, code", _below(day)
             )
 
     def with_stock(self, secid: str, limit: int) -> list[dict[str, Any]]:
@@ -97,11 +87,11 @@ class Pages:
         Codes begin with the day they were given, and the index is in their order: only the last ones are read.
         """
         return self._rows(
-            f"""
-            SELECT {_ENTRY}, name FROM (
+            """
+            SELECT code, title, published_at, media, category, post_path, name FROM (
                 SELECT code, name FROM mentions WHERE secid = ? ORDER BY code DESC LIMIT ?
             ) AS mentions JOIN articles USING (code) ORDER BY published_at DESC
-            """,  # noqa: S608  # our own words
+            """,
             secid,
             limit,
         )

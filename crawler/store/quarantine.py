@@ -16,6 +16,15 @@ LISTING, ROW, ARTICLE = "listing", "row", "article"
 # Of a larger reply, which is none of the source's, only the beginning is kept: it must not fill the disk.
 _LARGEST = 1 << 20
 
+_KEEP = """
+    INSERT OR IGNORE INTO quarantine (
+        run_id, spider, kind, code, column_id, url, content_type, reader, entry, reason, seen_at, sha256, raw
+    ) VALUES (
+        :run_id, :spider, :kind, :code, :column_id, :url, :content_type, :reader, :entry, :reason, :seen_at, :sha256,
+        :raw
+    )
+"""
+
 
 class Quarantine:
     def __init__(self, db: Database) -> None:
@@ -51,10 +60,7 @@ class Quarantine:
             "raw": reply.body[:_LARGEST],
         }
         with errors_told(), self._db.atomic():
-            names = ", ".join(row)
-            marks = ", ".join("?" * len(row))
-            sql = f"INSERT OR IGNORE INTO quarantine ({names}) VALUES ({marks})"  # noqa: S608  # our own names
-            return self._db.execute(sql, list(row.values())).rowcount == 1
+            return self._db.execute(_KEEP, row).rowcount == 1
 
     def unresolved(self) -> list[dict[str, Any]]:
         """What stands in quarantine, oldest first, without the raw bytes."""

@@ -8,8 +8,10 @@ from sqlite_utils import Database
 
 from crawler.store.connection import errors_told
 
-_STORY = "SELECT story FROM story_articles WHERE code = ?"
-_MEMBERS = f"SELECT code FROM story_articles WHERE story = ({_STORY}) ORDER BY published, code"  # noqa: S608  # our own words
+_MEMBERS = """
+    SELECT code FROM story_articles WHERE story = (SELECT story FROM story_articles WHERE code = ?)
+    ORDER BY published, code
+"""
 
 
 class Reprints:

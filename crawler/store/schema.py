@@ -224,6 +224,65 @@ def m004_pauses(db: Database) -> None:
     db.execute("CREATE TABLE pauses (origin TEXT PRIMARY KEY, until TEXT NOT NULL) WITHOUT ROWID")
 
 
+_BRACED = re.compile(r"\{(\S*code)\}")
+_NUMBER = r"CASE WHEN CAST(CAST(\1 AS INTEGER) AS TEXT) = \1 THEN CAST(\1 AS INTEGER) ELSE \1 END"
+
+
+def numbered(statement: str) -> str:
+    """SQL whose codes in braces, `{new.code}`, are as the index of words keeps them.
+
+    That is a number of 8 bytes for a code that is one, as the source's are, and the text for any other.
+    """
+    return _BRACED.sub(_NUMBER, statement)
+
+
+_SEARCH_TRIGGERS = (
+    """
+    CREATE TRIGGER search_article_inserted AFTER INSERT ON articles BEGIN
+        DELETE FROM search_documents WHERE code = {new.code} AND current = 1;
+        INSERT OR IGNORE INTO search_pending VALUES (new.code);
+    END
+    """,
+    """
+    CREATE TRIGGER search_article_updated AFTER UPDATE OF code, title, published_at, body_text, revision ON articles
+    WHEN (old.code, old.title, old.published_at, old.body_text, old.revision)
+        IS NOT (new.code, new.title, new.published_at, new.body_text, new.revision)
+    BEGIN
+        UPDATE OR REPLACE search_documents SET current = 0
+        WHERE code = {old.code} AND current = 1 AND revision != new.revision
+            AND EXISTS (
+                SELECT 1 FROM revisions WHERE code = old.code AND revision = old.revision
+                    AND (title, published_at, body_html) IS (old.title, old.published_at, old.body_html)
+            );
+        DELETE FROM search_documents WHERE code IN ({old.code}, {new.code}) AND current = 1;
+        INSERT OR IGNORE INTO search_pending VALUES (new.code);
+    END
+    """,
+    """
+    CREATE TRIGGER search_article_deleted AFTER DELETE ON articles BEGIN
+        DELETE FROM search_documents WHERE code = {old.code} AND current = 1;
+    END
+    """,
+    """
+    CREATE TRIGGER search_revision_inserted AFTER INSERT ON revisions BEGIN
+        DELETE FROM search_documents WHERE code = {new.code} AND revision = new.revision AND current = 0;
+        INSERT OR IGNORE INTO search_pending VALUES (new.code);
+    END
+    """,
+    """
+    CREATE TRIGGER search_revision_updated AFTER UPDATE ON revisions BEGIN
+        DELETE FROM search_documents
+        WHERE code IN ({old.code}, {new.code}) AND revision IN (old.revision, new.revision) AND current = 0;
+        INSERT OR IGNORE INTO search_pending VALUES (new.code);
+    END
+    """,
+    """
+    CREATE TRIGGER search_revision_deleted AFTER DELETE ON revisions BEGIN
+        DELETE FROM search_documents WHERE code = {old.code} AND revision = old.revision AND current = 0;
+    END
+    """,
+)
+
 # The index of words, kept in plain SQL so that every client can write to the database: a trigger forgets what no longer
 # holds and names what is to be indexed, and our code indexes it in the same transaction (store/index.py). What another
 # client has written is searched in its raw form until then.
@@ -256,50 +315,7 @@ _SEARCH_TABLES = (
     """,
     # The articles with a version that is not indexed yet.
     "CREATE TABLE search_pending (code TEXT PRIMARY KEY) WITHOUT ROWID",
-    """
-    CREATE TRIGGER search_article_inserted AFTER INSERT ON articles BEGIN
-        DELETE FROM search_documents WHERE code = new.code AND current = 1;
-        INSERT OR IGNORE INTO search_pending VALUES (new.code);
-    END
-    """,
-    """
-    CREATE TRIGGER search_article_updated AFTER UPDATE OF code, title, published_at, body_text, revision ON articles
-    WHEN (old.code, old.title, old.published_at, old.body_text, old.revision)
-        IS NOT (new.code, new.title, new.published_at, new.body_text, new.revision)
-    BEGIN
-        UPDATE OR REPLACE search_documents SET current = 0
-        WHERE code = old.code AND current = 1 AND revision != new.revision
-            AND EXISTS (
-                SELECT 1 FROM revisions WHERE code = old.code AND revision = old.revision
-                    AND (title, published_at, body_html) IS (old.title, old.published_at, old.body_html)
-            );
-        DELETE FROM search_documents WHERE code IN (old.code, new.code) AND current = 1;
-        INSERT OR IGNORE INTO search_pending VALUES (new.code);
-    END
-    """,
-    """
-    CREATE TRIGGER search_article_deleted AFTER DELETE ON articles BEGIN
-        DELETE FROM search_documents WHERE code = old.code AND current = 1;
-    END
-    """,
-    """
-    CREATE TRIGGER search_revision_inserted AFTER INSERT ON revisions BEGIN
-        DELETE FROM search_documents WHERE code = new.code AND revision = new.revision AND current = 0;
-        INSERT OR IGNORE INTO search_pending VALUES (new.code);
-    END
-    """,
-    """
-    CREATE TRIGGER search_revision_updated AFTER UPDATE ON revisions BEGIN
-        DELETE FROM search_documents
-        WHERE code IN (old.code, new.code) AND revision IN (old.revision, new.revision) AND current = 0;
-        INSERT OR IGNORE INTO search_pending VALUES (new.code);
-    END
-    """,
-    """
-    CREATE TRIGGER search_revision_deleted AFTER DELETE ON revisions BEGIN
-        DELETE FROM search_documents WHERE code = old.code AND revision = old.revision AND current = 0;
-    END
-    """,
+    *(_BRACED.sub(r"\1", trigger) for trigger in _SEARCH_TRIGGERS),
     "INSERT INTO search_pending SELECT code FROM articles",
     # A stock is asked for by its code without the market, or by its name.
     "CREATE INDEX mentions_stock_code ON mentions(substr(secid, instr(secid, '.') + 1))",
@@ -487,18 +503,6 @@ def m009_pages_anew(db: Database) -> None:
         db.execute(statement)
 
 
-_BRACED = re.compile(r"\{(\S*code)\}")
-_NUMBER = r"CASE WHEN CAST(CAST(\1 AS INTEGER) AS TEXT) = \1 THEN CAST(\1 AS INTEGER) ELSE \1 END"
-
-
-def numbered(statement: str) -> str:
-    """SQL whose codes in braces, `{new.code}`, are as the index of words keeps them.
-
-    That is a number of 8 bytes for a code that is one, as the source's are, and the text for any other.
-    """
-    return _BRACED.sub(_NUMBER, statement)
-
-
 _SMALLER_SEARCH = (
     *(
         f"DROP TRIGGER search_{what}"
@@ -538,50 +542,7 @@ _SMALLER_SEARCH = (
     INSERT INTO search_blocks SELECT id >> 6, max(published), min(published) FROM search_documents GROUP BY id >> 6
     """,
     "CREATE INDEX search_blocks_newest ON search_blocks(newest)",
-    """
-    CREATE TRIGGER search_article_inserted AFTER INSERT ON articles BEGIN
-        DELETE FROM search_documents WHERE code = {new.code} AND current = 1;
-        INSERT OR IGNORE INTO search_pending VALUES (new.code);
-    END
-    """,
-    """
-    CREATE TRIGGER search_article_updated AFTER UPDATE OF code, title, published_at, body_text, revision ON articles
-    WHEN (old.code, old.title, old.published_at, old.body_text, old.revision)
-        IS NOT (new.code, new.title, new.published_at, new.body_text, new.revision)
-    BEGIN
-        UPDATE OR REPLACE search_documents SET current = 0
-        WHERE code = {old.code} AND current = 1 AND revision != new.revision
-            AND EXISTS (
-                SELECT 1 FROM revisions WHERE code = old.code AND revision = old.revision
-                    AND (title, published_at, body_html) IS (old.title, old.published_at, old.body_html)
-            );
-        DELETE FROM search_documents WHERE code IN ({old.code}, {new.code}) AND current = 1;
-        INSERT OR IGNORE INTO search_pending VALUES (new.code);
-    END
-    """,
-    """
-    CREATE TRIGGER search_article_deleted AFTER DELETE ON articles BEGIN
-        DELETE FROM search_documents WHERE code = {old.code} AND current = 1;
-    END
-    """,
-    """
-    CREATE TRIGGER search_revision_inserted AFTER INSERT ON revisions BEGIN
-        DELETE FROM search_documents WHERE code = {new.code} AND revision = new.revision AND current = 0;
-        INSERT OR IGNORE INTO search_pending VALUES (new.code);
-    END
-    """,
-    """
-    CREATE TRIGGER search_revision_updated AFTER UPDATE ON revisions BEGIN
-        DELETE FROM search_documents
-        WHERE code IN ({old.code}, {new.code}) AND revision IN (old.revision, new.revision) AND current = 0;
-        INSERT OR IGNORE INTO search_pending VALUES (new.code);
-    END
-    """,
-    """
-    CREATE TRIGGER search_revision_deleted AFTER DELETE ON revisions BEGIN
-        DELETE FROM search_documents WHERE code = {old.code} AND revision = old.revision AND current = 0;
-    END
-    """,
+    *_SEARCH_TRIGGERS,
     """
     CREATE VIEW search AS
         SELECT search_pairs.search_pairs AS words, articles.*

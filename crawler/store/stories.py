@@ -25,28 +25,32 @@ _TEXTS = 256
 
 _FILED = """
     SELECT id, code, media, published, digest, figures, story, coalesce(sketch, x'')
-    FROM story_articles LEFT JOIN story_texts USING (digest)
+    FROM story_articles LEFT JOIN story_texts USING (digest) WHERE {}
 """
+_OF_IDS, _OF_CODE = _FILED.format("id IN (SELECT value FROM json_each(?))"), _FILED.format("code = ?")
 # Of some keys, those that more articles share around a moment than are neighbours.
-_CROWDED = f"""
-    SELECT value FROM json_each(:keys) WHERE {_NEIGHBOURS} < (
+_CROWDED = """
+    SELECT value FROM json_each(:keys) WHERE :most < (
         SELECT count(*) FROM (
-            SELECT 1 FROM story_keys WHERE key = value AND published BETWEEN :first AND :last LIMIT {_NEIGHBOURS} + 1
+            SELECT 1 FROM story_keys WHERE key = value AND published BETWEEN :first AND :last LIMIT :most + 1
         )
     )
-"""  # noqa: S608  # our own words
+"""
 _SHARING = """
     SELECT DISTINCT id FROM story_keys
     WHERE key IN (SELECT value FROM json_each(:keys)) AND published BETWEEN :first AND :last
 """
-_BEFORE = f"""
+_BEFORE = """
     SELECT id FROM story_keys WHERE key = :key AND published >= :first AND (published, id) < (:at, :id)
-    ORDER BY published DESC, id DESC LIMIT {_NEIGHBOURS}
-"""  # noqa: S608  # our own words
-_AFTER = f"""
+    ORDER BY published DESC, id DESC LIMIT :most
+"""
+_AFTER = """
     SELECT id FROM story_keys WHERE key = :key AND published <= :last AND (published, id) > (:at, :id)
-    ORDER BY published, id LIMIT {_NEIGHBOURS}
-"""  # noqa: S608  # our own words
+    ORDER BY published, id LIMIT :most
+"""
+_EMPTIED = ("DELETE FROM story_keys", "DELETE FROM story_articles", "DELETE FROM story_texts")
+_LOOSE_JOINED = "UPDATE story_articles SET story = :story WHERE id = :part AND story != :story"
+_STORY_JOINED = "UPDATE story_articles SET story = :story WHERE story = :part AND story != :story"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +103,8 @@ class Stories:
     def rebuild(self) -> int:
         """File every article anew; how many there are. What a kill cuts short, the next crawl ends."""
         with errors_told(), self._db.atomic():
-            for table in ("story_keys", "story_articles", "story_texts"):
-                self._db.execute(f"DELETE FROM {table}")  # noqa: S608  # our own words
+            for statement in _EMPTIED:
+                self._db.execute(statement)
             self._db.execute("INSERT OR IGNORE INTO story_pending SELECT code FROM articles")
         return self.catch_up()
 
@@ -134,11 +138,8 @@ class Stories:
             self._add(code, changes)
         loose = {id_ for story in changes.stories for id_ in self._members(story)}
         for part, story in self._joined(changes.articles | loose, loose).items():
-            where = "id" if part in loose else "story"
-            self._db.execute(
-                f"UPDATE story_articles SET story = :story WHERE {where} = :part AND story != :story",  # noqa: S608  # our own words
-                {"story": story, "part": part},
-            )
+            joined = _LOOSE_JOINED if part in loose else _STORY_JOINED
+            self._db.execute(joined, {"story": story, "part": part})
         self._db.execute(
             "DELETE FROM story_pending WHERE code IN (SELECT value FROM json_each(?))", [json.dumps(codes)]
         )
@@ -251,11 +252,11 @@ class Stories:
         return [id_ for (id_,) in before], [id_ for (id_,) in after]
 
     def _known(self, ids: Collection[int]) -> list[_Filed]:
-        rows = self._db.execute(f"{_FILED} WHERE id IN (SELECT value FROM json_each(?))", [json.dumps([*ids])])  # noqa: S608  # our own words
+        rows = self._db.execute(_OF_IDS, [json.dumps([*ids])])
         return [_Filed(*row) for row in rows]
 
     def _filed(self, code: str) -> _Filed | None:
-        row = self._db.execute(f"{_FILED} WHERE code = ?", [code]).fetchone()
+        row = self._db.execute(_OF_CODE, [code]).fetchone()
         return _Filed(*row) if row else None
 
     def _members(self, story: int) -> list[int]:
@@ -325,4 +326,4 @@ class _Groups:
 
 
 def _window(article: _Filed) -> dict[str, int]:
-    return {"first": article.published - _WITHIN, "last": article.published + _WITHIN}
+    return {"first": article.published - _WITHIN, "last": article.published + _WITHIN, "most": _NEIGHBOURS}

@@ -175,8 +175,3 @@ def checksum(folded: str) -> int:
 
 def _mixed(first: int, second: int) -> int:
     return (first * 1009 + second) * (second % 8191 + 7) % 2147483647
-
-
-CHECKSUM_SQL = """
-    sum((unicode(term) * 1009 + unicode(substr(term, 2))) * (unicode(substr(term, 2)) % 8191 + 7) % 2147483647)
-"""
