@@ -39,7 +39,7 @@ def cost(words: list[str], *, cwd: Path | None = None) -> Cost:
 def run(words: list[str], *, cwd: Path | None = None) -> tuple[Cost, int, str]:
     """Run a command to its end: what it took, its exit code, and what it said on both outputs."""
     started = time.perf_counter()
-    with subprocess.Popen(words, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:  # noqa: S603  # our own commands
+    with subprocess.Popen(words, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
         assert child.stdout
         said = child.stdout.read()
         _, status, used = os.wait4(child.pid, 0)
@@ -125,7 +125,7 @@ class Served:
 def served(articles: int, *columns: str) -> Iterator[Served]:
     """A sample site of so many made-up articles, in the columns that the sample has or in these."""
     words = [PYTHON, str(HERE / "served.py"), str(articles), *columns]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:  # noqa: S603  # our own commands
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
         try:
             yield Served(child)
         finally:

@@ -45,7 +45,7 @@ def finews(tmp_path: Path) -> Finews:
     """Runs `finews WORDS…` in an empty folder, as a user does."""
 
     def run(*words: str, cwd: Path = tmp_path, **environment: str) -> Answer:
-        done = subprocess.run(  # noqa: S603  # our own command
+        done = subprocess.run(
             [sys.executable, "-W", "error::DeprecationWarning:crawler", "-m", "crawler", *words],
             cwd=cwd,
             env={**os.environ, **environment},

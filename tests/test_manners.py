@@ -90,7 +90,7 @@ def test_a_reply_over_the_largest_size_is_not_taken(crawl: Finews, site: SampleS
 def test_nothing_listens_while_a_crawl_runs(site: SampleSite, output: Path) -> None:
     site.fail("getFastNewsList", hang(2.0))
     command = [sys.executable, "-m", "crawler", "crawl", "flash", "--mirror", site.url, "--output", str(output)]
-    crawl = subprocess.Popen([*command, *NO_MANNERS, "--quiet"])  # noqa: S603  # our own command
+    crawl = subprocess.Popen([*command, *NO_MANNERS, "--quiet"])
     while not [hit for hit in site.requests if "getFastNewsList" in hit.path]:
         assert crawl.poll() is None
         time.sleep(0.05)

@@ -189,7 +189,7 @@ def test_the_time_between_two_requests_is_the_longest_that_a_manner_asks_for(
 
 def test_a_delay_that_is_drawn_anew_while_it_is_waited_for_is_longer() -> None:
     """As Scrapy does it: `Downloader._process_queue` draws at each turn, and waits for what is missing."""
-    draw = Random(1).uniform  # noqa: S311  # not for secrets
+    draw = Random(1).uniform
     waits = []
     for _ in range(20_000):
         waited = 0.0

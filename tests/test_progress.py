@@ -145,7 +145,7 @@ def on_a_terminal(words: Sequence[str], columns: int) -> str:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     environment = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES", "NO_COLOR"}}
-    process = subprocess.Popen(  # noqa: S603  # our own command
+    process = subprocess.Popen(
         [sys.executable, "-m", "crawler", *words],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

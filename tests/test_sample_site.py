@@ -841,7 +841,7 @@ def test_garbage_is_no_request(site: SampleSite) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_prints_its_address_and_ends_on_a_signal(number: signal.Signals) -> None:
     command = [sys.executable, "-m", "crawler.sample_site", "--port", "0", "--articles", "3"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         address = process.stdout.readline().strip()
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+", address)

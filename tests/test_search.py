@@ -34,7 +34,7 @@ def crawled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with SampleSite(Corpus.sample(12)) as site:
         for spider in ("eastmoney", "choice"):
             words = ("crawl", spider, "--mirror", site.url, "--output", str(output), *NO_MANNERS, "--quiet")
-            done = subprocess.run([sys.executable, "-m", "crawler", *words], timeout=120, check=False)  # noqa: S603  # ours
+            done = subprocess.run([sys.executable, "-m", "crawler", *words], timeout=120, check=False)
             assert done.returncode in (0, 3)
     return output
 
@@ -105,7 +105,7 @@ def sized(request: pytest.FixtureRequest, store: Store, monkeypatch: pytest.Monk
 
 @pytest.mark.usefixtures("sized")
 def test_every_part_of_every_text_is_found_as_by_a_scan(store: Store, other: sqlite3.Connection) -> None:
-    rng = random.Random(20220110)  # noqa: S311  # no secret
+    rng = random.Random(20220110)
     assert_search_is_a_scan(store, rng, SUBSTRINGS)
     assert_exclusion_is_a_scan(store, rng, SUBSTRINGS // 4)
     other.execute("UPDATE articles SET body_text = body_text || '　ＱＺ６０％新增' WHERE code LIKE '%1'")
@@ -256,7 +256,7 @@ def test_an_index_of_an_older_finews_is_brought_up_to_date_on_opening(
 def test_damage_is_told_and_the_index_made_anew(store: Store, other: sqlite3.Connection, output: Path) -> None:
     def finews(*words: str) -> subprocess.CompletedProcess[str]:
         command = (sys.executable, "-m", "crawler", *words, "--output", str(output))
-        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603  # ours
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
     word = store.articles.get(codes(store, "", limit=1)[0])["title"][:2]  # type: ignore[index]  # it is there
     before = codes(store, word)

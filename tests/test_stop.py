@@ -20,7 +20,7 @@ Query = Callable[..., list[Any]]
 def start(site: SampleSite, output: Path) -> subprocess.Popen[str]:
     where = ("--mirror", site.url, "--output", str(output), "--column", "345")
     command = [sys.executable, "-m", "crawler", "crawl", *where, *NO_MANNERS]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)  # noqa: S603
+    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
 
 
 def wait_for(done: Callable[[], object], crawl: subprocess.Popen[str]) -> None:

@@ -32,7 +32,9 @@ def fetch(spider: str, settings: Settings) -> None:
         settings.set(name, value, priority="cmdline")
     process = AsyncCrawlerProcess(settings)
     check_spider(process, spider)
-    crawler = process.create_crawler(_fetching(process.spider_loader.load(spider)))  # type: ignore[arg-type]  # all of ours are SiteSpiders
+    site = process.spider_loader.load(spider)
+    assert issubclass(site, SiteSpider), "all of ours are"
+    crawler = process.create_crawler(_fetching(site))
     task = process.crawl(crawler)
     process.start(install_signal_handlers=False)
     raise_what_stopped(task)
@@ -42,59 +44,63 @@ def fetch(spider: str, settings: Settings) -> None:
 
 def _fetching(site: type[SiteSpider]) -> type[SiteSpider]:
     """A spider with a site's manners, that sends what the queue says."""
+    made = type(f"Fetching{site.__name__}", (_Fetching, site), {})
+    assert issubclass(made, SiteSpider), "both of its parents are"
+    return made
 
-    class Fetching(site):  # type: ignore[valid-type,misc]  # which site it is turns up at run time
-        failure: Failed | None = None
 
-        async def start(self) -> AsyncIterator[Any]:
-            try:
-                with queue.errors_told():
-                    await self._work(queue.app())
-            except Failed as error:
-                self.failure = error
-            nothing: tuple[Request, ...] = ()
-            for request in nothing:
-                yield request
+class _Fetching(SiteSpider):
+    """Sends what the queue says."""
 
-        def listings_walked(self) -> None:
-            """There are no listings here."""
+    failure: Failed | None = None
 
-        async def _work(self, app: App) -> None:
-            @app.task(name=queue.FETCH)
-            async def fetch(key: str, url: str, recorder: str) -> None:
-                packed = pack(await self._fetched(url))
-                await app.configure_task(queue.TAKE, queue=recorder, lock=key).defer_async(key=key, packed=packed)
+    async def start(self) -> AsyncIterator[Any]:
+        try:
+            with queue.errors_told():
+                await self._work(queue.app())
+        except Failed as error:
+            self.failure = error
+        nothing: tuple[Request, ...] = ()
+        for request in nothing:
+            yield request
 
-            async with app.open_async():
-                working = asyncio.ensure_future(
-                    app.run_worker_async(
-                        queues=[queue.fetch_queue(self.name)],
-                        concurrency=self.settings.getint("CONCURRENT_REQUESTS"),
-                        fetch_job_polling_interval=1.0,
-                        shutdown_graceful_timeout=SECONDS_TO_FINISH,
-                        delete_jobs="always",
-                        install_signal_handlers=False,
-                        update_heartbeat_interval=queue.HEARTBEAT,
-                        stalled_worker_timeout=queue.DEAD_AFTER,
-                    )
+    def listings_walked(self) -> None:
+        """There are no listings here."""
+
+    async def _work(self, app: App) -> None:
+        @app.task(name=queue.FETCH)
+        async def fetch(key: str, url: str, recorder: str) -> None:
+            packed = pack(await self._fetched(url))
+            await app.configure_task(queue.TAKE, queue=recorder, lock=key).defer_async(key=key, packed=packed)
+
+        async with app.open_async():
+            working = asyncio.ensure_future(
+                app.run_worker_async(
+                    queues=[queue.fetch_queue(self.name)],
+                    concurrency=self.settings.getint("CONCURRENT_REQUESTS"),
+                    fetch_job_polling_interval=1.0,
+                    shutdown_graceful_timeout=SECONDS_TO_FINISH,
+                    delete_jobs="always",
+                    install_signal_handlers=False,
+                    update_heartbeat_interval=queue.HEARTBEAT,
+                    stalled_worker_timeout=queue.DEAD_AFTER,
                 )
-                for number in (signal.SIGINT, signal.SIGTERM):
-                    asyncio.get_running_loop().add_signal_handler(number, working.cancel)
-                await asyncio.wait([working])
-                if not working.cancelled():
-                    # It ends by itself, without an error, when it hears no more.
-                    raise working.exception() or Failed("the queue does not answer: its connection was lost")
+            )
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, working.cancel)
+            await asyncio.wait([working])
+            if not working.cancelled():
+                # It ends by itself, without an error, when it hears no more.
+                raise working.exception() or Failed("the queue does not answer: its connection was lost")
 
-        async def _fetched(self, url: str) -> Fetched:
-            request = Request(mirrored(url, self.mirror), meta={"canonical": url})
-            try:
-                response = await self.crawler.engine.download_async(request)
-            except Exception as error:
-                final = isinstance(error, IgnoreRequest | DownloadCancelledError)
-                return Fetched(error=error_told(error, request), passing=not final)
-            headers = {
-                name: value.decode("latin-1") for name in HEADERS if (value := response.headers.get(name)) is not None
-            }
-            return Fetched(response.url, response.status, headers, list(response.flags), response.body)
-
-    return Fetching
+    async def _fetched(self, url: str) -> Fetched:
+        request = Request(mirrored(url, self.mirror), meta={"canonical": url})
+        try:
+            response = await self.crawler.engine.download_async(request)
+        except Exception as error:
+            final = isinstance(error, IgnoreRequest | DownloadCancelledError)
+            return Fetched(error=error_told(error, request), passing=not final)
+        headers = {
+            name: value.decode("latin-1") for name in HEADERS if (value := response.headers.get(name)) is not None
+        }
+        return Fetched(response.url, response.status, headers, list(response.flags), response.body)

@@ -217,12 +217,8 @@ class Fetchers:
                     await self._ask(asked)
 
     async def _being_fetched(self) -> list[Job]:
-        jobs = [
-            job
-            for status in (Status.TODO, Status.DOING)
-            for job in await self._app.job_manager.list_jobs_async(queue=self._queue, status=status.value)
-        ]
-        return [job for job in jobs if self._is_ours(job)]
+        # What has ended is deleted, so that all that are there wait or are under way.
+        return [job for job in await self._app.job_manager.list_jobs_async(queue=self._queue) if self._is_ours(job)]
 
     def _is_ours(self, job: Job) -> bool:
         return job.task_kwargs.get("recorder") == self._recorder

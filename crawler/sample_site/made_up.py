@@ -111,7 +111,7 @@ def _blocks(words: Words) -> list[str]:
 
 
 def _words(seed: int, number: int) -> Words:
-    rng = Random(seed * 1_000_003 + number + (1 << 40))  # noqa: S311 - invented words need no secrecy
+    rng = Random(seed * 1_000_003 + number + (1 << 40))
     known = grammar.COMPANIES
     first = int(rng.random() * len(known))
     companies = tuple(known[(first + step * 7) % len(known)] for step in range(1 + number % 3))

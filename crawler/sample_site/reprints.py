@@ -121,7 +121,7 @@ _WAYS: tuple[Callable[[str], str], ...] = (
 def _margin_balances() -> Iterator[Labelled]:
     """One paper's column, day after day, which another paper reprints: each day is a story of its own."""
     for day in range(12):
-        rng = Random(day)  # noqa: S311 - invented figures need no secrecy
+        rng = Random(day)
         at = NEWEST - timedelta(days=day)
         shanghai, shenzhen = 7800 + rng.random() * 90, 7100 + rng.random() * 90
         body = (
@@ -155,7 +155,7 @@ def _announcements() -> Iterator[Labelled]:
 def _closing_reports() -> Iterator[Labelled]:
     """The same words every day and in every paper, and other figures."""
     for number in range(10):
-        rng = Random(1000 + number)  # noqa: S311 - invented figures need no secrecy
+        rng = Random(1000 + number)
         body = (
             f"<p>　　A股三大指数今日集体{'收涨' if number % 2 else '收跌'}，截至收盘，"
             f"沪指报{3000 + rng.random() * 200:.2f}点，深成指报{10000 + rng.random() * 500:.2f}点，创业板指报"

@@ -26,7 +26,7 @@ class TookTooLong(Exception):
     """A question was stopped at its time limit."""
 
 
-class News(Database):  # type: ignore[misc]  # Datasette has no types
+class News(Database):
     """Each of Datasette's threads has a store of its own."""
 
     def __init__(self, datasette: Datasette, output: Path) -> None:

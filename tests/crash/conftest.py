@@ -49,7 +49,7 @@ def command(site: SampleSite, output: Path, *words: str) -> list[str]:
 
 def start(words: list[str]) -> subprocess.Popen[str]:
     """A process group of its own, to be killed as a whole."""
-    return subprocess.Popen(  # noqa: S603  # our own command
+    return subprocess.Popen(
         words,
         env=ENVIRONMENT,
         stdout=subprocess.PIPE,

@@ -119,7 +119,7 @@ def assert_fetched_once(site: SampleSite, in_flight: Counter[str]) -> None:
 def test_whatever_moment_a_crawl_is_killed_at_nothing_is_torn_lost_or_doubled(
     folder: int, kills: int, output: Path, undisturbed: Undisturbed
 ) -> None:
-    moments = undisturbed.moments(Random(folder))  # noqa: S311  # not for secrets
+    moments = undisturbed.moments(Random(folder))
     in_flight: Counter[str] = Counter()
     with SampleSite(Corpus.sample(0)) as site:
         for _ in range(MOST_CRAWLS):
@@ -177,7 +177,7 @@ def test_a_crawl_of_corrections_that_is_killed_leaves_each_post_old_or_new_and_e
 ) -> None:
     old, new = visible(corrected.before), visible(corrected.after)
     shutil.copytree(corrected.before, output)
-    random = Random(folder)  # noqa: S311  # not for secrets
+    random = Random(folder)
     for _ in range(kills):
         killed(command(corrected.site, output), random.uniform(corrected.first_request * 0.75, corrected.seconds))
         assert_sound(output, old, new)

@@ -79,7 +79,7 @@ class Crawled:
 
 def finews(*words: str, timeout: float = 100) -> Answer:
     command = [sys.executable, "-m", "crawler", *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)  # noqa: S603  # ours
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
     return Answer(done.returncode, done.stdout, done.stderr)
 
 

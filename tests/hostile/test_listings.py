@@ -189,7 +189,7 @@ def test_memory_stays_flat_whatever_one_reply_holds(tmp_path: Path, content: byt
     with SampleSite(Corpus.sample(2)) as site:
         site.fail("getNewsByColumns", body(content))
         words = ["crawl", "--mirror", site.url, "--output", str(tmp_path / "output"), *NO_MANNERS]
-        done = subprocess.run([sys.executable, "-c", MEASURED, *words], cwd=tmp_path, timeout=100, check=False)  # noqa: S603  # ours
+        done = subprocess.run([sys.executable, "-c", MEASURED, *words], cwd=tmp_path, timeout=100, check=False)
     assert done.returncode == 3
     assert int((tmp_path / "peak").read_text()) < 300 * 1024
 
@@ -211,7 +211,7 @@ def test_a_listing_without_end_is_left_and_told(tmp_path: Path) -> None:
     with SampleSite(Corpus.sample(2)) as site:
         site.fail("getFastNewsList", reworded(endless))
         words = ["crawl", "flash", "--mirror", site.url, "--output", str(tmp_path / "output"), *NO_MANNERS, "--quiet"]
-        done = subprocess.run(  # noqa: S603  # ours
+        done = subprocess.run(
             [sys.executable, "-c", few_pages, *words], capture_output=True, text=True, timeout=100, check=False
         )
         assert len([hit for hit in site.requests if "getFastNewsList" in hit.target]) == 7

@@ -85,7 +85,7 @@ def opened(pages: Path, names: list[str], profile: Path) -> tuple[str, list[str]
     frames = "".join(f'<iframe src="/{html.escape(name)}"></iframe>' for name in names)
     (pages / "all.html").write_text(f"<!DOCTYPE html><meta charset=utf-8><title>all</title>{frames}", "utf-8")
     with proxy(pages) as (port, asked):
-        shown = subprocess.run(  # noqa: S603
+        shown = subprocess.run(
             [shutil.which("chromium") or "", *FLAGS, f"--user-data-dir={profile}", f"--proxy-server=http://127.0.0.1:{port}", f"http://{HOST}/all.html"],
             capture_output=True, text=True, timeout=120, check=True,
         )  # fmt: skip

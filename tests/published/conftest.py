@@ -43,7 +43,7 @@ def crawled(tmp_path_factory: pytest.TempPathFactory) -> Path:
         where = ("--mirror", site.url, "--output", str(output), *NO_MANNERS, "--quiet")
         words: tuple[str, ...]
         for words in (("import", str(OLD_POSTS), "--output", str(output)), ("crawl", "eastmoney", *where)):
-            done = subprocess.run(  # noqa: S603  # our own words
+            done = subprocess.run(
                 [sys.executable, "-m", "crawler", *words], check=False, capture_output=True, text=True
             )
             assert done.returncode in {0, 3}, done.stderr
@@ -56,7 +56,7 @@ def published(crawled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("published") / "output"
     shutil.copytree(crawled, output)
     words = ("site", "build", "--keep-days", "30", "--output", str(output))
-    subprocess.run([sys.executable, "-m", "crawler", *words], check=True, capture_output=True)  # noqa: S603
+    subprocess.run([sys.executable, "-m", "crawler", *words], check=True, capture_output=True)
     return output
 
 
@@ -79,7 +79,7 @@ def publish(finews: Finews, output: Path) -> Callable[..., Answer]:
 
 def jekyll(output: Path, destination: Path, **environment: str) -> Any:
     """`jekyll build`, as a user types it in the output folder."""
-    return subprocess.run(  # noqa: S603  # our own words
+    return subprocess.run(
         ["jekyll", "build", "--destination", str(destination)],  # noqa: S607  # the one on the path
         cwd=output,
         env={**os.environ, **environment},

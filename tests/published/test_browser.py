@@ -56,7 +56,7 @@ def seen(address: str, published: Path, tmp_path_factory: pytest.TempPathFactory
         "stocks": "/stock/",
     }
     words = [f"{name}={path}" for name, path in pages.items()]
-    done = subprocess.run(  # noqa: S603  # our own words
+    done = subprocess.run(
         ["node", str(BROWSER / "look.js"), address, str(tmp_path_factory.mktemp("shots")), *words],  # noqa: S607
         capture_output=True,
         text=True,

@@ -16,7 +16,7 @@ PROGRAM = str(Path(sys.executable).with_name("finews"))
 
 
 def run(*words: str, cwd: Path | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False, **options)  # noqa: S603
+    return subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False, **options)
 
 
 def test_cron_calls_this_installation_by_its_path(built: Path, finews: Finews) -> None:

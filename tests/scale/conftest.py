@@ -60,7 +60,7 @@ class Server:
     def _run(self, program: str, *words: str, data: bool = True) -> None:
         assert _BIN
         where = [f"--pgdata={self._data}"] if data else []
-        subprocess.run(  # noqa: S603  # Debian's own programs
+        subprocess.run(
             [*self._as_user, _BIN / program, *where, *words],
             check=True,
             cwd="/",
@@ -86,7 +86,7 @@ def start(server: Server, site: SampleSite, tmp_path: Path) -> Iterator[Start]:
     running: list[subprocess.Popen[str]] = []
 
     def run(*words: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(  # noqa: S603  # our own command
+        process = subprocess.Popen(
             [sys.executable, "-m", "crawler", *words, "--mirror", site.url, *NO_MANNERS],
             cwd=tmp_path,
             env={**os.environ, "FINEWS_QUEUE": server.address},

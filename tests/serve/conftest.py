@@ -54,7 +54,7 @@ def crawl(site: SampleSite, output: Path, *words: str) -> None:
 def fill(output: Path, *words: str) -> None:
     """Runs `finews WORDS…` on the output folder."""
     command = [sys.executable, "-m", "crawler", *words, "--output", str(output)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603  # our own words
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode in {0, 3}, done.stderr
 
 
@@ -62,7 +62,7 @@ def fill(output: Path, *words: str) -> None:
 def serving(output: Path, *words: str) -> Iterator[Served]:
     """`finews serve` on a free port, from when it answers until the test is done with it."""
     command = [sys.executable, "-m", "crawler", "serve", "--port", "0", "--output", str(output), *words]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603  # our own words
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             line = process.stdout.readline()

@@ -25,7 +25,7 @@ def browsed(served: Served, crawled: Path, tmp_path_factory: pytest.TempPathFact
     }  # fmt: skip
     words = [f"{name}={path}" for name, path in pages.items()]
     script, shots = Path(__file__).parent / "browse.js", tmp_path_factory.mktemp("shots")
-    done = subprocess.run(  # noqa: S603  # our own words
+    done = subprocess.run(
         ["node", str(script), served.address.rstrip("/"), str(shots), "公司", *words],  # noqa: S607
         capture_output=True,
         text=True,
