@@ -6,7 +6,7 @@ import logging
 import signal
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scrapy.crawler import AsyncCrawlerProcess, Crawler
 from scrapy.settings import Settings
@@ -15,9 +15,10 @@ from scrapy.settings import default_settings as scrapy_settings
 from crawler import settings as our_settings
 from crawler.errors import Ending, Failed, UsageError
 from crawler.extensions.ledger import Ledger
-from crawler.extensions.planner import Planner
-from crawler.plan import Plan
 from crawler.verdict import Summary
+
+if TYPE_CHECKING:
+    from crawler.plan import Plan
 
 DEFAULT_SPIDER = "eastmoney"
 # What is being downloaded when a crawl is told to stop has so long to arrive.
@@ -64,8 +65,10 @@ def crawl(spider: str, arguments: Mapping[str, str], settings: Settings) -> Summ
     return run_in(process, spider, arguments)
 
 
-def plan(spider: str, arguments: Mapping[str, str], settings: Settings) -> Plan:
+def plan(spider: str, arguments: Mapping[str, str], settings: Settings) -> "Plan":
     """What a crawl is expected to ask for. Raises UsageError, or Failed when that cannot be known."""
+    from crawler.extensions.planner import Planner  # a crawl does without it
+
     settings.set("EXTENSIONS", {"crawler.extensions.planner.Planner": 0}, priority="cmdline")
     settings.set("ITEM_PIPELINES", {}, priority="cmdline")
     with warnings.catch_warnings():

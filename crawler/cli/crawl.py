@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
@@ -13,9 +13,6 @@ from crawler.items import Outcome
 from crawler.plan import How, Plan
 from crawler.text.dates import iso, roughly
 from crawler.verdict import EXIT_CODES, FAILED, INTERRUPTED, Summary
-
-if TYPE_CHECKING:
-    from scrapy.settings import Settings
 
 
 @click.command()
@@ -48,7 +45,7 @@ class _Asked(NamedTuple):
 
     spider: str
     arguments: dict[str, str]
-    settings: "Settings"
+    settings: Any
     quiet: bool
     as_json: bool
 
