@@ -140,6 +140,11 @@ def plain(body_html: str) -> str:
     return "\n".join(filter(None, lines))
 
 
+def shown_text(markup: str) -> str:
+    """What a reader reads of any markup, likewise. Raises Rejected."""
+    return plain(_sanitised(markup))
+
+
 def for_pages(body_html: str, stock_page: str) -> str:
     """A clean body for a page that loads nothing: pictures are links to where they are, stocks lead to `stock_page`.
 
@@ -159,7 +164,7 @@ def for_pages(body_html: str, stock_page: str) -> str:
 
 def source_line(body: str) -> str:
     """The media that the last line （文章来源：X） of a body names, whatever links cut it; empty when there is none."""
-    lines = plain(_sanitised(body)).split("\n")
+    lines = shown_text(body).split("\n")
     return next((found[1] for line in reversed(lines) if (found := _SOURCE_LINE.fullmatch(line))), "")
 
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
-import nh3
 from datasette.app import Datasette
 from datasette.utils.asgi import Base400, Request, Response
 from datasette.views.base import DatasetteError
@@ -17,7 +16,7 @@ from pluggy import HookimplMarker
 
 from crawler.errors import FinewsError, UsageError
 from crawler.text.characters import one_line
-from crawler.text.html import plain
+from crawler.text.html import shown_text
 from crawler.text.stocks import is_secid
 from crawler.web import guard, views
 from crawler.web.database import TookTooLong
@@ -84,7 +83,7 @@ def handle_exception(datasette: Datasette, request: Request, exception: Exceptio
                 return await _told(datasette, request, 500, str(exception))
             case DatasetteError():
                 message = exception.message
-                told = plain(nh3.clean(message)) if exception.message_is_html else message
+                told = shown_text(message) if exception.message_is_html else message
                 return await _told(datasette, request, exception.status, told)
             case Base400():
                 return await _told(datasette, request, exception.status, str(exception.args[0]))
