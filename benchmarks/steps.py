@@ -14,9 +14,10 @@ from typing import Any
 from measure import machine, spread
 
 from crawler import clock, posts
-from crawler.items import NO_REPLY, Article, Entry, RawArticle
+from crawler.items import NO_REPLY, Article, Entry, RawArticle, Recorded
 from crawler.media import Media
 from crawler.normalise import normalise
+from crawler.output_folder import prepare
 from crawler.posts import Site, render
 from crawler.recorder import LARGEST
 from crawler.sample_site import Corpus
@@ -55,16 +56,16 @@ def once(raws: list[RawArticle], folder: Path, spent: dict[str, list[float]]) ->
     step("clean the HTML (part of normalise)", lambda: [html.clean(raw.body, base_url=raw.url) for raw in raws])
     articles: list[Article] = step("normalise", lambda: [normalise(raw, media.of) for raw in raws])
     entries = [Entry(each.code, each.title, each.published_at, "344", each.url) for each in articles]
+    prepare(folder)
     with Store.writing(folder) as store:
         run_id = store.runs.begin("eastmoney", {}, clock.now())
         ids = store.runs.list_entries(run_id, [(entry.code, entry.column, None, "") for entry in entries])
 
-        def rows() -> Iterator[Any]:
-            for batch in batches(list(zip(articles, entries, ids, strict=True))):
-                with store.at_once():
-                    yield from [(store.articles.save(article, entry, SITE), number) for article, entry, number in batch]
+        def rows() -> Iterator[Recorded]:
+            for batch in batches(list(zip(articles, entries, strict=True))):
+                yield from (done for done in store.articles.save_all(batch, SITE) if isinstance(done, Recorded))
 
-        saved = step("rows, with the index of words", lambda: list(rows()))
+        saved = list(zip(step("rows, with the index of words", lambda: list(rows())), ids, strict=True))
         step(
             "render the post from its row (part of rows)",
             lambda: [render(post_of(row), SITE) for row in store.articles.rows()],
@@ -88,9 +89,9 @@ def once(raws: list[RawArticle], folder: Path, spent: dict[str, list[float]]) ->
 def main() -> None:
     count, rounds = [*map(int, sys.argv[1:]), *(500, 5)[len(sys.argv) - 1 :]]
     raws, spent = raw_articles(count), dict[str, list[float]]()
-    for _ in range(rounds):
-        with tempfile.TemporaryDirectory() as folder:
-            once(raws, Path(folder), spent)
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(rounds):  # nothing is deleted before the end: `anew` in crawl.py tells why
+            once(raws, Path(folder, str(number)), spent)
     print(
         f"{machine()}; {len(raws)} articles, {rounds} rounds\n\n| step | µs of CPU an article | articles/s |\n|---|---|---|"
     )

@@ -6,7 +6,6 @@ The bytes of a post are a pure function of a `Post`: either side of the system c
 import os
 import re
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,9 +28,6 @@ from crawler.text.slugs import SLUG, fold, slug_of
 
 # The folders of posts, below the output folder: those that Jekyll reads, and those whose pages are kept as HTML.
 POSTS, FROZEN = "_posts", "_frozen"
-
-# Threads that write posts side by side, and how few are not worth one.
-_WRITERS, _FEWEST = 8, 4
 
 _NEWS, _NEWS_READ = "新闻", "xinwen"
 # Jekyll splits tags at spaces, as Ruby does, which knows no other space than those of ASCII.
@@ -268,20 +264,14 @@ def put(output: Path, path: str, text: str) -> None:
 
 
 def put_all(output: Path, texts: Mapping[str, str]) -> None:
-    """Likewise, posts by their paths: when it returns, they are on disk. Raises OutputError.
-
-    A disk takes the time of one for some that it is asked to keep together.
-    """
+    """Likewise, posts by their paths: when it returns, they are on disk. Raises OutputError."""
     folders = {(output / path).parent: output / path for path in texts}
     for folder, target in folders.items():
         with _told(target):
             folder.mkdir(parents=True, exist_ok=True)
-    posts, writers = list(texts.items()), min(_WRITERS, len(texts) // _FEWEST)
-    if writers < 2:
-        _write(output, posts)
-    else:
-        with ThreadPoolExecutor(writers) as pool:
-            list(pool.map(lambda start: _write(output, posts[start::writers]), range(writers)))
+    for path, text in texts.items():
+        with _told(output / path):
+            _replace(output / path, text.encode("utf-8"))
     for folder in sorted(folders):
         with _told(folder):
             _sync_folder(folder)
@@ -289,13 +279,6 @@ def put_all(output: Path, texts: Mapping[str, str]) -> None:
         for path in texts:
             with _told(output / path):
                 frozen(output, path).unlink(missing_ok=True)
-
-
-def _write(output: Path, texts: list[tuple[str, str]]) -> None:
-    for path, text in texts:
-        target = output / path
-        with _told(target):
-            _replace(target, text.encode("utf-8"))
 
 
 @contextmanager

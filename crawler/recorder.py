@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crawler import posts
-from crawler.errors import Ending
 from crawler.items import Article, Entry, Recorded
 from crawler.posts import Site
 from crawler.store import Store
@@ -46,18 +45,12 @@ class Recorder:
         Raises StoreError or OutputError when nothing more can be written.
         """
         waiting, self._waiting = self._waiting, []
-        recorded: list[tuple[Waiting, Recorded]] = []
-        faults: list[tuple[Entry, Exception]] = []
         if not waiting:
             return [], []
-        with self._store.at_once():
-            for each in waiting:
-                try:
-                    recorded.append((each, self._store.articles.save(each.article, each.entry, self._site)))
-                except Ending:
-                    raise
-                except Exception as error:
-                    faults.append((each.entry, error))
+        saved = self._store.articles.save_all([(each.article, each.entry) for each in waiting], self._site)
+        results = list(zip(waiting, saved, strict=True))
+        recorded = [(each, done) for each, done in results if isinstance(done, Recorded)]
+        faults = [(each.entry, fault) for each, fault in results if isinstance(fault, Exception)]
         posts.put_all(self._output, {done.post_path: done.post_text for _, done in recorded if done.post_text})
         with self._store.at_once():
             for each, done in recorded:

@@ -32,7 +32,6 @@ def numbered(count: int) -> list[Article]:
 
 
 def test_an_article_that_meets_a_fault_of_ours_does_not_take_the_others_with_it(tmp_path: Path) -> None:
-    """Twelve are written side by side."""
     good = numbered(12)
     bad = replace(ARTICLE, code="202201102242171699", title="\ud800")
     with Store.writing(tmp_path) as store:
@@ -44,6 +43,7 @@ def test_an_article_that_meets_a_fault_of_ours_does_not_take_the_others_with_it(
         assert [(entry.code, type(error)) for entry, error in faults] == [(bad.code, UnicodeEncodeError)]
         assert store.articles.get(bad.code) is None
         assert store.articles.owed(Site("//site")) == []
+        assert store.index.faults() == []
         assert len(list(tmp_path.rglob("*.md"))) == 12
         assert recorder.flush() == ([], [])
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,12 +10,12 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from crawler.errors import Unreadable
+from crawler.errors import Ending, Unreadable
 from crawler.items import NO_COLUMN, Article, Entry, Outcome, Post, Recorded
 from crawler.posts import Site, path_of, render
 from crawler.store.categories import Categories
 from crawler.store.connection import errors_told
-from crawler.store.index import Index
+from crawler.store.index import Index, Pairs
 from crawler.store.reprints import Reprints
 from crawler.text.dates import iso
 
@@ -148,12 +149,28 @@ class Articles:
         real change keeps the old version in `revisions`, and the post its first path.
         """
         with errors_told(), self._db.atomic():
-            old = self.get(article.code)
-            recorded = self._insert_new(article, site) if old is None else self._update(article, old, site, markup_too)
-            self._add_columns(article)
-            self._sighted(entry, article.spider)
-            self._index.catch_up(article.code)
+            recorded, pairs = self._save(article, entry, site, markup_too=markup_too)
+            self._index.write(pairs)
             return recorded
+
+    def save_all(self, articles: Iterable[tuple[Article, Entry]], site: Site) -> list[Recorded | Exception]:
+        """Likewise, many in one transaction; in place of one that met a fault of ours, and is not taken in, that."""
+        results: list[Recorded | Exception] = []
+        pairs: list[Pairs] = []
+        with errors_told(), self._db.atomic():
+            for article, entry in articles:
+                try:
+                    with self._db.atomic():
+                        recorded, its_pairs = self._save(article, entry, site)
+                except (Ending, sqlite3.Error):
+                    raise
+                except Exception as error:
+                    results.append(error)
+                else:
+                    results.append(recorded)
+                    pairs += its_pairs
+            self._index.write(pairs)
+        return results
 
     def refused(self, entry: Entry, spider: str, reason: str) -> None:
         """Remember that this entry, as listed, led to nothing that can be published."""
@@ -231,7 +248,17 @@ class Articles:
             self._insert(article, path, text)
             if stands:
                 self._db.table("articles").update(article.code, {"published_revision": 1})
-            self._index.catch_up(article.code)
+            self._index.write(self._index.file(article.code))
+
+    def _save(
+        self, article: Article, entry: Entry, site: Site, *, markup_too: bool = False
+    ) -> tuple[Recorded, list[Pairs]]:
+        """What the article is owed, and the pairs that the index of words is owed."""
+        old = self.get(article.code)
+        recorded = self._insert_new(article, site) if old is None else self._update(article, old, site, markup_too)
+        self._add_columns(article)
+        self._sighted(entry, article.spider)
+        return recorded, self._index.file(article.code)
 
     def _insert_new(self, article: Article, site: Site) -> Recorded:
         post = _post(article)

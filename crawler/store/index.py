@@ -20,6 +20,8 @@ from crawler.text.tokens import checksum, folded_document, tokens
 
 # Documents that share a row of `search_blocks`: id >> BLOCK_BITS.
 BLOCK_BITS = 6
+# The number of a document, and its pairs.
+Pairs = tuple[int, str]
 # A time, seconds since 1970, and ranges of ids, whose documents are not newer.
 Span = tuple[int, Iterable[tuple[int, int]]]
 _BATCH = 500
@@ -76,11 +78,18 @@ class Index:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def catch_up(self, code: str) -> None:
-        """Index what is new of one article. Part of the caller's transaction."""
-        for version in list(self._db.query(_MISSING, [code])):
-            self._add(version)
+    def file(self, code: str) -> list[Pairs]:
+        """Give each new version of an article its document; their pairs, which are to be written in the transaction."""
+        pairs = [self._add(version) for version in list(self._db.query(_MISSING, [code]))]
         self._db.execute("DELETE FROM search_pending WHERE code = ?", [code])
+        return pairs
+
+    def write(self, pairs: Iterable[Pairs]) -> None:
+        """Write the pairs of documents that were filed, at the end of the transaction.
+
+        FTS5 gathers what is written in memory, and puts it down as a part of the index at each savepoint that follows.
+        """
+        self._db.conn.executemany(_PAIRED, pairs)
 
     def catch_up_all(self) -> int:
         """Index what other programs have written, or an older finews; how many articles that were."""
@@ -88,8 +97,7 @@ class Index:
         with errors_told():
             while codes := self._pending(_BATCH):
                 with self._db.atomic():
-                    for code in codes:
-                        self.catch_up(code)
+                    self._catch_up(codes)
                 done += len(codes)
             if done > _BATCH:
                 self._optimize()
@@ -103,8 +111,7 @@ class Index:
                 self._db.execute(statement)
             self._db.execute("DELETE FROM sqlite_sequence WHERE name = 'search_documents'")
             codes = [row["code"] for row in self._db.query("SELECT code FROM articles ORDER BY published_at, code")]
-            for code in codes:
-                self.catch_up(code)
+            self._catch_up(codes)
             self._optimize()
         return len(codes)
 
@@ -118,7 +125,10 @@ class Index:
         """Index all versions of an article again."""
         with errors_told(), self._db.atomic():
             self._db.execute(numbered("DELETE FROM search_documents WHERE code = {:code}"), {"code": code})
-            self.catch_up(code)
+            self._catch_up([code])
+
+    def _catch_up(self, codes: Iterable[str]) -> None:
+        self.write(itertools.chain.from_iterable(map(self.file, codes)))
 
     def _optimize(self) -> None:
         """Merge what was written in many parts: after much of it, the index is a tenth smaller."""
@@ -150,11 +160,11 @@ class Index:
         self._db.execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.held USING fts5vocab(main, search_pairs, instance)")
         return ((row["doc"], row["total"]) for row in self._db.query(_CHECKSUMS))
 
-    def _add(self, version: dict[str, Any]) -> None:
+    def _add(self, version: dict[str, Any]) -> Pairs:
         values = {**version, "published": seconds(version["published_at"])}
         number = int(self._db.execute(_ADDED, values).lastrowid or 0)
-        self._db.execute(_PAIRED, [number, tokens(_folded(version))])
         self._db.execute(_BLOCKED, {**values, "block": block_of(number)})
+        return number, tokens(_folded(version))
 
 
 def text_of(version: dict[str, Any]) -> str:
