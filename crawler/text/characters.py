@@ -25,6 +25,9 @@ _ANGLES = str.maketrans("<>", "＜＞")
 
 def visible(text: str) -> str:
     """The text without its control, zero-width, bidi and unencodable characters; line ends stay."""
+    # What Python can print has none of them, and most texts are that but for their indents and line ends.
+    if text.replace("\u3000", "").replace("\n", "").isprintable():
+        return text
     text = _INVISIBLE.sub("", text)
     if _RARE.search(text):
         text = _INVISIBLE_AND_RARE.sub("", text)

@@ -10,7 +10,7 @@ The steps, in the order of `clean`:
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from html import unescape
 from urllib.parse import urljoin, urlsplit
 
@@ -173,7 +173,7 @@ def _sanitised(body: str) -> str:
     shown = visible(_READ.clean(visible(_bounded(body))))
     for end in _OTHER_LINE_ENDS:  # a look for three characters is quicker than a table for all
         shown = shown.replace(end, "\n")
-    if _depth(shown) > MAX_DEPTH:
+    if shown.count("</") > MAX_DEPTH and _depth(shown) > MAX_DEPTH:
         raise Rejected(f"too complex: the body is nested over {MAX_DEPTH} deep")
     return shown
 
@@ -189,7 +189,8 @@ def _bounded(body: str) -> str:
 
 def check_words(markup: str, most: int = MAX_WORDS) -> None:
     """Raises Rejected for markup that could hold more attributes than can be parsed in seconds."""
-    if len(_BETWEEN_WORDS.findall(markup)) > most:
+    # Between two that are counted there is a character at least.
+    if len(markup) > 2 * most and len(_BETWEEN_WORDS.findall(markup)) > most:
         raise Rejected(f"too complex: over {most:,} words")
 
 
@@ -212,7 +213,9 @@ def _depth(balanced: str) -> int:
 
 def _drop_unread(nodes: Iterable[HtmlElement]) -> None:
     for node in nodes:
-        if node.getparent() is not None and (_is_hidden(node) or _is_advert(node) or _is_live_chart(node)):
+        if not node.keys() or node.getparent() is None:
+            continue  # its attributes tell, and what it stood in may be gone
+        if _is_hidden(node) or _is_advert(node) or _is_live_chart(node):
             node.drop_tree()
 
 
@@ -225,10 +228,6 @@ def _is_advert(node: HtmlElement) -> bool:
     return bool(_ADVERT_CLASS.search(node.get("class", ""))) or (
         node.tag == "a" and urlsplit(_href(node)).hostname == _ADVERT_HOST
     )
-
-
-def _is_promotion(node: HtmlElement) -> bool:
-    return node.tag == "p" and bool(_ADVERT_TEXT.fullmatch(node.text_content().strip(_INDENT)))
 
 
 def _is_live_chart(node: HtmlElement) -> bool:
@@ -326,44 +325,52 @@ def _tidy_white_space(root: HtmlElement, _base_url: str) -> None:
     placed = [node for node in nodes if not (has_pre and _stands_in(node, "pre"))]
     flowing = [node for node in placed if node.tag != "pre"]
     for node in placed:
-        _set_tail(node, _one_line(node.tail or ""))
+        _edit_tail(node, _one_line)
     for node in flowing:
-        _set_text(node, _one_line(node.text or ""))
+        _edit_text(node, _one_line)
     for node in flowing:
         if node.tag in _BLOCKS or node.tag == "center":
             _strip_start(node)
             _strip_end(node)
             _touch_neighbours(node)
         elif node.tag == "br":
-            _set_tail(node, (node.tail or "").lstrip(_INDENT))
+            _edit_tail(node, _without_indent)
 
 
-def _set_text(node: HtmlElement, text: str) -> None:
-    """Most often it is so already, and lxml copies what it is given."""
-    if text != (node.text or ""):
-        node.text = text or None
+def _edit_text(node: HtmlElement, edit: Callable[[str], str]) -> None:
+    """Most often it is right already, and lxml copies what it is given and what it is asked for."""
+    if (text := node.text) and (edited := edit(text)) != text:
+        node.text = edited or None
 
 
-def _set_tail(node: HtmlElement, tail: str) -> None:
-    if tail != (node.tail or ""):
-        node.tail = tail or None
+def _edit_tail(node: HtmlElement, edit: Callable[[str], str]) -> None:
+    if (tail := node.tail) and (edited := edit(tail)) != tail:
+        node.tail = edited or None
 
 
 def _one_line(text: str) -> str:
     return _LINE_BREAKS.sub(" ", text) if "\n" in text or "\r" in text else text
 
 
+def _without_indent(text: str) -> str:
+    return text.lstrip(_INDENT)
+
+
+def _without_end(text: str) -> str:
+    return text.rstrip(_INDENT)
+
+
 def _strip_start(block: HtmlElement) -> None:
     """No indent before the first character, however deep the element that holds it; nor an empty first line."""
     node = block
     while True:
-        _set_text(node, (node.text or "").lstrip(_INDENT))
-        if node.text or not len(node) or node[0].tag in _BLOCKS:
+        _edit_text(node, _without_indent)
+        if not len(node) or node.text or node[0].tag in _BLOCKS:
             return
         if node[0].tag == "br":
-            tail = (node[0].tail or "").lstrip(_INDENT)
+            tail = _without_indent(node[0].tail or "")
             node.remove(node[0])
-            _set_text(node, tail)
+            node.text = tail or None
             continue
         node = node[0]
 
@@ -371,20 +378,20 @@ def _strip_start(block: HtmlElement) -> None:
 def _strip_end(block: HtmlElement) -> None:
     while len(block):
         last = block[-1]
-        _set_tail(last, (last.tail or "").rstrip(_INDENT))
+        _edit_tail(last, _without_end)
         if last.tail or last.tag != "br":
             return
         block.remove(last)
-    _set_text(block, (block.text or "").rstrip(_INDENT))
+    _edit_text(block, _without_end)
 
 
 def _touch_neighbours(block: HtmlElement) -> None:
-    _set_tail(block, (block.tail or "").lstrip(_INDENT))
+    _edit_tail(block, _without_indent)
     before = block.getprevious()
     if before is not None:
-        _set_tail(before, (before.tail or "").rstrip(_INDENT))
+        _edit_tail(before, _without_end)
     elif (parent := block.getparent()) is not None:
-        _set_text(parent, (parent.text or "").rstrip(_INDENT))
+        _edit_text(parent, _without_end)
 
 
 def _arrange(root: HtmlElement, _base_url: str) -> None:
@@ -395,22 +402,30 @@ def _arrange(root: HtmlElement, _base_url: str) -> None:
     """
     for node in root.iterdescendants("center"):
         node.tag = "div"
-    for node in root.iterchildren(*_PARTS):
-        node.tag = "div"
-    children, run = list(root), _paragraph(root, root.text)
-    root.text = None
-    blocks = [run]
+    children, text = list(root), root.text
+    blocks: list[HtmlElement] = []
+    run, root.text = None, None
     for child in children:
         tail, child.tail = child.tail, None
+        if child.tag in _PARTS:
+            child.tag = "div"
         if child.tag in _TOP_LEVEL:
-            run = _paragraph(root, tail)
-            blocks += [child, run]
-        else:
-            run.append(child)
-            child.tail = tail
-            if _holds(child, *_BLOCKS):
-                run.tag = "div"
-    root[:] = blocks
+            blocks += [*_paragraphs(root, text), child]
+            run, text = None, tail
+            continue
+        if run is None:
+            run, text = _paragraph(root, text), None
+            blocks.append(run)
+        run.append(child)
+        child.tail = tail
+        if _holds_blocks(child):
+            run.tag = "div"
+    root[:] = [*blocks, *_paragraphs(root, text)]
+
+
+def _paragraphs(root: HtmlElement, text: str | None) -> list[HtmlElement]:
+    """A paragraph of its own for text between blocks; none for white space."""
+    return [_paragraph(root, text)] if text and text.strip(_INDENT) else []
 
 
 def _paragraph(root: HtmlElement, text: str | None) -> HtmlElement:
@@ -423,18 +438,11 @@ def _prune_empty(root: HtmlElement, _base_url: str) -> None:
     for node in reversed(list(root.iterdescendants())):
         if node.tag in _MEANINGFUL_EMPTY or _begins_as_text(node):
             continue
-        if _is_promotion(node) or not _is_read(node):
-            node.tail = _space_in(node) + (node.tail or "")
+        text = node.text_content()
+        if _is_promotion(node, text) or not (text.strip(_INDENT) or _holds(node, "img", "hr")):
+            if node.tag in _INLINE and " " in text:  # it keeps two words apart
+                node.tail = " " + (node.tail or "")
             node.drop_tree()
-
-
-def _has_blocks_in_lines(root: HtmlElement) -> bool:
-    return any(_holds(node, *_BLOCKS) for node in root.iterdescendants(*_INLINE))
-
-
-def _space_in(node: HtmlElement) -> str:
-    """The space that an empty inline element keeps between two words."""
-    return " " if node.tag in _INLINE and " " in node.text_content() else ""
 
 
 def _begins_as_text(node: HtmlElement) -> bool:
@@ -443,8 +451,17 @@ def _begins_as_text(node: HtmlElement) -> bool:
     return bool(begins) and begins[0] != _ADVERT_BEGINS
 
 
-def _is_read(node: HtmlElement) -> bool:
-    return bool(node.text_content().strip(_INDENT)) or _holds(node, "img", "hr") or node.tag in {"img", "hr"}
+def _is_promotion(node: HtmlElement, text: str) -> bool:
+    return node.tag == "p" and bool(_ADVERT_TEXT.fullmatch(text.strip(_INDENT)))
+
+
+def _has_blocks_in_lines(root: HtmlElement) -> bool:
+    return any(node.tag in _BLOCKS and node.getparent().tag in _INLINE for node in root.iterdescendants())
+
+
+def _holds_blocks(node: HtmlElement) -> bool:
+    # A look at each: lxml takes longer to read so many names.
+    return any(inner.tag in _BLOCKS for inner in node.iterdescendants())
 
 
 def _holds(node: HtmlElement, *tags: str) -> bool:
