@@ -15,6 +15,7 @@ from html import unescape
 from urllib.parse import urljoin, urlsplit
 
 import nh3
+from lxml import etree
 from lxml import html as lxml_html
 from lxml.html import HtmlElement
 
@@ -195,7 +196,7 @@ def check_words(markup: str, most: int = MAX_WORDS) -> None:
 
 
 def _parse(fragment: str) -> HtmlElement:
-    return lxml_html.fragment_fromstring(fragment, create_parent="div")
+    return lxml_html.document_fromstring(f"<div>{fragment}</div>").body[0]
 
 
 def _depth(balanced: str) -> int:
@@ -489,4 +490,4 @@ def _inside(root: HtmlElement) -> str:
 
 
 def _written(node: HtmlElement) -> str:
-    return str(lxml_html.tostring(node, encoding="unicode", with_tail=False))
+    return str(etree.tostring(node, method="html", encoding="unicode", with_tail=False))
