@@ -7,7 +7,7 @@ article is compared with more than its neighbours, however many look like it.
 """
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -28,6 +28,11 @@ _FILED = """
     FROM story_articles LEFT JOIN story_texts USING (digest) WHERE {}
 """
 _OF_IDS, _OF_CODE = _FILED.format("id IN (SELECT value FROM json_each(?))"), _FILED.format("code = ?")
+# Of some keys, those that more than one article has.
+_SHARED = """
+    SELECT value FROM json_each(?)
+    WHERE 1 < (SELECT count(*) FROM (SELECT 1 FROM story_keys WHERE key = value LIMIT 2))
+"""
 # Of some keys, those that more articles share around a moment than are neighbours.
 _CROWDED = """
     SELECT value FROM json_each(:keys) WHERE :most < (
@@ -66,7 +71,7 @@ class _Filed:
     story: int
     sketch: bytes
 
-    def keys(self) -> list[int]:
+    def text_keys(self) -> list[int]:
         return shingles.keys(self.digest, self.sketch)
 
     def told(self) -> tuple[str, int, bytes, bytes]:
@@ -154,7 +159,7 @@ class Stories:
         article = _Filed(
             id_, code, media, published, own_digest, shingles.figures(row[2]), id_, self._sketch(own_digest, text)
         )
-        own = article.keys()
+        own = article.text_keys()
         self._db.execute("INSERT OR IGNORE INTO story_texts VALUES (?, ?)", [article.digest, article.sketch])
         self._db.execute(
             "INSERT INTO story_articles VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -164,9 +169,9 @@ class Stories:
             one, *others = (each.story for each in self._known(pair))
             if others == [one]:
                 changes.stories.add(one)
-        self._db.conn.executemany(
-            "INSERT OR IGNORE INTO story_keys (key, published, id) VALUES (?, ?, ?)",
-            [(key, published, article.id) for key in own],
+        self._db.execute(
+            "INSERT OR IGNORE INTO story_keys (key, published, id) SELECT value, ?, ? FROM json_each(?)",
+            [published, article.id, json.dumps(own)],
         )
         changes.stories.add(article.story)
 
@@ -174,7 +179,7 @@ class Stories:
         article = self._filed(code)
         if article is None:
             return
-        own = article.keys()
+        own = article.text_keys()
         self._db.conn.executemany(
             "DELETE FROM story_keys WHERE (key, published, id) = (?, ?, ?)",
             [(key, article.published, article.id) for key in own],
@@ -209,11 +214,13 @@ class Stories:
         """The story that each part is of by the links of these articles: a loose article, or a story as it is."""
         groups = _Groups()
         seen: set[int] = set()
-        for article in sorted(self._known(articles), key=lambda each: (each.published, each.id)):
+        known = sorted(self._known(articles), key=lambda each: (each.published, each.id))
+        shared = self._shared(key for article in known for key in article.text_keys())
+        for article in known:
             seen.add(article.id)
             here = article.id if article.id in loose else article.story
             groups.add(here)
-            for other in self._neighbours(article):
+            for other in self._neighbours(article, [key for key in article.text_keys() if key in shared]):
                 there = other.id if other.id in loose else other.story
                 if other.id not in seen and groups.root(here) != groups.root(there) and self._linked(article, other):
                     groups.join(here, there)
@@ -233,11 +240,16 @@ class Stories:
         row = self._db.execute("SELECT body_text FROM articles WHERE code = ?", [code]).fetchone()
         return frozenset(shingles.runs(shingles.letters(row[0] if row else "")))
 
-    def _neighbours(self, article: _Filed) -> list[_Filed]:
-        own = article.keys()
-        crowded = self._crowded(article, own)
+    def _shared(self, keys: Iterable[int]) -> set[int]:
+        """Of these keys, those that more than one article has: most have none, and no neighbours to be asked for."""
+        return {key for (key,) in self._db.execute(_SHARED, [json.dumps([*keys])])}
+
+    def _neighbours(self, article: _Filed, shared: list[int]) -> list[_Filed]:
+        if not shared:
+            return []
+        crowded = self._crowded(article, shared)
         ids = {id_ for key in crowded for side in self._around(article, key) for id_ in side}
-        quiet = json.dumps([key for key in own if key not in crowded])
+        quiet = json.dumps([key for key in shared if key not in crowded])
         ids.update(id_ for (id_,) in self._db.execute(_SHARING, {"keys": quiet, **_window(article)}))
         return self._known(sorted(ids - {article.id}))
 
@@ -279,7 +291,7 @@ class Stories:
             yield Fault(code, "an article that is gone is held to be a reprint")
 
     def _has_keys(self, article: _Filed, text: str) -> bool:
-        own = article.keys()
+        own = article.text_keys()
         sql = """
             SELECT count(*) FROM story_keys
             WHERE key IN (SELECT value FROM json_each(?)) AND published = ? AND id = ?

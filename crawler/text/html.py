@@ -196,7 +196,8 @@ def check_words(markup: str, most: int = MAX_WORDS) -> None:
 
 
 def _parse(fragment: str) -> HtmlElement:
-    return lxml_html.document_fromstring(f"<div>{fragment}</div>").body[0]
+    root: HtmlElement = lxml_html.document_fromstring(f"<div>{fragment}</div>").find("body/div")
+    return root
 
 
 def _depth(balanced: str) -> int:

@@ -10,6 +10,8 @@ from hashlib import blake2b
 from operator import eq
 from zlib import crc32
 
+from crawler.text.grams import spaced_grams
+
 # Chosen on the labelled texts of crawler/sample_site/reprints.py: see tests/test_reprints.py.
 SHINGLE = 5
 ALIKE = 0.6
@@ -27,7 +29,7 @@ _SEED = 1
 _MAY_BE_ALIKE = ALIKE - 0.2
 
 _SOURCE_LINE = re.compile(r"（(?:文章)?来源[:：][^\n]{1,60}\)?）\s*\Z|\((?:文章)?来源[:：][^\n]{1,60}\)\s*\Z")
-_NO_LETTER = re.compile(r"[\W_]+")
+_LETTERS = re.compile(r"[^\W_]+")
 _FIGURE = re.compile(r"[0-9０-９]+(?:[,，][0-9０-９]{3}(?![0-9０-９]))*(?:[.．][0-9０-９]+)?")
 
 
@@ -37,7 +39,7 @@ def letters(body_text: str) -> str:
     >>> letters("Ａ股收涨，成交１．２万亿元。（文章来源：财联社）")
     'a股收涨成交12万亿元'
     """
-    return unicodedata.normalize("NFKC", _NO_LETTER.sub("", _SOURCE_LINE.sub("", body_text))).casefold()
+    return unicodedata.normalize("NFKC", "".join(_LETTERS.findall(_SOURCE_LINE.sub("", body_text)))).casefold()
 
 
 def digest(text: str) -> bytes:
@@ -63,9 +65,12 @@ def figures_agree(one: bytes, other: bytes) -> bool:
 
 
 def runs(text: str) -> list[str]:
-    """The runs of neighbouring letters of a text, given its letters."""
-    text = text[:_LONGEST]
-    return [text[place : place + SHINGLE] for place in range(max(1, len(text) - SHINGLE + 1))]
+    """The runs of neighbouring letters of a text, given its letters; a shorter text is one."""
+    return _spaced(text).split(" ")[:-1] or [text]
+
+
+def _spaced(text: str) -> str:
+    return spaced_grams(text[:_LONGEST], SHINGLE)
 
 
 def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
@@ -86,7 +91,7 @@ def sketch(text: str) -> bytes:
     from rensa import RMinHash  # who only asks does without it
 
     least = RMinHash(num_perm=_BANDS * _ROWS, seed=_SEED)
-    least.update(runs(text))
+    least.update(_spaced(text).encode().split(b" ")[:-1])  # of strings, each would be encoded by itself
     return struct.pack(f"<{_BANDS * _ROWS}I", *least.digest())[::4]
 
 
