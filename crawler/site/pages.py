@@ -163,8 +163,9 @@ def _write_years(output: Path, store: Store, years: Iterable[str]) -> None:
 def _write_titles(output: Path, store: Store, months: Iterable[str]) -> None:
     for month in months:
         rows = (_entry(row) for row in store.pages.on_day(month))
-        titles = [[row["title"], row["url"], row["media"], row["at"]] for row in rows]
-        keep(output / urls.titles(month)[1:], _json(titles).encode())
+        # Text from the first: a first crawl may bring many of a month, and takes its highest memory here.
+        titles = (_json([row["title"], row["url"], row["media"], row["at"]]).encode() for row in rows)
+        keep(output / urls.titles(month)[1:], b"[" + b", ".join(titles) + b"]")
 
 
 def _with_pages(output: Path, stocks: list[dict[str, Any]]) -> list[dict[str, Any]]:

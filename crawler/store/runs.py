@@ -12,6 +12,8 @@ from crawler.store.connection import errors_told
 from crawler.text.dates import iso
 
 INTERRUPTED = "interrupted"
+# Entries that are dealt with by one statement.
+_SOME = 5_000
 
 _COUNTS = ", ".join(f"count(*) FILTER (WHERE outcome = '{outcome}') AS \"{outcome}\"" for outcome in Outcome)
 
@@ -57,15 +59,27 @@ class Runs:
     def finish(self, run_id: int, outcome: str, at: datetime, detail: str = "") -> None:
         """Close a run all of whose entries are settled: its counts are theirs."""
         with errors_told(), self._db.atomic():
+            self._add_columns(run_id)
+            self._db.table("runs").update(
+                run_id, {"finished_at": iso(at), "outcome": outcome, "detail": detail, **self.counts(run_id)}
+            )
+
+    def _add_columns(self, run_id: int) -> None:
+        """Where a run's articles are listed, by some entries at a time: SQLite keeps what a statement changes.
+
+        The `+` makes it look the entries up by their ids, which are neighbours.
+        """
+        first, last = self._db.execute(
+            "SELECT coalesce(min(id), 0), coalesce(max(id), -1) FROM entries WHERE run_id = ?", [run_id]
+        ).fetchone()
+        for start in range(first, last + 1, _SOME):
             self._db.execute(
                 """
                 INSERT OR IGNORE INTO article_columns (code, column_id)
-                SELECT code, column_id FROM entries JOIN articles USING (code) WHERE run_id = ? AND column_id != ''
+                SELECT code, column_id FROM entries JOIN articles USING (code)
+                WHERE +run_id = ? AND entries.id BETWEEN ? AND ? AND column_id != ''
                 """,
-                [run_id],
-            )
-            self._db.table("runs").update(
-                run_id, {"finished_at": iso(at), "outcome": outcome, "detail": detail, **self.counts(run_id)}
+                [run_id, start, start + _SOME - 1],
             )
 
     def failing_since(self, spider: str) -> datetime:
