@@ -7,7 +7,6 @@ import re
 import struct
 import unicodedata
 from hashlib import blake2b
-from operator import eq
 from zlib import crc32
 
 from crawler.text.grams import spaced_grams
@@ -29,7 +28,9 @@ _SEED = 1
 _MAY_BE_ALIKE = ALIKE - 0.2
 
 _SOURCE_LINE = re.compile(r"（(?:文章)?来源[:：][^\n]{1,60}\)?）\s*\Z|\((?:文章)?来源[:：][^\n]{1,60}\)\s*\Z")
-_LETTERS = re.compile(r"[^\W_]+")
+_NO_LETTER = re.compile(r"[\W_]+")
+# Most of what is no letter: taken out one by one, they cost half of a search for whatever it may be.
+_MARKS = "，。.%\n《》“”（）：、 "
 _FIGURE = re.compile(r"[0-9０-９]+(?:[,，][0-9０-９]{3}(?![0-9０-９]))*(?:[.．][0-9０-９]+)?")
 
 
@@ -39,7 +40,10 @@ def letters(body_text: str) -> str:
     >>> letters("Ａ股收涨，成交１．２万亿元。（文章来源：财联社）")
     'a股收涨成交12万亿元'
     """
-    return unicodedata.normalize("NFKC", "".join(_LETTERS.findall(_SOURCE_LINE.sub("", body_text)))).casefold()
+    text = _SOURCE_LINE.sub("", body_text)
+    for mark in _MARKS:
+        text = text.replace(mark, "")
+    return unicodedata.normalize("NFKC", text if text.isalnum() else _NO_LETTER.sub("", text)).casefold()
 
 
 def digest(text: str) -> bytes:
@@ -54,7 +58,7 @@ def figures(body_text: str) -> bytes:
     True
     """
     found = unicodedata.normalize("NFKC", " ".join(set(_FIGURE.findall(body_text[:_LONGEST])))).replace(",", "")
-    numbers = sorted({crc32(figure.encode()) for figure in found.split()})
+    numbers = sorted(set(map(crc32, found.encode().split())))
     return struct.pack(f"<{len(numbers)}I", *numbers)
 
 
@@ -97,8 +101,10 @@ def sketch(text: str) -> bytes:
 
 def may_be_alike(one: bytes, other: bytes) -> bool:
     """Whether two texts are worth a comparison, given their sketches."""
-    equal: int = sum(map(eq, one, other))
-    return equal >= _MAY_BE_ALIKE * _BANDS * _ROWS
+    if len(one) != len(other):  # that of a short text is empty
+        return False
+    different = int.from_bytes(one) ^ int.from_bytes(other)
+    return different.to_bytes(len(one)).count(0) >= _MAY_BE_ALIKE * _BANDS * _ROWS
 
 
 def keys(of_digest: bytes, of_sketch: bytes) -> list[int]:
