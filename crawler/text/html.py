@@ -121,8 +121,9 @@ def _edited(body: str, base_url: str) -> HtmlElement:
     nodes = list(root.iterdescendants())  # held to the end, since lxml wraps anew each node that nobody holds
     _drop_unread(nodes)
     _link_stocks(root)
-    _plain_source_lines(root)
-    for edit in (_set_links, _unwrap, _set_images, _arrange, _prune_empty, _tidy_white_space):
+    for edit in (
+        _set_links, _unwrap, _set_images, _arrange, _plain_source_lines, _prune_empty, _tidy_white_space,
+    ):  # fmt: skip
         edit(root, base_url)
     return root
 
@@ -259,22 +260,6 @@ def _link_stocks(root: HtmlElement) -> None:
             continue  # the link inside, or around, is the one that counts
         node.tag = "a"
         node.set("href", quote_link(secid))
-
-
-def _plain_source_lines(root: HtmlElement) -> None:
-    """The source line at the foot is text: a link inside it is an annotator's slip, 上海<证券>报."""
-    paragraphs = list(root.iterdescendants("p"))
-    for node in paragraphs:
-        at_foot = node is paragraphs[-1] and _SOURCE_LINE.fullmatch(node.text_content().strip(_INDENT))
-        named = _SOURCE_LINE_CLASS in node.get("class", "").split()
-        if named or at_foot:
-            text = node.text_content()
-            del node[:]
-            node.text = text
-        if node.get("class") is not None:
-            node.attrib.pop("class")
-        if named:
-            node.set("class", _SOURCE_LINE_CLASS)
 
 
 def _set_links(root: HtmlElement, base_url: str) -> None:
@@ -436,12 +421,33 @@ def _paragraph(root: HtmlElement, text: str | None) -> HtmlElement:
     return paragraph
 
 
+def _plain_source_lines(root: HtmlElement, _base_url: str) -> None:
+    """The source line at the foot is text: a link inside it is an annotator's slip, 上海<证券>报."""
+    paragraphs = list(root.iterdescendants("p"))
+    for node in paragraphs:
+        named = _SOURCE_LINE_CLASS in node.get("class", "").split()
+        if node.get("class") is not None:
+            node.attrib.pop("class")
+        if named:
+            _make_text(node)
+            node.set("class", _SOURCE_LINE_CLASS)
+    last = next((node for node in reversed(paragraphs) if _is_read(node, node.text_content())), None)
+    if last is not None and _SOURCE_LINE.fullmatch(last.text_content().strip(_INDENT)):
+        _make_text(last)
+
+
+def _make_text(node: HtmlElement) -> None:
+    text = node.text_content()
+    del node[:]
+    node.text = text
+
+
 def _prune_empty(root: HtmlElement, _base_url: str) -> None:
     for node in reversed(list(root.iterdescendants())):
         if node.tag in _MEANINGFUL_EMPTY or _begins_as_text(node):
             continue
         text = node.text_content()
-        if _is_promotion(node, text) or not (text.strip(_INDENT) or _holds(node, "img", "hr")):
+        if not _is_read(node, text):
             if node.tag in _INLINE and " " in text:  # it keeps two words apart
                 node.tail = " " + (node.tail or "")
             node.drop_tree()
@@ -453,8 +459,11 @@ def _begins_as_text(node: HtmlElement) -> bool:
     return bool(begins) and begins[0] != _ADVERT_BEGINS
 
 
-def _is_promotion(node: HtmlElement, text: str) -> bool:
-    return node.tag == "p" and bool(_ADVERT_TEXT.fullmatch(text.strip(_INDENT)))
+def _is_read(node: HtmlElement, text: str) -> bool:
+    """Whether a reader is to see it, given its text."""
+    text = text.strip(_INDENT)
+    is_promotion = node.tag == "p" and _ADVERT_TEXT.fullmatch(text)
+    return not is_promotion and (bool(text) or _holds(node, "img", "hr"))
 
 
 def _has_blocks_in_lines(root: HtmlElement) -> bool:

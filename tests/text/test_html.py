@@ -656,6 +656,8 @@ def test_any_body_becomes_balanced_blocks_that_nothing_runs_in(body: str) -> Non
 @FOR_A_WHILE
 @given(BODIES)
 @example("&zwj;")
+@example('<span id="stock_1.600160">（文章来源：财联社）')
+@example('<p><a href="http://dfcfw.com">（文章来源：财联社）</a></p><p>\u3000</p>')
 @example("<p>x <b></b></p>")
 @example('<b><a href="#"><p><img src="//dfcfw.com/a.jpg">')
 def test_cleaning_a_clean_body_changes_nothing(body: str) -> None:
