@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from sqlite_utils import Database
 
 from crawler.sample_site import Corpus, SampleSite
@@ -21,7 +23,7 @@ from crawler.store.asked import Asked, Sort
 from crawler.store.index import seconds
 from crawler.store.schema import migrations
 from crawler.text.dates import CHINA
-from crawler.text.tokens import Document, fold, folded_document, tokens
+from crawler.text.tokens import Document, fold, folded_document, indexed_document, tokens
 from tests.conftest import NO_MANNERS
 
 SUBSTRINGS = 1_000
@@ -236,7 +238,7 @@ def test_an_index_of_an_older_finews_is_brought_up_to_date_on_opening(
             "INSERT INTO search_documents (code, revision, current, published) VALUES (?, ?, 1, ?)",
             [row["code"], row["revision"], seconds(row["published_at"])],
         )
-        pairs = tokens(folded_document(row["title"], row["body_text"]))
+        pairs = tokens(indexed_document(row["title"], row["body_text"]))
         old.execute("INSERT INTO search_pairs (rowid, pairs) VALUES (?, ?)", [added.lastrowid, pairs])
     old.execute("DELETE FROM search_pending")
     last = old.execute("SELECT max(id) FROM search_documents").fetchone()[0]
@@ -319,3 +321,14 @@ def test_a_single_han_character_is_found_in_each_that_folds_to_it() -> None:
 
 def test_what_is_folded_is_not_folded_further() -> None:
     assert not [point for point in range(sys.maxunicode + 1) if any(fold(part) != part for part in fold(chr(point)))]
+
+
+# What becomes what another character is: where a text holds both, the order must not matter.
+@given(st.text(st.sampled_from("a.，ＡA\ue020\ue02c \u3000\n①") | st.characters()))
+@example("".join(map(chr, range(0x2460, 0x2560))))
+def test_a_text_is_folded_and_indexed_as_its_characters_are(text: str) -> None:
+    folded = re.sub(" +", " ", "".join(map(fold, text)))
+    assert fold(text) == folded
+    wanted = [ord(character) for character in f"\n{folded}\0"]
+    wanted = [0xE000 + point if point < 128 and not chr(point).isalnum() else point for point in wanted]
+    assert [ord(character) for character in indexed_document("", text)] == wanted

@@ -16,7 +16,7 @@ from sqlite_utils import Database
 from crawler.store.connection import errors_told
 from crawler.store.schema import numbered
 from crawler.text.html import plain
-from crawler.text.tokens import checksum, folded_document, tokens
+from crawler.text.tokens import checksum, indexed_document, tokens
 
 # Documents that share a row of `search_blocks`: id >> BLOCK_BITS.
 BLOCK_BITS = 6
@@ -152,7 +152,7 @@ class Index:
             version = next(iter(self._db.query(_VERSION, row)), None)
             if version is None:
                 yield Fault(row["code"], "the index of words holds a version that is not there")
-            elif found != checksum(_folded(version)):
+            elif found != checksum(_indexed(version)):
                 yield Fault(row["code"], "the index of words holds another text")
 
     def _checksums(self) -> Iterator[tuple[int, int]]:
@@ -164,7 +164,7 @@ class Index:
         values = {**version, "published": seconds(version["published_at"])}
         number = int(self._db.execute(_ADDED, values).lastrowid or 0)
         self._db.execute(_BLOCKED, {**values, "block": block_of(number)})
-        return number, tokens(_folded(version))
+        return number, tokens(_indexed(version))
 
 
 def text_of(version: dict[str, Any]) -> str:
@@ -211,5 +211,5 @@ def _runs(numbers: list[int]) -> Iterator[list[int]]:
         yield [number for _, number in run]
 
 
-def _folded(version: dict[str, Any]) -> str:
-    return folded_document(version["title"], text_of(version))
+def _indexed(version: dict[str, Any]) -> str:
+    return indexed_document(version["title"], text_of(version))
