@@ -7,9 +7,11 @@ article is compared with more than its neighbours, however many look like it.
 """
 
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from types import MappingProxyType
 
 from sqlite_utils import Database
 
@@ -32,6 +34,11 @@ _OF_IDS, _OF_CODE = _FILED.format("id IN (SELECT value FROM json_each(?))"), _FI
 _SHARED = """
     SELECT value FROM json_each(?)
     WHERE 1 < (SELECT count(*) FROM (SELECT 1 FROM story_keys WHERE key = value LIMIT 2))
+"""
+# How many articles have each of some keys, counted to a crowd.
+_MET = """
+    SELECT value, (SELECT count(*) FROM (SELECT 1 FROM story_keys WHERE key = value LIMIT :most + 1)) AS times
+    FROM json_each(:keys) WHERE times > 0
 """
 # Of some keys, those that more articles share around a moment than are neighbours.
 _CROWDED = """
@@ -58,7 +65,7 @@ _LOOSE_JOINED = "UPDATE story_articles SET story = :story WHERE id = :part AND s
 _STORY_JOINED = "UPDATE story_articles SET story = :story WHERE story = :part AND story != :story"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Filed:
     """An article as it is filed."""
 
@@ -71,6 +78,7 @@ class _Filed:
     story: int
     sketch: bytes
 
+    @cached_property
     def text_keys(self) -> list[int]:
         return shingles.keys(self.digest, self.sketch)
 
@@ -140,38 +148,59 @@ class Stories:
         changes = _Changes()
         for code in codes:
             self._remove(code, changes)
-            self._add(code, changes)
+        articles = [article for code in codes if (article := self._read(code))]
+        met = self._met(articles)
+        for article in articles:
+            self._add(article, met, changes)
         loose = {id_ for story in changes.stories for id_ in self._members(story)}
-        for part, story in self._joined(changes.articles | loose, loose).items():
+        for part, story in self._joined(changes.articles | loose, loose, met).items():
             joined = _LOOSE_JOINED if part in loose else _STORY_JOINED
             self._db.execute(joined, {"story": story, "part": part})
         self._db.execute(
             "DELETE FROM story_pending WHERE code IN (SELECT value FROM json_each(?))", [json.dumps(codes)]
         )
 
-    def _add(self, code: str, changes: _Changes) -> None:
-        """File an article, as a story of its own."""
+    def _read(self, code: str) -> _Filed | None:
+        """An article to be filed, as a story of its own; its text's sketch is kept already."""
         row = self._db.execute("SELECT media, published_at, body_text FROM articles WHERE code = ?", [code]).fetchone()
         if row is None:
-            return
-        media, published, text = row[0], seconds(row[1]), shingles.letters(row[2])
-        id_, own_digest = shingles.number(code.encode()), shingles.digest(text)
-        article = _Filed(
-            id_, code, media, published, own_digest, shingles.figures(row[2]), id_, self._sketch(own_digest, text)
+            return None
+        media, published_at, body_text = row
+        text, id_ = shingles.letters(body_text), shingles.number(code.encode())
+        digest, figures = shingles.digest(text), shingles.figures(body_text)
+        return _Filed(
+            id_, code, media, seconds(published_at), digest, figures, story=id_, sketch=self._sketch(digest, text)
         )
-        own = article.text_keys()
+
+    def _met(self, articles: Iterable[_Filed]) -> Counter[int]:
+        """How many articles have each key of these that are to be filed, they among them; counted to a crowd."""
+        met = Counter(key for article in articles for key in set(article.text_keys))
+        values = {"keys": json.dumps([*met]), "most": _NEIGHBOURS}
+        met.update(dict(self._db.execute(_MET, values).fetchall()))
+        return met
+
+    def _add(self, article: _Filed, met: Mapping[int, int], changes: _Changes) -> None:
+        own = article.text_keys
         self._db.execute("INSERT OR IGNORE INTO story_texts VALUES (?, ?)", [article.digest, article.sketch])
         self._db.execute(
             "INSERT INTO story_articles VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [article.id, code, media, published, article.digest, article.figures, article.story],
+            [
+                article.id,
+                article.code,
+                article.media,
+                article.published,
+                article.digest,
+                article.figures,
+                article.story,
+            ],
         )
-        for pair in self._parted(article, own):
+        for pair in self._parted(article, [key for key in own if met[key] > _NEIGHBOURS]):
             one, *others = (each.story for each in self._known(pair))
             if others == [one]:
                 changes.stories.add(one)
         self._db.execute(
             "INSERT OR IGNORE INTO story_keys (key, published, id) SELECT value, ?, ? FROM json_each(?)",
-            [published, article.id, json.dumps(own)],
+            [article.published, article.id, json.dumps(own)],
         )
         changes.stories.add(article.story)
 
@@ -179,7 +208,7 @@ class Stories:
         article = self._filed(code)
         if article is None:
             return
-        own = article.text_keys()
+        own = article.text_keys
         self._db.conn.executemany(
             "DELETE FROM story_keys WHERE (key, published, id) = (?, ?, ?)",
             [(key, article.published, article.id) for key in own],
@@ -196,31 +225,43 @@ class Stories:
         changes.articles.discard(article.id)
         changes.articles.update(one for one, _ in self._parted(article, own))
 
-    def _parted(self, article: _Filed, own: list[int]) -> Iterator[tuple[int, int]]:
-        """The pairs that are neighbours by a key without this article, and no longer with it."""
-        for key in self._crowded(article, own):
+    def _parted(self, article: _Filed, keys: list[int]) -> Iterator[tuple[int, int]]:
+        """The pairs that are neighbours by one of its keys without this article, and no longer with it."""
+        for key in self._crowded(article, keys):
             before, after = self._around(article, key)
             for place, one in enumerate(before):
                 if 0 <= (step := _NEIGHBOURS - 1 - place) < len(after):
                     yield one, after[step]
 
     def _sketch(self, of_digest: bytes, text: str) -> bytes:
+        """The sketch of a text, which is kept for all articles that have it."""
         row = self._db.execute("SELECT sketch FROM story_texts WHERE digest = ?", [of_digest]).fetchone()
-        return bytes(row[0]) if row else shingles.sketch(text)
+        if row:
+            return bytes(row[0])
+        made = shingles.sketch(text)
+        self._db.execute("INSERT INTO story_texts VALUES (?, ?)", [of_digest, made])
+        return made
 
     # linking
 
-    def _joined(self, articles: Collection[int], loose: Collection[int]) -> dict[int, int]:
-        """The story that each part is of by the links of these articles: a loose article, or a story as it is."""
+    def _joined(
+        self, articles: Collection[int], loose: Collection[int], met: Mapping[int, int] = MappingProxyType({})
+    ) -> dict[int, int]:
+        """The story that each part is of by the links of these articles: a loose article, or a story as it is.
+
+        `met` is how many articles have each of some of their keys, counted to a crowd: those are not asked for again.
+        """
         groups = _Groups()
-        seen: set[int] = set()
         known = sorted(self._known(articles), key=lambda each: (each.published, each.id))
-        shared = self._shared(key for article in known for key in article.text_keys())
+        shared = self._shared({key for article in known for key in article.text_keys}.difference(met))
+        shared.update(key for key, times in met.items() if times > 1)
+        quiet = {key for key, times in met.items() if times <= _NEIGHBOURS}
+        by_id, seen = {article.id: article for article in known}, set[int]()
         for article in known:
             seen.add(article.id)
             here = article.id if article.id in loose else article.story
             groups.add(here)
-            for other in self._neighbours(article, [key for key in article.text_keys() if key in shared]):
+            for other in self._neighbours(article, shared.intersection(article.text_keys), quiet, by_id):
                 there = other.id if other.id in loose else other.story
                 if other.id not in seen and groups.root(here) != groups.root(there) and self._linked(article, other):
                     groups.join(here, there)
@@ -244,17 +285,25 @@ class Stories:
         """Of these keys, those that more than one article has: most have none, and no neighbours to be asked for."""
         return {key for (key,) in self._db.execute(_SHARED, [json.dumps([*keys])])}
 
-    def _neighbours(self, article: _Filed, shared: list[int]) -> list[_Filed]:
+    def _neighbours(
+        self, article: _Filed, shared: set[int], quiet: set[int], known: Mapping[int, _Filed]
+    ) -> list[_Filed]:
+        """By the keys of an article that others have, but no crowd where they are `quiet`; the `known` as they are."""
         if not shared:
             return []
-        crowded = self._crowded(article, shared)
+        crowded = self._crowded(article, shared - quiet)
         ids = {id_ for key in crowded for side in self._around(article, key) for id_ in side}
-        quiet = json.dumps([key for key in shared if key not in crowded])
-        ids.update(id_ for (id_,) in self._db.execute(_SHARING, {"keys": quiet, **_window(article)}))
-        return self._known(sorted(ids - {article.id}))
+        few = json.dumps([*shared - crowded])
+        ids.update(id_ for (id_,) in self._db.execute(_SHARING, {"keys": few, **_window(article)}))
+        ids.discard(article.id)
+        unknown = sorted(ids.difference(known))
+        return [*(known[id_] for id_ in ids.intersection(known)), *(self._known(unknown) if unknown else ())]
 
-    def _crowded(self, article: _Filed, own: list[int]) -> set[int]:
-        found = self._db.execute(_CROWDED, {"keys": json.dumps(own), **_window(article)})
+    def _crowded(self, article: _Filed, keys: Collection[int]) -> set[int]:
+        """Those of its keys by which not all around it are its neighbours."""
+        if not keys:
+            return set()
+        found = self._db.execute(_CROWDED, {"keys": json.dumps([*keys]), **_window(article)})
         return {key for (key,) in found}
 
     def _around(self, article: _Filed, key: int) -> tuple[list[int], list[int]]:
@@ -291,7 +340,7 @@ class Stories:
             yield Fault(code, "an article that is gone is held to be a reprint")
 
     def _has_keys(self, article: _Filed, text: str) -> bool:
-        own = article.text_keys()
+        own = article.text_keys
         sql = """
             SELECT count(*) FROM story_keys
             WHERE key IN (SELECT value FROM json_each(?)) AND published = ? AND id = ?
