@@ -1,6 +1,6 @@
 """Takes articles in, many at once: rows, posts, marks and outcomes, in the order that a kill at any moment allows.
 
-    1. one commit: the rows of all, which know that their posts are owed
+    1. one commit: the rows of all, which know that their posts are owed; one each, where one meets a fault of ours
     2. the post files, each whole before it can be seen; then their folders
     3. one commit: the marks that the posts stand, and the entries' outcomes
 

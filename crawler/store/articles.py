@@ -1,8 +1,8 @@
 """Articles: what is known of them, and how one is taken in."""
 
 import hashlib
+import itertools
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ from crawler.errors import Ending, Unreadable
 from crawler.items import NO_COLUMN, Article, Entry, Outcome, Post, Recorded
 from crawler.posts import Site, path_of, render
 from crawler.store.categories import Categories
-from crawler.store.connection import errors_told
+from crawler.store.connection import errors_told, rows_of
 from crawler.store.index import Index, Pairs
 from crawler.store.reprints import Reprints
 from crawler.text.dates import iso
@@ -155,22 +155,24 @@ class Articles:
 
     def save_all(self, articles: Iterable[tuple[Article, Entry]], site: Site) -> list[Recorded | Exception]:
         """Likewise, many in one transaction; in place of one that met a fault of ours, and is not taken in, that."""
-        results: list[Recorded | Exception] = []
-        pairs: list[Pairs] = []
-        with errors_told(), self._db.atomic():
-            for article, entry in articles:
-                try:
-                    with self._db.atomic():
-                        recorded, its_pairs = self._save(article, entry, site)
-                except (Ending, sqlite3.Error):
-                    raise
-                except Exception as error:
-                    results.append(error)
-                else:
-                    results.append(recorded)
-                    pairs += its_pairs
-            self._index.write(pairs)
-        return results
+        articles = list(articles)
+        try:
+            with errors_told(), self._db.atomic():
+                saved = [self._save(article, entry, site) for article, entry in articles]
+                self._index.write(itertools.chain.from_iterable(pairs for _, pairs in saved))
+        except Ending:
+            raise
+        except Exception:  # each by itself tells whose fault it is
+            return [self._saved_or_fault(article, entry, site) for article, entry in articles]
+        return [recorded for recorded, _ in saved]
+
+    def _saved_or_fault(self, article: Article, entry: Entry, site: Site) -> Recorded | Exception:
+        try:
+            return self.save(article, entry, site)
+        except Ending:
+            raise
+        except Exception as fault:
+            return fault
 
     def refused(self, entry: Entry, spider: str, reason: str) -> None:
         """Remember that this entry, as listed, led to nothing that can be published."""
@@ -338,7 +340,7 @@ class Articles:
 
     def _rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
         with errors_told():
-            return list(self._db.query(sql, values))
+            return rows_of(self._db, sql, values)
 
 
 def post_of(row: Mapping[str, Any]) -> Post:

@@ -1,9 +1,10 @@
 """Opens the database, and turns SQLite's errors into ours at this one wall."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlite_utils import Database
 
@@ -77,6 +78,16 @@ def errors_told(path: Path | None = None) -> Iterator[None]:
     except sqlite3.Error as error:
         hint = next((hint for words, hint in _HINTS.items() if words in str(error)), "")
         raise StoreError(f"{path or 'the database'}: {error}{hint}") from error
+
+
+def rows_of(db: Database, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> list[dict[str, Any]]:
+    """All rows that a query finds.
+
+    Not by the `query` of sqlite-utils, which sets a savepoint, where each article asks this.
+    """
+    cursor = db.execute(sql, values)
+    names = [name for name, *_ in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
 def _connect(name: str, *, uri: bool) -> Database:

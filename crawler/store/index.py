@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from crawler.store.connection import errors_told
+from crawler.store.connection import errors_told, rows_of
 from crawler.store.schema import numbered
 from crawler.text.html import plain
 from crawler.text.tokens import checksum, indexed_document, tokens
@@ -80,7 +80,7 @@ class Index:
 
     def file(self, code: str) -> list[Pairs]:
         """Give each new version of an article its document; their pairs, which are to be written in the transaction."""
-        pairs = [self._add(version) for version in list(self._db.query(_MISSING, [code]))]
+        pairs = [self._add(version) for version in rows_of(self._db, _MISSING, [code])]
         self._db.execute("DELETE FROM search_pending WHERE code = ?", [code])
         return pairs
 
