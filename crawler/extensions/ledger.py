@@ -12,7 +12,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, NamedTuple, Self, cast
 
 from filelock import FileLock
 from scrapy import signals
@@ -40,9 +40,9 @@ from crawler.walk import Ended, Extent, Gap, Walk
 
 logger = logging.getLogger(__name__)
 
-# Sent when an entry is taken down (`fresh`; its `outcome` is None while it is to be fetched) and when it is settled;
-# then its outcome is committed, and `code` is its article's.
-entry_counted = object()
+# Sent with the `entries` that are taken down (`fresh`; `outcome` is None while one is to be fetched), and with those
+# that are settled; then the outcome is committed, and `code` is the article's.
+entries_counted = object()
 # Sent when the entries of a listing page are taken down: the listing's `walk`, None when it goes no further.
 page_counted = object()
 
@@ -53,6 +53,14 @@ _MOST_FAILURES = 3
 _SECONDS_TO_GATHER = 0.2
 # So many failures and no success are the source's, not the entries'.
 _MANY = 5
+
+
+class Counted(NamedTuple):
+    """What is told of an entry."""
+
+    code: str
+    outcome: Outcome | None
+    fresh: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +165,8 @@ class Ledger(Books):
                 has_article = row.code in known and known[row.code].source is not None
                 self._open[row.code] = _Open(row, entry_id, has_article)
                 fetched.append(row)
-            self._tell(row.code if isinstance(row, Entry) else "", outcome, fresh=True)
+        codes = (row.code if isinstance(row, Entry) else "" for row in rows)
+        self._tell([Counted(code, outcome, fresh=True) for code, (outcome, _) in zip(codes, decided, strict=True)])
         return fetched
 
     def listing_lost(self, column: str, error: Unusable, reply: Reply) -> None:
@@ -225,7 +234,7 @@ class Ledger(Books):
         """The outcome of an entry that was to be fetched; troubles of one `kind` are told once."""
         self.store.runs.settle(self._open.pop(code).entry_id, outcome, detail)
         self._note(code, outcome, detail, kind or detail)
-        self._tell(code, outcome, fresh=False)
+        self._tell([Counted(code, outcome, fresh=False)])
 
     def record(self, article: Article) -> None:
         """Take an article in, together with those that come in the next moment."""
@@ -288,7 +297,7 @@ class Ledger(Books):
         self._answered += len(recorded)
         for done in recorded:
             del self._open[done.article.code]
-            self._tell(done.article.code, done.outcome, fresh=False)
+        self._tell([Counted(done.article.code, done.outcome, fresh=False) for done in recorded])
         for entry, fault in faults:
             logger.error("%s: %s", entry.code, fault, exc_info=fault)
             self.fail(entry, fault_told(fault))
@@ -409,8 +418,8 @@ class Ledger(Books):
         known = Media(self.store.categories.all())
         return [(asked.slug, asked.media) for asked in self.selection.categories if known.find(asked.media) is None]
 
-    def _tell(self, code: str, outcome: Outcome | None, *, fresh: bool) -> None:
-        self._crawler.signals.send_catch_log(entry_counted, code=code, outcome=outcome, fresh=fresh)
+    def _tell(self, entries: Sequence[Counted]) -> None:
+        self._crawler.signals.send_catch_log(entries_counted, entries=entries)
 
 
 def finish_what_was_left(output: Path, store: Store, site: Site, now: datetime) -> None:

@@ -1,5 +1,6 @@
 """How far a crawl is: a live line on a terminal, a plain line now and then elsewhere. Both go to stderr."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -11,7 +12,7 @@ from scrapy import Spider, signals
 from scrapy.crawler import Crawler
 
 from crawler import clock
-from crawler.extensions.ledger import Ledger, entry_counted, page_counted
+from crawler.extensions.ledger import Counted, Ledger, entries_counted, page_counted
 from crawler.items import Outcome
 from crawler.outlook import Outlook
 from crawler.text.dates import roughly
@@ -57,7 +58,7 @@ class Progress:
     def from_crawler(cls, crawler: Crawler) -> Self:
         progress = cls(crawler, Console(stderr=True))
         crawler.signals.connect(progress.spider_opened, signal=signals.spider_opened)
-        crawler.signals.connect(progress.entry_counted, signal=entry_counted)
+        crawler.signals.connect(progress.entries_counted, signal=entries_counted)
         crawler.signals.connect(progress.page_counted, signal=page_counted)
         crawler.signals.connect(progress.spider_closed, signal=signals.spider_closed)
         return progress
@@ -71,7 +72,11 @@ class Progress:
         self._bar.update(self._task, description=self._name)
         self._bar.start()
 
-    def entry_counted(self, outcome: Outcome | None, fresh: bool) -> None:
+    def entries_counted(self, entries: Sequence[Counted]) -> None:
+        for _, outcome, fresh in entries:
+            self._count(outcome, fresh=fresh)
+
+    def _count(self, outcome: Outcome | None, *, fresh: bool) -> None:
         self._listed += fresh
         self._outlook.entry(outcome, fresh=fresh)
         if outcome is None:

@@ -9,6 +9,7 @@ import hashlib
 import socket
 import uuid
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self, cast
 
@@ -22,7 +23,7 @@ from scrapy.http import Response
 from scrapy.settings import Settings
 
 from crawler.errors import Failed, Unreadable
-from crawler.extensions.ledger import Ledger, entry_counted
+from crawler.extensions.ledger import Counted, Ledger, entries_counted
 from crawler.items import Entry
 from crawler.machines import queue
 from crawler.machines.wire import unpack
@@ -103,7 +104,7 @@ class Fetchers:
         assert crawler.spider is not None
         output = output_folder(crawler.settings.get("OUTPUT_DIR")).resolve()
         fetchers = cls(crawler, queue.app(), str(output), crawler.spider.name)
-        crawler.signals.connect(fetchers.entry_settled, signal=entry_counted)
+        crawler.signals.connect(fetchers.entries_settled, signal=entries_counted)
         crawler.signals.connect(fetchers.close, signal=signals.engine_stopped)
         return fetchers
 
@@ -128,10 +129,11 @@ class Fetchers:
             fetched.url, fetched.status, fetched.headers, body=fetched.body, flags=fetched.flags, request=request
         )
 
-    def entry_settled(self, code: str, fresh: bool) -> None:
-        """The outcome of an entry is committed: its replies may leave the queue."""
-        for key in self._keys.pop(code, []) if not fresh else ():
-            self._done(key)
+    def entries_settled(self, entries: Sequence[Counted]) -> None:
+        """The outcomes of entries are committed: their replies may leave the queue."""
+        for code in (entry.code for entry in entries if not entry.fresh):
+            for key in self._keys.pop(code, []):
+                self._done(key)
 
     async def close(self) -> None:
         """Let go of the queue, and of replies that nobody has asked for."""
