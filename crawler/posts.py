@@ -6,7 +6,7 @@ The bytes of a post are a pure function of a `Post`: either side of the system c
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache
@@ -265,16 +265,15 @@ def put(output: Path, path: str, text: str) -> None:
 
 def put_all(output: Path, texts: Mapping[str, str]) -> None:
     """Likewise, posts by their paths: when it returns, they are on disk. Raises OutputError."""
-    folders = {(output / path).parent: output / path for path in texts}
-    for folder, target in folders.items():
-        with _told(target):
-            folder.mkdir(parents=True, exist_ok=True)
-    for path, text in texts.items():
-        with _told(output / path):
-            _replace(output / path, text.encode("utf-8"))
-    for folder in sorted(folders):
-        with _told(folder):
-            _sync_folder(folder)
+    folders: dict[str, list[str]] = {}
+    for path in texts:
+        folders.setdefault(path.rpartition("/")[0], []).append(path)
+    for folder, paths in sorted(folders.items()):
+        with _told(output / paths[0]), _opened(output / folder) as descriptor:
+            for path in paths:
+                with _told(output / path):
+                    _replace(descriptor, path.rpartition("/")[2], texts[path].encode("utf-8"))
+            os.fsync(descriptor)
     if (output / FROZEN).is_dir():
         for path in texts:
             with _told(output / path):
@@ -289,11 +288,22 @@ def _told(target: Path) -> Iterator[None]:
         raise OutputError(f"cannot write {target}: {error.strerror}") from error
 
 
-def _replace(target: Path, content: bytes) -> None:
-    """Only the holder of the folder's lock writes posts, so that an unfinished file needs no name of chance."""
-    unfinished = target.with_name(f".{target.name}.part")
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    """A folder's descriptor; it is made where there is none."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _replace(folder: int, name: str, content: bytes) -> None:
+    """Only the holder of the output folder's lock writes posts, so that an unfinished file needs no name of chance."""
+    unfinished = f".{name}.part"
     # Not through a file object: a crawl writes each article, and it costs as much as the writing.
-    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
+    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644, dir_fd=folder)
     try:
         try:
             _write_all(handle, content)
@@ -301,9 +311,10 @@ def _replace(target: Path, content: bytes) -> None:
             os.fchmod(handle, 0o644)
         finally:
             os.close(handle)
-        unfinished.replace(target)
+        os.replace(unfinished, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
-        unfinished.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(unfinished, dir_fd=folder)
         raise
 
 
@@ -311,11 +322,3 @@ def _write_all(handle: int, content: bytes) -> None:
     left = memoryview(content)
     while left:
         left = left[os.write(handle, left) :]
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
