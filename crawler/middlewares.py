@@ -200,10 +200,10 @@ class WholeReplyMiddleware:
     def process_response(self, request: Request, response: Response) -> Response:
         packing = b", ".join(response.headers.getlist("Content-Encoding")).decode("latin-1")
         try:
-            check_headers(response.headers.items())
+            check_headers(dict.items(response.headers))  # Scrapy's own makes each name its own form again
             body = unpack(response.body, packing, self._largest)
         except Unreadable as error:
             raise IgnoreRequest(str(error)) from error
         except Refused as error:
             return response.replace(flags=[*response.flags, f"{_BROKEN}{error}"])
-        return response.replace(body=body)
+        return response if body is response.body else response.replace(body=body)
