@@ -11,6 +11,7 @@ The steps, in the order of `clean`:
 
 import re
 from collections.abc import Callable, Iterable
+from functools import cache, partial
 from html import unescape
 from urllib.parse import urljoin, urlsplit
 
@@ -117,14 +118,16 @@ def clean(body: str, base_url: str) -> str:
 
 
 def _edited(body: str, base_url: str) -> HtmlElement:
-    root = _parse(_sanitised(body))
+    shown = _sanitised(body)
+    root = _parse(shown)
     nodes = list(root.iterdescendants())  # held to the end, since lxml wraps anew each node that nobody holds
     _drop_unread(nodes)
     _link_stocks(root)
-    for edit in (
-        _set_links, _unwrap, _set_images, _arrange, _plain_source_lines, _prune_empty, _tidy_white_space,
-    ):  # fmt: skip
+    for edit in (_set_links, _unwrap, _set_images, _arrange, _plain_source_lines, _prune_empty):
         edit(root, base_url)
+    if "\n" in shown or "\r" in shown:
+        _join_lines(root)
+    _tidy_white_space(root)
     return root
 
 
@@ -263,12 +266,13 @@ def _link_stocks(root: HtmlElement) -> None:
 
 
 def _set_links(root: HtmlElement, base_url: str) -> None:
+    absolute = cache(partial(_absolute, base_url=base_url))  # most links of a body lead where others of it do
     for node in list(root.iterdescendants("a")):
-        url = _absolute(_href(node), base_url)
-        if url and not _stands_in(node, "a"):
-            node.set("href", url)
-        else:
+        url = absolute(_href(node))
+        if not url or _stands_in(node, "a"):
             node.drop_tag()
+        elif node.get("href") != url:
+            node.set("href", url)
 
 
 def _unwrap(root: HtmlElement, _base_url: str) -> None:
@@ -306,21 +310,25 @@ def _secure(url: str) -> str:
 # arrange
 
 
-def _tidy_white_space(root: HtmlElement, _base_url: str) -> None:
-    """Line ends are spaces, paragraphs begin and end with a character, and blocks touch."""
-    nodes, has_pre = list(root.iter()), _holds(root, "pre")
-    placed = [node for node in nodes if not (has_pre and _stands_in(node, "pre"))]
-    flowing = [node for node in placed if node.tag != "pre"]
-    for node in placed:
+def _join_lines(root: HtmlElement) -> None:
+    """Line ends are spaces, but where they are shown."""
+    for node in [node for node in root.iter() if not _stands_in(node, "pre")]:
         _edit_tail(node, _one_line)
-    for node in flowing:
-        _edit_text(node, _one_line)
-    for node in flowing:
-        if node.tag in _BLOCKS or node.tag == "center":
-            _strip_start(node)
-            _strip_end(node)
+        if node.tag != "pre":
+            _edit_text(node, _one_line)
+
+
+def _tidy_white_space(root: HtmlElement) -> None:
+    """Paragraphs begin and end with a character, and blocks touch."""
+    nodes = list(root.iter())
+    if _holds(root, "pre"):
+        nodes = [node for node in nodes if node.tag != "pre" and not _stands_in(node, "pre")]
+    for node in nodes:
+        tag = node.tag
+        if tag in _BLOCKS or tag == "center":
+            _strip(node)
             _touch_neighbours(node)
-        elif node.tag == "br":
+        elif tag == "br":
             _edit_tail(node, _without_indent)
 
 
@@ -343,8 +351,20 @@ def _without_indent(text: str) -> str:
     return text.lstrip(_INDENT)
 
 
+def _stripped(text: str) -> str:
+    return text.strip(_INDENT)
+
+
 def _without_end(text: str) -> str:
     return text.rstrip(_INDENT)
+
+
+def _strip(block: HtmlElement) -> None:
+    if len(block):
+        _strip_start(block)
+        _strip_end(block)
+    else:
+        _edit_text(block, _stripped)
 
 
 def _strip_start(block: HtmlElement) -> None:
@@ -425,10 +445,10 @@ def _plain_source_lines(root: HtmlElement, _base_url: str) -> None:
     """The source line at the foot is text: a link inside it is an annotator's slip, 上海<证券>报."""
     paragraphs = list(root.iterdescendants("p"))
     for node in paragraphs:
-        named = _SOURCE_LINE_CLASS in node.get("class", "").split()
-        if node.get("class") is not None:
-            node.attrib.pop("class")
-        if named:
+        if (names := node.get("class")) is None:
+            continue
+        node.attrib.pop("class")
+        if _SOURCE_LINE_CLASS in names.split():
             _make_text(node)
             node.set("class", _SOURCE_LINE_CLASS)
     last = next((node for node in reversed(paragraphs) if _is_read(node, node.text_content())), None)
