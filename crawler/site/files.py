@@ -1,9 +1,10 @@
 """Files of the site: written whole or not at all, and only when they change. All of them can be made anew."""
 
+import filecmp
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,6 +26,16 @@ def keep(target: Path, content: bytes) -> bool:
         return False
     _replace(target, lambda unfinished: unfinished.write_bytes(content))
     return True
+
+
+def keep_parts(target: Path, parts: Iterable[bytes]) -> None:
+    """Likewise, where the whole would take too much memory: it is written first, and compared then."""
+
+    def write(unfinished: Path) -> None:
+        with unfinished.open("wb") as file:
+            file.writelines(parts)
+
+    _replace(target, write, unless_same=True)
 
 
 def copy(source: Path, target: Path) -> None:
@@ -52,8 +63,7 @@ def below(folder: Path) -> Iterator[Path]:
         yield from (Path(parent, name).relative_to(folder) for name in sorted(names))
 
 
-def _replace(target: Path, write: object) -> None:
-    assert callable(write)
+def _replace(target: Path, write: Callable[[Path], object], *, unless_same: bool = False) -> None:
     with errors_told(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=target.parent)
@@ -62,7 +72,10 @@ def _replace(target: Path, write: object) -> None:
         try:
             write(unfinished)
             unfinished.chmod(0o644)
-            unfinished.replace(target)
+            if unless_same and target.is_file() and filecmp.cmp(unfinished, target, shallow=False):
+                unfinished.unlink()
+            else:
+                unfinished.replace(target)
         except BaseException:
             unfinished.unlink(missing_ok=True)
             raise

@@ -16,7 +16,7 @@ from crawler.items import Category
 from crawler.media import Media
 from crawler.posts import FROZEN
 from crawler.site import urls
-from crawler.site.files import keep
+from crawler.site.files import keep, keep_parts
 from crawler.store import Store
 from crawler.store.pages import Kind, Page
 
@@ -62,8 +62,12 @@ def keep_current(output: Path, store: Store) -> None:
 
 def reprints_of(store: Store, first: str, last: str) -> dict[str, list[dict[str, str]]]:
     """By the slug of a post whose path lies between these, its reprints, as the layout of a post shows them."""
-    found = store.pages.reprints(first, last)
-    return {f"NW{code}": [_entry(row) for row in rows] for code, rows in found.items()}
+    return dict(_reprints(store, first, last))
+
+
+def _reprints(store: Store, first: str, last: str) -> Iterator[tuple[str, list[dict[str, str]]]]:
+    for code, rows in groupby(store.pages.reprints(first, last), key=lambda row: row["of"]):
+        yield f"NW{code}", [_entry(row) for row in rows]
 
 
 def write_day(output: Path, store: Store, day: str) -> str:
@@ -75,10 +79,26 @@ def write_day(output: Path, store: Store, day: str) -> str:
 def write_data(output: Path, name: str, value: Sequence[object] | Mapping[str, object]) -> None:
     """A file of `_data`, one item a line. JSON as Jekyll reads it, which is as YAML: no escapes of pairs."""
     if isinstance(value, Sequence):
-        text = "[\n" + ",\n".join(_json(item) for item in value) + "\n]\n"
+        lines = _lines("[", map(_json, value), "]")
     else:
-        text = "{\n" + ",\n".join(f"{_json(key)}: {_json(item)}" for key, item in value.items()) + "\n}\n"
-    keep(output / "_data" / f"{name}.json", text.encode())
+        lines = _lines("{", _members(value.items()), "}")
+    keep(_data(output, name), b"".join(lines))
+
+
+def _data(output: Path, name: str) -> Path:
+    return output / "_data" / f"{name}.json"
+
+
+def _members(items: Iterable[tuple[str, object]]) -> Iterator[str]:
+    return (f"{_json(key)}: {_json(item)}" for key, item in items)
+
+
+def _lines(begin: str, items: Iterable[str], end: str) -> Iterator[bytes]:
+    """The bytes of a list or an object, each item on a line of its own."""
+    yield f"{begin}\n".encode()
+    for place, item in enumerate(items):
+        yield (",\n" if place else "").encode() + item.encode()
+    yield f"\n{end}\n".encode()
 
 
 def _is_frozen(output: Path, page: Page) -> bool:
@@ -148,7 +168,8 @@ def _write_lists(output: Path, store: Store) -> None:
     write_data(output, "categories", [{name: row[name] for name in ("slug", "media", "articles")} for row in counted])
     write_data(output, "media", {row["slug"]: row["media"] for row in counted})
     since = (store.pages.periods(_DAY, _DAYS_WITH_REPRINTS) or ["9"])[-1]
-    write_data(output, "reprints", reprints_of(store, f"_posts/{since}", "_posts/9"))
+    # A first crawl may bring many: they are written one by one, as are the titles.
+    keep_parts(_data(output, "reprints"), _lines("{", _members(_reprints(store, f"_posts/{since}", "_posts/9")), "}"))
     months = [month.replace("/", "-") for month in store.pages.periods(_MONTH)]
     keep(output / "search/index.json", _json(months).encode())
 
@@ -163,9 +184,8 @@ def _write_years(output: Path, store: Store, years: Iterable[str]) -> None:
 def _write_titles(output: Path, store: Store, months: Iterable[str]) -> None:
     for month in months:
         rows = (_entry(row) for row in store.pages.on_day(month))
-        # Text from the first: a first crawl may bring many of a month, and takes its highest memory here.
-        titles = (_json([row["title"], row["url"], row["media"], row["at"]]).encode() for row in rows)
-        keep(output / urls.titles(month)[1:], b"[" + b", ".join(titles) + b"]")
+        titles = (_json([row["title"], row["url"], row["media"], row["at"]]) for row in rows)
+        keep_parts(output / urls.titles(month)[1:], _lines("[", titles, "]"))
 
 
 def _with_pages(output: Path, stocks: list[dict[str, Any]]) -> list[dict[str, Any]]:

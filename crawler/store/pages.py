@@ -148,11 +148,9 @@ class Pages:
         with errors_told():
             yield from self._db.query("SELECT post_path, title, published_at FROM articles ORDER BY post_path")
 
-    def reprints(self, first: str, last: str) -> dict[str, list[dict[str, Any]]]:
-        """By code of an article whose path lies between these: the same story in other media, the oldest first."""
-        found: dict[str, list[dict[str, Any]]] = {}
-        rows = self._rows(
-            """
+    def reprints(self, first: str, last: str) -> Iterator[dict[str, Any]]:
+        """The same story in other media, the oldest first, of each article whose path lies between these (`of`)."""
+        sql = """
             SELECT here.code AS of, there.code, there.title, there.published_at, there.media, there.category,
                    there.post_path
             FROM articles AS here
@@ -160,14 +158,10 @@ class Pages:
             JOIN story_articles AS other ON other.story = one.story AND other.code != one.code
             JOIN articles AS there ON there.code = other.code
             WHERE here.post_path BETWEEN ? AND ?
-            ORDER BY here.code, there.published_at, there.code
-            """,
-            first,
-            last,
-        )
-        for row in rows:
-            found.setdefault(row.pop("of"), []).append(row)
-        return found
+            ORDER BY here.post_path, there.published_at, there.code
+            """
+        with errors_told():
+            yield from self._db.query(sql, [first, last])
 
     def _rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
         with errors_told():
