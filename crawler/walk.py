@@ -100,6 +100,7 @@ class Walk:
             self.ended = Ended.TOO_LONG
         else:
             return True
+        self._codes = Codes()  # a crawl of all listings keeps none that it is done with
         return False
 
     def gap(self) -> Gap | None:
