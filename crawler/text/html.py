@@ -88,7 +88,16 @@ _ADVERT_BEGINS = "在"
 _ADVERT_TEXT = re.compile(_ADVERT_BEGINS + r"东方财富看资讯行情，选东方财富证券一站式开户交易[>》\s]*")
 # The picture is drawn anew each day: in an old article it shows today's price.
 _LIVE_CHART = re.compile(r"//webquote(?:kline)?pic\.eastmoney\.com/|/GetPic\.aspx", re.IGNORECASE)
-# What lxml reads of a block inside a link or bold text depends on what is around it, so that an edit may change it.
+_MAY_HOLD = {
+    **dict.fromkeys(("div", "blockquote", "li", "dd", "td", "th", "figcaption"), frozenset(_TOP_LEVEL)),
+    "figure": frozenset(_TOP_LEVEL | {"figcaption"}),
+    **dict.fromkeys(("ul", "ol"), frozenset({"li"})),
+    "dl": frozenset({"dt", "dd"}),
+    "table": frozenset(_TABLE),
+    **dict.fromkeys(("thead", "tbody", "tfoot"), frozenset({"tr"})),
+    "tr": frozenset(_CELLS),
+}
+# What lxml reads of a block inside anything else depends on what is around it, so that an edit may change it.
 _MOST_READINGS = 4
 # The hosts of the source's own pictures answer on https, so that an https page can show them.
 _SOURCE_HOSTS = ("dfcfw.com", "eastmoney.com")
@@ -111,7 +120,7 @@ def clean(body: str, base_url: str) -> str:
     for _ in range(_MOST_READINGS):
         root = _edited(body, base_url)
         cleaned = _TEMPLATE_BRACE.sub("&#123;", "\n".join(_lines(root)))
-        if cleaned == body or not _has_blocks_in_lines(root):
+        if cleaned == body or not _has_blocks_astray(root):
             break
         body = cleaned
     return cleaned
@@ -486,8 +495,11 @@ def _is_read(node: HtmlElement, text: str) -> bool:
     return not is_promotion and (bool(text) or _holds(node, "img", "hr"))
 
 
-def _has_blocks_in_lines(root: HtmlElement) -> bool:
-    return any(node.tag in _BLOCKS and node.getparent().tag in _INLINE for node in root.iterdescendants())
+def _has_blocks_astray(root: HtmlElement) -> bool:
+    return any(
+        node.tag in _BLOCKS and node.tag not in _MAY_HOLD.get(node.getparent().tag, ())
+        for node in root.iterdescendants()
+    )
 
 
 def _holds_blocks(node: HtmlElement) -> bool:

@@ -640,7 +640,19 @@ TOKENS = st.sampled_from(
     ]
 )  # fmt: skip
 FRAGMENTS = st.lists(TOKENS, max_size=25).map("".join)
-BODIES = FRAGMENTS | st.text(max_size=60)
+NAMES = [
+    "p", "div", "span", "a", "b", "strong", "ul", "li", "ol", "table", "tr", "td", "th", "h2", "h6", "pre", "center",
+    "blockquote", "i", "figure", "figcaption", "dl", "dt", "dd", "sub",
+]  # fmt: skip
+# Elements in elements that may not hold them, closed in order: parsers disagree on those.
+NESTED = st.recursive(
+    TOKENS | st.sampled_from(["x", "<br>", "<hr>"]),
+    lambda inner: st.tuples(st.sampled_from(NAMES), st.lists(inner, max_size=4)).map(
+        lambda made: f"<{made[0]}>{''.join(made[1])}</{made[0]}>"
+    ),
+    max_leaves=12,
+)
+BODIES = FRAGMENTS | NESTED | st.text(max_size=60)
 FOR_A_WHILE = settings(max_examples=250, deadline=None)
 
 
@@ -660,6 +672,12 @@ def test_any_body_becomes_balanced_blocks_that_nothing_runs_in(body: str) -> Non
 @example('<p><a href="http://dfcfw.com">（文章来源：财联社）</a></p><p>\u3000</p>')
 @example("<p>x <b></b></p>")
 @example('<b><a href="#"><p><img src="//dfcfw.com/a.jpg">')
+@example("<h2><a><h2>x")
+@example("<h6><table><h6>x")
+@example("<pre><span><ul>x")
+@example("<ul><a><pre>x")
+@example("<dl><span><li>x")
+@example("<h2><dt><a><dl><hr>")
 def test_cleaning_a_clean_body_changes_nothing(body: str) -> None:
     cleaned = clean(body, BASE)
     assert clean(cleaned, BASE) == cleaned
