@@ -23,9 +23,7 @@ fuzz: $(VENV)/installed-for-tests  ## Every parser of outside data, with FINEWS_
 	FINEWS_FUZZ=$${FINEWS_FUZZ:-20000} $(BIN)/python -m pytest tests/fuzz -q -s
 
 bench: $(VENV)/installed-for-tests $(PEERS)/installed  ## What a crawl costs against a bare spider, the first script and other projects (minutes)
-	$(BIN)/python benchmarks/crawl.py
-	$(BIN)/python benchmarks/steps.py
-	$(BIN)/python benchmarks/peers.py
+	export TMPDIR=$$(mktemp -d) && for name in crawl steps peers; do $(BIN)/python benchmarks/$$name.py || exit; done; rm -rf $$TMPDIR
 
 lint: $(VENV)/installed-for-tests  ## What CI checks beside the tests
 	$(BIN)/ruff check .

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measure import HERE, PYTHON, Cost, Served, by_turns, cost, machine, plain_table, served, table
+from measure import HERE, PYTHON, Cost, Served, by_turns, cost, machine, plain_table, served, table, work_folder
 
 from crawler.sample_site import SampleSite
 
@@ -42,6 +42,7 @@ def whole_crawl(articles: int, rounds: int, folder: Path) -> None:
         output = folder / "output"
         subjects = {
             "bare spider, Scrapy's defaults": lambda: cost(bare(site)),
+            "bare spider, Scrapy's defaults and log": lambda: cost(bare(site, "log")),
             "bare spider, finews' settings": lambda: cost(bare(site, "lean")),
             "finews": lambda: anew(finews(site, output), output),
         }
@@ -104,9 +105,9 @@ def against_the_old_script(rounds: int, folder: Path) -> None:
 def main() -> None:
     articles, rounds = [*map(int, sys.argv[1:]), *(2_000, 5)[len(sys.argv) - 1 :]]
     print(f"{machine()}; {rounds} rounds")
-    with tempfile.TemporaryDirectory() as folder:
-        whole_crawl(articles, rounds, Path(folder))
-        against_the_old_script(rounds, Path(folder))
+    folder = work_folder()
+    whole_crawl(articles, rounds, folder)
+    against_the_old_script(rounds, folder)
 
 
 if __name__ == "__main__":

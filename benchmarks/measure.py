@@ -9,6 +9,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -104,6 +105,12 @@ def plain_table(costs: Mapping[str, list[Cost]], baseline: str) -> None:
 def machine() -> str:
     """What it was measured on, in a line."""
     return f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+
+
+def work_folder() -> Path:
+    """An empty folder for what is made while it is measured. It stays: whatever is deleted makes it slower for minutes
+    to make files, so that `make bench` deletes all at its end."""
+    return Path(tempfile.mkdtemp(prefix="finews-benchmark-"))
 
 
 class Served:

@@ -11,13 +11,12 @@ import json
 import re
 import sqlite3
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 from crawl import anew, finews
-from measure import HERE, Cost, by_turns, cost, machine, served, table
+from measure import HERE, Cost, by_turns, cost, machine, served, table, work_folder
 
 from crawler.sample_site import Corpus, SourceArticle
 from crawler.spiders.eastmoney import EastmoneySpider
@@ -98,8 +97,7 @@ def main() -> None:
             f"python -m venv {where} && {where}/bin/pip install -r benchmarks/peers.txt"
         )
     print(f"{machine()}; {rounds} rounds")
-    with tempfile.TemporaryDirectory() as folder:
-        compare(count, rounds, Path(folder))
+    compare(count, rounds, work_folder())
 
 
 if __name__ == "__main__":

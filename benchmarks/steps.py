@@ -5,13 +5,12 @@ python benchmarks/steps.py [ARTICLES [ROUNDS]]
 
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from measure import machine, spread
+from measure import machine, spread, work_folder
 
 from crawler import clock, posts
 from crawler.items import NO_REPLY, Article, Entry, RawArticle, Recorded
@@ -88,10 +87,9 @@ def once(raws: list[RawArticle], folder: Path, spent: dict[str, list[float]]) ->
 
 def main() -> None:
     count, rounds = [*map(int, sys.argv[1:]), *(500, 5)[len(sys.argv) - 1 :]]
-    raws, spent = raw_articles(count), dict[str, list[float]]()
-    with tempfile.TemporaryDirectory() as folder:
-        for number in range(rounds):  # nothing is deleted before the end: `anew` in crawl.py tells why
-            once(raws, Path(folder, str(number)), spent)
+    raws, spent, folder = raw_articles(count), dict[str, list[float]](), work_folder()
+    for number in range(rounds):
+        once(raws, folder / str(number), spent)
     print(
         f"{machine()}; {len(raws)} articles, {rounds} rounds\n\n| step | µs of CPU an article | articles/s |\n|---|---|---|"
     )
