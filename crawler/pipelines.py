@@ -1,7 +1,8 @@
 """The steps of one article, in this order:
 
     200 KeepRawPipeline     the reply that an article was read from, where KEEP_RAW is on
-    300 NormalisePipeline   RawArticle -> Article, or the reason why it goes to quarantine
+    300 NormalisePipeline   RawArticle -> Article, or the reason why it goes to quarantine; those that come in the same
+                            moment one right after the other
     500 RecordPipeline      Article -> row, post file and outcome, with those that come at the same time
 
 The row before the file: whatever moment a crawl is killed at, the next one finds in the database what it still owes
@@ -15,8 +16,13 @@ from scrapy.exceptions import DropItem, NotConfigured
 
 from crawler.errors import Unusable
 from crawler.extensions.ledger import Ledger
+from crawler.gathering import Gathering
 from crawler.items import Article, RawArticle
 from crawler.normalise import normalise
+from crawler.recorder import LARGEST
+
+# At two hundred articles a second, so long gathers twenty; at the default manners it is nothing to wait for.
+_SECONDS_TO_GATHER = 0.1
 
 
 class _Step:
@@ -43,12 +49,19 @@ class KeepRawPipeline(_Step):
 
 
 class NormalisePipeline(_Step):
-    def process_item(self, item: RawArticle) -> Article:
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__(ledger)
+        self._gathering = Gathering(self._normalise, most=LARGEST, seconds=_SECONDS_TO_GATHER)
+
+    async def process_item(self, item: RawArticle) -> Article:
         try:
-            return normalise(item, self._ledger.media.of)
+            return await self._gathering.result(item)
         except Unusable as error:
             self._ledger.quarantine(self._ledger.entry_of(item.code), str(error), item.reply)
             raise DropItem(f"{item.code}: {error}", log_level="INFO") from error
+
+    def _normalise(self, item: RawArticle) -> Article:
+        return normalise(item, self._ledger.media.of)
 
 
 class RecordPipeline(_Step):

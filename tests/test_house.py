@@ -12,7 +12,7 @@ PACKAGE = Path(crawler.__file__).parent
 
 # From the ground up. A module may import its own room and the rooms below it.
 FLOORS = (
-    ("items", "errors", "codes"),
+    ("items", "errors", "codes", "gathering"),
     ("text", "origins", "retry_after"),
     ("clock", "whole", "media", "output_folder", "sample_site", "troubles", "walk"),
     ("posts",),
