@@ -181,18 +181,9 @@ class Stories:
 
     def _add(self, article: _Filed, met: Mapping[int, int], changes: _Changes) -> None:
         own = article.text_keys
-        self._db.execute("INSERT OR IGNORE INTO story_texts VALUES (?, ?)", [article.digest, article.sketch])
         self._db.execute(
             "INSERT INTO story_articles VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [
-                article.id,
-                article.code,
-                article.media,
-                article.published,
-                article.digest,
-                article.figures,
-                article.story,
-            ],
+            [article.id, article.code, *article.told(), article.story],
         )
         for pair in self._parted(article, [key for key in own if met[key] > _NEIGHBOURS]):
             one, *others = (each.story for each in self._known(pair))

@@ -88,6 +88,7 @@ _ADVERT_BEGINS = "在"
 _ADVERT_TEXT = re.compile(_ADVERT_BEGINS + r"东方财富看资讯行情，选东方财富证券一站式开户交易[>》\s]*")
 # The picture is drawn anew each day: in an old article it shows today's price.
 _LIVE_CHART = re.compile(r"//webquote(?:kline)?pic\.eastmoney\.com/|/GetPic\.aspx", re.IGNORECASE)
+# By block, the blocks that may stand in it.
 _MAY_HOLD = {
     **dict.fromkeys(("div", "blockquote", "li", "dd", "td", "th", "figcaption"), frozenset(_TOP_LEVEL)),
     "figure": frozenset(_TOP_LEVEL | {"figcaption"}),
