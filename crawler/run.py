@@ -104,7 +104,7 @@ def _run_to_the_end(process: AsyncCrawlerProcess, spider: str, arguments: Mappin
 def _leave_what_stays() -> None:
     """Keep the garbage collector from what is loaded by now, and lives as long as the crawl.
 
-    That and longer rounds save a twentieth of a crawl's CPU; cycles are a reply's, and gone before they are many.
+    With longer rounds, that saved a twentieth of the CPU in the least of several crawls (docs/performance.md).
     """
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)

@@ -70,7 +70,7 @@ def everything(database: Path) -> dict[str, list[Any]]:
     ((*names,),) = ask(
         database, f"{tables} AND name NOT LIKE 'search%' AND name NOT IN ('sqlite_sequence', 'stale_pages')"
     )
-    return {name: sorted(map(repr, ask(database, f'SELECT * FROM "{name}"')[0])) for (name,) in names}  # noqa: S608
+    return {name: sorted(map(repr, ask(database, f'SELECT * FROM "{name}"')[0])) for (name,) in names}  # noqa: S608  # our own names
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
@@ -136,7 +136,7 @@ def test_articles_categories_and_mentions_follow_from_posts_alone(rebuild: Finew
     assert query("SELECT DISTINCT revision, changed_at, withdrawn_at, summary FROM articles") == [(1, None, None, "")]
     assert query("SELECT code FROM articles WHERE first_seen_at != published_at") == []
     shares = "url LIKE '%NewsShare%'"
-    assert query(f"SELECT DISTINCT source, {shares} FROM articles ORDER BY 1") == [("choice", 1), ("eastmoney", 0)]  # noqa: S608
+    assert query(f"SELECT DISTINCT source, {shares} FROM articles ORDER BY 1") == [("choice", 1), ("eastmoney", 0)]  # noqa: S608  # our own words
     assert query("SELECT code FROM articles WHERE published_revision IS NOT revision") == []
     assert_posts_are_rows(output)
 

@@ -5,7 +5,6 @@ has no record, and is made anew. A source is told by its size and time, as make 
 """
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -141,7 +140,7 @@ def _remove(tree: Path, was: _Record, now: _Record) -> None:
 def _sources(output: Path, paths: Iterable[str], reprints: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Each source that is rendered when it changes, and what tells it from what it was."""
     for path in paths:
-        yield path, _token(f"{output}/{path}") + _digest(reprints.get(_slug(path)))
+        yield path, _token(output / path) + _digest(reprints.get(_slug(path)))
 
 
 def _posts(output: Path) -> Iterator[str]:
@@ -174,8 +173,8 @@ def _slug(post: str) -> str:
     return post.rpartition("/")[2].rpartition(".")[0][len("2022-01-10-") :]
 
 
-def _token(path: str) -> str:
-    told = os.stat(path)  # noqa: PTH116  # a Path for each of thousands takes longer than asking the disk
+def _token(path: Path) -> str:
+    told = path.stat()
     return f"{told.st_mtime_ns:x}.{told.st_size:x}"
 
 

@@ -19,6 +19,16 @@ from crawler.store.index import Index, Pairs
 from crawler.store.reprints import Reprints
 from crawler.text.dates import iso
 
+_INSERTED = """
+    INSERT INTO articles (
+        code, title, published_at, media, category, source, url, summary, body_html, body_text,
+        post_path, post_sha256, first_seen_at, revision
+    ) VALUES (
+        :code, :title, :published_at, :media, :category, :source, :url, :summary, :body_html, :body_text,
+        :post_path, :post_sha256, :first_seen_at, 1
+    )
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -274,10 +284,8 @@ class Articles:
             "post_path": path,
             "post_sha256": _sha256(text),
             "first_seen_at": iso(article.fetched_at),
-            "revision": 1,
         }
-        names, marks = ", ".join(row), ", ".join("?" * len(row))
-        self._db.execute(f"INSERT INTO articles ({names}) VALUES ({marks})", list(row.values()))  # noqa: S608  # our own names
+        self._db.execute(_INSERTED, row)
         self._add_mentions(article)
         return Recorded(article, Outcome.NEW, 1, path, text)
 

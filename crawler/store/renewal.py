@@ -24,7 +24,17 @@ _NOT_CARRIED = {
     "articles", "categories", "mentions", "search_documents", "search_blocks", "search_pending", "stale_pages",
     "story_texts", "story_articles", "story_keys", "story_pending", "_sqlite_migrations",
 }  # fmt: skip
-_NOT_IN_POSTS = "summary, source, first_seen_at, changed_at, revision, withdrawn_at"
+# What posts do not say of their articles.
+_RECALLED = """
+    UPDATE articles SET (summary, source, first_seen_at, changed_at, revision, withdrawn_at) = (
+        SELECT summary, source, first_seen_at, changed_at, revision, withdrawn_at FROM old.articles AS was
+        WHERE was.code = articles.code
+    )
+    WHERE code IN (SELECT code FROM old.articles)
+"""
+# SQLite takes no name of a table or a column as a parameter: these are filled with those of the schema.
+_COPIED = 'INSERT INTO main."{table}" ({columns}) SELECT {columns} FROM old."{table}"'
+_OF_ARTICLES = ' WHERE "{}" IN (SELECT code FROM articles)'
 
 
 def fold_in(output: Path) -> bool:
@@ -82,13 +92,7 @@ def _carry_over(db: Database, old: Path) -> None:
     db.execute("PRAGMA foreign_keys = OFF")
     db.execute("ATTACH DATABASE ? AS old", [str(old)])
     with db.atomic():
-        db.execute(
-            f"""
-            UPDATE articles SET ({_NOT_IN_POSTS}) = (SELECT {_NOT_IN_POSTS} FROM old.articles AS was
-                                                     WHERE was.code = articles.code)
-            WHERE code IN (SELECT code FROM old.articles)
-            """  # noqa: S608  # our own words
-        )
+        db.execute(_RECALLED)
         db.execute("UPDATE articles SET published_revision = revision WHERE published_revision IS NOT NULL")
         db.execute("INSERT OR REPLACE INTO categories SELECT * FROM old.categories")
         for table in _carried_tables(db):
@@ -105,11 +109,10 @@ def _carried_tables(db: Database) -> list[str]:
 
 def _copy(db: Database, table: str) -> None:
     """What belongs to an article comes over with that article only."""
-    columns = ", ".join(f'"{row["name"]}"' for row in db.query("SELECT name FROM pragma_table_info(?)", [table]))
-    keys = db.query('SELECT "from" AS own, "table" AS theirs FROM pragma_foreign_key_list(?)', [table])
-    own = [key["own"] for key in keys if key["theirs"] == "articles"]
-    where = f' WHERE "{own[0]}" IN (SELECT code FROM articles)' if own else ""  # noqa: S608  # the schema's own names
-    db.execute(f'INSERT INTO main."{table}" ({columns}) SELECT {columns} FROM old."{table}"{where}')  # noqa: S608  # the schema's own names
+    columns = ", ".join(f'"{column.name}"' for column in db.table(table).columns)
+    own = [key.column for key in db.table(table).foreign_keys if key.other_table == "articles"]
+    where = _OF_ARTICLES.format(own[0]) if own else ""
+    db.execute(_COPIED.format(table=table, columns=columns) + where)
 
 
 def _check(db: Database) -> None:

@@ -359,9 +359,11 @@ def m005_search(db: Database) -> None:
 # The day in a post's path: `_posts/2022/01/10/...`.
 _DAY = "substr({}.post_path, 8, 10)"
 _STALE = "INSERT INTO stale_pages (kind, name) VALUES {} ON CONFLICT DO NOTHING"
+_STALE_STOCKS = """INSERT INTO stale_pages (kind, name) SELECT 'stock', secid FROM mentions
+            WHERE code = NEW.code AND kind = 'stock' ON CONFLICT DO NOTHING"""
 _ALL_STALE = (
     "INSERT OR IGNORE INTO stale_pages SELECT DISTINCT 'category', category FROM articles",
-    f"INSERT OR IGNORE INTO stale_pages SELECT DISTINCT 'day', {_DAY.format('articles')} FROM articles",  # noqa: S608  # our own words
+    "INSERT OR IGNORE INTO stale_pages SELECT DISTINCT 'day', substr(articles.post_path, 8, 10) FROM articles",
     "INSERT OR IGNORE INTO stale_pages SELECT DISTINCT 'stock', secid FROM mentions WHERE kind = 'stock'",
 )
 _PAGE_TABLES = (
@@ -384,10 +386,9 @@ _PAGE_TABLES = (
     BEGIN
         {_STALE.format("('category', OLD.category), ('category', NEW.category)")};
         {_STALE.format(f"('day', {_DAY.format('OLD')}), ('day', {_DAY.format('NEW')})")};
-        INSERT INTO stale_pages (kind, name) SELECT 'stock', secid FROM mentions
-            WHERE code = NEW.code AND kind = 'stock' ON CONFLICT DO NOTHING;
+        {_STALE_STOCKS};
     END
-    """,  # noqa: S608  # our own words
+    """,
     f"""
     CREATE TRIGGER stale_pages_of_deleted AFTER DELETE ON articles BEGIN
         {_STALE.format(f"('category', OLD.category), ('day', {_DAY.format('OLD')})")};

@@ -8,9 +8,20 @@ from sqlite_utils import Database
 
 from crawler.store.connection import errors_told
 
-_WHERE = """
-    WHERE secid IN (SELECT secid FROM mentions
-                    WHERE secid = :stock OR substr(secid, instr(secid, '.') + 1) = :stock OR name = :stock)
+# What a code or a name stands for.
+_MEANT = """
+    SELECT DISTINCT secid FROM mentions
+    WHERE secid = :stock OR substr(secid, instr(secid, '.') + 1) = :stock OR name = :stock
+"""
+_DAYS = """
+    SELECT substr(published_at, 1, 10) AS day, count(DISTINCT code) AS articles, sum(count) AS times
+    FROM mentions JOIN articles USING (code) WHERE secid IN (SELECT value FROM json_each(:secids))
+    GROUP BY day ORDER BY day DESC
+"""
+_ARTICLES = """
+    SELECT code, title, published_at, media, category, sum(count) AS count
+    FROM mentions JOIN articles USING (code) WHERE secid IN (SELECT value FROM json_each(:secids))
+    GROUP BY code ORDER BY published_at DESC, code DESC LIMIT :limit
 """
 # The name that most articles give it.
 _COUNTED = """
@@ -34,19 +45,12 @@ class Stocks:
 
     def of(self, stock: str, limit: int) -> dict[str, Any]:
         """The `stocks` that a code or a name stands for, their `days`, and their last `articles`."""
-        days = f"""
-            SELECT substr(published_at, 1, 10) AS day, count(DISTINCT code) AS articles, sum(count) AS times
-            FROM mentions JOIN articles USING (code) {_WHERE} GROUP BY day ORDER BY day DESC
-        """  # noqa: S608  # our own words
-        articles = f"""
-            SELECT code, title, published_at, media, category, sum(count) AS count
-            FROM mentions JOIN articles USING (code) {_WHERE}
-            GROUP BY code ORDER BY published_at DESC, code DESC LIMIT :limit
-        """  # noqa: S608  # our own words
+        secids = json.dumps([row["secid"] for row in self._rows(_MEANT, stock=stock)])
+        meant = "WHERE secid IN (SELECT value FROM json_each(:secids))"
         return {
-            "stocks": self._rows(f"{_COUNTED} {_WHERE} GROUP BY secid ORDER BY secid", stock=stock),
-            "days": self._rows(days, stock=stock),
-            "articles": self._rows(articles, stock=stock, limit=limit),
+            "stocks": self._rows(f"{_COUNTED} {meant} GROUP BY secid ORDER BY secid", secids=secids),
+            "days": self._rows(_DAYS, secids=secids),
+            "articles": self._rows(_ARTICLES, secids=secids, limit=limit),
         }
 
     def among(self, codes: Sequence[str], limit: int) -> list[tuple[str, str, int]]:
