@@ -241,8 +241,8 @@ def _link_text(text: str) -> str:
 
 def path_of(post: Post) -> str:
     """Where a post first stands, below the output folder: by day of publication and code."""
-    day = post.published_at
-    return f"_posts/{day:%Y}/{day:%m}/{day:%d}/{day:%Y-%m-%d}-NW{post.code}.md"
+    day = post.published_at.date().isoformat()
+    return f"{POSTS}/{day.replace('-', '/')}/{day}-NW{post.code}.md"
 
 
 def frozen(output: Path, path: str) -> Path:
@@ -277,16 +277,16 @@ def put_all(output: Path, texts: Mapping[str, str]) -> None:
             os.fsync(descriptor)
     if (output / FROZEN).is_dir():
         for path in texts:
-            with _told(output / path):
+            with _told(output, path):
                 frozen(output, path).unlink(missing_ok=True)
 
 
 @contextmanager
-def _told(target: Path) -> Iterator[None]:
+def _told(folder: Path, name: str = "") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputError(f"cannot write {target}: {error.strerror}") from error
+        raise OutputError(f"cannot write {folder / name}: {error.strerror}") from error
 
 
 @contextmanager
@@ -309,14 +309,14 @@ def _replace_all(folder: Path, descriptor: int, contents: Mapping[str, bytes]) -
     unfinished: dict[str, int] = {}
     try:
         for name, content in contents.items():
-            with _told(folder / name):
+            with _told(folder, name):
                 # Not through a file object: a crawl writes each article, and it costs as much as the writing.
                 unfinished[name] = handle = os.open(_part(name), _ANEW, 0o644, dir_fd=descriptor)
                 _write_all(handle, content)
                 os.fchmod(handle, 0o644)
                 _begin_to_sync(handle)
         for name, handle in unfinished.items():
-            with _told(folder / name):
+            with _told(folder, name):
                 os.fsync(handle)
                 os.replace(_part(name), name, src_dir_fd=descriptor, dst_dir_fd=descriptor)
     except BaseException:

@@ -226,11 +226,8 @@ class Stories:
 
     def _sketch(self, of_digest: bytes, text: str) -> bytes:
         """The sketch of a text, which is kept for all articles that have it."""
-        row = self._db.execute("SELECT sketch FROM story_texts WHERE digest = ?", [of_digest]).fetchone()
-        if row:
-            return bytes(row[0])
         made = shingles.sketch(text)
-        self._db.execute("INSERT INTO story_texts VALUES (?, ?)", [of_digest, made])
+        self._db.execute("INSERT OR IGNORE INTO story_texts VALUES (?, ?)", [of_digest, made])
         return made
 
     # linking

@@ -56,7 +56,7 @@ def iso(moment: datetime) -> str:
 
 def jekyll(moment: datetime) -> str:
     """`2022-01-10 16:20:36 +0800`, as a post's front matter holds it."""
-    return moment.astimezone(CHINA).strftime("%Y-%m-%d %H:%M:%S %z")
+    return iso(moment).replace("T", " ").replace("+08:00", " +0800")
 
 
 def span(seconds: int) -> str:

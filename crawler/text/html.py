@@ -11,7 +11,6 @@ The steps, in the order of `clean`:
 
 import re
 from collections.abc import Callable, Iterable
-from functools import cache, partial
 from html import unescape
 from urllib.parse import urljoin, urlsplit
 
@@ -276,9 +275,12 @@ def _link_stocks(root: HtmlElement) -> None:
 
 
 def _set_links(root: HtmlElement, base_url: str) -> None:
-    absolute = cache(partial(_absolute, base_url=base_url))  # most links of a body lead where others of it do
+    known: dict[str, str] = {}  # most links of a body lead where others of it do
     for node in list(root.iterdescendants("a")):
-        url = absolute(_href(node))
+        href = _href(node)
+        if href not in known:
+            known[href] = _absolute(href, base_url)
+        url = known[href]
         if not url or _stands_in(node, "a"):
             node.drop_tag()
         elif node.get("href") != url:
