@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from crawler.errors import NoBody, Rejected
+from crawler.cleaning import Body, body_of
+from crawler.errors import Rejected
 from crawler.items import Article, Category, RawArticle
 from crawler.media import LONGEST_NAME
-from crawler.text import html
 from crawler.text.characters import headline, one_line
 from crawler.text.payload import CODE
 from crawler.text.stocks import mentions
@@ -23,9 +23,11 @@ def normalise(raw: RawArticle, category_of: Callable[[str], Category]) -> Articl
 
     Raises Rejected with the reason when it must not be published, and NoBody when nothing is left to read.
     """
-    body_html = html.clean(raw.body, base_url=raw.url)
-    if not body_html:
-        raise NoBody("the body holds nothing to read")
+    return with_body(raw, body_of(raw.body, raw.url), category_of)
+
+
+def with_body(raw: RawArticle, body: Body, category_of: Callable[[str], Category]) -> Article:
+    """Likewise, where the body is clean already. Raises Rejected."""
     media = media_name(raw.media) or raw.default_media
     return Article(
         code=_code(raw.code),
@@ -36,9 +38,9 @@ def normalise(raw: RawArticle, category_of: Callable[[str], Category]) -> Articl
         spider=raw.spider,
         url=raw.url,
         summary=one_line(raw.summary)[:LONGEST_SUMMARY],
-        body_html=body_html,
-        body_text=html.plain(body_html),
-        mentions=mentions(body_html),
+        body_html=body.html,
+        body_text=body.text,
+        mentions=mentions(body.html),
         columns=raw.columns,
         fetched_at=raw.fetched_at,
     )

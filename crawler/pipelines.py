@@ -2,23 +2,25 @@
 
     200 KeepRawPipeline     the reply that an article was read from, where KEEP_RAW is on
     300 NormalisePipeline   RawArticle -> Article, or the reason why it goes to quarantine; those that come in the same
-                            moment one right after the other
+                            moment one right after the other, and where many come, cleaned in a second process
     500 RecordPipeline      Article -> row, post file and outcome, with those that come at the same time
 
 The row before the file: whatever moment a crawl is killed at, the next one finds in the database what it still owes
 (crawler/recorder.py).
 """
 
+from collections.abc import Sequence
 from typing import Self
 
 from scrapy.crawler import Crawler
 from scrapy.exceptions import DropItem, NotConfigured
 
+from crawler.cleaning import Body, Cleaning
 from crawler.errors import Unusable
 from crawler.extensions.ledger import Ledger
 from crawler.gathering import Gathering
 from crawler.items import Article, RawArticle
-from crawler.normalise import normalise
+from crawler.normalise import with_body
 from crawler.recorder import LARGEST
 
 # At two hundred articles a second, so long gathers twenty; at the default manners it is nothing to wait for.
@@ -51,6 +53,7 @@ class KeepRawPipeline(_Step):
 class NormalisePipeline(_Step):
     def __init__(self, ledger: Ledger) -> None:
         super().__init__(ledger)
+        self._cleaning = Cleaning()
         self._gathering = Gathering(self._normalise, most=LARGEST, seconds=_SECONDS_TO_GATHER)
 
     async def process_item(self, item: RawArticle) -> Article:
@@ -60,8 +63,20 @@ class NormalisePipeline(_Step):
             self._ledger.quarantine(self._ledger.entry_of(item.code), str(error), item.reply)
             raise DropItem(f"{item.code}: {error}", log_level="INFO") from error
 
-    def _normalise(self, item: RawArticle) -> Article:
-        return normalise(item, self._ledger.media.of)
+    def close_spider(self) -> None:
+        self._cleaning.close()
+
+    async def _normalise(self, items: Sequence[RawArticle]) -> list[Article | Exception]:
+        bodies = await self._cleaning.outcomes([(item.body, item.url) for item in items])
+        return [self._article(item, body) for item, body in zip(items, bodies, strict=True)]
+
+    def _article(self, item: RawArticle, body: Body | Exception) -> Article | Exception:
+        if isinstance(body, Exception):
+            return body
+        try:
+            return with_body(item, body, self._ledger.media.of)
+        except Exception as error:
+            return error
 
 
 class RecordPipeline(_Step):

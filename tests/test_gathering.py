@@ -1,16 +1,19 @@
 """Work that is done for many at once."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
 from crawler.gathering import Gathering
 
 
-def halves(number: int) -> int:
-    if number % 2:
-        raise ValueError(f"{number} is odd")
-    return number // 2
+async def halves(numbers: Sequence[int]) -> list[int | Exception]:
+    return [ValueError(f"{number} is odd") if number % 2 else number // 2 for number in numbers]
+
+
+async def broken(_numbers: Sequence[int]) -> list[int | Exception]:
+    raise RuntimeError("a fault of ours")
 
 
 def test_each_gets_its_own_result_and_a_fault_is_no_others() -> None:
@@ -24,6 +27,14 @@ def test_each_gets_its_own_result_and_a_fault_is_no_others() -> None:
         raise second if isinstance(second, BaseException) else AssertionError(second)
 
 
+def test_a_fault_of_the_work_itself_is_told_to_all() -> None:
+    async def found() -> list[int | BaseException]:
+        gathering = Gathering(broken, most=2, seconds=86_400)
+        return await asyncio.gather(*map(gathering.result, (2, 4)), return_exceptions=True)
+
+    assert [repr(result) for result in asyncio.run(found())] == ["RuntimeError('a fault of ours')"] * 2
+
+
 def test_so_many_do_not_wait_for_the_time_to_pass() -> None:
     async def found() -> list[int]:
         gathering = Gathering(halves, most=3, seconds=86_400)
@@ -35,9 +46,9 @@ def test_so_many_do_not_wait_for_the_time_to_pass() -> None:
 def test_one_that_is_not_waited_for_any_more_is_passed_over() -> None:
     done: list[int] = []
 
-    def noted(number: int) -> int:
-        done.append(number)
-        return number
+    async def noted(numbers: Sequence[int]) -> list[int | Exception]:
+        done.extend(numbers)
+        return [*numbers]
 
     async def found() -> int:
         gathering = Gathering(noted, most=2, seconds=86_400)
@@ -49,3 +60,24 @@ def test_one_that_is_not_waited_for_any_more_is_passed_over() -> None:
 
     assert asyncio.run(found()) == 2
     assert done == [2]
+
+
+def test_what_is_given_up_while_it_is_worked_on_disturbs_nobody() -> None:
+    async def found() -> list[int | BaseException]:
+        begun, goes_on = asyncio.Event(), asyncio.Event()
+
+        async def slowly(numbers: Sequence[int]) -> list[int | Exception]:
+            begun.set()
+            await goes_on.wait()
+            return [*numbers]
+
+        gathering = Gathering(slowly, most=2, seconds=86_400)
+        one, other = (asyncio.ensure_future(gathering.result(number)) for number in (1, 2))
+        await begun.wait()
+        one.cancel()
+        goes_on.set()
+        return [*await asyncio.gather(one, other, return_exceptions=True)]
+
+    one, other = asyncio.run(found())
+    assert isinstance(one, asyncio.CancelledError)
+    assert other == 2

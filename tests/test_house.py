@@ -12,9 +12,9 @@ PACKAGE = Path(crawler.__file__).parent
 
 # From the ground up. A module may import its own room and the rooms below it.
 FLOORS = (
-    ("items", "errors", "codes", "gathering"),
+    ("items", "errors", "codes", "gathering", "garbage"),
     ("text", "origins", "retry_after"),
-    ("clock", "whole", "media", "output_folder", "sample_site", "troubles", "walk"),
+    ("clock", "cleaning", "whole", "media", "output_folder", "sample_site", "troubles", "walk"),
     ("posts",),
     ("normalise",),
     ("selection", "store", "verdict"),

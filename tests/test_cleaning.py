@@ -1,0 +1,193 @@
+"""Bodies cleaned in one process or in two: the same answers, whatever becomes of the second."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from crawler import cleaning
+from crawler.cleaning import Body, Cleaning
+from crawler.sample_site import Corpus, SampleSite
+from tests.conftest import CHECKOUT, NO_MANNERS
+from tests.test_crawl import posts_in
+
+URL = "https://finance.eastmoney.com/a/202201102242171631.html"
+BODIES = [
+    "<p>一、<a href='../b.html'>二</a></p>",
+    "　　没有段落的正文<br><br>第二行",
+    "<script>alert(1)</script><p onclick=x>字</p>",
+    "<p></p>",
+    "",
+    "<div>" * 2_000 + "深",
+    "半个字符\ud800，和\x00",
+]
+ASKED = [(body, URL) for body in BODIES] * 2
+# Every batch in a second process, however small and on however few cores, in a command as a user types it.
+ALWAYS = """
+from crawler import cleaning
+cleaning._MANY_AT_ONCE = 1
+cleaning._WORTH_A_PROCESS = 0
+cleaning._cores = lambda: 2
+from crawler.cli import main
+main()
+"""
+HOLDS_ONE = """
+import asyncio, sys, time
+from crawler import cleaning
+cleaning._WORTH_A_PROCESS = 0
+cleaning._cores = lambda: 2
+cleaner = cleaning.Cleaning()
+print(len(asyncio.run(cleaner.outcomes([("<p>a</p>", "https://a.b/")] * 8))), flush=True)
+time.sleep(60)
+"""
+
+
+def second_processes(parent: int) -> list[int]:
+    """Those that clean for a process and have not ended."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words, stat = (folder / "cmdline").read_bytes(), (folder / "stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if b"crawler.cleaning" in words and int(stat.rpartition(")")[2].split()[1]) == parent:
+            found.append(int(folder.name))
+    return found
+
+
+def is_alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def waited_for(found: Callable[[], Any]) -> Any:
+    """What is found in the end; the test's own time is the only bound."""
+    end = time.monotonic() + 60
+    while not (result := found()):
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.01)
+    return result
+
+
+@pytest.fixture
+def cleaner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cleaning]:
+    monkeypatch.setattr(cleaning, "_cores", lambda: 2)
+    cleaner = Cleaning()
+    yield cleaner
+    cleaner.close()
+    assert second_processes(os.getpid()) == []
+
+
+def told(outcomes: list[Body | Exception]) -> list[Any]:
+    return [(type(each).__name__, str(each)) if isinstance(each, Exception) else each for each in outcomes]
+
+
+def test_both_answer_the_same(cleaner: Cleaning, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = told(asyncio.run(cleaner.outcomes(ASKED)))
+    assert second_processes(os.getpid()) == []  # these were few
+    monkeypatch.setattr(cleaning, "_WORTH_A_PROCESS", 0)
+    assert told(asyncio.run(cleaner.outcomes(ASKED))) == here
+    assert len(second_processes(os.getpid())) == 1
+    assert {name for name, *_ in here if isinstance(name, str)} >= {"NoBody", "Rejected"}
+
+
+def test_a_process_is_started_when_many_come_at_once_in_a_crawl_of_many(cleaner: Cleaning) -> None:
+    async def ask() -> None:
+        for _ in range(40):
+            await cleaner.outcomes([("<p>一</p>", URL)] * 7)
+        assert second_processes(os.getpid()) == []
+        await cleaner.outcomes([("<p>一</p>", URL)] * 8)
+        assert len(second_processes(os.getpid())) == 1
+        await cleaner.outcomes([("<p>一</p>", URL)])
+
+    asyncio.run(ask())
+
+
+def test_one_core_has_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cleaning, "_cores", lambda: 1)
+    cleaner = Cleaning()
+    assert len(asyncio.run(cleaner.outcomes([("<p>一</p>", URL)] * 500))) == 500
+    assert second_processes(os.getpid()) == []
+
+
+def test_what_stops_the_crawl_does_not_stop_it(cleaner: Cleaning, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C reaches every process of a terminal, and `systemctl stop` every one of a service."""
+    monkeypatch.setattr(cleaning, "_WORTH_A_PROCESS", 0)
+    first = told(asyncio.run(cleaner.outcomes(ASKED)))
+    (process,) = second_processes(os.getpid())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        os.kill(process, number)
+    assert told(asyncio.run(cleaner.outcomes(ASKED))) == first
+    assert second_processes(os.getpid()) == [process]
+
+
+def test_when_it_is_killed_all_goes_on_in_one(cleaner: Cleaning, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cleaning, "_WORTH_A_PROCESS", 0)
+    first = told(asyncio.run(cleaner.outcomes(ASKED)))
+    (process,) = second_processes(os.getpid())
+    os.kill(process, signal.SIGKILL)
+
+    async def twice() -> list[list[Body | Exception]]:
+        return [*await asyncio.gather(cleaner.outcomes(ASKED), cleaner.outcomes(ASKED))]
+
+    assert [told(each) for each in asyncio.run(twice())] == [first, first]
+    assert told(asyncio.run(cleaner.outcomes(ASKED))) == first
+    assert second_processes(os.getpid()) == []
+
+
+def test_when_it_cannot_be_started_all_is_done_in_one(cleaner: Cleaning, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = told(asyncio.run(cleaner.outcomes(ASKED)))
+    monkeypatch.setattr(cleaning, "_WORTH_A_PROCESS", 0)
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    assert told(asyncio.run(cleaner.outcomes(ASKED))) == here
+
+
+def test_a_fault_of_ours_is_met_again_here(cleaner: Cleaning, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cleaning, "_WORTH_A_PROCESS", 0)
+    no_text = cast("str", None)
+    *right, wrong = asyncio.run(cleaner.outcomes([("<p>一</p>", URL)] * 8 + [(no_text, URL)]))
+    assert right == [Body("<p>一</p>", "一")] * 8
+    assert isinstance(wrong, TypeError | AttributeError)
+    assert wrong.__traceback__ is not None
+    assert len(second_processes(os.getpid())) == 1
+
+
+def test_it_ends_with_a_crawl_that_is_killed() -> None:
+    with subprocess.Popen([sys.executable, "-c", HOLDS_ONE], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "8\n"
+        (second,) = second_processes(first.pid)
+        first.kill()
+    waited_for(lambda: not is_alive(second))
+
+
+def crawl(start: list[str], site: SampleSite, output: Path) -> list[str]:
+    where = ("--mirror", site.url, "--output", str(output))
+    return [sys.executable, *start, "crawl", "eastmoney", *where, *NO_MANNERS, "--quiet"]
+
+
+@pytest.mark.parametrize("kills", [False, True], ids=["left alone", "killed"])
+def test_a_crawl_brings_the_same_articles(tmp_path: Path, *, kills: bool) -> None:
+    # It is run from a folder of the user's, where a file has the name of a module.
+    (tmp_path / "lxml.py").write_text("raise RuntimeError('not this one')")
+    environment = {**os.environ, "PYTHONSAFEPATH": "1"}
+    with SampleSite(Corpus.sample(60)) as site:
+        subprocess.run(crawl(["-m", "crawler"], site, tmp_path / "one"), cwd=tmp_path, env=environment, check=True)
+        with subprocess.Popen(crawl(["-c", ALWAYS], site, tmp_path / "two"), cwd=tmp_path, env=environment) as crawling:
+            (second,) = waited_for(lambda: second_processes(crawling.pid))
+            if kills:
+                os.kill(second, signal.SIGKILL)
+        assert crawling.returncode == 0
+        assert not is_alive(second)
+    one, two = ({path.name: path.read_bytes() for path in posts_in(tmp_path / name)} for name in ("one", "two"))
+    assert one == two
+    assert len(one) > 60
