@@ -87,6 +87,7 @@ class _SecondProcess:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
+                process_group=0,  # Ctrl-C is the first one's to heed
                 env={**os.environ, "PYTHONPATH": path},
             )
         self._turn = ThreadPoolExecutor(max_workers=1)
@@ -131,8 +132,8 @@ def answer_all(descriptor: int) -> None:
     while True:
         try:
             asked: list[tuple[str, str]] = asking.recv()
-        except EOFError:
+            outcomes = [_outcome(*each) for each in asked]
+            # A fault of ours is met again, and told, where the crawl's log is.
+            asking.send([found if isinstance(found, Body | Rejected | NoBody) else None for found in outcomes])
+        except (EOFError, OSError):
             return
-        outcomes = [_outcome(*each) for each in asked]
-        # A fault of ours is met again, and told, where the crawl's log is.
-        asking.send([found if isinstance(found, Body | Rejected | NoBody) else None for found in outcomes])

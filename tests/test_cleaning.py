@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -168,6 +169,15 @@ def test_it_ends_with_a_crawl_that_is_killed() -> None:
         (second,) = second_processes(first.pid)
         first.kill()
     waited_for(lambda: not is_alive(second))
+
+
+def test_a_question_that_breaks_off_ends_it_quietly() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        words = [sys.executable, "-c", f"from crawler import cleaning; cleaning.answer_all({theirs.fileno()})"]
+        second = subprocess.Popen(words, cwd=CHECKOUT, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE, text=True)
+        ours.send(b"\0\0\1\0 so many bytes were to come")
+    assert (second.communicate(timeout=60)[1], second.returncode) == ("", 0)
 
 
 def crawl(start: list[str], site: SampleSite, output: Path) -> list[str]:
