@@ -3,7 +3,7 @@
     python benchmarks/memory.py [FEW [MANY [ROUNDS]]]
 
 The articles stand in all columns that the source has, so that 100,000 of them are listed by pages that are just within
-what it lists of one column (5,000). The crawl of MANY takes a quarter of an hour for 100,000; it runs once.
+what it lists of one column (5,000). The crawl of MANY takes some ten minutes for 100,000; it runs once.
 """
 
 import statistics
