@@ -1,4 +1,4 @@
-"""Bodies made clean: here, and in a second process where articles come faster than one takes them in.
+"""Bodies made clean: here, and in a second process where articles come many at once.
 
 Of all steps of an article, cleaning is the one that needs nothing but what it is given, and a good tenth of the whole:
 it can be done anywhere. The process is started when that pays. It holds no file and no lock of the crawl's, ends with
@@ -13,33 +13,17 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
 
 from crawler.errors import NoBody, Rejected
 from crawler.garbage import leave_what_stays
-from crawler.text import html
+from crawler.normalise import Body, body_of
 
 logger = logging.getLogger(__name__)
 
-# With fewer at once the source is what a crawl waits for, and so it is at the default manners.
+# With fewer at once the source is what a crawl waits for.
 _MANY_AT_ONCE = 8
 # A crawl that has not brought so many is over before a second process has paid for its start.
 _WORTH_A_PROCESS = 200
-
-
-class Body(NamedTuple):
-    """An article's body as a post may hold it, and what a reader reads of it."""
-
-    html: str
-    text: str
-
-
-def body_of(body: str, url: str) -> Body:
-    """The body of an article whose page is at `url`. Raises Rejected, and NoBody when nothing is left to read."""
-    cleaned = html.clean(body, base_url=url)
-    if not cleaned:
-        raise NoBody("the body holds nothing to read")
-    return Body(cleaned, html.plain(cleaned))
 
 
 class Cleaning:
@@ -57,6 +41,7 @@ class Cleaning:
         return [answer or _outcome(*each) for answer, each in zip(answers, asked, strict=True)]
 
     def close(self) -> None:
+        """End the second process, where there is one."""
         if self._second is not None:
             self._second.close()
         self._second = None

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from crawler.cleaning import Body, body_of
-from crawler.errors import Rejected
+from crawler.errors import NoBody, Rejected
 from crawler.items import Article, Category, RawArticle
 from crawler.media import LONGEST_NAME
+from crawler.text import html
 from crawler.text.characters import headline, one_line
 from crawler.text.payload import CODE
 from crawler.text.stocks import mentions
@@ -18,6 +19,13 @@ FURTHEST_AHEAD = timedelta(hours=24)
 _EARLIEST_YEAR = 1990
 
 
+class Body(NamedTuple):
+    """An article's body as a post may hold it, and what a reader reads of it."""
+
+    html: str
+    text: str
+
+
 def normalise(raw: RawArticle, category_of: Callable[[str], Category]) -> Article:
     """The article as it is published; `category_of` gives the category of a media name.
 
@@ -26,8 +34,16 @@ def normalise(raw: RawArticle, category_of: Callable[[str], Category]) -> Articl
     return with_body(raw, body_of(raw.body, raw.url), category_of)
 
 
+def body_of(body: str, url: str) -> Body:
+    """The body of an article whose page is at `url`. Raises Rejected, and NoBody when nothing is left to read."""
+    cleaned = html.clean(body, base_url=url)
+    if not cleaned:
+        raise NoBody("the body holds nothing to read")
+    return Body(cleaned, html.plain(cleaned))
+
+
 def with_body(raw: RawArticle, body: Body, category_of: Callable[[str], Category]) -> Article:
-    """Likewise, where the body is clean already. Raises Rejected."""
+    """The article as it is published, where its body is clean already. Raises Rejected."""
     media = media_name(raw.media) or raw.default_media
     return Article(
         code=_code(raw.code),

@@ -1,21 +1,20 @@
 """The steps of one article, in this order:
 
     200 KeepRawPipeline     the reply that an article was read from, where KEEP_RAW is on
-    300 NormalisePipeline   RawArticle -> Article, or the reason why it goes to quarantine; those that come in the same
-                            moment one right after the other, and where many come, cleaned in a second process
+    300 NormalisePipeline   RawArticle -> Article, or the reason why it goes to quarantine; the bodies that come in the
+                            same moment are cleaned one right after the other, many of them in a second process
     500 RecordPipeline      Article -> row, post file and outcome, with those that come at the same time
 
 The row before the file: whatever moment a crawl is killed at, the next one finds in the database what it still owes
 (crawler/recorder.py).
 """
 
-from collections.abc import Sequence
 from typing import Self
 
 from scrapy.crawler import Crawler
 from scrapy.exceptions import DropItem, NotConfigured
 
-from crawler.cleaning import Body, Cleaning
+from crawler.cleaning import Cleaning
 from crawler.errors import Unusable
 from crawler.extensions.ledger import Ledger
 from crawler.gathering import Gathering
@@ -54,29 +53,18 @@ class NormalisePipeline(_Step):
     def __init__(self, ledger: Ledger) -> None:
         super().__init__(ledger)
         self._cleaning = Cleaning()
-        self._gathering = Gathering(self._normalise, most=LARGEST, seconds=_SECONDS_TO_GATHER)
+        self._bodies = Gathering(self._cleaning.outcomes, most=LARGEST, seconds=_SECONDS_TO_GATHER)
 
     async def process_item(self, item: RawArticle) -> Article:
         try:
-            return await self._gathering.result(item)
+            body = await self._bodies.result((item.body, item.url))
+            return with_body(item, body, self._ledger.media.of)
         except Unusable as error:
             self._ledger.quarantine(self._ledger.entry_of(item.code), str(error), item.reply)
             raise DropItem(f"{item.code}: {error}", log_level="INFO") from error
 
     def close_spider(self) -> None:
         self._cleaning.close()
-
-    async def _normalise(self, items: Sequence[RawArticle]) -> list[Article | Exception]:
-        bodies = await self._cleaning.outcomes([(item.body, item.url) for item in items])
-        return [self._article(item, body) for item, body in zip(items, bodies, strict=True)]
-
-    def _article(self, item: RawArticle, body: Body | Exception) -> Article | Exception:
-        if isinstance(body, Exception):
-            return body
-        try:
-            return with_body(item, body, self._ledger.media.of)
-        except Exception as error:
-            return error
 
 
 class RecordPipeline(_Step):

@@ -272,7 +272,7 @@ def put_all(output: Path, texts: Mapping[str, str]) -> None:
         folder, _, name = path.rpartition("/")
         folders.setdefault(folder, {})[name] = text.encode("utf-8")
     for folder, contents in sorted(folders.items()):
-        with _told(output / folder), _opened(output / folder) as descriptor:
+        with _told(output / folder, next(iter(contents))), _opened(output / folder) as descriptor:
             _replace_all(output / folder, descriptor, contents)
             os.fsync(descriptor)
     if (output / FROZEN).is_dir():
@@ -282,7 +282,7 @@ def put_all(output: Path, texts: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def _told(folder: Path, name: str = "") -> Iterator[None]:
+def _told(folder: Path, name: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:

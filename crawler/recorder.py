@@ -5,7 +5,7 @@
     3. one commit: the marks that the posts stand, and the entries' outcomes
 
 A kill before 1 loses what was fetched since the last time, and the next crawl fetches it again: no more than `LARGEST`
-articles here, as many that wait to be normalised, and those that are being cleaned. After 1, the next one writes the
+articles here, as many that wait to be cleaned, and those that are being cleaned. After 1, the next one writes the
 posts that are owed; after 2, it writes the same bytes again.
 """
 

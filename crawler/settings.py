@@ -87,7 +87,8 @@ DOWNLOADER_MIDDLEWARES_BASE = {
     "scrapy.downloadermiddlewares.httpcache.HttpCacheMiddleware": 900,
 }
 SPIDER_MIDDLEWARES_BASE = {"scrapy.spidermiddlewares.httperror.HttpErrorMiddleware": 50}
-# Scrapy makes so many tasks for each reply, whatever it holds; a step of ours never waits for anything.
+# Scrapy makes so many tasks for each reply, whatever it holds, and most hold one article. Spiders whose listings hold
+# whole articles have more (crawler/spiders/base.py).
 CONCURRENT_ITEMS = 1
 # Seconds that one attempt may take from connecting to the last byte.
 DOWNLOAD_TIMEOUT = 20

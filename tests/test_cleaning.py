@@ -14,7 +14,8 @@ from typing import Any, cast
 import pytest
 
 from crawler import cleaning
-from crawler.cleaning import Body, Cleaning
+from crawler.cleaning import Cleaning
+from crawler.normalise import Body
 from crawler.sample_site import Corpus, SampleSite
 from tests.conftest import CHECKOUT, NO_MANNERS
 from tests.test_crawl import posts_in

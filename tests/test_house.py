@@ -14,10 +14,10 @@ PACKAGE = Path(crawler.__file__).parent
 FLOORS = (
     ("items", "errors", "codes", "gathering", "garbage"),
     ("text", "origins", "retry_after"),
-    ("clock", "cleaning", "whole", "media", "output_folder", "sample_site", "troubles", "walk"),
+    ("clock", "whole", "media", "output_folder", "sample_site", "troubles", "walk"),
     ("posts",),
     ("normalise",),
-    ("selection", "store", "verdict"),
+    ("selection", "store", "verdict", "cleaning"),
     ("triage", "site", "recorder"),
     ("plan",),
     ("outlook",),

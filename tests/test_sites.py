@@ -17,6 +17,7 @@ from crawler.items import Article, Entry, Post, RawArticle, Reply
 from crawler.media import Media
 from crawler.normalise import normalise
 from crawler.posts import Site, render
+from crawler.recorder import LARGEST
 from crawler.spiders.base import SiteSpider
 from crawler.text.dates import CHINA
 
@@ -104,3 +105,12 @@ def test_every_spider_has_recorded_replies(spider: str) -> None:
 
 def test_every_folder_of_replies_has_a_spider() -> None:
     assert {folder.name for folder in SITES.iterdir()} <= set(SPIDERS)
+
+
+@pytest.mark.parametrize("spider", SPIDERS)
+def test_the_articles_of_one_reply_are_worked_on_side_by_side(spider: str) -> None:
+    """Each waits a moment for others to be cleaned with: one by one, a page of 50 would wait 50 times."""
+    spider_class = SpiderLoader.from_settings(project_settings()).load(spider)
+    assert issubclass(spider_class, SiteSpider)
+    crawler = Crawler(spider_class, project_settings())
+    assert crawler.settings.getint("CONCURRENT_ITEMS") == (1 if spider_class.readers else LARGEST)

@@ -26,6 +26,7 @@ from crawler.extensions.ledger import Ledger
 from crawler.items import NO_COLUMN, Entry, Outcome, RawArticle, Reply
 from crawler.normalise import check_date
 from crawler.origins import origin_of, shown
+from crawler.recorder import LARGEST
 from crawler.text.characters import one_line
 from crawler.text.charset import decode
 from crawler.walk import Extent
@@ -97,8 +98,14 @@ class SiteSpider(Spider):
 
     @classmethod
     def update_settings(cls, settings: BaseSettings) -> None:
-        """Name the crawler and its operator in the user agent, unless the operator has written one."""
+        """Name the crawler and its operator in the user agent, unless the operator has written one.
+
+        Where a row is the whole article, those of a page are worked on side by side: one by one, each would wait for
+        others that cannot come.
+        """
         super().update_settings(settings)
+        if not cls.readers:
+            settings.set("CONCURRENT_ITEMS", LARGEST, priority="spider")
         if (settings.getpriority("USER_AGENT") or 0) <= SETTINGS_PRIORITIES["project"]:
             contact = one_line(settings.get("CONTACT") or "")
             agent = f"finews/{version('finews')}" + (f" (+{contact})" if contact else "")
