@@ -5,15 +5,19 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from threading import Event
+from typing import Any, TypeVar
 
 import pytest
 
-from crawler.sample_site import Corpus, SampleSite
+from crawler.sample_site import Corpus, Exchange, Hits, SampleSite, hang
 
+# What an article is asked for with.
+DETAIL = "/kuaixun/v2/api/article/"
 CHECKOUT = Path(__file__).parent.parent
 # The sample site is ours, and asks for no manners.
 NO_MANNERS = ("--set", "DOWNLOAD_DELAY=0", "--set", "AUTOTHROTTLE_ENABLED=0", "--set", "RETRY_BACKOFF=0.01")
@@ -33,6 +37,40 @@ class Answer:
 
 
 Finews = Callable[..., Answer]
+Found = TypeVar("Found")
+
+
+class Gate:
+    """Lets the first requests pass and holds the reply to every other one back until it is opened.
+
+    So a test knows what a crawl is doing meanwhile, however fast the machine is.
+    """
+
+    def __init__(self, site: SampleSite, pattern: str, *, passing: int = 0) -> None:
+        self.held = Hits()
+        self._site = site
+        self._opened = Event()
+        site.fail(pattern, hang(0), times=passing)
+        site.fail(pattern, self)
+
+    def apply(self, exchange: Exchange) -> None:
+        self.held.add(exchange.hit)
+        while not self._opened.is_set() and not exchange.stopping.is_set():
+            exchange.wait(0.01)
+        exchange.answer(exchange.reply)
+
+    def open(self) -> None:
+        self._opened.set()
+        self._site.heal()
+
+
+def waited_for(found: Callable[[], Found]) -> Found:
+    """What is found in the end. Time is no measure here: the bound is for what never comes."""
+    end = time.monotonic() + 240
+    while not (result := found()):
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.02)
+    return result
 
 
 @pytest.fixture

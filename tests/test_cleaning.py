@@ -6,8 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +16,7 @@ from crawler import cleaning
 from crawler.cleaning import Cleaning
 from crawler.normalise import Body
 from crawler.sample_site import Corpus, SampleSite
-from tests.conftest import CHECKOUT, NO_MANNERS
+from tests.conftest import CHECKOUT, DETAIL, NO_MANNERS, Gate, waited_for
 from tests.test_crawl import posts_in
 
 URL = "https://finance.eastmoney.com/a/202201102242171631.html"
@@ -69,15 +68,6 @@ def is_alive(process: int) -> bool:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
-
-
-def waited_for(found: Callable[[], Any]) -> Any:
-    """What is found in the end; the test's own time is the only bound."""
-    end = time.monotonic() + 60
-    while not (result := found()):
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.01)
-    return result
 
 
 @pytest.fixture
@@ -193,10 +183,12 @@ def test_a_crawl_brings_the_same_articles(tmp_path: Path, *, kills: bool) -> Non
     environment = {**os.environ, "PYTHONSAFEPATH": "1"}
     with SampleSite(Corpus.sample(60)) as site:
         subprocess.run(crawl(["-m", "crawler"], site, tmp_path / "one"), cwd=tmp_path, env=environment, check=True)
+        gate = Gate(site, DETAIL, passing=30)
         with subprocess.Popen(crawl(["-c", ALWAYS], site, tmp_path / "two"), cwd=tmp_path, env=environment) as crawling:
             (second,) = waited_for(lambda: second_processes(crawling.pid))
             if kills:
                 os.kill(second, signal.SIGKILL)
+            gate.open()
         assert crawling.returncode == 0
         assert not is_alive(second)
     one, two = ({path.name: path.read_bytes() for path in posts_in(tmp_path / name)} for name in ("one", "two"))

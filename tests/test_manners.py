@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from crawler import sample_site
-from crawler.sample_site import Exchange, SampleSite, hang, status
-from tests.conftest import NO_MANNERS, Finews
+from crawler.sample_site import Exchange, SampleSite, status
+from tests.conftest import NO_MANNERS, Finews, Gate, waited_for
 
 
 class CountsAtOnce:
@@ -76,7 +76,9 @@ def test_a_failed_request_is_sent_twice_more_and_later_each_time(crawl: Finews, 
     site.fail("getFastNewsList", status(503))
     crawl("flash", "--set", "RETRY_BACKOFF=0.2")
     first, second, third = (hit.at for hit in site.requests if "getFastNewsList" in hit.path)
-    assert third - second > second - first > 0.1
+    # Spread by a quarter; a busy machine may add to it, and never takes from it.
+    assert second - first > 0.14
+    assert third - second > 0.28
 
 
 def test_a_reply_over_the_largest_size_is_not_taken(crawl: Finews, site: SampleSite) -> None:
@@ -88,15 +90,14 @@ def test_a_reply_over_the_largest_size_is_not_taken(crawl: Finews, site: SampleS
 
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="reads the sockets of a process from /proc, on Linux")
 def test_nothing_listens_while_a_crawl_runs(site: SampleSite, output: Path) -> None:
-    site.fail("getFastNewsList", hang(2.0))
+    gate = Gate(site, "getFastNewsList")
     command = [sys.executable, "-m", "crawler", "crawl", "flash", "--mirror", site.url, "--output", str(output)]
     crawl = subprocess.Popen([*command, *NO_MANNERS, "--quiet"])
-    while not [hit for hit in site.requests if "getFastNewsList" in hit.path]:
-        assert crawl.poll() is None
-        time.sleep(0.05)
+    waited_for(lambda: gate.held)
     sockets = {str(link.readlink()) for link in Path(f"/proc/{crawl.pid}/fd").iterdir()}
     listening = "0A"
     rows = [row.split() for name in ("tcp", "tcp6") for row in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
+    gate.open()
     assert not [row for row in rows if row[3] == listening and f"socket:[{row[9]}]" in sockets]
     assert crawl.wait() == 0
 

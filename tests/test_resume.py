@@ -3,9 +3,8 @@
 import os
 import signal
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,13 @@ from typing import Any
 import pytest
 
 from crawler.sample_site import Corpus, SampleSite
-from tests.conftest import NO_MANNERS
-from tests.crash.conftest import Gate, asker, ended, look, start
+from tests.conftest import DETAIL, NO_MANNERS, Gate, waited_for
+from tests.crash.conftest import asker, ended, look, recorded, start
 from tests.test_crawl import assert_books_balance, assert_posts_are_rows
 
 COLUMNS = ("344", "345")
 # CONCURRENT_REQUESTS
 AT_ONCE = 4
-DETAIL = "/kuaixun/v2/api/article/"
 # What a crawl leaves behind that says nothing of when it ran.
 STATE = (
     "SELECT code, title, published_at, media, category, url, summary, body_html, body_text, post_path, post_sha256,"
@@ -78,13 +76,6 @@ def undisturbed(site: SampleSite, tmp_path_factory: pytest.TempPathFactory) -> L
     return left(site, output)
 
 
-def wait_for(done: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not done():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
 def test_a_backfill_that_is_stopped_half_way_goes_on_where_it_was(
     site: SampleSite, undisturbed: Left, output: Path, number: signal.Signals
@@ -92,22 +83,16 @@ def test_a_backfill_that_is_stopped_half_way_goes_on_where_it_was(
     """Each article is asked for once over both, but those that were on their way; the listings are walked again."""
     site.reset()
     half = len(undisturbed.articles) // 2
+    gate = Gate(site, DETAIL, passing=half)
     running = start(backfill(site, output))
-    wait_for(lambda: asked(site)[1].total() >= half)
-    gate = Gate(site, DETAIL)
-    held = -1
-    while held != len(site.requests):
-        held = len(site.requests)
-        time.sleep(0.3)
+    waited_for(lambda: len(gate.held) == AT_ONCE and recorded(output) == half)
     os.kill(running.pid, number)
     assert ended(running).code == (-number if number == signal.SIGKILL else 1)
     gate.open()
     taken_in = set(look(output, "SELECT code FROM articles"))
     first = asked(site)[1]
-    on_their_way = set(first) - taken_in
-    # Those on the wire, and those whose page is asked for next because their detail holds no text.
-    assert len(on_their_way) <= 2 * AT_ONCE
-    assert half - 2 * AT_ONCE <= len(taken_in) < len(undisturbed.articles)
+    on_their_way = {hit.path.removeprefix(DETAIL) for hit in gate.held}
+    assert set(first) - taken_in == on_their_way
 
     plan = ended(start([*backfill(site, output), "--plan", "--json"])).value
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from crawler.sample_site import SampleSite, hang
-from tests.conftest import NO_MANNERS, Finews
+from tests.conftest import NO_MANNERS, Finews, waited_for
 from tests.test_crawl import assert_books_balance, assert_posts_are_rows
 
 Query = Callable[..., list[Any]]
@@ -23,12 +23,6 @@ def start(site: SampleSite, output: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
 
 
-def wait_for(done: Callable[[], object], crawl: subprocess.Popen[str]) -> None:
-    while not done():
-        assert crawl.poll() is None, "it ended by itself"
-        time.sleep(0.02)
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
 def test_a_signal_ends_a_crawl_and_keeps_what_was_fetched(
     crawl: Finews, site: SampleSite, output: Path, query: Query, number: signal.Signals
@@ -37,8 +31,8 @@ def test_a_signal_ends_a_crawl_and_keeps_what_was_fetched(
     codes = site.corpus.in_columns(["345"])
     site.fail(codes[-1], hang(60))
     running = start(site, output)
-    wait_for(lambda: len(site.article_requests) == len(codes), running)
-    wait_for(lambda: query("SELECT count(*) FROM articles")[0] == len(codes) - 1, running)
+    waited_for(lambda: len(site.article_requests) == len(codes))
+    waited_for(lambda: query("SELECT count(*) FROM articles")[0] == len(codes) - 1)
     running.send_signal(number)
     _, err = running.communicate()
     assert running.returncode == 1
@@ -55,7 +49,7 @@ def test_a_signal_ends_a_crawl_and_keeps_what_was_fetched(
 def test_a_second_signal_ends_it_at_once(site: SampleSite, output: Path, query: Query) -> None:
     site.fail("article", hang(60))
     running = start(site, output)
-    wait_for(lambda: site.article_requests, running)
+    waited_for(lambda: site.article_requests)
     running.send_signal(signal.SIGTERM)
     time.sleep(0.2)
     running.send_signal(signal.SIGTERM)

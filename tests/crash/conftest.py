@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from crawler.sample_site import Exchange, SampleSite
+from crawler.sample_site import SampleSite
 from tests.conftest import NO_MANNERS, Answer
 from tests.test_crawl import assert_books_balance, assert_posts_are_rows, posts_in
 
@@ -21,24 +21,6 @@ Query = Callable[..., list[Any]]
 NO_PAGES = ("--set", 'EXTENSIONS={"crawler.extensions.ledger.Ledger": 0}')
 # Only what the crawl itself writes shall count, not what Python keeps of its modules.
 ENVIRONMENT = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-
-
-class Gate:
-    """Holds every reply back until it is opened, so that a test knows what a crawl is doing meanwhile."""
-
-    def __init__(self, site: SampleSite, pattern: str) -> None:
-        self._site = site
-        self._open = False
-        site.fail(pattern, self)
-
-    def apply(self, exchange: Exchange) -> None:
-        while not self._open and not exchange.stopping.is_set():
-            exchange.wait(0.01)
-        exchange.answer(exchange.reply)
-
-    def open(self) -> None:
-        self._open = True
-        self._site.heal()
 
 
 def command(site: SampleSite, output: Path, *words: str) -> list[str]:
@@ -89,6 +71,11 @@ def asker(database: Path) -> Query:
         return [row[0] if len(row) == 1 else row for row in rows]
 
     return query
+
+
+def recorded(output: Path) -> int:
+    """How many articles a crawl that runs has recorded so far; before it has made the database, none."""
+    return len(asker(output / "news.db")("SELECT code FROM articles")) if list(posts_in(output)) else 0
 
 
 def look(output: Path, sql: str) -> list[Any]:

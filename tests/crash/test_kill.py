@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from crawler.sample_site import Corpus, SampleSite
+from tests.conftest import DETAIL
 from tests.crash.conftest import (
     Posts,
     asker,
@@ -40,7 +41,6 @@ MOST_CRAWLS = 2 * KILLS_IN_A_FOLDER
 KILLS_OF_CORRECTIONS = 4
 # What is published before each crawl, so that each has as much to do.
 NEW_ARTICLES = 15
-DETAIL = "/kuaixun/v2/api/article/"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from threading import Event, Thread
 import pytest
 
 from crawler.sample_site import Corpus, SampleSite
-from tests.crash.conftest import Gate, asker, assert_healed, command, crawl_once, ended, start, visible
+from tests.conftest import Gate, waited_for
+from tests.crash.conftest import asker, assert_healed, command, crawl_once, ended, start, visible
 
 ROUNDS = int(os.environ.get("FINEWS_ROUNDS", "3"))
 AT_ONCE = 10
@@ -35,8 +36,7 @@ def test_of_ten_crawls_started_at_once_one_works_and_nine_are_turned_away(
     gate = Gate(site, LISTING)
     crawls = [start(command(site, output)) for _ in range(AT_ONCE)]
     # The one that works waits for its listing, so that all others meet it.
-    while sum(crawl.poll() is None for crawl in crawls) > 1:
-        time.sleep(0.02)
+    waited_for(lambda: sum(crawl.poll() is None for crawl in crawls) == 1)
     gate.open()
     answers = sorted((ended(crawl) for crawl in crawls), key=lambda answer: answer.code)
     assert [answer.code for answer in answers] == [0] + [BUSY] * (AT_ONCE - 1)
@@ -116,10 +116,8 @@ def test_another_writer_only_delays_a_crawl(moment: str, site: SampleSite, outpu
         if moment == "when it starts":
             connection.execute("BEGIN IMMEDIATE")
         crawl = start(command(site, output))
-        while moment != "when it starts" and not [hit for hit in site.requests if LISTING in hit.path]:
-            assert crawl.poll() is None
-            time.sleep(0.02)
         if moment != "when it starts":
+            waited_for(lambda: gate.held)
             connection.execute("BEGIN IMMEDIATE")
         gate.open()
         time.sleep(2.0)
