@@ -13,8 +13,8 @@ help:  ## What there is to do
 demo: $(VENV)/installed  ## Crawl the bundled sample site, without network, into output/
 	$(BIN)/finews demo
 
-test: $(VENV)/installed-for-tests  ## All tests
-	$(BIN)/python -m pytest
+test: $(VENV)/installed-for-tests  ## All tests, file by file on every core
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 crash-test: $(VENV)/installed-for-tests  ## Kill 200 crawls, and fail or stop at every single write (half an hour)
 	FINEWS_KILLS=200 FINEWS_EVERY=1 FINEWS_ROUNDS=20 $(BIN)/python -m pytest tests/crash
