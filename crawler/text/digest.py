@@ -8,7 +8,7 @@ from crawler.text.slugs import fold
 
 LONGEST_LEAD = 60
 
-_LEAD = re.compile(r"\s*【([^【】]*[^【】\s][^【】]*)】(.*)", re.DOTALL)
+_LEAD = re.compile(r"\s*【([^【】]+)】(.*)", re.DOTALL)
 _TRAILING_BRACKET = re.compile(r".*（([^（）]{2,20})）\s*", re.DOTALL)
 # In trailing brackets stand papers, but also years, units, lists, codes, signatures and stage directions.
 _NO_MEDIA = re.compile(
@@ -28,7 +28,7 @@ def split_title(title: str, text: str) -> tuple[str, str]:
     """
     lead = _LEAD.fullmatch(text)
     title = headline(title)
-    if lead and (not title or fold(headline(lead[1])) == fold(title)):
+    if lead and lead[1].strip() and (not title or fold(headline(lead[1])) == fold(title)):
         return title or headline(lead[1]), lead[2].strip() or one_line(lead[1])
     return title or _first_words(text), text.strip()
 

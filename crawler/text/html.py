@@ -79,7 +79,7 @@ _WRITE = nh3.Cleaner(
 )
 
 _SOURCE_LINE_CLASS = "em_media"
-_SOURCE_LINE = re.compile(r"[（(]\s*(?:文章|新闻|信息)?来源[：:]\s*(.+?)\s*[）)]")
+_SOURCE_LINE = re.compile(r"[（(] ?(?:文章|新闻|信息)?来源[：:] ?(.+?) ?[）)]")
 _HIDING_STYLE = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 _ADVERT_CLASS = re.compile(r"(?:^|\s)(?:em_handle_adv_close|toplink|ad_context\d*)(?:\s|$)")
 _ADVERT_HOST = "acttg.eastmoney.com"
@@ -97,11 +97,14 @@ _MAY_HOLD = {
     **dict.fromkeys(("thead", "tbody", "tfoot"), frozenset({"tr"})),
     "tr": frozenset(_CELLS),
 }
+# What goes, alone or with all that it holds, is taken out together: one by one, the text before it is copied each time.
+_TAG_GONE, _TREE_GONE = "tag-gone", "tree-gone"
 # What lxml reads of a block inside anything else depends on what is around it, so that an edit may change it.
 _MOST_READINGS = 4
 # The hosts of the source's own pictures answer on https, so that an https page can show them.
 _SOURCE_HOSTS = ("dfcfw.com", "eastmoney.com")
-_LINE_BREAKS = re.compile(r"[ \t\f]*[\r\n][ \t\r\n\f]*")
+# From the first blank of a run only: looked for from each of them, a long run would take the square of its length.
+_LINE_BREAKS = re.compile(r"(?<![ \t\f])[ \t\f]*[\r\n][ \t\r\n\f]*")
 # What ends a line for Python and YAML, and is shown as nothing by a browser.
 _OTHER_LINE_ENDS = ("\x85", "\u2028", "\u2029")
 _INDENT = " \t\r\n\f\xa0\u3000"
@@ -130,7 +133,7 @@ def _edited(body: str, base_url: str) -> HtmlElement:
     shown = _sanitised(body)
     root = _parse(shown)
     nodes = list(root.iterdescendants())  # held to the end, since lxml wraps anew each node that nobody holds
-    _drop_unread(nodes)
+    _drop_unread(root, nodes)
     _link_stocks(root)
     for edit in (_set_links, _unwrap, _set_images, _arrange, _plain_source_lines, _prune_empty):
         edit(root, base_url)
@@ -179,7 +182,13 @@ def for_pages(body_html: str, stock_page: str) -> str:
 def source_line(body: str) -> str:
     """The media that the last line （文章来源：X） of a body names, whatever links cut it; empty when there is none."""
     lines = shown_text(body).split("\n")
-    return next((found[1] for line in reversed(lines) if (found := _SOURCE_LINE.fullmatch(line))), "")
+    return next(filter(None, map(_source_named, reversed(lines))), "")
+
+
+def _source_named(line: str) -> str:
+    """The media that a line names as the source; empty when it does not."""
+    found = _SOURCE_LINE.fullmatch(" ".join(line.split()))
+    return found[1] if found else ""
 
 
 def _sanitised(body: str) -> str:
@@ -226,12 +235,18 @@ def _depth(balanced: str) -> int:
 # edit: what goes
 
 
-def _drop_unread(nodes: Iterable[HtmlElement]) -> None:
+def _drop_unread(root: HtmlElement, nodes: Iterable[HtmlElement]) -> None:
     for node in nodes:
-        if not node.keys() or node.getparent() is None:
-            continue  # its attributes tell, and what it stood in may be gone
-        if _is_hidden(node) or _is_advert(node) or _is_live_chart(node):
-            node.drop_tree()
+        # Its attributes tell.
+        if node.keys() and (_is_hidden(node) or _is_advert(node) or _is_live_chart(node)):
+            node.tag = _TREE_GONE
+    _let_go(root)
+
+
+def _let_go(root: HtmlElement) -> None:
+    """Take out what was marked."""
+    etree.strip_elements(root, _TREE_GONE, with_tail=False)
+    etree.strip_tags(root, _TAG_GONE)
 
 
 def _is_hidden(node: HtmlElement) -> bool:
@@ -282,15 +297,15 @@ def _set_links(root: HtmlElement, base_url: str) -> None:
             known[href] = _absolute(href, base_url)
         url = known[href]
         if not url or _stands_in(node, "a"):
-            node.drop_tag()
+            node.tag = _TAG_GONE
         elif node.get("href") != url:
             node.set("href", url)
+    _let_go(root)
 
 
 def _unwrap(root: HtmlElement, _base_url: str) -> None:
     """What a post may not hold goes before anything is told by where it stands, first, last or in a row."""
-    for node in list(root.iterdescendants("span", "font")):
-        node.drop_tag()
+    etree.strip_tags(root, "span", "font")
 
 
 def _set_images(root: HtmlElement, base_url: str) -> None:
@@ -299,7 +314,8 @@ def _set_images(root: HtmlElement, base_url: str) -> None:
         if url:
             node.set("src", _secure(url))
         else:
-            node.drop_tree()
+            node.tag = _TREE_GONE
+    _let_go(root)
 
 
 def _absolute(url: str, base_url: str) -> str:
@@ -464,7 +480,7 @@ def _plain_source_lines(root: HtmlElement, _base_url: str) -> None:
             _make_text(node)
             node.set("class", _SOURCE_LINE_CLASS)
     last = next((node for node in reversed(paragraphs) if _is_read(node, node.text_content())), None)
-    if last is not None and _SOURCE_LINE.fullmatch(last.text_content().strip(_INDENT)):
+    if last is not None and _source_named(last.text_content()):
         _make_text(last)
 
 
@@ -482,7 +498,9 @@ def _prune_empty(root: HtmlElement, _base_url: str) -> None:
         if not _is_read(node, text):
             if node.tag in _INLINE and " " in text:  # it keeps two words apart
                 node.tail = " " + (node.tail or "")
-            node.drop_tree()
+            node.clear(keep_tail=True)  # so that what it stands in is seen to be empty, too
+            node.tag = _TREE_GONE
+    _let_go(root)
 
 
 def _begins_as_text(node: HtmlElement) -> bool:

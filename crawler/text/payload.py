@@ -26,13 +26,14 @@ MOST_ROWS = 10_000
 # An empty object takes thirty times the memory of its two characters; the source's replies have some thousands.
 _MOST_CONTAINERS = 500_000
 
-# The wrapper is never run, only looked at: what stands before and after the object, and belongs together.
+# The wrapper is never run, only looked at: what stands before and after the object, and belongs together. No two
+# runs of blanks meet in it: they would share a long one in every possible way.
 _NAME = r"[\w$.]{1,100}"
 _WRAPPERS = (
-    (re.compile(r"\s*"), re.compile(r"\s*;?\s*")),
-    (re.compile(rf"\s*(?:/\*\*/)?\s*{_NAME}\s*\(\s*"), re.compile(r"\s*\)\s*;?\s*")),
-    (re.compile(rf"\s*(?:var\s+)?{_NAME}\s*=\s*"), re.compile(r"\s*;?\s*")),
-    (re.compile(r"\s*"), re.compile(rf"\s*var\s+{_NAME}\s*=\s*")),
+    (re.compile(""), re.compile(";?")),
+    (re.compile(rf"(?:/\*\*/\s*)?{_NAME}\s*\("), re.compile(r"\)(?:\s*;)?")),
+    (re.compile(rf"(?:var\s+)?{_NAME}\s*="), re.compile(";?")),
+    (re.compile(""), re.compile(rf"var\s+{_NAME}\s*=")),
 )
 
 # Half of a character, which JSON can escape and no file or database can hold.
@@ -107,7 +108,7 @@ def read(text: str) -> Mapping[str, Any]:
     start, end = text.find("{"), text.rfind("}")
     if start < 0 or end < start:
         raise Unreadable(f"no JSON object in the reply, which begins {text[:40]!r}")
-    before, after = text[:start].lstrip("\ufeff"), text[end + 1 :]
+    before, after = text[:start].lstrip("\ufeff").strip(), text[end + 1 :].strip()
     if not any(opens.fullmatch(before) and closes.fullmatch(after) for opens, closes in _WRAPPERS):
         raise Unreadable(f"not JSON, JSONP or an assignment: the reply begins {text[:40]!r}")
     if text.count("{") + text.count("[") > _MOST_CONTAINERS:
@@ -145,14 +146,6 @@ def text_field(row: Mapping[str, Any], *names: str) -> str:
             raise ShapeChanged(f"field {name!r} holds {_type_name(value)}, not text", name)
         return value
     return ""
-
-
-def object_field(row: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """A field that must hold an object; raises ShapeChanged."""
-    value = row.get(name)
-    if not isinstance(value, dict):
-        raise ShapeChanged(f"field {name!r} holds {_type_name(value)}, not an object", name)
-    return value
 
 
 def rows_field(row: Mapping[str, Any], name: str) -> list[Any]:

@@ -48,6 +48,13 @@ def test_a_digest_is_title_and_text(title: str, text: str, wanted: tuple[str, st
     assert split_title(title, text) == wanted
 
 
+@pytest.mark.parametrize("long", ["央", " ", "【 ", "】"], ids=repr)
+def test_a_bracket_that_nobody_closes_is_looked_at_once(long: str) -> None:
+    """Looked at anew from each character, it would take hours."""
+    text = "【" + long * 2_000_000
+    assert split_title("题", text) == ("题", text.strip())
+
+
 def test_brackets_around_a_blank_are_no_title() -> None:
     title, text = split_title("", "【 】央行降准。")
     assert "央行降准" in title

@@ -17,7 +17,6 @@ from crawler.text.payload import (
     code_field,
     moment_field,
     number_field,
-    object_field,
     read,
     rows_field,
     text_field,
@@ -104,6 +103,15 @@ def test_only_the_documented_wrappers_are_accepted(text: str) -> None:
 def test_what_is_nested_without_end_is_unreadable(text: str) -> None:
     with pytest.raises(Unreadable):
         read(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["~!{}", "cb~!({})", "cb(~!{})", "var~!={}", "{}~!", "{};~!", "cb({})~;~!", "{}var~!="]
+)
+def test_a_long_run_of_white_space_is_read_once(text: str) -> None:
+    """Looked at anew from each of its characters, it would take hours."""
+    with pytest.raises(Unreadable):
+        read(text.replace("~", " " * 4_000_000))
 
 
 def test_the_reason_is_one_short_line() -> None:
@@ -242,16 +250,6 @@ def test_rows_are_a_list_and_null_is_an_empty_one() -> None:
 def test_what_is_no_list_is_unreadable(row: dict[str, Any]) -> None:
     with pytest.raises(Unreadable, match="field 'list'"):
         rows_field(row, "list")
-
-
-def test_an_object_is_an_object() -> None:
-    assert object_field({"data": {"a": 1}}, "data") == {"a": 1}
-
-
-@pytest.mark.parametrize("row", [{}, {"data": None}, {"data": []}, {"data": "{}"}, {"data": 5}], ids=repr)
-def test_what_is_no_object_is_unreadable(row: dict[str, Any]) -> None:
-    with pytest.raises(Unreadable, match=r"field 'data' holds .*, not an object"):
-        object_field(row, "data")
 
 
 SHAPE = Shape(needs={"code|id": str, "list": list | None}, may={"n": int | str, "note": str})
