@@ -2,7 +2,7 @@
 
 Of all steps of an article, cleaning is the one that needs nothing but what it is given, and a good tenth of the whole:
 it can be done anywhere. The process is started when that pays. It holds no file and no lock of the crawl's, ends with
-the crawl however that ends, and what it does not answer is cleaned here: nothing is lost with it.
+the crawl however that ends, and what it does not answer in time is cleaned here: nothing is lost with it.
 """
 
 import asyncio
@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 _MANY_AT_ONCE = 8
 # A crawl that has not brought so many is over before a second process has paid for its start.
 _WORTH_A_PROCESS = 200
+# Far longer than the largest bodies take: a process that has not answered by then hangs.
+_SECONDS_TO_ANSWER = 60.0
 
 
 class Cleaning:
@@ -41,7 +43,7 @@ class Cleaning:
         return [answer or _outcome(*each) for answer, each in zip(answers, asked, strict=True)]
 
     def close(self) -> None:
-        """End the second process, where there is one."""
+        """End the second process, where there is one, and whatever it is at."""
         if self._second is not None:
             self._second.close()
         self._second = None
@@ -78,8 +80,9 @@ class _SecondProcess:
         self._turn = ThreadPoolExecutor(max_workers=1)
 
     async def answers(self, asked: Sequence[tuple[str, str]]) -> list[Body | Exception | None]:
-        """One for each; None where there is none. Raises whatever comes of a process that is no more."""
-        return await asyncio.get_running_loop().run_in_executor(self._turn, self._ask, asked)
+        """One for each; None where there is none. Raises whatever comes of a process that is no more, or hangs."""
+        answers = asyncio.get_running_loop().run_in_executor(self._turn, self._ask, asked)
+        return await asyncio.wait_for(answers, _SECONDS_TO_ANSWER)
 
     def _ask(self, asked: Sequence[tuple[str, str]]) -> list[Body | Exception | None]:
         self._ours.send(asked)
@@ -87,7 +90,7 @@ class _SecondProcess:
         return answers
 
     def close(self) -> None:
-        """It has nothing that could be left half done."""
+        """It has nothing that could be left half done, and whoever waits for its answer is told that it is no more."""
         self._child.kill()
         self._child.wait()
         self._turn.shutdown()

@@ -14,7 +14,6 @@ from typing import Self
 from scrapy.crawler import Crawler
 from scrapy.exceptions import DropItem, NotConfigured
 
-from crawler.cleaning import Cleaning
 from crawler.errors import Unusable
 from crawler.extensions.ledger import Ledger
 from crawler.gathering import Gathering
@@ -52,8 +51,7 @@ class KeepRawPipeline(_Step):
 class NormalisePipeline(_Step):
     def __init__(self, ledger: Ledger) -> None:
         super().__init__(ledger)
-        self._cleaning = Cleaning()
-        self._bodies = Gathering(self._cleaning.outcomes, most=LARGEST, seconds=_SECONDS_TO_GATHER)
+        self._bodies = Gathering(ledger.cleaning.outcomes, most=LARGEST, seconds=_SECONDS_TO_GATHER)
 
     async def process_item(self, item: RawArticle) -> Article:
         try:
@@ -62,9 +60,6 @@ class NormalisePipeline(_Step):
         except Unusable as error:
             self._ledger.quarantine(self._ledger.entry_of(item.code), str(error), item.reply)
             raise DropItem(f"{item.code}: {error}", log_level="INFO") from error
-
-    def close_spider(self) -> None:
-        self._cleaning.close()
 
 
 class RecordPipeline(_Step):

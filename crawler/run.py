@@ -98,6 +98,8 @@ def _run_to_the_end(process: AsyncCrawlerProcess, spider: str, arguments: Mappin
     leave_what_stays()
     process.start(install_signal_handlers=False)
     raise_what_stopped(task)
+    if (ledger := crawler.get_extension(Ledger)) is not None:
+        ledger.cleaning.close()  # a crawl that was given up may still wait for it
     return crawler
 
 

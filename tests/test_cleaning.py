@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +17,7 @@ from crawler.cleaning import Cleaning
 from crawler.normalise import Body
 from crawler.sample_site import Corpus, SampleSite
 from tests.conftest import CHECKOUT, DETAIL, NO_MANNERS, Gate, waited_for
-from tests.test_crawl import posts_in
+from tests.test_crawl import assert_books_balance, posts_in
 
 URL = "https://finance.eastmoney.com/a/202201102242171631.html"
 BODIES = [
@@ -143,6 +143,19 @@ def test_when_it_cannot_be_started_all_is_done_in_one(cleaner: Cleaning, monkeyp
     assert told(asyncio.run(cleaner.outcomes(ASKED))) == here
 
 
+def test_one_that_does_not_answer_in_time_is_ended_and_all_goes_on_in_one(
+    cleaner: Cleaning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cleaning, "_WORTH_A_PROCESS", 0)
+    first = told(asyncio.run(cleaner.outcomes(ASKED)))
+    (process,) = second_processes(os.getpid())
+    os.kill(process, signal.SIGSTOP)
+    monkeypatch.setattr(cleaning, "_SECONDS_TO_ANSWER", 0.1)
+    assert told(asyncio.run(cleaner.outcomes(ASKED))) == first
+    assert second_processes(os.getpid()) == []
+    assert told(asyncio.run(cleaner.outcomes(ASKED))) == first
+
+
 def test_a_fault_of_ours_is_met_again_here(cleaner: Cleaning, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cleaning, "_WORTH_A_PROCESS", 0)
     no_text = cast("str", None)
@@ -174,6 +187,31 @@ def test_a_question_that_breaks_off_ends_it_quietly() -> None:
 def crawl(start: list[str], site: SampleSite, output: Path) -> list[str]:
     where = ("--mirror", site.url, "--output", str(output))
     return [sys.executable, *start, "crawl", "eastmoney", *where, *NO_MANNERS, "--quiet"]
+
+
+def test_a_crawl_that_is_told_to_stop_does_not_wait_for_it(
+    site: SampleSite, output: Path, query: Callable[..., list[Any]]
+) -> None:
+    codes = site.corpus.in_columns(["345"])
+    gate = Gate(site, DETAIL, passing=1)
+    words = [*crawl(["-c", ALWAYS], site, output), "--column", "345"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as crawling:
+        (second,) = waited_for(lambda: second_processes(crawling.pid))
+        try:
+            os.kill(second, signal.SIGSTOP)
+            gate.open()
+            waited_for(lambda: len(site.article_requests) == len(codes))
+            crawling.terminate()
+            crawling.terminate()
+            waited_for(lambda: crawling.poll() is not None)
+        finally:
+            if is_alive(second):
+                os.kill(second, signal.SIGKILL)
+        assert crawling.stderr is not None
+        assert crawling.stderr.read().splitlines()[0] == "finews: stopped before the end; the next crawl goes on"
+    assert crawling.returncode == 1
+    assert query("SELECT outcome FROM runs") == ["interrupted"]
+    assert_books_balance(query)
 
 
 @pytest.mark.parametrize("kills", [False, True], ids=["left alone", "killed"])

@@ -1,7 +1,7 @@
 """The ledger of one crawl: each listing entry is taken down once, and ends in exactly one outcome.
 
-It also holds what a crawl has one of: the lock on the output folder, the database, the media, and what was asked for.
-Nothing of that can be had: the crawl does not start.
+It also holds what a crawl has one of: the lock on the output folder, the database, the media, what was asked for, and
+what cleans the bodies. Nothing of that can be had: the crawl does not start.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from scrapy.crawler import Crawler
 from twisted.python.failure import Failure
 
 from crawler import clock, posts
+from crawler.cleaning import Cleaning
 from crawler.errors import Ending, Unreadable, Unusable
 from crawler.extensions.books import BadRow, Books, Source, asked_for, fault_told, why_lost
 from crawler.items import NO_COLUMN, Article, Entry, Outcome, Reply
@@ -83,6 +84,7 @@ class Ledger(Books):
         self._closing: asyncio.Future[None] | None = None
         self.output, self.store, self.selection = output, store, selection
         self.media = Media(store.categories.all())
+        self.cleaning = Cleaning()
         self.summary: Summary | None = None
         self.failure: Ending | None = None
         self._closed = False
