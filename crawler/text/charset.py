@@ -15,6 +15,9 @@ from crawler.errors import Unreadable
 _REPLACEMENT = "\ufffd"
 # From here on UTF-8 takes three bytes a character, which other encodings do not make by chance.
 _FIRST_OF_THREE_BYTES = "\u0800"
+# What may be declared, by w3lib's names; GBK and GB 2312 are GB 18030 there. Of all others, most take any bytes for
+# text, some are none for text at all, and UTF-16 has its mark.
+_DECLARABLE = frozenset({"gb18030", "big5hkscs", "cp950", "euc_jp", "cp932", "cp949"})
 
 
 def decode(body: bytes, content_type: str = "") -> str:
@@ -35,9 +38,8 @@ def _candidates(body: bytes, content_type: str) -> Iterator[tuple[str, bytes]]:
     yield "utf-8", body
     if _is_damaged_utf8(body):
         return
-    # An unknown name is None; one that has no multi-byte characters would take any bytes for text.
     declared = (http_content_type_encoding(content_type), html_body_declared_encoding(body))
-    yield from ((name, body) for name in declared if name and not _takes_anything(name))
+    yield from ((name, body) for name in declared if name in _DECLARABLE)
     yield "gb18030", body
 
 
@@ -46,7 +48,3 @@ def _is_damaged_utf8(body: bytes) -> bool:
     text = body.decode("utf-8", "replace")
     broken = text.count(_REPLACEMENT)
     return sum(character >= _FIRST_OF_THREE_BYTES for character in text) - broken > broken
-
-
-def _takes_anything(encoding: str) -> bool:
-    return encoding.lower().startswith(("cp125", "latin", "iso8859", "iso-8859", "windows", "ascii", "koi8", "mac"))

@@ -18,6 +18,10 @@ READ = {
     "GB 18030 that is said to be UTF-8": (TEXT.encode("gb18030"), "text/html; charset=utf-8"),
     "GB 18030 that is said to be Latin 1": (TEXT.encode("gb18030"), "text/html; charset=iso-8859-1"),
     "GB 18030 that is said to be nonsense": (TEXT.encode("gb18030"), "text/html; charset=%%X"),
+    **{
+        f"GB 18030 that is said to be {name}": (TEXT.encode("gb18030"), f"text/html; charset={name}")
+        for name in ("zlib", "base64", "rot13", "cp437", "ibm866", "tis-620", "hp-roman8", "unicode_escape", "utf-16le")
+    },
 }
 
 
@@ -26,9 +30,10 @@ def test_what_is_text_is_read_to_the_letter(name: str) -> None:
     assert decode(*READ[name]) == TEXT
 
 
-def test_a_page_may_name_its_own_encoding() -> None:
-    page = '<meta charset="big5"><p>經濟</p>'
-    assert decode(page.encode("big5")) == page
+@pytest.mark.parametrize("encoding", ["big5", "gbk", "euc-jp", "shift_jis"])
+def test_a_page_may_name_its_own_encoding(encoding: str) -> None:
+    page = f'<meta charset="{encoding}"><p>經濟</p>'
+    assert decode(page.encode(encoding)) == page
 
 
 @pytest.mark.parametrize(
