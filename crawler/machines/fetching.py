@@ -15,7 +15,8 @@ from scrapy.crawler import AsyncCrawlerProcess
 from scrapy.exceptions import DownloadCancelledError, IgnoreRequest
 from scrapy.settings import Settings
 
-from crawler.errors import Failed
+from crawler.errors import Ending, Failed
+from crawler.extensions.books import fault_told
 from crawler.machines import queue
 from crawler.machines.wire import HEADERS, Fetched, pack
 from crawler.run import SECONDS_TO_FINISH, check_spider, raise_what_stopped
@@ -38,8 +39,8 @@ def fetch(spider: str, settings: Settings) -> None:
     task = process.crawl(crawler)
     process.start(install_signal_handlers=False)
     raise_what_stopped(task)
-    if isinstance(failure := getattr(crawler.spider, "failure", None), Failed):
-        raise failure
+    if isinstance(crawler.spider, _Fetching) and crawler.spider.failure is not None:
+        raise crawler.spider.failure
 
 
 def _fetching(site: type[SiteSpider]) -> type[SiteSpider]:
@@ -52,14 +53,16 @@ def _fetching(site: type[SiteSpider]) -> type[SiteSpider]:
 class _Fetching(SiteSpider):
     """Sends what the queue says."""
 
-    failure: Failed | None = None
+    failure: Ending | None = None
 
     async def start(self) -> AsyncIterator[Any]:
         try:
             with queue.errors_told():
                 await self._work(queue.app())
-        except Failed as error:
+        except Ending as error:
             self.failure = error
+        except Exception as error:  # whatever it is, Scrapy would end as if all were well
+            self.failure = Failed(fault_told(error))
         nothing: tuple[Request, ...] = ()
         for request in nothing:
             yield request

@@ -16,6 +16,15 @@ from tests.crash.conftest import asker, ended, recorded
 from tests.scale.conftest import PASSWORD, Server, Start
 from tests.test_crawl import assert_books_balance, posts_in
 
+# `finews fetch` with a fault of ours.
+BROKEN = """
+from crawler.machines import queue
+def app():
+    raise OSError("too many open files")
+queue.check, queue.app = lambda: None, app
+from crawler.cli import main
+main()
+"""
 FETCHERS = 3
 # What one fetcher has under way: CONCURRENT_REQUESTS.
 HANDS = 4
@@ -151,6 +160,12 @@ def test_an_address_that_is_none_is_wrong_usage_and_not_repeated(
     assert answer.code == 2
     assert answer.err.startswith(told)
     assert PASSWORD not in answer.err
+
+
+def test_a_fault_of_ours_is_told_and_fails() -> None:
+    done = subprocess.run([sys.executable, "-c", BROKEN, "fetch"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "finews: internal error: OSError: too many open files\n"
 
 
 def test_a_crawl_on_one_machine_knows_nothing_of_the_queue() -> None:
