@@ -47,6 +47,7 @@ class Kind(StrEnum):
 
 
 _OF_ROWS = {Kind.MISSING, Kind.DIFFERENT}
+_FOUND_OUT = {Kind.UNINDEXED, Kind.UNLINKED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +78,25 @@ class Report:
     disagreements: list[Disagreement]
     mended: list[Disagreement]
 
+    @property
+    def found_out(self) -> int:
+        """How many disagreements are none of posts, but of what is found out of the articles."""
+        return sum(each.kind in _FOUND_OUT for each in self.disagreements)
+
 
 def verify(output: Path, site: Site) -> Report:
     """Compare every row with its post, changing nothing. Works beside a crawl. Raises StoreError.
 
-    A crawl writes the row first and the post after it: what looks wrong is looked at once more when all is read, and
-    what the crawl that holds the folder just then still owes is no disagreement.
+    A crawl writes the row first and the post after it, and looks for reprints when it ends: what looks wrong is looked
+    at once more when all is read, and what the crawl that holds the folder just then still owes is no disagreement.
     """
     with Store.reading(output) as store:
         rows, suspects = _compared(output, store, site)
-        at_work = any(each.in_motion for each in suspects) and _is_held(output)
-        found = [each for suspect in suspects if (each := _look(output, store, site, suspect.path))]
-        found += [*_unindexed(store), *_unlinked(store)]
+        found = [*_unindexed(store), *_wrongly_linked(store)]
+        owes = any(each.in_motion for each in [*suspects, *_not_linked_yet(store)])
+        at_work = owes and _is_held(output)
+        found += [each for suspect in suspects if (each := _look(output, store, site, suspect.path))]
+        found += _not_linked_yet(store)
     agree = rows - sum(each.kind in _OF_ROWS for each in found)
     return Report(agree, [each for each in found if not (at_work and each.in_motion)], [])
 
@@ -102,7 +110,7 @@ def repair(output: Path, site: Site) -> Report:
     with hold(output), Store.writing(output) as store:
         rows, found = _compared(output, store, site)
         finish_what_was_left(output, store, site, clock.now())
-        found += [*_unindexed(store), *_unlinked(store)]
+        found += [*_unindexed(store), *_not_linked_yet(store), *_wrongly_linked(store)]
         if any(each.kind is Kind.UNLINKED for each in found):
             store.stories.mend()
         mended = [each for each in found if _mend(output, store, site, each)]
@@ -136,10 +144,12 @@ def _unindexed(store: Store) -> list[Disagreement]:
     return _of_faults(store, Kind.UNINDEXED, store.index.faults())
 
 
-def _unlinked(store: Store) -> list[Disagreement]:
-    """A crawl at work looks for the reprints of its articles when it ends."""
-    waiting = _of_faults(store, Kind.UNLINKED, store.stories.pending(), in_motion=True)
-    return [*waiting, *_of_faults(store, Kind.UNLINKED, store.stories.faults())]
+def _not_linked_yet(store: Store) -> list[Disagreement]:
+    return _of_faults(store, Kind.UNLINKED, store.stories.pending(), in_motion=True)
+
+
+def _wrongly_linked(store: Store) -> list[Disagreement]:
+    return _of_faults(store, Kind.UNLINKED, store.stories.faults())
 
 
 def _of_faults(store: Store, kind: Kind, faults: list[Fault], *, in_motion: bool = False) -> list[Disagreement]:

@@ -13,7 +13,7 @@ import pytest
 
 from crawler.output_folder import hold
 from crawler.sample_site import Corpus, SampleSite
-from tests.conftest import NO_MANNERS, Finews
+from tests.conftest import DETAIL, NO_MANNERS, Finews, Gate, waited_for
 from tests.test_crawl import assert_posts_are_rows, posts_in
 
 Change = Callable[[Path], None]
@@ -180,6 +180,30 @@ def test_a_post_that_a_crawl_at_work_still_owes_is_no_disagreement(verify: Finew
     assert {each["kind"] for each in verify("--json").value["disagreements"]} == {"missing", "unfinished"}
     assert verify("--repair").code == 0
     assert_posts_are_rows(output)
+
+
+def test_the_reprints_that_a_crawl_at_work_looks_for_at_its_end_are_no_disagreement(
+    crawl: Finews, finews: Finews, site: SampleSite, output: Path, query: Callable[..., list[Any]]
+) -> None:
+    Gate(site, DETAIL, passing=8)
+    words = [sys.executable, "-m", "crawler", "crawl", "--mirror", site.url, "--output", str(output), *NO_MANNERS]
+    with subprocess.Popen([*words, "--quiet"], stderr=subprocess.DEVNULL) as crawling:
+        waited_for(lambda: len(site.article_requests) == 12)
+        waited_for(lambda: query("SELECT count(*) FROM articles WHERE published_revision = revision") == [8])
+        beside = finews("verify", "--output", str(output))
+        crawling.terminate()
+    assert (beside.code, beside.out, beside.err) == (0, "8 posts agree with their rows\n", "")
+    stopped = finews("verify", "--output", str(output))
+    *named, last = stopped.out.splitlines()
+    assert stopped.code == 1
+    assert len(named) == 8
+    assert all(
+        line.startswith("unlinked ") and line.endswith("(the next crawl looks for its reprints)") for line in named
+    )
+    assert last == "8 posts agree with their rows, 8 articles to be indexed or linked"
+    site.reset()
+    crawl()
+    assert finews("verify", "--output", str(output)).code == 0
 
 
 def test_nothing_is_mended_while_a_crawl_runs(verify: Finews, output: Path) -> None:

@@ -169,8 +169,12 @@ def _tell_report(report: "Report") -> None:
         tell.line(f"mended: {_in_a_line(each)}")
     for each in report.disagreements:
         tell.line(_in_a_line(each))
-    rest = f", {len(report.disagreements)} disagreements" if report.disagreements else ""
-    tell.line(f"{report.agree} posts agree with their rows{rest}")
+    told = [f"{report.agree} posts agree with their rows"]
+    if of_posts := len(report.disagreements) - report.found_out:
+        told.append(f"{of_posts} disagreements")
+    if report.found_out:
+        told.append(f"{report.found_out} articles to be indexed or linked")
+    tell.line(", ".join(told))
 
 
 def _in_a_line(each: "Disagreement") -> str:

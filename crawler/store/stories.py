@@ -129,7 +129,7 @@ class Stories:
     def pending(self) -> list[Fault]:
         """The articles that are to be filed, as the next crawl does when it ends."""
         with errors_told():
-            return [Fault(code, "its reprints are not looked for yet") for code in self._pending(-1)]
+            return [Fault(code, "the next crawl looks for its reprints") for code in self._pending(-1)]
 
     def faults(self) -> list[Fault]:
         """Where the stories are not what follows from the articles; in flat memory.
