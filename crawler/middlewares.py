@@ -12,6 +12,7 @@ import asyncio
 from collections import Counter, defaultdict
 from random import SystemRandom
 from typing import Protocol, Self, TypeVar, cast
+from urllib.parse import urlsplit
 
 from scrapy import Request
 from scrapy.crawler import Crawler
@@ -24,7 +25,7 @@ from scrapy.utils.httpobj import urlparse_cached
 
 from crawler import clock
 from crawler.errors import Refused, Unreadable
-from crawler.extensions.books import Books, books_of
+from crawler.extensions.books import Books, books_of, error_told
 from crawler.origins import origin_of, shown
 from crawler.resolver import PublicResolver
 from crawler.retry_after import LONGEST_WAIT, asked_for
@@ -105,6 +106,7 @@ class BackoffRetryMiddleware:
         self._free_at: dict[str, float] = {}
         self._waited: defaultdict[str, float] = defaultdict(float)
         self._in_a_row: Counter[str] = Counter()
+        self._last_failure: dict[str, str] = {}
         self._too_many: Counter[str] = Counter()
 
     @classmethod
@@ -118,11 +120,13 @@ class BackoffRetryMiddleware:
         if until := self._books.paused(origin):
             raise IgnoreRequest(f"the source asks to be left alone until {iso(until)}")
         if self._in_a_row[origin] >= _MOST_IN_A_ROW:
-            raise IgnoreRequest(f"given up after {_MOST_IN_A_ROW} failures in a row")
+            last = self._last_failure[origin]
+            raise IgnoreRequest(f"given up after {_MOST_IN_A_ROW} failures in a row, the last: {last}")
 
     async def process_response(self, request: Request, response: Response) -> Request | Response:
         reason = next((flag for flag in response.flags if flag.startswith(_BROKEN)), "")
-        self._count(request, failed=bool(reason) or response.status in self._scrapys.retry_http_codes)
+        failure = f"HTTP {response.status}" if response.status in self._scrapys.retry_http_codes else ""
+        self._count(request, reason.removeprefix(_BROKEN) or failure)
         origin = origin_of(request.url)
         self._too_many[origin] = self._too_many[origin] + 1 if response.status == 429 else 0
         self._heed(request, response)
@@ -136,7 +140,7 @@ class BackoffRetryMiddleware:
 
     async def process_exception(self, request: Request, exception: Exception) -> Request | Response | None:
         if not isinstance(exception, IgnoreRequest):
-            self._count(request, failed=True)
+            self._count(request, error_told(exception, request))
         return await self._later(self._scrapys.process_exception(request, exception))
 
     @property
@@ -149,9 +153,13 @@ class BackoffRetryMiddleware:
         assert self._crawler.spider is not None
         return get_retry_request(request, spider=self._crawler.spider, reason=reason)
 
-    def _count(self, request: Request, *, failed: bool) -> None:
+    def _count(self, request: Request, failure: str) -> None:
         origin = origin_of(request.url)
-        self._in_a_row[origin] = self._in_a_row[origin] + 1 if failed else 0
+        self._in_a_row[origin] = self._in_a_row[origin] + 1 if failure else 0
+        # What was under way when it was given up changes nothing: one reason for all.
+        if failure and self._in_a_row[origin] <= _MOST_IN_A_ROW:
+            host = urlsplit(request.meta.get("canonical", request.url)).hostname
+            self._last_failure[origin] = f"{host}: {failure}"
 
     def _heed(self, request: Request, response: Response) -> None:
         """Leave an origin alone that asks for it."""

@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from scrapy import Request
 from scrapy.crawler import Crawler
+from scrapy.exceptions import DownloadCancelledError, IgnoreRequest
+from scrapy.spidermiddlewares.httperror import HttpError
 
 from crawler import clock
 from crawler.errors import Unreadable, Unusable
 from crawler.items import Entry, Reply
 from crawler.media import Media
+from crawler.origins import shown
 from crawler.selection import Selection, parse
 from crawler.store import met_categories
 from crawler.text.characters import one_line
@@ -96,6 +100,19 @@ def why_lost(error: Unusable, url: str) -> str:
     """Why there is no listing, in one line."""
     reason = explained(error, url)
     return reason if isinstance(error, Unreadable) else f"{urlsplit(url).hostname}: {reason}"
+
+
+def error_told(error: BaseException | None, request: Request) -> str:
+    """Why a request got no answer, in one line."""
+    if isinstance(error, HttpError):
+        return f"HTTP {error.response.status}"
+    if isinstance(error, IgnoreRequest):
+        return one_line(str(error)) or "the request was dropped"
+    if isinstance(error, DownloadCancelledError):
+        return "the reply is larger than DOWNLOAD_MAXSIZE"
+    # The mirror's address is nobody's concern but the operator's.
+    canonical = shown(request.meta.get("canonical", request.url))
+    return one_line(str(error).replace(request.url, canonical) or type(error).__name__)[:200]
 
 
 def fault_told(error: BaseException | None) -> str:

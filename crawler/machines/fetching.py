@@ -16,11 +16,11 @@ from scrapy.exceptions import DownloadCancelledError, IgnoreRequest
 from scrapy.settings import Settings
 
 from crawler.errors import Ending, Failed
-from crawler.extensions.books import fault_told
+from crawler.extensions.books import error_told, fault_told
 from crawler.machines import queue
 from crawler.machines.wire import HEADERS, Fetched, pack
 from crawler.run import SECONDS_TO_FINISH, check_spider, raise_what_stopped
-from crawler.spiders.base import SiteSpider, error_told, mirrored
+from crawler.spiders.base import SiteSpider, mirrored
 
 # The recorder accounts for what is fetched; a fetcher writes nothing, asks once, and goes on for ever.
 _SETTINGS = {"EXTENSIONS": {}, "ITEM_PIPELINES": {}, "RETRY_ENABLED": False, "CLOSESPIDER_TIMEOUT": 0}

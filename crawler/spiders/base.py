@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from scrapy import Request, Spider, signals
 from scrapy.crawler import Crawler
-from scrapy.exceptions import DontCloseSpider, DownloadCancelledError, IgnoreRequest
+from scrapy.exceptions import DontCloseSpider
 from scrapy.http import HtmlResponse, Response, TextResponse
 from scrapy.settings import SETTINGS_PRIORITIES, BaseSettings
 from scrapy.spidermiddlewares.httperror import HttpError
@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 
 from crawler import clock
 from crawler.errors import NoBody, Refused, Unreadable, Unusable, UsageError
-from crawler.extensions.books import BadRow, Books, books_of
+from crawler.extensions.books import BadRow, Books, books_of, error_told
 from crawler.extensions.ledger import Ledger
 from crawler.items import NO_COLUMN, Entry, Outcome, RawArticle, Reply
 from crawler.normalise import check_date
@@ -335,18 +335,6 @@ def _request_of(failure: Failure) -> Request:
     request = vars(failure)["request"]
     assert isinstance(request, Request)
     return request
-
-
-def error_told(error: BaseException | None, request: Request) -> str:
-    """Likewise, for a request that came to this error."""
-    if isinstance(error, HttpError):
-        return f"HTTP {error.response.status}"
-    if isinstance(error, IgnoreRequest):
-        return one_line(str(error)) or "the request was dropped"
-    if isinstance(error, DownloadCancelledError):
-        return "the reply is larger than DOWNLOAD_MAXSIZE"
-    # The mirror's address is nobody's concern but the operator's.
-    return one_line(str(error).replace(request.url, shown(request.meta["canonical"])) or type(error).__name__)[:200]
 
 
 def _mirror(text: str) -> str:

@@ -1,6 +1,7 @@
 """A source that is down, that asks to be left alone, or that sends elsewhere."""
 
 import itertools
+import re
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -174,6 +175,10 @@ def test_a_crawl_gives_up_a_source_that_fails_again_and_again(tmp_path: Path) ->
         assert listed > 60
         assert crawled.answer.value["failed"] == listed
         assert len(times(site, "/article/")) <= 34
+        assert re.search(
+            r"more: given up after 30 failures in a row, the last: [a-z-]+\.eastmoney\.com: HTTP 500\n",
+            crawled.answer.err,
+        )
         site.heal()
         again = crawl(site, tmp_path / "output", *COLUMN)
         assert again.answer.code == 0
