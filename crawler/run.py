@@ -34,6 +34,10 @@ _VALUES: dict[type, tuple[Callable[[Settings, str], object], str]] = {
     dict: (Settings.getdict, "a JSON object"),
 }
 
+# What these parts of Scrapy warn of is meant so, or told by the listing that fails next: that no Referer is sent, and,
+# with a traceback, that robots.txt does not come.
+_WARNING_OF_NOTHING = ("scrapy.downloadermiddlewares.redirect", "scrapy.downloadermiddlewares.robotstxt")
+
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -92,6 +96,8 @@ def _run_to_the_end(process: AsyncCrawlerProcess, spider: str, arguments: Mappin
     check_spider(process, spider)
     # What nobody is shown need not be made: Scrapy has two lines to say of each reply.
     logging.getLogger("scrapy").setLevel(process.settings["LOG_LEVEL"])
+    for name in _WARNING_OF_NOTHING:
+        logging.getLogger(name).addFilter(_is_no_warning)
     crawler = process.create_crawler(spider)
     task = process.crawl(crawler, **arguments)
     _stop_on_signals(process, crawler)
@@ -101,6 +107,10 @@ def _run_to_the_end(process: AsyncCrawlerProcess, spider: str, arguments: Mappin
     if (ledger := crawler.get_extension(Ledger)) is not None:
         ledger.cleaning.close()  # a crawl that was given up may still wait for it
     return crawler
+
+
+def _is_no_warning(record: logging.LogRecord) -> bool:
+    return record.levelno < logging.WARNING
 
 
 def _stop_on_signals(process: AsyncCrawlerProcess, crawler: Crawler) -> None:

@@ -196,6 +196,7 @@ def test_scrapy_crawl_does_the_same_work(site: SampleSite, output: Path, query: 
     words = [word for setting in settings for word in ("-s", setting)]
     done = scrapy("crawl", "eastmoney", "-a", "category=zhongguonongwang", *words)
     assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr
     assert query("SELECT DISTINCT category FROM articles") == ["zhongguonongwang"]
     arguments = query("SELECT arguments FROM runs")[0]
     assert json.loads(arguments) == {"category": "zhongguonongwang"}
@@ -213,6 +214,7 @@ def test_scrapy_crawl_does_the_same_work(site: SampleSite, output: Path, query: 
 def test_scrapy_crawl_ends_with_our_exit_codes(output: Path, words: tuple[str, ...], code: int) -> None:
     done = scrapy("crawl", "eastmoney", "-s", f"OUTPUT_DIR={output}", "-s", "RETRY_BACKOFF=0", *words)
     assert done.returncode == code
+    assert "Traceback" not in done.stderr
 
 
 def test_the_demo_crawls_the_sample_site_and_says_what_to_try(finews: Finews, tmp_path: Path) -> None:
