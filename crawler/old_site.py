@@ -122,7 +122,7 @@ def _front_matter(text: str) -> tuple[Mapping[str, str], str]:
             raise
     lines = (_FRONT_LINE.fullmatch(line) for line in glued[1].split("\n"))
     front = {line[1]: _unquoted(line[2].strip()) for line in lines if line}
-    for name in ("title", "date", "categories", "tags"):
+    for name in posts.FRONT:
         if name not in front:
             raise Unreadable(f"its front matter has no {name}")
     return front, glued[2]

@@ -28,6 +28,8 @@ from crawler.text.slugs import SLUG, fold, slug_of
 
 # The folders of posts, below the output folder: those that Jekyll reads, and those whose pages are kept as HTML.
 POSTS, FROZEN = "_posts", "_frozen"
+# What is read of front matter.
+FRONT = ("title", "date", "categories", "tags")
 
 _NEWS, _NEWS_READ = "新闻", "xinwen"
 # Jekyll splits tags at spaces, as Ruby does, which knows no other space than those of ASCII.
@@ -143,15 +145,18 @@ def read(text: str, site: Site, media: Media | None = None) -> Post:
 
 
 def front_matter(text: str) -> tuple[Mapping[str, str], str]:
-    """Front matter, its `title`, `date`, `categories` and `tags` as text, and what stands below. Raises Unreadable."""
+    """Front matter's `title`, `date`, `categories` and `tags`, and what stands below. Raises Unreadable.
+
+    Each of them is one text. What else stands there is not looked at: a few aliases of YAML's can stand for gigabytes.
+    """
     try:
         front, content = frontmatter.parse(text, handler=_JekyllHandler())
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise Unreadable(f"its front matter is not YAML: {' '.join(str(error).split())[:120]}") from error
-    for name in ("title", "date", "categories", "tags"):
+    for name in FRONT:
         if not isinstance(front.get(name), str):
             raise Unreadable(f"its front matter has no {name}" if front else "it has no front matter")
-    return {name: str(value) for name, value in front.items()}, content
+    return {name: str(front[name]) for name in FRONT}, content
 
 
 def media_of(tag: str, category: str, body_html: str, known: Media) -> str:

@@ -1,7 +1,9 @@
 """A post file says all that a post is made of: what was rendered is read back, and nothing else is read."""
 
+import re
 from datetime import datetime, timedelta
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -221,6 +223,25 @@ def test_what_is_not_ours_is_told_with_its_fault(text: str, reason: str) -> None
     assert text != GOOD
     with pytest.raises(Unreadable, match=reason):
         read(text, SITE)
+
+
+# A few hundred characters that stand for millions; some more, and it were gigabytes.
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{key}: &{key} [{', '.join([f'*{before}'] * 10)}]\n" for before, key in pairwise("abcdefg")
+)
+
+
+def test_aliases_that_nobody_reads_are_not_written_out() -> None:
+    front, _ = front_matter(GOOD.replace("layout: post\n", BOMB))
+    assert front["title"] == "标题"
+    assert len(str(front)) < len(GOOD)
+
+
+@pytest.mark.parametrize("name", ["title", "date", "categories", "tags"])
+def test_a_value_that_is_no_single_text_is_none(name: str) -> None:
+    bombed = re.sub(rf"^{name}: .*$", f"{name}: *g", GOOD.replace("layout: post\n", BOMB), flags=re.MULTILINE)
+    with pytest.raises(Unreadable, match=f"has no {name}"):
+        read(bombed, SITE)
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in REAL_POSTS.glob("*.md")))
