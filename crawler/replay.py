@@ -25,7 +25,7 @@ from crawler.store import Store
 from crawler.store.articles import differences
 from crawler.store.quarantine import ARTICLE, LISTING
 from crawler.store.raw import entry_from
-from crawler.verdict import DONE
+from crawler.verdict import DONE, PARTIAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,10 @@ class Replayed:
 
 
 class Replay:
-    """Reads the kept replies of one output folder again. With `dry_run` nothing is written."""
+    """Reads the kept replies of one output folder again. With `dry_run` nothing is written.
+
+    `outcome` is a crawl's word for how that went so far.
+    """
 
     def __init__(self, output: Path, store: Store, *, dry_run: bool) -> None:
         settings = Settings()
@@ -49,16 +52,16 @@ class Replay:
         self._settings, self._site = settings, Site(settings["SITE_ADDRESS"])
         self._media = Media(store.categories.all())
         self._spiders: dict[str, SiteSpider] = {}
+        self.outcome = DONE
         self._run_id = 0 if dry_run else store.runs.begin("replay", {}, clock.now())
 
     def quarantine(self) -> Iterator[Replayed]:
         """What stands in quarantine, oldest first. A listing or a row that is readable now is for the next crawl."""
         for row in self._store.quarantine.unresolved():
-            reply = Reply(row["url"], row["content_type"], self._store.quarantine.raw(row["id"]), row["reader"])
             try:
-                replayed = self._read_quarantined(row, reply)
+                replayed = self._read_quarantined(row)
             except Unusable as error:
-                yield Replayed(row["code"], row["kind"], readable=False, detail=str(error))
+                yield self._left_out(row["code"], row["kind"], error)
                 continue
             if not self._dry_run:
                 self._store.quarantine.resolve(row["id"], clock.now())
@@ -70,7 +73,7 @@ class Replay:
             try:
                 replayed = self._read_article(spider, entry, reply)
             except Unusable as error:
-                yield Replayed(entry.code, ARTICLE, readable=False, detail=str(error))
+                yield self._left_out(entry.code, ARTICLE, error)
                 continue
             if replayed.changes:
                 yield replayed
@@ -78,10 +81,15 @@ class Replay:
     def close(self) -> None:
         if not self._dry_run:
             self._store.stories.catch_up()
-            self._store.runs.finish(self._run_id, DONE, clock.now())
+            self._store.runs.finish(self._run_id, self.outcome, clock.now())
 
-    def _read_quarantined(self, row: Mapping[str, Any], reply: Reply) -> Replayed:
+    def _left_out(self, code: str, kind: str, error: Unusable) -> Replayed:
+        self.outcome = PARTIAL
+        return Replayed(code, kind, readable=False, detail=str(error))
+
+    def _read_quarantined(self, row: Mapping[str, Any]) -> Replayed:
         spider = self._spider(row["spider"])
+        reply = Reply(row["url"], row["content_type"], self._store.quarantine.raw(row["id"]), row["reader"])
         if row["kind"] == ARTICLE:
             return self._read_article(row["spider"], entry_from(row["entry"]), reply)
         if row["kind"] == LISTING:

@@ -6,8 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from crawler import sample_site
+import pytest
+
+from crawler import clock, sample_site
+from crawler.items import Entry, Reply
+from crawler.output_folder import prepare
 from crawler.sample_site import SampleSite
+from crawler.store import Store
+from crawler.store.quarantine import ARTICLE, LISTING, ROW
 from tests.conftest import Finews
 from tests.test_crawl import assert_books_balance, assert_posts_are_rows
 
@@ -34,13 +40,15 @@ def test_an_article_that_could_not_be_read_is_taken_in_once_it_can_be(
     detail = {"success": 1, "data": {"Art_Code": code, "Art_Content": "<p>　　正文。</p>", "Art_ShowTime": "昨天"}}
     site.fail(f"article/{code}", sample_site.body(json.dumps(detail).encode(), "application/json"))
     assert crawl("eastmoney", "--column", "345").code == 3
-    assert (
-        finews("replay", "--output", str(output)).out.splitlines()[-1] == "0 articles changed, 1 replies cannot be read"
-    )
+    unread = finews("replay", "--output", str(output))
+    assert unread.out.splitlines()[-1] == "0 articles changed, 1 replies cannot be read"
+    assert unread.code == 3
+    assert query("SELECT outcome FROM runs WHERE spider = 'replay'") == ["partial"]
     detail["data"]["Art_ShowTime"] = "2026/09/19 01:00:00"  # type: ignore[index]
     damage(output, "UPDATE quarantine SET raw = ?", json.dumps(detail).encode())
-    rows = finews("replay", "--json", "--output", str(output)).value
-    assert [(row["code"], row["readable"]) for row in rows] == [(code, True)]
+    read = finews("replay", "--json", "--output", str(output))
+    assert [(row["code"], row["readable"]) for row in read.value] == [(code, True)]
+    assert read.code == 0
     assert query("SELECT body_html, published_at FROM articles WHERE code = ?", code) == [
         ("<p>正文。</p>", "2026-09-19T01:00:00+08:00")
     ]
@@ -84,7 +92,7 @@ def test_a_replay_mends_rows_and_posts_and_keeps_what_readers_saw(
     damage(output, "UPDATE articles SET title = '旧标题', body_text = '旧' WHERE code = ?", worse)
     damage(output, "UPDATE articles SET body_html = '<p></p>' || body_html WHERE code = ?", untidy)
     answer = finews("replay", "--output", str(output))
-    assert answer.code == 0
+    assert (answer.code, answer.out.splitlines()[-1]) == (3, "2 articles changed, 1 replies cannot be read")
     assert f"{worse}: title: '旧标题' -> " in answer.out
     assert query("SELECT code, title, body_html, post_path FROM articles ORDER BY code") == right
     assert query("SELECT code, title FROM revisions") == [(worse, "旧标题")]
@@ -97,11 +105,36 @@ def test_a_row_that_is_readable_now_is_left_to_the_next_crawl(
     finews: Finews, crawl: Finews, output: Path, query: Query
 ) -> None:
     crawl("choice")
-    row = json.loads(query("SELECT raw FROM quarantine")[0]) | {
-        "title": "补上的标题",
-        "showtime": "2022-05-26 19:20:11",
-    }
-    damage(output, "UPDATE quarantine SET raw = ?", json.dumps(row).encode())
+    make_readable(output, query)
     (replayed,) = finews("replay", "--json", "--output", str(output)).value
     assert (replayed["kind"], replayed["readable"]) == ("row", True)
     assert query("SELECT resolved_at IS NOT NULL FROM quarantine") == [1]
+
+
+def make_readable(output: Path, query: Query) -> None:
+    """As if the one row of a crawl that stands in quarantine had been whole."""
+    row = json.loads(query("SELECT raw FROM quarantine WHERE spider = 'choice'")[0])
+    row |= {"title": "补上的标题", "showtime": "2022-05-26 19:20:11"}
+    damage(output, "UPDATE quarantine SET raw = ? WHERE spider = 'choice'", json.dumps(row).encode())
+
+
+@pytest.mark.parametrize("kind", [LISTING, ROW, ARTICLE])
+def test_what_was_kept_in_part_is_told_and_what_follows_is_read(
+    finews: Finews, crawl: Finews, output: Path, query: Query, kind: str
+) -> None:
+    reply = Reply("http://example.org/", "application/json", json.dumps({"title": "长" * (1 << 20)}).encode())
+    entry = Entry(code="202201102242171631", title="", published=clock.now(), column="345", url="")
+    prepare(output)
+    with Store.writing(output) as store:
+        run_id = store.runs.begin("eastmoney", {}, clock.now())
+        store.quarantine.keep(
+            reply, run_id=run_id, spider="eastmoney", kind=kind, reason="too long", at=clock.now(), entry=entry
+        )
+    crawl("choice")
+    make_readable(output, query)
+    answer = finews("replay", "--json", "--output", str(output))
+    assert [(row["kind"], row["readable"], row["detail"]) for row in answer.value] == [
+        (kind, False, "only its beginning was kept"),
+        ("row", True, "the next crawl takes it"),
+    ]
+    assert answer.code == 3

@@ -1,5 +1,6 @@
 """`finews replay`."""
 
+import sys
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import click
 
 from crawler.cli import options, tell
 from crawler.text.characters import one_line
+from crawler.verdict import EXIT_CODES
 
 _LONGEST_VALUE = 60
 
@@ -20,7 +22,7 @@ def replay(dry_run: bool, output: Path, as_json: bool) -> None:
     """Read kept replies again, without network.
 
     What stands in quarantine is tried again; so are the replies of stored articles, which crawls with --set KEEP_RAW=1
-    keep. Says field by field what changes, and changes it.
+    keep. Says field by field what changes, and changes it. Exit code 3 when some cannot be read.
     """
     from crawler.replay import replaying  # Scrapy takes a third of a second to import
 
@@ -28,12 +30,9 @@ def replay(dry_run: bool, output: Path, as_json: bool) -> None:
         found = [_as_row(replayed) for replayed in chain(body.quarantine(), body.articles())]
     if as_json:
         tell.as_value(found)
-        return
-    for row in found:
-        _tell(row)
-    changed = sum(bool(row["changes"]) for row in found)
-    tell.line(f"{changed} articles {'would change' if dry_run else 'changed'}, "
-              f"{sum(not row['readable'] for row in found)} replies cannot be read")  # fmt: skip
+    else:
+        _tell_all(found, dry_run=dry_run)
+    sys.exit(EXIT_CODES[body.outcome])
 
 
 def _as_row(replayed: Any) -> dict[str, Any]:
@@ -45,6 +44,14 @@ def _as_row(replayed: Any) -> dict[str, Any]:
         "detail": replayed.detail,
         "changes": changes,
     }
+
+
+def _tell_all(found: list[dict[str, Any]], *, dry_run: bool) -> None:
+    for row in found:
+        _tell(row)
+    changed = sum(bool(row["changes"]) for row in found)
+    tell.line(f"{changed} articles {'would change' if dry_run else 'changed'}, "
+              f"{sum(not row['readable'] for row in found)} replies cannot be read")  # fmt: skip
 
 
 def _tell(row: dict[str, Any]) -> None:

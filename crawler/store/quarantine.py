@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from crawler.errors import Unreadable
 from crawler.items import Entry, Reply
 from crawler.store.connection import errors_told
 from crawler.store.raw import as_json
@@ -72,9 +73,13 @@ class Quarantine:
             return list(self._db.query(sql))
 
     def raw(self, quarantine_id: int) -> bytes:
-        """The bytes that are kept."""
+        """The bytes that are kept. Raises Unreadable where that is only the beginning of what came."""
         with errors_told():
-            return bytes(self._db.table("quarantine").get(quarantine_id)["raw"])
+            row = self._db.table("quarantine").get(quarantine_id)
+        raw = bytes(row["raw"])
+        if len(raw) == _LARGEST and hashlib.sha256(raw).hexdigest() != row["sha256"]:
+            raise Unreadable("only its beginning was kept")
+        return raw
 
     def resolve(self, quarantine_id: int, at: datetime) -> None:
         """It could be read after all."""
