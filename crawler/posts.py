@@ -261,6 +261,22 @@ def standing(output: Path, path: str) -> Path:
     return cold if not os.path.lexists(hot) and os.path.lexists(cold) else hot
 
 
+def content(file: Path, most: int = -1) -> bytes | None:
+    """What a file holds, or its first bytes where `most` says how many are enough.
+
+    None for what is no file, but a folder, a device, or a link to one of them or nowhere. Raises OutputError.
+    """
+    try:
+        if not file.is_file():
+            return None
+        with file.open("rb") as opened:
+            return opened.read(most)
+    except FileNotFoundError:  # it was there a moment ago
+        return None
+    except OSError as error:
+        raise OutputError(f"cannot read {file}: {error.strerror}") from error
+
+
 def put(output: Path, path: str, text: str) -> None:
     """Write a post so that a reader sees the old file or the new one, never half of one.
 

@@ -45,11 +45,11 @@ class Replay:
     `outcome` is a crawl's word for how that went so far.
     """
 
-    def __init__(self, output: Path, store: Store, *, dry_run: bool) -> None:
+    def __init__(self, output: Path, store: Store, site: Site, *, dry_run: bool) -> None:
         settings = Settings()
         settings.setmodule(our_settings)
-        self._output, self._store, self._dry_run = output, store, dry_run
-        self._settings, self._site = settings, Site(settings["SITE_ADDRESS"])
+        self._output, self._store, self._site, self._dry_run = output, store, site, dry_run
+        self._settings = settings
         self._media = Media(store.categories.all())
         self._spiders: dict[str, SiteSpider] = {}
         self.outcome = DONE
@@ -126,15 +126,15 @@ class Replay:
 
 
 @contextmanager
-def replaying(output: Path, *, dry_run: bool) -> Iterator[Replay]:
+def replaying(output: Path, site: Site, *, dry_run: bool) -> Iterator[Replay]:
     """A replay of an output folder; under the crawl's lock, and with its books, unless it is a dry run."""
     if dry_run:
         with Store.reading(output) as store:
-            yield Replay(output, store, dry_run=True)
+            yield Replay(output, store, site, dry_run=True)
         return
     prepare(output)
     with hold(output), Store.writing(output) as store:
-        finish_what_was_left(output, store, Site(our_settings.SITE_ADDRESS), clock.now())
-        replay = Replay(output, store, dry_run=False)
+        finish_what_was_left(output, store, site, clock.now())
+        replay = Replay(output, store, site, dry_run=False)
         yield replay
         replay.close()

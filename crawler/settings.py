@@ -9,8 +9,9 @@ OUTPUT_DIR = ""
 MIRROR = ""
 # How the source's operators reach whoever runs this crawl: a page or a mail address, for the user agent.
 CONTACT = ""
-# The address of the published site, without a scheme: posts link back to its pages.
-SITE_ADDRESS = "//finews.withounder.com"
+# The address of the published site, without a scheme, e.g. //news.example.org: posts link back to its pages. Empty: the
+# one that the output folder was last crawled or built with, at first //finews.withounder.com.
+SITE_ADDRESS = ""
 # The host whose share pages the posts of the spider `choice` name as their source.
 SHARE_HOST = "http://finews.zning.xyz"
 # The hosts of the spider `choice`: of its lists, of its market lists, and of its texts.

@@ -9,6 +9,7 @@ from crawler import feeds
 from crawler.cli import options, tell
 from crawler.cli.search import asked, filters
 from crawler.cli.upkeep import site_option
+from crawler.site.config import site_of
 from crawler.store import Store
 
 _FORMS = {"atom": feeds.atom, "json": feeds.json_feed}
@@ -32,4 +33,4 @@ def feed(form: str, query: str, limit: int, url: str, output: Path, address: str
         rows = feeds.newest(store.search.articles(question), limit)
     name = ",".join(filter(None, (*question.categories, *question.columns, question.stock, query)))
     title = " ".join(filter(None, ("finews", *chosen["category"], *chosen["column"], chosen["stock"], query)))
-    tell.line(_FORMS[form](rows, feeds.About(title, address, name or "all", url)))
+    tell.line(_FORMS[form](rows, feeds.About(title, site_of(output, address).address, name or "all", url)))

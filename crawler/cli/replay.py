@@ -8,6 +8,8 @@ from typing import Any
 import click
 
 from crawler.cli import options, tell
+from crawler.cli.upkeep import site_option
+from crawler.site.config import site_of
 from crawler.text.characters import one_line
 from crawler.verdict import EXIT_CODES
 
@@ -17,8 +19,9 @@ _LONGEST_VALUE = 60
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Only say what would change.")
 @options.output
+@site_option
 @options.as_json
-def replay(dry_run: bool, output: Path, as_json: bool) -> None:
+def replay(dry_run: bool, output: Path, address: str, as_json: bool) -> None:
     """Read kept replies again, without network.
 
     What stands in quarantine is tried again; so are the replies of stored articles, which crawls with --set KEEP_RAW=1
@@ -26,7 +29,7 @@ def replay(dry_run: bool, output: Path, as_json: bool) -> None:
     """
     from crawler.replay import replaying  # Scrapy takes a third of a second to import
 
-    with replaying(output, dry_run=dry_run) as body:
+    with replaying(output, site_of(output, address), dry_run=dry_run) as body:
         found = [_as_row(replayed) for replayed in chain(body.quarantine(), body.articles())]
     if as_json:
         tell.as_value(found)

@@ -7,7 +7,7 @@ import click
 
 from crawler.cli import options, tell
 from crawler.cli.upkeep import site_option
-from crawler.posts import Site
+from crawler.site.config import site_of
 
 
 @click.group()
@@ -36,7 +36,7 @@ def build(keep_days: int | None, everything: bool, quiet: bool, output: Path, ad
     """
     from crawler import publishing  # it shares the ledger with crawls, and Scrapy takes a third of a second to import
 
-    published = publishing.build_site(output, Site(address), keep_days, everything=everything)
+    published = publishing.build_site(output, site_of(output, address), keep_days, everything=everything)
     if as_json:
         built = published.built
         tell.as_value(
@@ -69,7 +69,7 @@ def check(quiet: bool, output: Path, address: str, as_json: bool) -> None:
     """
     from crawler import publishing
 
-    checked = publishing.check_site(output, Site(address))
+    checked = publishing.check_site(output, site_of(output, address))
     if as_json:
         faults = [{"kind": fault.kind, "path": fault.path, "detail": fault.detail} for fault in checked.faults]
         counts = {"articles": checked.articles, "pages": checked.pages, "links": checked.links}

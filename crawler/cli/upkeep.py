@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from crawler import settings
 from crawler.cli import options, tell
 from crawler.items import Outcome
-from crawler.posts import Site
+from crawler.site.config import site_of
 
 if TYPE_CHECKING:
     from crawler.agreement import Disagreement, Report
@@ -17,10 +16,9 @@ if TYPE_CHECKING:
 site_option = click.option(
     "--site",
     "address",
-    default=settings.SITE_ADDRESS,
-    show_default=True,
+    default="",
     metavar="ADDRESS",
-    help="The site that the posts link back to, where crawls run with another SITE_ADDRESS.",
+    help="The site that the posts link back to, e.g. //news.example.org.  [default: the output folder's own]",
 )
 
 
@@ -39,7 +37,7 @@ def verify(mend: bool, output: Path, address: str, as_json: bool) -> None:
     """
     from crawler import agreement  # it shares the ledger with crawls, and Scrapy takes a third of a second to import
 
-    report = (agreement.repair if mend else agreement.verify)(output, Site(address))
+    report = (agreement.repair if mend else agreement.verify)(output, site_of(output, address))
     if as_json:
         tell.as_value(_as_value(report))
     else:
@@ -63,7 +61,7 @@ def rebuild_posts(into: Path | None, output: Path, address: str) -> None:
     """
     from crawler import rebuild as body
 
-    written = body.rebuild_posts(output, Site(address), into)
+    written = body.rebuild_posts(output, site_of(output, address), into)
     tell.line(f"{written} posts written into {into or output}/_posts")
 
 
@@ -97,7 +95,7 @@ def rebuild_db(source: Path | None, output: Path, address: str) -> None:
     """
     from crawler import rebuild as body
 
-    rebuilt = body.rebuild_db(output, Site(address), source)
+    rebuilt = body.rebuild_db(output, site_of(output, address), source)
     for path, reason in rebuilt.unreadable.items():
         tell.line(f"finews: {path}: {reason}", err=True)
     beside = "with what the old database knew beside them" if rebuilt.carried else "from posts alone"
@@ -142,7 +140,7 @@ def import_posts(folder: Path, output: Path, address: str, as_json: bool) -> Non
     """
     from crawler import importing
 
-    imported = importing.take_in(folder, output, Site(address))
+    imported = importing.take_in(folder, output, site_of(output, address))
     if as_json:
         reported = [{"path": path, "reason": reason} for path, reason in imported.reported.items()]
         arguments = {"folder": str(folder)}

@@ -30,6 +30,7 @@ from crawler.posts import Site
 from crawler.recorder import LARGEST, Recorder, Waiting
 from crawler.retry_after import of_itself
 from crawler.selection import Selection
+from crawler.site.config import site_of
 from crawler.store import Store
 from crawler.store.articles import Known
 from crawler.store.quarantine import ARTICLE, LISTING, ROW
@@ -82,7 +83,7 @@ class Ledger(Books):
         self._recorder = Recorder(output, store, site)
         self._timer: asyncio.TimerHandle | None = None
         self._closing: asyncio.Future[None] | None = None
-        self.output, self.store, self.selection = output, store, selection
+        self.output, self.store, self.selection, self.site = output, store, selection, site
         self.media = Media(store.categories.all())
         self.cleaning = Cleaning()
         self.summary: Summary | None = None
@@ -116,7 +117,7 @@ class Ledger(Books):
         prepare(output)
         lock = hold(output)
         store = Store.writing(output)
-        site = Site(crawler.settings["SITE_ADDRESS"])
+        site = site_of(output, crawler.settings["SITE_ADDRESS"])
         finish_what_was_left(output, store, site, clock.now())
         ledger = cls(crawler, output=output, lock=lock, store=store, selection=selection, site=site)
         crawler.signals.connect(ledger.spider_error, signal=signals.spider_error)

@@ -7,7 +7,6 @@ from scrapy.crawler import Crawler
 
 from crawler.errors import Ending
 from crawler.extensions.ledger import Ledger
-from crawler.posts import Site
 from crawler.site import frame, pages
 from crawler.verdict import FINISHED
 
@@ -15,13 +14,12 @@ from crawler.verdict import FINISHED
 class KeepSite:
     """Writes them when the crawl has come to its end, before the ledger closes its books and lets go of the folder."""
 
-    def __init__(self, crawler: Crawler, site: Site) -> None:
+    def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
-        self._site = site
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        keeper = cls(crawler, Site(crawler.settings["SITE_ADDRESS"]))
+        keeper = cls(crawler)
         crawler.signals.connect(keeper.spider_closed, signal=signals.spider_closed)
         return keeper
 
@@ -30,7 +28,7 @@ class KeepSite:
         if ledger is None or ledger.failure or reason != FINISHED:
             return  # whoever comes next writes what is due
         try:
-            frame.install(ledger.output, self._site)
+            frame.install(ledger.output, ledger.site)
             pages.keep_current(ledger.output, ledger.store)
         except Ending as error:
             ledger.failure = error

@@ -31,7 +31,7 @@ class News(Database):
 
     def __init__(self, datasette: Datasette, output: Path) -> None:
         super().__init__(datasette, str(output / FILE_NAME))
-        self._output = output
+        self.output = output
         self._mine = threading.local()
 
     def connect(self, write: bool = False) -> sqlite3.Connection:
@@ -61,13 +61,13 @@ class News(Database):
 
     def _store(self) -> Store:
         """This thread's store. `finews rebuild db` puts another file in the old one's place."""
-        which = _identity(self._output / FILE_NAME)
+        which = _identity(self.output / FILE_NAME)
         known: tuple[Any, Store] | None = getattr(self._mine, "store", None)
         if known and known[0] == which:
             return known[1]
         if known:
             known[1].close()
-        store = Store.reading(self._output)
+        store = Store.reading(self.output)
         self.ds._prepare_connection(store.connection, self.name)
         self._mine.store = (which, store)
         return store

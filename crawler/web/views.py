@@ -10,8 +10,9 @@ from datasette.app import Datasette
 from datasette.utils.asgi import NotFound, Request, Response
 from markupsafe import Markup, escape
 
-from crawler import clock, feeds, settings
+from crawler import clock, feeds
 from crawler.errors import Rejected
+from crawler.site.config import site_of
 from crawler.store import Store
 from crawler.text.characters import one_line
 from crawler.text.diff import Part, compare, parts
@@ -176,13 +177,13 @@ async def day(datasette: Datasette, request: Request) -> Response:
 async def feed(datasette: Datasette, request: Request) -> Response:
     """Atom by the same parameters as search."""
     address = asking.read(request.args)
+    output = datasette.get_database(NAME).output
 
     def ask(store: Store) -> str:
         rows = feeds.newest(store.search.articles(asking.asked(store, address, clock.now())), _IN_A_FEED)
         name = one_line(",".join(address.values.values()))
-        return feeds.atom(
-            rows, feeds.About(f"finews {name}".strip(), settings.SITE_ADDRESS, name or "all", request.url)
-        )
+        site = site_of(output).address
+        return feeds.atom(rows, feeds.About(f"finews {name}".strip(), site, name or "all", request.url))
 
     text = await _ask(datasette, ask)
     return Response(text, content_type="application/atom+xml; charset=utf-8")

@@ -56,6 +56,19 @@ def change(output: Path, sql: str, *values: object) -> None:
     connection.close()
 
 
+def test_a_build_keeps_the_address_that_an_earlier_one_was_given(
+    crawled: Path, output: Path, publish: Site, finews: Finews
+) -> None:
+    shutil.copytree(crawled, output)
+    assert publish("build", "--site", "//news.example.org/finews").code == 0
+    assert finews("rebuild", "posts", "--output", str(output)).code == 0
+    config = (output / "_config.yml").read_text()
+    for line in ('url: "https://news.example.org"', 'baseurl: "/finews"', 'address: "//news.example.org/finews"'):
+        assert line in config.splitlines()
+    assert (publish("build").code, publish("check").code) == (0, 0)
+    assert (output / "_config.yml").read_text() == config
+
+
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Shanghai"])
 def test_jekyll_builds_what_a_crawl_has_left_as_it_is(crawled: Path, output: Path, publish: Site, zone: str) -> None:
     shutil.copytree(crawled, output)
