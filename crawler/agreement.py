@@ -214,7 +214,7 @@ def _judged(
 def _fault(file: Path, site: Site, row: Row) -> tuple[Kind | None, str]:
     """What is wrong with the file of a row, if anything is."""
     wanted = posts.render(post_of(row), site).encode()
-    if _content(file) != wanted:
+    if posts.content(file) != wanted:
         return Kind.DIFFERENT, ""
     if hashlib.sha256(wanted).hexdigest() != row["post_sha256"]:
         return Kind.DIFFERENT, "the post is as its row says, whose post_sha256 is another's"
@@ -225,22 +225,12 @@ def _without_row(output: Path, site: Site, media: Callable[[], Media], path: str
     if is_unfinished(path):
         return Disagreement(Kind.UNFINISHED, path, in_motion=True)
     try:
-        post = posts.read((_content(posts.standing(output, path)) or b"").decode(), site, media())
+        post = posts.read((posts.content(posts.standing(output, path)) or b"").decode(), site, media())
     except UnicodeDecodeError:
         return Disagreement(Kind.EXTRA, path, detail="no post of ours: not UTF-8")
     except Unreadable as error:
         return Disagreement(Kind.EXTRA, path, detail=f"no post of ours: {error}")
     return Disagreement(Kind.EXTRA, path, post.code, post.title, "a post of ours that no row is for")
-
-
-def _content(file: Path) -> bytes | None:
-    """None for what is there and is no file: a broken link, say."""
-    try:
-        return file.read_bytes()
-    except (FileNotFoundError, IsADirectoryError):
-        return None
-    except OSError as error:
-        raise OutputError(f"cannot read {file}: {error.strerror}") from error
 
 
 def _media_of(store: Store) -> Callable[[], Media]:

@@ -1,5 +1,6 @@
 """Takes in a folder of an old site's posts: a run of the ledger like a crawl's, whose entries are the files."""
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -45,19 +46,21 @@ class _Import:
     def take(self, old: OldPost) -> tuple[Outcome, str]:
         """What becomes of one file, and why."""
         if old.code in self.taken:
-            return Outcome.DUPLICATE, f"{old.path}: the same article as {self.taken[old.code]}"
+            return Outcome.DUPLICATE, f"{old.shown}: the same article as {self.taken[old.code]}"
         if old.code and (row := self.store.articles.get(old.code)):
-            return Outcome.UNCHANGED, f"{old.path}: in the database already, from {row['source']}"
+            return Outcome.UNCHANGED, f"{old.shown}: in the database already, from {row['source']}"
         try:
             self._take_in(old)
         except Unusable as error:
-            self.reported[old.path] = str(error)
-            return Outcome.QUARANTINED, f"{old.path}: {error}"
-        self.taken[old.code] = old.path
-        return Outcome.NEW, old.path
+            self.reported[old.shown] = str(error)
+            return Outcome.QUARANTINED, f"{old.shown}: {error}"
+        self.taken[old.code] = old.shown
+        return Outcome.NEW, old.shown
 
     def _take_in(self, old: OldPost) -> None:
         """The row first and the post after it, as the pipelines of a crawl do."""
+        if not old.code:
+            raise Unreadable("not an article: its name holds no code")
         raw = old_site.read(old, _content(self.folder / old.path), self.media, clock.now())
         recorded = self.store.articles.save(normalise(raw, self.media.of), old_site.entry_of(raw), self.site)
         posts.put(self.output, recorded.post_path, recorded.post_text)
@@ -76,7 +79,7 @@ def take_in(folder: Path, output: Path, site: Site) -> Imported:
         finish_what_was_left(output, store, site, clock.now())
         taking = _Import(folder, output, store, site, Media(store.categories.all()))
         with _run(store, folder) as run_id:
-            ids = store.runs.list_entries(run_id, [(old.code, COLUMN, None, old.path) for old in found])
+            ids = store.runs.list_entries(run_id, [(old.code, COLUMN, None, old.shown) for old in found])
             for old, entry_id in zip(found, ids, strict=True):
                 store.runs.settle(entry_id, *taking.take(old))
         store.stories.catch_up()
@@ -102,18 +105,21 @@ def _run(store: Store, folder: Path) -> Iterator[int]:
 
 
 def _files(folder: Path) -> Iterator[OldPost]:
-    for path in folder.rglob("*"):
-        below = path.relative_to(folder)
-        if not any(part.startswith(".") for part in below.parts) and (path.is_file() or path.is_symlink()):
-            yield OldPost.named(str(below))
+    """Links to folders are among them, since nobody follows those."""
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        links = [name for name in folders if Path(parent, name).is_symlink()]
+        for name in (*names, *links):
+            if not name.startswith("."):
+                yield OldPost.named(str(Path(parent, name).relative_to(folder)))
 
 
 def _content(file: Path) -> bytes:
+    """A file that may not be read is one that is no article; the others may."""
     try:
-        if file.stat().st_size > _LARGEST:
-            raise Unreadable(f"over {_LARGEST >> 20} MiB")
-        return file.read_bytes()
-    except FileNotFoundError as error:
-        raise Unreadable("a link that leads nowhere") from error
-    except OSError as error:
-        raise OutputError(f"cannot read {file}: {error.strerror}") from error
+        content = posts.file_content(file, _LARGEST + 1)
+    except OutputError as error:
+        raise Unreadable(str(error)) from error
+    if len(content) > _LARGEST:
+        raise Unreadable(f"over {_LARGEST >> 20} MiB")
+    return content

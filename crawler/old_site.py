@@ -7,6 +7,7 @@
 The old program wrote front matter by gluing texts together, so that it is read with more patience than our own.
 """
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,21 +28,22 @@ from crawler.text.html import source_line
 COLUMN = "import"
 
 _NAME = re.compile(r"(?:\d{4}-\d\d-\d\d)?-?(NW)?([0-9]{18,24})\.md", re.ASCII)
-# The last link in angle brackets; what may follow it are the ways back, in any of their forms.
-_FORM = re.compile(r"(.*)\n\s*<([^<>\s]*)>\s*(?:\[返回[^\n]*)?\s*", re.DOTALL)
+_LINK = re.compile(r"\s*<([^<>\s]*)>")
+# What may follow the link are the ways back, in any of their forms.
+_WAY_BACK = "[返回"
+_LINK_AND_WAY_BACK = re.compile(r"\s*<([^<>\s]*)>\s*(?:\[返回.*)?")
 _SHARE_PAGE = re.compile(r"https?://[^/\s]+/html_News/NewsShare\.html\?infoCode=NW([0-9]+)", re.ASCII)
 # The first digit says that a column's id follows.
 _COLUMN_PAGE = re.compile(r"https?://[^/\s]+/news/1([0-9]+),([0-9]+)\.html", re.ASCII)
 _QUOTE = re.compile(r"((?:>[^\n]*(?:\n|$))+)\s*(.*)", re.DOTALL)
 _FRONT = re.compile(r"---\n(.*?)\n---\n(.*)", re.DOTALL)
 _FRONT_LINE = re.compile(r"(\w+):[ \t]*(.*)")
-_DATE = re.compile(r"(.*?)\s*(?:\+0800)?", re.DOTALL)
 _NEWS = "新闻"
 
 
 @dataclass(frozen=True, slots=True)
 class OldPost:
-    """A file by what its name says. `code` is empty where it is not named like an article's; `path` is for a person."""
+    """A file by what its name says. `code` is empty where it is not named like an article's."""
 
     path: str
     code: str
@@ -51,6 +53,11 @@ class OldPost:
     def named(cls, path: str) -> "OldPost":
         name = _NAME.fullmatch(PurePath(path).name)
         return cls(path, name[2] if name else "", bool(name and name[1]))
+
+    @property
+    def shown(self) -> str:
+        """Its path for a person; a file's name need not be text."""
+        return os.fsencode(self.path).decode("utf-8", "replace")
 
     def rank(self) -> tuple[bool, str, str]:
         """Of two posts of one article the greater is taken: a media's before rolling news, then the newer name."""
@@ -67,16 +74,15 @@ class _Source:
 
 
 def read(old: OldPost, content: bytes, known: Media, at: datetime) -> RawArticle:
-    """The article in a file; `at` is when it is taken in. Raises Unreadable, which says what is missing."""
-    if not old.code:
-        raise Unreadable("not an article: its name holds no code")
+    """The article in a file whose name holds a code; `at` is when it is taken in.
+
+    Raises Unreadable, which says what is missing.
+    """
     front, text = _front_matter(_decoded(content))
     title, published = _title(front["title"]), _published(front["date"])
-    form = _FORM.fullmatch("\n" + text)
-    if not form:
-        raise Unreadable("it does not end with a source link")
-    source = _source(old, form[2])
-    digest, body = _digest_and_body(form[1].strip())
+    body, link = _body_and_link(text)
+    source = _source(old, link)
+    digest, body = _digest_and_body(body)
     return RawArticle(
         code=old.code,
         title=title,
@@ -141,11 +147,23 @@ def _title(text: str) -> str:
 
 def _published(text: str) -> datetime:
     """China time, whether it says so or not."""
-    found = _DATE.fullmatch(text.strip())
     try:
-        return dates.parse(found[1] if found else "")
+        return dates.parse(text.strip().removesuffix("+0800"))
     except ValueError as error:
         raise Unreadable(f"its date is {error}") from error
+
+
+def _body_and_link(text: str) -> tuple[str, str]:
+    """What stands above the source link, and that link, on a line of its own, before or beside the ways back."""
+    above, _, line = f"\n{text}".rstrip().rpartition("\n")
+    form = _LINK_AND_WAY_BACK
+    if line.lstrip().startswith(_WAY_BACK):
+        above, _, line = above.rstrip().rpartition("\n")
+        form = _LINK
+    link = form.fullmatch(line)
+    if not link:
+        raise Unreadable("it does not end with a source link")
+    return above.strip(), link[1]
 
 
 def _source(old: OldPost, link: str) -> _Source:

@@ -277,6 +277,14 @@ def content(file: Path, most: int = -1) -> bytes | None:
         raise OutputError(f"cannot read {file}: {error.strerror}") from error
 
 
+def file_content(file: Path, most: int = -1) -> bytes:
+    """Likewise. Raises Unreadable for what is no file."""
+    found = content(file, most)
+    if found is None:
+        raise Unreadable("no file, but a folder or a device" if file.exists() else "a link that leads nowhere")
+    return found
+
+
 def put(output: Path, path: str, text: str) -> None:
     """Write a post so that a reader sees the old file or the new one, never half of one.
 

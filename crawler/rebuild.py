@@ -9,7 +9,7 @@ from typing import Any
 
 from crawler import clock, posts
 from crawler.agreement import is_unfinished, posts_below
-from crawler.errors import Failed, OutputError, Unreadable, Unusable, UsageError
+from crawler.errors import Failed, Unreadable, Unusable, UsageError
 from crawler.extensions.ledger import finish_what_was_left
 from crawler.items import Article, Category, Post
 from crawler.media import Media
@@ -150,13 +150,9 @@ def _stands(file: Path, text: str) -> bool:
 
 def _text(file: Path) -> str:
     try:
-        return file.read_bytes().decode()
+        return posts.file_content(file).decode()
     except UnicodeDecodeError as error:
         raise Unreadable("not UTF-8") from error
-    except FileNotFoundError as error:
-        raise Unreadable("a link that leads nowhere") from error
-    except OSError as error:
-        raise OutputError(f"cannot read {file}: {error.strerror}") from error
 
 
 def _article(post: Post, category: Category) -> Article:

@@ -1,7 +1,9 @@
 """`finews import`: the posts of the old site, whatever their form, become articles like crawled ones."""
 
+import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crawler import old_site, sample_site
-from crawler.errors import Unusable
+from crawler.errors import Unreadable, Unusable
 from crawler.media import Media
 from crawler.normalise import normalise
 from crawler.old_site import OldPost
@@ -150,14 +152,50 @@ def test_other_files_are_reported_and_hidden_ones_passed_over(take_in: Any, tmp_
     (folder / ".git" / "HEAD").write_text("ref")
     (folder / f"2022-03-04-NW{CODE}.md").write_bytes(b"\xff\xfe")
     (folder / "README.md").write_text("# read me")
+    (folder / os.fsdecode("简介.md".encode("gbk"))).write_text("# read me")
     (folder / f"2022-03-04-{CODE}.md").symlink_to("nowhere")
     answer = take_in(folder, "--json")
     assert answer.code == 3
     assert {each["path"]: each["reason"] for each in answer.value["reported"]} == {
         f"2022-03-04-NW{CODE}.md": "not UTF-8",
         "README.md": "not an article: its name holds no code",
+        "���.md": "not an article: its name holds no code",
         f"2022-03-04-{CODE}.md": "a link that leads nowhere",
     }
+
+
+# What stands in a stranger's folder; the last is a file that refuses to be read, whoever asks.
+NO_FILES = {"1": "..", "2": "/dev/zero", "3": "loop", "4": "fifo", "5": "/proc/self/mem"}
+
+
+def test_what_is_no_file_or_may_not_be_read_is_its_own_failure(take_in: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "old"
+    folder.mkdir()
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "loop").symlink_to("loop")
+    for number, target in NO_FILES.items():
+        (folder / f"NW{CODE[:-1]}{number}.md").symlink_to(tmp_path / target)
+    os.mkfifo(folder / f"NW{CODE[:-1]}6.md")
+    (folder / "picture").symlink_to("/dev/zero")
+    (folder / f"NW{CODE}.md").write_text(old_post())
+    answer = take_in(folder, "--json")
+    assert (answer.code, answer.value["new"], answer.value["quarantined"]) == (3, 1, 7)
+    reasons = {each["path"].removesuffix(".md")[-1]: each["reason"] for each in answer.value["reported"]}
+    assert reasons.pop("5").startswith("cannot read ")
+    assert reasons == {
+        **dict.fromkeys("1246", "no file, but a folder or a device"),
+        "3": "a link that leads nowhere",
+        "e": "not an article: its name holds no code",
+    }
+
+
+@pytest.mark.parametrize("place", ["body", "date", "title", "tags", "back"])
+@pytest.mark.parametrize("blank", ["\n", " "])
+def test_a_file_of_the_largest_size_is_read_in_one_go(place: str, blank: str) -> None:
+    """By what looks at each blank anew for each that stands before it, this would take days."""
+    text = old_post(**{place: f"x{blank * (8 << 20)}x"})
+    with suppress(Unreadable):
+        old_site.read(OldPost.named(f"NW{CODE}.md"), text.encode(), Media(), NOON)
 
 
 def test_an_import_waits_for_no_crawl(take_in: Any, output: Path) -> None:

@@ -276,3 +276,14 @@ def test_a_folder_without_posts_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(Failed, match="no posts in"):
         rebuild_db(tmp_path / "none", SITE)
     assert not (tmp_path / "none").exists()
+
+
+def test_what_stands_among_the_posts_and_is_no_file_is_told(rebuild: Finews, finews: Finews, output: Path) -> None:
+    folder = posts_in(output)[0].parent
+    (folder / "folder.md").symlink_to("..")
+    (folder / "endless.md").symlink_to("/dev/zero")
+    extra = [each["path"] for each in finews("verify", "--output", str(output), "--json").value["disagreements"]]
+    assert {Path(path).name for path in extra} == {"folder.md", "endless.md"}
+    answer = rebuild("db")
+    assert answer.code == 3
+    assert [line.rpartition(": ")[2] for line in answer.err.splitlines()] == ["no file, but a folder or a device"] * 2
