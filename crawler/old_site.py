@@ -172,7 +172,7 @@ def _source(old: OldPost, link: str) -> _Source:
         return _Source(link, "choice", ())
     if not old.of_media and page and page[2] == old.code:
         return _Source(article_url(old.code), "eastmoney", (page[1],))
-    if link == article_url(old.code):
+    if link in {article_url(old.code), article_url(old.code, caifuhao=True)}:
         return _Source(link, "eastmoney", ())
     raise Unreadable(f"its source link is not this article's: {link[:80]!r}")
 

@@ -1,6 +1,7 @@
 """`finews import`: the posts of the old site, whatever their form, become articles like crawled ones."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,7 +18,7 @@ from crawler.media import Media
 from crawler.normalise import normalise
 from crawler.old_site import OldPost
 from crawler.output_folder import hold, prepare
-from tests.conftest import Answer, Finews
+from tests.conftest import CHECKOUT, Answer, Finews
 from tests.test_crawl import assert_books_balance, assert_posts_are_rows, posts_in
 from tests.test_posts_read import NOON
 
@@ -122,6 +123,18 @@ def test_a_crawl_after_the_import_knows_what_it_lists_the_same(crawl: Finews, ta
     assert crawl("choice").value["updated"] == 0
     assert query("SELECT count(*) FROM articles WHERE code = ?", TWICE) == [1]
     assert_books_balance(query)
+
+
+def test_a_post_of_ours_comes_out_as_it_went_in(take_in: Any, tmp_path: Path, output: Path) -> None:
+    """Also of an article that has a host of its own."""
+    recorded = CHECKOUT / "tests/sites/eastmoney/caifuhao/post.md"
+    code = re.search(r"https://caifuhao.eastmoney.com/news/(\d+)", recorded.read_text())
+    assert code
+    folder = tmp_path / "old"
+    folder.mkdir()
+    shutil.copy(recorded, folder / f"2026-07-02-NW{code[1]}.md")
+    assert take_in(folder).code == 0
+    assert [post.read_bytes() for post in posts_in(output)] == [recorded.read_bytes()]
 
 
 @pytest.mark.parametrize("media_first", [True, False])
