@@ -10,7 +10,7 @@ from typing import Any
 from crawler import clock, old_site, posts
 from crawler.errors import Ending, OutputError, Unreadable, Unusable
 from crawler.extensions.ledger import finish_what_was_left
-from crawler.items import Outcome
+from crawler.items import Outcome, Reply
 from crawler.media import Media
 from crawler.normalise import normalise
 from crawler.old_site import COLUMN, OldPost
@@ -18,6 +18,7 @@ from crawler.output_folder import hold, prepare
 from crawler.posts import Site
 from crawler.site import frame, pages
 from crawler.store import Store
+from crawler.store.quarantine import FILE
 from crawler.verdict import DONE, FAILED, INTERRUPTED, PARTIAL
 
 SPIDER = "import"
@@ -40,6 +41,7 @@ class _Import:
     store: Store
     site: Site
     media: Media
+    run_id: int
     taken: dict[str, str] = field(default_factory=dict)
     reported: dict[str, str] = field(default_factory=dict)
 
@@ -49,19 +51,40 @@ class _Import:
             return Outcome.DUPLICATE, f"{old.shown}: the same article as {self.taken[old.code]}"
         if old.code and (row := self.store.articles.get(old.code)):
             return Outcome.UNCHANGED, f"{old.shown}: in the database already, from {row['source']}"
+        content = b""
         try:
-            self._take_in(old)
+            content = self._content(old)
+            self._take_in(old, content)
         except Unusable as error:
+            if content:
+                self._keep(old, content, str(error))
             self.reported[old.shown] = str(error)
             return Outcome.QUARANTINED, f"{old.shown}: {error}"
         self.taken[old.code] = old.shown
         return Outcome.NEW, old.shown
 
-    def _take_in(self, old: OldPost) -> None:
-        """The row first and the post after it, as the pipelines of a crawl do."""
+    def _content(self, old: OldPost) -> bytes:
+        """A file that may not be read is one that is no article; the others may."""
         if not old.code:
             raise Unreadable("not an article: its name holds no code")
-        raw = old_site.read(old, _content(self.folder / old.path), self.media, clock.now())
+        try:
+            content = posts.file_content(self.folder / old.path, _LARGEST + 1)
+        except OutputError as error:
+            raise Unreadable(str(error)) from error
+        if len(content) > _LARGEST:
+            raise Unreadable(f"over {_LARGEST >> 20} MiB")
+        return content
+
+    def _keep(self, old: OldPost, content: bytes, reason: str) -> None:
+        reply = Reply(old.shown, "text/markdown", content)
+        quarantine = self.store.quarantine
+        quarantine.keep(
+            reply, run_id=self.run_id, spider=SPIDER, kind=FILE, reason=reason, at=clock.now(), code=old.code
+        )
+
+    def _take_in(self, old: OldPost, content: bytes) -> None:
+        """The row first and the post after it, as the pipelines of a crawl do."""
+        raw = old_site.read(old, content, self.media, clock.now())
         recorded = self.store.articles.save(normalise(raw, self.media.of), old_site.entry_of(raw), self.site)
         posts.put(self.output, recorded.post_path, recorded.post_text)
         self.store.articles.published(recorded.article.code, recorded.revision)
@@ -71,14 +94,15 @@ def take_in(folder: Path, output: Path, site: Site) -> Imported:
     """Import every file below a folder, hidden ones aside. Raises Busy and Failed.
 
     An article that is stored twice is taken once, from the post that ranks highest; one that the database has is not
-    touched. A file that is no article is reported, and stays where it is.
+    touched. A file that is no article is reported, and stays where it is; one that is named like an article's and holds
+    none goes to quarantine, too.
     """
     found = sorted(_files(folder), key=OldPost.rank, reverse=True)
     prepare(output)
     with hold(output), Store.writing(output) as store:
         finish_what_was_left(output, store, site, clock.now())
-        taking = _Import(folder, output, store, site, Media(store.categories.all()))
         with _run(store, folder) as run_id:
+            taking = _Import(folder, output, store, site, Media(store.categories.all()), run_id)
             ids = store.runs.list_entries(run_id, [(old.code, COLUMN, None, old.shown) for old in found])
             for old, entry_id in zip(found, ids, strict=True):
                 store.runs.settle(entry_id, *taking.take(old))
@@ -112,14 +136,3 @@ def _files(folder: Path) -> Iterator[OldPost]:
         for name in (*names, *links):
             if not name.startswith("."):
                 yield OldPost.named(str(Path(parent, name).relative_to(folder)))
-
-
-def _content(file: Path) -> bytes:
-    """A file that may not be read is one that is no article; the others may."""
-    try:
-        content = posts.file_content(file, _LARGEST + 1)
-    except OutputError as error:
-        raise Unreadable(str(error)) from error
-    if len(content) > _LARGEST:
-        raise Unreadable(f"over {_LARGEST >> 20} MiB")
-    return content

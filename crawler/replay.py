@@ -11,19 +11,20 @@ from scrapy.crawler import Crawler
 from scrapy.settings import Settings
 from scrapy.spiderloader import SpiderLoader
 
-from crawler import clock, posts
+from crawler import clock, old_site, posts
 from crawler import settings as our_settings
 from crawler.errors import Unusable
 from crawler.extensions.ledger import finish_what_was_left
-from crawler.items import NO_COLUMN, Article, Entry, Outcome, Reply
+from crawler.items import NO_COLUMN, Article, Entry, Outcome, RawArticle, Reply
 from crawler.media import Media
 from crawler.normalise import normalise
+from crawler.old_site import OldPost
 from crawler.output_folder import hold, prepare
 from crawler.posts import Site
 from crawler.spiders.base import SiteSpider, response_of
 from crawler.store import Store
 from crawler.store.articles import differences
-from crawler.store.quarantine import ARTICLE, LISTING
+from crawler.store.quarantine import ARTICLE, FILE, LISTING
 from crawler.store.raw import entry_from
 from crawler.verdict import DONE, PARTIAL
 
@@ -88,8 +89,10 @@ class Replay:
         return Replayed(code, kind, readable=False, detail=str(error))
 
     def _read_quarantined(self, row: Mapping[str, Any]) -> Replayed:
-        spider = self._spider(row["spider"])
         reply = Reply(row["url"], row["content_type"], self._store.quarantine.raw(row["id"]), row["reader"])
+        if row["kind"] == FILE:
+            return self._read_file(reply)
+        spider = self._spider(row["spider"])
         if row["kind"] == ARTICLE:
             return self._read_article(row["spider"], entry_from(row["entry"]), reply)
         if row["kind"] == LISTING:
@@ -98,14 +101,24 @@ class Replay:
         entry = spider.entry_of(json.loads(reply.body), row["column_id"], clock.now())
         return Replayed(entry.code, row["kind"], readable=True, detail="the next crawl takes it")
 
+    def _read_file(self, reply: Reply) -> Replayed:
+        """As an import does it, which does not touch what the database has already."""
+        old = OldPost.named(reply.url)
+        if self._store.articles.get(old.code):
+            return Replayed(old.code, FILE, readable=True, detail="in the database already")
+        raw = old_site.read(old, reply.body, self._media, clock.now())
+        return self._compared(raw, old_site.entry_of(raw), FILE)
+
     def _read_article(self, spider: str, entry: Entry, reply: Reply) -> Replayed:
-        raw = self._spider(spider).read_reply(reply, entry, clock.now())
+        return self._compared(self._spider(spider).read_reply(reply, entry, clock.now()), entry, ARTICLE)
+
+    def _compared(self, raw: RawArticle, entry: Entry, kind: str) -> Replayed:
         article = normalise(raw, self._media.of)
         row = self._store.articles.get(article.code)
         changes = differences(article, row) if row else {"article": ("", article.title)}
         if changes and not self._dry_run:
             self._take_in(article, entry)
-        return Replayed(article.code, ARTICLE, readable=True, changes=changes)
+        return Replayed(article.code, kind, readable=True, changes=changes)
 
     def _take_in(self, article: Article, entry: Entry) -> None:
         recorded = self._store.articles.save(article, entry, self._site, markup_too=True)

@@ -16,6 +16,7 @@ from crawler.store import Store
 from crawler.store.quarantine import ARTICLE, LISTING, ROW
 from tests.conftest import Finews
 from tests.test_crawl import assert_books_balance, assert_posts_are_rows
+from tests.test_import import CODE, old_post
 
 Query = Callable[..., list[Any]]
 
@@ -116,6 +117,36 @@ def make_readable(output: Path, query: Query) -> None:
     row = json.loads(query("SELECT raw FROM quarantine WHERE spider = 'choice'")[0])
     row |= {"title": "补上的标题", "showtime": "2022-05-26 19:20:11"}
     damage(output, "UPDATE quarantine SET raw = ? WHERE spider = 'choice'", json.dumps(row).encode())
+
+
+def test_a_file_that_no_import_could_read_is_taken_in_once_it_can_be(
+    finews: Finews, output: Path, query: Query, tmp_path: Path
+) -> None:
+    """Unless there is an article of that code by then, which is not touched."""
+    folder = tmp_path / "old"
+    folder.mkdir()
+    for name in (f"2022-03-04-NW{CODE}.md", "2022-03-05-NW202203051234567890.md", "README.md"):
+        (folder / name).write_text(old_post(date="gestern").replace(CODE, name[13:-3]))
+    for _ in range(2):
+        assert finews("import", str(folder), "--output", str(output)).code == 3
+    assert query("SELECT spider, kind, code, reason FROM quarantine WHERE code = ?", CODE) == [
+        ("import", "file", CODE, "its date is not a time of the source: 'gestern'")
+    ]
+    assert query("SELECT raw FROM quarantine WHERE code = ?", CODE) == [old_post(date="gestern").encode()]
+    assert query("SELECT count(*) FROM quarantine") == [2]
+    assert CODE in finews("explain", CODE, "--output", str(output)).out
+    unread = finews("replay", "--json", "--output", str(output))
+    assert (unread.code, [row["readable"] for row in unread.value]) == (3, [False, False])
+    damage(output, "UPDATE quarantine SET raw = ? WHERE code = ?", old_post().encode(), CODE)
+    read = finews("replay", "--json", "--output", str(output)).value
+    assert [row["code"] for row in read if row["readable"]] == [CODE]
+    assert query("SELECT code, title, source FROM articles") == [(CODE, "标题", "choice")]
+    damage(output, "UPDATE quarantine SET resolved_at = NULL, raw = ?", old_post(title="另题").encode())
+    again = finews("replay", "--json", "--output", str(output)).value
+    assert [row["detail"] for row in again if row["code"] == CODE] == ["in the database already"]
+    assert query("SELECT title FROM articles WHERE code = ?", CODE) == ["标题"]
+    assert_posts_are_rows(output)
+    assert_books_balance(query)
 
 
 @pytest.mark.parametrize("kind", [LISTING, ROW, ARTICLE])

@@ -12,8 +12,8 @@ from crawler.store.connection import errors_told
 from crawler.store.raw import as_json
 from crawler.text.dates import iso
 
-# What stands in quarantine: a whole listing, one row of one, or the reply for an article.
-LISTING, ROW, ARTICLE = "listing", "row", "article"
+# What stands in quarantine: a whole listing, one row of one, the reply for an article, or a file that was imported.
+LISTING, ROW, ARTICLE, FILE = "listing", "row", "article", "file"
 # Of a larger reply, which is none of the source's, only the beginning is kept: it must not fill the disk.
 _LARGEST = 1 << 20
 
