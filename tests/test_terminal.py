@@ -1,8 +1,12 @@
 """Nothing that came from outside moves the cursor, colours the terminal or turns a line round, however it is printed."""
 
 import json
+import os
+import pty
 import re
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +23,7 @@ PRINTERS: dict[str, Callable[[str], None]] = {
     "a line": tell.line,
     "a line on stderr": lambda text: tell.line(text, err=True),
     "a value": lambda text: tell.as_value([{text: text}]),
+    "a line of marked parts": lambda text: tell.marked_line([(text, False), (text, True)], ("【", "】")),
     "a cell": lambda text: tell.as_table([{"a": text, "b": [text, 1], "c": None}], ("a", "b", "c")),
 }
 
@@ -51,11 +56,33 @@ def test_a_message_quotes_what_was_typed_without_obeying_it(words: tuple[str, ..
     assert answer.err.startswith("finews: ")
 
 
-@pytest.mark.parametrize("question", ["show", "diff", "explain", "categories", "columns", "runs"])
+@pytest.mark.parametrize("question", ["show", "diff", "explain", "search", "categories", "columns", "runs"])
 @pytest.mark.parametrize("as_json", [(), ("--json",)], ids=["text", "json"])
 def test_a_database_that_holds_escapes_is_shown_without_them(question: str, as_json: tuple[str, ...], crawl: Finews, finews: Finews, output: Path) -> None:  # fmt: skip
     """Rows of ours hold none; those of an older release, or of another program, may."""
     assert crawl("eastmoney", "--limit", "3").code in {0, 3}
+    code = make_hostile(output)
+    words = [question, *{"show": [code], "diff": [code], "explain": [code], "search": ["涨"]}.get(question, [])]
+    answer = finews(*words, *as_json, "--output", str(output))
+    assert answer.code == 0, answer.err
+    assert OBEYED.findall(answer.out + answer.err) == []
+
+
+def test_a_terminal_is_shown_our_marks_and_no_others(crawl: Finews, output: Path) -> None:
+    assert crawl("eastmoney", "--limit", "3").code in {0, 3}
+    make_hostile(output)
+    ours, theirs = pty.openpty()
+    command = (sys.executable, "-m", "crawler", "search", "涨", "--limit", "1", "--output", str(output))
+    subprocess.run(command, stdout=theirs, env={**os.environ, "TERM": "xterm"}, timeout=60, check=True)
+    shown = os.read(ours, 65536).decode()
+    os.close(theirs)
+    os.close(ours)
+    assert shown.count("\x1b[1;33m涨\x1b[0m[31m2J") == 2
+    assert OBEYED.findall(shown.replace("\x1b[1;33m", "").replace("\x1b[0m", "").replace("\r\n", "")) == []
+
+
+def make_hostile(output: Path) -> str:
+    """Have another program write escapes into every text; the code of an article."""
     connection = sqlite3.connect(output / "news.db")
     (code,) = connection.execute("select code from articles limit 1").fetchone()
     connection.execute(
@@ -65,7 +92,4 @@ def test_a_database_that_holds_escapes_is_shown_without_them(question: str, as_j
     connection.execute("update entries set detail = ?", ("涨\x1b[31m",))
     connection.commit()
     connection.close()
-    words = [question, code] if question in {"show", "diff", "explain"} else [question]
-    answer = finews(*words, *as_json, "--output", str(output))
-    assert answer.code == 0, answer.err
-    assert OBEYED.findall(answer.out + answer.err) == []
+    return str(code)

@@ -16,7 +16,7 @@ from crawler.errors import Failed
 from crawler.items import Outcome
 from crawler.store import Store
 from crawler.store.connection import FILE_NAME
-from crawler.text.characters import one_line, visible
+from crawler.text.characters import one_line
 from crawler.text.diff import Op, Part, Row, compare, parts
 from crawler.text.html import plain
 
@@ -120,14 +120,9 @@ def _marker() -> Callable[[Sequence[Part]], None]:
     console = Console(markup=False, highlight=False)
     if sys.stdout.isatty() and console.color_system and not console.no_color:
         return lambda line: console.print(
-            Text.assemble(*((_shown(part.text), _STYLES[part.op]) for part in line)), soft_wrap=True
+            Text.assemble(*((tell.part_of_line(part.text), _STYLES[part.op]) for part in line)), soft_wrap=True
         )
-    return lambda line: tell.line("".join(_MARKS[part.op].format(_shown(part.text)) for part in line))
-
-
-def _shown(text: str) -> str:
-    """What can be shown of a part of a line, its white space as it is."""
-    return " ".join(visible(text).splitlines())
+    return lambda line: tell.line("".join(_MARKS[part.op].format(tell.part_of_line(part.text)) for part in line))
 
 
 def _published(version: Version) -> str:

@@ -132,23 +132,14 @@ def _tell(found: list[Found], chosen: dict[str, Any]) -> None:
         row = each.article
         gone = "  withdrawn" if row["withdrawn_at"] else ""
         when = row["published_at"][:16].replace("T", " ")
-        _line(each.title.marked(*_HIT[coloured]))
+        tell.marked_line(each.title.parts(), _HIT[coloured])
         tell.line(f"  {when}  {row['media']}  {row['code']}{gone}")
-        _line("  " + each.passage.marked(*_HIT[coloured]))
+        tell.marked_line(each.passage.parts(), _HIT[coloured], indent="  ")
     if not found:
         tell.line("nothing found", err=True)
     elif len(found) == chosen["limit"]:
         best = f", the best of the newest {RANKED}" if chosen["sort"] == Sort.RELEVANCE else ""
         tell.line(f"the first {len(found)}{best}: --limit shows more, --count tells how many", err=True)
-
-
-def _line(text: str) -> None:
-    """A line whose marks are ours; the stored text has no control characters, and none of others' is shown."""
-    parts = text.split("\x1b")
-    click.echo("\x1b".join(part.translate(_CONTROLS) for part in parts))
-
-
-_CONTROLS = dict.fromkeys(range(32))
 
 
 @click.command()

@@ -43,6 +43,18 @@ def line(text: str = "", *, err: bool = False) -> None:
     click.echo("\n".join(visible(text).splitlines()), err=err)
 
 
+def marked_line(parts: Iterable[tuple[str, bool]], marks: tuple[str, str], *, indent: str = "") -> None:
+    """Print parts as one line, with our marks, which a terminal may obey, around those that are hits."""
+    before, after = marks
+    shown = ((part_of_line(text), hit) for text, hit in parts)
+    click.echo(indent + "".join(f"{before}{text}{after}" if hit else text for text, hit in shown))
+
+
+def part_of_line(text: str) -> str:
+    """What can be shown of a part of a line, its white space as it is."""
+    return " ".join(visible(text).splitlines())
+
+
 def _cell(value: Any) -> str:
     if value is None:
         return "-"

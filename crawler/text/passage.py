@@ -20,10 +20,6 @@ class Passage:
     text: str
     hits: tuple[tuple[int, int], ...] = ()
 
-    def marked(self, before: str, after: str) -> str:
-        """The text with marks around its hits."""
-        return "".join(f"{before}{text}{after}" if hit else text for text, hit in self.parts())
-
     def parts(self) -> Iterator[tuple[str, bool]]:
         """The text in parts, each with whether it is a hit."""
         done = 0
