@@ -7,6 +7,7 @@ from crawler.selection import Selection
 from crawler.store.articles import Known
 
 DUPLICATE = "listed already in this crawl"
+WITHDRAWN = "withdrawn at the source: "
 STILL_REFUSED = "in quarantine since an earlier crawl: "
 
 # The outcome of an entry that needs no request, and why; no outcome for one that is to be fetched.

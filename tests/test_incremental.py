@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -183,6 +184,37 @@ def test_a_withdrawn_article_is_marked_and_keeps_its_text(
     assert "withdrawn" in detail
     assert_posts_are_rows(output)
     assert_books_balance(query)
+
+
+def test_a_withdrawal_is_told_as_one_and_as_no_listing(
+    crawl_column: Finews, site: SampleSite, finews: Finews, output: Path
+) -> None:
+    code = site.corpus.in_columns(["345"])[3]
+    crawl_column()
+    site.corpus.remove(code)
+    crawl_column("--refresh", "2026-09-18")
+    where = ("--output", str(output))
+    explained = finews("explain", code, *where).out
+    assert "  in no listing: updated: withdrawn at the source: HTTP 404\n" in explained
+    assert "taken in: withdrawn" not in explained
+    gone = "withdrawn: gone from the source since 20"
+    assert gone in explained
+    assert gone in finews("show", code, *where).out
+    assert finews("show", code, "--json", *where).value["withdrawn_at"]
+    other = site.corpus.in_columns(["345"])[0]
+    assert "withdrawn:" not in finews("show", other, *where).out
+
+
+def test_a_frozen_post_is_told_where_it_stands(crawl_column: Finews, finews: Finews, output: Path) -> None:
+    crawl_column("--limit", "1")
+    (post,) = output.glob("_posts/*/*/*/*.md")
+    code = post.stem.rpartition("-NW")[2]
+    place = output / "_frozen" / post.relative_to(output / "_posts")
+    place.parent.mkdir(parents=True)
+    post.rename(place)
+    assert f"post: {place} (it stands, revision 1)" in finews("explain", code, "--output", str(output)).out
+    place.unlink()
+    assert f"post: {post} (missing: " in finews("explain", code, "--output", str(output)).out
 
 
 def test_an_article_that_comes_back_is_withdrawn_no_more(crawl_column: Finews, site: SampleSite, query: Query) -> None:

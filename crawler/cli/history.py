@@ -13,12 +13,14 @@ from rich.text import Text
 
 from crawler.cli import options, tell
 from crawler.errors import Failed
-from crawler.items import Outcome
+from crawler.items import NO_COLUMN, Outcome
+from crawler.posts import standing
 from crawler.store import Store
 from crawler.store.connection import FILE_NAME
 from crawler.text.characters import one_line
 from crawler.text.diff import Op, Part, Row, compare, parts
 from crawler.text.html import plain
+from crawler.triage import WITHDRAWN
 
 Version = dict[str, Any]
 
@@ -57,7 +59,8 @@ def diff(code: str, older: int | None, newer: int | None, output: Path, as_json:
     if as_json:
         tell.as_value(_as_value(code, before, after))
     elif len(versions) == 1:
-        tell.line(f"{code} has one revision, first seen {_minute(after['seen_at'])}: nothing in it has changed since")
+        seen = tell.minute(after["seen_at"])
+        tell.line(f"{code} has one revision, first seen {seen}: nothing in it has changed since")
     else:
         _tell_changes(code, before, after)
 
@@ -97,7 +100,7 @@ def _field(version: Version, name: str) -> str:
 
 def _tell_changes(code: str, before: Version, after: Version) -> None:
     mark = _marker()
-    old, new = (f"{version['revision']}, first seen {_minute(version['seen_at'])}" for version in (before, after))
+    old, new = (f"{version['revision']}, first seen {tell.minute(version['seen_at'])}" for version in (before, after))
     tell.line(f"{code}: revision {old}, compared with {new}")
     tell.line()
     for label, read in (("title", lambda version: version["title"]), ("time ", _published)):
@@ -184,7 +187,7 @@ def _path(known: dict[str, Any]) -> Iterator[str]:
     for number, stretch in enumerate(stretches):
         listed = "first listed" if number == 0 else "listed"
         words = _once(stretch[0], listed) if len(stretch) == 1 else _many_times(stretch)
-        yield f"{_minute(stretch[0].started_at)}  {_run(stretch[0]):{width}}  {words}"
+        yield f"{tell.minute(stretch[0].started_at)}  {_run(stretch[0]):{width}}  {words}"
     yield ""
 
 
@@ -217,12 +220,16 @@ def _words(entry: dict[str, Any]) -> str:
     """The outcome of a listing, as the books have it, and why."""
     taken = {Outcome.NEW: ", its text taken in", Outcome.UPDATED: ", its changed text taken in"}
     outcome = entry["outcome"]
+    text = "" if entry["detail"].startswith(WITHDRAWN) else taken.get(outcome, "")
     why = f": {one_line(entry['detail'])}" if entry["detail"] else ""
-    return f"{outcome}{taken.get(outcome, '')}{why}" if outcome else "not decided yet"
+    return f"{outcome}{text}{why}" if outcome else "not decided yet"
 
 
 def _once(crawl: _Crawl, listed: str) -> str:
-    told = [f"{listed} in {_columns(columns)}: {words}" for words, columns in crawl.became.items()]
+    told = [
+        f"{'in no listing' if columns == [NO_COLUMN] else f'{listed} in {_columns(columns)}'}: {words}"
+        for words, columns in crawl.became.items()
+    ]
     if crawl.again:
         told.append(f"listed again in {_columns(crawl.again)}")
     return "; ".join(told)
@@ -230,7 +237,7 @@ def _once(crawl: _Crawl, listed: str) -> str:
 
 def _many_times(stretch: list[_Crawl]) -> str:
     first, last = stretch[0], stretch[-1]
-    span = f"from {_minute(first.started_at)} to {_minute(last.started_at)} (#{first.run_id} … #{last.run_id})"
+    span = f"from {tell.minute(first.started_at)} to {tell.minute(last.started_at)} (#{first.run_id} … #{last.run_id})"
     told = []
     for words in first.became:
         outcome, colon, why = words.partition(": ")
@@ -242,7 +249,7 @@ def _kept_raw(known: dict[str, Any]) -> Iterator[str]:
     for kept in known["quarantine"]:
         reply = kept["url"] or "its row in a listing"
         yield (
-            f"quarantine: {one_line(kept['reason'])}: {one_line(reply)}, kept raw {_minute(kept['seen_at'])}"
+            f"quarantine: {one_line(kept['reason'])}: {one_line(reply)}, kept raw {tell.minute(kept['seen_at'])}"
             f" (row {kept['id']}, {_counted(kept['bytes'], 'byte')})"
         )
     for refused in known["refused"]:
@@ -257,11 +264,13 @@ def _state(known: dict[str, Any], versions: list[Version], output: Path) -> Iter
     if article is None:
         return
     for version in versions:
-        yield f"revision {version['revision']}: first seen {_minute(version['seen_at'])}: {one_line(version['title'])}"
+        seen = tell.minute(version["seen_at"])
+        yield f"revision {version['revision']}: first seen {seen}: {one_line(version['title'])}"
     yield f"text: {article['source']}'s is kept{_not_replaced(known)}"
     if article["withdrawn_at"]:
-        yield f"withdrawn: gone from the source since {_minute(article['withdrawn_at'])}; its text is kept"
-    yield f"post: {output / article['post_path']} ({_post_state(article, output)})"
+        yield tell.withdrawn(article)
+    path = standing(output, article["post_path"])
+    yield f"post: {path} ({_post_state(article, path)})"
 
 
 def _not_replaced(known: dict[str, Any]) -> str:
@@ -271,10 +280,10 @@ def _not_replaced(known: dict[str, Any]) -> str:
     return f": {' and '.join(others)} listed it too, and that does not take its place" if others else ""
 
 
-def _post_state(article: dict[str, Any], output: Path) -> str:
+def _post_state(article: dict[str, Any], path: Path) -> str:
     if article["published_revision"] != article["revision"]:
         return f"revision {article['revision']} is owed: the next crawl writes it"
-    if not (output / article["post_path"]).exists():
+    if not path.exists():
         return "missing: `finews verify` tells more"
     return f"it stands, revision {article['revision']}"
 
@@ -293,7 +302,3 @@ def _columns(columns: list[str]) -> str:
 
 def _counted(number: int, thing: str) -> str:
     return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
-def _minute(moment: str) -> str:
-    return moment[:16].replace("T", " ")

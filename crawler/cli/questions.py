@@ -112,6 +112,8 @@ def _tell_article(article: dict[str, Any], output: Path) -> None:
     tell.line(article["title"])
     tell.line(f"{article['published_at']}  {article['media']} ({article['category']})  {article['code']}")
     tell.line(article["url"])
+    if article["withdrawn_at"]:
+        tell.line(tell.withdrawn(article))
     tell.line()
     tell.line(article["body_text"])
     tell.line()

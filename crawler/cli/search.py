@@ -131,9 +131,8 @@ def _tell(found: list[Found], chosen: dict[str, Any]) -> None:
     for each in found:
         row = each.article
         gone = "  withdrawn" if row["withdrawn_at"] else ""
-        when = row["published_at"][:16].replace("T", " ")
         tell.marked_line(each.title.parts(), _HIT[coloured])
-        tell.line(f"  {when}  {row['media']}  {row['code']}{gone}")
+        tell.line(f"  {tell.minute(row['published_at'])}  {row['media']}  {row['code']}{gone}")
         tell.marked_line(each.passage.parts(), _HIT[coloured], indent="  ")
     if not found:
         tell.line("nothing found", err=True)

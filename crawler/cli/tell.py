@@ -55,11 +55,21 @@ def part_of_line(text: str) -> str:
     return " ".join(visible(text).splitlines())
 
 
+def minute(moment: str) -> str:
+    """A moment as a person reads it."""
+    return moment[:16].replace("T", " ")
+
+
+def withdrawn(article: Mapping[str, Any]) -> str:
+    """What is told of an article that the source no longer has."""
+    return f"withdrawn: gone from the source since {minute(article['withdrawn_at'])}; its text is kept"
+
+
 def _cell(value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, list | tuple):
         return one_line(", ".join(str(part) for part in value))
     if isinstance(value, str) and _MOMENT.fullmatch(value):
-        return value[:16].replace("T", " ")
+        return minute(value)
     return one_line(str(value))

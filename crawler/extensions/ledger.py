@@ -35,7 +35,7 @@ from crawler.store import Store
 from crawler.store.articles import Known
 from crawler.store.quarantine import ARTICLE, LISTING, ROW
 from crawler.text.characters import one_line
-from crawler.triage import DUPLICATE, STILL_REFUSED, Decision, Triage
+from crawler.triage import DUPLICATE, STILL_REFUSED, WITHDRAWN, Decision, Triage
 from crawler.troubles import Trouble, Troubles, explained, kind_of
 from crawler.verdict import FINISHED, Summary, verdict
 from crawler.walk import Ended, Extent, Gap, Walk
@@ -387,7 +387,7 @@ class Ledger(Books):
                 self.fail(self.entry_of(code), reason)
             else:
                 self.store.articles.withdrawn(code, clock.now())
-                self.settle(code, Outcome.UPDATED, f"withdrawn at the source: {reason}")
+                self.settle(code, Outcome.UPDATED, WITHDRAWN + reason)
 
     def _not_covered(self) -> Mapping[str, list[datetime]]:
         """By column, the times of what the next walk has to come by again.
