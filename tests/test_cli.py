@@ -126,6 +126,10 @@ def test_questions_without_a_database_say_what_to_do(finews: Finews) -> None:
         (("crawl", "--category", "cailianse"), "cailianshe (财联社)"),
         (("crwal",), "crawl"),
         (("show",), "CODE"),
+        (("search",), "a query or a filter"),
+        (("search", "--json"), "a query or a filter"),
+        (("search", "x", "--output", ""), "--output"),
+        (("crawl", "--output", ""), "--output"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

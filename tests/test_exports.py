@@ -59,7 +59,7 @@ def ask(crawl: Finews, finews: Finews, output: Path) -> Finews:
 
 @pytest.fixture
 def rows(ask: Finews) -> list[dict[str, Any]]:
-    answer = ask("search", "", "--json", "--limit", "1000")
+    answer = ask("search", "--since", "1990-01-01", "--json", "--limit", "1000")
     assert answer.code == 0
     return [{name: row[name] for name in COLUMNS} for row in answer.value]
 
@@ -103,6 +103,15 @@ def test_an_export_is_chosen_as_a_search_is(ask: Finews, rows: list[dict[str, An
     wrong = ask("export", str(tmp_path / "a.xls"))
     assert (wrong.code, len(wrong.err.splitlines())) == (2, 1)
     assert ask("export", str(tmp_path / "nowhere" / "a.csv")).code == 1
+
+
+@pytest.mark.parametrize("query", ["", " ", '"', '""', "\udcff", "\u3000"])
+def test_a_query_without_a_word_is_a_mistake_and_not_everything(ask: Finews, tmp_path: Path, query: str) -> None:
+    for words in (("search", query), ("export", str(tmp_path / "e.csv"), "--query", query), ("feed", "--query", query)):
+        answer = ask(*words)
+        assert (answer.code, answer.out, len(answer.err.splitlines())) == (2, "", 1), words
+        assert "holds no word" in answer.err
+    assert not (tmp_path / "e.csv").exists()
 
 
 def test_an_atom_feed_is_well_formed_and_whole(ask: Finews, rows: list[dict[str, Any]]) -> None:

@@ -17,13 +17,13 @@ _FORMS = {"atom": feeds.atom, "json": feeds.json_feed}
 
 @click.command()
 @click.option("--format", "form", type=click.Choice([*_FORMS]), default="atom", show_default=True, help="Which one.")
-@click.option("--query", default="", metavar="TEXT", help="Only what `finews search TEXT` finds.")
+@click.option("--query", metavar="TEXT", help="Only what `finews search TEXT` finds.")
 @filters
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="At most N.")
 @click.option("--url", default="", metavar="URL", help="Where you publish it, for its link to itself.")
 @options.output
 @site_option
-def feed(form: str, query: str, limit: int, url: str, output: Path, address: str, **chosen: Any) -> None:
+def feed(form: str, query: str | None, limit: int, url: str, output: Path, address: str, **chosen: Any) -> None:
     """The newest articles as an Atom or JSON Feed, on stdout.
 
     All of them, of one category, or of a search; with their full texts. What the source has withdrawn is left out.

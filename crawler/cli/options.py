@@ -12,6 +12,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def _folder(_context: click.Context, _option: click.Parameter, value: str | None) -> Path:
+    if value == "":
+        raise click.BadParameter("it is empty: name a folder, or leave the option out", param_hint="--output")
     return output_folder(value)
 
 

@@ -24,10 +24,12 @@ from crawler.store.asked import Asked, Sort
 from crawler.store.candidates import RANKED
 from crawler.store.search import Found
 from crawler.text.dates import parse_bound
+from crawler.text.query import parse
 
 _SHOWN = 20
 _SORTS = [str(sort) for sort in Sort]
 _HIT = {True: ("\x1b[1;33m", "\x1b[0m"), False: ("【", "】")}
+_FILTERS = ("category", "column", "since", "until", "stock", "as_of")
 _COLUMNS = ("code", "title", "published_at", "media", "category", "url", "withdrawn_at", "passage")
 
 
@@ -50,15 +52,17 @@ def filters(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def asked(store: Store, text: str, chosen: dict[str, Any]) -> Asked:
-    """The question that these options ask. Raises UsageError."""
+def asked(store: Store, text: str | None, chosen: dict[str, Any]) -> Asked:
+    """The question that these options ask; `text` is None where no query was given. Raises UsageError."""
+    if text is not None and not parse(text).holds_words:
+        raise UsageError(f"the query {text!r} holds no word: type one, or leave the query out")
     now = clock.now()
     media = Media(store.categories.all())
     since, until = moment("since", chosen["since"], now), moment("until", chosen["until"], now, last=True)
     if since and until and since > until:
         raise UsageError(f"--since {chosen['since']} is after --until {chosen['until']}: swap them")
     return Asked(
-        text=text,
+        text=text or "",
         categories=tuple(media.wanted(name).slug for name in chosen["category"]),
         columns=chosen["column"],
         since=since,
@@ -78,7 +82,7 @@ def moment(name: str, text: str | None, now: datetime, *, last: bool = False) ->
 
 
 @click.command()
-@click.argument("query", nargs=-1, required=True)
+@click.argument("query", nargs=-1)
 @filters
 @click.option(
     "--sort",
@@ -97,10 +101,12 @@ def search(query: tuple[str, ...], only_count: bool, as_csv: bool, output: Path,
 
     Several words are all wanted, "…" is a phrase, -word is unwanted (after `--`, as in `finews search -- 央行 -降准`),
     OR stands between alternatives. Width and case do not count. A stock's or article's code finds its articles.
-    Withdrawn articles are found, and marked.
+    Withdrawn articles are found, and marked. Without a QUERY, a filter is wanted.
     """
+    if not query and not any(chosen[name] for name in _FILTERS):
+        raise UsageError("a query or a filter is wanted: see `finews search --help`")
     with Store.reading(output) as store:
-        question = asked(store, " ".join(query), chosen)
+        question = asked(store, " ".join(query) if query else None, chosen)
         if only_count:
             number = store.search.count(question)
             tell.as_value({"count": number}) if as_json else tell.line(str(number))
@@ -143,10 +149,10 @@ def _tell(found: list[Found], chosen: dict[str, Any]) -> None:
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--query", default="", metavar="TEXT", help="Only what `finews search TEXT` finds.")
+@click.option("--query", metavar="TEXT", help="Only what `finews search TEXT` finds.")
 @filters
 @options.output
-def export(file: Path, query: str, output: Path, **chosen: Any) -> None:
+def export(file: Path, query: str | None, output: Path, **chosen: Any) -> None:
     """Write articles into FILE, newest first, in the form that its name ends in: .csv, .jsonl or .parquet.
 
     In CSV, a cell that a spreadsheet would take for a formula begins with an apostrophe.

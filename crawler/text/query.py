@@ -56,6 +56,11 @@ class Query:
         return any(clause.is_met(document, keys) for clause in self.clauses)
 
     @property
+    def holds_words(self) -> bool:
+        """Whether it wants or does not want anything at all."""
+        return any(clause.wanted or clause.unwanted for clause in self.clauses)
+
+    @property
     def keys(self) -> tuple[str, ...]:
         """The codes that its words may be."""
         terms = (term for clause in self.clauses for term in (*clause.wanted, *clause.unwanted))
