@@ -24,7 +24,7 @@ from crawler.store.index import seconds
 from crawler.store.schema import migrations
 from crawler.text.dates import CHINA
 from crawler.text.tokens import Document, fold, folded_document, indexed_document, tokens
-from tests.conftest import NO_MANNERS
+from tests.conftest import NO_MANNERS, Finews
 
 SUBSTRINGS = 1_000
 
@@ -154,6 +154,26 @@ def test_words_phrases_exclusion_and_alternatives(store: Store) -> None:
     latin = re.findall("[a-z]{3,}", "".join(texts.values()))[0]
     full_width = "".join(chr(ord(letter) + 0xFEE0) for letter in latin.upper())
     assert set(codes(store, full_width)) == scan(lambda text: latin in text)
+
+
+@pytest.mark.parametrize("words", [("公司", "-增长"), ("-增长", "公司"), ("公司", '-"增长"'), ("--", "公司", "-增长")])
+def test_an_unwanted_word_is_typed_as_it_is_read(
+    crawled: Path, store: Store, finews: Finews, words: tuple[str, ...]
+) -> None:
+    answer = finews("search", "--json", "--limit", "1000", "--output", str(crawled), *words)
+    assert answer.code == 0, answer.err
+    assert [row["code"] for row in answer.value] == codes(store, "公司 -增长") != codes(store, "公司")
+
+
+def test_no_misspelt_option_is_a_word_and_no_value_of_an_option(crawled: Path, finews: Finews) -> None:
+    where = ("--output", str(crawled))
+    for wrong in ("--limti", "-x", "-limit", "-5"):
+        answer = finews("search", "公司", wrong, *where)
+        assert (answer.code, answer.out, len(answer.err.splitlines())) == (2, "", 1), wrong
+        assert ("after `--`" in answer.err) == (not wrong.startswith("--"))
+    answer = finews("search", "公司", "--output", "-目录")
+    assert (answer.code, answer.out) == (1, "")
+    assert "-目录/news.db" in answer.err
 
 
 def test_a_code_finds_its_article_and_the_articles_of_its_stock(store: Store) -> None:

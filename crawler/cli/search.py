@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ from crawler.text.query import parse
 _SHOWN = 20
 _SORTS = [str(sort) for sort in Sort]
 _HIT = {True: ("\x1b[1;33m", "\x1b[0m"), False: ("【", "】")}
+_UNWANTED = re.compile(r'-(?:"|[^\x00-\x7f])')
 _FILTERS = ("category", "column", "since", "until", "stock", "as_of")
 _COLUMNS = ("code", "title", "published_at", "media", "category", "url", "withdrawn_at", "passage")
 
@@ -81,7 +83,30 @@ def moment(name: str, text: str | None, now: datetime, *, last: bool = False) ->
         raise UsageError(f"--{name}: {error}") from error
 
 
-@click.command()
+class _Words(click.Command):
+    """A command whose arguments are words, also unwanted ones, which begin as options do.
+
+    No option begins with `-涨` or `-"`: that is a word, and the query reads a wide minus as it reads a narrow one.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Raises UsageError."""
+        values = {name for each in self.get_params(ctx) if not getattr(each, "is_flag", False) for name in each.opts}
+        before = ["", *args]
+        words = [
+            f"－{arg[1:]}" if _UNWANTED.match(arg) and last not in values else arg
+            for last, arg in zip(before, args, strict=False)
+        ]
+        try:
+            return super().parse_args(ctx, words)
+        except click.NoSuchOption as error:
+            if error.option_name.startswith("--"):
+                raise
+            hint = "An unwanted word of Latin letters or digits is typed after `--`."
+            raise click.NoSuchOption(error.option_name, f"{error.message} {hint}", ctx=ctx) from error
+
+
+@click.command(cls=_Words)
 @click.argument("query", nargs=-1)
 @filters
 @click.option(
@@ -99,9 +124,9 @@ def moment(name: str, text: str | None, now: datetime, *, last: bool = False) ->
 def search(query: tuple[str, ...], only_count: bool, as_csv: bool, output: Path, as_json: bool, **chosen: Any) -> None:
     """Find every part of a title or a text.
 
-    Several words are all wanted, "…" is a phrase, -word is unwanted (after `--`, as in `finews search -- 央行 -降准`),
-    OR stands between alternatives. Width and case do not count. A stock's or article's code finds its articles.
-    Withdrawn articles are found, and marked. Without a QUERY, a filter is wanted.
+    Several words are all wanted, "…" is a phrase, -word is unwanted (one of Latin letters or digits after `--`, as in
+    `finews search -- 央行 -ETF`), OR stands between alternatives. Width and case do not count. A stock's or article's
+    code finds its articles. Withdrawn articles are found, and marked. Without a QUERY, a filter is wanted.
     """
     if not query and not any(chosen[name] for name in _FILTERS):
         raise UsageError("a query or a filter is wanted: see `finews search --help`")
