@@ -127,6 +127,8 @@ def test_questions_without_a_database_say_what_to_do(finews: Finews) -> None:
         (("crwal",), "crawl"),
         (("show",), "CODE"),
         (("search",), "a query or a filter"),
+        (("rebuild",), "db, posts, reprints, search"),
+        (("site",), "build, check"),
         (("search", "--json"), "a query or a filter"),
         (("search", "x", "--output", ""), "--output"),
         (("crawl", "--output", ""), "--output"),
@@ -142,6 +144,12 @@ def test_wrong_usage_is_one_line_that_says_what_to_type(
     assert len(answer.err.splitlines()) == 1
     assert answer.out == ""
     assert not list(tmp_path.iterdir())
+
+
+def test_finews_alone_shows_its_commands_and_is_wrong_usage(finews: Finews) -> None:
+    answer = finews()
+    assert (answer.code, answer.out) == (2, "")
+    assert all(command in answer.err for command in COMMANDS)
 
 
 def test_the_summary_says_what_became_of_it_and_where_things_are(

@@ -69,8 +69,7 @@ def _exit_code() -> int:
     try:
         return finews.main(standalone_mode=False) or 0
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.ctx.get_help())
-        return 0
+        return _told_what_there_is(error.ctx)
     except click.UsageError as error:
         where = f" (see `{error.ctx.command_path} --help`)" if error.ctx else ""
         return _told(f"{error.format_message()}{where}", UsageError.exit_code)
@@ -84,6 +83,16 @@ def _exit_code() -> int:
         if os.environ.get("FINEWS_DEBUG"):
             raise
         return _told(f"internal error: {type(error).__name__}: {error} (FINEWS_DEBUG=1 shows where)", 1)
+
+
+def _told_what_there_is(group: click.Context) -> int:
+    """A group alone is wrong usage: which of its commands is wanted? Who types `finews` alone is shown all of them."""
+    if group.parent is None:
+        click.echo(group.get_help(), err=True)
+        return UsageError.exit_code
+    assert isinstance(group.command, click.Group)
+    names = ", ".join(group.command.list_commands(group))
+    return _told(f"{group.info_name} what? {names} (see `{group.command_path} --help`)", UsageError.exit_code)
 
 
 def _told(message: str, exit_code: int) -> int:
