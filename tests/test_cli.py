@@ -128,6 +128,7 @@ def test_questions_without_a_database_say_what_to_do(finews: Finews) -> None:
         (("show",), "CODE"),
         (("search",), "a query or a filter"),
         (("rebuild",), "db, posts, reprints, search"),
+        (("site", "build", "--keep-days", "999999"), "--keep-days"),
         (("site",), "build, check"),
         (("search", "--json"), "a query or a filter"),
         (("search", "x", "--output", ""), "--output"),

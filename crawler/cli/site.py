@@ -7,7 +7,7 @@ import click
 
 from crawler.cli import options, tell
 from crawler.cli.upkeep import site_option
-from crawler.site.config import site_of
+from crawler.site.config import MOST_DAYS, site_of
 
 
 @click.group()
@@ -18,7 +18,7 @@ def site() -> None:
 @site.command()
 @click.option(
     "--keep-days",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, MOST_DAYS),
     metavar="N",
     help="Freeze the months that lie before the last N days.  [default: keep_days of _config.yml, else none]",
 )

@@ -14,6 +14,8 @@ from crawler.posts import Site
 from crawler.site.files import content_of
 
 _NAME = "_config.yml"
+# A hundred years: no article is older.
+MOST_DAYS = 36_500
 _DEFAULT_ADDRESS = "//finews.withounder.com"
 # A line of its own, which needs no YAML: a file that is broken elsewhere still says what its posts link back to.
 _ADDRESS = re.compile(r"""^address:[ \t]*(["']?)((?:https?:)?//[\w.:%~/-]+)\1[ \t]*(?:#.*)?\r?$""", re.MULTILINE)
@@ -64,6 +66,6 @@ def _own_address(output: Path) -> str:
 
 
 def _keep_days(value: Any, output: Path) -> int | None:
-    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_DAYS):
         return value
-    raise Failed(f"{output / _NAME}: keep_days: {str(value)[:40]!r} is not a number of days")
+    raise Failed(f"{output / _NAME}: keep_days: {str(value)[:40]!r} is not a number of days from 0 to {MOST_DAYS}")

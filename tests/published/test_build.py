@@ -327,6 +327,7 @@ def test_a_frame_of_ours_is_brought_up_to_date(built: Path, publish: Site) -> No
         (lambda output: (output / "_layouts/list.html").write_text("{% nonsense %}"), "Jekyll cannot build the site"),
         (lambda output: (output / "_config.yml").write_text("a: [b"), "_config.yml is not YAML"),
         (lambda output: (output / "_config.yml").write_text("keep_days: soon"), "'soon' is not a number of days"),
+        (lambda output: (output / "_config.yml").write_text("keep_days: 999999"), "'999999' is not a number of days"),
     ],
 )
 def test_what_cannot_be_built_is_told_in_a_line(
