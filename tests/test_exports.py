@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import pty
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -93,6 +94,39 @@ def test_an_export_shows_how_far_it_is_on_a_terminal_and_nowhere_else(
     os.close(ours)
     assert "100%" in shown
     assert done.stdout.decode() == f"{len(rows)} articles in {tmp_path / 'b.jsonl'}\n"
+
+
+@pytest.mark.usefixtures("ask")
+def test_a_full_disk_is_told_in_a_line(output: Path, tmp_path: Path) -> None:
+    for words in (
+        ("search", "公司"),
+        ("search", "公司", "--json"),
+        ("categories",),
+        ("export", str(tmp_path / "a.csv")),
+    ):
+        command = (sys.executable, "-m", "crawler", *words, "--output", str(output))
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+        assert (done.returncode, done.stderr) == (1, "finews: cannot write the answer: No space left on device\n"), (
+            words
+        )
+
+
+@pytest.mark.usefixtures("ask")
+def test_an_export_that_fails_half_way_is_told_in_a_line(output: Path, tmp_path: Path) -> None:
+    connection = sqlite3.connect(output / "news.db")
+    connection.execute("UPDATE articles SET summary = ?", ("长" * 100_000,))
+    connection.commit()
+    connection.close()
+    command = (sys.executable, "-m", "crawler", "export", str(tmp_path / "a.jsonl"), "--output", str(output))
+    limit = (200_000, 200_000)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == f"finews: cannot write {tmp_path / 'a.jsonl'}: File too large\n"
+    assert not list(tmp_path.glob("*a.jsonl*"))
 
 
 def test_an_export_is_chosen_as_a_search_is(ask: Finews, rows: list[dict[str, Any]], tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The command `finews`: words in, words out. Each command is a few lines; what it does lives in the package."""
 
+import errno
 import os
 import sys
 from pkgutil import resolve_name
@@ -34,6 +35,9 @@ COMMANDS = {
     "verify": "upkeep:verify",
 }
 """Where each command is, by name."""
+
+# A disk that is full, for this user or this file, is no fault of ours.
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class _Commands(click.Group):
@@ -80,6 +84,8 @@ def _exit_code() -> int:
     except (click.Abort, KeyboardInterrupt):
         return _told("stopped", 1)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            return _told(f"cannot write {error.filename or 'the answer'}: {error.strerror}", 1)
         if os.environ.get("FINEWS_DEBUG"):
             raise
         return _told(f"internal error: {type(error).__name__}: {error} (FINEWS_DEBUG=1 shows where)", 1)

@@ -5,7 +5,7 @@ import io
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -184,8 +184,8 @@ def export(file: Path, query: str | None, output: Path, **chosen: Any) -> None:
     """
     with Store.reading(output) as store:
         question = asked(store, query, chosen)
-        with _progress(store.search.count(question)) as seen:
-            written = exporting.export(seen(store.search.articles(question)), file)
+        with _progress(store.search.count(question)) as seen, closing(store.search.articles(question)) as rows:
+            written = exporting.export(seen(rows), file)
     tell.line(f"{written} articles in {file}")
 
 
