@@ -30,7 +30,7 @@ def prepare(folder: Path) -> None:
         folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         (folder / "_posts").mkdir(mode=0o755, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot write the output folder {folder}: {error.strerror}") from error
+        raise OutputError(f"cannot write the output folder {error.filename}: {error.strerror}") from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"cannot write the output folder {folder}: permission denied")
 

@@ -15,7 +15,7 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import DropItem, NotConfigured
 
 from crawler.errors import Unusable
-from crawler.extensions.ledger import Ledger
+from crawler.extensions.ledger import Ledger, ledger_of
 from crawler.gathering import Gathering
 from crawler.items import Article, RawArticle
 from crawler.normalise import with_body
@@ -31,9 +31,7 @@ class _Step:
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        ledger = crawler.get_extension(Ledger)
-        assert ledger is not None, "a spider of ours asks for it first, and tells the user"
-        return cls(ledger)
+        return cls(ledger_of(crawler))
 
 
 class KeepRawPipeline(_Step):

@@ -65,9 +65,7 @@ def crawl_settings(changes: Mapping[str, Any], *, progress: bool) -> Settings:
 
 def crawl(spider: str, arguments: Mapping[str, str], settings: Settings) -> Summary:
     """Run one crawl to its end. Raises UsageError, Busy or Failed when it could not start or go on."""
-    with warnings.catch_warnings():
-        process = AsyncCrawlerProcess(settings)
-    return run_in(process, spider, arguments)
+    return run_in(process_of(settings), spider, arguments)
 
 
 def plan(spider: str, arguments: Mapping[str, str], settings: Settings) -> "Plan":
@@ -76,15 +74,22 @@ def plan(spider: str, arguments: Mapping[str, str], settings: Settings) -> "Plan
 
     settings.set("EXTENSIONS", {"crawler.extensions.planner.Planner": 0}, priority="cmdline")
     settings.set("ITEM_PIPELINES", {}, priority="cmdline")
-    with warnings.catch_warnings():
-        process = AsyncCrawlerProcess(settings)
-    planner = _run_to_the_end(process, spider, arguments).get_extension(Planner)
+    planner = _run_to_the_end(process_of(settings), spider, arguments).get_extension(Planner)
     assert planner is not None, "it is among the settings"
     if planner.failure is not None:
         raise planner.failure
     if planner.plan is None:
         raise Failed("stopped before the end")
     return planner.plan
+
+
+def process_of(settings: Settings) -> AsyncCrawlerProcess:
+    """What Scrapy runs crawls in. Raises UsageError for settings that name what is not there."""
+    try:
+        with warnings.catch_warnings():
+            return AsyncCrawlerProcess(settings)
+    except (ImportError, NameError, ValueError) as error:
+        raise UsageError(f"Scrapy cannot start with these settings: {error}: look at what --set changes") from error
 
 
 def run_in(process: AsyncCrawlerProcess, spider: str, arguments: Mapping[str, str]) -> Summary:

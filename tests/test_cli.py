@@ -123,6 +123,9 @@ def test_questions_without_a_database_say_what_to_do(finews: Finews) -> None:
         (("crawl", "--set", "DOWNLOD_DELAY=1"), "DOWNLOAD_DELAY"),
         (("crawl", "--set", "DOWNLOAD_DELAY"), "NAME=VALUE"),
         (("crawl", "--catgory", "x"), "--category"),
+        (("crawl", "--set", "SPIDER_MODULES=x"), "No module named 'x'"),
+        (("crawl", "--set", "LOG_LEVEL=nope"), "Unknown level: 'nope'"),
+        (("crawl", "--set", "EXTENSIONS={}"), "ledger.Ledger is switched off"),
         (("crawl", "--category", "cailianse"), "cailianshe (财联社)"),
         (("crwal",), "crawl"),
         (("show",), "CODE"),
@@ -145,6 +148,13 @@ def test_wrong_usage_is_one_line_that_says_what_to_type(
     assert len(answer.err.splitlines()) == 1
     assert answer.out == ""
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_in_the_place_of_a_folder_is_named(finews: Finews, output: Path) -> None:
+    output.mkdir()
+    (output / "_posts").touch()
+    answer = finews("crawl", "--mirror", "http://127.0.0.1:9", "--output", str(output))
+    assert (answer.code, answer.err) == (1, f"finews: cannot write the output folder {output}/_posts: File exists\n")
 
 
 def test_finews_alone_shows_its_commands_and_is_wrong_usage(finews: Finews) -> None:

@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 
 from crawler import clock, posts
 from crawler.cleaning import Cleaning
-from crawler.errors import Ending, Unreadable, Unusable
+from crawler.errors import Ending, Unreadable, Unusable, UsageError
 from crawler.extensions.books import BadRow, Books, Source, asked_for, fault_told, why_lost
 from crawler.items import NO_COLUMN, Article, Entry, Outcome, Reply
 from crawler.media import Media
@@ -423,6 +423,14 @@ class Ledger(Books):
 
     def _tell(self, entries: Sequence[Counted]) -> None:
         self._crawler.signals.send_catch_log(entries_counted, entries=entries)
+
+
+def ledger_of(crawler: Crawler) -> Ledger:
+    """The ledger of a crawl. Raises UsageError where it is switched off."""
+    ledger = crawler.get_extension(Ledger)
+    if ledger is None:
+        raise UsageError("the extension crawler.extensions.ledger.Ledger is switched off: a crawl needs it")
+    return ledger
 
 
 def finish_what_was_left(output: Path, store: Store, site: Site, now: datetime) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 from procrastinate import App
 from scrapy import Request
-from scrapy.crawler import AsyncCrawlerProcess
 from scrapy.exceptions import DownloadCancelledError, IgnoreRequest
 from scrapy.settings import Settings
 
@@ -19,7 +18,7 @@ from crawler.errors import Ending, Failed
 from crawler.extensions.books import error_told, fault_told
 from crawler.machines import queue
 from crawler.machines.wire import HEADERS, Fetched, pack
-from crawler.run import SECONDS_TO_FINISH, check_spider, raise_what_stopped
+from crawler.run import SECONDS_TO_FINISH, check_spider, process_of, raise_what_stopped
 from crawler.spiders.base import SiteSpider, mirrored
 
 # The recorder accounts for what is fetched; a fetcher writes nothing, asks once, and goes on for ever.
@@ -31,7 +30,7 @@ def fetch(spider: str, settings: Settings) -> None:
     queue.check()
     for name, value in _SETTINGS.items():
         settings.set(name, value, priority="cmdline")
-    process = AsyncCrawlerProcess(settings)
+    process = process_of(settings)
     check_spider(process, spider)
     site = process.spider_loader.load(spider)
     assert issubclass(site, SiteSpider), "all of ours are"

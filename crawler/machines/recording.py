@@ -23,7 +23,7 @@ from scrapy.http import Response
 from scrapy.settings import Settings
 
 from crawler.errors import Failed, Unreadable
-from crawler.extensions.ledger import Counted, Ledger, entries_counted
+from crawler.extensions.ledger import Counted, entries_counted, ledger_of
 from crawler.items import Entry
 from crawler.machines import queue
 from crawler.machines.wire import unpack
@@ -142,7 +142,7 @@ class Fetchers:
             self._done(key)
         for task in self._tasks:
             task.cancel()
-        if _ledger(self._crawler).failure:
+        if ledger_of(self._crawler).failure:
             return  # a queue that does not answer would be waited for once more by each
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._app.close_async()
@@ -250,16 +250,10 @@ class Fetchers:
 
     def _fail(self, error: Failed) -> None:
         """Without the queue nothing goes on; what is under way stays there for the next recorder."""
-        _ledger(self._crawler).end(error)
+        ledger_of(self._crawler).end(error)
         for key in self._waiting:
             if not self._replies[key].done():
                 self._replies[key].set_exception(IgnoreRequest(str(error)))
-
-
-def _ledger(crawler: Crawler) -> Ledger:
-    ledger = crawler.get_extension(Ledger)
-    assert ledger is not None, "a spider of ours asks for it first, and tells the user"
-    return ledger
 
 
 def _asked(request: Request) -> Asked:

@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 from crawler import clock
 from crawler.errors import NoBody, Refused, Unreadable, Unusable, UsageError
 from crawler.extensions.books import BadRow, Books, books_of, error_told
-from crawler.extensions.ledger import Ledger
+from crawler.extensions.ledger import Ledger, ledger_of
 from crawler.items import NO_COLUMN, Entry, Outcome, RawArticle, Reply
 from crawler.normalise import check_date
 from crawler.origins import origin_of, shown
@@ -233,10 +233,7 @@ class SiteSpider(Spider):
 
     @property
     def ledger(self) -> Ledger:
-        ledger = self.crawler.get_extension(Ledger)
-        if ledger is None:
-            raise UsageError("the extension crawler.extensions.ledger.Ledger is switched off: a crawl needs it")
-        return ledger
+        return ledger_of(self.crawler)
 
     def _entries(self, listing: Listing, column: str, url: str) -> Iterator[Entry | BadRow]:
         now = clock.now()
