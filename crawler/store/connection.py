@@ -18,7 +18,7 @@ SECONDS_TO_WAIT = 30.0
 _REBUILD = ": move it away, and `finews rebuild db` makes it anew from the posts"
 _HINTS = {
     "locked": ": another program is writing to it; end that, and try again",
-    "readonly": ": this user may not write it",
+    "readonly": ": this user may not write it, which SQLite needs to read it, too: ask as its owner, or copy news.db",
     "malformed": _REBUILD,
     "not a database": _REBUILD,
 }

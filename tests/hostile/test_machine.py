@@ -25,9 +25,9 @@ def site() -> Iterator[SampleSite]:
         yield served
 
 
-def without_rights(site: SampleSite, output: Path) -> Answer:
-    """A crawl by a user whose folder it is not. Root has to give up what lets it write everywhere."""
-    command = [sys.executable, "-m", "crawler", "crawl", "--mirror", site.url, "--output", str(output), *NO_MANNERS]
+def without_rights(output: Path, *words: str) -> Answer:
+    """A command by a user whose folder it is not. Root has to give up what lets it write everywhere."""
+    command = [sys.executable, "-m", "crawler", *words, "--output", str(output)]
     if os.geteuid() == 0:
         if shutil.which("setpriv") is None:
             pytest.skip("needs setpriv: apt-get install util-linux")
@@ -50,7 +50,11 @@ def test_a_folder_that_may_not_be_written_is_one_line_before_any_request(site: S
     output.mkdir()
     output.chmod(0o555)
     site.reset()
-    assert_one_line(without_rights(site, output), 1, f"cannot write the output folder {output}")
+    assert_one_line(
+        without_rights(output, "crawl", "--mirror", site.url, *NO_MANNERS),
+        1,
+        f"cannot write the output folder {output}",
+    )
     assert list(site.requests) == []
     output.chmod(0o755)
     assert crawl(site, output, *COLUMN).answer.code == 0
@@ -62,8 +66,17 @@ def test_a_folder_that_another_user_crawls_is_one_line_and_stays_as_it_is(site: 
     output = tmp_path / "output"
     crawl(site, output, *COLUMN)
     before = {path: path.stat().st_mtime_ns for path in output.rglob("*")}
-    assert_one_line(without_rights(site, output), 1, "this user may not write it")
+    assert_one_line(without_rights(output, "crawl", "--mirror", site.url, *NO_MANNERS), 1, "this user may not write it")
     assert {path: path.stat().st_mtime_ns for path in output.rglob("*")} == before
+
+
+def test_a_question_by_a_user_who_may_only_read_says_what_to_do(site: SampleSite, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs two users: run as root")
+    output = tmp_path / "output"
+    crawl(site, output, *COLUMN)
+    answer = without_rights(output, "search", "公司")
+    assert_one_line(answer, 1, "ask as its owner, or copy news.db")
 
 
 def test_a_file_in_the_folders_place_is_one_line(site: SampleSite, tmp_path: Path) -> None:
