@@ -33,6 +33,11 @@ class UsageError(Ending):
     exit_code = 2
 
 
+def extra_missing(need: str, extra: str) -> UsageError:
+    """What an extra would bring is not here. The finews of PyPI is another project: extras are the checkout's."""
+    return UsageError(f"{need}: pip install '.[{extra}]' in the checkout of finews")
+
+
 class Busy(Ending):
     """Another crawl of this output is running."""
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from crawler.errors import OutputError, UsageError
+from crawler.errors import OutputError, UsageError, extra_missing
 
 COLUMNS = (
     "code", "title", "published_at", "media", "category", "source", "url", "summary", "body_html", "body_text",
@@ -74,7 +74,7 @@ def _parquet(rows: Iterable[Row], file: Path) -> int:
         import pyarrow as arrow
         from pyarrow import parquet
     except ImportError as error:
-        raise UsageError("Parquet needs pyarrow: pip install 'finews[parquet]'") from error
+        raise extra_missing("Parquet needs pyarrow", "parquet") from error
     types = {"revision": arrow.int64()}
     schema = arrow.schema([(name, types.get(name, arrow.string())) for name in COLUMNS])
     written = 0

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -46,7 +47,7 @@ def _next_steps(output: Path, code: str) -> list[str]:
         f"  {finews} categories{folder}",
         f"  {finews} show {code}{folder}",
         f"  {finews} runs{folder}",
-        f"  {finews} serve{folder} --open",
+        *([f"  {finews} serve{folder} --open"] if find_spec("datasette") else []),
         f"  {_typed('sqlite-utils')} query {output}/news.db '{_QUERY}' --table",
         f"  ls {output}/_posts/*/*/*",
         "The row in quarantine is a real one of 2022: a blank row, which the first system published as a post.",

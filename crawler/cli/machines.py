@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from crawler.cli.crawl import crawl, crawl_and_tell, settings_of
-from crawler.errors import UsageError
+from crawler.errors import extra_missing
 
 _MIRROR, _SET = (next(option for option in crawl.params if option.name == name) for name in ("mirror", "changes"))
 
@@ -41,4 +41,4 @@ def record(**asked: Any) -> None:
 
 def _need_the_extra() -> None:
     if find_spec("procrastinate") is None or find_spec("psycopg") is None:
-        raise UsageError("many machines need what a single one does not: pip install 'finews[scale]'")
+        raise extra_missing("many machines need what a single one does not", "scale")

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from crawler.cli import options, tell
-from crawler.errors import UsageError
+from crawler.errors import extra_missing
 
 
 @click.command()
@@ -22,5 +22,5 @@ def serve(host: str, port: int, open_browser: bool, output: Path) -> None:
     try:
         from crawler.web import server
     except ModuleNotFoundError as error:
-        raise UsageError(f"serve needs {error.name}: pip install 'finews[serve]'") from error
+        raise extra_missing(f"serve needs {error.name}", "serve") from error
     server.serve(output, host, port, tell.line, open_browser=open_browser)

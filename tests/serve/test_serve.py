@@ -327,7 +327,10 @@ def test_without_datasette_it_says_what_to_install(crawled: Path, finews: Finews
         "raise ModuleNotFoundError(\"No module named 'datasette'\", name='datasette')"
     )
     answer = finews("serve", "--output", str(crawled), PYTHONPATH=str(tmp_path))
-    assert (answer.code, answer.err) == (2, "finews: serve needs datasette: pip install 'finews[serve]'\n")
+    assert (answer.code, answer.err) == (
+        2,
+        "finews: serve needs datasette: pip install '.[serve]' in the checkout of finews\n",
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
