@@ -68,6 +68,12 @@ def test_a_database_that_holds_escapes_is_shown_without_them(question: str, as_j
     assert OBEYED.findall(answer.out + answer.err) == []
 
 
+@pytest.mark.parametrize(("number", "told"), [(0, "0 replies"), (1, "1 reply"), (2, "2 replies")])
+def test_one_thing_is_not_told_as_many(number: int, told: str) -> None:
+    assert tell.counted(number, "reply", "replies") == told
+    assert tell.counted(1, "page") == "1 page"
+
+
 def test_a_terminal_is_shown_our_marks_and_no_others(crawl: Finews, output: Path) -> None:
     assert crawl("eastmoney", "--limit", "3").code in {0, 3}
     make_hostile(output)

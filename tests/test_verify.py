@@ -98,7 +98,7 @@ def test_a_post_that_is_not_as_its_row_says_is_named_and_mended(
     answer = verify()
     assert answer.code == 1
     assert answer.out.splitlines()[0].startswith(f"{kind} {path} {harmed.name[13:-3]} ")
-    assert answer.out.splitlines()[1] == f"{len(others)} posts agree with their rows, 1 disagreements"
+    assert answer.out.splitlines()[1] == f"{len(others)} posts agree with their rows, 1 disagreement"
     mended = verify("--repair")
     assert (mended.code, mended.err) == (0, "")
     assert mended.out.startswith(f"mended: {kind} {path} ")

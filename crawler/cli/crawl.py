@@ -152,8 +152,9 @@ def _tell_plan(spider: str, plan: Plan) -> None:
     )
     least = "at least " if plan.requests_are is How.AT_LEAST else ""
     about = {How.COUNTED: "", How.ESTIMATED: "about "}.get(plan.requests_are, least)
-    articles = f"{plan.articles} articles" if plan.article_requests else "no article, which the pages hold"
-    tell.line(f"{spider}: {about}{plan.requests} requests: {plan.robots} robots.txt, {plan.pages} pages, {articles}")
+    articles = tell.counted(plan.articles, "article") if plan.article_requests else "no article, which the pages hold"
+    requests, pages = tell.counted(plan.requests, "request"), tell.counted(plan.pages, "page")
+    tell.line(f"{spider}: {about}{requests}: {plan.robots} robots.txt, {pages}, {articles}")
     tell.line(
         f"time: {least or 'about '}{roughly(plan.seconds)}, with {plan.seconds_between:.2g} s between two requests"
         f" and {plan.latency:.2g} s for an answer"

@@ -112,7 +112,7 @@ def _tell_changes(code: str, before: Version, after: Version) -> None:
 def _tell_text(rows: Iterable[Row], mark: Callable[[Sequence[Part]], None]) -> None:
     for unchanged, run in itertools.groupby(rows, key=lambda row: row.unchanged):
         if unchanged:
-            tell.line(f"… {_counted(len(list(run)), 'paragraph')} unchanged …")
+            tell.line(f"… {tell.counted(len(list(run)), 'paragraph')} unchanged …")
         else:
             for row in run:
                 mark(row.parts)
@@ -250,7 +250,7 @@ def _kept_raw(known: dict[str, Any]) -> Iterator[str]:
         reply = kept["url"] or "its row in a listing"
         yield (
             f"quarantine: {one_line(kept['reason'])}: {one_line(reply)}, kept raw {tell.minute(kept['seen_at'])}"
-            f" (row {kept['id']}, {_counted(kept['bytes'], 'byte')})"
+            f" (row {kept['id']}, {tell.counted(kept['bytes'], 'byte')})"
         )
     for refused in known["refused"]:
         yield (
@@ -298,7 +298,3 @@ def _run(crawl: _Crawl) -> str:
 def _columns(columns: list[str]) -> str:
     different = list(dict.fromkeys(columns))
     return f"column{'s' if len(different) > 1 else ''} {', '.join(map(one_line, different))}"
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"

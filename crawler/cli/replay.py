@@ -53,8 +53,9 @@ def _tell_all(found: list[dict[str, Any]], *, dry_run: bool) -> None:
     for row in found:
         _tell(row)
     changed = sum(bool(row["changes"]) for row in found)
-    tell.line(f"{changed} articles {'would change' if dry_run else 'changed'}, "
-              f"{sum(not row['readable'] for row in found)} replies cannot be read")  # fmt: skip
+    unreadable = tell.counted(sum(not row["readable"] for row in found), "reply", "replies")
+    would = "would change" if dry_run else "changed"
+    tell.line(f"{tell.counted(changed, 'article')} {would}, {unreadable} cannot be read")
 
 
 def _tell(row: dict[str, Any]) -> None:

@@ -186,7 +186,7 @@ def export(file: Path, query: str | None, output: Path, **chosen: Any) -> None:
         question = asked(store, query, chosen)
         with _progress(store.search.count(question)) as seen, closing(store.search.articles(question)) as rows:
             written = exporting.export(seen(rows), file)
-    tell.line(f"{written} articles in {file}")
+    tell.line(f"{tell.counted(written, 'article')} in {file}")
 
 
 @contextmanager

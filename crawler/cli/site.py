@@ -49,7 +49,8 @@ def build(keep_days: int | None, everything: bool, quiet: bool, output: Path, ad
             }
         )
     elif not quiet:
-        tell.line(f"{output}/_site: {published.built.rendered} pages rendered, {published.built.frozen} posts frozen")
+        rendered, frozen = tell.counted(published.built.rendered, "page"), tell.counted(published.built.frozen, "post")
+        tell.line(f"{output}/_site: {rendered} rendered, {frozen} frozen")
         for path in published.kept:
             tell.line(f"note: {path} is as you have changed it, and stays so; delete it to get ours")
         if published.built.older_look:
@@ -77,6 +78,7 @@ def check(quiet: bool, output: Path, address: str, as_json: bool) -> None:
     elif checked.faults or not quiet:
         for fault in checked.faults:
             tell.line(f"{fault.kind}: {fault.path}" + (f": {fault.detail}" if fault.detail else ""))
-        found = f"{checked.articles} articles, {checked.pages} pages, {checked.links} links inside the site"
-        tell.line(f"{found}, {len(checked.faults) or 'no'} faults")
+        found = ", ".join(tell.counted(getattr(checked, f"{name}s"), name) for name in ("article", "page", "link"))
+        wrong = tell.counted(len(checked.faults), "fault") if checked.faults else "no faults"
+        tell.line(f"{found} inside the site, {wrong}")
     sys.exit(1 if checked.faults else 0)

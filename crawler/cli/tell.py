@@ -55,6 +55,11 @@ def part_of_line(text: str) -> str:
     return " ".join(visible(text).splitlines())
 
 
+def counted(number: int, thing: str, things: str = "") -> str:
+    """A number of things; `things` where they are not the thing and an s."""
+    return f"{number} {thing if number == 1 else things or f'{thing}s'}"
+
+
 def minute(moment: str) -> str:
     """A moment as a person reads it."""
     return moment[:16].replace("T", " ")

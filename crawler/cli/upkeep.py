@@ -62,7 +62,7 @@ def rebuild_posts(into: Path | None, output: Path, address: str) -> None:
     from crawler import rebuild as body
 
     written = body.rebuild_posts(output, site_of(output, address), into)
-    tell.line(f"{written} posts written into {into or output}/_posts")
+    tell.line(f"{tell.counted(written, 'post')} written into {into or output}/_posts")
 
 
 @rebuild.command(name="db")
@@ -99,7 +99,7 @@ def rebuild_db(source: Path | None, output: Path, address: str) -> None:
     for path, reason in rebuilt.unreadable.items():
         tell.line(f"finews: {path}: {reason}", err=True)
     beside = "with what the old database knew beside them" if rebuilt.carried else "from posts alone"
-    tell.line(f"{rebuilt.articles} articles in {output}/news.db, {beside}")
+    tell.line(f"{tell.counted(rebuilt.articles, 'article')} in {output}/news.db, {beside}")
     sys.exit(3 if rebuilt.unreadable else 0)
 
 
@@ -112,7 +112,7 @@ def rebuild_search(output: Path) -> None:
     """
     from crawler import rebuild as body
 
-    tell.line(f"{body.rebuild_search(output)} articles in the index of words")
+    tell.line(f"{tell.counted(body.rebuild_search(output), 'article')} in the index of words")
 
 
 @rebuild.command(name="reprints")
@@ -124,7 +124,7 @@ def rebuild_reprints(output: Path) -> None:
     """
     from crawler import rebuild as body
 
-    tell.line(f"{body.rebuild_reprints(output)} articles compared")
+    tell.line(f"{tell.counted(body.rebuild_reprints(output), 'article')} compared")
 
 
 @click.command(name="import")
@@ -147,7 +147,7 @@ def import_posts(folder: Path, output: Path, address: str, as_json: bool) -> Non
         tell.as_value({**imported.run, "arguments": arguments, "output": str(output), "reported": reported})
     else:
         counts = ", ".join(f"{imported.run[name]} {name}" for name in Outcome if imported.run[name])
-        tell.line(f"import: {imported.run['listed']} files: {counts or 'nothing'}")
+        tell.line(f"import: {tell.counted(imported.run['listed'], 'file')}: {counts or 'nothing'}")
         tell.line(f"posts in {output}/_posts, rows in {output}/news.db")
     for path, reason in imported.reported.items():
         tell.line(f"finews: not imported: {path}: {reason}", err=True)
@@ -167,11 +167,11 @@ def _tell_report(report: "Report") -> None:
         tell.line(f"mended: {_in_a_line(each)}")
     for each in report.disagreements:
         tell.line(_in_a_line(each))
-    told = [f"{report.agree} posts agree with their rows"]
+    told = [tell.counted(report.agree, "post agrees with its row", "posts agree with their rows")]
     if of_posts := len(report.disagreements) - report.found_out:
-        told.append(f"{of_posts} disagreements")
+        told.append(tell.counted(of_posts, "disagreement"))
     if report.found_out:
-        told.append(f"{report.found_out} articles to be indexed or linked")
+        told.append(f"{tell.counted(report.found_out, 'article')} to be indexed or linked")
     tell.line(", ".join(told))
 
 
