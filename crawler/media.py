@@ -62,16 +62,24 @@ class Media:
         A Chinese name that is new is taken, since new papers appear. Anything else that is new is a slip of the
         fingers: UsageError, with the nearest known slugs and names.
         """
+        if self.find(text) is None and _HAN.search(text):
+            return self.of(text)
+        return self.known(text)
+
+    def known(self, text: str) -> Category:
+        """The category that a person asks for, among those that are known. Raises UsageError."""
         if category := self.find(text):
             return category
-        if _HAN.search(text):
-            return self.of(text)
-        near = difflib.get_close_matches(text.lower(), self._by_slug, n=3, cutoff=0.6)
-        hint = ", ".join(f"{slug} ({self._by_slug[slug].media})" for slug in near)
-        raise UsageError(
-            f"unknown category {text!r}: "
-            + (f"did you mean {hint}?" if hint else "`finews categories --all` lists them")
-        )
+        raise UsageError(self.unknown(text))
+
+    def unknown(self, text: str) -> str:
+        """What is told of a name that nobody knows: the nearest known slugs and names."""
+        is_name = bool(_HAN.search(text))
+        typed, known = (fold(text), self._by_name) if is_name else (text.lower(), self._by_slug)
+        near = dict.fromkeys(known[each] for each in difflib.get_close_matches(typed, known, n=3, cutoff=0.6))
+        hint = ", ".join(f"{category.slug} ({category.media})" for category in near)
+        told = f"did you mean {hint}?" if hint else "`finews categories --all` lists them"
+        return f"unknown category {text!r}: {told}"
 
     def _add_shipped(self, category: Category) -> None:
         """A media of the package's; where the database has met it under a slug of its own, all its names lead there."""

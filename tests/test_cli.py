@@ -178,6 +178,17 @@ def test_a_quiet_crawl_says_nothing_when_nothing_is_wrong(finews: Finews, site: 
     assert (answer.code, answer.out, answer.err) == (0, "", "")
 
 
+def test_a_name_that_nobody_knows_is_told_also_by_a_quiet_crawl(finews: Finews, site: SampleSite, output: Path) -> None:
+    where = ("--output", str(output))
+    words = ("crawl", "flash", "--category", "中国农业网", "--quiet", "--mirror", site.url, *where, *NO_MANNERS)
+    answer = finews(*words)
+    assert (answer.code, answer.out) == (0, "")
+    assert answer.err.startswith("finews: unknown category '中国农业网': did you mean ")
+    assert "zhongguonongwang (中国农网)" in answer.err
+    found = finews("search", "公司", "--category", "中国农业网", *where)
+    assert (found.code, found.out, found.err) == (2, "", answer.err)
+
+
 def test_a_long_crawl_tells_how_far_it_is_on_stderr(finews: Finews, site: SampleSite, output: Path) -> None:
     site.corpus.publish(200)
     answer = finews("crawl", "--mirror", site.url, "--output", str(output), *NO_MANNERS)

@@ -115,6 +115,13 @@ def test_what_is_near_nothing_is_told_where_to_look(media: Media, text: str) -> 
         media.wanted(text)
 
 
+def test_a_chinese_name_that_nobody_knows_is_told_the_nearest(media: Media) -> None:
+    with pytest.raises(UsageError) as caught:
+        media.known("中国农业网")
+    assert str(caught.value).startswith("unknown category '中国农业网': did you mean ")
+    assert f"{FARMERS} (中国农网)" in str(caught.value)
+
+
 def test_a_new_chinese_name_is_taken(media: Media) -> None:
     asked = media.wanted("不存在的新报纸")
     assert asked.media == "不存在的新报纸"

@@ -135,8 +135,6 @@ def _tell(summary: Summary) -> None:
     counts = ", ".join(f"{run[name]} {name}" for name in Outcome if run[name])
     tell.line(f"{run['spider']}: {run['listed']} listed: {counts or 'nothing'}")
     tell.line(f"posts in {summary.output}/_posts, rows in {summary.output}/news.db")
-    for note in summary.notes:
-        tell.line(f"note: {note}")
 
 
 def _value_of(plan: Plan) -> dict[str, Any]:
@@ -176,6 +174,8 @@ def _tell_troubles(summary: Summary) -> None:
     _tell_lost(summary.lost, failed=failed)
     if failed and summary.lost:
         return
+    for note in summary.notes:
+        tell.line(f"finews: {note}", err=True)
     for column, gap in summary.gaps.items():
         tell.line(f"finews: missed in column {column}: {iso(gap.after)} to {iso(gap.before)}", err=True)
     for trouble in summary.troubles:

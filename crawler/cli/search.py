@@ -65,7 +65,7 @@ def asked(store: Store, text: str | None, chosen: dict[str, Any]) -> Asked:
         raise UsageError(f"--since {chosen['since']} is after --until {chosen['until']}: swap them")
     return Asked(
         text=text or "",
-        categories=tuple(media.wanted(name).slug for name in chosen["category"]),
+        categories=tuple(media.known(name).slug for name in chosen["category"]),
         columns=chosen["column"],
         since=since,
         until=until,

@@ -376,7 +376,7 @@ class Ledger(Books):
             lost=dict(self._lost),
             gaps=gaps,
             troubles=self._troubles.told(),
-            notes=[f"nobody knew the media {media}: filed under {slug}" for slug, media in self._new_names()],
+            notes=self._unknown_names(),
         )
 
     def _settle_gone(self) -> None:
@@ -416,10 +416,11 @@ class Ledger(Books):
                 self.store.covered.reached(self._run_id, self._spider.name, column, coverage)
         return gaps
 
-    def _new_names(self) -> list[tuple[str, str]]:
-        """The media asked for that neither the package nor the database knew."""
+    def _unknown_names(self) -> list[str]:
+        """The media asked for that nobody knows: a new paper becomes known by its first article."""
         known = Media(self.store.categories.all())
-        return [(asked.slug, asked.media) for asked in self.selection.categories if known.find(asked.media) is None]
+        asked = (category.media for category in self.selection.categories)
+        return [known.unknown(name) for name in asked if known.find(name) is None]
 
     def _tell(self, entries: Sequence[Counted]) -> None:
         self._crawler.signals.send_catch_log(entries_counted, entries=entries)
