@@ -25,7 +25,7 @@ from crawler.store.asked import Asked, Sort
 from crawler.store.candidates import RANKED
 from crawler.store.search import Found
 from crawler.text.dates import parse_bound
-from crawler.text.query import parse
+from crawler.text.query import check_words
 
 _SHOWN = 20
 _SORTS = [str(sort) for sort in Sort]
@@ -56,8 +56,8 @@ def filters(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def asked(store: Store, text: str | None, chosen: dict[str, Any]) -> Asked:
     """The question that these options ask; `text` is None where no query was given. Raises UsageError."""
-    if text is not None and not parse(text).holds_words:
-        raise UsageError(f"the query {text!r} holds no word: type one, or leave the query out")
+    if text is not None:
+        check_words(text)
     now = clock.now()
     media = Media(store.categories.all())
     since, until = moment("since", chosen["since"], now), moment("until", chosen["until"], now, last=True)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Container, Iterator
 from dataclasses import dataclass
 
+from crawler.errors import UsageError
 from crawler.text.tokens import fold
 
 _ITEM = re.compile(r'([-－]?)["＂]((?:[^"＂]|["＂]{2})*)["＂]?|(\S+)')
@@ -77,6 +78,12 @@ class _Item:
     term: Term
     unwanted: bool = False
     is_or: bool = False
+
+
+def check_words(text: str) -> None:
+    """Raises UsageError for a query that was typed and holds no word: it would find everything."""
+    if not parse(text).holds_words:
+        raise UsageError(f"the query {text!r} holds no word: type one, or leave the query out")
 
 
 def parse(text: str) -> Query:

@@ -11,6 +11,7 @@ from crawler.media import Media
 from crawler.store import Store
 from crawler.store.asked import Asked, Sort
 from crawler.text.dates import parse_bound
+from crawler.text.query import check_words
 
 # The filters of `finews search`, as parameters of an address.
 NAMES = ("q", "category", "column", "since", "until", "stock", "as_of", "sort")
@@ -52,9 +53,11 @@ def read(arguments: Any) -> Address:
 
 def asked(store: Store, address: Address, now: datetime) -> Asked:
     """The question of an address. Raises UsageError."""
-    category = address.get("category")
+    category, text = address.get("category"), address.get("q")
+    if text:
+        check_words(text)
     return Asked(
-        text=address.get("q"),
+        text=text,
         categories=(Media(store.categories.all()).wanted(category).slug,) if category else (),
         columns=(address.get("column"),) if address.get("column") else (),
         since=moment(address.get("since"), now),
