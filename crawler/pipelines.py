@@ -59,6 +59,9 @@ class NormalisePipeline(_Step):
             self._ledger.quarantine(self._ledger.entry_of(item.code), str(error), item.reply)
             raise DropItem(f"{item.code}: {error}", log_level="INFO") from error
 
+    def close_spider(self) -> None:
+        self._ledger.cleaning.close()
+
 
 class RecordPipeline(_Step):
     def process_item(self, item: Article) -> Article:
