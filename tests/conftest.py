@@ -13,8 +13,18 @@ from threading import Event
 from typing import Any, TypeVar
 
 import pytest
+from hypothesis import settings
 
 from crawler.sample_site import Corpus, Exchange, Hits, SampleSite, hang
+
+# Nobody's own settings: not the folder that his crawls go to, nor his way to the net or his terminal.
+for name in list(os.environ):
+    if name.lower().endswith("_proxy") or name in {"FINEWS_OUTPUT", "FINEWS_QUEUE", "FORCE_COLOR", "NO_COLOR"}:
+        del os.environ[name]
+
+# A machine that stands still for a moment is no fault of what is tried.
+settings.register_profile("finews", deadline=None)
+settings.load_profile("finews")
 
 # What an article is asked for with.
 DETAIL = "/kuaixun/v2/api/article/"

@@ -106,6 +106,11 @@ class SampleSite:
         """The codes of the articles whose body was asked for, in order."""
         return [code for hit in self.requests if (code := article_code(hit)) is not None]
 
+    @property
+    def idle(self) -> bool:
+        """Whether nobody is connected: whatever was asked so far is among the requests."""
+        return not self._server.open
+
     def start(self) -> SampleSite:
         """Serves from now on, from a thread of its own."""
         self._started = True
@@ -180,7 +185,7 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], site: SampleSite) -> None:
         self.site = site
         self.stopping = Event()
-        self._open: set[socket.socket] = set()
+        self.open: set[socket.socket] = set()
         super().__init__(address, _Connection)
 
     def server_bind(self) -> None:
@@ -188,16 +193,16 @@ class _Server(ThreadingHTTPServer):
         TCPServer.server_bind(self)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        self._open.add(request)
+        self.open.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        self._open.discard(request)
+        self.open.discard(request)
         super().shutdown_request(request)
 
     def hang_up_all(self) -> None:
         """A connection that is kept would otherwise be served even after the end."""
-        for connection in self._open.copy():
+        for connection in self.open.copy():
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 

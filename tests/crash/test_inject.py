@@ -47,6 +47,14 @@ ERRORS = ("ENOSPC", "EIO", "EACCES")
 # A small site: this column has three articles.
 COLUMN = ("--column", "354")
 KILLED = -signal.SIGKILL
+# What is gathered for some time would make other calls whenever a reply comes sooner or later.
+ONE_BY_ONE = """
+from crawler import pipelines
+from crawler.cli import main
+from crawler.extensions import ledger
+pipelines._SECONDS_TO_GATHER = ledger._SECONDS_TO_GATHER = 0
+main()
+"""
 
 
 @cache
@@ -78,7 +86,8 @@ class Place:
         log = self.scratch / f"{name}.log"
         names = ",".join(call for calls in KINDS.values() for call in calls)
         traced = ["strace", "-y", "-o", str(log), "-e", f"trace={names}", *options]
-        answer = ended(start([*traced, *command(self.site, output, *COLUMN)]))
+        python, _, _, *words = command(self.site, output, *COLUMN, "--set", "CONCURRENT_REQUESTS=1")
+        answer = ended(start([*traced, python, "-c", ONE_BY_ONE, *words]))
         return answer, log.read_text().splitlines()
 
 
@@ -123,7 +132,7 @@ def places(calls: dict[str, list[str]], kind: str) -> list[tuple[str, int]]:
 
 def in_parallel(place: Place, cases: list[tuple[str, int, str]]) -> list[str]:
     """What went wrong, in a line for each case."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         return [trouble for trouble in pool.map(lambda case: trouble_of(place, *case), cases) if trouble]
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from crawler.sample_site import Corpus, SampleSite
-from tests.conftest import DETAIL
+from tests.conftest import DETAIL, waited_for
 from tests.crash.conftest import (
     Posts,
     asker,
@@ -101,11 +101,8 @@ def killed(words: list[str], moment: float) -> bool:
 
 def fetched_since(site: SampleSite, first: int) -> list[str]:
     """The articles that were asked for, once for each request that the site has taken note of."""
-    count = -1
-    while count != len(site.requests):
-        # A request that a killed crawl sent last may still be on its way to the site.
-        count = len(site.requests)
-        time.sleep(0.02)
+    # A request that a killed crawl sent last may still be on its way to the site.
+    waited_for(lambda: site.idle)
     return [hit.path.removeprefix(DETAIL) for hit in site.requests[first:] if hit.path.startswith(DETAIL)]
 
 

@@ -2,12 +2,12 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -17,32 +17,28 @@ from crawler.sample_site import SampleSite
 from tests.conftest import NO_MANNERS
 
 _BIN = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
+# Of the socket's name; no port is bound, which another program might have taken meanwhile.
+_PORT = 5432
 PASSWORD = "s3cret-word"  # noqa: S105  # what must not be told; the server takes any
 Start = Callable[..., subprocess.Popen[str]]
 
 
-def free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return int(bound.getsockname()[1])
-
-
 class Server:
-    """One server with an empty database `queue`; PostgreSQL refuses to run as root."""
+    """One server with an empty database `queue`, on a socket in its folder; PostgreSQL refuses to run as root."""
 
     def __init__(self, folder: Path) -> None:
         assert _BIN
         self._as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-        self._data, self._port = folder / "data", free_port()
+        self._folder, self._data = folder, folder / "data"
         if self._as_user:
             shutil.chown(folder, "postgres")
         self._run("initdb", "--auth=trust", "--username=finews", "--no-sync", "--no-instructions")
         self.start()
-        self._run("createdb", "--host=127.0.0.1", f"--port={self._port}", "--username=finews", "queue", data=False)
-        self.address = f"postgresql://finews:{PASSWORD}@127.0.0.1:{self._port}/queue"
+        self._run("createdb", f"--host={folder}", f"--port={_PORT}", "--username=finews", "queue", data=False)
+        self.address = f"postgresql://finews:{PASSWORD}@/queue?host={quote(str(folder), safe='')}&port={_PORT}"
 
     def start(self) -> None:
-        options = f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
+        options = f"-p {_PORT} -c listen_addresses= -c unix_socket_directories={self._folder} -c fsync=off"
         self._run("pg_ctl", "start", "--wait", f"--log={self._data}/log", f"--options={options}")
 
     def stop(self) -> None:
@@ -74,7 +70,7 @@ def server() -> Iterator[Server]:
     if _BIN is None:
         pytest.skip("no PostgreSQL: apt install postgresql")
     # Not under pytest's own folder, which none but its owner may enter.
-    with tempfile.TemporaryDirectory(prefix="finews-postgresql-") as folder:
+    with tempfile.TemporaryDirectory(prefix="finews-postgresql-", dir="/tmp") as folder:  # made for it alone
         running = Server(Path(folder))
         yield running
         running.stop()
