@@ -514,6 +514,35 @@ def test_what_is_kept_is_there_for_others_at_once(store: Store, query: Query) ->
     assert query("SELECT code, seen_at FROM quarantine") == [(CODE, "2022-01-10T17:00:00+08:00")]
 
 
+# Replies as they came
+
+
+def test_a_reply_is_kept_as_long_as_an_article_names_it(store: Store, query: Query) -> None:
+    one, other = listed(article()), listed(article(code="202201102242171632"))
+
+    def kept(entry: Entry, body: bytes) -> list[Any]:
+        store.raw.keep("choice", entry, Reply("http://a.cn/", "text/html", body), NOW)
+        return [*sorted(reply.body for _, _, reply in store.raw.all()), *query("SELECT count(*) FROM raw_contents")[0]]
+
+    assert kept(one, b"first") == [b"first", 1]
+    assert kept(one, b"first") == [b"first", 1]
+    assert kept(other, b"first") == [b"first", b"first", 1]
+    assert kept(one, b"second") == [b"first", b"second", 2]
+    assert kept(other, b"second") == [b"second", b"second", 1]
+    assert kept(other, b"third") == [b"second", b"third", 2]
+
+
+def test_replies_that_no_article_names_any_more_go_with_the_next_version(tmp_path: Path, query: Query) -> None:
+    older = Database(tmp_path / "news.db")
+    migrations.apply(older, stop_before="m011_raw_contents_in_use")
+    older.execute("INSERT INTO raw_contents VALUES ('a', x'00'), ('b', x'00')")
+    older.execute("INSERT INTO raw_replies VALUES ('1', 'choice', '', '', 0, '{}', 'b', '')")
+    older.conn.commit()
+    older.close()
+    open_for_writing(tmp_path).close()
+    assert query("SELECT sha256 FROM raw_contents") == [("b",)]
+
+
 # Opening
 
 

@@ -23,6 +23,7 @@ class Raw:
         """Keep the reply that an article was read from; an older one of the same article gives way."""
         digest = hashlib.sha256(reply.body).hexdigest()
         with errors_told(), self._db.atomic():
+            older = self._db.execute("SELECT sha256 FROM raw_replies WHERE code = ?", [entry.code]).fetchone()
             self._db.execute(
                 "INSERT OR IGNORE INTO raw_contents (sha256, content) VALUES (?, ?)",
                 [digest, zlib.compress(reply.body)],
@@ -34,6 +35,14 @@ class Raw:
                 """,
                 [entry.code, spider, reply.url, reply.content_type, reply.reader, as_json(entry), digest, iso(at)],
             )
+            if older:
+                self._db.execute(
+                    """
+                    DELETE FROM raw_contents WHERE sha256 = :older
+                        AND NOT EXISTS (SELECT 1 FROM raw_replies WHERE sha256 = :older)
+                    """,
+                    {"older": older[0]},
+                )
 
     def all(self) -> Iterator[tuple[str, Entry, Reply]]:
         """Spider, listing entry and reply of each article whose reply was kept, one at a time."""

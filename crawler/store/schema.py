@@ -559,3 +559,10 @@ def m010_smaller_search(db: Database) -> None:
     """The index of words names articles by numbers, and knows the oldest of each block, too."""
     for statement in _SMALLER_SEARCH:
         db.execute(numbered(statement))
+
+
+@migrations()
+def m011_raw_contents_in_use(db: Database) -> None:
+    """Replies as they came are kept no longer than an article names them."""
+    db.execute("CREATE INDEX raw_replies_sha256 ON raw_replies(sha256)")
+    db.execute("DELETE FROM raw_contents WHERE sha256 NOT IN (SELECT sha256 FROM raw_replies)")
