@@ -12,7 +12,7 @@ import pytest
 
 from crawler.cli import COMMANDS
 from crawler.sample_site import SampleSite
-from tests.conftest import CHECKOUT, NO_MANNERS, Finews
+from tests.conftest import CHECKOUT, DETAIL, NO_MANNERS, Finews, Gate, waited_for
 
 Query = Callable[..., list[Any]]
 
@@ -95,6 +95,20 @@ def test_runs_tell_what_became_of_every_entry(finews: Finews, crawl: Finews, cra
     assert (first["outcome"], newest["outcome"]) == ("partial", "done")
     assert newest["new"] == 0
     assert first["listed"] == newest["listed"] == newest["unchanged"] + newest["duplicate"]
+
+
+def test_runs_count_what_a_crawl_at_work_has_brought_so_far(
+    finews: Finews, site: SampleSite, output: Path, query: Query
+) -> None:
+    listed = len(site.corpus.in_columns(["345"]))
+    gate = Gate(site, DETAIL, passing=3)
+    words = [sys.executable, "-m", "crawler", "crawl", "--mirror", site.url, "--output", str(output), "--column", "345"]
+    with subprocess.Popen([*words, *NO_MANNERS, "--quiet"]) as crawling:
+        waited_for(lambda: len(gate.held) and query("SELECT count(*) FROM entries WHERE outcome = 'new'") == [3])
+        (running,) = finews("runs", "--json", "--output", str(output)).value
+        gate.open()
+    assert crawling.returncode == 0
+    assert (running["outcome"], running["listed"], running["new"], running["failed"]) == (None, listed, 3, 0)
 
 
 def test_tables_have_a_line_a_row(finews: Finews, crawled: Path) -> None:

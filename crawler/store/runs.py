@@ -110,9 +110,10 @@ class Runs:
         return {"listed": sum(found.values()), **{outcome.value: found.get(outcome, 0) for outcome in Outcome}}
 
     def latest(self, limit: int) -> list[dict[str, Any]]:
-        """The last runs, newest first."""
+        """The last runs, newest first; of one that is not closed, what its entries have come to by now."""
         with errors_told():
-            return list(self._db.query("SELECT * FROM runs ORDER BY id DESC LIMIT ?", [limit]))
+            rows = list(self._db.query("SELECT * FROM runs ORDER BY id DESC LIMIT ?", [limit]))
+        return [row if row["finished_at"] else {**row, **self.counts(row["id"])} for row in rows]
 
     def get(self, run_id: int) -> dict[str, Any]:
         with errors_told():
