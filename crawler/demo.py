@@ -7,11 +7,12 @@ from pathlib import Path
 
 from crawler import clock
 from crawler.errors import Failed, UsageError
+from crawler.items import RunOutcome
 from crawler.sample_site import Corpus, SampleSite
 from crawler.sample_site.reprints import add_reprints
 from crawler.store import Store
 from crawler.store.connection import FILE_NAME
-from crawler.verdict import EXIT_CODES, FAILED
+from crawler.verdict import EXIT_CODES
 
 SPIDERS = ("choice", "eastmoney", "flash")
 
@@ -38,7 +39,7 @@ def crawl_sample_site(output: Path, articles: int) -> Iterator[str]:
             words = ["crawl", spider, "--mirror", site.url, "--output", str(output)]
             yield "finews " + " ".join(words)
             command = [sys.executable, "-m", "crawler", *words, *_OWN_SITE]
-            if subprocess.run(command, check=False).returncode == EXIT_CODES[FAILED]:
+            if subprocess.run(command, check=False).returncode == EXIT_CODES[RunOutcome.FAILED]:
                 raise Failed(f"the demo's crawl with {spider} failed")
 
 

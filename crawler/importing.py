@@ -10,7 +10,7 @@ from typing import Any
 from crawler import clock, old_site, posts
 from crawler.errors import Ending, OutputError, Unreadable, Unusable
 from crawler.extensions.ledger import finish_what_was_left
-from crawler.items import Outcome, Reply
+from crawler.items import Outcome, Reply, RunOutcome
 from crawler.media import Media
 from crawler.normalise import normalise
 from crawler.old_site import COLUMN, OldPost
@@ -19,7 +19,6 @@ from crawler.posts import Site
 from crawler.site import frame, pages
 from crawler.store import Store
 from crawler.store.quarantine import FILE
-from crawler.verdict import DONE, FAILED, INTERRUPTED, PARTIAL
 
 SPIDER = "import"
 
@@ -116,12 +115,12 @@ def take_in(folder: Path, output: Path, site: Site) -> Imported:
 def _run(store: Store, folder: Path) -> Iterator[int]:
     """One run of the ledger, closed whatever happens."""
     run_id = store.runs.begin(SPIDER, {"folder": str(folder)}, clock.now())
-    outcome, detail = INTERRUPTED, ""
+    outcome, detail = RunOutcome.INTERRUPTED, ""
     try:
         yield run_id
-        outcome = PARTIAL if store.runs.counts(run_id)[Outcome.QUARANTINED] else DONE
+        outcome = RunOutcome.PARTIAL if store.runs.counts(run_id)[Outcome.QUARANTINED] else RunOutcome.DONE
     except Ending as error:
-        outcome, detail = FAILED, str(error)
+        outcome, detail = RunOutcome.FAILED, str(error)
         raise
     finally:
         store.runs.settle_open(run_id, "the import was stopped")

@@ -25,6 +25,15 @@ class Outcome(StrEnum):
     QUARANTINED = "quarantined"
 
 
+class RunOutcome(StrEnum):
+    """How a crawl ended; the words of `runs.outcome`."""
+
+    DONE = "done"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One row of a listing: enough to fetch the article, or to leave it.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from crawler.items import Entry
+from crawler.items import Entry, RunOutcome
 from crawler.media import Media
 from crawler.selection import Selection
 from crawler.store.articles import Known
@@ -134,7 +134,7 @@ class Plan:
     latency: float
     seconds_between: float
     asked: int
-    outcome: str
+    outcome: RunOutcome
     lost: Mapping[str, Sequence[str]]
     notes: Sequence[str] = ()
 

@@ -15,7 +15,7 @@ from crawler import clock, old_site, posts
 from crawler import settings as our_settings
 from crawler.errors import Unusable
 from crawler.extensions.ledger import finish_what_was_left
-from crawler.items import NO_COLUMN, Article, Entry, Outcome, RawArticle, Reply
+from crawler.items import NO_COLUMN, Article, Entry, Outcome, RawArticle, Reply, RunOutcome
 from crawler.media import Media
 from crawler.normalise import normalise
 from crawler.old_site import OldPost
@@ -26,7 +26,6 @@ from crawler.store import Store
 from crawler.store.articles import differences
 from crawler.store.quarantine import ARTICLE, FILE, LISTING
 from crawler.store.raw import entry_from
-from crawler.verdict import DONE, PARTIAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ class Replay:
         self._settings = settings
         self._media = Media(store.categories.all())
         self._spiders: dict[str, SiteSpider] = {}
-        self.outcome = DONE
+        self.outcome = RunOutcome.DONE
         self._run_id = 0 if dry_run else store.runs.begin("replay", {}, clock.now())
 
     def quarantine(self) -> Iterator[Replayed]:
@@ -85,7 +84,7 @@ class Replay:
             self._store.runs.finish(self._run_id, self.outcome, clock.now())
 
     def _left_out(self, code: str, kind: str, error: Unusable) -> Replayed:
-        self.outcome = PARTIAL
+        self.outcome = RunOutcome.PARTIAL
         return Replayed(code, kind, readable=False, detail=str(error))
 
     def _read_quarantined(self, row: Mapping[str, Any]) -> Replayed:

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from crawler.errors import Failed
-from crawler.items import Outcome
+from crawler.items import Outcome, RunOutcome
 from crawler.walk import Gap
 
-# The words of `runs.outcome`.
-DONE, PARTIAL, FAILED, INTERRUPTED = "done", "partial", "failed", "interrupted"
-
-EXIT_CODES = {DONE: 0, PARTIAL: 3, FAILED: Failed.exit_code, INTERRUPTED: Failed.exit_code}
+EXIT_CODES = {
+    RunOutcome.DONE: 0,
+    RunOutcome.PARTIAL: 3,
+    RunOutcome.FAILED: Failed.exit_code,
+    RunOutcome.INTERRUPTED: Failed.exit_code,
+}
 
 # Scrapy's word for a spider that came to its end by itself.
 FINISHED = "finished"
@@ -26,21 +28,21 @@ def verdict(
     unreadable: bool,
     gaps: int,
     counts: Mapping[str, int],
-) -> str:
+) -> RunOutcome:
     """The outcome of a crawl that closed for `reason`, Scrapy's word.
 
     A source of which no listing could be had has failed; one whose listings came but could not be read (`unreadable`),
     some of whose entries failed, or that has lost entries between two crawls (`gaps`), was partly done.
     """
     if fatal:
-        return FAILED
+        return RunOutcome.FAILED
     if reason != FINISHED:
-        return INTERRUPTED
+        return RunOutcome.INTERRUPTED
     if listings_lost and not listings_read and not unreadable:
-        return FAILED
+        return RunOutcome.FAILED
     if listings_lost or gaps or counts[Outcome.FAILED] or counts[Outcome.QUARANTINED]:
-        return PARTIAL
-    return DONE
+        return RunOutcome.PARTIAL
+    return RunOutcome.DONE
 
 
 @dataclass(frozen=True, slots=True)

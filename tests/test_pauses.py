@@ -3,9 +3,11 @@
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from crawler.items import RunOutcome
 from crawler.store import Store
 from crawler.text.dates import CHINA
 
+DONE, FAILED, INTERRUPTED = RunOutcome.DONE, RunOutcome.FAILED, RunOutcome.INTERRUPTED
 NOON = datetime(2026, 9, 18, 12, 0, tzinfo=CHINA)
 
 
@@ -25,9 +27,9 @@ def test_a_pause_outlives_the_crawl_and_ends_at_its_time(tmp_path: Path) -> None
 
 def test_a_trouble_lasts_since_the_first_crawl_that_got_nowhere(tmp_path: Path) -> None:
     with Store.writing(tmp_path) as store:
-        for hour, outcome in enumerate(["failed", "done", "failed", "interrupted", "failed"]):
+        for hour, outcome in enumerate([FAILED, DONE, FAILED, INTERRUPTED, FAILED]):
             begun = NOON + timedelta(hours=hour)
             store.runs.finish(store.runs.begin("flash", {}, begun), outcome, begun)
-        store.runs.finish(store.runs.begin("eastmoney", {}, NOON), "done", NOON)
+        store.runs.finish(store.runs.begin("eastmoney", {}, NOON), DONE, NOON)
         store.runs.begin("flash", {}, NOON + timedelta(hours=9))
         assert store.runs.failing_since("flash") == NOON + timedelta(hours=2)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlite_utils import Database
 
 from crawler.errors import StoreError
-from crawler.items import Article, Category, Entry, Outcome, Reply
+from crawler.items import Article, Category, Entry, Outcome, Reply, RunOutcome
 from crawler.posts import Site, render
 from crawler.store import Store, met_categories
 from crawler.store.articles import Known, post_of
@@ -418,8 +418,9 @@ def test_an_outcome_is_there_for_others_at_once(store: Store, query: Query) -> N
 def test_what_got_no_answer_has_failed_when_the_run_is_closed(store: Store, query: Query) -> None:
     run_id = store.runs.begin("eastmoney", {}, NOW)
     store.runs.list_entries(run_id, [(CODE, "350", None, ""), ("", "350", Outcome.QUARANTINED, "blank row")])
-    assert store.runs.settle_open(run_id, "the crawl ended before its answer came")["failed"] == 1
-    store.runs.finish(run_id, "partial", LATER, "why")
+    store.runs.settle_open(run_id, "the crawl ended before its answer came")
+    assert store.runs.counts(run_id)["failed"] == 1
+    store.runs.finish(run_id, RunOutcome.PARTIAL, LATER, "why")
     run = store.runs.get(run_id)
     assert (run["outcome"], run["finished_at"], run["detail"]) == ("partial", "2022-01-10T18:00:00+08:00", "why")
     assert (run["listed"], run["failed"], run["quarantined"]) == (2, 1, 1)
@@ -444,9 +445,9 @@ def test_every_run_lists_as_many_entries_as_have_an_outcome(
                 shared_store.runs.settle(entry_id, later)
         open_runs.append((run_id, len(entries)))
     for run_id, length in open_runs:
-        counts = shared_store.runs.settle_open(run_id, "no answer")
-        shared_store.runs.finish(run_id, "done", LATER)
-        assert counts["listed"] == length
+        shared_store.runs.settle_open(run_id, "no answer")
+        shared_store.runs.finish(run_id, RunOutcome.DONE, LATER)
+        assert shared_store.runs.get(run_id)["listed"] == length
     assert_the_books_balance(asking(shared_folder))
 
 
@@ -454,9 +455,12 @@ def test_what_a_killed_crawl_left_open_is_closed_once(store: Store, query: Query
     killed = [store.runs.begin("eastmoney", {}, NOW) for _ in range(2)]
     store.runs.list_entries(killed[0], [(CODE, "350", None, ""), (CODE, "355", Outcome.DUPLICATE, "")])
     closed = store.runs.begin("flash", {}, NOW)
-    store.runs.finish(closed, "done", NOW)
-    assert store.runs.finish_interrupted(LATER) == 2
-    assert store.runs.finish_interrupted(LATER) == 0
+    store.runs.finish(closed, RunOutcome.DONE, NOW)
+    assert store.runs.left_open() == killed
+    store.runs.finish_interrupted(LATER)
+    assert store.runs.left_open() == []
+    store.runs.finish_interrupted(LATER + timedelta(hours=1))
+    assert {store.runs.get(run_id)["finished_at"] for run_id in killed} == {"2022-01-10T18:00:00+08:00"}
     assert query("SELECT outcome, listed, failed, duplicate FROM runs ORDER BY id") == [
         ("interrupted", 2, 1, 1),
         ("interrupted", 0, 0, 0),
@@ -474,7 +478,7 @@ def test_a_closed_run_adds_the_columns_that_listed_an_article(store: Store) -> N
         ("5" * 18, "344", Outcome.FILTERED, ""),
     ]  # fmt: skip
     store.runs.list_entries(run_id, rows)
-    store.runs.finish(run_id, "done", LATER)
+    store.runs.finish(run_id, RunOutcome.DONE, LATER)
     assert store.articles.columns(CODE) == ["350", "355"]
 
 
@@ -706,6 +710,6 @@ def test_nothing_stays_locked_between_two_calls(store: Store, tmp_path: Path) ->
     write()
     store.runs.settle(entry_id, Outcome.NEW)
     write()
-    store.runs.finish(run_id, "done", LATER)
+    store.runs.finish(run_id, RunOutcome.DONE, LATER)
     write()
     other.close()

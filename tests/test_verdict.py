@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from crawler.items import Outcome
+from crawler.items import Outcome, RunOutcome
 from crawler.verdict import EXIT_CODES, Summary, verdict
 
 NONE = dict.fromkeys(Outcome, 0)
@@ -16,7 +16,7 @@ FINE: dict[str, Any] = {
 }  # fmt: skip
 
 
-def ending(**changes: Any) -> str:
+def ending(**changes: Any) -> RunOutcome:
     return verdict(**{**FINE, **changes})
 
 

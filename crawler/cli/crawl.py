@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import click
 
 from crawler.cli import options, tell
-from crawler.items import Outcome
+from crawler.items import Outcome, RunOutcome
 from crawler.plan import How, Plan
 from crawler.text.dates import iso, roughly
-from crawler.verdict import EXIT_CODES, FAILED, INTERRUPTED, Summary
+from crawler.verdict import EXIT_CODES, Summary
 
 
 @click.command()
@@ -60,9 +60,9 @@ def crawl_and_tell(prepare: Callable[[Any], None] | None = None, **options: Any)
     summary = run.crawl(asked.spider, asked.arguments, asked.settings)
     if asked.as_json:
         tell.as_value({**summary.run, "arguments": asked.arguments, **_beside(summary)})
-    elif not asked.quiet and summary.run["outcome"] != FAILED:
+    elif not asked.quiet and summary.run["outcome"] != RunOutcome.FAILED:
         _tell(summary)
-    if summary.run["outcome"] == INTERRUPTED:
+    if summary.run["outcome"] == RunOutcome.INTERRUPTED:
         tell.line("finews: stopped before the end; the next crawl goes on", err=True)
     _tell_troubles(summary)
     sys.exit(summary.exit_code)
@@ -76,9 +76,9 @@ def plan_and_tell(**options: Any) -> None:
     plan = run.plan(asked.spider, asked.arguments, asked.settings)
     if asked.as_json:
         tell.as_value({"spider": asked.spider, "arguments": asked.arguments, **_value_of(plan)})
-    elif not asked.quiet and plan.outcome != FAILED:
+    elif not asked.quiet and plan.outcome != RunOutcome.FAILED:
         _tell_plan(asked.spider, plan)
-    _tell_lost(plan.lost, failed=plan.outcome == FAILED)
+    _tell_lost(plan.lost, failed=plan.outcome == RunOutcome.FAILED)
     sys.exit(EXIT_CODES[plan.outcome])
 
 
@@ -170,7 +170,7 @@ def _tell_lost(lost: Mapping[str, Sequence[str]], *, failed: bool) -> None:
 
 
 def _tell_troubles(summary: Summary) -> None:
-    failed = summary.run["outcome"] == FAILED
+    failed = summary.run["outcome"] == RunOutcome.FAILED
     _tell_lost(summary.lost, failed=failed)
     if failed and summary.lost:
         return

@@ -45,9 +45,15 @@ class BadRow:
 
 
 class Books(ABC):
-    """`selection` is what was asked for."""
+    """`selection` is what was asked for, `pauses` until when origins asked to be left alone."""
 
     selection: Selection
+    pauses: dict[str, datetime]
+
+    def paused(self, origin: str) -> datetime | None:
+        """Until when an origin asked to be left alone, if it is not over."""
+        until = self.pauses.get(origin)
+        return until if until and until > clock.now() else None
 
     @abstractmethod
     def take_down(
@@ -65,10 +71,6 @@ class Books(ABC):
     @abstractmethod
     def recheck(self) -> list[Entry]:
         """The known articles to be fetched again that no listing has named."""
-
-    @abstractmethod
-    def paused(self, origin: str) -> datetime | None:
-        """Until when an origin asked to be left alone, if it is not over."""
 
     @abstractmethod
     def pause(self, origin: str, wait: timedelta) -> None:

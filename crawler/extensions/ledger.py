@@ -100,7 +100,7 @@ class Ledger(Books):
         self._lost: defaultdict[str, list[str]] = defaultdict(list)
         self._unreadable = False
         self._troubles = Troubles()
-        self._pauses = store.pauses.at(clock.now())
+        self.pauses = store.pauses.at(clock.now())
         covered = store.covered.of(self._spider.name)
         self._walks = {
             column: Walk(covered.get(column), selection.since, selection.refresh) for column in selection.columns
@@ -212,15 +212,11 @@ class Ledger(Books):
 
     # what middlewares ask and tell
 
-    def paused(self, origin: str) -> datetime | None:
-        until = self._pauses.get(origin)
-        return until if until and until > clock.now() else None
-
     def pause(self, origin: str, wait: timedelta) -> None:
         """An origin asks to be left alone for longer than a crawl waits: this one and the next ones heed it."""
         until = clock.now() + wait + timedelta(seconds=1)
-        if until > self._pauses.get(origin, until - wait):
-            self._pauses[origin] = until
+        if until > self.pauses.get(origin, until - wait):
+            self.pauses[origin] = until
             self.store.pauses.begin(origin, until)
 
     def back_off(self, origin: str) -> None:
@@ -251,11 +247,11 @@ class Ledger(Books):
 
     def spider_error(self, failure: Failure, response: Any) -> None:
         """`response` is a Failure where the fault is in an errback; both know the request."""
-        asked_for = response.request.cb_kwargs
-        if "entry" in asked_for:
-            self._went_wrong(failure, asked_for["entry"].code)
+        about = response.request.cb_kwargs
+        if "entry" in about:
+            self._went_wrong(failure, about["entry"].code)
         else:
-            self._lost[fault_told(failure.value)].append(asked_for.get("column", ""))
+            self._lost[fault_told(failure.value)].append(about.get("column", ""))
             self._went_wrong(failure, "")
 
     def item_error(self, item: Any, failure: Failure) -> None:

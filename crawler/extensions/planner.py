@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from crawler import clock
 from crawler.errors import Ending, Unreadable, Unusable
 from crawler.extensions.books import BadRow, Books, Source, asked_for, fault_told, why_lost
-from crawler.items import Entry, Outcome, Reply
+from crawler.items import Entry, Outcome, Reply, RunOutcome
 from crawler.media import Media
 from crawler.output_folder import output_folder
 from crawler.plan import Asked, FirstPage, Manners, Plan, plan_columns
@@ -51,7 +51,7 @@ class Planner(Books):
         self._sent = 0
         self._lost: defaultdict[str, list[str]] = defaultdict(list)
         self._unreadable = False
-        self._pauses = store.pauses.kept() if store else {}
+        self.pauses = store.pauses.kept() if store else {}
         self._media = Media(store.categories.all() if store else ())
         self.selection = selection
         self.plan: Plan | None = None
@@ -92,12 +92,8 @@ class Planner(Books):
 
     # what middlewares tell: this crawl heeds it; the next one is told again
 
-    def paused(self, origin: str) -> datetime | None:
-        until = self._pauses.get(origin)
-        return until if until and until > clock.now() else None
-
     def pause(self, origin: str, wait: timedelta) -> None:
-        self._pauses[origin] = clock.now() + wait
+        self.pauses[origin] = clock.now() + wait
 
     def back_off(self, origin: str) -> None:
         self.pause(origin, of_itself(timedelta()))
@@ -172,7 +168,7 @@ class Planner(Books):
         addresses = {self._spider.first_address(entry) for page in pages for entry in page.entries}
         return self._hosts | {urlsplit(address).netloc for address in addresses if address}
 
-    def _outcome(self) -> str:
+    def _outcome(self) -> RunOutcome:
         return verdict(
             reason=FINISHED,
             fatal=False,

@@ -7,11 +7,12 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from crawler.items import Outcome
+from crawler.items import Outcome, RunOutcome
 from crawler.store.connection import errors_told
 from crawler.text.dates import iso
 
-INTERRUPTED = "interrupted"
+# A crawl that ended so got nowhere.
+_NOWHERE = (RunOutcome.FAILED, RunOutcome.INTERRUPTED)
 # Entries that are dealt with by one statement.
 _SOME = 5_000
 
@@ -45,16 +46,15 @@ class Runs:
                 [outcome, detail, entry_id],
             )
 
-    def settle_open(self, run_id: int, detail: str) -> dict[str, int]:
-        """What has no outcome by now has failed; the counts of the whole run."""
+    def settle_open(self, run_id: int, detail: str) -> None:
+        """What has no outcome by now has failed."""
         with errors_told(), self._db.atomic():
             self._db.execute(
-                "UPDATE entries SET outcome = 'failed', detail = ? WHERE run_id = ? AND outcome IS NULL",
-                [detail, run_id],
+                "UPDATE entries SET outcome = ?, detail = ? WHERE run_id = ? AND outcome IS NULL",
+                [Outcome.FAILED, detail, run_id],
             )
-        return self.counts(run_id)
 
-    def finish(self, run_id: int, outcome: str, at: datetime, detail: str = "") -> None:
+    def finish(self, run_id: int, outcome: RunOutcome, at: datetime, detail: str = "") -> None:
         """Close a run all of whose entries are settled: its counts are theirs."""
         with errors_told(), self._db.atomic():
             self._add_columns(run_id)
@@ -84,23 +84,23 @@ class Runs:
         """When the first crawl began since which none of this spider's got anywhere; the open one counts."""
         sql = """
             SELECT min(started_at) FROM runs WHERE spider = :spider AND id >
-            (SELECT coalesce(max(id), 0) FROM runs WHERE spider = :spider AND outcome NOT IN ('failed', 'interrupted'))
+            (SELECT coalesce(max(id), 0) FROM runs
+             WHERE spider = :spider AND outcome NOT IN (SELECT value FROM json_each(:nowhere)))
             """
+        values = {"spider": spider, "nowhere": json.dumps(_NOWHERE)}
         with errors_told():
-            return datetime.fromisoformat(self._db.execute(sql, {"spider": spider}).fetchone()[0])
+            return datetime.fromisoformat(self._db.execute(sql, values).fetchone()[0])
 
     def left_open(self) -> list[int]:
         """The runs that a killed crawl left open. Only the holder of the lock may ask, before it begins its own."""
         with errors_told():
             return [row["id"] for row in self._db.query("SELECT id FROM runs WHERE finished_at IS NULL")]
 
-    def finish_interrupted(self, at: datetime) -> int:
-        """Close what a killed crawl left open; how many runs that were. Only the holder of the lock may ask."""
-        open_runs = self.left_open()
-        for run_id in open_runs:
+    def finish_interrupted(self, at: datetime) -> None:
+        """Close what a killed crawl left open. Only the holder of the lock may ask."""
+        for run_id in self.left_open():
             self.settle_open(run_id, "the crawl was killed before its answer came")
-            self.finish(run_id, INTERRUPTED, at, "killed; closed by the next crawl")
-        return len(open_runs)
+            self.finish(run_id, RunOutcome.INTERRUPTED, at, "killed; closed by the next crawl")
 
     def counts(self, run_id: int) -> dict[str, int]:
         """`listed`, and one count per outcome."""
