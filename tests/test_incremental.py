@@ -138,7 +138,7 @@ def test_only_a_change_of_words_or_time_is_a_revision(
     edited(site, codes[3], content=bodies[3].replace("<p>", '<p style="text-indent:2em" data-x="1">'))
     edited(site, codes[4], content=bodies[4] + '<p style="display:none">token=1</p>')
     edited(site, codes[5], content=bodies[5].replace("<p>", "<p><span></span>", 1))
-    answer = crawl_column("--refresh", "2000d")
+    answer = crawl_column("--refresh", "2026-09-01")
     assert query("SELECT code FROM revisions ORDER BY code") == sorted(codes[:3])
     assert answer.value["updated"] == 3
     assert query("SELECT count(*) FROM articles WHERE changed_at IS NOT NULL") == [3]

@@ -170,10 +170,11 @@ def test_a_changed_layout_renders_the_hot_pages_anew_and_the_frozen_ones_when_to
     assert "note: _layouts/default.html is as you have changed it" in answer.out
     assert "`finews site build --all`" in answer.out
     pages = tree(built / TREE)
-    hot = next(place for place in pages if re.search(r"NW\d+\.html$", place) and not place.startswith("202[12]"))
+    hot = next(place for place in pages if re.search(r"NW\d+\.html$", place) and not re.match(r"202[12]/", place))
     assert "本站" in pages["index.html"].decode()
     assert "本站" in pages["category/zhongguonongwang.html"].decode()
-    assert "本站" not in pages[FIRST].decode(), hot
+    assert "本站" in pages[hot].decode()
+    assert "本站" not in pages[FIRST].decode()
     assert "本站" in layout.read_text()
     answer = publish("build", "--all")
     assert "older look" not in answer.out
