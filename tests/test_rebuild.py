@@ -99,7 +99,7 @@ def test_posts_that_are_right_are_not_touched(rebuild: Finews, output: Path) -> 
     lost, *others = posts_in(output)
     before = {path: path.stat().st_mtime_ns for path in others}
     lost.unlink()
-    assert rebuild("posts").out.startswith("1 posts written")
+    assert rebuild("posts").out.startswith("1 post written")
     assert {path: path.stat().st_mtime_ns for path in others} == before
     assert lost.exists()
 
