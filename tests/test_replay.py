@@ -42,7 +42,7 @@ def test_an_article_that_could_not_be_read_is_taken_in_once_it_can_be(
     site.fail(f"article/{code}", sample_site.body(json.dumps(detail).encode(), "application/json"))
     assert crawl("eastmoney", "--column", "345").code == 3
     unread = finews("replay", "--output", str(output))
-    assert unread.out.splitlines()[-1] == "0 articles changed, 1 replies cannot be read"
+    assert unread.out.splitlines()[-1] == "0 articles changed, 1 reply cannot be read"
     assert unread.code == 3
     assert query("SELECT outcome FROM runs WHERE spider = 'replay'") == ["partial"]
     detail["data"]["Art_ShowTime"] = "2026/09/19 01:00:00"  # type: ignore[index]
@@ -93,7 +93,7 @@ def test_a_replay_mends_rows_and_posts_and_keeps_what_readers_saw(
     damage(output, "UPDATE articles SET title = '旧标题', body_text = '旧' WHERE code = ?", worse)
     damage(output, "UPDATE articles SET body_html = '<p></p>' || body_html WHERE code = ?", untidy)
     answer = finews("replay", "--output", str(output))
-    assert (answer.code, answer.out.splitlines()[-1]) == (3, "2 articles changed, 1 replies cannot be read")
+    assert (answer.code, answer.out.splitlines()[-1]) == (3, "2 articles changed, 1 reply cannot be read")
     assert f"{worse}: title: '旧标题' -> " in answer.out
     assert query("SELECT code, title, body_html, post_path FROM articles ORDER BY code") == right
     assert query("SELECT code, title FROM revisions") == [(worse, "旧标题")]
