@@ -85,14 +85,16 @@ def test_a_backfill_that_is_stopped_half_way_goes_on_where_it_was(
     half = len(undisturbed.articles) // 2
     gate = Gate(site, DETAIL, passing=half)
     running = start(backfill(site, output))
-    waited_for(lambda: len(gate.held) == AT_ONCE and recorded(output) == half)
+    # Some of those that passed may wait for a free hand, to ask for the page that holds their text.
+    waited_for(lambda: len(gate.held) == AT_ONCE and recorded(output) >= half - AT_ONCE)
     os.kill(running.pid, number)
     assert ended(running).code == (-number if number == signal.SIGKILL else 1)
     gate.open()
     taken_in = set(look(output, "SELECT code FROM articles"))
     first = asked(site)[1]
-    on_their_way = {hit.path.removeprefix(DETAIL) for hit in gate.held}
-    assert set(first) - taken_in == on_their_way
+    on_their_way = set(first) - taken_in
+    assert on_their_way >= {hit.path.removeprefix(DETAIL) for hit in gate.held}
+    assert len(on_their_way) <= 2 * AT_ONCE
 
     plan = ended(start([*backfill(site, output), "--plan", "--json"])).value
 
