@@ -169,17 +169,20 @@ def test_refresh_fetches_known_articles_of_that_age_again_and_no_others(
     assert site.article_requests
 
 
-def test_a_withdrawn_article_is_marked_and_keeps_its_text(
-    crawl_column: Finews, site: SampleSite, query: Query, output: Any
-) -> None:
+@pytest.fixture
+def withdrawn(crawl_column: Finews, site: SampleSite) -> str:
+    """An article that was crawled, went from the source and was looked for again."""
     code = site.corpus.in_columns(["345"])[3]
     crawl_column()
     site.corpus.remove(code)
-    answer = crawl_column("--refresh", "2026-09-18")
-    assert answer.code == 0
-    assert query("SELECT code FROM articles WHERE withdrawn_at IS NOT NULL") == [code]
-    assert query("SELECT length(body_text) > 0 FROM articles WHERE code = ?", code) == [1]
-    outcome, detail = query("SELECT outcome, detail FROM entries WHERE code = ? ORDER BY id DESC LIMIT 1", code)[0]
+    assert crawl_column("--refresh", "2026-09-18").code == 0
+    return code
+
+
+def test_a_withdrawn_article_is_marked_and_keeps_its_text(withdrawn: str, query: Query, output: Any) -> None:
+    assert query("SELECT code FROM articles WHERE withdrawn_at IS NOT NULL") == [withdrawn]
+    assert query("SELECT length(body_text) > 0 FROM articles WHERE code = ?", withdrawn) == [1]
+    outcome, detail = query("SELECT outcome, detail FROM entries WHERE code = ? ORDER BY id DESC LIMIT 1", withdrawn)[0]
     assert outcome == "updated"
     assert "withdrawn" in detail
     assert_posts_are_rows(output)
@@ -187,20 +190,16 @@ def test_a_withdrawn_article_is_marked_and_keeps_its_text(
 
 
 def test_a_withdrawal_is_told_as_one_and_as_no_listing(
-    crawl_column: Finews, site: SampleSite, finews: Finews, output: Path
+    withdrawn: str, site: SampleSite, finews: Finews, output: Path
 ) -> None:
-    code = site.corpus.in_columns(["345"])[3]
-    crawl_column()
-    site.corpus.remove(code)
-    crawl_column("--refresh", "2026-09-18")
     where = ("--output", str(output))
-    explained = finews("explain", code, *where).out
+    explained = finews("explain", withdrawn, *where).out
     assert "  in no listing: updated: withdrawn at the source: HTTP 404\n" in explained
     assert "taken in: withdrawn" not in explained
     gone = "withdrawn: gone from the source since 20"
     assert gone in explained
-    assert gone in finews("show", code, *where).out
-    assert finews("show", code, "--json", *where).value["withdrawn_at"]
+    assert gone in finews("show", withdrawn, *where).out
+    assert finews("show", withdrawn, "--json", *where).value["withdrawn_at"]
     other = site.corpus.in_columns(["345"])[0]
     assert "withdrawn:" not in finews("show", other, *where).out
 

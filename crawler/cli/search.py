@@ -28,7 +28,6 @@ from crawler.text.dates import parse_bound
 from crawler.text.query import check_words
 
 _SHOWN = 20
-_SORTS = [str(sort) for sort in Sort]
 _HIT = {True: ("\x1b[1;33m", "\x1b[0m"), False: ("【", "】")}
 _UNWANTED = re.compile(r'-(?:"|[^\x00-\x7f])')
 _FILTERS = ("category", "column", "since", "until", "stock", "as_of")

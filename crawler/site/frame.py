@@ -33,11 +33,6 @@ def install(output: Path, site: Site) -> list[str]:
     return kept
 
 
-def paths() -> list[str]:
-    """The files of the frame, relative to the output folder."""
-    return [path for path, _ in _shipped()]
-
-
 def _frame(site: Site) -> Iterator[tuple[str, bytes]]:
     for path, content in _shipped():
         yield path, _addressed(content, site) if path == "_config.yml" else content
