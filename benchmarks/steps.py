@@ -12,7 +12,7 @@ from typing import Any
 
 from measure import machine, spread, work_folder
 
-from crawler import clock, posts
+from crawler import clock, post_files
 from crawler.items import NO_REPLY, Article, Entry, RawArticle, Recorded
 from crawler.media import Media
 from crawler.normalise import normalise
@@ -72,7 +72,7 @@ def once(raws: list[RawArticle], folder: Path, spent: dict[str, list[float]]) ->
 
         def files() -> None:
             for batch in batches(saved):
-                posts.put_all(folder, {done.post_path: done.post_text for done, _ in batch})
+                post_files.put_all(folder, {done.post_path: done.post_text for done, _ in batch})
 
         def marks() -> None:
             for batch in batches(saved):

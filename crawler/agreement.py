@@ -7,8 +7,7 @@ many articles there are.
 import hashlib
 import heapq
 import os
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -16,17 +15,16 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from crawler import clock, posts
+from crawler import clock, post_files, posts
 from crawler.errors import Busy, OutputError, Unreadable
-from crawler.extensions.ledger import finish_what_was_left
 from crawler.media import Media
 from crawler.output_folder import hold
+from crawler.post_files import is_unfinished, posts_below
 from crawler.posts import Site
+from crawler.recovery import finish_what_was_left
 from crawler.store import Store
 from crawler.store.articles import post_of
 from crawler.store.index import Fault
-
-_UNFINISHED = re.compile(r"\..*\.md\..*")
 
 Row = Mapping[str, Any]
 
@@ -117,29 +115,6 @@ def repair(output: Path, site: Site) -> Report:
     return Report(rows, [each for each in found if each not in mended], mended)
 
 
-def posts_below(output: Path) -> Iterator[str]:
-    """The paths of all posts, frozen ones by the path that they had, in the order of their bytes."""
-    cold = (posts.POSTS + path.removeprefix(posts.FROZEN) for path in files_below(output, posts.FROZEN))
-    for path, _ in groupby(heapq.merge(files_below(output, posts.POSTS), cold, key=os.fsencode)):
-        yield path
-
-
-def files_below(output: Path, folder: str) -> Iterator[str]:
-    """The paths of all files below a folder, relative to the output folder, in the order of their bytes."""
-    try:
-        entries = list(os.scandir(output / folder))
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise OutputError(f"cannot read {output / folder}: {error.strerror}") from error
-    for entry in sorted(entries, key=lambda entry: os.fsencode(entry.name) + b"/" * _is_folder(entry)):
-        path = f"{folder}/{entry.name}"
-        if _is_folder(entry):
-            yield from files_below(output, path)
-        else:
-            yield path
-
-
 def _unindexed(store: Store) -> list[Disagreement]:
     return _of_faults(store, Kind.UNINDEXED, store.index.faults())
 
@@ -159,15 +134,6 @@ def _of_faults(store: Store, kind: Kind, faults: list[Fault], *, in_motion: bool
         Disagreement(kind, row.get("post_path", ""), code, row.get("title", ""), detail, in_motion)
         for code, row, detail in rows
     ]
-
-
-def is_unfinished(path: str) -> bool:
-    """Whether this is the half of a post that a killed crawl left, or one at work is writing."""
-    return bool(_UNFINISHED.fullmatch(path.rpartition("/")[2]))
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    return entry.is_dir(follow_symlinks=False)
 
 
 def _compared(output: Path, store: Store, site: Site) -> tuple[int, list[Disagreement]]:
@@ -196,7 +162,7 @@ def _in_bytes(pair: tuple[str, Row | None]) -> bytes:
 def _look(output: Path, store: Store, site: Site, path: str) -> Disagreement | None:
     """The same of one path, as it is now. The row is read first: a crawl commits it before it writes the file."""
     row = store.articles.at(path)
-    return _judged(output, site, _media_of(store), path, row, there=os.path.lexists(posts.standing(output, path)))
+    return _judged(output, site, _media_of(store), path, row, there=os.path.lexists(post_files.standing(output, path)))
 
 
 def _judged(
@@ -204,7 +170,7 @@ def _judged(
 ) -> Disagreement | None:
     if row is None:
         return _without_row(output, site, media, path) if there else None
-    kind, detail = _fault(posts.standing(output, path), site, row) if there else (Kind.MISSING, "")
+    kind, detail = _fault(post_files.standing(output, path), site, row) if there else (Kind.MISSING, "")
     if kind is None:
         return None
     owed = row["published_revision"] != row["revision"]
@@ -214,7 +180,7 @@ def _judged(
 def _fault(file: Path, site: Site, row: Row) -> tuple[Kind | None, str]:
     """What is wrong with the file of a row, if anything is."""
     wanted = posts.render(post_of(row), site).encode()
-    if posts.content(file) != wanted:
+    if post_files.content(file) != wanted:
         return Kind.DIFFERENT, ""
     if hashlib.sha256(wanted).hexdigest() != row["post_sha256"]:
         return Kind.DIFFERENT, "the post is as its row says, whose post_sha256 is another's"
@@ -225,7 +191,7 @@ def _without_row(output: Path, site: Site, media: Callable[[], Media], path: str
     if is_unfinished(path):
         return Disagreement(Kind.UNFINISHED, path, in_motion=True)
     try:
-        post = posts.read((posts.content(posts.standing(output, path)) or b"").decode(), site, media())
+        post = posts.read((post_files.content(post_files.standing(output, path)) or b"").decode(), site, media())
     except UnicodeDecodeError:
         return Disagreement(Kind.EXTRA, path, detail="no post of ours: not UTF-8")
     except Unreadable as error:
@@ -256,11 +222,11 @@ def _mend(output: Path, store: Store, site: Site, found: Disagreement) -> bool:
     if found.kind is Kind.UNLINKED:
         return True  # with all the others, already
     if found.kind is Kind.UNFINISHED:
-        posts.standing(output, found.path).unlink(missing_ok=True)
+        post_files.standing(output, found.path).unlink(missing_ok=True)
         return True
     row = store.articles.at(found.path)
     assert row is not None, "whoever holds the lock is the only one who writes rows"
     text = posts.render(post_of(row), site)
-    posts.put(output, found.path, text)
+    post_files.put(output, found.path, text)
     store.articles.put_right(row["code"], row["revision"], text)
     return True

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from crawler import clock, old_site, posts
+from crawler import clock, old_site, post_files
 from crawler.errors import Ending, OutputError, Unreadable, Unusable
-from crawler.extensions.ledger import finish_what_was_left
 from crawler.items import Outcome, Reply, RunOutcome
 from crawler.media import Media
 from crawler.normalise import normalise
 from crawler.old_site import COLUMN, OldPost
 from crawler.output_folder import hold, prepare
 from crawler.posts import Site
+from crawler.recovery import finish_what_was_left
 from crawler.site import frame, pages
 from crawler.store import Store
 from crawler.store.quarantine import FILE
@@ -67,7 +67,7 @@ class _Import:
         if not old.code:
             raise Unreadable("not an article: its name holds no code")
         try:
-            content = posts.file_content(self.folder / old.path, _LARGEST + 1)
+            content = post_files.file_content(self.folder / old.path, _LARGEST + 1)
         except OutputError as error:
             raise Unreadable(str(error)) from error
         if len(content) > _LARGEST:
@@ -85,7 +85,7 @@ class _Import:
         """The row first and the post after it, as the pipelines of a crawl do."""
         raw = old_site.read(old, content, self.media, clock.now())
         recorded = self.store.articles.save(normalise(raw, self.media.of), old_site.entry_of(raw), self.site)
-        posts.put(self.output, recorded.post_path, recorded.post_text)
+        post_files.put(self.output, recorded.post_path, recorded.post_text)
         self.store.articles.published(recorded.article.code, recorded.revision)
 
 

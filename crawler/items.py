@@ -11,6 +11,8 @@ from enum import StrEnum
 
 # The column of an entry that no listing listed: the crawl asked for it by itself.
 NO_COLUMN = ""
+# The folders of posts, below the output folder: those that Jekyll reads, and those whose pages are kept as HTML.
+POSTS, FROZEN = "_posts", "_frozen"
 
 
 class Outcome(StrEnum):
@@ -155,3 +157,46 @@ class Recorded:
     revision: int
     post_path: str
     post_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What complete walks of one listing have covered: all entries from `oldest` to `newest`.
+
+    `oldest` is None when they went to the end of the listing.
+    """
+
+    newest: datetime
+    oldest: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Entries published after `after` and before `before` stood in a listing, and were gone when it was asked."""
+
+    after: datetime
+    before: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How long a listing is by the source's own count: `rows` on `pages`."""
+
+    rows: int
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the database knows of a listed code.
+
+    `source` is the spider whose text we keep, None when there is no article, and `withdrawn` whether the source has
+    taken it away. The rest is what this spider's listing said when the article was last taken in or refused; `refused`
+    is the reason, empty when it was taken in.
+    """
+
+    source: str | None
+    withdrawn: bool
+    title: str | None
+    published_at: str | None
+    refused: str

@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from crawler.items import Entry, RunOutcome
+from crawler.items import Coverage, Entry, Extent, Known, RunOutcome
 from crawler.media import Media
 from crawler.selection import Selection
-from crawler.store.articles import Known
 from crawler.triage import Triage
-from crawler.walk import MOST_PAGES, Coverage, Extent, Walk
+from crawler.walk import MOST_PAGES, Walk
 
 
 class How(StrEnum):

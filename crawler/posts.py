@@ -3,39 +3,32 @@
 The bytes of a post are a pure function of a `Post`: either side of the system can be made anew from the other.
 """
 
-import os
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any
 
 import frontmatter
 import yaml
 from frontmatter.default_handlers import YAMLHandler
 
-from crawler.errors import OutputError, Unreadable
-from crawler.items import Post
+from crawler.errors import Unreadable
+from crawler.items import POSTS, Post
 from crawler.media import LONGEST_NAME, Media
 from crawler.text.characters import headline
 from crawler.text.dates import CHINA, jekyll
 from crawler.text.html import source_line
 from crawler.text.slugs import SLUG, fold, slug_of
 
-# The folders of posts, below the output folder: those that Jekyll reads, and those whose pages are kept as HTML.
-POSTS, FROZEN = "_posts", "_frozen"
 # What is read of front matter.
 FRONT = ("title", "date", "categories", "tags")
 
 _NEWS, _NEWS_READ = "新闻", "xinwen"
 # Jekyll splits tags at spaces, as Ruby does, which knows no other space than those of ASCII.
 _SPACE, _UNSPLIT_SPACE = " ", "\xa0"
-# An unfinished file: what a killed crawl left of it is gone, and a link in its place is not followed.
-_ANEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
 # Front matter longer than this is none of ours: what is read of a stranger's file is bounded.
 _LONGEST_FRONT = 4_000
 _CODE_IN_URL = re.compile(r"(?:NW|/)([0-9]{18,24})(?:\.html)?", re.ASCII)
@@ -248,127 +241,3 @@ def path_of(post: Post) -> str:
     """Where a post first stands, below the output folder: by day of publication and code."""
     day = post.published_at.date().isoformat()
     return f"{POSTS}/{day.replace('-', '/')}/{day}-NW{post.code}.md"
-
-
-def frozen(output: Path, path: str) -> Path:
-    """Where a post stands once the site keeps its page as HTML: its place there is as the one in `_posts`."""
-    return output / FROZEN / path.removeprefix(f"{POSTS}/")
-
-
-def standing(output: Path, path: str) -> Path:
-    """Where a post stands: at its path, or frozen. A path at which there is nothing stands for itself."""
-    hot, cold = output / path, frozen(output, path)
-    return cold if not os.path.lexists(hot) and os.path.lexists(cold) else hot
-
-
-def content(file: Path, most: int = -1) -> bytes | None:
-    """What a file holds, or its first bytes where `most` says how many are enough.
-
-    None for what is no file, but a folder, a device, or a link to one of them or nowhere. Raises OutputError.
-    """
-    try:
-        if not file.is_file():
-            return None
-        with file.open("rb") as opened:
-            return opened.read(most)
-    except FileNotFoundError:  # it was there a moment ago
-        return None
-    except OSError as error:
-        raise OutputError(f"cannot read {file}: {error.strerror}") from error
-
-
-def file_content(file: Path, most: int = -1) -> bytes:
-    """Likewise. Raises Unreadable for what is no file."""
-    found = content(file, most)
-    if found is None:
-        raise Unreadable("no file, but a folder or a device" if file.exists() else "a link that leads nowhere")
-    return found
-
-
-def put(output: Path, path: str, text: str) -> None:
-    """Write a post so that a reader sees the old file or the new one, never half of one.
-
-    The unfinished file begins with a dot, which Jekyll passes over. A frozen post is no longer
-    frozen. Raises OutputError.
-    """
-    put_all(output, {path: text})
-
-
-def put_all(output: Path, texts: Mapping[str, str]) -> None:
-    """Likewise, posts by their paths: when it returns, they are on disk. Raises OutputError."""
-    folders: dict[str, dict[str, bytes]] = {}
-    for path, text in texts.items():
-        folder, _, name = path.rpartition("/")
-        folders.setdefault(folder, {})[name] = text.encode("utf-8")
-    for folder, contents in sorted(folders.items()):
-        with _told(output / folder, next(iter(contents))), _opened(output / folder) as descriptor:
-            _replace_all(output / folder, descriptor, contents)
-            os.fsync(descriptor)
-    if (output / FROZEN).is_dir():
-        for path in texts:
-            with _told(output, path):
-                frozen(output, path).unlink(missing_ok=True)
-
-
-@contextmanager
-def _told(folder: Path, name: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(f"cannot write {folder / name}: {error.strerror}") from error
-
-
-@contextmanager
-def _opened(folder: Path) -> Iterator[int]:
-    """A folder's descriptor; it is made where there is none."""
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _replace_all(folder: Path, descriptor: int, contents: Mapping[str, bytes]) -> None:
-    """Put files into a folder, each whole before it has its name. All are on their way to the disk before the first is
-    waited for: one by one, they took it twice as long (docs/performance.md).
-
-    Only the holder of the output folder's lock writes posts, so that an unfinished file needs no name of chance.
-    """
-    unfinished: dict[str, int] = {}
-    try:
-        for name, content in contents.items():
-            with _told(folder, name):
-                # Not through a file object: a crawl writes each article, and it costs as much as the writing.
-                unfinished[name] = handle = os.open(_part(name), _ANEW, 0o644, dir_fd=descriptor)
-                _write_all(handle, content)
-                os.fchmod(handle, 0o644)
-                _begin_to_sync(handle)
-        for name, handle in unfinished.items():
-            with _told(folder, name):
-                os.fsync(handle)
-                os.replace(_part(name), name, src_dir_fd=descriptor, dst_dir_fd=descriptor)
-    except BaseException:
-        for name in unfinished:
-            with suppress(FileNotFoundError):
-                os.unlink(_part(name), dir_fd=descriptor)
-        raise
-    finally:
-        for handle in unfinished.values():
-            os.close(handle)
-
-
-def _part(name: str) -> str:
-    return f".{name}.part"
-
-
-def _begin_to_sync(handle: int) -> None:
-    """Have what was written put on disk from now on, without waiting for it: a hint, which not every system takes."""
-    with suppress(AttributeError, OSError):
-        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
-
-
-def _write_all(handle: int, content: bytes) -> None:
-    left = memoryview(content)
-    while left:
-        left = left[os.write(handle, left) :]

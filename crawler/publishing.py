@@ -5,9 +5,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from crawler import clock
-from crawler.extensions.ledger import finish_what_was_left
 from crawler.output_folder import hold, prepare
 from crawler.posts import Site
+from crawler.recovery import finish_what_was_left
 from crawler.site import config, frame, pages
 from crawler.site.building import Built, build
 from crawler.site.checking import Checked, check

@@ -7,14 +7,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from crawler import clock, posts
-from crawler.agreement import is_unfinished, posts_below
+from crawler import clock, post_files, posts
 from crawler.errors import Failed, Unreadable, Unusable, UsageError
-from crawler.extensions.ledger import finish_what_was_left
 from crawler.items import Article, Category, Post
 from crawler.media import Media
 from crawler.output_folder import hold, prepare
+from crawler.post_files import is_unfinished, posts_below
 from crawler.posts import Site
+from crawler.recovery import finish_what_was_left
 from crawler.store import Store, met_categories
 from crawler.store.articles import post_of
 from crawler.store.renewal import fold_in, renewed
@@ -50,7 +50,7 @@ class _Taken:
             if is_unfinished(path):
                 continue
             try:
-                text = _text(posts.standing(self.source, path))
+                text = _text(post_files.standing(self.source, path))
                 store.articles.restore(self._article(path, text), path, text, stands=self.stand)
                 self.articles += 1
             except Unusable as error:
@@ -128,8 +128,8 @@ def _write(store: Store, folder: Path, site: Site, *, mark: bool) -> int:
     written = 0
     for row in store.articles.rows():
         text = posts.render(post_of(row), site)
-        if not _stands(posts.standing(folder, row["post_path"]), text):
-            posts.put(folder, row["post_path"], text)
+        if not _stands(post_files.standing(folder, row["post_path"]), text):
+            post_files.put(folder, row["post_path"], text)
             written += 1
         if mark and not _marked(row, text):
             store.articles.put_right(row["code"], row["revision"], text)
@@ -150,7 +150,7 @@ def _stands(file: Path, text: str) -> bool:
 
 def _text(file: Path) -> str:
     try:
-        return posts.file_content(file).decode()
+        return post_files.file_content(file).decode()
     except UnicodeDecodeError as error:
         raise Unreadable("not UTF-8") from error
 

@@ -12,7 +12,7 @@ posts that are owed; after 2, it writes the same bytes again.
 from dataclasses import dataclass
 from pathlib import Path
 
-from crawler import posts
+from crawler import post_files
 from crawler.items import Article, Entry, Recorded
 from crawler.posts import Site
 from crawler.store import Store
@@ -52,7 +52,7 @@ class Recorder:
         results = list(zip(waiting, saved, strict=True))
         recorded = [(each, done) for each, done in results if isinstance(done, Recorded)]
         faults = [(each.entry, fault) for each, fault in results if isinstance(fault, Exception)]
-        posts.put_all(self._output, {done.post_path: done.post_text for _, done in recorded if done.post_text})
+        post_files.put_all(self._output, {done.post_path: done.post_text for _, done in recorded if done.post_text})
         with self._store.at_once():
             for each, done in recorded:
                 self._store.articles.published(each.article.code, done.revision)

@@ -11,16 +11,16 @@ from scrapy.crawler import Crawler
 from scrapy.settings import Settings
 from scrapy.spiderloader import SpiderLoader
 
-from crawler import clock, old_site, posts
+from crawler import clock, old_site, post_files
 from crawler import settings as our_settings
 from crawler.errors import Unusable
-from crawler.extensions.ledger import finish_what_was_left
 from crawler.items import NO_COLUMN, Article, Entry, Outcome, RawArticle, Reply, RunOutcome
 from crawler.media import Media
 from crawler.normalise import normalise
 from crawler.old_site import OldPost
 from crawler.output_folder import hold, prepare
 from crawler.posts import Site
+from crawler.recovery import finish_what_was_left
 from crawler.spiders.base import SiteSpider, response_of
 from crawler.store import Store
 from crawler.store.articles import differences
@@ -122,7 +122,7 @@ class Replay:
     def _take_in(self, article: Article, entry: Entry) -> None:
         recorded = self._store.articles.save(article, entry, self._site, markup_too=True)
         if recorded.post_text:
-            posts.put(self._output, recorded.post_path, recorded.post_text)
+            post_files.put(self._output, recorded.post_path, recorded.post_text)
         self._store.articles.published(article.code, recorded.revision)
         outcome = Outcome.NEW if recorded.outcome is Outcome.NEW else Outcome.UPDATED
         self._store.runs.list_entries(

@@ -1,14 +1,20 @@
 """Which listing entries need a request. Pure: what is known is handed in."""
 
 from crawler.codes import Codes
-from crawler.items import Entry, Outcome
+from crawler.items import Entry, Known, Outcome
 from crawler.media import Media
 from crawler.selection import Selection
-from crawler.store.articles import Known
+from crawler.text.dates import iso
 
 DUPLICATE = "listed already in this crawl"
 WITHDRAWN = "withdrawn at the source: "
 STILL_REFUSED = "in quarantine since an earlier crawl: "
+
+
+def matches_listing(known: Known, entry: Entry) -> bool:
+    """Return whether a listing still says of an entry what it said when its article was taken in."""
+    return (known.title, known.published_at) == (entry.title, iso(entry.published))
+
 
 # The outcome of an entry that needs no request, and why; no outcome for one that is to be fetched.
 Decision = tuple[Outcome | None, str]
@@ -58,7 +64,7 @@ class Triage:
         ours = known.source == self._spider
         if known.source and not ours and known.source not in self._supersedes:
             return Outcome.UNCHANGED, f"kept by {known.source}"
-        if not known.says_the_same(entry) or known.withdrawn or self._is_to_be_refreshed(entry, known):
+        if not matches_listing(known, entry) or known.withdrawn or self._is_to_be_refreshed(entry, known):
             return None, ""
         if known.refused:
             return Outcome.UNCHANGED, STILL_REFUSED + known.refused

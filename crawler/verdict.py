@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crawler.errors import Failed
-from crawler.items import Outcome, RunOutcome
-from crawler.walk import Gap
+from crawler.items import Gap, Outcome, RunOutcome
 
 EXIT_CODES = {
     RunOutcome.DONE: 0,

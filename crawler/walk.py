@@ -12,39 +12,12 @@ from datetime import datetime
 from enum import Enum, auto
 
 from crawler.codes import Codes
-from crawler.items import Entry
+from crawler.items import Coverage, Entry, Extent, Gap
 
 # The longest listing of the source has some 50 pages; where a cursor leads on and on there is no end to be found.
 MOST_PAGES = 1_000
 # One in so many entries of a page may be much older than where it stands.
 _OUT_OF_PLACE = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """What complete walks of one listing have covered: all entries from `oldest` to `newest`.
-
-    `oldest` is None when they went to the end of the listing.
-    """
-
-    newest: datetime
-    oldest: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Entries published after `after` and before `before` stood in a listing, and were gone when it was asked."""
-
-    after: datetime
-    before: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """How long a listing is by the source's own count: `rows` on `pages`."""
-
-    rows: int
-    pages: int
 
 
 class Ended(Enum):

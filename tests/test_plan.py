@@ -13,14 +13,13 @@ from scrapy.settings import Settings
 
 from crawler import settings as our_settings
 from crawler.extensions.planner import manners
-from crawler.items import Entry
+from crawler.items import Coverage, Entry, Extent, Known
 from crawler.media import Media
 from crawler.plan import Ahead, Asked, ColumnPlan, FirstPage, How, Manners, ahead, plan_columns
 from crawler.sample_site import SampleSite, body, status
 from crawler.selection import Selection
-from crawler.store.articles import Known
 from crawler.text.dates import CHINA, iso
-from crawler.walk import Coverage, Extent, Walk
+from crawler.walk import Walk
 from tests.conftest import NO_MANNERS, Answer, Finews
 
 NOON = datetime(2026, 9, 18, 12, 0, tzinfo=CHINA)

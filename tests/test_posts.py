@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 import crawler
 from crawler.errors import OutputError
 from crawler.items import Post
-from crawler.posts import Site, label, path_of, put, render
+from crawler.post_files import put
+from crawler.posts import Site, label, path_of, render
 from crawler.text.characters import headline
 from crawler.text.dates import CHINA
 from crawler.text.html import clean

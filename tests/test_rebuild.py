@@ -18,7 +18,7 @@ from crawler.items import Entry
 from crawler.media import Media
 from crawler.normalise import normalise
 from crawler.output_folder import hold
-from crawler.posts import put
+from crawler.post_files import put
 from crawler.rebuild import rebuild_db, rebuild_posts
 from crawler.sample_site import Corpus, SampleSite
 from crawler.store import Store

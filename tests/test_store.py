@@ -15,16 +15,17 @@ from hypothesis import strategies as st
 from sqlite_utils import Database
 
 from crawler.errors import StoreError
-from crawler.items import Article, Category, Entry, Outcome, Reply, RunOutcome
+from crawler.items import Article, Category, Entry, Known, Outcome, Reply, RunOutcome
 from crawler.posts import Site, render
 from crawler.store import Store, met_categories
-from crawler.store.articles import Known, post_of
+from crawler.store.articles import post_of
 from crawler.store.connection import open_for_writing
 from crawler.store.quarantine import ROW
 from crawler.store.schema import migrations
 from crawler.text.dates import CHINA
 from crawler.text.html import plain
 from crawler.text.stocks import mentions
+from crawler.triage import matches_listing
 
 SITE = Site("//finews.withounder.com")
 FARMERS = Category("zhongguonongwang", "中国农网", ("农网",))
@@ -338,23 +339,23 @@ def test_what_was_taken_in_is_known_with_what_its_listing_said(store: Store) -> 
     store.articles.save(found, listed(found, title="列表的题"), SITE)
     known = known_of(store, "eastmoney")
     assert (known.source, known.title, known.refused) == ("eastmoney", "列表的题", "")
-    assert known.says_the_same(listed(found, title="列表的题"))
-    assert not known.says_the_same(listed(found))
-    assert not known.says_the_same(listed(found, title="列表的题", published=LATER))
+    assert matches_listing(known, listed(found, title="列表的题"))
+    assert not matches_listing(known, listed(found))
+    assert not matches_listing(known, listed(found, title="列表的题", published=LATER))
 
 
 def test_another_spider_knows_that_it_is_kept_and_not_what_was_listed(store: Store) -> None:
     save(store, article())
     known = known_of(store, "flash")
     assert (known.source, known.title, known.published_at) == ("eastmoney", None, None)
-    assert not known.says_the_same(listed(article()))
+    assert not matches_listing(known, listed(article()))
 
 
 def test_what_was_refused_is_known_with_the_reason_to_its_spider_only(store: Store) -> None:
     store.articles.refused(listed(article()), "eastmoney", "the title is empty")
     known = known_of(store, "eastmoney")
     assert (known.source, known.refused) == (None, "the title is empty")
-    assert known.says_the_same(listed(article()))
+    assert matches_listing(known, listed(article()))
     assert store.articles.known([CODE], "flash") == {}
 
 

@@ -9,7 +9,7 @@ from crawler import feeds
 from crawler.cli import options, tell
 from crawler.cli.search import asked, filters
 from crawler.cli.upkeep import site_option
-from crawler.site.config import site_of
+from crawler.site_links import site_of
 from crawler.store import Store
 
 _FORMS = {"atom": feeds.atom, "json": feeds.json_feed}

@@ -14,7 +14,7 @@ from rich.text import Text
 from crawler.cli import options, tell
 from crawler.errors import Failed
 from crawler.items import NO_COLUMN, Outcome
-from crawler.posts import standing
+from crawler.post_files import standing
 from crawler.store import Store
 from crawler.store.connection import FILE_NAME
 from crawler.text.characters import one_line

@@ -14,7 +14,7 @@ from crawler.cli.search import moment
 from crawler.errors import Failed
 from crawler.items import Outcome
 from crawler.media import shipped
-from crawler.posts import standing
+from crawler.post_files import standing
 from crawler.store import Store
 from crawler.store.connection import FILE_NAME
 from crawler.text.dates import span

@@ -9,7 +9,7 @@ import click
 
 from crawler.cli import options, tell
 from crawler.cli.upkeep import site_option
-from crawler.site.config import site_of
+from crawler.site_links import site_of
 from crawler.text.characters import one_line
 from crawler.verdict import EXIT_CODES
 

@@ -7,7 +7,8 @@ import click
 
 from crawler.cli import options, tell
 from crawler.cli.upkeep import site_option
-from crawler.site.config import MOST_DAYS, site_of
+from crawler.site.config import MOST_DAYS
+from crawler.site_links import site_of
 
 
 @click.group()

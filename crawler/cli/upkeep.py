@@ -8,7 +8,7 @@ import click
 
 from crawler.cli import options, tell
 from crawler.items import Outcome
-from crawler.site.config import site_of
+from crawler.site_links import site_of
 
 if TYPE_CHECKING:
     from crawler.agreement import Disagreement, Report

@@ -15,14 +15,13 @@ from scrapy.spidermiddlewares.httperror import HttpError
 
 from crawler import clock
 from crawler.errors import Unreadable, Unusable
-from crawler.items import Entry, Reply
+from crawler.items import Entry, Extent, Reply
 from crawler.media import Media
 from crawler.origins import shown
 from crawler.selection import Selection, parse
 from crawler.store import met_categories
 from crawler.text.characters import one_line
 from crawler.troubles import explained
-from crawler.walk import Extent
 
 
 class Source(Protocol):

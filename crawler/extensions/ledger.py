@@ -19,26 +19,26 @@ from scrapy import signals
 from scrapy.crawler import Crawler
 from twisted.python.failure import Failure
 
-from crawler import clock, posts
+from crawler import clock
 from crawler.cleaning import Cleaning
 from crawler.errors import Ending, Unreadable, Unusable, UsageError
 from crawler.extensions.books import BadRow, Books, Source, asked_for, fault_told, why_lost
-from crawler.items import NO_COLUMN, Article, Entry, Outcome, Reply
+from crawler.items import NO_COLUMN, Article, Entry, Extent, Gap, Known, Outcome, Reply
 from crawler.media import Media
-from crawler.output_folder import hold, output_folder, prepare, sweep
+from crawler.output_folder import hold, output_folder, prepare
 from crawler.posts import Site
 from crawler.recorder import LARGEST, Recorder, Waiting
+from crawler.recovery import finish_what_was_left
 from crawler.retry_after import of_itself
 from crawler.selection import Selection
-from crawler.site.config import site_of
+from crawler.site_links import site_of
 from crawler.store import Store
-from crawler.store.articles import Known
 from crawler.store.quarantine import ARTICLE, LISTING, ROW
 from crawler.text.characters import one_line
 from crawler.triage import DUPLICATE, STILL_REFUSED, WITHDRAWN, Decision, Triage
 from crawler.troubles import Trouble, Troubles, explained, kind_of
 from crawler.verdict import FINISHED, Summary, verdict
-from crawler.walk import Ended, Extent, Gap, Walk
+from crawler.walk import Ended, Walk
 
 logger = logging.getLogger(__name__)
 
@@ -428,20 +428,6 @@ def ledger_of(crawler: Crawler) -> Ledger:
     if ledger is None:
         raise UsageError("the extension crawler.extensions.ledger.Ledger is switched off: a crawl needs it")
     return ledger
-
-
-def finish_what_was_left(output: Path, store: Store, site: Site, now: datetime) -> None:
-    """Set right what a killed crawl left: unfinished files, posts whose rows were written already, and open runs.
-
-    The runs are closed last: whoever is killed here leaves one open, or a post owed, so that the next one sweeps again.
-    """
-    owed = store.articles.owed(site)
-    if owed or store.runs.left_open():
-        sweep(output)
-    for code, revision, path, text in owed:
-        posts.put(output, path, text)
-        store.articles.published(code, revision)
-    store.runs.finish_interrupted(now)
 
 
 def _code_in(row: Any) -> str:

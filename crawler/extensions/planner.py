@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from crawler import clock
 from crawler.errors import Ending, Unreadable, Unusable
 from crawler.extensions.books import BadRow, Books, Source, asked_for, fault_told, why_lost
-from crawler.items import Entry, Outcome, Reply, RunOutcome
+from crawler.items import Entry, Extent, Outcome, Reply, RunOutcome
 from crawler.media import Media
 from crawler.output_folder import output_folder
 from crawler.plan import Asked, FirstPage, Manners, Plan, plan_columns
@@ -26,7 +26,6 @@ from crawler.store import Store
 from crawler.text.dates import roughly
 from crawler.troubles import explained
 from crawler.verdict import FINISHED, verdict
-from crawler.walk import Extent
 
 
 class Planned(Source, Protocol):

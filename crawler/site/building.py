@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from crawler.posts import FROZEN, POSTS
+from crawler.items import FROZEN, POSTS
 from crawler.site import urls
 from crawler.site.config import Config
 from crawler.site.files import below, content_of, copy_tree, keep

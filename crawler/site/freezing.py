@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
-from crawler import posts
+from crawler import items, post_files
 from crawler.site import urls
 from crawler.site.files import copy, errors_told
 from crawler.site.rendering import files_of
@@ -21,23 +21,23 @@ _POST = re.compile(r"_posts/(?P<month>\d{4}/\d\d)/\d\d/\d{4}-\d\d-\d\d-NW\d+\.md
 
 def frozen_months(output: Path) -> list[str]:
     """The months that are frozen, such as `2022/01`."""
-    top = output / posts.FROZEN
+    top = output / items.FROZEN
     return sorted(str(path.relative_to(top)) for path in top.glob("[0-9]*/[0-9]*"))
 
 
 def due(output: Path, before: date | None, frozen: Iterable[str]) -> list[str]:
     """The posts in `_posts` that are to be frozen: of months before this day's, and of those that are frozen."""
     first_kept, cold = f"{before:%Y/%m}" if before else "", set(frozen)
-    found = ((path, _POST.fullmatch(path)) for path in files_of(output, posts.POSTS))
+    found = ((path, _POST.fullmatch(path)) for path in files_of(output, items.POSTS))
     return [path for path, post in found if post and (post["month"] < first_kept or post["month"] in cold)]
 
 
 def thaw(output: Path, months: Iterable[str]) -> None:
     """Put the posts of frozen months back among the hot ones. Raises OutputError."""
     for month in months:
-        for path in files_of(output, f"{posts.FROZEN}/{month}"):
-            _move(output / path, output / path.replace(posts.FROZEN, posts.POSTS, 1))
-        _remove_empty(output / posts.FROZEN / month)
+        for path in files_of(output, f"{items.FROZEN}/{month}"):
+            _move(output / path, output / path.replace(items.FROZEN, items.POSTS, 1))
+        _remove_empty(output / items.FROZEN / month)
 
 
 def make_way(output: Path, paths: Iterable[str]) -> None:
@@ -55,8 +55,8 @@ def freeze(output: Path, tree: Path, paths: list[str], days: list[str]) -> None:
     for path in (*paths, *days):
         copy(tree / urls.built(path), output / urls.built(path))
     for path in paths:
-        _move(output / path, posts.frozen(output, path))
-    for month in {f"{posts.POSTS}/{path[7:14]}" for path in paths}:
+        _move(output / path, post_files.frozen(output, path))
+    for month in {f"{items.POSTS}/{path[7:14]}" for path in paths}:
         _remove_empty(output / month)
 
 

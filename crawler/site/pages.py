@@ -12,9 +12,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from crawler.items import Category
+from crawler.items import FROZEN, Category
 from crawler.media import Media
-from crawler.posts import FROZEN
 from crawler.site import urls
 from crawler.site.files import keep, keep_parts
 from crawler.store import Store

@@ -1,6 +1,6 @@
 """Where pages stand in the site. An article's address is the place of its post, which never changes."""
 
-from crawler.posts import POSTS
+from crawler.items import POSTS
 
 
 def article(post_path: str) -> str:

@@ -23,13 +23,12 @@ from crawler import clock
 from crawler.errors import NoBody, Refused, Unreadable, Unusable, UsageError
 from crawler.extensions.books import BadRow, Books, books_of, error_told
 from crawler.extensions.ledger import Ledger, ledger_of
-from crawler.items import NO_COLUMN, Entry, Outcome, RawArticle, Reply
+from crawler.items import NO_COLUMN, Entry, Extent, Outcome, RawArticle, Reply
 from crawler.normalise import check_date
 from crawler.origins import origin_of, shown
 from crawler.recorder import LARGEST
 from crawler.text.characters import one_line
 from crawler.text.charset import decode
-from crawler.walk import Extent
 
 # Articles are fetched before the next listing page, so that what waits in memory stays small.
 _ARTICLE_PRIORITY = 10

@@ -11,7 +11,7 @@ from scrapy.selector import Selector
 
 from crawler import clock
 from crawler.errors import NoBody, Refused, Rejected, Unreadable
-from crawler.items import Entry, Outcome
+from crawler.items import Entry, Extent, Outcome
 from crawler.spiders.base import Listing, Reader, Reading, SiteSpider
 from crawler.text.characters import headline
 from crawler.text.html import check_words
@@ -26,7 +26,6 @@ from crawler.text.payload import (
     text_field,
     title_field,
 )
-from crawler.walk import Extent
 
 COLUMNS = {
     "344": "财经导读", "345": "资讯精华", "349": "沪深公司", "350": "国内经济", "351": "国际经济",

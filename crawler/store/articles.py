@@ -4,14 +4,13 @@ import hashlib
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlite_utils import Database
 
 from crawler.errors import Ending, Unreadable
-from crawler.items import NO_COLUMN, Article, Entry, Outcome, Post, Recorded
+from crawler.items import NO_COLUMN, Article, Entry, Known, Outcome, Post, Recorded
 from crawler.posts import Site, path_of, render
 from crawler.store.categories import Categories
 from crawler.store.connection import errors_told, rows_of
@@ -28,25 +27,6 @@ _INSERTED = """
         :post_path, :post_sha256, :first_seen_at, 1
     )
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the database knows of a listed code.
-
-    `source` is the spider whose text we keep, None when there is no article, and `withdrawn` whether the source has
-    taken it away. The rest is what this spider's listing said when the article was last taken in or refused; `refused`
-    is the reason, empty when it was taken in.
-    """
-
-    source: str | None
-    withdrawn: bool
-    title: str | None
-    published_at: str | None
-    refused: str
-
-    def says_the_same(self, entry: Entry) -> bool:
-        return (self.title, self.published_at) == (entry.title, iso(entry.published))
 
 
 class Articles:

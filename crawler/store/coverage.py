@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from crawler.items import Coverage, Gap
 from crawler.store.connection import errors_told
 from crawler.text.dates import iso
-from crawler.walk import Coverage, Gap
 
 
 class Covered:

@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 
 from crawler import clock, feeds
 from crawler.errors import Rejected
-from crawler.site.config import site_of
+from crawler.site_links import site_of
 from crawler.store import Store
 from crawler.text.characters import one_line
 from crawler.text.diff import Part, compare, parts

@@ -13,7 +13,8 @@ from crawler.errors import Unusable
 from crawler.items import Article, Entry, RawArticle
 from crawler.media import LONGEST_NAME, Media
 from crawler.normalise import LONGEST_TITLE, normalise
-from crawler.posts import Site, label, put
+from crawler.post_files import put
+from crawler.posts import Site, label
 from crawler.store import Store
 from crawler.text import payload
 from crawler.text.characters import headline
