@@ -29,6 +29,7 @@ lint: $(VENV)/installed-for-tests  ## What CI checks beside the tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 format: $(VENV)/installed-for-tests  ## Put the code into the house's form
 	$(BIN)/ruff check --fix .

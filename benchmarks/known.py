@@ -24,13 +24,13 @@ from measure import by_turns, cost, machine, plain_table, run, served
 from search import Words, fill
 from steps import SITE, raw_articles
 
-from crawler import clock
+from crawler.content import clock
+from crawler.content.categories import Media
+from crawler.content.normalise import normalise
 from crawler.items import Article, Entry
-from crawler.media import Media
-from crawler.normalise import normalise
-from crawler.recorder import LARGEST, Recorder, Waiting
 from crawler.sample_site import Corpus, SampleSite, body
-from crawler.store import Store
+from crawler.storage import Store
+from crawler.storage.article_writer import LARGEST, Recorder, Waiting
 
 SPIDER = "eastmoney"
 PAGE = 100

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from crawler.sample_site import Corpus, SampleSite
-from crawler.store import Store
+from crawler.storage import Store
 
 _NO_MANNERS = ("--set", "DOWNLOAD_DELAY=0", "--set", "AUTOTHROTTLE_ENABLED=0")
 

@@ -21,9 +21,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from crawler.store import Store
-from crawler.store.asked import Asked, Sort
-from crawler.text.dates import CHINA, iso
+from crawler.content.dates import CHINA, iso
+from crawler.storage import Store
+from crawler.storage.search.request import Asked, Sort
 
 _WORDS = 60_000
 LATIN = ("A", "B", "ETF", "5G", "AI", "IPO", "GDP", "CPI")

@@ -20,12 +20,12 @@ from math import ceil
 from pathlib import Path
 from statistics import median
 
-from crawler import clock
+from crawler.content import clock
+from crawler.content.post_format import Site, path_of, render
 from crawler.items import Article, Category, Mention
-from crawler.posts import Site, path_of, render
-from crawler.store import Store
-from crawler.store.articles import post_of
-from crawler.store.connection import open_for_writing
+from crawler.storage import Store
+from crawler.storage.articles import post_of
+from crawler.storage.connection import open_for_writing
 
 SITE = Site("//finews.withounder.com")
 A_DAY = 30

@@ -12,17 +12,16 @@ from typing import Any
 
 from measure import machine, spread, work_folder
 
-from crawler import clock, post_files
+from crawler.content import clock, html_cleaner
+from crawler.content.categories import Media
+from crawler.content.normalise import normalise
+from crawler.content.post_format import Site, render
 from crawler.items import NO_REPLY, Article, Entry, RawArticle, Recorded
-from crawler.media import Media
-from crawler.normalise import normalise
-from crawler.output_folder import prepare
-from crawler.posts import Site, render
-from crawler.recorder import LARGEST
 from crawler.sample_site import Corpus
-from crawler.store import Store
-from crawler.store.articles import post_of
-from crawler.text import html
+from crawler.storage import Store, post_files
+from crawler.storage.article_writer import LARGEST
+from crawler.storage.articles import post_of
+from crawler.storage.output_dir import prepare
 
 SITE = Site("//finews.withounder.com")
 
@@ -52,7 +51,7 @@ def once(raws: list[RawArticle], folder: Path, spent: dict[str, list[float]]) ->
         return result
 
     media = Media()
-    step("clean the HTML (part of normalise)", lambda: [html.clean(raw.body, base_url=raw.url) for raw in raws])
+    step("clean the HTML (part of normalise)", lambda: [html_cleaner.clean(raw.body, base_url=raw.url) for raw in raws])
     articles: list[Article] = step("normalise", lambda: [normalise(raw, media.of) for raw in raws])
     entries = [Entry(each.code, each.title, each.published_at, "344", each.url) for each in articles]
     prepare(folder)

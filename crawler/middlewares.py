@@ -1,7 +1,7 @@
 """What happens to a request on its way out, and to its reply on the way in, beyond Scrapy's own.
 
-50  OriginMiddleware         nothing leaves the source's own origins, whatever sent it there; crawler/resolver.py looks
-                             after where their names lead
+50  OriginMiddleware         nothing leaves the source's own origins, whatever sent it there;
+                             crawler/crawl/public_dns.py looks after where their names lead
 100 RobotsMiddleware         robots.txt, for the requests too that wait for it
 550 BackoffRetryMiddleware   what may come the next time is asked for again, later each time, and never before the
                              source wants to be asked
@@ -23,14 +23,14 @@ from scrapy.http import Response
 from scrapy.robotstxt import RobotParser
 from scrapy.utils.httpobj import urlparse_cached
 
-from crawler import clock
+from crawler.content import clock
+from crawler.content.dates import iso
+from crawler.content.decompress import PACKING, check_headers, unpack
+from crawler.crawl.interface import Books, books_of, error_told
+from crawler.crawl.policy.backoff import LONGEST_WAIT, asked_for
+from crawler.crawl.policy.origins import origin_of, shown
+from crawler.crawl.public_dns import PublicResolver
 from crawler.errors import Refused, Unreadable
-from crawler.extensions.books import Books, books_of, error_told
-from crawler.origins import origin_of, shown
-from crawler.resolver import PublicResolver
-from crawler.retry_after import LONGEST_WAIT, asked_for
-from crawler.text.dates import iso
-from crawler.whole import PACKING, check_headers, unpack
 
 Result = TypeVar("Result", bound=Request | Response | None)
 

@@ -6,7 +6,7 @@
     500 RecordPipeline      Article -> row, post file and outcome, with those that come at the same time
 
 The row before the file: whatever moment a crawl is killed at, the next one finds in the database what it still owes
-(crawler/recorder.py).
+(crawler/storage/article_writer.py).
 """
 
 from typing import Self
@@ -14,12 +14,12 @@ from typing import Self
 from scrapy.crawler import Crawler
 from scrapy.exceptions import DropItem, NotConfigured
 
+from crawler.content.normalise import with_body
+from crawler.crawl.batcher import Gathering
+from crawler.crawl.tracker import Ledger, ledger_of
 from crawler.errors import Unusable
-from crawler.extensions.ledger import Ledger, ledger_of
-from crawler.gathering import Gathering
 from crawler.items import Article, RawArticle
-from crawler.normalise import with_body
-from crawler.recorder import LARGEST
+from crawler.storage.article_writer import LARGEST
 
 # At two hundred articles a second, so long gathers twenty; at the default manners it is nothing to wait for.
 _SECONDS_TO_GATHER = 0.1

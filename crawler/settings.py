@@ -29,7 +29,7 @@ BOT_NAME = "finews"
 SPIDER_MODULES = ["crawler.spiders"]
 NEWSPIDER_MODULE = "crawler.spiders"
 # `scrapy crawl` ends with the exit codes of `finews crawl`.
-COMMANDS_MODULE = "crawler.commands"
+COMMANDS_MODULE = "crawler.cli.scrapy_commands"
 
 # The order of one article's steps; crawler/pipelines.py tells it.
 ITEM_PIPELINES = {
@@ -39,8 +39,8 @@ ITEM_PIPELINES = {
 }
 # When a spider closes, the site's pages are written before the ledger closes its books.
 EXTENSIONS = {
-    "crawler.extensions.site.KeepSite": -10,
-    "crawler.extensions.ledger.Ledger": 0,
+    "crawler.crawl.site_updater.KeepSite": -10,
+    "crawler.crawl.tracker.Ledger": 0,
 }
 # Of Scrapy's own parts, those that a crawl of ours has a use for. Scrapy loads what its lists name even where it is
 # switched off, and that is half a web server; so the lists themselves are shorter here. Nothing of the crawler listens:
@@ -102,7 +102,7 @@ DOWNLOAD_VERIFY_CERTIFICATES = True
 # A longer chain is a loop.
 REDIRECT_MAX_TIMES = 5
 # The name of a source's host leads to the internet, and not into the network of whoever crawls.
-TWISTED_DNS_RESOLVER = "crawler.resolver.PublicResolver"
+TWISTED_DNS_RESOLVER = "crawler.crawl.public_dns.PublicResolver"
 # Nothing but the web is ever fetched, whatever a redirect says.
 DOWNLOAD_HANDLERS = {"data": None, "file": None, "ftp": None, "s3": None}
 

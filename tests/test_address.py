@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from crawler import sample_site
-from crawler.site_links import site_of
+from crawler.storage.site_links import site_of
 from tests.conftest import Finews
 from tests.test_crawl import posts_in
 from tests.test_replay import KEEP_RAW, damage

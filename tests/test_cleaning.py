@@ -12,9 +12,9 @@ from typing import Any, cast
 
 import pytest
 
-from crawler import cleaning
-from crawler.cleaning import Cleaning
-from crawler.normalise import Body
+from crawler.content.normalise import Body
+from crawler.crawl import body_cleaner
+from crawler.crawl.body_cleaner import Cleaning
 from crawler.sample_site import Corpus, SampleSite
 from tests.conftest import CHECKOUT, DETAIL, NO_MANNERS, Gate, waited_for
 from tests.test_crawl import assert_books_balance, posts_in
@@ -32,19 +32,19 @@ BODIES = [
 ASKED = [(body, URL) for body in BODIES] * 2
 # Every batch in a second process, however small and on however few cores, in a command as a user types it.
 ALWAYS = """
-from crawler import cleaning
-cleaning._MANY_AT_ONCE = 1
-cleaning._WORTH_A_PROCESS = 0
-cleaning._cores = lambda: 2
+from crawler.crawl import body_cleaner
+body_cleaner._MANY_AT_ONCE = 1
+body_cleaner._WORTH_A_PROCESS = 0
+body_cleaner._cores = lambda: 2
 from crawler.cli import main
 main()
 """
 HOLDS_ONE = """
 import asyncio, sys, time
-from crawler import cleaning
-cleaning._WORTH_A_PROCESS = 0
-cleaning._cores = lambda: 2
-cleaner = cleaning.Cleaning()
+from crawler.crawl import body_cleaner
+body_cleaner._WORTH_A_PROCESS = 0
+body_cleaner._cores = lambda: 2
+cleaner = body_cleaner.Cleaning()
 print(len(asyncio.run(cleaner.outcomes([("<p>a</p>", "https://a.b/")] * 8))), flush=True)
 time.sleep(60)
 """
@@ -58,7 +58,7 @@ def second_processes(parent: int) -> list[int]:
             words, stat = (folder / "cmdline").read_bytes(), (folder / "stat").read_text()
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if b"crawler.cleaning" in words and int(stat.rpartition(")")[2].split()[1]) == parent:
+        if b"crawler.crawl.body_cleaner" in words and int(stat.rpartition(")")[2].split()[1]) == parent:
             found.append(int(folder.name))
     return found
 
@@ -72,7 +72,7 @@ def is_alive(process: int) -> bool:
 
 @pytest.fixture
 def cleaner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cleaning]:
-    monkeypatch.setattr(cleaning, "_cores", lambda: 2)
+    monkeypatch.setattr(body_cleaner, "_cores", lambda: 2)
     cleaner = Cleaning()
     yield cleaner
     cleaner.close()
@@ -86,7 +86,7 @@ def told(outcomes: list[Body | Exception]) -> list[Any]:
 def test_both_answer_the_same(cleaner: Cleaning, monkeypatch: pytest.MonkeyPatch) -> None:
     here = told(asyncio.run(cleaner.outcomes(ASKED)))
     assert second_processes(os.getpid()) == []  # these were few
-    monkeypatch.setattr(cleaning, "_WORTH_A_PROCESS", 0)
+    monkeypatch.setattr(body_cleaner, "_WORTH_A_PROCESS", 0)
     assert told(asyncio.run(cleaner.outcomes(ASKED))) == here
     assert len(second_processes(os.getpid())) == 1
     assert {name for name, *_ in here if isinstance(name, str)} >= {"NoBody", "Rejected"}
@@ -105,7 +105,7 @@ def test_a_process_is_started_when_many_come_at_once_in_a_crawl_of_many(cleaner:
 
 
 def test_one_core_has_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cleaning, "_cores", lambda: 1)
+    monkeypatch.setattr(body_cleaner, "_cores", lambda: 1)
     cleaner = Cleaning()
     assert len(asyncio.run(cleaner.outcomes([("<p>一</p>", URL)] * 500))) == 500
     assert second_processes(os.getpid()) == []
@@ -113,7 +113,7 @@ def test_one_core_has_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_stops_the_crawl_does_not_stop_it(cleaner: Cleaning, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C reaches every process of a terminal, and `systemctl stop` every one of a service."""
-    monkeypatch.setattr(cleaning, "_WORTH_A_PROCESS", 0)
+    monkeypatch.setattr(body_cleaner, "_WORTH_A_PROCESS", 0)
     first = told(asyncio.run(cleaner.outcomes(ASKED)))
     (process,) = second_processes(os.getpid())
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -123,7 +123,7 @@ def test_what_stops_the_crawl_does_not_stop_it(cleaner: Cleaning, monkeypatch: p
 
 
 def test_when_it_is_killed_all_goes_on_in_one(cleaner: Cleaning, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cleaning, "_WORTH_A_PROCESS", 0)
+    monkeypatch.setattr(body_cleaner, "_WORTH_A_PROCESS", 0)
     first = told(asyncio.run(cleaner.outcomes(ASKED)))
     (process,) = second_processes(os.getpid())
     os.kill(process, signal.SIGKILL)
@@ -138,7 +138,7 @@ def test_when_it_is_killed_all_goes_on_in_one(cleaner: Cleaning, monkeypatch: py
 
 def test_when_it_cannot_be_started_all_is_done_in_one(cleaner: Cleaning, monkeypatch: pytest.MonkeyPatch) -> None:
     here = told(asyncio.run(cleaner.outcomes(ASKED)))
-    monkeypatch.setattr(cleaning, "_WORTH_A_PROCESS", 0)
+    monkeypatch.setattr(body_cleaner, "_WORTH_A_PROCESS", 0)
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     assert told(asyncio.run(cleaner.outcomes(ASKED))) == here
 
@@ -146,18 +146,18 @@ def test_when_it_cannot_be_started_all_is_done_in_one(cleaner: Cleaning, monkeyp
 def test_one_that_does_not_answer_in_time_is_ended_and_all_goes_on_in_one(
     cleaner: Cleaning, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cleaning, "_WORTH_A_PROCESS", 0)
+    monkeypatch.setattr(body_cleaner, "_WORTH_A_PROCESS", 0)
     first = told(asyncio.run(cleaner.outcomes(ASKED)))
     (process,) = second_processes(os.getpid())
     os.kill(process, signal.SIGSTOP)
-    monkeypatch.setattr(cleaning, "_SECONDS_TO_ANSWER", 0.1)
+    monkeypatch.setattr(body_cleaner, "_SECONDS_TO_ANSWER", 0.1)
     assert told(asyncio.run(cleaner.outcomes(ASKED))) == first
     assert second_processes(os.getpid()) == []
     assert told(asyncio.run(cleaner.outcomes(ASKED))) == first
 
 
 def test_a_fault_of_ours_is_met_again_here(cleaner: Cleaning, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cleaning, "_WORTH_A_PROCESS", 0)
+    monkeypatch.setattr(body_cleaner, "_WORTH_A_PROCESS", 0)
     no_text = cast("str", None)
     *right, wrong = asyncio.run(cleaner.outcomes([("<p>一</p>", URL)] * 8 + [(no_text, URL)]))
     assert right == [Body("<p>一</p>", "一")] * 8
@@ -178,7 +178,11 @@ def test_it_ends_with_a_crawl_that_is_killed() -> None:
 def test_a_question_that_breaks_off_ends_it_quietly() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        words = [sys.executable, "-c", f"from crawler import cleaning; cleaning.answer_all({theirs.fileno()})"]
+        words = [
+            sys.executable,
+            "-c",
+            f"from crawler.crawl import body_cleaner; body_cleaner.answer_all({theirs.fileno()})",
+        ]
         second = subprocess.Popen(words, cwd=CHECKOUT, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE, text=True)
         ours.send(b"\0\0\1\0 so many bytes were to come")
     assert (second.communicate(timeout=60)[1], second.returncode) == ("", 0)

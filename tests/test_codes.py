@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.codes import Codes
+from crawler.crawl.policy.seen_codes import Codes
 
 
 @given(st.lists(st.integers(0, 400)), st.lists(st.integers(0, 400)))

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from crawler import sample_site
+from crawler.content.post_format import Site, render
 from crawler.items import Outcome
-from crawler.posts import Site, render
 from crawler.sample_site import SampleSite, cut, redirect, reset, status
-from crawler.store import Store
-from crawler.store.articles import post_of
+from crawler.storage import Store
+from crawler.storage.articles import post_of
 from tests.conftest import Finews
 
 Query = Callable[..., list[Any]]
@@ -325,7 +325,7 @@ def test_hosts_of_the_spider_choice_are_settings(site: SampleSite, finews: Finew
 
 
 def test_a_second_crawl_of_one_output_is_turned_away(crawl: Finews, output: Path) -> None:
-    from crawler.output_folder import hold, prepare
+    from crawler.storage.output_dir import hold, prepare
 
     prepare(output)
     with hold(output):

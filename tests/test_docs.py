@@ -5,7 +5,7 @@ import re
 import pytest
 
 from crawler.cli import COMMANDS
-from crawler.media import shipped
+from crawler.content.categories import shipped
 from crawler.settings import SPIDER_MODULES
 from tests.conftest import CHECKOUT, Finews
 

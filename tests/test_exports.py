@@ -17,7 +17,7 @@ import pytest
 from lxml import etree
 from pyarrow import parquet
 
-from crawler.exporting import COLUMNS
+from crawler.publish.export import COLUMNS
 from tests.conftest import Finews
 
 # JSON Feed 1.1: what https://www.jsonfeed.org/version/1.1/ demands of what we write.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.site.files import keep, keep_parts
+from crawler.publish.jekyll.files import keep, keep_parts
 
 
 def test_a_file_that_says_the_same_is_not_written_again(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from crawler.gathering import Gathering
+from crawler.crawl.batcher import Gathering
 
 
 async def halves(numbers: Sequence[int]) -> list[int | Exception]:

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler import old_site, sample_site
+from crawler import sample_site
+from crawler.content.categories import Media
+from crawler.content.normalise import normalise
 from crawler.errors import Unreadable, Unusable
-from crawler.media import Media
-from crawler.normalise import normalise
-from crawler.old_site import OldPost
-from crawler.output_folder import hold, prepare
+from crawler.jobs import legacy_posts
+from crawler.jobs.legacy_posts import OldPost
+from crawler.storage.output_dir import hold, prepare
 from tests.conftest import CHECKOUT, Answer, Finews
 from tests.test_crawl import assert_books_balance, assert_posts_are_rows, posts_in
 from tests.test_posts_read import NOON
@@ -54,7 +55,7 @@ ROLLING = {
 
 def article(text: str, name: str = f"2022-03-04-NW{CODE}.md") -> Any:
     media = Media()
-    return normalise(old_site.read(OldPost.named(name), text.encode(), media, NOON), media.of)
+    return normalise(legacy_posts.read(OldPost.named(name), text.encode(), media, NOON), media.of)
 
 
 def test_the_old_posts_are_taken_in(take_in: Any, finews: Finews, output: Path, query: Any) -> None:
@@ -208,7 +209,7 @@ def test_a_file_of_the_largest_size_is_read_in_one_go(place: str, blank: str) ->
     """By what looks at each blank anew for each that stands before it, this would take days."""
     text = old_post(**{place: f"x{blank * (8 << 20)}x"})
     with suppress(Unreadable):
-        old_site.read(OldPost.named(f"NW{CODE}.md"), text.encode(), Media(), NOON)
+        legacy_posts.read(OldPost.named(f"NW{CODE}.md"), text.encode(), Media(), NOON)
 
 
 def test_an_import_waits_for_no_crawl(take_in: Any, output: Path) -> None:

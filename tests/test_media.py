@@ -2,10 +2,10 @@
 
 import pytest
 
+from crawler.content.categories import Media, shipped
+from crawler.content.slugs import SLUG, fold
 from crawler.errors import UsageError
 from crawler.items import Category
-from crawler.media import Media, shipped
-from crawler.text.slugs import SLUG, fold
 
 FARMERS = "zhongguonongwang"
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crawler.content.categories import LONGEST_NAME, Media
+from crawler.content.dates import CHINA
+from crawler.content.normalise import FURTHEST_AHEAD, LONGEST_SUMMARY, LONGEST_TITLE, media_name, normalise
 from crawler.errors import NoBody, Rejected
 from crawler.items import Article, Mention, RawArticle
-from crawler.media import LONGEST_NAME, Media
-from crawler.normalise import FURTHEST_AHEAD, LONGEST_SUMMARY, LONGEST_TITLE, media_name, normalise
-from crawler.text.dates import CHINA
 
 FETCHED_AT = datetime(2022, 1, 10, 17, 0, tzinfo=CHINA)
 PUBLISHED = datetime(2022, 1, 10, 16, 20, 36, tzinfo=CHINA)

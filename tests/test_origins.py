@@ -2,7 +2,7 @@
 
 import pytest
 
-from crawler.origins import is_public, origin_of, shown
+from crawler.crawl.policy.origins import is_public, origin_of, shown
 
 
 @pytest.mark.parametrize(

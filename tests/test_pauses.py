@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from crawler.content.dates import CHINA
 from crawler.items import RunOutcome
-from crawler.store import Store
-from crawler.text.dates import CHINA
+from crawler.storage import Store
 
 DONE, FAILED, INTERRUPTED = RunOutcome.DONE, RunOutcome.FAILED, RunOutcome.INTERRUPTED
 NOON = datetime(2026, 9, 18, 12, 0, tzinfo=CHINA)

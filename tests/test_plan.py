@@ -12,14 +12,14 @@ import pytest
 from scrapy.settings import Settings
 
 from crawler import settings as our_settings
-from crawler.extensions.planner import manners
+from crawler.content.categories import Media
+from crawler.content.dates import CHINA, iso
+from crawler.crawl.planner import manners
+from crawler.crawl.policy.estimate import Ahead, Asked, ColumnPlan, FirstPage, How, Manners, ahead, plan_columns
+from crawler.crawl.policy.pagination import Walk
+from crawler.crawl.policy.selection import Selection
 from crawler.items import Coverage, Entry, Extent, Known
-from crawler.media import Media
-from crawler.plan import Ahead, Asked, ColumnPlan, FirstPage, How, Manners, ahead, plan_columns
 from crawler.sample_site import SampleSite, body, status
-from crawler.selection import Selection
-from crawler.text.dates import CHINA, iso
-from crawler.walk import Walk
 from tests.conftest import NO_MANNERS, Answer, Finews
 
 NOON = datetime(2026, 9, 18, 12, 0, tzinfo=CHINA)
@@ -314,7 +314,7 @@ def fingerprints(folder: Path) -> dict[Path, str]:
 
 def test_a_plan_goes_on_beside_a_crawl(crawl_plan: Finews, crawl: Finews, output: Path) -> None:
     """Which holds the folder; a plan needs no more than to read it."""
-    from crawler.output_folder import hold
+    from crawler.storage.output_dir import hold
 
     crawl()
     with hold(output):

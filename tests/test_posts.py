@@ -14,13 +14,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import crawler
+from crawler.content.dates import CHINA
+from crawler.content.html_cleaner import clean
+from crawler.content.post_format import Site, label, path_of, render
+from crawler.content.unicode_text import headline
 from crawler.errors import OutputError
 from crawler.items import Post
-from crawler.post_files import put
-from crawler.posts import Site, label, path_of, render
-from crawler.text.characters import headline
-from crawler.text.dates import CHINA
-from crawler.text.html import clean
+from crawler.storage.post_files import put
 
 POSTS = Path(crawler.__file__).parent / "sample_site" / "posts"
 FIRST = "2022-01-10-NW202201102242171631.md"

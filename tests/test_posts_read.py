@@ -11,13 +11,13 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from crawler import sample_site
+from crawler.content.categories import Media, shipped
+from crawler.content.dates import CHINA
+from crawler.content.normalise import normalise
+from crawler.content.post_format import Site, front_matter, label, media_of, read, render
+from crawler.content.slugs import slug_of
 from crawler.errors import Unreadable, Unusable
 from crawler.items import Article, Category, Post, RawArticle, Reply
-from crawler.media import Media, shipped
-from crawler.normalise import normalise
-from crawler.posts import Site, front_matter, label, media_of, read, render
-from crawler.text.dates import CHINA
-from crawler.text.slugs import slug_of
 
 SITE = Site("//finews.withounder.com")
 REAL_POSTS = Path(sample_site.__file__).parent / "posts"

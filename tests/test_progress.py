@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from crawler.content.dates import CHINA
+from crawler.crawl.policy.eta import Outlook
+from crawler.crawl.policy.pagination import Walk
 from crawler.items import Entry, Extent, Outcome
-from crawler.outlook import Outlook
 from crawler.sample_site import SampleSite
-from crawler.text.dates import CHINA
-from crawler.walk import Walk
 from tests.conftest import NO_MANNERS, Finews
 
 NOON = datetime(2026, 9, 18, 12, 0, tzinfo=CHINA)

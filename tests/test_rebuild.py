@@ -13,15 +13,15 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from crawler.content.categories import Media
+from crawler.content.normalise import normalise
 from crawler.errors import Failed, Unusable
 from crawler.items import Entry
-from crawler.media import Media
-from crawler.normalise import normalise
-from crawler.output_folder import hold
-from crawler.post_files import put
-from crawler.rebuild import rebuild_db, rebuild_posts
+from crawler.jobs.rebuild import rebuild_db, rebuild_posts
 from crawler.sample_site import Corpus, SampleSite
-from crawler.store import Store
+from crawler.storage import Store
+from crawler.storage.output_dir import hold
+from crawler.storage.post_files import put
 from tests.conftest import NO_MANNERS, Finews
 from tests.test_crawl import assert_books_balance, assert_posts_are_rows, posts_in
 from tests.test_posts_read import BODIES, NEWS_NAMES, NOON, SITE, TITLES, URLS, raw

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from crawler.content.post_format import Site
 from crawler.errors import OutputError
 from crawler.items import Article, Category, Entry, Outcome
-from crawler.posts import Site
-from crawler.recorder import Recorder, Waiting
-from crawler.store import Store
+from crawler.storage import Store
+from crawler.storage.article_writer import Recorder, Waiting
 
 NOW = datetime.fromisoformat("2022-01-10T16:20:36+08:00")
 ARTICLE = Article(

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from crawler import clock, sample_site
+from crawler import sample_site
+from crawler.content import clock
 from crawler.items import Entry, Reply
-from crawler.output_folder import prepare
 from crawler.sample_site import SampleSite
-from crawler.store import Store
-from crawler.store.quarantine import ARTICLE, LISTING, ROW
+from crawler.storage import Store
+from crawler.storage.output_dir import prepare
+from crawler.storage.quarantine import ARTICLE, LISTING, ROW
 from tests.conftest import Finews
 from tests.test_crawl import assert_books_balance, assert_posts_are_rows
 from tests.test_import import CODE, old_post

@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 
+from crawler.content import html_cleaner
+from crawler.content.dates import iso
 from crawler.sample_site import NEWEST, Corpus, SampleSite
 from crawler.sample_site.reprints import Labelled, add_reprints, labelled
-from crawler.store import Store
-from crawler.store.asked import Asked
-from crawler.text import html, shingles
-from crawler.text.dates import iso
+from crawler.storage import Store
+from crawler.storage.reprints import minhash
+from crawler.storage.search.request import Asked
 from tests.conftest import NO_MANNERS, Finews
 
 Row = tuple[str, str, str, str]  # code, media, published_at, body_text
@@ -28,7 +29,7 @@ PERMUTATIONS = 5
 
 def row_of(item: Labelled) -> Row:
     article = item.article
-    text = html.plain(html.clean(article.content, base_url="http://finance.eastmoney.com/"))
+    text = html_cleaner.plain(html_cleaner.clean(article.content, base_url="http://finance.eastmoney.com/"))
     return article.code, article.media, iso(article.published), text
 
 
@@ -113,15 +114,15 @@ class Told:
     def __init__(self, row: Row) -> None:
         self.code, self.media, at, text = row
         self.at = datetime.fromisoformat(at)
-        self.letters, self.figures = shingles.letters(text), shingles.figures(text)
-        self.runs = frozenset(shingles.runs(self.letters))
+        self.letters, self.figures = minhash.letters(text), minhash.figures(text)
+        self.runs = frozenset(minhash.runs(self.letters))
 
     def is_linked(self, other: "Told") -> bool:
         if abs(self.at - other.at) > timedelta(days=3):
             return False
-        long_enough = min(len(self.letters), len(other.letters)) >= shingles.SHORTEST
-        alike = shingles.alike(self.runs, other.runs)
-        agree = alike and long_enough and shingles.figures_agree(self.figures, other.figures)
+        long_enough = min(len(self.letters), len(other.letters)) >= minhash.SHORTEST
+        alike = minhash.alike(self.runs, other.runs)
+        agree = alike and long_enough and minhash.figures_agree(self.figures, other.figures)
         return self.letters == other.letters or (agree and self.media != other.media)
 
 
@@ -137,17 +138,17 @@ def test_the_threshold_lies_between_reprints_and_the_rest(items: list[Labelled])
     told = [(item.story, Told(row_of(item))) for item in items]
     reprints, others, templates = [], [], []
     for (story, one), (another, two) in itertools.combinations(told, 2):
-        how_alike = shingles.jaccard(one.runs, two.runs)
+        how_alike = minhash.jaccard(one.runs, two.runs)
         if story == another:
             reprints.append(how_alike)
-        elif shingles.figures_agree(one.figures, two.figures):
+        elif minhash.figures_agree(one.figures, two.figures):
             others.append(how_alike)
         else:
             templates.append(how_alike)
     print(  # noqa: T201  # for the note
         f"reprints {min(reprints):.2f} and more; others with their figures {max(others):.2f}, with other figures {max(templates):.2f} at most"
     )
-    assert max(others) < shingles.ALIKE < min(reprints)
+    assert max(others) < minhash.ALIKE < min(reprints)
     assert max(templates) > min(reprints), "figures are compared since texts of one template are more alike"
 
 
@@ -174,7 +175,7 @@ def crowd(number: int, rng: random.Random) -> list[Row]:
 
 @pytest.mark.parametrize("seed", range(PERMUTATIONS))
 def test_order_updates_and_deletions_do_not_matter(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crawler.store.stories._BATCH", 2 + seed * 9)
+    monkeypatch.setattr("crawler.storage.reprints.clusters._BATCH", 2 + seed * 9)
     rng = random.Random(seed)
     rows = crowd(120, rng)
     final = {row[0]: row for row in rows}

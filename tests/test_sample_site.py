@@ -37,8 +37,8 @@ from crawler.sample_site import (
     status,
     wrong_length,
 )
-from crawler.sample_site.made_up import COLUMNS, LISTS
-from crawler.sample_site.quirks import QUIRKS
+from crawler.sample_site.html_quirks import QUIRKS
+from crawler.sample_site.synthetic import COLUMNS, LISTS
 
 POSTS = files("crawler.sample_site") / "posts"
 RECORDED = files("crawler.sample_site") / "recorded"

@@ -9,7 +9,7 @@ from sqlite_utils import Database
 
 from crawler.errors import StoreError
 from crawler.items import Outcome
-from crawler.store.connection import open_for_reading, open_for_writing
+from crawler.storage.connection import open_for_reading, open_for_writing
 
 RELIED_ON = {
     "articles": [

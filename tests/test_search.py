@@ -17,13 +17,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
+from crawler.content.dates import CHINA
 from crawler.sample_site import Corpus, SampleSite
-from crawler.store import Store
-from crawler.store.asked import Asked, Sort
-from crawler.store.index import seconds
-from crawler.store.schema import migrations
-from crawler.text.dates import CHINA
-from crawler.text.tokens import Document, fold, folded_document, indexed_document, tokens
+from crawler.storage import Store
+from crawler.storage.migrations import migrations
+from crawler.storage.search.bigrams import Document, fold, folded_document, indexed_document, tokens
+from crawler.storage.search.index import seconds
+from crawler.storage.search.request import Asked, Sort
 from tests.conftest import NO_MANNERS, Finews
 
 SUBSTRINGS = 1_000
@@ -101,7 +101,7 @@ def sized(request: pytest.FixtureRequest, store: Store, monkeypatch: pytest.Monk
             ("candidates._TRIED", 3),
             ("index.BLOCK_BITS", 2),
         ):
-            monkeypatch.setattr(f"crawler.store.{name}", value)
+            monkeypatch.setattr(f"crawler.storage.{name}", value)
         store.index.rebuild()
 
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crawler.content.categories import Media
+from crawler.content.dates import CHINA
+from crawler.crawl.policy.selection import Selection, parse
 from crawler.errors import UsageError
 from crawler.items import Entry
-from crawler.media import Media
-from crawler.selection import Selection, parse
-from crawler.text.dates import CHINA
 
 NOW = datetime(2022, 1, 12, 12, 0, tzinfo=CHINA)
 COLUMNS = {"344": "财经导读", "345": "资讯精华", "350": "国内经济", "zhibo": "股市直播"}

@@ -12,14 +12,14 @@ from scrapy.settings import Settings
 from scrapy.spiderloader import SpiderLoader
 
 from crawler import settings as our_settings
+from crawler.content.categories import Media
+from crawler.content.dates import CHINA
+from crawler.content.normalise import normalise
+from crawler.content.post_format import Site, render
 from crawler.errors import NoBody
 from crawler.items import Article, Entry, Post, RawArticle, Reply
-from crawler.media import Media
-from crawler.normalise import normalise
-from crawler.posts import Site, render
-from crawler.recorder import LARGEST
 from crawler.spiders.base import SiteSpider
-from crawler.text.dates import CHINA
+from crawler.storage.article_writer import LARGEST
 
 SITES = Path(__file__).parent / "sites"
 FETCHED_AT = datetime(2026, 11, 24, 12, 0, tzinfo=CHINA)

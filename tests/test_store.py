@@ -14,18 +14,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
+from crawler.content.dates import CHINA
+from crawler.content.html_cleaner import plain
+from crawler.content.post_format import Site, render
+from crawler.content.stocks import mentions
+from crawler.crawl.policy.entry_filter import matches_listing
 from crawler.errors import StoreError
 from crawler.items import Article, Category, Entry, Known, Outcome, Reply, RunOutcome
-from crawler.posts import Site, render
-from crawler.store import Store, met_categories
-from crawler.store.articles import post_of
-from crawler.store.connection import open_for_writing
-from crawler.store.quarantine import ROW
-from crawler.store.schema import migrations
-from crawler.text.dates import CHINA
-from crawler.text.html import plain
-from crawler.text.stocks import mentions
-from crawler.triage import matches_listing
+from crawler.storage import Store, met_categories
+from crawler.storage.articles import post_of
+from crawler.storage.connection import open_for_writing
+from crawler.storage.migrations import migrations
+from crawler.storage.quarantine import ROW
 
 SITE = Site("//finews.withounder.com")
 FARMERS = Category("zhongguonongwang", "中国农网", ("农网",))

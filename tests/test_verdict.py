@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from crawler.crawl.policy.result import EXIT_CODES, Summary, verdict
 from crawler.items import Outcome, RunOutcome
-from crawler.verdict import EXIT_CODES, Summary, verdict
 
 NONE = dict.fromkeys(Outcome, 0)
 FINE: dict[str, Any] = {

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from crawler.output_folder import hold
 from crawler.sample_site import Corpus, SampleSite
+from crawler.storage.output_dir import hold
 from tests.conftest import DETAIL, NO_MANNERS, Finews, Gate, waited_for
 from tests.test_crawl import assert_posts_are_rows, posts_in
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crawler.content.dates import CHINA
+from crawler.crawl.policy.pagination import Ended, Walk
 from crawler.items import Coverage, Entry, Gap
-from crawler.text.dates import CHINA
-from crawler.walk import Ended, Walk
 
 NOON = datetime(2026, 9, 18, 12, 0, tzinfo=CHINA)
 

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from crawler.clock import now
+from crawler.content.clock import now
+from crawler.content.decompress import LARGEST_HEADERS, check_headers, unpack
+from crawler.crawl.policy.backoff import asked_for, of_itself
 from crawler.errors import Refused, Unreadable
-from crawler.retry_after import asked_for, of_itself
-from crawler.whole import LARGEST_HEADERS, check_headers, unpack
 
 PACKED = gzip.compress(b"x" * 1_000, mtime=0)
 

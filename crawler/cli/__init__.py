@@ -8,8 +8,8 @@ from pkgutil import resolve_name
 import click
 
 from crawler.cli import tell
+from crawler.content.unicode_text import one_line
 from crawler.errors import Ending, UsageError
-from crawler.text.characters import one_line
 
 COMMANDS = {
     "categories": "questions:categories",

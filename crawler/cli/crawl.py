@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import click
 
 from crawler.cli import options, tell
+from crawler.content.dates import iso, roughly
+from crawler.crawl.policy.estimate import How, Plan
+from crawler.crawl.policy.result import EXIT_CODES, Summary
 from crawler.items import Outcome, RunOutcome
-from crawler.plan import How, Plan
-from crawler.text.dates import iso, roughly
-from crawler.verdict import EXIT_CODES, Summary
 
 
 @click.command()
@@ -52,12 +52,12 @@ class _Asked(NamedTuple):
 
 def crawl_and_tell(prepare: Callable[[Any], None] | None = None, **options: Any) -> None:
     """One crawl from its options to its exit code; `prepare` has the last word on Scrapy's settings."""
-    from crawler import run  # Scrapy takes a third of a second to import, which no other command needs
+    from crawler.crawl import runner  # Scrapy takes a third of a second to import, which no other command needs
 
     asked = _asked(progress=True, **options)
     if prepare:
         prepare(asked.settings)
-    summary = run.crawl(asked.spider, asked.arguments, asked.settings)
+    summary = runner.crawl(asked.spider, asked.arguments, asked.settings)
     if asked.as_json:
         tell.as_value({**summary.run, "arguments": asked.arguments, **_beside(summary)})
     elif not asked.quiet and summary.run["outcome"] != RunOutcome.FAILED:
@@ -70,10 +70,10 @@ def crawl_and_tell(prepare: Callable[[Any], None] | None = None, **options: Any)
 
 def plan_and_tell(**options: Any) -> None:
     """What a crawl with these options would ask for, from the options to the exit code."""
-    from crawler import run  # as above
+    from crawler.crawl import runner  # as above
 
     asked = _asked(progress=False, **options)
-    plan = run.plan(asked.spider, asked.arguments, asked.settings)
+    plan = runner.plan(asked.spider, asked.arguments, asked.settings)
     if asked.as_json:
         tell.as_value({"spider": asked.spider, "arguments": asked.arguments, **_value_of(plan)})
     elif not asked.quiet and plan.outcome != RunOutcome.FAILED:
@@ -92,11 +92,11 @@ def _asked(
     progress: bool,
     **chosen: Any,
 ) -> _Asked:
-    from crawler import run  # as above
+    from crawler.crawl import runner  # as above
 
     values = {**settings_of(mirror, changes), "OUTPUT_DIR": str(output)}
-    settings = run.crawl_settings(values, progress=progress and not quiet)
-    return _Asked(spider or run.DEFAULT_SPIDER, _arguments(chosen), settings, quiet, as_json)
+    settings = runner.crawl_settings(values, progress=progress and not quiet)
+    return _Asked(spider or runner.DEFAULT_SPIDER, _arguments(chosen), settings, quiet, as_json)
 
 
 def settings_of(mirror: str | None, changes: tuple[str, ...]) -> dict[str, str]:

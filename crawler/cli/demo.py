@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from crawler.cli import options, tell
-from crawler.output_folder import DEFAULT
+from crawler.storage.output_dir import DEFAULT
 
 _QUERY = "select published_at, media, title from articles order by published_at desc limit 3"
 
@@ -29,7 +29,7 @@ def demo(articles: int, output: Path) -> None:
     The site is served on this machine while the crawls run. It holds real articles of 2021 and 2022, recorded replies
     of 2026, and made-up articles; a few stand in several papers.
     """
-    from crawler import demo as body  # it loads the sample site, which no other command needs
+    from crawler.jobs import demo as body  # it loads the sample site, which no other command needs
 
     body.claim(output)
     for command in body.crawl_sample_site(output, articles):

@@ -5,12 +5,12 @@ from typing import Any
 
 import click
 
-from crawler import feeds
 from crawler.cli import options, tell
 from crawler.cli.search import asked, filters
 from crawler.cli.upkeep import site_option
-from crawler.site_links import site_of
-from crawler.store import Store
+from crawler.publish import feeds
+from crawler.storage import Store
+from crawler.storage.site_links import site_of
 
 _FORMS = {"atom": feeds.atom, "json": feeds.json_feed}
 

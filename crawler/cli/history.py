@@ -12,15 +12,15 @@ from rich.console import Console
 from rich.text import Text
 
 from crawler.cli import options, tell
+from crawler.content.diff import Op, Part, Row, compare, parts
+from crawler.content.html_cleaner import plain
+from crawler.content.unicode_text import one_line
+from crawler.crawl.policy.entry_filter import WITHDRAWN
 from crawler.errors import Failed
 from crawler.items import NO_COLUMN, Outcome
-from crawler.post_files import standing
-from crawler.store import Store
-from crawler.store.connection import FILE_NAME
-from crawler.text.characters import one_line
-from crawler.text.diff import Op, Part, Row, compare, parts
-from crawler.text.html import plain
-from crawler.triage import WITHDRAWN
+from crawler.storage import Store
+from crawler.storage.connection import FILE_NAME
+from crawler.storage.post_files import standing
 
 Version = dict[str, Any]
 

@@ -20,11 +20,11 @@ def fetch(spider: str | None, mirror: str | None, changes: tuple[str, ...]) -> N
     source meets as many crawls as there are machines.
     """
     _need_the_extra()
-    from crawler import run  # Scrapy takes a third of a second to import
-    from crawler.machines import fetching
+    from crawler.crawl import runner  # Scrapy takes a third of a second to import
+    from crawler.jobs.distributed import worker
 
-    settings = run.crawl_settings(settings_of(mirror, changes), progress=False)
-    fetching.fetch(spider or run.DEFAULT_SPIDER, settings)
+    settings = runner.crawl_settings(settings_of(mirror, changes), progress=False)
+    worker.fetch(spider or runner.DEFAULT_SPIDER, settings)
 
 
 @click.command(params=[option for option in crawl.params if option.name != "plan"])
@@ -34,9 +34,9 @@ def record(**asked: Any) -> None:
     FINEWS_QUEUE names the PostgreSQL database that all machines share.
     """
     _need_the_extra()
-    from crawler.machines import recording
+    from crawler.jobs.distributed import coordinator
 
-    crawl_and_tell(**asked, prepare=recording.prepare)
+    crawl_and_tell(**asked, prepare=coordinator.prepare)
 
 
 def _need_the_extra() -> None:

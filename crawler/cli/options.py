@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from crawler.output_folder import output_folder
+from crawler.storage.output_dir import output_folder
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

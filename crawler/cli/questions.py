@@ -8,16 +8,16 @@ from typing import Any
 
 import click
 
-from crawler import clock
 from crawler.cli import options, tell
 from crawler.cli.search import moment
+from crawler.content import clock
+from crawler.content.categories import shipped
+from crawler.content.dates import span
 from crawler.errors import Failed
 from crawler.items import Outcome
-from crawler.media import shipped
-from crawler.post_files import standing
-from crawler.store import Store
-from crawler.store.connection import FILE_NAME
-from crawler.text.dates import span
+from crawler.storage import Store
+from crawler.storage.connection import FILE_NAME
+from crawler.storage.post_files import standing
 
 
 @click.command()
@@ -42,7 +42,7 @@ def categories(everything: bool, output: Path, as_json: bool) -> None:
 @options.as_json
 def columns(output: Path, as_json: bool) -> None:
     """The listings of each spider, counted."""
-    from crawler.columns import all_columns  # Scrapy takes a third of a second to import
+    from crawler.jobs.list_columns import all_columns  # Scrapy takes a third of a second to import
 
     counts: dict[str, dict[str, Any]] = {}
     if (output / FILE_NAME).exists():

@@ -9,9 +9,9 @@ import click
 
 from crawler.cli import options, tell
 from crawler.cli.upkeep import site_option
-from crawler.site_links import site_of
-from crawler.text.characters import one_line
-from crawler.verdict import EXIT_CODES
+from crawler.content.unicode_text import one_line
+from crawler.crawl.policy.result import EXIT_CODES
+from crawler.storage.site_links import site_of
 
 _LONGEST_VALUE = 60
 
@@ -27,7 +27,7 @@ def replay(dry_run: bool, output: Path, address: str, as_json: bool) -> None:
     What stands in quarantine is tried again; so are the replies of stored articles, which crawls with --set KEEP_RAW=1
     keep. Says field by field what changes, and changes it. Exit code 3 when some cannot be read.
     """
-    from crawler.replay import replaying  # Scrapy takes a third of a second to import
+    from crawler.jobs.replay import replaying  # Scrapy takes a third of a second to import
 
     with replaying(output, site_of(output, address), dry_run=dry_run) as body:
         found = [_as_row(replayed) for replayed in chain(body.quarantine(), body.articles())]

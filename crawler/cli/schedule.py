@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from crawler import schedule as texts
 from crawler.cli import options, tell
+from crawler.jobs import schedule as texts
 
 _KINDS = {"cron": texts.cron, "systemd": texts.systemd, "github": texts.github}
 

@@ -15,17 +15,18 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from crawler import clock, exporting
 from crawler.cli import options, tell
+from crawler.content import clock
+from crawler.content.categories import Media
+from crawler.content.dates import parse_bound
 from crawler.errors import Failed, UsageError
-from crawler.exporting import cells
-from crawler.media import Media
-from crawler.store import Store
-from crawler.store.asked import Asked, Sort
-from crawler.store.candidates import RANKED
-from crawler.store.search import Found
-from crawler.text.dates import parse_bound
-from crawler.text.query import check_words
+from crawler.publish.export import cells
+from crawler.publish.export import export as export_rows
+from crawler.storage import Store
+from crawler.storage.search.candidates import RANKED
+from crawler.storage.search.engine import Found
+from crawler.storage.search.query import check_words
+from crawler.storage.search.request import Asked, Sort
 
 _SHOWN = 20
 _HIT = {True: ("\x1b[1;33m", "\x1b[0m"), False: ("【", "】")}
@@ -184,7 +185,7 @@ def export(file: Path, query: str | None, output: Path, **chosen: Any) -> None:
     with Store.reading(output) as store:
         question = asked(store, query, chosen)
         with _progress(store.search.count(question)) as seen, closing(store.search.articles(question)) as rows:
-            written = exporting.export(seen(rows), file)
+            written = export_rows(seen(rows), file)
     tell.line(f"{tell.counted(written, 'article')} in {file}")
 
 

@@ -20,7 +20,7 @@ def serve(host: str, port: int, open_browser: bool, output: Path) -> None:
     cannot type SQL of their own. Ctrl-C ends it.
     """
     try:
-        from crawler.web import server
+        from crawler.publish.web import server
     except ModuleNotFoundError as error:
         raise extra_missing(f"serve needs {error.name}", "serve") from error
     server.serve(output, host, port, tell.line, open_browser=open_browser)

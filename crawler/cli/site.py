@@ -7,8 +7,8 @@ import click
 
 from crawler.cli import options, tell
 from crawler.cli.upkeep import site_option
-from crawler.site.config import MOST_DAYS
-from crawler.site_links import site_of
+from crawler.publish.jekyll.config import MOST_DAYS
+from crawler.storage.site_links import site_of
 
 
 @click.group()
@@ -35,9 +35,11 @@ def build(keep_days: int | None, everything: bool, quiet: bool, output: Path, ad
     own, under the same addresses, which no build renders again until one of their articles is corrected; its posts
     move from _posts to _frozen. Exit code 75 while a crawl runs.
     """
-    from crawler import publishing  # it shares the ledger with crawls, and Scrapy takes a third of a second to import
+    from crawler.jobs import (
+        build_site,  # it shares the ledger with crawls, and Scrapy takes a third of a second to import
+    )
 
-    published = publishing.build_site(output, site_of(output, address), keep_days, everything=everything)
+    published = build_site.build_site(output, site_of(output, address), keep_days, everything=everything)
     if as_json:
         built = published.built
         tell.as_value(
@@ -69,9 +71,9 @@ def check(quiet: bool, output: Path, address: str, as_json: bool) -> None:
     Every post has its page at the address that its first day gives it, which says what the post says; no page is
     empty, no link inside the site leads nowhere, and the feed is valid. Exit code 1 with a line for each fault.
     """
-    from crawler import publishing
+    from crawler.jobs import build_site
 
-    checked = publishing.check_site(output, site_of(output, address))
+    checked = build_site.check_site(output, site_of(output, address))
     if as_json:
         faults = [{"kind": fault.kind, "path": fault.path, "detail": fault.detail} for fault in checked.faults]
         counts = {"articles": checked.articles, "pages": checked.pages, "links": checked.links}

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from crawler.text.characters import one_line, visible
+from crawler.content.unicode_text import one_line, visible
 
 _WIDEST = 160
 # What JSON lets through and a terminal may obey, or no stream can hold: DEL, C1, bidi controls, half characters.

@@ -8,10 +8,10 @@ import click
 
 from crawler.cli import options, tell
 from crawler.items import Outcome
-from crawler.site_links import site_of
+from crawler.storage.site_links import site_of
 
 if TYPE_CHECKING:
-    from crawler.agreement import Disagreement, Report
+    from crawler.jobs.verify import Disagreement, Report
 
 site_option = click.option(
     "--site",
@@ -35,9 +35,9 @@ def verify(mend: bool, output: Path, address: str, as_json: bool) -> None:
     only reads, and works beside a crawl. --repair writes missing and different posts from their rows, indexes, links,
     and removes unfinished files; an extra file is told and never deleted.
     """
-    from crawler import agreement  # it shares the ledger with crawls, and Scrapy takes a third of a second to import
+    from crawler.jobs import verify  # it shares the ledger with crawls, and Scrapy takes a third of a second to import
 
-    report = (agreement.repair if mend else agreement.verify)(output, site_of(output, address))
+    report = (verify.repair if mend else verify.verify)(output, site_of(output, address))
     if as_json:
         tell.as_value(_as_value(report))
     else:
@@ -59,7 +59,7 @@ def rebuild_posts(into: Path | None, output: Path, address: str) -> None:
 
     They go where they belong, or into an empty folder. Posts that are right already are not touched.
     """
-    from crawler import rebuild as body
+    from crawler.jobs import rebuild as body
 
     written = body.rebuild_posts(output, site_of(output, address), into)
     tell.line(f"{tell.counted(written, 'post')} written into {into or output}/_posts")
@@ -93,7 +93,7 @@ def rebuild_db(source: Path | None, output: Path, address: str) -> None:
     A category's name is the one that its first post is tagged with, where neither the old database nor the package
     knows it. Exit code 3 when posts could not be read: each is named, and has no row then.
     """
-    from crawler import rebuild as body
+    from crawler.jobs import rebuild as body
 
     rebuilt = body.rebuild_db(output, site_of(output, address), source)
     for path, reason in rebuilt.unreadable.items():
@@ -110,7 +110,7 @@ def rebuild_search(output: Path) -> None:
 
     It follows every change by itself: this is for a database that was damaged, or to make it small again.
     """
-    from crawler import rebuild as body
+    from crawler.jobs import rebuild as body
 
     tell.line(f"{tell.counted(body.rebuild_search(output), 'article')} in the index of words")
 
@@ -122,7 +122,7 @@ def rebuild_reprints(output: Path) -> None:
 
     Every crawl does so for what has changed: this is for a database that was damaged.
     """
-    from crawler import rebuild as body
+    from crawler.jobs import rebuild as body
 
     tell.line(f"{tell.counted(body.rebuild_reprints(output), 'article')} compared")
 
@@ -138,9 +138,9 @@ def import_posts(folder: Path, output: Path, address: str, as_json: bool) -> Non
     They are cleaned and filed like crawled articles, under our paths. What the database has already is not touched,
     and an article that DIR holds twice is taken once. A file that is no article is named with the reason: exit code 3.
     """
-    from crawler import importing
+    from crawler.jobs import import_posts
 
-    imported = importing.take_in(folder, output, site_of(output, address))
+    imported = import_posts.take_in(folder, output, site_of(output, address))
     if as_json:
         reported = [{"path": path, "reason": reason} for path, reason in imported.reported.items()]
         arguments = {"folder": str(folder)}

@@ -28,8 +28,8 @@ from crawler.sample_site.faults import (
     undeclared,
     wrong_length,
 )
+from crawler.sample_site.http import Exchange, Hit, Reply
 from crawler.sample_site.server import Hits, SampleSite
-from crawler.sample_site.wire import Exchange, Hit, Reply
 
 __all__ = [
     "NEWEST",

@@ -13,10 +13,10 @@ from datetime import datetime
 from threading import RLock
 from typing import Any, NamedTuple
 
-from crawler.sample_site.article import Listed, SourceArticle, real_sort
-from crawler.sample_site.made_up import COLUMNS, NEWEST, MadeUp, Place
-from crawler.sample_site.old_posts import old_posts
-from crawler.sample_site.recordings import recorded_articles
+from crawler.sample_site.articles import Listed, SourceArticle, real_sort
+from crawler.sample_site.legacy_posts import old_posts
+from crawler.sample_site.recorded_articles import recorded_articles
+from crawler.sample_site.synthetic import COLUMNS, NEWEST, MadeUp, Place
 
 __all__ = ["NEWEST", "Corpus", "Listed", "SourceArticle"]
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from crawler.sample_site.wire import HTML, JSON, Exchange, Reply
+from crawler.sample_site.http import HTML, JSON, Exchange, Reply
 
 NOTHING: Mapping[str, str] = {}
 

@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import NamedTuple
 
-from crawler.sample_site.article import SourceArticle
+from crawler.sample_site.articles import SourceArticle
 from crawler.sample_site.corpus import NEWEST, Corpus
-from crawler.sample_site.grammar import COMPANIES
+from crawler.sample_site.phrases import COMPANIES
 
 _PAPERS = ("证券时报网", "智通财经", "界面新闻", "北京商报", "中国基金报", "经济参考报", "澎湃新闻", "科创板日报")
 _LONG_ENOUGH = 80

@@ -6,9 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from crawler.sample_site.corpus import Corpus
-from crawler.sample_site.pages import NOT_FOUND, ROBOTS, article_page, share_page, wanted_page
-from crawler.sample_site.replies import (
+from crawler.sample_site.api_responses import (
     Query,
     article_detail,
     columns_page,
@@ -19,7 +17,9 @@ from crawler.sample_site.replies import (
     node_list,
     rolling_list,
 )
-from crawler.sample_site.wire import HTML, JSON, SCRIPT, TEXT, Hit, Reply
+from crawler.sample_site.corpus import Corpus
+from crawler.sample_site.html_pages import NOT_FOUND, ROBOTS, article_page, share_page, wanted_page
+from crawler.sample_site.http import HTML, JSON, SCRIPT, TEXT, Hit, Reply
 
 MISSING = Reply(NOT_FOUND, HTML, 404)
 

@@ -15,8 +15,8 @@ from typing import Any, overload
 
 from crawler.sample_site.corpus import Corpus
 from crawler.sample_site.faults import Fault
+from crawler.sample_site.http import TEXT, Exchange, Hit, Reply, read_hit, wants_to_stay
 from crawler.sample_site.routes import answer, article_code
-from crawler.sample_site.wire import TEXT, Exchange, Hit, Reply, read_hit, wants_to_stay
 
 
 class Hits(Sequence[Hit]):

@@ -19,16 +19,16 @@ from scrapy.settings import SETTINGS_PRIORITIES, BaseSettings
 from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
 
-from crawler import clock
+from crawler.content import clock
+from crawler.content.encoding import decode
+from crawler.content.normalise import check_date
+from crawler.content.unicode_text import one_line
+from crawler.crawl.interface import BadRow, Books, books_of, error_told
+from crawler.crawl.policy.origins import origin_of, shown
+from crawler.crawl.tracker import Ledger, ledger_of
 from crawler.errors import NoBody, Refused, Unreadable, Unusable, UsageError
-from crawler.extensions.books import BadRow, Books, books_of, error_told
-from crawler.extensions.ledger import Ledger, ledger_of
 from crawler.items import NO_COLUMN, Entry, Extent, Outcome, RawArticle, Reply
-from crawler.normalise import check_date
-from crawler.origins import origin_of, shown
-from crawler.recorder import LARGEST
-from crawler.text.characters import one_line
-from crawler.text.charset import decode
+from crawler.storage.article_writer import LARGEST
 
 # Articles are fetched before the next listing page, so that what waits in memory stays small.
 _ARTICLE_PRIORITY = 10

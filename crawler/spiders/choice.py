@@ -4,12 +4,12 @@ from typing import Any, ClassVar
 
 from scrapy.http import TextResponse
 
+from crawler.content.flash_format import trailing_media
+from crawler.content.html_cleaner import source_line
+from crawler.content.json_fields import Shape, code_field, moment_field, read, rows_field, text_field, title_field
 from crawler.errors import NoBody
 from crawler.items import Entry
 from crawler.spiders.base import Listing, Reader, Reading, SiteSpider
-from crawler.text.digest import trailing_media
-from crawler.text.html import source_line
-from crawler.text.payload import Shape, code_field, moment_field, read, rows_field, text_field, title_field
 
 # The one list whose rows name no media: the foot of the text does, else the end of the digest.
 ROLLING_NEWS = "102"

@@ -9,13 +9,9 @@ from urllib.parse import urlencode
 from scrapy.http import TextResponse
 from scrapy.selector import Selector
 
-from crawler import clock
-from crawler.errors import NoBody, Refused, Rejected, Unreadable
-from crawler.items import Entry, Extent, Outcome
-from crawler.spiders.base import Listing, Reader, Reading, SiteSpider
-from crawler.text.characters import headline
-from crawler.text.html import check_words
-from crawler.text.payload import (
+from crawler.content import clock
+from crawler.content.html_cleaner import check_words
+from crawler.content.json_fields import (
     Count,
     Shape,
     code_field,
@@ -26,6 +22,10 @@ from crawler.text.payload import (
     text_field,
     title_field,
 )
+from crawler.content.unicode_text import headline
+from crawler.errors import NoBody, Refused, Rejected, Unreadable
+from crawler.items import Entry, Extent, Outcome
+from crawler.spiders.base import Listing, Reader, Reading, SiteSpider
 
 COLUMNS = {
     "344": "财经导读", "345": "资讯精华", "349": "沪深公司", "350": "国内经济", "351": "国际经济",

@@ -5,14 +5,14 @@ from urllib.parse import urlencode
 
 from scrapy.http import TextResponse
 
-from crawler import clock
+from crawler.content import clock
+from crawler.content.flash_format import paragraphs, split_title, trailing_media
+from crawler.content.json_fields import Shape, code_field, moment_field, rows_field, text_field
+from crawler.content.stocks import is_secid, quote_link
 from crawler.errors import Unreadable
 from crawler.items import Entry
 from crawler.spiders.base import Listing, Reading, SiteSpider
 from crawler.spiders.eastmoney import article_url, list_data
-from crawler.text.digest import paragraphs, split_title, trailing_media
-from crawler.text.payload import Shape, code_field, moment_field, rows_field, text_field
-from crawler.text.stocks import is_secid, quote_link
 
 COLUMNS = {
     "100": "焦点", "101": "要闻", "102": "7x24全部", "103": "上市公司", "104": "中国公司", "105": "全球公司",

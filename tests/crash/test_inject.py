@@ -51,8 +51,8 @@ KILLED = -signal.SIGKILL
 ONE_BY_ONE = """
 from crawler import pipelines
 from crawler.cli import main
-from crawler.extensions import ledger
-pipelines._SECONDS_TO_GATHER = ledger._SECONDS_TO_GATHER = 0
+from crawler.crawl import tracker
+pipelines._SECONDS_TO_GATHER = tracker._SECONDS_TO_GATHER = 0
 main()
 """
 

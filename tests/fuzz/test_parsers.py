@@ -20,19 +20,19 @@ from scrapy.crawler import Crawler
 from scrapy.http import HtmlResponse, TextResponse
 from scrapy.settings import Settings
 
-from crawler import old_site, posts
 from crawler import settings as our_settings
+from crawler.content import dates, flash_format, json_fields, post_format, slugs, stocks, unicode_text
+from crawler.content.categories import Media
+from crawler.content.dates import CHINA
+from crawler.content.html_cleaner import clean, plain, source_line
+from crawler.content.normalise import media_name, normalise
+from crawler.crawl.policy.selection import parse
 from crawler.errors import Unusable, UsageError
 from crawler.items import Entry
-from crawler.media import Media
-from crawler.normalise import media_name, normalise
-from crawler.selection import parse
+from crawler.jobs import legacy_posts
 from crawler.spiders.choice import ChoiceSpider
 from crawler.spiders.eastmoney import EastmoneySpider
 from crawler.spiders.flash import FlashSpider
-from crawler.text import characters, dates, digest, payload, slugs, stocks
-from crawler.text.dates import CHINA
-from crawler.text.html import clean, plain, source_line
 from tests.injection.building import raw
 from tests.injection.grammar import corpus
 
@@ -44,8 +44,8 @@ NOW = datetime(2022, 1, 10, 17, 0, tzinfo=CHINA)
 ENTRY = Entry(
     "202201102242171631", "题", NOW, "350", "https://finance.eastmoney.com/a/202201102242171631.html", summary="摘要"
 )
-POSTS = Path(posts.__file__).parent / "sample_site" / "posts"
-RECORDED = Path(posts.__file__).parent / "sample_site" / "recorded"
+POSTS = Path(post_format.__file__).parent / "sample_site" / "posts"
+RECORDED = Path(post_format.__file__).parent / "sample_site" / "recorded"
 
 HOSTILE = st.sampled_from(list(corpus()))
 TEXTS = st.one_of(HOSTILE, st.text(max_size=200), st.lists(HOSTILE, max_size=4).map("".join), st.characters().map(str))
@@ -101,7 +101,7 @@ VALUES = st.recursive(
 ROWS = st.dictionaries(NAMES, VALUES, max_size=12)
 WRAPPED = st.tuples(st.sampled_from(["", "cb(", "var x=", "\ufeff", "<!DOCTYPE html>"]), ROWS | VALUES, st.sampled_from(["", ")", ");", ";", "x"]))  # fmt: skip
 REPLIES = WRAPPED.map(lambda parts: parts[0] + json.dumps(parts[1]) + parts[2])
-SITE = posts.Site("//finews.withounder.com")
+SITE = post_format.Site("//finews.withounder.com")
 
 
 @st.composite
@@ -126,9 +126,9 @@ def answers(parser: Callable[[], Any], *errors: type[Exception]) -> Any:
 @FUZZED
 @given(TEXTS)
 def test_text(text: str) -> None:
-    for parser in (characters.visible, characters.one_line, characters.headline, digest.trailing_media, digest.paragraphs, slugs.fold, slugs.slug_of, stocks.mentions, media_name):  # fmt: skip
+    for parser in (unicode_text.visible, unicode_text.one_line, unicode_text.headline, flash_format.trailing_media, flash_format.paragraphs, slugs.fold, slugs.slug_of, stocks.mentions, media_name):  # fmt: skip
         parser(text)
-    digest.split_title(text, text)
+    flash_format.split_title(text, text)
     stocks.secid_of(text, text, text)
     assert slugs.SLUG.fullmatch(slugs.slug_of(text))
 
@@ -152,13 +152,13 @@ def test_bodies(text: str) -> None:
 @FUZZED
 @given(REPLIES | TEXTS | mutated(RECORDED).map(lambda content: content.decode("utf-8", "replace")))
 def test_replies(text: str) -> None:
-    answers(lambda: payload.read(text))
+    answers(lambda: json_fields.read(text))
 
 
 @FUZZED
 @given(ROWS, NAMES)
 def test_fields(row: dict[str, Any], name: str) -> None:
-    for field in (payload.text_field, payload.rows_field, payload.title_field, payload.code_field, payload.moment_field, payload.number_field):  # fmt: skip
+    for field in (json_fields.text_field, json_fields.rows_field, json_fields.title_field, json_fields.code_field, json_fields.moment_field, json_fields.number_field):  # fmt: skip
         answers(partial(field, row, name))
 
 
@@ -174,9 +174,9 @@ def test_articles(texts: list[str], published: datetime, code: str) -> None:
 @FUZZED
 @given(TEXTS | mutated(POSTS).map(lambda content: content.decode("utf-8", "replace")))
 def test_post_files(text: str) -> None:
-    answers(lambda: posts.read(text, SITE))
+    answers(lambda: post_format.read(text, SITE))
     answers(
-        lambda: posts.read(
+        lambda: post_format.read(
             f'---\nlayout: post\ntitle: "{text}"\ndate: {text}\ncategories: a\ntags: b\n---\n{text}', SITE
         )
     )
@@ -185,8 +185,8 @@ def test_post_files(text: str) -> None:
 @FUZZED
 @given(mutated(POSTS) | st.binary(max_size=200), st.sampled_from(["2022-01-10-NW202201102242171631.md", "2021-12-08-202112082206672930.md"]) | TEXTS)  # fmt: skip
 def test_old_posts(content: bytes, name: str) -> None:
-    old = old_site.OldPost.named(name)
-    answers(lambda: old_site.read(old, content, Media(), NOW))
+    old = legacy_posts.OldPost.named(name)
+    answers(lambda: legacy_posts.read(old, content, Media(), NOW))
 
 
 @FUZZED

@@ -121,7 +121,7 @@ def test_a_database_that_another_program_locks_is_one_line_and_nothing_is_lost(
     output = tmp_path / "output"
     crawl(site, output, *COLUMN)
     hasty = (
-        "from crawler.store import connection; connection.SECONDS_TO_WAIT = 0.5; from crawler.cli import main; main()"
+        "from crawler.storage import connection; connection.SECONDS_TO_WAIT = 0.5; from crawler.cli import main; main()"
     )
     other = sqlite3.connect(output / "news.db")
     other.execute("BEGIN IMMEDIATE")

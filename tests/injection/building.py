@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from crawler.content import json_fields
+from crawler.content.categories import LONGEST_NAME, Media
+from crawler.content.dates import CHINA
+from crawler.content.normalise import LONGEST_TITLE, normalise
+from crawler.content.post_format import Site, label
+from crawler.content.unicode_text import headline
 from crawler.errors import Unusable
 from crawler.items import Article, Entry, RawArticle
-from crawler.media import LONGEST_NAME, Media
-from crawler.normalise import LONGEST_TITLE, normalise
-from crawler.post_files import put
-from crawler.posts import Site, label
-from crawler.store import Store
-from crawler.text import payload
-from crawler.text.characters import headline
-from crawler.text.dates import CHINA
+from crawler.storage import Store
+from crawler.storage.post_files import put
 from tests.injection.grammar import SECRET
 from tests.injection.oracle import Wanted
 
@@ -65,7 +65,7 @@ class Hostile:
 
 def raw(text: str, number: int) -> RawArticle:
     """The string as title, media, summary, and in the body both as text and as markup, out of a reply in JSON."""
-    text = payload.read(json.dumps({"text": text}))["text"]
+    text = json_fields.read(json.dumps({"text": text}))["text"]
     code = f"{202201100000000000 + number}"
     return RawArticle(
         code=code,

@@ -13,7 +13,7 @@ from pathlib import Path
 import nh3
 import pytest
 
-from crawler.text.dates import jekyll
+from crawler.content.dates import jekyll
 from tests.injection.building import Hostile, Render, build, raw, taken_in
 from tests.injection.grammar import corpus
 from tests.injection.oracle import faults_of

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from crawler import clock, sample_site
+from crawler import sample_site
+from crawler.content import clock
 from crawler.sample_site import Corpus, SampleSite
 from tests.conftest import NO_MANNERS, Answer, Finews
 

@@ -11,9 +11,9 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 
-from crawler.media import shipped
-from crawler.output_folder import hold
-from crawler.store import Store
+from crawler.content.categories import shipped
+from crawler.storage import Store
+from crawler.storage.output_dir import hold
 from tests.conftest import Answer, Finews
 from tests.published.conftest import FIRST, OLD_POSTS, REPRINT, TREE, jekyll, tree
 from tests.test_crawl import posts_in

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
-from crawler.machines import queue
+from crawler.jobs.distributed import queue
 from crawler.sample_site import SampleSite
 from tests.conftest import NO_MANNERS
 

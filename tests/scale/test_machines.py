@@ -18,7 +18,7 @@ from tests.test_crawl import assert_books_balance, posts_in
 
 # `finews fetch` with a fault of ours.
 BROKEN = """
-from crawler.machines import queue
+from crawler.jobs.distributed import queue
 def app():
     raise OSError("too many open files")
 queue.check, queue.app = lambda: None, app
@@ -169,5 +169,5 @@ def test_a_fault_of_ours_is_told_and_fails() -> None:
 
 
 def test_a_crawl_on_one_machine_knows_nothing_of_the_queue() -> None:
-    code = "import sys, crawler.cli, crawler.run; sys.exit(any('procrastinate' in name or 'psycopg' in name for name in sys.modules))"
+    code = "import sys, crawler.cli, crawler.crawl.runner; sys.exit(any('procrastinate' in name or 'psycopg' in name for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

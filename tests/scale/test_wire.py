@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from crawler.errors import Unreadable
-from crawler.machines.wire import Fetched, pack, unpack
+from crawler.jobs.distributed.messages import Fetched, pack, unpack
 
 
 @given(

@@ -13,7 +13,8 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from crawler import clock, sample_site
+from crawler import sample_site
+from crawler.content import clock
 from crawler.sample_site import Corpus, SampleSite
 from tests.conftest import NO_MANNERS
 

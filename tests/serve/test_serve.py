@@ -11,7 +11,7 @@ from typing import Any
 import feedparser
 import pytest
 
-from crawler import clock
+from crawler.content import clock
 from crawler.sample_site import Corpus, SampleSite
 from tests.conftest import Finews
 from tests.serve.conftest import Served, crawl, serving

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from crawler.text.characters import headline, one_line, visible
+from crawler.content.unicode_text import headline, one_line, visible
 
 FOR_A_WHILE = settings(max_examples=300, deadline=None)
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from crawler.content.encoding import decode
 from crawler.errors import Unreadable
-from crawler.text.charset import decode
 
 TEXT = "朱镕基：沪指涨2%，€1。"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler.text.dates import CHINA, iso, jekyll, parse, parse_bound
+from crawler.content.dates import CHINA, iso, jekyll, parse, parse_bound
 
 NOW = datetime(2026, 11, 24, 12, 0, 5, tzinfo=CHINA)
 SECOND = timedelta(seconds=1)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler.text.characters import headline, visible
-from crawler.text.digest import LONGEST_LEAD, paragraphs, split_title, trailing_media
-from crawler.text.html import clean, plain
+from crawler.content.flash_format import LONGEST_LEAD, paragraphs, split_title, trailing_media
+from crawler.content.html_cleaner import clean, plain
+from crawler.content.unicode_text import headline, visible
 
 BASE = "https://finance.eastmoney.com/a/202201102242171631.html"
 

@@ -10,9 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import crawler
+from crawler.content.html_cleaner import clean, plain, source_line
+from crawler.content.unicode_text import visible
 from crawler.errors import Rejected
-from crawler.text.characters import visible
-from crawler.text.html import clean, plain, source_line
 
 BASE = "https://finance.eastmoney.com/a/202201102242171631.html"
 POSTS = Path(crawler.__file__).parent / "sample_site" / "posts"

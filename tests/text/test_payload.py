@@ -10,9 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import crawler
-from crawler.errors import ShapeChanged, Unreadable
-from crawler.text.dates import CHINA
-from crawler.text.payload import (
+from crawler.content.dates import CHINA
+from crawler.content.json_fields import (
     Shape,
     code_field,
     moment_field,
@@ -22,6 +21,7 @@ from crawler.text.payload import (
     text_field,
     title_field,
 )
+from crawler.errors import ShapeChanged, Unreadable
 
 RECORDED = sorted((Path(crawler.__file__).parent / "sample_site" / "recorded").glob("*.json"))
 VALUE = {"code": "1", "data": {"list": [{"title": "“甲”)};{(\\ 乙", "n": 1.5}], "x": None, "y": True}}

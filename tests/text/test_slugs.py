@@ -5,7 +5,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler.text.slugs import SLUG, fold, slug_of
+from crawler.content.slugs import SLUG, fold, slug_of
 
 FOR_A_WHILE = settings(max_examples=200, deadline=None)
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crawler.content.html_cleaner import clean
+from crawler.content.stocks import QUOTE_PAGE, is_secid, mentions, quote_link, secid_of
 from crawler.items import Mention
-from crawler.text.html import clean
-from crawler.text.stocks import QUOTE_PAGE, is_secid, mentions, quote_link, secid_of
 
 BASE = "https://finance.eastmoney.com/a/202201102242171631.html"
 

@@ -1,0 +1,24 @@
+"""`scrapy crawl`: Scrapy's own command, that ends with the exit codes of `finews crawl` instead of 0 for everything."""
+
+import sys
+from argparse import Namespace
+
+from scrapy.commands.crawl import Command as ScrapyCrawl
+from scrapy.crawler import AsyncCrawlerProcess
+from scrapy.exceptions import UsageError as ScrapyUsageError
+
+from crawler.content.unicode_text import one_line
+from crawler.crawl.runner import run_in
+from crawler.errors import Ending
+
+
+class Command(ScrapyCrawl):
+    def run(self, args: list[str], opts: Namespace) -> None:
+        if len(args) != 1:
+            raise ScrapyUsageError("name one spider: `scrapy list` lists them")
+        assert isinstance(self.crawler_process, AsyncCrawlerProcess), "the settings keep Scrapy's asyncio reactor"
+        try:
+            self.exitcode = run_in(self.crawler_process, args[0], opts.spargs).exit_code
+        except Ending as error:
+            sys.stderr.write(f"finews: {one_line(str(error))}\n")
+            self.exitcode = error.exit_code

@@ -1,0 +1,1 @@
+"""Pure functions on text: decode, parse, clean, normalise, compare."""

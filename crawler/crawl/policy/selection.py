@@ -1,0 +1,118 @@
+"""What a person asked to crawl, and whether a listing entry is that. Pure."""
+
+import difflib
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from crawler.content.categories import Media
+from crawler.content.dates import parse_bound
+from crawler.content.normalise import media_name
+from crawler.errors import UsageError
+from crawler.items import Category, Entry
+
+ARGUMENTS = ("category", "column", "since", "until", "limit", "refresh")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """No `categories` means all of them; bounds are inclusive; `limit` counts wanted entries, known ones included.
+
+    Known articles published since `refresh` are fetched again.
+    """
+
+    columns: tuple[str, ...]
+    categories: tuple[Category, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    limit: int | None = None
+    refresh: datetime | None = None
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether every entry that is walked by is taken in: only then is a listing covered by a walk."""
+        return not (self.categories or self.until or self.limit)
+
+    def unwanted(self, entry: Entry, media: Media) -> str:
+        """Why an entry is not wanted, in a few words; an empty string when it is."""
+        if self.categories and not self._is_of_category(entry, media):
+            return f"category: {media_name(entry.media) or 'the listing names no media'}"
+        if self.since and entry.published < self.since:
+            return "before --since"
+        if self.until and entry.published > self.until:
+            return "after --until"
+        return ""
+
+    def _is_of_category(self, entry: Entry, media: Media) -> bool:
+        found = media.find(media_name(entry.media)) if entry.media else None
+        return found is not None and found.slug in {category.slug for category in self.categories}
+
+
+def parse(
+    arguments: Mapping[str, str],
+    *,
+    columns: Mapping[str, str],
+    default_columns: tuple[str, ...],
+    media: Media,
+    now: datetime,
+) -> Selection:
+    """Read a spider's arguments, as `-a name=value` or the command line give them; lists are comma separated.
+
+    Raises UsageError, in one line that says what to type instead.
+    """
+    for name in arguments:
+        if name not in ARGUMENTS:
+            raise UsageError(
+                f"unknown argument {name!r}: {_nearest(name, ARGUMENTS) or 'there are ' + ', '.join(ARGUMENTS)}"
+            )
+    since, until, refresh = (_bound(arguments, name, now) for name in ("since", "until", "refresh"))
+    if since and until and since > until:
+        raise UsageError(f"--since {arguments['since']} is after --until {arguments['until']}: swap them")
+    return Selection(
+        columns=tuple(_column(text, columns) for text in _list(arguments, "column")) or default_columns,
+        categories=tuple(media.wanted(text) for text in _list(arguments, "category")),
+        since=since,
+        until=until,
+        limit=_limit(arguments.get("limit")),
+        refresh=refresh,
+    )
+
+
+def _list(arguments: Mapping[str, str], name: str) -> list[str]:
+    parts = [part.strip() for part in arguments.get(name, "").replace("，", ",").split(",")]
+    if name in arguments and not any(parts):
+        raise UsageError(f"--{name} is empty: name one, or leave the option out")
+    return list(dict.fromkeys(part for part in parts if part))
+
+
+def _bound(arguments: Mapping[str, str], name: str, now: datetime) -> datetime | None:
+    if name not in arguments:
+        return None
+    try:
+        return parse_bound(arguments[name], now, last=name == "until")
+    except ValueError as error:
+        raise UsageError(f"--{name}: {error}") from error
+
+
+def _column(text: str, columns: Mapping[str, str]) -> str:
+    if text in columns:
+        return text
+    for column_id, name in columns.items():
+        if text == name:
+            return column_id
+    near = _nearest(text, [*columns, *columns.values()])
+    raise UsageError(f"unknown column {text!r}: {near or 'type an id or a name that `finews columns` lists'}")
+
+
+def _limit(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not re.fullmatch(r"0*[1-9][0-9]{0,8}", text, re.ASCII):
+        raise UsageError(f"--limit {text[:40]!r} is not a number: type one from 1 up")
+    return int(text)
+
+
+def _nearest(text: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(text, known, n=3, cutoff=0.5)
+    return f"did you mean {', '.join(near)}?" if near else ""

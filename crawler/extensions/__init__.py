@@ -1,1 +1,0 @@
-"""What stands beside a crawl, one file each, in Scrapy's idiom."""

@@ -1,0 +1,162 @@
+"""What runs crawls and builds by a schedule: texts for cron, systemd and GitHub, with this installation's real paths.
+
+Each calls finews and nothing else. A crawl that found trouble with some entries (3) does not keep the site from being
+built; one that another crawl is ahead of (75) comes back at the next turn.
+"""
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from crawler.errors import UsageError
+
+MINUTES = 10
+_PLAIN = "/:._-+"
+# What is made anew, or belongs to a crawl at work.
+_NOT_COMMITTED = ("_site", ".crawl.lock", "news.db-wal", "news.db-shm")
+
+# Actions by commit, which nobody can move as a tag can be moved; the release beside it is for people.
+_CHECKOUT = "actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683  # v4.2.2"
+_PYTHON = "actions/setup-python@a26af69be951a213d495a4c3e4e4022e16d87065  # v5.6.0"
+_UPLOAD = "actions/upload-pages-artifact@56afc609e74202658d3ffba0e8f6dda462b719fa  # v3.0.1"
+_DEPLOY = "actions/deploy-pages@d6db90164ac5ed86f2b6aed7e0febac5b3c0c03e  # v4.0.5"
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Where finews lies, the output folder, and the folder where Jekyll lies; all of them absolute."""
+
+    finews: str
+    output: str
+    jekyll: str
+
+
+def installation(output: Path) -> Installation:
+    """This one. A path that a schedule could not hold is refused: UsageError."""
+    beside = Path(sys.executable).with_name("finews")
+    finews = beside if beside.exists() else Path(shutil.which("finews") or beside)
+    jekyll = Path(shutil.which("jekyll") or "/usr/bin/jekyll").parent
+    found = Installation(str(finews.absolute()), str(output.absolute()), str(jekyll.absolute()))
+    for path in (found.finews, found.output, found.jekyll):
+        if not all(letter.isalnum() or letter in _PLAIN for letter in path):
+            raise UsageError(f"{path!r} cannot stand in a schedule: name a folder of letters, digits, '-', '_' and '.'")
+    return found
+
+
+def cron(here: Installation) -> str:
+    """Lines for `crontab -e`. What is printed there becomes mail, so that silence is success."""
+    finews, output = here.finews, here.output
+    return f"""\
+# finews: crawl every {MINUTES} minutes, then bring the site in {here.output}/_site up to date. Add with `crontab -e`.
+PATH={_path(here)}
+*/{MINUTES} * * * * {finews} crawl --quiet --since 2d --output {output}; {finews} site build --quiet --output {output}
+17 4 * * * {finews} site check --quiet --output {output}
+"""
+
+
+def systemd(here: Installation) -> str:
+    """A service and a timer; a person's own or the system's."""
+    finews, output = here.finews, here.output
+    return f"""\
+# ~/.config/systemd/user/finews.service, or /etc/systemd/system/finews.service with a line User=
+[Unit]
+Description=Crawl financial news and build the site
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=oneshot
+Environment=PATH={_path(here)}
+ExecStart={finews} crawl --quiet --since 2d --output {output}
+ExecStart={finews} site build --quiet --output {output}
+# 3: some entries failed, and are tried again; 75: another crawl is at work.
+SuccessExitStatus=3 75
+TimeoutStartSec=30min
+NoNewPrivileges=true
+PrivateTmp=true
+
+# finews.timer, beside it. Then: systemctl --user daemon-reload && systemctl --user enable --now finews.timer
+[Unit]
+Description=Crawl financial news every {MINUTES} minutes
+
+[Timer]
+OnCalendar=*:0/{MINUTES}
+RandomizedDelaySec=60
+Persistent=true
+
+[Install]
+WantedBy=timers.target
+"""
+
+
+def github(here: Installation) -> str:
+    """A workflow for the repository that the output folder belongs to. Raises UsageError where it belongs to none."""
+    root = _repository(Path(here.output))
+    output = os.path.relpath(here.output, root)
+    left_out = " ".join(f"':!{output}/{name}'" for name in _NOT_COMMITTED)
+    package = "." if (root / "crawler/jobs/schedule.py").is_file() else f"finews=={version('finews')}"
+    return f"""\
+# .github/workflows/news.yml. In the repository's settings, Pages is to be built by GitHub Actions.
+name: news
+on:
+  schedule:
+    - cron: "7,37 * * * *"
+  workflow_dispatch:
+# One at a time: a second one waits, and none is cut off between the crawl and the push.
+concurrency:
+  group: news
+  cancel-in-progress: false
+permissions:
+  contents: write
+  pages: write
+  id-token: write
+jobs:
+  news:
+    runs-on: ubuntu-24.04
+    timeout-minutes: 30
+    environment:
+      name: github-pages
+    steps:
+      - uses: {_CHECKOUT}
+      - uses: {_PYTHON}
+        with:
+          python-version: "3.11"
+      - name: Install
+        run: |
+          sudo apt-get update
+          sudo apt-get install --yes --no-install-recommends jekyll
+          pip install {package}
+      - name: Crawl
+        run: finews crawl --quiet --since 2d --output {output} || [ $? -eq 3 ]
+      - name: Build
+        run: |
+          finews site build --output {output}
+          finews site check --output {output}
+      - name: Commit what has changed
+        run: |
+          git add --all --force -- {output} {left_out}
+          if ! git diff --cached --quiet -- {output} ':!{output}/news.db'; then
+            git -c user.name=finews -c user.email=finews@users.noreply.github.com commit --quiet --message "News"
+            git push --quiet
+          fi
+      - uses: {_UPLOAD}
+        with:
+          path: {output}/_site
+      - uses: {_DEPLOY}
+"""
+
+
+def _path(here: Installation) -> str:
+    """What cron and systemd find programs by: little, by themselves."""
+    return ":".join(dict.fromkeys([here.jekyll, "/usr/local/bin", "/usr/bin", "/bin"]))
+
+
+def _repository(output: Path) -> Path:
+    roots = (folder for folder in (output, *output.parents) if (folder / ".git").exists())
+    root = next(roots, None)
+    if root is None:
+        raise UsageError(f"{output} is in no git repository: `git init` there, or name another folder with --output")
+    return root

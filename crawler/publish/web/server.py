@@ -1,0 +1,111 @@
+"""`finews serve`: Datasette with our plugin, behind our guard, on a port."""
+
+import ipaddress
+import os
+import signal
+import socket
+import webbrowser
+from collections.abc import Callable
+from contextlib import redirect_stderr, suppress
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from datasette.app import Datasette
+from datasette.plugins import pm
+
+import crawler
+from crawler.errors import Failed, UsageError
+from crawler.publish.web import plugin
+from crawler.publish.web.datasette_database import NAME, News
+from crawler.publish.web.security import guarded
+from crawler.storage import Store
+from crawler.storage.canned_queries import HIDDEN, QUESTIONS
+
+_HERE = Path(__file__).parent
+# One style for both: the pages of the published site, and these.
+_SITE_ASSETS = Path(crawler.__file__).parent / "publish/jekyll/theme/assets"
+# The plugin of Datasette's that ours takes the place of: it prints a traceback for every page that is not there.
+_REPLACED = "datasette.handle_exception"
+
+
+def serve(output: Path, host: str, port: int, told: Callable[[str], None], *, open_browser: bool) -> None:
+    """Serve until it is interrupted. `told` is given the address. Raises Failed and UsageError."""
+    Store.reading(output).close()  # there is one, or the reader is told
+    with _listening(host, port) as listener:
+        address = _address(host, listener.getsockname()[1])
+        datasette = application(output, sql=is_loopback(host))
+        guard = guarded(datasette.app(), host, plugin.policy(datasette))
+        config = uvicorn.Config(
+            guard, log_level="error", access_log=False, server_header=False, lifespan="on", timeout_graceful_shutdown=2
+        )
+        told(address)
+        if open_browser:
+            webbrowser.open(address)
+        # `kill` ends it as Ctrl-C does.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        # Datasette writes there what SQL of a reader's went wrong, whose page tells it already.
+        with suppress(KeyboardInterrupt), Path(os.devnull).open("w") as nobody, redirect_stderr(nobody):
+            uvicorn.Server(config).run(sockets=[listener])
+
+
+def application(output: Path, *, sql: bool) -> Datasette:
+    """Datasette on the database of an output folder; `sql` lets readers type questions of their own."""
+    pm.set_blocked(_REPLACED)
+    if not pm.is_registered(plugin):
+        pm.register(plugin, "finews")
+    datasette = Datasette(
+        template_dir=str(_HERE / "templates"),
+        static_mounts=[("static", str(_HERE / "static")), ("assets", str(_SITE_ASSETS))],
+        metadata=_metadata(),
+        settings={"default_allow_sql": sql, "allow_download": False, "num_sql_threads": 4, "default_cache_ttl": 0},
+        memory=False,
+    )
+    datasette.remove_database("_memory")
+    datasette.add_database(News(datasette, output), name=NAME)
+    return datasette
+
+
+def _metadata() -> dict[str, Any]:
+    tables: dict[str, Any] = {name: {"hidden": True} for name in HIDDEN}
+    tables["articles"] = {"facets": ["media"], "sort_desc": "published_at", "label_column": "title", "size": 20}
+    tables["articles_per_day"] = {"facets": ["day", "media"]}
+    tables["mentions"] = {"facets": ["name", "kind"]}
+    tables["search"] = {"allow": False}  # SQL may ask it for words; it has no rows to show
+    queries = {each.name: {"title": each.title, "sql": each.sql} for each in QUESTIONS}
+    return {
+        "title": "财经新闻",
+        "extra_css_urls": ["/static/data.css"],
+        "databases": {NAME: {"tables": tables, "queries": queries}},
+    }
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address.
+
+    >>> [is_loopback(host) for host in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "192.168.1.5", "news.example")]
+    [True, True, True, False, False, False]
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket that is bound already, so that a port that is taken is told before anything starts."""
+    try:
+        family, *_, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    except (OSError, UnicodeError) as error:
+        raise UsageError(f"--host {host!r} is no address of this machine") from error
+    both = family is socket.AF_INET6 and socket.has_dualstack_ipv6()  # `::` is every address, also those of IPv4
+    try:
+        return socket.create_server(where, family=family, dualstack_ipv6=both)
+    except OSError as error:
+        raise Failed(
+            f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}; --port names another, 0 any"
+        ) from error
+
+
+def _address(host: str, port: int) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"

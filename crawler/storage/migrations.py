@@ -1,0 +1,568 @@
+"""The tables, as numbered steps. Append only: a step that has been released never changes."""
+
+import re
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+from crawler.items import Outcome
+
+migrations = Migrations("finews")
+
+_OUTCOMES = ", ".join(f"'{outcome}'" for outcome in Outcome)
+_COUNTS = "\n".join(f'        "{outcome}" INTEGER NOT NULL DEFAULT 0,' for outcome in Outcome)
+_SUM = " + ".join(f'"{outcome}"' for outcome in Outcome)
+
+_TABLES = (
+    # A media and the slug of its pages. `aliases` is a JSON array of other names and older slugs.
+    """
+    CREATE TABLE categories (
+        slug TEXT PRIMARY KEY,
+        media TEXT NOT NULL,
+        aliases TEXT NOT NULL DEFAULT '[]'
+    )
+    """,
+    # The truth. A post file is written from this row alone; `published_revision` is the revision that the file on
+    # disk holds, and NULL or an older number is a post that is owed.
+    """
+    CREATE TABLE articles (
+        code TEXT PRIMARY KEY,
+        title TEXT NOT NULL,
+        published_at TEXT NOT NULL,
+        media TEXT NOT NULL,
+        category TEXT NOT NULL REFERENCES categories(slug),
+        source TEXT NOT NULL,
+        url TEXT NOT NULL,
+        summary TEXT NOT NULL,
+        body_html TEXT NOT NULL,
+        body_text TEXT NOT NULL,
+        post_path TEXT NOT NULL UNIQUE,
+        post_sha256 TEXT NOT NULL,
+        first_seen_at TEXT NOT NULL,
+        changed_at TEXT,
+        revision INTEGER NOT NULL DEFAULT 1,
+        withdrawn_at TEXT,
+        published_revision INTEGER
+    )
+    """,
+    "CREATE INDEX articles_published_at ON articles(published_at)",
+    "CREATE INDEX articles_category ON articles(category, published_at)",
+    "CREATE INDEX articles_owed ON articles(code) WHERE published_revision IS NOT revision",
+    # Where the source lists an article.
+    """
+    CREATE TABLE article_columns (
+        code TEXT NOT NULL REFERENCES articles(code),
+        column_id TEXT NOT NULL,
+        PRIMARY KEY (code, column_id)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX article_columns_column ON article_columns(column_id)",
+    # What an article said before it was corrected; what it says now stands in `articles`.
+    """
+    CREATE TABLE revisions (
+        code TEXT NOT NULL REFERENCES articles(code),
+        revision INTEGER NOT NULL,
+        seen_at TEXT NOT NULL,
+        title TEXT NOT NULL,
+        published_at TEXT NOT NULL,
+        body_html TEXT NOT NULL,
+        PRIMARY KEY (code, revision)
+    )
+    """,
+    # The stocks and boards that the body links to.
+    """
+    CREATE TABLE mentions (
+        code TEXT NOT NULL REFERENCES articles(code),
+        secid TEXT NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('stock', 'board')),
+        name TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        PRIMARY KEY (code, secid)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX mentions_secid ON mentions(secid)",
+    # One crawl. `outcome` is NULL while it runs; the counts are those of its entries, and add up to what was listed.
+    f"""
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY,
+        spider TEXT NOT NULL,
+        arguments TEXT NOT NULL DEFAULT '{{}}',
+        started_at TEXT NOT NULL,
+        finished_at TEXT,
+        outcome TEXT CHECK (outcome IN ('done', 'partial', 'failed', 'interrupted')),
+        listed INTEGER NOT NULL DEFAULT 0,
+{_COUNTS}
+        detail TEXT NOT NULL DEFAULT '',
+        CHECK (listed = {_SUM})
+    )
+    """,
+    # What became of each listing entry of each run. NULL is not decided yet. A blank row of a listing has no code.
+    f"""
+    CREATE TABLE entries (
+        id INTEGER PRIMARY KEY,
+        run_id INTEGER NOT NULL REFERENCES runs(id),
+        code TEXT NOT NULL,
+        column_id TEXT NOT NULL,
+        outcome TEXT CHECK (outcome IN ({_OUTCOMES})),
+        detail TEXT NOT NULL DEFAULT ''
+    )
+    """,
+    "CREATE INDEX entries_run ON entries(run_id, outcome)",
+    "CREATE INDEX entries_code ON entries(code)",
+    # What a spider's listing said of an article when it was last taken in or refused: an entry that says the same
+    # again needs no request.
+    """
+    CREATE TABLE sightings (
+        code TEXT NOT NULL,
+        spider TEXT NOT NULL,
+        title TEXT NOT NULL,
+        published_at TEXT NOT NULL,
+        refused TEXT NOT NULL DEFAULT '',
+        PRIMARY KEY (code, spider)
+    ) WITHOUT ROWID
+    """,
+    # What could not be read, raw, once for each content and reason.
+    """
+    CREATE TABLE quarantine (
+        id INTEGER PRIMARY KEY,
+        run_id INTEGER REFERENCES runs(id),
+        spider TEXT NOT NULL,
+        code TEXT NOT NULL,
+        url TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        seen_at TEXT NOT NULL,
+        sha256 TEXT NOT NULL,
+        raw BLOB NOT NULL,
+        UNIQUE (sha256, reason)
+    )
+    """,
+)
+
+
+@migrations()
+def m001_first_tables(db: Database) -> None:
+    """Everything the crawl needs."""
+    for statement in _TABLES:
+        db.execute(statement)
+
+
+_COVERAGE_TABLES = (
+    # What complete walks of a listing have covered: all entries from `oldest` (NULL: the listing's end) to `newest`.
+    """
+    CREATE TABLE coverage (
+        spider TEXT NOT NULL,
+        column_id TEXT NOT NULL,
+        newest TEXT NOT NULL,
+        oldest TEXT,
+        run_id INTEGER NOT NULL REFERENCES runs(id),
+        PRIMARY KEY (spider, column_id)
+    ) WITHOUT ROWID
+    """,
+    # Entries published between these times stood in a listing, and were gone when it was asked.
+    """
+    CREATE TABLE gaps (
+        run_id INTEGER NOT NULL REFERENCES runs(id),
+        column_id TEXT NOT NULL,
+        after TEXT NOT NULL,
+        before TEXT NOT NULL,
+        PRIMARY KEY (run_id, column_id)
+    ) WITHOUT ROWID
+    """,
+    # How often in a row an article could not be had, as its listing says it now.
+    "ALTER TABLE sightings ADD COLUMN failures INTEGER NOT NULL DEFAULT 0",
+)
+
+
+@migrations()
+def m002_coverage(db: Database) -> None:
+    """Incremental walks: how far each listing has been covered, and what was missed."""
+    for statement in _COVERAGE_TABLES:
+        db.execute(statement)
+
+
+_RAW_TABLES = (
+    # Replies as they came, zlib-compressed, once per content; kept when KEEP_RAW is on.
+    """
+    CREATE TABLE raw_contents (
+        sha256 TEXT PRIMARY KEY,
+        content BLOB NOT NULL
+    )
+    """,
+    # The reply that each article was last read from: by which reader of which spider, for which listing entry (JSON).
+    """
+    CREATE TABLE raw_replies (
+        code TEXT PRIMARY KEY,
+        spider TEXT NOT NULL,
+        url TEXT NOT NULL,
+        content_type TEXT NOT NULL,
+        reader INTEGER NOT NULL,
+        entry TEXT NOT NULL,
+        sha256 TEXT NOT NULL REFERENCES raw_contents(sha256),
+        seen_at TEXT NOT NULL
+    )
+    """,
+    # What a quarantined reply takes to be read again: what it is, and for which entry it was asked.
+    "ALTER TABLE quarantine ADD COLUMN kind TEXT NOT NULL DEFAULT 'article'",
+    "ALTER TABLE quarantine ADD COLUMN column_id TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE quarantine ADD COLUMN content_type TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE quarantine ADD COLUMN reader INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE quarantine ADD COLUMN entry TEXT",
+    "ALTER TABLE quarantine ADD COLUMN resolved_at TEXT",
+)
+
+
+@migrations()
+def m003_raw_replies(db: Database) -> None:
+    """Replies that can be read again without a network."""
+    for statement in _RAW_TABLES:
+        db.execute(statement)
+
+
+@migrations()
+def m004_pauses(db: Database) -> None:
+    """Until when the source asked not to be asked again, by origin: scheme, host and port."""
+    db.execute("CREATE TABLE pauses (origin TEXT PRIMARY KEY, until TEXT NOT NULL) WITHOUT ROWID")
+
+
+_BRACED = re.compile(r"\{(\S*code)\}")
+_NUMBER = r"CASE WHEN CAST(CAST(\1 AS INTEGER) AS TEXT) = \1 THEN CAST(\1 AS INTEGER) ELSE \1 END"
+
+
+def numbered(statement: str) -> str:
+    """SQL whose codes in braces, `{new.code}`, are as the index of words keeps them.
+
+    That is a number of 8 bytes for a code that is one, as the source's are, and the text for any other.
+    """
+    return _BRACED.sub(_NUMBER, statement)
+
+
+_SEARCH_TRIGGERS = (
+    """
+    CREATE TRIGGER search_article_inserted AFTER INSERT ON articles BEGIN
+        DELETE FROM search_documents WHERE code = {new.code} AND current = 1;
+        INSERT OR IGNORE INTO search_pending VALUES (new.code);
+    END
+    """,
+    """
+    CREATE TRIGGER search_article_updated AFTER UPDATE OF code, title, published_at, body_text, revision ON articles
+    WHEN (old.code, old.title, old.published_at, old.body_text, old.revision)
+        IS NOT (new.code, new.title, new.published_at, new.body_text, new.revision)
+    BEGIN
+        UPDATE OR REPLACE search_documents SET current = 0
+        WHERE code = {old.code} AND current = 1 AND revision != new.revision
+            AND EXISTS (
+                SELECT 1 FROM revisions WHERE code = old.code AND revision = old.revision
+                    AND (title, published_at, body_html) IS (old.title, old.published_at, old.body_html)
+            );
+        DELETE FROM search_documents WHERE code IN ({old.code}, {new.code}) AND current = 1;
+        INSERT OR IGNORE INTO search_pending VALUES (new.code);
+    END
+    """,
+    """
+    CREATE TRIGGER search_article_deleted AFTER DELETE ON articles BEGIN
+        DELETE FROM search_documents WHERE code = {old.code} AND current = 1;
+    END
+    """,
+    """
+    CREATE TRIGGER search_revision_inserted AFTER INSERT ON revisions BEGIN
+        DELETE FROM search_documents WHERE code = {new.code} AND revision = new.revision AND current = 0;
+        INSERT OR IGNORE INTO search_pending VALUES (new.code);
+    END
+    """,
+    """
+    CREATE TRIGGER search_revision_updated AFTER UPDATE ON revisions BEGIN
+        DELETE FROM search_documents
+        WHERE code IN ({old.code}, {new.code}) AND revision IN (old.revision, new.revision) AND current = 0;
+        INSERT OR IGNORE INTO search_pending VALUES (new.code);
+    END
+    """,
+    """
+    CREATE TRIGGER search_revision_deleted AFTER DELETE ON revisions BEGIN
+        DELETE FROM search_documents WHERE code = {old.code} AND revision = old.revision AND current = 0;
+    END
+    """,
+)
+
+# The index of words, kept in plain SQL so that every client can write to the database: a trigger forgets what no longer
+# holds and names what is to be indexed, and our code indexes it in the same transaction (search/index.py). What another
+# client has written is searched in its raw form until then.
+_SEARCH_TABLES = (
+    # Every version of an article, from when it was seen; `current` is what it says now.
+    """
+    CREATE VIEW versions AS
+        SELECT code, revision, 0 AS current, seen_at, title, published_at, body_html, NULL AS body_text FROM revisions
+        UNION ALL
+        SELECT code, revision, 1, coalesce(changed_at, first_seen_at), title, published_at, body_html, body_text
+        FROM articles
+    """,
+    # One row for each version whose pairs of characters stand in `search_pairs`. `published` is seconds since 1970.
+    """
+    CREATE TABLE search_documents (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        code TEXT NOT NULL,
+        revision INTEGER NOT NULL,
+        current INTEGER NOT NULL,
+        published INTEGER NOT NULL
+    )
+    """,
+    "CREATE UNIQUE INDEX search_documents_code ON search_documents(code, revision, current)",
+    # Of each 1,024 documents, no one is newer than this.
+    "CREATE TABLE search_blocks (block INTEGER PRIMARY KEY, newest INTEGER NOT NULL)",
+    # The pairs of each document, by its id: only which pairs, not where. Pairs of an id without a document are stale.
+    """
+    CREATE VIRTUAL TABLE search_pairs
+    USING fts5(pairs, content = '', columnsize = 0, detail = none, tokenize = 'ascii')
+    """,
+    # The articles with a version that is not indexed yet.
+    "CREATE TABLE search_pending (code TEXT PRIMARY KEY) WITHOUT ROWID",
+    *(_BRACED.sub(r"\1", trigger) for trigger in _SEARCH_TRIGGERS),
+    "INSERT INTO search_pending SELECT code FROM articles",
+    # A stock is asked for by its code without the market, or by its name.
+    "CREATE INDEX mentions_stock_code ON mentions(substr(secid, instr(secid, '.') + 1))",
+    "CREATE INDEX mentions_name ON mentions(name)",
+    # For other clients: `SELECT title FROM search WHERE words MATCH '央行' ORDER BY published_at DESC LIMIT 10`.
+    """
+    CREATE VIEW search AS
+        SELECT search_pairs.search_pairs AS words, articles.*
+        FROM search_pairs
+        JOIN search_documents ON search_documents.id = search_pairs.rowid AND current = 1
+        JOIN articles USING (code)
+    """,
+    # Common questions. The source's times are China time, as text.
+    """
+    CREATE VIEW articles_per_day AS
+        SELECT substr(published_at, 1, 10) AS day, media, category, count(*) AS articles
+        FROM articles GROUP BY day, media, category
+    """,
+    """
+    CREATE VIEW stocks_last_7_days AS
+        SELECT secid, max(name) AS name, count(*) AS articles, sum(count) AS times, max(published_at) AS latest
+        FROM articles JOIN mentions USING (code)
+        WHERE kind = 'stock'
+            AND published_at >= strftime('%Y-%m-%dT%H:%M:%S', 'now', '+8 hours', '-7 days')
+        GROUP BY secid ORDER BY articles DESC, times DESC, secid
+    """,
+    """
+    CREATE VIEW latest_per_category AS
+        SELECT category, media, code, title, max(published_at) AS published_at FROM articles GROUP BY category
+    """,
+)
+
+
+@migrations()
+def m005_search(db: Database) -> None:
+    """An index that finds every part of a title or a text, and views for common questions."""
+    for statement in _SEARCH_TABLES:
+        db.execute(statement)
+
+
+# The day in a post's path: `_posts/2022/01/10/...`.
+_DAY = "substr({}.post_path, 8, 10)"
+_STALE = "INSERT INTO stale_pages (kind, name) VALUES {} ON CONFLICT DO NOTHING"
+_STALE_STOCKS = """INSERT INTO stale_pages (kind, name) SELECT 'stock', secid FROM mentions
+            WHERE code = NEW.code AND kind = 'stock' ON CONFLICT DO NOTHING"""
+_ALL_STALE = (
+    "INSERT OR IGNORE INTO stale_pages SELECT DISTINCT 'category', category FROM articles",
+    "INSERT OR IGNORE INTO stale_pages SELECT DISTINCT 'day', substr(articles.post_path, 8, 10) FROM articles",
+    "INSERT OR IGNORE INTO stale_pages SELECT DISTINCT 'stock', secid FROM mentions WHERE kind = 'stock'",
+)
+_PAGE_TABLES = (
+    # The site's pages that no longer show what the articles say. Triggers fill it, so that no writer can forget to;
+    # whoever writes the pages empties it.
+    """
+    CREATE TABLE stale_pages (
+        kind TEXT NOT NULL CHECK (kind IN ('category', 'day', 'stock')),
+        name TEXT NOT NULL,
+        PRIMARY KEY (kind, name)
+    ) WITHOUT ROWID
+    """,
+    f"""
+    CREATE TRIGGER stale_pages_of_new AFTER INSERT ON articles BEGIN
+        {_STALE.format(f"('category', NEW.category), ('day', {_DAY.format('NEW')})")};
+    END
+    """,
+    f"""
+    CREATE TRIGGER stale_pages_of_changed AFTER UPDATE OF title, published_at, media, category, post_path ON articles
+    BEGIN
+        {_STALE.format("('category', OLD.category), ('category', NEW.category)")};
+        {_STALE.format(f"('day', {_DAY.format('OLD')}), ('day', {_DAY.format('NEW')})")};
+        {_STALE_STOCKS};
+    END
+    """,
+    f"""
+    CREATE TRIGGER stale_pages_of_deleted AFTER DELETE ON articles BEGIN
+        {_STALE.format(f"('category', OLD.category), ('day', {_DAY.format('OLD')})")};
+    END
+    """,
+    f"""
+    CREATE TRIGGER stale_pages_of_mention AFTER INSERT ON mentions WHEN NEW.kind = 'stock' BEGIN
+        {_STALE.format("('stock', NEW.secid)")};
+    END
+    """,
+    f"""
+    CREATE TRIGGER stale_pages_of_no_mention AFTER DELETE ON mentions WHEN OLD.kind = 'stock' BEGIN
+        {_STALE.format("('stock', OLD.secid)")};
+    END
+    """,
+    # Reprints were found by their title then.
+    "CREATE INDEX articles_title ON articles(title)",
+    *_ALL_STALE,
+)
+
+
+@migrations()
+def m006_stale_pages(db: Database) -> None:
+    """The published site: which of its pages are to be written again."""
+    for statement in _PAGE_TABLES:
+        db.execute(statement)
+
+
+# The stories: articles that are one another's reprints. As with the index of words, triggers name what has changed, in
+# plain SQL, and our code files it (reprints/clusters.py). But for `story_pending`, all of it follows from the articles.
+_STORY_TABLES = (
+    # Each text once, by its letters, with what tells how alike two are.
+    "CREATE TABLE story_texts (digest BLOB PRIMARY KEY, sketch BLOB NOT NULL) WITHOUT ROWID",
+    # `id` follows from the code, `published` is seconds since 1970, `story` the least id of the articles of one story.
+    """
+    CREATE TABLE story_articles (
+        id INTEGER PRIMARY KEY,
+        code TEXT NOT NULL UNIQUE,
+        media TEXT NOT NULL,
+        published INTEGER NOT NULL,
+        digest BLOB NOT NULL,
+        figures BLOB NOT NULL,
+        story INTEGER NOT NULL
+    )
+    """,
+    "CREATE INDEX story_articles_story ON story_articles(story, published, code)",
+    "CREATE INDEX story_articles_digest ON story_articles(digest)",
+    # The articles by the keys of their texts, in the order of their times.
+    """
+    CREATE TABLE story_keys (
+        key INTEGER NOT NULL,
+        published INTEGER NOT NULL,
+        id INTEGER NOT NULL,
+        PRIMARY KEY (key, published, id)
+    ) WITHOUT ROWID
+    """,
+    # The articles that are to be filed anew, or are gone.
+    "CREATE TABLE story_pending (code TEXT PRIMARY KEY) WITHOUT ROWID",
+    """
+    CREATE TRIGGER story_article_inserted AFTER INSERT ON articles BEGIN
+        INSERT OR IGNORE INTO story_pending VALUES (new.code);
+    END
+    """,
+    """
+    CREATE TRIGGER story_article_updated AFTER UPDATE OF code, media, published_at, body_text ON articles
+    WHEN (old.code, old.media, old.published_at, old.body_text)
+        IS NOT (new.code, new.media, new.published_at, new.body_text)
+    BEGIN
+        INSERT OR IGNORE INTO story_pending VALUES (old.code), (new.code);
+    END
+    """,
+    """
+    CREATE TRIGGER story_article_deleted AFTER DELETE ON articles BEGIN
+        INSERT OR IGNORE INTO story_pending VALUES (old.code);
+    END
+    """,
+    "INSERT INTO story_pending SELECT code FROM articles",
+    # Each reprint beside the earliest article of its story.
+    """
+    CREATE VIEW reprints AS
+        SELECT articles.code, articles.title, articles.media, articles.published_at,
+               first.code AS original, first.title AS original_title, first.media AS original_media,
+               first.published_at AS original_published_at, (here.published - earliest.published) / 60 AS minutes_later
+        FROM story_articles AS here
+        JOIN story_articles AS earliest ON earliest.id =
+            (SELECT id FROM story_articles AS there WHERE there.story = here.story ORDER BY published, code LIMIT 1)
+        JOIN articles ON articles.code = here.code
+        JOIN articles AS first ON first.code = earliest.code
+        WHERE here.id != earliest.id
+    """,
+)
+
+
+@migrations()
+def m007_stories(db: Database) -> None:
+    """Which articles are reprints of one another."""
+    for statement in _STORY_TABLES:
+        db.execute(statement)
+
+
+@migrations()
+def m008_search_blocks(db: Database) -> None:
+    """Smaller blocks of the index of words, in the order of their newest: a question reads no more than it needs."""
+    db.execute("DELETE FROM search_blocks")
+    db.execute("INSERT INTO search_blocks SELECT id >> 6, max(published) FROM search_documents GROUP BY id >> 6")
+    db.execute("CREATE INDEX search_blocks_newest ON search_blocks(newest)")
+
+
+@migrations()
+def m009_pages_anew(db: Database) -> None:
+    """Pages hold their articles as HTML, and tell reprints by the stories."""
+    for statement in ("DROP INDEX articles_title", *_ALL_STALE):
+        db.execute(statement)
+
+
+_SMALLER_SEARCH = (
+    *(
+        f"DROP TRIGGER search_{what}"
+        for what in (
+            "article_inserted", "article_updated", "article_deleted",
+            "revision_inserted", "revision_updated", "revision_deleted",
+        )
+    ),
+    "DROP VIEW search",
+    # `code` has no type, so that a number stays a number and a text a text.
+    """
+    CREATE TABLE search_documents_anew (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        code NOT NULL,
+        revision INTEGER NOT NULL,
+        current INTEGER NOT NULL,
+        published INTEGER NOT NULL
+    )
+    """,
+    """
+    INSERT INTO search_documents_anew
+        SELECT id, {code}, revision, current, published FROM search_documents ORDER BY id
+    """,
+    # Ids are never used again, those of no document any more included.
+    "DELETE FROM sqlite_sequence WHERE name = 'search_documents_anew'",
+    """
+    INSERT INTO sqlite_sequence (name, seq)
+        SELECT 'search_documents_anew', seq FROM sqlite_sequence WHERE name = 'search_documents'
+    """,
+    "DROP TABLE search_documents",
+    "ALTER TABLE search_documents_anew RENAME TO search_documents",
+    "CREATE UNIQUE INDEX search_documents_code ON search_documents(code, revision, current)",
+    # Of each block of documents, no one is newer, and no one older.
+    "DROP TABLE search_blocks",
+    "CREATE TABLE search_blocks (block INTEGER PRIMARY KEY, newest INTEGER NOT NULL, oldest INTEGER NOT NULL)",
+    """
+    INSERT INTO search_blocks SELECT id >> 6, max(published), min(published) FROM search_documents GROUP BY id >> 6
+    """,
+    "CREATE INDEX search_blocks_newest ON search_blocks(newest)",
+    *_SEARCH_TRIGGERS,
+    """
+    CREATE VIEW search AS
+        SELECT search_pairs.search_pairs AS words, articles.*
+        FROM search_pairs
+        JOIN search_documents ON search_documents.id = search_pairs.rowid AND current = 1
+        JOIN articles ON articles.code = CAST(search_documents.code AS TEXT)
+    """,
+)  # fmt: skip
+
+
+@migrations()
+def m010_smaller_search(db: Database) -> None:
+    """The index of words names articles by numbers, and knows the oldest of each block, too."""
+    for statement in _SMALLER_SEARCH:
+        db.execute(numbered(statement))
+
+
+@migrations()
+def m011_raw_contents_in_use(db: Database) -> None:
+    """Replies as they came are kept no longer than an article names them."""
+    db.execute("CREATE INDEX raw_replies_sha256 ON raw_replies(sha256)")
+    db.execute("DELETE FROM raw_contents WHERE sha256 NOT IN (SELECT sha256 FROM raw_replies)")

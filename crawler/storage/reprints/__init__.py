@@ -1,0 +1,1 @@
+"""Find the articles that reprint each other."""

@@ -1,0 +1,47 @@
+"""Questions to the stories: who has printed an article, when, and who was first."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlite_utils import Database
+
+from crawler.storage.connection import errors_told
+
+_MEMBERS = """
+    SELECT code FROM story_articles WHERE story = (SELECT story FROM story_articles WHERE code = ?)
+    ORDER BY published, code
+"""
+
+
+class Reprints:
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def codes(self, code: str) -> list[str]:
+        """The codes of an article's story, the original first; at least its own."""
+        with errors_told():
+            return [row["code"] for row in self._db.query(_MEMBERS, [code])] or [code]
+
+    def story(self, code: str) -> list[dict[str, Any]]:
+        """The articles of a story, the original first, the asked one among them; none when nobody else has it.
+
+        Each has `code`, `title`, `published_at`, `media`, `category`, `url`, `post_path`, `withdrawn_at`, and
+        `seconds_later` than the original.
+        """
+        return self.among(self.codes(code))
+
+    def among(self, codes: Sequence[str]) -> list[dict[str, Any]]:
+        """The same of these articles of a story, as if there were no others."""
+        with errors_told():
+            rows = self._db.query(
+                """
+                SELECT code, title, published_at, articles.media, category, url, post_path, withdrawn_at,
+                       published - min(published) OVER () AS seconds_later
+                FROM story_articles JOIN articles USING (code)
+                WHERE code IN (SELECT value FROM json_each(?)) ORDER BY published, code
+                """,
+                [json.dumps(codes)],
+            )
+            found = list(rows)
+            return found if len(found) > 1 else []

@@ -1,0 +1,34 @@
+"""Find the site address that the posts of an output folder link back to."""
+
+import re
+from contextlib import suppress
+from pathlib import Path
+
+from crawler.content.post_format import Site
+from crawler.errors import OutputError
+from crawler.storage import post_files
+
+# The configuration of the published site, below the output folder.
+CONFIG_FILE = "_config.yml"
+_DEFAULT_ADDRESS = "//finews.withounder.com"
+# Bytes; a file that is longer is not read to its end.
+_MAX_CONFIG_SIZE = 1 << 20
+# A line of its own, which needs no YAML: a file that is broken elsewhere still says what its posts link back to.
+_ADDRESS = re.compile(r"""^address:[ \t]*(["']?)((?:https?:)?//[\w.:%~/-]+)\1[ \t]*(?:#.*)?\r?$""", re.MULTILINE)
+
+
+def site_of(output: Path, given: str = "") -> Site:
+    """The site that an output folder's posts link back to: the address that is given, else its own, else the default.
+
+    A folder's own is the one that it was last crawled or built with, or that the user wrote into `_config.yml`.
+    """
+    return Site(given or _own_address(output) or _DEFAULT_ADDRESS)
+
+
+def _own_address(output: Path) -> str:
+    """Empty where there is none that could stand in a post, whatever has become of the file."""
+    content = None
+    with suppress(OutputError):
+        content = post_files.content(output / CONFIG_FILE, _MAX_CONFIG_SIZE)
+    found = _ADDRESS.search((content or b"").decode("utf-8", "replace"))
+    return found[2] if found else ""

@@ -1,1 +1,0 @@
-"""Pure functions on text, one subject a file: no network, no disk, no clock."""
