@@ -25,12 +25,12 @@ from search import Words, fill
 from steps import SITE, raw_articles
 
 from crawler.content import clock
-from crawler.content.categories import Media
-from crawler.content.normalise import normalise
-from crawler.items import Article, Entry
+from crawler.content.categories import CategoryRegistry
+from crawler.content.normalise import normalise_article
+from crawler.items import Article, ListingEntry
 from crawler.sample_site import Corpus, SampleSite, body
 from crawler.storage import Store
-from crawler.storage.article_writer import LARGEST, Recorder, Waiting
+from crawler.storage.article_writer import BATCH_SIZE, BatchWriter, PendingArticle
 
 SPIDER = "eastmoney"
 PAGE = 100
@@ -60,14 +60,14 @@ def made_up(output: Path, articles: int) -> None:
         return
     output.mkdir(parents=True)
     rng = random.Random(1)
-    Store.writing(output).close()
+    Store.open_rw(output).close()
     fill(output / "news.db", Words.made_up(rng), rng, articles, 400)
     connection = sqlite3.connect(output / "news.db")
     with connection:
         for statement in _AS_CRAWLED:
             connection.execute(statement)
     connection.close()
-    Store.writing(output).close()  # which makes the index of words
+    Store.open_rw(output).close()  # which makes the index of words
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -99,27 +99,30 @@ def pages_of(output: Path) -> dict[str, list[list[str]]]:
 
 
 def known_checks(output: Path) -> Found:
-    with Store.writing(output) as store:
+    with Store.open_rw(output) as store:
         return {
-            name: [timed(partial(store.articles.known, codes, SPIDER)) for codes in pages]
+            name: [timed(partial(store.articles.get_known, codes, SPIDER)) for codes in pages]
             for name, pages in pages_of(output).items()
         }
 
 
 def new_articles(first: int, count: int) -> list[Article]:
     """Made up by the sample site, with the next codes that the database does not know."""
-    raws, media = raw_articles(count), Media()
-    return [normalise(replace(raw, code=f"{first + place:018}"), media.of) for place, raw in enumerate(raws)]
+    raws, media = raw_articles(count), CategoryRegistry()
+    return [
+        normalise_article(replace(raw, code=f"{first + place:018}"), media.get_or_create)
+        for place, raw in enumerate(raws)
+    ]
 
 
 def recorded(output: Path) -> Found:
     """Rows, index of words, post files and marks of new articles, as the recorder of a crawl writes them."""
     found: Found = {}
-    with Store.writing(output) as store:
-        run_id = store.runs.begin(SPIDER, {}, clock.now())
-        recorder = Recorder(output, store, SITE)
-        for name, size in (("one new article", 1), (f"one of {LARGEST} at once", LARGEST)):
-            articles = new_articles(store.articles.count(), ROUNDS * LARGEST)
+    with Store.open_rw(output) as store:
+        run_id = store.runs.start(SPIDER, {}, clock.now())
+        recorder = BatchWriter(output, store, SITE)
+        for name, size in (("one new article", 1), (f"one of {BATCH_SIZE} at once", BATCH_SIZE)):
+            articles = new_articles(store.articles.count(), ROUNDS * BATCH_SIZE)
             for start in range(0, len(articles), size):
                 batch = articles[start : start + size]
                 found.setdefault(name, []).append(timed(partial(take_in, recorder, store, run_id, batch)) / len(batch))
@@ -127,17 +130,17 @@ def recorded(output: Path) -> Found:
     return found
 
 
-def take_in(recorder: Recorder, store: Store, run_id: int, articles: list[Article]) -> None:
-    ids = store.runs.list_entries(run_id, [(each.code, "344", None, "") for each in articles])
+def take_in(recorder: BatchWriter, store: Store, run_id: int, articles: list[Article]) -> None:
+    ids = store.runs.add_entries(run_id, [(each.code, "344", None, "") for each in articles])
     for each, entry_id in zip(articles, ids, strict=True):
-        entry = Entry(each.code, each.title, each.published_at, "344", each.url)
-        recorder.add(Waiting(each, entry, entry_id))
+        entry = ListingEntry(each.code, each.title, each.published_at, "344", each.url)
+        recorder.add(PendingArticle(each, entry, entry_id))
     recorder.flush()
 
 
 def started(output: Path) -> Found:
     """Opening the database for a crawl."""
-    return {"opening": [timed(lambda: Store.writing(output).close()) for _ in range(ROUNDS)]}
+    return {"opening": [timed(lambda: Store.open_rw(output).close()) for _ in range(ROUNDS)]}
 
 
 def compare(outputs: dict[int, Path]) -> None:

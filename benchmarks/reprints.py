@@ -21,11 +21,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="finews-benchmark-") as folder:
         output = Path(folder) / "output"
         crawl = crawled(output, articles)
-        with Store.writing(output) as store:
+        with Store.open_rw(output) as store:
             start = time.process_time()
-            number = store.stories.rebuild()
+            number = store.reprint_clusters.rebuild()
             reprints = time.process_time() - start
-            compared = store.stories.compared
+            compared = store.reprint_clusters.compared_pairs
     print(f"{number} articles: crawl {crawl / number * 1e3:.2f} ms of CPU each, with reprints; {compared} comparisons")
     print(
         f"reprints alone {reprints / number * 1e3:.2f} ms each: {reprints / (crawl - reprints):.1%} on top of the rest"

@@ -21,15 +21,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from crawler.content.dates import CHINA, iso
+from crawler.content.dates import CHINA_TZ, format_iso
 from crawler.storage import Store
-from crawler.storage.search.request import Asked, Sort
+from crawler.storage.search.request import SearchRequest, SortOrder
 
 _WORDS = 60_000
 LATIN = ("A", "B", "ETF", "5G", "AI", "IPO", "GDP", "CPI")
 # How many of the texts hold one of those, with a number or a character.
 _MIXED = 0.3
-_FIRST = datetime(2022, 1, 1, tzinfo=CHINA)
+_FIRST = datetime(2022, 1, 1, tzinfo=CHINA_TZ)
 _TIMES = 200
 # One article in so many links to the stock that is asked for.
 _OF_A_STOCK = 1_000
@@ -73,10 +73,10 @@ def main() -> None:
     words = Words.made_up(rng)
     with tempfile.TemporaryDirectory(prefix="finews-benchmark-") as folder:
         path = Path(folder) / "news.db"
-        with Store.writing(Path(folder)) as store:
+        with Store.open_rw(Path(folder)) as store:
             size = fill(path, words, rng, articles, length)
             print(f"{articles:,} articles of about {length} characters, {size / 1e6:,.0f} MB of UTF-8 text")
-            took = timed(store.index.catch_up_all)
+            took = timed(store.search_index.index_pending)
             print(f"index: {articles / took:,.0f} articles/s, {index_size(path) / size:.2f} of the text's size")
             taken = timed(lambda: trigram(path))
             print(
@@ -95,7 +95,7 @@ def fill(path: Path, words: Words, rng: random.Random, articles: int, length: in
         nonlocal size
         for number in range(articles):
             published = _FIRST + timedelta(seconds=number * 60 + rng.randrange(600))
-            moment = iso(published)
+            moment = format_iso(published)
             title, text = words.text(rng, 20), words.text(rng, max(20, int(rng.gauss(length, length / 4))))
             size += len((title + text).encode())
             category = "b" if number % 100 == 0 else "a"
@@ -168,19 +168,19 @@ def compare(store: Store, path: Path, words: Words, rng: random.Random) -> None:
     connection.close()
 
 
-def answers(store: Store, asked: Asked) -> list[str]:
-    return [row["code"] for row in store.search.articles(asked)]
+def answers(store: Store, asked: SearchRequest) -> list[str]:
+    return [row["code"] for row in store.search.rows(asked)]
 
 
-def check(store: Store, connection: sqlite3.Connection, queries: list[str], asked: Asked) -> None:
+def check(store: Store, connection: sqlite3.Connection, queries: list[str], asked: SearchRequest) -> None:
     """Assert that the first answers are a scan's, which finds single words and phrases, newest first."""
     for query in queries[:_COMPARED]:
         text = query.strip('"')
-        if " " not in text and asked.sort is Sort.NEWEST:
+        if " " not in text and asked.sort is SortOrder.NEWEST:
             assert answers(store, replace(asked, text=query)) == scanned(connection, text, asked), query
 
 
-def kinds(words: Words, rng: random.Random, since: datetime) -> Iterator[tuple[str, list[str], Asked]]:
+def kinds(words: Words, rng: random.Random, since: datetime) -> Iterator[tuple[str, list[str], SearchRequest]]:
     def drawn(size: int, number: int = _TIMES) -> list[str]:
         found = (
             word
@@ -192,7 +192,7 @@ def kinds(words: Words, rng: random.Random, since: datetime) -> Iterator[tuple[s
     def joined(between: str) -> list[str]:
         return [f"{a}{between}{b}" for a, b in zip(drawn(2), drawn(2), strict=True)]
 
-    newest, ranked = Asked(limit=20), Asked(limit=20, sort=Sort.RELEVANCE)
+    newest, ranked = SearchRequest(limit=20), SearchRequest(limit=20, sort=SortOrder.RELEVANCE)
     rare = [word for word in words.words[-_WORDS // 10 :] if len(word) == 2]
     yield "1 character", drawn(1), newest
     yield "2 characters", drawn(2), newest
@@ -217,9 +217,9 @@ def is_for_trigrams(query: str) -> bool:
     return query.isalnum() and len(query) > 2
 
 
-def scanned(connection: sqlite3.Connection, text: str, asked: Asked | None = None) -> list[str]:
+def scanned(connection: sqlite3.Connection, text: str, asked: SearchRequest | None = None) -> list[str]:
     """What a scan finds, in the order of search; filters are compared after the text."""
-    asked = asked or Asked()
+    asked = asked or SearchRequest()
     sql = """
         SELECT code FROM (
             SELECT code, published_at, category FROM articles NOT INDEXED WHERE title LIKE :part OR body_text LIKE :part
@@ -233,7 +233,9 @@ def scanned(connection: sqlite3.Connection, text: str, asked: Asked | None = Non
         "category": next(iter(asked.categories), ""),
         "stock": asked.stock and f"1.{asked.stock}",
     }
-    return [code for (code,) in connection.execute(sql, {**values, "since": iso(asked.since) if asked.since else ""})]
+    return [
+        code for (code,) in connection.execute(sql, {**values, "since": format_iso(asked.since) if asked.since else ""})
+    ]
 
 
 def trigrams(connection: sqlite3.Connection, text: str) -> object:

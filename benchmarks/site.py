@@ -21,13 +21,13 @@ from pathlib import Path
 from statistics import median
 
 from crawler.content import clock
-from crawler.content.post_format import Site, path_of, render
+from crawler.content.post_format import SiteLinks, make_post_path, render_post
 from crawler.items import Article, Category, Mention
 from crawler.storage import Store
-from crawler.storage.articles import post_of
-from crawler.storage.connection import open_for_writing
+from crawler.storage.articles import post_from_row
+from crawler.storage.connection import open_database_rw
 
-SITE = Site("//finews.withounder.com")
+SITE = SiteLinks("//finews.withounder.com")
 A_DAY = 30
 PAPERS, STOCKS = 300, 5_000
 ROUNDS = 5
@@ -71,16 +71,16 @@ def article(number: int) -> Article:
 def take_in(output: Path, numbers: range) -> None:
     """Rows and posts of these articles, as a crawl leaves them."""
     output.mkdir(parents=True, exist_ok=True)
-    db = open_for_writing(output)
+    db = open_database_rw(output)
     db.execute("PRAGMA synchronous = OFF")
     with Store(db) as store, db.atomic():
         for number in numbers:
             each = article(number)
-            post = post_of({**{name: getattr(each, name) for name in ("code", "title", "media", "body_html", "url")},
+            post = post_from_row({**{name: getattr(each, name) for name in ("code", "title", "media", "body_html", "url")},
                             "published_at": each.published_at.isoformat(), "category": each.category.slug})  # fmt: skip
-            text = render(post, SITE)
-            store.articles.restore(each, path_of(post), text, stands=True)
-            target = output / path_of(post)
+            text = render_post(post, SITE)
+            store.articles.restore_from_post(each, make_post_path(post), text, post_exists=True)
+            target = output / make_post_path(post)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text)
 
@@ -99,8 +99,8 @@ def _worked() -> float:
 
 def days_there(output: Path) -> int:
     """How many of the days to come are in the history already."""
-    with Store.reading(output) as store:
-        newest = datetime.fromisoformat(store.pages.latest(1)[0]["published_at"])
+    with Store.open_ro(output) as store:
+        newest = datetime.fromisoformat(store.site_pages.latest_articles(1)[0]["published_at"])
     return max(0, ceil((newest - midnight()) / timedelta(days=1)))
 
 

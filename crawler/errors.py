@@ -21,64 +21,64 @@ class FinewsError(Exception):
     """Base of all errors of ours; its text is one line for a person."""
 
 
-class Ending(FinewsError):
+class CommandError(FinewsError):
     """Ends the command, with its exit code."""
 
     exit_code: ClassVar[int] = 1
 
 
-class UsageError(Ending):
+class UsageError(CommandError):
     """Wrong usage: the text says what to type instead."""
 
     exit_code = 2
 
 
-def extra_missing(need: str, extra: str) -> UsageError:
+def missing_extra_error(problem: str, extra: str) -> UsageError:
     """What an extra would bring is not here. The finews of PyPI is another project: extras are the checkout's."""
-    return UsageError(f"{need}: pip install '.[{extra}]' in the checkout of finews")
+    return UsageError(f"{problem}: pip install '.[{extra}]' in the checkout of finews")
 
 
-class Busy(Ending):
+class OutputLockedError(CommandError):
     """Another crawl of this output is running."""
 
     exit_code = 75
 
 
-class Failed(Ending):
+class FatalError(CommandError):
     """The work cannot be done at all."""
 
 
-class StoreError(Failed):
+class StoreError(FatalError):
     """The database refuses to be opened, read or written."""
 
 
-class OutputError(Failed):
+class OutputError(FatalError):
     """The output folder refuses to be written."""
 
 
-class Unusable(FinewsError):
+class ItemError(FinewsError):
     """One reply, row or article cannot be used; the rest of the crawl goes on."""
 
 
-class Unreadable(Unusable):
+class ParseError(ItemError):
     """A reply or a row is not what the source's endpoint answers; `field` is the field that is wrong, if it is one."""
 
-    def __init__(self, text: str, field: str = "") -> None:
-        super().__init__(text)
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
         self.field = field
 
 
-class ShapeChanged(Unreadable):
+class SchemaChangedError(ParseError):
     """A field is missing, or holds another type of value: whoever reads this source has to look at it."""
 
 
-class Rejected(Unusable):
+class RejectedArticleError(ItemError):
     """An article was read, and must not be published."""
 
 
-class NoBody(Unusable):
+class EmptyBodyError(ItemError):
     """A reply was read, and holds no text."""
 
 
-class Refused(Unusable):
+class SourceError(ItemError):
     """The source itself answers with an error."""

@@ -12,7 +12,7 @@ from enum import StrEnum
 # The column of an entry that no listing listed: the crawl asked for it by itself.
 NO_COLUMN = ""
 # The folders of posts, below the output folder: those that Jekyll reads, and those whose pages are kept as HTML.
-POSTS, FROZEN = "_posts", "_frozen"
+POSTS_DIR, ARCHIVED_POSTS_DIR = "_posts", "_frozen"
 
 
 class Outcome(StrEnum):
@@ -37,7 +37,7 @@ class RunOutcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ListingEntry:
     """One row of a listing: enough to fetch the article, or to leave it.
 
     `code` is digits only; `published` has the source's offset; `media` is empty where the listing names none;
@@ -55,17 +55,19 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """What came for a request, as it came. `url` is the canonical address, `reader` which of the spider's read it."""
+class RawResponse:
+    """What came for a request, as it came. `url` is the canonical address, `extractor_index` which of the spider's
+    read it.
+    """
 
     url: str
     content_type: str
     body: bytes
-    reader: int = 0
+    extractor_index: int = 0
 
 
 # Of an article that was not read from a reply.
-NO_REPLY = Reply("", "", b"")
+NO_RESPONSE = RawResponse("", "", b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class RawArticle:
     """An article as the source has it: nothing cleaned, nothing decided.
 
     `media` is empty where the source names none, and `default_media` is what its readers then see;
-    `columns` are all column ids that the source itself lists the article under, `reply` what it was read from.
+    `columns` are all column ids that the source itself lists the article under, `response` what it was read from.
     """
 
     code: str
@@ -87,7 +89,7 @@ class RawArticle:
     spider: str
     columns: tuple[str, ...]
     fetched_at: datetime
-    reply: Reply = NO_REPLY
+    response: RawResponse = NO_RESPONSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ class Post:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class SavedArticle:
     """An article that stands in the database, and the post that it is owed.
 
     `post_path` is relative to the output folder and never changes, whatever is corrected later. `post_text` is empty
@@ -179,7 +181,7 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
-class Extent:
+class ListingSize:
     """How long a listing is by the source's own count: `rows` on `pages`."""
 
     rows: int
@@ -187,7 +189,7 @@ class Extent:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownArticle:
     """What the database knows of a listed code.
 
     `source` is the spider whose text we keep, None when there is no article, and `withdrawn` whether the source has
@@ -199,4 +201,4 @@ class Known:
     withdrawn: bool
     title: str | None
     published_at: str | None
-    refused: str
+    rejection_reason: str

@@ -24,33 +24,33 @@ from scrapy.robotstxt import RobotParser
 from scrapy.utils.httpobj import urlparse_cached
 
 from crawler.content import clock
-from crawler.content.dates import iso
-from crawler.content.decompress import PACKING, check_headers, unpack
-from crawler.crawl.interface import Books, books_of, error_told
-from crawler.crawl.policy.backoff import LONGEST_WAIT, asked_for
-from crawler.crawl.policy.origins import origin_of, shown
+from crawler.content.dates import format_iso
+from crawler.content.decompress import ACCEPT_ENCODING, check_header_size, decompress
+from crawler.crawl.interface import EntryTracker, describe_request_error, get_tracker
+from crawler.crawl.policy.backoff import MAX_WAIT, parse_retry_after
+from crawler.crawl.policy.origins import origin_of, redact_url
 from crawler.crawl.public_dns import PublicResolver
-from crawler.errors import Refused, Unreadable
+from crawler.errors import ParseError, SourceError
 
 Result = TypeVar("Result", bound=Request | Response | None)
 
 # So many seconds of waiting for one origin, and a crawl goes on without it.
-_MOST_WAITING = 300.0
+_MAX_TOTAL_WAIT = 300.0
 # So many failures of one origin in a row, and it is down: what is left would only take the time of so many timeouts.
-_MOST_IN_A_ROW = 30
+_MAX_CONSECUTIVE_FAILURES = 30
 # So many "too many requests" in a row are no accident.
-_TOO_MANY = 3
+_MAX_CONSECUTIVE_429 = 3
 # The mark of a reply that came broken, before its reason.
-_BROKEN = "broken: "
+_BROKEN_FLAG_PREFIX = "broken: "
 
 
-class Bounded(Protocol):
+class HasOrigins(Protocol):
     """What the guard asks of a spider."""
 
-    origins: frozenset[str]
+    allowed_origins: frozenset[str]
 
 
-class OriginMiddleware:
+class AllowedOriginsMiddleware:
     """Every request is for an origin of the spider's: each retry and redirect comes by here again.
 
     Scrapy's own filter looks at hosts without their ports, lets through what is retried or a spider starts with, and
@@ -65,12 +65,12 @@ class OriginMiddleware:
         return cls(crawler)
 
     def process_request(self, request: Request) -> None:
-        if origin_of(request.url) not in cast(Bounded, self._crawler.spider).origins:
-            raise IgnoreRequest(f"the source sends to {shown(request.url)}, which is none of its hosts")
+        if origin_of(request.url) not in cast(HasOrigins, self._crawler.spider).allowed_origins:
+            raise IgnoreRequest(f"the source sends to {redact_url(request.url)}, which is none of its hosts")
 
     def process_exception(self, request: Request, exception: Exception) -> None:
         host = urlparse_cached(request).hostname or ""
-        if isinstance(exception, CannotResolveHostError) and (address := PublicResolver.refused.get(host)):
+        if isinstance(exception, CannotResolveHostError) and (address := PublicResolver.blocked_addresses.get(host)):
             raise IgnoreRequest(f"{host} leads to {address}, which is no public address") from exception
 
 
@@ -83,10 +83,10 @@ class RobotsMiddleware(RobotsTxtMiddleware):
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
-        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._origin_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def robot_parser(self, request: Request) -> RobotParser | None:
-        async with self._turns[urlparse_cached(request).netloc]:
+        async with self._origin_locks[urlparse_cached(request).netloc]:
             return await super().robot_parser(request)
 
 
@@ -100,14 +100,14 @@ class BackoffRetryMiddleware:
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
-        self._scrapys = RetryMiddleware.from_crawler(crawler)
-        self._backoff = crawler.settings.getfloat("RETRY_BACKOFF")
-        self._spread = SystemRandom()
-        self._free_at: dict[str, float] = {}
-        self._waited: defaultdict[str, float] = defaultdict(float)
-        self._in_a_row: Counter[str] = Counter()
+        self._scrapy_retry = RetryMiddleware.from_crawler(crawler)
+        self._first_delay = crawler.settings.getfloat("RETRY_BACKOFF")
+        self._random = SystemRandom()
+        self._next_request_at: dict[str, float] = {}
+        self._seconds_waited: defaultdict[str, float] = defaultdict(float)
+        self._consecutive_failures: Counter[str] = Counter()
         self._last_failure: dict[str, str] = {}
-        self._too_many: Counter[str] = Counter()
+        self._consecutive_429: Counter[str] = Counter()
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -115,103 +115,109 @@ class BackoffRetryMiddleware:
 
     async def process_request(self, request: Request) -> None:
         origin = origin_of(request.url)
-        while (wait := self._free_at.get(origin, 0.0) - asyncio.get_running_loop().time()) > 0:
+        while (wait := self._next_request_at.get(origin, 0.0) - asyncio.get_running_loop().time()) > 0:
             await asyncio.sleep(wait)
-        if until := self._books.paused(origin):
-            raise IgnoreRequest(f"the source asks to be left alone until {iso(until)}")
-        if self._in_a_row[origin] >= _MOST_IN_A_ROW:
-            last = self._last_failure[origin]
-            raise IgnoreRequest(f"given up after {_MOST_IN_A_ROW} failures in a row, the last: {last}")
+        if until := self._entry_tracker.paused_until(origin):
+            raise IgnoreRequest(f"the source asks to be left alone until {format_iso(until)}")
+        if self._consecutive_failures[origin] >= _MAX_CONSECUTIVE_FAILURES:
+            last_failure = self._last_failure[origin]
+            raise IgnoreRequest(
+                f"given up after {_MAX_CONSECUTIVE_FAILURES} failures in a row, the last: {last_failure}"
+            )
 
     async def process_response(self, request: Request, response: Response) -> Request | Response:
-        reason = next((flag for flag in response.flags if flag.startswith(_BROKEN)), "")
-        failure = f"HTTP {response.status}" if response.status in self._scrapys.retry_http_codes else ""
-        self._count(request, reason.removeprefix(_BROKEN) or failure)
+        broken_reason = next((flag for flag in response.flags if flag.startswith(_BROKEN_FLAG_PREFIX)), "")
+        failure = f"HTTP {response.status}" if response.status in self._scrapy_retry.retry_http_codes else ""
+        self._count_failure(request, broken_reason.removeprefix(_BROKEN_FLAG_PREFIX) or failure)
         origin = origin_of(request.url)
-        self._too_many[origin] = self._too_many[origin] + 1 if response.status == 429 else 0
-        self._heed(request, response)
-        if not reason:
-            result = self._scrapys.process_response(request, response)
-            self._back_off(request, result)
-            return await self._later(result)
-        if again := self._again(request, reason):
-            return await self._later(again)
-        raise IgnoreRequest(reason.removeprefix(_BROKEN))
+        self._consecutive_429[origin] = self._consecutive_429[origin] + 1 if response.status == 429 else 0
+        self._obey_retry_after(request, response)
+        if not broken_reason:
+            result = self._scrapy_retry.process_response(request, response)
+            self._back_off_if_throttled(request, result)
+            return await self._delay_retry(result)
+        if retry := self._create_retry(request, broken_reason):
+            return await self._delay_retry(retry)
+        raise IgnoreRequest(broken_reason.removeprefix(_BROKEN_FLAG_PREFIX))
 
     async def process_exception(self, request: Request, exception: Exception) -> Request | Response | None:
         if not isinstance(exception, IgnoreRequest):
-            self._count(request, error_told(exception, request))
-        return await self._later(self._scrapys.process_exception(request, exception))
+            self._count_failure(request, describe_request_error(exception, request))
+        return await self._delay_retry(self._scrapy_retry.process_exception(request, exception))
 
     @property
-    def _books(self) -> Books:
-        books = books_of(self._crawler)
-        assert books is not None, "a spider of ours asks for them first, and tells the user"
-        return books
+    def _entry_tracker(self) -> EntryTracker:
+        entry_tracker = get_tracker(self._crawler)
+        assert entry_tracker is not None, "a spider of ours asks for them first, and tells the user"
+        return entry_tracker
 
-    def _again(self, request: Request, reason: str) -> Request | None:
+    def _create_retry(self, request: Request, reason: str) -> Request | None:
         assert self._crawler.spider is not None
         return get_retry_request(request, spider=self._crawler.spider, reason=reason)
 
-    def _count(self, request: Request, failure: str) -> None:
+    def _count_failure(self, request: Request, failure: str) -> None:
         origin = origin_of(request.url)
-        self._in_a_row[origin] = self._in_a_row[origin] + 1 if failure else 0
+        self._consecutive_failures[origin] = self._consecutive_failures[origin] + 1 if failure else 0
         # What was under way when it was given up changes nothing: one reason for all.
-        if failure and self._in_a_row[origin] <= _MOST_IN_A_ROW:
+        if failure and self._consecutive_failures[origin] <= _MAX_CONSECUTIVE_FAILURES:
             host = urlsplit(request.meta.get("canonical", request.url)).hostname
             self._last_failure[origin] = f"{host}: {failure}"
 
-    def _heed(self, request: Request, response: Response) -> None:
+    def _obey_retry_after(self, request: Request, response: Response) -> None:
         """Leave an origin alone that asks for it."""
-        if response.status not in self._scrapys.retry_http_codes:
+        if response.status not in self._scrapy_retry.retry_http_codes:
             return
         header = (response.headers.get("Retry-After") or b"").decode("latin-1")
-        if (wait := asked_for(header, clock.now())) is None:
+        if (wait := parse_retry_after(header, clock.now())) is None:
             return
         origin, now = origin_of(request.url), asyncio.get_running_loop().time()
-        if wait > LONGEST_WAIT or self._waited[origin] > _MOST_WAITING:
-            self._books.pause(origin, wait)
+        if wait > MAX_WAIT or self._seconds_waited[origin] > _MAX_TOTAL_WAIT:
+            self._entry_tracker.pause(origin, wait)
             return
-        free_at, free_already = now + wait.total_seconds(), max(now, self._free_at.get(origin, now))
-        self._waited[origin] += max(0.0, free_at - free_already)
-        self._free_at[origin] = max(free_at, free_already)
+        allowed_at, previously_allowed_at = now + wait.total_seconds(), max(now, self._next_request_at.get(origin, now))
+        self._seconds_waited[origin] += max(0.0, allowed_at - previously_allowed_at)
+        self._next_request_at[origin] = max(allowed_at, previously_allowed_at)
 
-    def _back_off(self, request: Request, result: Request | Response) -> None:
+    def _back_off_if_throttled(self, request: Request, result: Request | Response) -> None:
         """Leave an origin alone that goes on to say "too many requests", and not until when."""
         origin = origin_of(request.url)
-        if isinstance(result, Response) and result.status == 429 and self._too_many[origin] >= _TOO_MANY:
-            self._books.back_off(origin)
+        if (
+            isinstance(result, Response)
+            and result.status == 429
+            and self._consecutive_429[origin] >= _MAX_CONSECUTIVE_429
+        ):
+            self._entry_tracker.back_off(origin)
 
-    async def _later(self, result: Result) -> Result:
+    async def _delay_retry(self, result: Result) -> Result:
         if isinstance(result, Request):
-            await asyncio.sleep(self._wait(result.meta["retry_times"]))
+            await asyncio.sleep(self._retry_delay(result.meta["retry_times"]))
         return result
 
-    def _wait(self, attempt: int) -> float:
-        spread = self._spread.uniform(0.75, 1.25)
-        return float(min(LONGEST_WAIT.total_seconds(), self._backoff * 2 ** (attempt - 1) * spread))
+    def _retry_delay(self, attempt: int) -> float:
+        jitter = self._random.uniform(0.75, 1.25)
+        return float(min(MAX_WAIT.total_seconds(), self._first_delay * 2 ** (attempt - 1) * jitter))
 
 
-class WholeReplyMiddleware:
+class StrictDecompressionMiddleware:
     """Unpacks replies, and marks those of which something is missing: Scrapy's own takes what it can get for all."""
 
-    def __init__(self, largest: int) -> None:
-        self._largest = largest
+    def __init__(self, max_size: int) -> None:
+        self._max_size = max_size
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         return cls(crawler.settings.getint("DOWNLOAD_MAXSIZE"))
 
     def process_request(self, request: Request) -> None:
-        request.headers["Accept-Encoding"] = PACKING
+        request.headers["Accept-Encoding"] = ACCEPT_ENCODING
 
     def process_response(self, request: Request, response: Response) -> Response:
-        packing = b", ".join(response.headers.getlist("Content-Encoding")).decode("latin-1")
+        content_encoding = b", ".join(response.headers.getlist("Content-Encoding")).decode("latin-1")
         try:
-            check_headers(dict.items(response.headers))  # Scrapy's own makes each name its own form again
-            body = unpack(response.body, packing, self._largest)
-        except Unreadable as error:
+            check_header_size(dict.items(response.headers))  # Scrapy's own makes each name its own form again
+            body = decompress(response.body, content_encoding, self._max_size)
+        except ParseError as error:
             raise IgnoreRequest(str(error)) from error
-        except Refused as error:
-            return response.replace(flags=[*response.flags, f"{_BROKEN}{error}"])
+        except SourceError as error:
+            return response.replace(flags=[*response.flags, f"{_BROKEN_FLAG_PREFIX}{error}"])
         return response if body is response.body else response.replace(body=body)

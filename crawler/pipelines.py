@@ -14,27 +14,27 @@ from typing import Self
 from scrapy.crawler import Crawler
 from scrapy.exceptions import DropItem, NotConfigured
 
-from crawler.content.normalise import with_body
-from crawler.crawl.batcher import Gathering
-from crawler.crawl.tracker import Ledger, ledger_of
-from crawler.errors import Unusable
+from crawler.content.normalise import build_article
+from crawler.crawl.batcher import Batcher
+from crawler.crawl.tracker import CrawlTracker, require_crawl_tracker
+from crawler.errors import ItemError
 from crawler.items import Article, RawArticle
-from crawler.storage.article_writer import LARGEST
+from crawler.storage.article_writer import BATCH_SIZE
 
 # At two hundred articles a second, so long gathers twenty; at the default manners it is nothing to wait for.
-_SECONDS_TO_GATHER = 0.1
+_BATCH_WAIT = 0.1
 
 
-class _Step:
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+class _TrackerPipeline:
+    def __init__(self, tracker: CrawlTracker) -> None:
+        self._tracker = tracker
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        return cls(ledger_of(crawler))
+        return cls(require_crawl_tracker(crawler))
 
 
-class KeepRawPipeline(_Step):
+class KeepRawPipeline(_TrackerPipeline):
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         if not crawler.settings.getbool("KEEP_RAW"):
@@ -42,29 +42,31 @@ class KeepRawPipeline(_Step):
         return super().from_crawler(crawler)
 
     def process_item(self, item: RawArticle) -> RawArticle:
-        self._ledger.store.raw.keep(item.spider, self._ledger.entry_of(item.code), item.reply, item.fetched_at)
+        self._tracker.store.raw_responses.save(
+            item.spider, self._tracker.open_entry(item.code), item.response, item.fetched_at
+        )
         return item
 
 
-class NormalisePipeline(_Step):
-    def __init__(self, ledger: Ledger) -> None:
-        super().__init__(ledger)
-        self._bodies = Gathering(ledger.cleaning.outcomes, most=LARGEST, seconds=_SECONDS_TO_GATHER)
+class NormalisePipeline(_TrackerPipeline):
+    def __init__(self, tracker: CrawlTracker) -> None:
+        super().__init__(tracker)
+        self._body_batcher = Batcher(tracker.body_cleaner.clean_all, max_size=BATCH_SIZE, max_wait=_BATCH_WAIT)
 
     async def process_item(self, item: RawArticle) -> Article:
         try:
-            body = await self._bodies.result((item.body, item.url))
-            return with_body(item, body, self._ledger.media.of)
-        except Unusable as error:
-            self._ledger.quarantine(self._ledger.entry_of(item.code), str(error), item.reply)
+            body = await self._body_batcher.submit((item.body, item.url))
+            return build_article(item, body, self._tracker.registry.get_or_create)
+        except ItemError as error:
+            self._tracker.quarantine(self._tracker.open_entry(item.code), str(error), item.response)
             raise DropItem(f"{item.code}: {error}", log_level="INFO") from error
 
     def close_spider(self) -> None:
-        self._ledger.cleaning.close()
+        self._tracker.body_cleaner.close()
 
 
-class RecordPipeline(_Step):
+class SavePipeline(_TrackerPipeline):
     def process_item(self, item: Article) -> Article:
         """The item goes on, for whoever exports it with `-O`."""
-        self._ledger.record(item)
+        self._tracker.enqueue(item)
         return item

@@ -35,12 +35,12 @@ COMMANDS_MODULE = "crawler.cli.scrapy_commands"
 ITEM_PIPELINES = {
     "crawler.pipelines.KeepRawPipeline": 200,
     "crawler.pipelines.NormalisePipeline": 300,
-    "crawler.pipelines.RecordPipeline": 500,
+    "crawler.pipelines.SavePipeline": 500,
 }
 # When a spider closes, the site's pages are written before the ledger closes its books.
 EXTENSIONS = {
-    "crawler.crawl.site_updater.KeepSite": -10,
-    "crawler.crawl.tracker.Ledger": 0,
+    "crawler.crawl.site_updater.SiteUpdater": -10,
+    "crawler.crawl.tracker.CrawlTracker": 0,
 }
 # Of Scrapy's own parts, those that a crawl of ours has a use for. Scrapy loads what its lists name even where it is
 # switched off, and that is half a web server; so the lists themselves are shorter here. Nothing of the crawler listens:
@@ -71,10 +71,10 @@ AUTOTHROTTLE_TARGET_CONCURRENCY = 2.0
 RETRY_TIMES = 2
 # Where Scrapy's own fall short; crawler/middlewares.py says how.
 DOWNLOADER_MIDDLEWARES = {
-    "crawler.middlewares.OriginMiddleware": 50,
+    "crawler.middlewares.AllowedOriginsMiddleware": 50,
     "crawler.middlewares.RobotsMiddleware": 100,
     "crawler.middlewares.BackoffRetryMiddleware": 550,
-    "crawler.middlewares.WholeReplyMiddleware": 590,
+    "crawler.middlewares.StrictDecompressionMiddleware": 590,
 }
 # No password, no cookie, and no address of where a request came from, is ever sent; a redirect inside a page is never
 # the source's.

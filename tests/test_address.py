@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from crawler import sample_site
-from crawler.storage.site_links import site_of
+from crawler.storage.site_links import load_site_links
 from tests.conftest import Finews
 from tests.test_crawl import posts_in
 from tests.test_replay import KEEP_RAW, damage
@@ -54,7 +54,7 @@ def test_an_address_that_is_given_goes_before_the_folders_own(crawled: Path, cra
     finews("replay", "--site", "//third.example.org", *output)
     assert addresses(crawled) == {OURS, "//third.example.org"}
     crawl("eastmoney", "--set", "SITE_ADDRESS=//fourth.example.org")
-    assert site_of(crawled).address == "//fourth.example.org"
+    assert load_site_links(crawled).address == "//fourth.example.org"
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_an_address_that_is_given_goes_before_the_folders_own(crawled: Path, cra
 )
 def test_the_address_is_the_users_to_change(tmp_path: Path, line: str) -> None:
     (tmp_path / "_config.yml").write_text(f"title: 新闻\n{line}\nlang: zh-CN\n", newline="")
-    assert site_of(tmp_path).address == OURS
+    assert load_site_links(tmp_path).address == OURS
 
 
 @pytest.mark.parametrize(
@@ -87,17 +87,17 @@ def test_the_address_is_the_users_to_change(tmp_path: Path, line: str) -> None:
 )
 def test_what_is_no_address_is_passed_over(tmp_path: Path, text: str) -> None:
     (tmp_path / "_config.yml").write_text(text, "latin-1")
-    assert site_of(tmp_path).address == DEFAULT
+    assert load_site_links(tmp_path).address == DEFAULT
 
 
 def test_what_is_no_file_has_no_address(tmp_path: Path) -> None:
     config = tmp_path / "_config.yml"
-    assert site_of(tmp_path).address == DEFAULT
+    assert load_site_links(tmp_path).address == DEFAULT
     config.symlink_to("/dev/zero")
-    assert site_of(tmp_path).address == DEFAULT
+    assert load_site_links(tmp_path).address == DEFAULT
     config.unlink()
     os.mkfifo(config)
-    assert site_of(tmp_path).address == DEFAULT
+    assert load_site_links(tmp_path).address == DEFAULT
     config.unlink()
     config.mkdir()
-    assert site_of(tmp_path).address == DEFAULT
+    assert load_site_links(tmp_path).address == DEFAULT

@@ -12,9 +12,9 @@ from typing import Any, cast
 
 import pytest
 
-from crawler.content.normalise import Body
+from crawler.content.normalise import CleanBody
 from crawler.crawl import body_cleaner
-from crawler.crawl.body_cleaner import Cleaning
+from crawler.crawl.body_cleaner import BodyCleaner
 from crawler.sample_site import Corpus, SampleSite
 from tests.conftest import CHECKOUT, DETAIL, NO_MANNERS, Gate, waited_for
 from tests.test_crawl import assert_books_balance, posts_in
@@ -33,19 +33,19 @@ ASKED = [(body, URL) for body in BODIES] * 2
 # Every batch in a second process, however small and on however few cores, in a command as a user types it.
 ALWAYS = """
 from crawler.crawl import body_cleaner
-body_cleaner._MANY_AT_ONCE = 1
-body_cleaner._WORTH_A_PROCESS = 0
-body_cleaner._cores = lambda: 2
+body_cleaner._MIN_BATCH_FOR_SUBPROCESS = 1
+body_cleaner._MIN_BODIES_FOR_SUBPROCESS = 0
+body_cleaner._available_cores = lambda: 2
 from crawler.cli import main
 main()
 """
 HOLDS_ONE = """
 import asyncio, sys, time
 from crawler.crawl import body_cleaner
-body_cleaner._WORTH_A_PROCESS = 0
-body_cleaner._cores = lambda: 2
-cleaner = body_cleaner.Cleaning()
-print(len(asyncio.run(cleaner.outcomes([("<p>a</p>", "https://a.b/")] * 8))), flush=True)
+body_cleaner._MIN_BODIES_FOR_SUBPROCESS = 0
+body_cleaner._available_cores = lambda: 2
+cleaner = body_cleaner.BodyCleaner()
+print(len(asyncio.run(cleaner.clean_all([("<p>a</p>", "https://a.b/")] * 8))), flush=True)
 time.sleep(60)
 """
 
@@ -71,96 +71,96 @@ def is_alive(process: int) -> bool:
 
 
 @pytest.fixture
-def cleaner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cleaning]:
-    monkeypatch.setattr(body_cleaner, "_cores", lambda: 2)
-    cleaner = Cleaning()
+def cleaner(monkeypatch: pytest.MonkeyPatch) -> Iterator[BodyCleaner]:
+    monkeypatch.setattr(body_cleaner, "_available_cores", lambda: 2)
+    cleaner = BodyCleaner()
     yield cleaner
     cleaner.close()
     assert second_processes(os.getpid()) == []
 
 
-def told(outcomes: list[Body | Exception]) -> list[Any]:
+def told(outcomes: list[CleanBody | Exception]) -> list[Any]:
     return [(type(each).__name__, str(each)) if isinstance(each, Exception) else each for each in outcomes]
 
 
-def test_both_answer_the_same(cleaner: Cleaning, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = told(asyncio.run(cleaner.outcomes(ASKED)))
+def test_both_answer_the_same(cleaner: BodyCleaner, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = told(asyncio.run(cleaner.clean_all(ASKED)))
     assert second_processes(os.getpid()) == []  # these were few
-    monkeypatch.setattr(body_cleaner, "_WORTH_A_PROCESS", 0)
-    assert told(asyncio.run(cleaner.outcomes(ASKED))) == here
+    monkeypatch.setattr(body_cleaner, "_MIN_BODIES_FOR_SUBPROCESS", 0)
+    assert told(asyncio.run(cleaner.clean_all(ASKED))) == here
     assert len(second_processes(os.getpid())) == 1
-    assert {name for name, *_ in here if isinstance(name, str)} >= {"NoBody", "Rejected"}
+    assert {name for name, *_ in here if isinstance(name, str)} >= {"EmptyBodyError", "RejectedArticleError"}
 
 
-def test_a_process_is_started_when_many_come_at_once_in_a_crawl_of_many(cleaner: Cleaning) -> None:
+def test_a_process_is_started_when_many_come_at_once_in_a_crawl_of_many(cleaner: BodyCleaner) -> None:
     async def ask() -> None:
         for _ in range(40):
-            await cleaner.outcomes([("<p>一</p>", URL)] * 7)
+            await cleaner.clean_all([("<p>一</p>", URL)] * 7)
         assert second_processes(os.getpid()) == []
-        await cleaner.outcomes([("<p>一</p>", URL)] * 8)
+        await cleaner.clean_all([("<p>一</p>", URL)] * 8)
         assert len(second_processes(os.getpid())) == 1
-        await cleaner.outcomes([("<p>一</p>", URL)])
+        await cleaner.clean_all([("<p>一</p>", URL)])
 
     asyncio.run(ask())
 
 
 def test_one_core_has_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(body_cleaner, "_cores", lambda: 1)
-    cleaner = Cleaning()
-    assert len(asyncio.run(cleaner.outcomes([("<p>一</p>", URL)] * 500))) == 500
+    monkeypatch.setattr(body_cleaner, "_available_cores", lambda: 1)
+    cleaner = BodyCleaner()
+    assert len(asyncio.run(cleaner.clean_all([("<p>一</p>", URL)] * 500))) == 500
     assert second_processes(os.getpid()) == []
 
 
-def test_what_stops_the_crawl_does_not_stop_it(cleaner: Cleaning, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_stops_the_crawl_does_not_stop_it(cleaner: BodyCleaner, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C reaches every process of a terminal, and `systemctl stop` every one of a service."""
-    monkeypatch.setattr(body_cleaner, "_WORTH_A_PROCESS", 0)
-    first = told(asyncio.run(cleaner.outcomes(ASKED)))
+    monkeypatch.setattr(body_cleaner, "_MIN_BODIES_FOR_SUBPROCESS", 0)
+    first = told(asyncio.run(cleaner.clean_all(ASKED)))
     (process,) = second_processes(os.getpid())
     for number in (signal.SIGINT, signal.SIGTERM):
         os.kill(process, number)
-    assert told(asyncio.run(cleaner.outcomes(ASKED))) == first
+    assert told(asyncio.run(cleaner.clean_all(ASKED))) == first
     assert second_processes(os.getpid()) == [process]
 
 
-def test_when_it_is_killed_all_goes_on_in_one(cleaner: Cleaning, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(body_cleaner, "_WORTH_A_PROCESS", 0)
-    first = told(asyncio.run(cleaner.outcomes(ASKED)))
+def test_when_it_is_killed_all_goes_on_in_one(cleaner: BodyCleaner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body_cleaner, "_MIN_BODIES_FOR_SUBPROCESS", 0)
+    first = told(asyncio.run(cleaner.clean_all(ASKED)))
     (process,) = second_processes(os.getpid())
     os.kill(process, signal.SIGKILL)
 
-    async def twice() -> list[list[Body | Exception]]:
-        return [*await asyncio.gather(cleaner.outcomes(ASKED), cleaner.outcomes(ASKED))]
+    async def twice() -> list[list[CleanBody | Exception]]:
+        return [*await asyncio.gather(cleaner.clean_all(ASKED), cleaner.clean_all(ASKED))]
 
     assert [told(each) for each in asyncio.run(twice())] == [first, first]
-    assert told(asyncio.run(cleaner.outcomes(ASKED))) == first
+    assert told(asyncio.run(cleaner.clean_all(ASKED))) == first
     assert second_processes(os.getpid()) == []
 
 
-def test_when_it_cannot_be_started_all_is_done_in_one(cleaner: Cleaning, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = told(asyncio.run(cleaner.outcomes(ASKED)))
-    monkeypatch.setattr(body_cleaner, "_WORTH_A_PROCESS", 0)
+def test_when_it_cannot_be_started_all_is_done_in_one(cleaner: BodyCleaner, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = told(asyncio.run(cleaner.clean_all(ASKED)))
+    monkeypatch.setattr(body_cleaner, "_MIN_BODIES_FOR_SUBPROCESS", 0)
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    assert told(asyncio.run(cleaner.outcomes(ASKED))) == here
+    assert told(asyncio.run(cleaner.clean_all(ASKED))) == here
 
 
 def test_one_that_does_not_answer_in_time_is_ended_and_all_goes_on_in_one(
-    cleaner: Cleaning, monkeypatch: pytest.MonkeyPatch
+    cleaner: BodyCleaner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(body_cleaner, "_WORTH_A_PROCESS", 0)
-    first = told(asyncio.run(cleaner.outcomes(ASKED)))
+    monkeypatch.setattr(body_cleaner, "_MIN_BODIES_FOR_SUBPROCESS", 0)
+    first = told(asyncio.run(cleaner.clean_all(ASKED)))
     (process,) = second_processes(os.getpid())
     os.kill(process, signal.SIGSTOP)
-    monkeypatch.setattr(body_cleaner, "_SECONDS_TO_ANSWER", 0.1)
-    assert told(asyncio.run(cleaner.outcomes(ASKED))) == first
+    monkeypatch.setattr(body_cleaner, "_SUBPROCESS_TIMEOUT", 0.1)
+    assert told(asyncio.run(cleaner.clean_all(ASKED))) == first
     assert second_processes(os.getpid()) == []
-    assert told(asyncio.run(cleaner.outcomes(ASKED))) == first
+    assert told(asyncio.run(cleaner.clean_all(ASKED))) == first
 
 
-def test_a_fault_of_ours_is_met_again_here(cleaner: Cleaning, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(body_cleaner, "_WORTH_A_PROCESS", 0)
+def test_a_fault_of_ours_is_met_again_here(cleaner: BodyCleaner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body_cleaner, "_MIN_BODIES_FOR_SUBPROCESS", 0)
     no_text = cast("str", None)
-    *right, wrong = asyncio.run(cleaner.outcomes([("<p>一</p>", URL)] * 8 + [(no_text, URL)]))
-    assert right == [Body("<p>一</p>", "一")] * 8
+    *right, wrong = asyncio.run(cleaner.clean_all([("<p>一</p>", URL)] * 8 + [(no_text, URL)]))
+    assert right == [CleanBody("<p>一</p>", "一")] * 8
     assert isinstance(wrong, TypeError | AttributeError)
     assert wrong.__traceback__ is not None
     assert len(second_processes(os.getpid())) == 1
@@ -181,7 +181,7 @@ def test_a_question_that_breaks_off_ends_it_quietly() -> None:
         words = [
             sys.executable,
             "-c",
-            f"from crawler.crawl import body_cleaner; body_cleaner.answer_all({theirs.fileno()})",
+            f"from crawler.crawl import body_cleaner; body_cleaner.run_cleaner_process({theirs.fileno()})",
         ]
         second = subprocess.Popen(words, cwd=CHECKOUT, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE, text=True)
         ours.send(b"\0\0\1\0 so many bytes were to come")

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from crawler import sample_site
-from crawler.content.post_format import Site, render
+from crawler.content.post_format import SiteLinks, render_post
 from crawler.items import Outcome
 from crawler.sample_site import SampleSite, cut, redirect, reset, status
 from crawler.storage import Store
-from crawler.storage.articles import post_of
+from crawler.storage.articles import post_from_row
 from tests.conftest import Finews
 
 Query = Callable[..., list[Any]]
@@ -37,13 +37,13 @@ def assert_books_balance(query: Query) -> None:
 
 def assert_posts_are_rows(output: Path) -> None:
     """Each row's post stands where it says, with the bytes that follow from the row, and there is no other."""
-    with Store.reading(output) as store:
+    with Store.open_ro(output) as store:
         rows = [store.articles.get(path.name[13:-3]) for path in posts_in(output)]
         assert store.articles.count() == len(rows)
     for path, row in zip(posts_in(output), rows, strict=True):
         assert row is not None
         assert path == output / row["post_path"]
-        assert path.read_text() == render(post_of(row), Site("//finews.withounder.com"))
+        assert path.read_text() == render_post(post_from_row(row), SiteLinks("//finews.withounder.com"))
         assert hashlib.sha256(path.read_bytes()).hexdigest() == row["post_sha256"]
 
 
@@ -325,10 +325,10 @@ def test_hosts_of_the_spider_choice_are_settings(site: SampleSite, finews: Finew
 
 
 def test_a_second_crawl_of_one_output_is_turned_away(crawl: Finews, output: Path) -> None:
-    from crawler.storage.output_dir import hold, prepare
+    from crawler.storage.output_dir import create_output_dir, lock_output_dir
 
-    prepare(output)
-    with hold(output):
+    create_output_dir(output)
+    with lock_output_dir(output):
         answer = crawl()
     assert answer.code == 75
     assert len(answer.err.splitlines()) == 1

@@ -17,7 +17,7 @@ import pytest
 from lxml import etree
 from pyarrow import parquet
 
-from crawler.publish.export import COLUMNS
+from crawler.publish.export import EXPORT_COLUMNS
 from tests.conftest import Finews
 
 # JSON Feed 1.1: what https://www.jsonfeed.org/version/1.1/ demands of what we write.
@@ -62,7 +62,7 @@ def ask(crawl: Finews, finews: Finews, output: Path) -> Finews:
 def rows(ask: Finews) -> list[dict[str, Any]]:
     answer = ask("search", "--since", "1990-01-01", "--json", "--limit", "1000")
     assert answer.code == 0
-    return [{name: row[name] for name in COLUMNS} for row in answer.value]
+    return [{name: row[name] for name in EXPORT_COLUMNS} for row in answer.value]
 
 
 def test_each_form_holds_every_row(ask: Finews, rows: list[dict[str, Any]], tmp_path: Path) -> None:

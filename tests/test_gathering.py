@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from crawler.crawl.batcher import Gathering
+from crawler.crawl.batcher import Batcher
 
 
 async def halves(numbers: Sequence[int]) -> list[int | Exception]:
@@ -18,8 +18,8 @@ async def broken(_numbers: Sequence[int]) -> list[int | Exception]:
 
 def test_each_gets_its_own_result_and_a_fault_is_no_others() -> None:
     async def found() -> list[int | BaseException]:
-        gathering = Gathering(halves, most=4, seconds=0)
-        return await asyncio.gather(*map(gathering.result, (2, 3, 8)), return_exceptions=True)
+        gathering = Batcher(halves, max_size=4, max_wait=0)
+        return await asyncio.gather(*map(gathering.submit, (2, 3, 8)), return_exceptions=True)
 
     first, second, third = asyncio.run(found())
     assert (first, third) == (1, 4)
@@ -29,16 +29,16 @@ def test_each_gets_its_own_result_and_a_fault_is_no_others() -> None:
 
 def test_a_fault_of_the_work_itself_is_told_to_all() -> None:
     async def found() -> list[int | BaseException]:
-        gathering = Gathering(broken, most=2, seconds=86_400)
-        return await asyncio.gather(*map(gathering.result, (2, 4)), return_exceptions=True)
+        gathering = Batcher(broken, max_size=2, max_wait=86_400)
+        return await asyncio.gather(*map(gathering.submit, (2, 4)), return_exceptions=True)
 
     assert [repr(result) for result in asyncio.run(found())] == ["RuntimeError('a fault of ours')"] * 2
 
 
 def test_so_many_do_not_wait_for_the_time_to_pass() -> None:
     async def found() -> list[int]:
-        gathering = Gathering(halves, most=3, seconds=86_400)
-        return await asyncio.gather(*map(gathering.result, (2, 4, 6, 8, 10, 12)))
+        gathering = Batcher(halves, max_size=3, max_wait=86_400)
+        return await asyncio.gather(*map(gathering.submit, (2, 4, 6, 8, 10, 12)))
 
     assert asyncio.run(found()) == [1, 2, 3, 4, 5, 6]
 
@@ -51,12 +51,12 @@ def test_one_that_is_not_waited_for_any_more_is_passed_over() -> None:
         return [*numbers]
 
     async def found() -> int:
-        gathering = Gathering(noted, most=2, seconds=86_400)
-        given_up = asyncio.ensure_future(gathering.result(1))
+        gathering = Batcher(noted, max_size=2, max_wait=86_400)
+        given_up = asyncio.ensure_future(gathering.submit(1))
         await asyncio.sleep(0)
         given_up.cancel()
         await asyncio.sleep(0)
-        return await gathering.result(2)
+        return await gathering.submit(2)
 
     assert asyncio.run(found()) == 2
     assert done == [2]
@@ -71,8 +71,8 @@ def test_what_is_given_up_while_it_is_worked_on_disturbs_nobody() -> None:
             await goes_on.wait()
             return [*numbers]
 
-        gathering = Gathering(slowly, most=2, seconds=86_400)
-        one, other = (asyncio.ensure_future(gathering.result(number)) for number in (1, 2))
+        gathering = Batcher(slowly, max_size=2, max_wait=86_400)
+        one, other = (asyncio.ensure_future(gathering.submit(number)) for number in (1, 2))
         await begun.wait()
         one.cancel()
         goes_on.set()

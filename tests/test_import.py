@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crawler import sample_site
-from crawler.content.categories import Media
-from crawler.content.normalise import normalise
-from crawler.errors import Unreadable, Unusable
+from crawler.content.categories import CategoryRegistry
+from crawler.content.normalise import normalise_article
+from crawler.errors import ItemError, ParseError
 from crawler.jobs import legacy_posts
-from crawler.jobs.legacy_posts import OldPost
-from crawler.storage.output_dir import hold, prepare
+from crawler.jobs.legacy_posts import LegacyPost
+from crawler.storage.output_dir import create_output_dir, lock_output_dir
 from tests.conftest import CHECKOUT, Answer, Finews
 from tests.test_crawl import assert_books_balance, assert_posts_are_rows, posts_in
 from tests.test_posts_read import NOON
@@ -54,8 +54,10 @@ ROLLING = {
 
 
 def article(text: str, name: str = f"2022-03-04-NW{CODE}.md") -> Any:
-    media = Media()
-    return normalise(legacy_posts.read(OldPost.named(name), text.encode(), media, NOON), media.of)
+    media = CategoryRegistry()
+    return normalise_article(
+        legacy_posts.parse_legacy_post(LegacyPost.from_path(name), text.encode(), media, NOON), media.get_or_create
+    )
 
 
 def test_the_old_posts_are_taken_in(take_in: Any, finews: Finews, output: Path, query: Any) -> None:
@@ -208,13 +210,13 @@ def test_what_is_no_file_or_may_not_be_read_is_its_own_failure(take_in: Any, tmp
 def test_a_file_of_the_largest_size_is_read_in_one_go(place: str, blank: str) -> None:
     """By what looks at each blank anew for each that stands before it, this would take days."""
     text = old_post(**{place: f"x{blank * (8 << 20)}x"})
-    with suppress(Unreadable):
-        legacy_posts.read(OldPost.named(f"NW{CODE}.md"), text.encode(), Media(), NOON)
+    with suppress(ParseError):
+        legacy_posts.parse_legacy_post(LegacyPost.from_path(f"NW{CODE}.md"), text.encode(), CategoryRegistry(), NOON)
 
 
 def test_an_import_waits_for_no_crawl(take_in: Any, output: Path) -> None:
-    prepare(output)
-    with hold(output):
+    create_output_dir(output)
+    with lock_output_dir(output):
         answer = take_in(REAL_POSTS)
     assert (answer.code, len(answer.err.splitlines())) == (75, 1)
 
@@ -296,7 +298,7 @@ def test_line_ends_and_marks_of_editors_do_not_count(change: Callable[[str], str
     ],
 )
 def test_what_an_article_must_have(changes: dict[str, str], reason: str) -> None:
-    with pytest.raises(Unusable, match=reason):
+    with pytest.raises(ItemError, match=reason):
         article(old_post(**changes))
 
 
@@ -316,7 +318,7 @@ def test_any_file_is_an_article_or_told(title: str, tags: str, body: str, cut: i
 def told_or_taken(content: str) -> str:
     try:
         found = article(content)
-    except Unusable as error:
+    except ItemError as error:
         return str(error)
     assert found.code == CODE
     return str(found.title)

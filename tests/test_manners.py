@@ -147,4 +147,4 @@ def stranger(tmp_path: Path) -> Iterator[str]:
 def test_who_answers_must_be_who_was_asked(finews: Finews, stranger: str, output: Path) -> None:
     answer = finews("crawl", "flash", "--mirror", stranger, "--output", str(output), *NO_MANNERS, "--json")
     assert answer.code == 1
-    assert "certificate" in json.dumps(answer.value["lost"])
+    assert "certificate" in json.dumps(answer.value["failed_listings"])

@@ -8,14 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler.content.categories import LONGEST_NAME, Media
-from crawler.content.dates import CHINA
-from crawler.content.normalise import FURTHEST_AHEAD, LONGEST_SUMMARY, LONGEST_TITLE, media_name, normalise
-from crawler.errors import NoBody, Rejected
+from crawler.content.categories import MAX_MEDIA_NAME_CHARS, CategoryRegistry
+from crawler.content.dates import CHINA_TZ
+from crawler.content.normalise import (
+    MAX_FUTURE_OFFSET,
+    MAX_SUMMARY_CHARS,
+    MAX_TITLE_CHARS,
+    clean_media_name,
+    normalise_article,
+)
+from crawler.errors import EmptyBodyError, RejectedArticleError
 from crawler.items import Article, Mention, RawArticle
 
-FETCHED_AT = datetime(2022, 1, 10, 17, 0, tzinfo=CHINA)
-PUBLISHED = datetime(2022, 1, 10, 16, 20, 36, tzinfo=CHINA)
+FETCHED_AT = datetime(2022, 1, 10, 17, 0, tzinfo=CHINA_TZ)
+PUBLISHED = datetime(2022, 1, 10, 16, 20, 36, tzinfo=CHINA_TZ)
 RAW = RawArticle(
     code="202201102242171631",
     title="山西运城：固好脱贫成果 启好振兴之路",
@@ -32,7 +38,7 @@ RAW = RawArticle(
 
 
 def published(**changes: Any) -> Article:
-    return normalise(replace(RAW, **changes), Media().of)
+    return normalise_article(replace(RAW, **changes), CategoryRegistry().get_or_create)
 
 
 def test_an_article_is_what_the_source_says_cleaned() -> None:
@@ -48,7 +54,7 @@ def test_an_article_is_what_the_source_says_cleaned() -> None:
         title="山西运城：固好脱贫成果 启好振兴之路",
         published_at=PUBLISHED,
         media="中国农网",
-        category=Media().of("中国农网"),
+        category=CategoryRegistry().get_or_create("中国农网"),
         spider="eastmoney",
         url="https://finance.eastmoney.com/a/202201102242171631.html",
         summary="摘要",
@@ -63,20 +69,24 @@ def test_an_article_is_what_the_source_says_cleaned() -> None:
 ACCEPTED: dict[str, tuple[dict[str, Any], str, Any]] = {
     "title with tags": ({"title": "<em>茅台</em>&amp;\n涨"}, "title", "茅台& 涨"),
     "title with brackets": ({"title": "a<b"}, "title", "a＜b"),
-    "longest title": ({"title": "题" * LONGEST_TITLE}, "title", "题" * LONGEST_TITLE),
+    "longest title": ({"title": "题" * MAX_TITLE_CHARS}, "title", "题" * MAX_TITLE_CHARS),
     "title long before it is cleaned": ({"title": "题" + "\u200b" * 500}, "title", "题"),
     "blog code": ({"code": "20260702101113747001360"}, "code", "20260702101113747001360"),
     "no media": ({"media": ""}, "media", "东方财富网"),
     "media of blanks": ({"media": " 　\u200b"}, "media", "东方财富网"),
     "media with tags and blanks": ({"media": " <em>中国</em>农网\n"}, "media", "中国农网"),
-    "longest media": ({"media": "报" * LONGEST_NAME}, "media", "报" * LONGEST_NAME),
-    "media that is no name": ({"media": "报" * (LONGEST_NAME + 1)}, "media", "东方财富网"),
+    "longest media": ({"media": "报" * MAX_MEDIA_NAME_CHARS}, "media", "报" * MAX_MEDIA_NAME_CHARS),
+    "media that is no name": ({"media": "报" * (MAX_MEDIA_NAME_CHARS + 1)}, "media", "东方财富网"),
     "media as the source writes it": ({"media": "Techweb"}, "media", "Techweb"),
     "summary with line ends": ({"summary": " a\n\u3000b\u200b "}, "summary", "a b"),
-    "long summary": ({"summary": "字" * 6_000}, "summary", "字" * LONGEST_SUMMARY),
+    "long summary": ({"summary": "字" * 6_000}, "summary", "字" * MAX_SUMMARY_CHARS),
     "no summary": ({"summary": ""}, "summary", ""),
-    "a little ahead": ({"published": FETCHED_AT + FURTHEST_AHEAD}, "published_at", FETCHED_AT + FURTHEST_AHEAD),
-    "old": ({"published": datetime(1990, 1, 1, tzinfo=CHINA)}, "published_at", datetime(1990, 1, 1, tzinfo=CHINA)),
+    "a little ahead": ({"published": FETCHED_AT + MAX_FUTURE_OFFSET}, "published_at", FETCHED_AT + MAX_FUTURE_OFFSET),
+    "old": (
+        {"published": datetime(1990, 1, 1, tzinfo=CHINA_TZ)},
+        "published_at",
+        datetime(1990, 1, 1, tzinfo=CHINA_TZ),
+    ),
     "picture only": (
         {"body": '<center><img src="http://dfcfw.com/a.jpg"></center>'},
         "body_html",
@@ -109,12 +119,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "code with a line end": ({"code": "202201102242171631\n"}, "the code is not 18 to 24 digits"),
     "code in full width": ({"code": "２" * 18}, "the code is not 18 to 24 digits"),
     "far ahead": (
-        {"published": FETCHED_AT + FURTHEST_AHEAD + timedelta(seconds=1)},
+        {"published": FETCHED_AT + MAX_FUTURE_OFFSET + timedelta(seconds=1)},
         "dated more than 24 hours ahead: 2022-01-11T17:00:01+08:00",
     ),
-    "2099": ({"published": datetime(2099, 1, 1, tzinfo=CHINA)}, "dated more than 24 hours ahead"),
-    "before the source": ({"published": datetime(1989, 12, 31, tzinfo=CHINA)}, "dated before 1990: 1989-12-31"),
-    "year 1": ({"published": datetime(1, 1, 1, tzinfo=CHINA)}, "dated before 1990"),
+    "2099": ({"published": datetime(2099, 1, 1, tzinfo=CHINA_TZ)}, "dated more than 24 hours ahead"),
+    "before the source": ({"published": datetime(1989, 12, 31, tzinfo=CHINA_TZ)}, "dated before 1990: 1989-12-31"),
+    "year 1": ({"published": datetime(1, 1, 1, tzinfo=CHINA_TZ)}, "dated before 1990"),
     "body over 1 MiB": ({"body": "字" * 400_000}, "too complex: the body is over 1 MiB"),
     "body too deep": ({"body": "<div>" * 70 + "x"}, "too complex: the body is nested over 64 deep"),
 }
@@ -122,7 +132,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize(("changes", "reason"), REFUSED.values(), ids=REFUSED.keys())
 def test_what_must_not_be_published_is_refused_with_the_reason(changes: dict[str, Any], reason: str) -> None:
-    with pytest.raises(Rejected) as caught:
+    with pytest.raises(RejectedArticleError) as caught:
         published(**changes)
     assert str(caught.value).startswith(reason)
     assert "\n" not in str(caught.value)
@@ -138,13 +148,13 @@ def test_what_must_not_be_published_is_refused_with_the_reason(changes: dict[str
     ids=["nothing", "blanks", "empty", "indent", "script", "comment", "hidden", "chart", "advert"],
 )  # fmt: skip
 def test_a_body_with_nothing_to_read_is_no_body(body: str) -> None:
-    with pytest.raises(NoBody):
+    with pytest.raises(EmptyBodyError):
         published(body=body)
 
 
 def test_media_that_fold_alike_share_a_category_and_keep_their_spelling() -> None:
-    media = Media()
-    one, other = (normalise(replace(RAW, media=name), media.of) for name in ("TechWeb", "Ｔechweb"))
+    media = CategoryRegistry()
+    one, other = (normalise_article(replace(RAW, media=name), media.get_or_create) for name in ("TechWeb", "Ｔechweb"))
     assert one.category is other.category
     assert (one.media, other.media) == ("TechWeb", "Ｔechweb")
 
@@ -154,11 +164,11 @@ def test_no_category_is_made_for_what_is_refused() -> None:
 
     def category_of(name: str) -> Any:
         asked.append(name)
-        return Media().of(name)
+        return CategoryRegistry().get_or_create(name)
 
-    for changes in ({"title": ""}, {"code": "5"}, {"body": ""}, {"published": datetime(2099, 1, 1, tzinfo=CHINA)}):
-        with pytest.raises((Rejected, NoBody)):
-            normalise(replace(RAW, **changes), category_of)
+    for changes in ({"title": ""}, {"code": "5"}, {"body": ""}, {"published": datetime(2099, 1, 1, tzinfo=CHINA_TZ)}):
+        with pytest.raises((RejectedArticleError, EmptyBodyError)):
+            normalise_article(replace(RAW, **changes), category_of)
     assert asked == []
 
 
@@ -168,7 +178,7 @@ def test_no_category_is_made_for_what_is_refused() -> None:
     ids=["name", "tags", "none", "longest", "too long"],
 )
 def test_a_media_name_is_a_short_headline_or_nothing(text: str, wanted: str) -> None:
-    assert media_name(text) == wanted
+    assert clean_media_name(text) == wanted
 
 
 @given(title=st.text(max_size=40), media=st.text(max_size=50), summary=st.text(max_size=40), body=st.text(max_size=80))
@@ -176,11 +186,11 @@ def test_a_media_name_is_a_short_headline_or_nothing(text: str, wanted: str) -> 
 def test_any_raw_article_is_published_or_refused(title: str, media: str, summary: str, body: str) -> None:
     try:
         article = published(title=title, media=media, summary=summary, body=body)
-    except (Rejected, NoBody):
+    except (RejectedArticleError, EmptyBodyError):
         return
     for text in (article.title, article.media, article.summary):
         assert text == " ".join(text.split())
     assert article.title
     assert article.media
     assert article.body_html.startswith("<")
-    assert article.category == Media().of(article.media)
+    assert article.category == CategoryRegistry().get_or_create(article.media)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from crawler.crawl.policy.origins import is_public, origin_of, shown
+from crawler.crawl.policy.origins import is_public, origin_of, redact_url
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_an_origin_is_scheme_host_and_port_or_none(url: str, origin: str) -> Non
     ],
 )
 def test_what_is_told_of_an_address_holds_no_secret(url: str, told: str) -> None:
-    assert shown(url) == told
+    assert redact_url(url) == told
 
 
 PRIVATE = [

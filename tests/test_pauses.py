@@ -3,33 +3,33 @@
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from crawler.content.dates import CHINA
+from crawler.content.dates import CHINA_TZ
 from crawler.items import RunOutcome
 from crawler.storage import Store
 
 DONE, FAILED, INTERRUPTED = RunOutcome.DONE, RunOutcome.FAILED, RunOutcome.INTERRUPTED
-NOON = datetime(2026, 9, 18, 12, 0, tzinfo=CHINA)
+NOON = datetime(2026, 9, 18, 12, 0, tzinfo=CHINA_TZ)
 
 
 def test_a_pause_outlives_the_crawl_and_ends_at_its_time(tmp_path: Path) -> None:
-    with Store.writing(tmp_path) as store:
-        store.pauses.begin("https://a.cn:443", NOON)
-        store.pauses.begin("https://b.cn:443", NOON + timedelta(hours=1))
-        store.pauses.begin("https://a.cn:443", NOON + timedelta(minutes=1))
-    with Store.writing(tmp_path) as store:
-        assert store.pauses.at(NOON) == {
+    with Store.open_rw(tmp_path) as store:
+        store.paused_origins.pause("https://a.cn:443", NOON)
+        store.paused_origins.pause("https://b.cn:443", NOON + timedelta(hours=1))
+        store.paused_origins.pause("https://a.cn:443", NOON + timedelta(minutes=1))
+    with Store.open_rw(tmp_path) as store:
+        assert store.paused_origins.get_active(NOON) == {
             "https://a.cn:443": NOON + timedelta(minutes=1),
             "https://b.cn:443": NOON + timedelta(hours=1),
         }
-        assert list(store.pauses.at(NOON + timedelta(minutes=1))) == ["https://b.cn:443"]
-        assert store.pauses.at(NOON + timedelta(hours=1)) == {}
+        assert list(store.paused_origins.get_active(NOON + timedelta(minutes=1))) == ["https://b.cn:443"]
+        assert store.paused_origins.get_active(NOON + timedelta(hours=1)) == {}
 
 
 def test_a_trouble_lasts_since_the_first_crawl_that_got_nowhere(tmp_path: Path) -> None:
-    with Store.writing(tmp_path) as store:
+    with Store.open_rw(tmp_path) as store:
         for hour, outcome in enumerate([FAILED, DONE, FAILED, INTERRUPTED, FAILED]):
             begun = NOON + timedelta(hours=hour)
-            store.runs.finish(store.runs.begin("flash", {}, begun), outcome, begun)
-        store.runs.finish(store.runs.begin("eastmoney", {}, NOON), DONE, NOON)
-        store.runs.begin("flash", {}, NOON + timedelta(hours=9))
+            store.runs.finish(store.runs.start("flash", {}, begun), outcome, begun)
+        store.runs.finish(store.runs.start("eastmoney", {}, NOON), DONE, NOON)
+        store.runs.start("flash", {}, NOON + timedelta(hours=9))
         assert store.runs.failing_since("flash") == NOON + timedelta(hours=2)

@@ -14,17 +14,17 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import crawler
-from crawler.content.dates import CHINA
-from crawler.content.html_cleaner import clean
-from crawler.content.post_format import Site, label, path_of, render
-from crawler.content.unicode_text import headline
+from crawler.content.dates import CHINA_TZ
+from crawler.content.html_cleaner import clean_html
+from crawler.content.post_format import SiteLinks, make_post_path, render_post, tag_for_media
+from crawler.content.unicode_text import clean_title
 from crawler.errors import OutputError
 from crawler.items import Post
-from crawler.storage.post_files import put
+from crawler.storage.post_files import write_post
 
 POSTS = Path(crawler.__file__).parent / "sample_site" / "posts"
 FIRST = "2022-01-10-NW202201102242171631.md"
-SITE = Site("//finews.withounder.com")
+SITE = SiteLinks("//finews.withounder.com")
 FOR_A_WHILE = settings(max_examples=300, deadline=None)
 
 
@@ -32,7 +32,7 @@ def post(**changes: Any) -> Post:
     parts: dict[str, Any] = {
         "code": "202201102242171631",
         "title": "山西运城：固好脱贫成果 启好振兴之路",
-        "published_at": datetime(2022, 1, 10, 16, 20, 36, tzinfo=CHINA),
+        "published_at": datetime(2022, 1, 10, 16, 20, 36, tzinfo=CHINA_TZ),
         "category": "zhongguonongwang",
         "media": "中国农网",
         "body_html": "<p>正文</p>",
@@ -61,7 +61,7 @@ def front_matter(text: str) -> dict[str, Any]:
             {
                 "code": "202204212352230938",
                 "title": "长春发布若干政策措施支持市场主体纾困促进经济恢复发展",
-                "published_at": datetime(2022, 4, 21, 18, 36, 14, tzinfo=CHINA),
+                "published_at": datetime(2022, 4, 21, 18, 36, 14, tzinfo=CHINA_TZ),
                 "category": "cailianshe",
                 "media": "财联社",
                 "url": "http://finews.zning.xyz/html_News/NewsShare.html?infoCode=NW202204212352230938",
@@ -73,11 +73,11 @@ def front_matter(text: str) -> dict[str, Any]:
 def test_the_first_posts_are_rendered_byte_for_byte(name: str, changes: dict[str, Any]) -> None:
     wanted = (POSTS / name).read_text("utf-8")
     body = wanted.split("---\n", 2)[2].split("\n\n<", 1)[0]
-    assert render(post(body_html=body, **changes), SITE) == wanted
+    assert render_post(post(body_html=body, **changes), SITE) == wanted
 
 
 def test_a_post_is_its_six_lines_body_source_and_ways_back() -> None:
-    assert render(post(), SITE) == (
+    assert render_post(post(), SITE) == (
         "---\n"
         "layout: post\n"
         'title: "山西运城：固好脱贫成果 启好振兴之路"\n'
@@ -95,7 +95,7 @@ def test_a_post_is_its_six_lines_body_source_and_ways_back() -> None:
 
 
 def test_the_ways_back_lead_to_the_site_that_is_set() -> None:
-    text = render(post(), Site("//news.example"))
+    text = render_post(post(), SiteLinks("//news.example"))
     assert text.endswith(
         "[返回中国农网新闻](//news.example/category/zhongguonongwang.html)｜[返回首页](//news.example/)"
     )
@@ -104,17 +104,17 @@ def test_the_ways_back_lead_to_the_site_that_is_set() -> None:
 
 def test_the_date_is_china_time_wherever_the_moment_comes_from() -> None:
     moment = datetime(2022, 1, 10, 20, 30, tzinfo=UTC)
-    assert "\ndate: 2022-01-11 04:30:00 +0800\n" in render(post(published_at=moment), SITE)
+    assert "\ndate: 2022-01-11 04:30:00 +0800\n" in render_post(post(published_at=moment), SITE)
 
 
 def test_a_body_of_many_lines_stays_as_it_is() -> None:
     body = "\n".join(f"<p>{number}</p>" for number in range(600))
-    assert f"---\n{body}\n\n<http" in render(post(body_html=body), SITE)
+    assert f"---\n{body}\n\n<http" in render_post(post(body_html=body), SITE)
 
 
 @pytest.mark.parametrize("body", ["<p>---</p>", "<p>a</p>\n---\n<p>b</p>", "<pre>&#10;---&#10;</pre>"])
 def test_a_rule_in_the_body_ends_no_front_matter(body: str) -> None:
-    text = render(post(body_html=body), SITE)
+    text = render_post(post(body_html=body), SITE)
     assert frontmatter.loads(text).content.startswith(body)
     assert front_matter(text)["tags"] == "中国农网新闻"
 
@@ -134,8 +134,8 @@ TITLES = [
 
 @pytest.mark.parametrize("title", TITLES)
 def test_every_title_reads_back_as_it_is(title: str) -> None:
-    text = render(post(title=headline(title)), SITE)
-    assert front_matter(text)["title"] == headline(title)
+    text = render_post(post(title=clean_title(title)), SITE)
+    assert front_matter(text)["title"] == clean_title(title)
 
 
 @FOR_A_WHILE
@@ -145,8 +145,8 @@ def test_every_title_reads_back_as_it_is(title: str) -> None:
 )
 @example('\\" \\')
 def test_any_headline_reads_back_as_it_is(text: str) -> None:
-    title = headline(text)
-    rendered = render(post(title=title), SITE)
+    title = clean_title(text)
+    rendered = render_post(post(title=title), SITE)
     wanted = {
         "layout": "post",
         "title": title,
@@ -156,7 +156,7 @@ def test_any_headline_reads_back_as_it_is(text: str) -> None:
     }
     assert front_matter(rendered) == wanted
     assert frontmatter.loads(rendered).metadata == wanted
-    assert len(rendered.split("\n")) == len(render(post(), SITE).split("\n"))
+    assert len(rendered.split("\n")) == len(render_post(post(), SITE).split("\n"))
 
 
 MEDIA = [
@@ -173,8 +173,8 @@ MEDIA = [
 
 @pytest.mark.parametrize("media", MEDIA)
 def test_a_hostile_media_name_is_one_tag_and_one_link(media: str) -> None:
-    text = render(post(media=headline(media)), SITE)
-    tag = label(headline(media))
+    text = render_post(post(media=clean_title(media)), SITE)
+    tag = tag_for_media(clean_title(media))
     assert front_matter(text)["tags"] == tag
     assert not re.search(r"\s", tag, re.ASCII)
     assert_the_link_shows(text, tag)
@@ -183,11 +183,11 @@ def test_a_hostile_media_name_is_one_tag_and_one_link(media: str) -> None:
 @FOR_A_WHILE
 @given(st.text(max_size=40) | st.text(alphabet=st.sampled_from("[]()<>`*_\\!&;#{}%:|~$\"' \n-a中新闻1."), max_size=30))
 def test_any_media_name_is_one_tag_and_one_link(name: str) -> None:
-    media = headline(name) or "东方财富网"
-    text = render(post(media=media), SITE)
-    assert front_matter(text)["tags"] == label(media)
-    assert not re.search(r"\s", label(media), re.ASCII)
-    assert_the_link_shows(text, label(media))
+    media = clean_title(name) or "东方财富网"
+    text = render_post(post(media=media), SITE)
+    assert front_matter(text)["tags"] == tag_for_media(media)
+    assert not re.search(r"\s", tag_for_media(media), re.ASCII)
+    assert_the_link_shows(text, tag_for_media(media))
 
 
 def assert_the_link_shows(text: str, tag: str) -> None:
@@ -214,15 +214,15 @@ def assert_the_link_shows(text: str, tag: str) -> None:
     ],
 )
 def test_a_label_says_news_once_and_has_no_space_that_splits_it(media: str, wanted: str) -> None:
-    assert label(media) == wanted
+    assert tag_for_media(media) == wanted
 
 
 @given(st.text(alphabet=st.sampled_from("<>{}%:a\n中&; "), max_size=60))
 @settings(max_examples=100, deadline=None)
 def test_no_clean_body_gets_out_of_its_place(source: str) -> None:
-    body = clean(source, "https://finance.eastmoney.com/a/202201102242171631.html")
-    text = render(post(body_html=body), SITE)
-    assert text == render(post(body_html="BODY"), SITE).replace("BODY", body)
+    body = clean_html(source, "https://finance.eastmoney.com/a/202201102242171631.html")
+    text = render_post(post(body_html=body), SITE)
+    assert text == render_post(post(body_html="BODY"), SITE).replace("BODY", body)
     assert not re.search(r"\{[{%:]", text)
 
 
@@ -234,24 +234,24 @@ def test_no_clean_body_gets_out_of_its_place(source: str) -> None:
     [
         (
             "202201102242171631",
-            datetime(2022, 1, 10, 16, 20, 36, tzinfo=CHINA),
+            datetime(2022, 1, 10, 16, 20, 36, tzinfo=CHINA_TZ),
             "_posts/2022/01/10/2022-01-10-NW202201102242171631.md",
         ),
         (
             "202609183878840472",
-            datetime(2026, 9, 19, 1, 9, 8, tzinfo=CHINA),
+            datetime(2026, 9, 19, 1, 9, 8, tzinfo=CHINA_TZ),
             "_posts/2026/09/19/2026-09-19-NW202609183878840472.md",
         ),
         (
             "20260702101113747001360",
-            datetime(2026, 7, 2, 0, 0, tzinfo=CHINA),
+            datetime(2026, 7, 2, 0, 0, tzinfo=CHINA_TZ),
             "_posts/2026/07/02/2026-07-02-NW20260702101113747001360.md",
         ),
     ],
     ids=["first post", "dated after the day of its code", "blog post"],
 )
 def test_a_post_stands_by_its_day_and_code(code: str, moment: datetime, wanted: str) -> None:
-    assert path_of(post(code=code, published_at=moment)) == wanted
+    assert make_post_path(post(code=code, published_at=moment)) == wanted
 
 
 # Writing
@@ -268,22 +268,22 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_post_is_written_into_folders_that_are_made(folder: Path) -> None:
-    put(folder, "_posts/2022/01/10/a.md", "正文\r\n\ud7ff")
+    write_post(folder, "_posts/2022/01/10/a.md", "正文\r\n\ud7ff")
     assert (folder / "_posts/2022/01/10/a.md").read_bytes() == "正文\r\n\ud7ff".encode()
     assert names_in(folder / "_posts/2022/01/10") == ["a.md"]
 
 
 def test_a_post_takes_the_place_of_the_old_one(folder: Path) -> None:
-    put(folder, "_posts/a.md", "old and much longer")
-    put(folder, "_posts/a.md", "new")
+    write_post(folder, "_posts/a.md", "old and much longer")
+    write_post(folder, "_posts/a.md", "new")
     assert (folder / "_posts/a.md").read_text("utf-8") == "new"
     assert names_in(folder / "_posts") == ["a.md"]
 
 
 def test_a_reader_of_the_old_post_reads_it_to_its_end(folder: Path) -> None:
-    put(folder, "_posts/a.md", "old")
+    write_post(folder, "_posts/a.md", "old")
     with (folder / "_posts/a.md").open(encoding="utf-8") as reader:
-        put(folder, "_posts/a.md", "new")
+        write_post(folder, "_posts/a.md", "new")
         assert reader.read() == "old"
 
 
@@ -291,7 +291,7 @@ def test_a_reader_of_the_old_post_reads_it_to_its_end(folder: Path) -> None:
 def test_a_post_can_be_read_by_all_and_written_by_its_owner(folder: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
-        put(folder, "_posts/a.md", "x")
+        write_post(folder, "_posts/a.md", "x")
     finally:
         os.umask(before)
     assert stat.S_IMODE((folder / "_posts/a.md").stat().st_mode) == 0o644
@@ -302,7 +302,7 @@ def test_a_symbolic_link_is_replaced_and_not_followed(folder: Path, tmp_path: Pa
     elsewhere.write_text("untouched")
     (folder / "_posts").mkdir(parents=True)
     (folder / "_posts/a.md").symlink_to(elsewhere)
-    put(folder, "_posts/a.md", "x")
+    write_post(folder, "_posts/a.md", "x")
     assert elsewhere.read_text() == "untouched"
     assert not (folder / "_posts/a.md").is_symlink()
     assert (folder / "_posts/a.md").read_text() == "x"
@@ -312,26 +312,26 @@ def test_a_file_in_the_place_of_a_folder_is_told(folder: Path) -> None:
     folder.mkdir()
     (folder / "_posts").write_text("a file")
     with pytest.raises(OutputError, match=r"^cannot write .*a\.md: "):
-        put(folder, "_posts/a.md", "x")
+        write_post(folder, "_posts/a.md", "x")
     assert (folder / "_posts").read_text() == "a file"
 
 
 def test_a_folder_in_the_place_of_the_post_is_told_and_nothing_is_left(folder: Path) -> None:
     (folder / "_posts/a.md/b").mkdir(parents=True)
     with pytest.raises(OutputError, match=r"^cannot write .*a\.md: "):
-        put(folder, "_posts/a.md", "x")
+        write_post(folder, "_posts/a.md", "x")
     assert names_in(folder / "_posts") == ["a.md"]
 
 
 def test_a_name_that_is_too_long_is_told(folder: Path) -> None:
     with pytest.raises(OutputError, match="cannot write"):
-        put(folder, "_posts/" + "a" * 300 + ".md", "x")
+        write_post(folder, "_posts/" + "a" * 300 + ".md", "x")
     assert names_in(folder / "_posts") == []
 
 
 def test_what_cannot_be_encoded_leaves_the_old_post(folder: Path) -> None:
-    put(folder, "_posts/a.md", "old")
+    write_post(folder, "_posts/a.md", "old")
     with pytest.raises(UnicodeEncodeError):
-        put(folder, "_posts/a.md", "half a character \ud83d")
+        write_post(folder, "_posts/a.md", "half a character \ud83d")
     assert (folder / "_posts/a.md").read_text() == "old"
     assert names_in(folder / "_posts") == ["a.md"]

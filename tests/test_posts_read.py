@@ -11,17 +11,24 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from crawler import sample_site
-from crawler.content.categories import Media, shipped
-from crawler.content.dates import CHINA
-from crawler.content.normalise import normalise
-from crawler.content.post_format import Site, front_matter, label, media_of, read, render
-from crawler.content.slugs import slug_of
-from crawler.errors import Unreadable, Unusable
-from crawler.items import Article, Category, Post, RawArticle, Reply
+from crawler.content.categories import CategoryRegistry, bundled_categories
+from crawler.content.dates import CHINA_TZ
+from crawler.content.normalise import normalise_article
+from crawler.content.post_format import (
+    SiteLinks,
+    infer_media,
+    parse_front_matter,
+    parse_post,
+    render_post,
+    tag_for_media,
+)
+from crawler.content.slugs import make_slug
+from crawler.errors import ItemError, ParseError
+from crawler.items import Article, Category, Post, RawArticle, RawResponse
 
-SITE = Site("//finews.withounder.com")
+SITE = SiteLinks("//finews.withounder.com")
 REAL_POSTS = Path(sample_site.__file__).parent / "posts"
-NOON = datetime(2026, 11, 24, 12, 0, tzinfo=CHINA)
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=CHINA_TZ)
 URLS = (
     "http://finews.zning.xyz/html_News/NewsShare.html?infoCode=NW{}",
     "https://finance.eastmoney.com/a/{}.html",
@@ -33,7 +40,7 @@ HOSTILE = (
     "a: b", "a #b", "- a", "{{ a }}", "{% a %}", "{: .a}", "a b c", "[a](b)", "*a*", "'a'", '"a"', "a\\", "🦊", "重" * 40, "重" * 38 + "新闻",
     "长" * 24, "长" * 24 + "新闻", "---", "&amp;amp;", "ＡＢＣ", "abc", "东方财富网", "no", "0x1f",
 )  # fmt: skip
-NAMES = st.sampled_from([*HOSTILE, *(known.media for known in shipped())]) | st.text(max_size=20)
+NAMES = st.sampled_from([*HOSTILE, *(known.media for known in bundled_categories())]) | st.text(max_size=20)
 NEWS_NAMES = st.builds(lambda name, more: name + more, NAMES, st.sampled_from(["", "新闻", "新闻网", " 新闻"]))
 TITLES = st.sampled_from(
     [
@@ -69,8 +76,8 @@ BODIES = st.sampled_from(
 
 
 @cache
-def the_shipped_media() -> Media:
-    return Media()
+def the_shipped_media() -> CategoryRegistry:
+    return CategoryRegistry()
 
 
 def raw(
@@ -93,7 +100,7 @@ def raw(
         spider="choice",
         columns=(),
         fetched_at=NOON,
-        reply=Reply(url, "text/html", b""),
+        response=RawResponse(url, "text/html", b""),
     )
 
 
@@ -121,78 +128,81 @@ def post(article: Article) -> Post:
 @example(raw("信文新闻"), ["信文"])
 def test_what_was_rendered_is_read_back(article: RawArticle, met_before: list[str]) -> None:
     """Whatever the database had met before, which the file does not know."""
-    media = Media()
+    media = CategoryRegistry()
     for name in met_before:
         assume(name.split())
-        media.of(name)
+        media.get_or_create(name)
     try:
-        wanted = post(normalise(article, media.of))
-    except Unusable:
+        wanted = post(normalise_article(article, media.get_or_create))
+    except ItemError:
         assume(False)
-    text = render(wanted, SITE)
-    assert read(text, SITE, media) == wanted
+    text = render_post(wanted, SITE)
+    assert parse_post(text, SITE, media) == wanted
     assert told_or_nothing(text) in {wanted, None}
 
 
 def told_or_nothing(text: str) -> Post | None:
     """Without the database the package's media have to do; where they do not, the file is not guessed at."""
     try:
-        return read(text, SITE)
-    except Unreadable:
+        return parse_post(text, SITE)
+    except ParseError:
         return None
 
 
-@pytest.mark.parametrize("known", shipped(), ids=lambda known: known.slug)
+@pytest.mark.parametrize("known", bundled_categories(), ids=lambda known: known.slug)
 def test_the_media_of_the_package_are_told_from_their_posts(known: Category) -> None:
     for name in (known.media, known.media + "新闻", *known.aliases):
-        wanted = post(normalise(raw(name), Media().of))
-        assert read(render(wanted, SITE), SITE) == wanted
+        wanted = post(normalise_article(raw(name), CategoryRegistry().get_or_create))
+        assert parse_post(render_post(wanted, SITE), SITE) == wanted
 
 
 @pytest.mark.parametrize("name", [name for name in HOSTILE if len(name) < 24])
 def test_a_media_is_told_by_its_tag_and_category(name: str) -> None:
-    wanted = post(normalise(raw(name), Media().of))
-    assert read(render(wanted, SITE), SITE) == wanted
+    wanted = post(normalise_article(raw(name), CategoryRegistry().get_or_create))
+    assert parse_post(render_post(wanted, SITE), SITE) == wanted
 
 
 def test_homophones_have_numbers_and_are_told_apart() -> None:
-    media = Media()
-    posts = [post(normalise(raw(name), media.of)) for name in ("重工日报", "重公日报", "重公日报新闻", "重工日报新闻")]
+    media = CategoryRegistry()
+    posts = [
+        post(normalise_article(raw(name), media.get_or_create))
+        for name in ("重工日报", "重公日报", "重公日报新闻", "重工日报新闻")
+    ]
     assert [found.category for found in posts] == [
         "zhonggongribao", "zhonggongribao2", "zhonggongribaoxinwen", "zhonggongribaoxinwen2",
     ]  # fmt: skip
-    assert [read(render(found, SITE), SITE) for found in posts] == posts
+    assert [parse_post(render_post(found, SITE), SITE) for found in posts] == posts
 
 
 @pytest.mark.parametrize("foot", ["长" * 24, "长" * 24 + "新闻"])
 def test_where_the_slug_does_not_tell_the_source_line_does(foot: str) -> None:
     """Both names have the same 60 letters."""
     body = f'<p>正文</p><p class="em_media">（文章来源：{foot}）</p>'
-    assert media_of(label(foot), slug_of("长" * 24), body, the_shipped_media()) == foot
-    with pytest.raises(Unreadable, match="cannot be told"):
-        media_of(label(foot), slug_of("长" * 24), "<p>正文</p>", the_shipped_media())
+    assert infer_media(tag_for_media(foot), make_slug("长" * 24), body, the_shipped_media()) == foot
+    with pytest.raises(ParseError, match="cannot be told"):
+        infer_media(tag_for_media(foot), make_slug("长" * 24), "<p>正文</p>", the_shipped_media())
 
 
 def test_where_neither_tells_the_database_does() -> None:
-    known = Media()
-    known.of("长" * 24 + "新闻")
-    assert media_of("长" * 24 + "新闻", slug_of("长" * 24), "<p>正文</p>", known) == "长" * 24 + "新闻"
+    known = CategoryRegistry()
+    known.get_or_create("长" * 24 + "新闻")
+    assert infer_media("长" * 24 + "新闻", make_slug("长" * 24), "<p>正文</p>", known) == "长" * 24 + "新闻"
 
 
 def test_a_space_in_a_tag_is_one_that_jekyll_does_not_split_at() -> None:
-    assert label("Career In 投行PEVC") == "Career\xa0In\xa0投行PEVC新闻"
+    assert tag_for_media("Career In 投行PEVC") == "Career\xa0In\xa0投行PEVC新闻"
 
 
 @pytest.mark.parametrize("name", ["2022-01-10-NW202201102242171631.md", "2022-04-21-NW202204212352230938.md"])
 def test_the_first_posts_are_read(name: str) -> None:
     text = (REAL_POSTS / name).read_text("utf-8")
-    found = read(text, SITE)
+    found = parse_post(text, SITE)
     assert found.media in {"中国农网", "财联社"}
     assert f"NW{found.code}" in name
-    assert render(found, SITE) == text
+    assert render_post(found, SITE) == text
 
 
-GOOD = render(post(normalise(raw("中国农网"), Media().of)), SITE)
+GOOD = render_post(post(normalise_article(raw("中国农网"), CategoryRegistry().get_or_create)), SITE)
 
 
 @pytest.mark.parametrize(
@@ -221,8 +231,8 @@ GOOD = render(post(normalise(raw("中国农网"), Media().of)), SITE)
 )
 def test_what_is_not_ours_is_told_with_its_fault(text: str, reason: str) -> None:
     assert text != GOOD
-    with pytest.raises(Unreadable, match=reason):
-        read(text, SITE)
+    with pytest.raises(ParseError, match=reason):
+        parse_post(text, SITE)
 
 
 # A few hundred characters that stand for millions; some more, and it were gigabytes.
@@ -232,7 +242,7 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
 
 
 def test_aliases_that_nobody_reads_are_not_written_out() -> None:
-    front, _ = front_matter(GOOD.replace("layout: post\n", BOMB))
+    front, _ = parse_front_matter(GOOD.replace("layout: post\n", BOMB))
     assert front["title"] == "标题"
     assert len(str(front)) < len(GOOD)
 
@@ -240,12 +250,12 @@ def test_aliases_that_nobody_reads_are_not_written_out() -> None:
 @pytest.mark.parametrize("name", ["title", "date", "categories", "tags"])
 def test_a_value_that_is_no_single_text_is_none(name: str) -> None:
     bombed = re.sub(rf"^{name}: .*$", f"{name}: *g", GOOD.replace("layout: post\n", BOMB), flags=re.MULTILINE)
-    with pytest.raises(Unreadable, match=f"has no {name}"):
-        read(bombed, SITE)
+    with pytest.raises(ParseError, match=f"has no {name}"):
+        parse_post(bombed, SITE)
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in REAL_POSTS.glob("*.md")))
 def test_the_old_sites_front_matter_is_read_as_text(name: str) -> None:
-    front, content = front_matter((REAL_POSTS / name).read_text("utf-8"))
+    front, content = parse_front_matter((REAL_POSTS / name).read_text("utf-8"))
     assert isinstance(front["date"], str)
     assert content

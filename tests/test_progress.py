@@ -14,107 +14,114 @@ from pathlib import Path
 
 import pytest
 
-from crawler.content.dates import CHINA
-from crawler.crawl.policy.eta import Outlook
-from crawler.crawl.policy.pagination import Walk
-from crawler.items import Entry, Extent, Outcome
+from crawler.content.dates import CHINA_TZ
+from crawler.crawl.policy.eta import EtaEstimator
+from crawler.crawl.policy.pagination import ListingPaginator
+from crawler.items import ListingEntry, ListingSize, Outcome
 from crawler.sample_site import SampleSite
 from tests.conftest import NO_MANNERS, Finews
 
-NOON = datetime(2026, 9, 18, 12, 0, tzinfo=CHINA)
+NOON = datetime(2026, 9, 18, 12, 0, tzinfo=CHINA_TZ)
 MINUTE = timedelta(minutes=1)
 
 
 def take_page(
-    outlook: Outlook, walk: Walk, outcomes: Sequence[Outcome | None], *, last: bool = False, known: int | None = None
+    outlook: EtaEstimator,
+    walk: ListingPaginator,
+    outcomes: Sequence[Outcome | None],
+    *,
+    last: bool = False,
+    known: int | None = None,
 ) -> None:
     """A page with so many entries, one a minute."""
-    numbers = range(walk.rows, walk.rows + len(outcomes))
-    page = [Entry(f"{number:018}", "题", NOON - number * MINUTE, "345", "http://x") for number in numbers]
-    goes_on = walk.goes_on(page, all_known=False, last=last, extent=walk.extent or Extent(1000, 10))
+    numbers = range(walk.rows_read, walk.rows_read + len(outcomes))
+    page = [ListingEntry(f"{number:018}", "题", NOON - number * MINUTE, "345", "http://x") for number in numbers]
+    goes_on = walk.wants_next_page(
+        page, all_known=False, is_last_page=last, listing_size=walk.listing_size or ListingSize(1000, 10)
+    )
     for outcome in outcomes:
-        outlook.entry(outcome, fresh=True)
-    outlook.page("345", walk if goes_on else None, known)
+        outlook.count_entry(outcome, newly_listed=True)
+    outlook.count_page("345", walk if goes_on else None, known)
 
 
-def settle(outlook: Outlook, entries: int) -> None:
+def settle(outlook: EtaEstimator, entries: int) -> None:
     for _ in range(entries):
-        outlook.entry(Outcome.NEW, fresh=False)
+        outlook.count_entry(Outcome.NEW, newly_listed=False)
 
 
 def test_an_estimate_counts_the_pages_that_are_still_to_be_walked() -> None:
     """Ten pages of 100 articles: of 1,010 requests 51 are done after 51 seconds."""
-    outlook, walk = Outlook(["345"]), Walk()
+    outlook, walk = EtaEstimator(["345"]), ListingPaginator()
     take_page(outlook, walk, [None] * 100)
     settle(outlook, 50)
-    assert outlook.seconds_left(51.0) == pytest.approx(1010 - 51)
+    assert outlook.estimate_seconds_left(51.0) == pytest.approx(1010 - 51)
 
 
 def test_it_ends_at_nothing() -> None:
-    outlook, walk = Outlook(["345"]), Walk()
+    outlook, walk = EtaEstimator(["345"]), ListingPaginator()
     take_page(outlook, walk, [None] * 100, last=True)
     settle(outlook, 100)
-    assert outlook.seconds_left(101.0) == 0
-    assert outlook.at() is None
+    assert outlook.estimate_seconds_left(101.0) == 0
+    assert outlook.reached() is None
 
 
 def test_what_is_known_ahead_takes_no_time_but_its_pages() -> None:
     """A backfill that goes on: the first five pages are known."""
-    outlook, walk = Outlook(["345"]), Walk()
+    outlook, walk = EtaEstimator(["345"]), ListingPaginator()
     take_page(outlook, walk, [Outcome.UNCHANGED] * 100, known=400)
     for _ in range(4):
         take_page(outlook, walk, [Outcome.UNCHANGED] * 100)
     take_page(outlook, walk, [None] * 100)
     settle(outlook, 94)
-    assert outlook.seconds_left(100.0) == pytest.approx(6 + 4 + 400)
+    assert outlook.estimate_seconds_left(100.0) == pytest.approx(6 + 4 + 400)
 
 
 def test_it_ends_where_the_backfill_does() -> None:
-    outlook, walk = Outlook(["345"]), Walk(since=NOON - 250 * MINUTE)
+    outlook, walk = EtaEstimator(["345"]), ListingPaginator(since=NOON - 250 * MINUTE)
     take_page(outlook, walk, [None] * 100)
     settle(outlook, 99)
-    assert outlook.at() == NOON - 99 * MINUTE
+    assert outlook.reached() == NOON - 99 * MINUTE
     # One article, two pages, and what is on them since then.
-    assert outlook.seconds_left(100.0) == pytest.approx(1 + 2 + 153, abs=2)
+    assert outlook.estimate_seconds_left(100.0) == pytest.approx(1 + 2 + 153, abs=2)
 
 
 def test_listings_that_have_not_come_are_as_long_as_those_that_have() -> None:
-    outlook, walk = Outlook(["345", "350"]), Walk()
+    outlook, walk = EtaEstimator(["345", "350"]), ListingPaginator()
     take_page(outlook, walk, [None] * 100)
     settle(outlook, 99)
-    assert outlook.seconds_left(100.0) == pytest.approx(1 + 909 + 910)
+    assert outlook.estimate_seconds_left(100.0) == pytest.approx(1 + 909 + 910)
 
 
 def test_duplicates_and_what_is_filtered_take_no_time() -> None:
-    outlook, walk = Outlook(["345"]), Walk()
+    outlook, walk = EtaEstimator(["345"]), ListingPaginator()
     take_page(outlook, walk, [None] * 20 + [Outcome.DUPLICATE] * 50 + [Outcome.FILTERED] * 30)
     settle(outlook, 20)
-    assert outlook.seconds_left(21.0) == pytest.approx(9 + 900 * 0.2)
+    assert outlook.estimate_seconds_left(21.0) == pytest.approx(9 + 900 * 0.2)
 
 
 def test_a_limit_is_the_most_that_is_still_to_come() -> None:
-    outlook, walk = Outlook(["345"], limit=130), Walk()
+    outlook, walk = EtaEstimator(["345"], limit=130), ListingPaginator()
     take_page(outlook, walk, [None] * 100)
     settle(outlook, 100)
-    assert outlook.seconds_left(101.0) == pytest.approx(31)
+    assert outlook.estimate_seconds_left(101.0) == pytest.approx(31)
 
 
 def test_where_nobody_knows_the_end_nothing_is_said_of_it() -> None:
-    outlook, walk = Outlook(["102"]), Walk()
-    page = [Entry(f"{number:018}", "题", NOON - number * MINUTE, "102", "http://x") for number in range(50)]
-    assert walk.goes_on(page, all_known=False, last=False)
+    outlook, walk = EtaEstimator(["102"]), ListingPaginator()
+    page = [ListingEntry(f"{number:018}", "题", NOON - number * MINUTE, "102", "http://x") for number in range(50)]
+    assert walk.wants_next_page(page, all_known=False, is_last_page=False)
     for _ in page:
-        outlook.entry(None, fresh=True)
-    outlook.page("102", walk, 0)
+        outlook.count_entry(None, newly_listed=True)
+    outlook.count_page("102", walk, 0)
     settle(outlook, 50)
-    assert outlook.seconds_left(51.0) is None
+    assert outlook.estimate_seconds_left(51.0) is None
 
 
 def test_it_says_nothing_before_there_is_a_pace() -> None:
-    outlook, walk = Outlook(["345"]), Walk()
+    outlook, walk = EtaEstimator(["345"]), ListingPaginator()
     take_page(outlook, walk, [None] * 100)
     settle(outlook, 3)
-    assert outlook.seconds_left(4.0) is None
+    assert outlook.estimate_seconds_left(4.0) is None
 
 
 # the whole command

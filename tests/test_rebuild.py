@@ -13,15 +13,15 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from crawler.content.categories import Media
-from crawler.content.normalise import normalise
-from crawler.errors import Failed, Unusable
-from crawler.items import Entry
-from crawler.jobs.rebuild import rebuild_db, rebuild_posts
+from crawler.content.categories import CategoryRegistry
+from crawler.content.normalise import normalise_article
+from crawler.errors import FatalError, ItemError
+from crawler.items import ListingEntry
+from crawler.jobs.rebuild import rebuild_database, rewrite_posts
 from crawler.sample_site import Corpus, SampleSite
 from crawler.storage import Store
-from crawler.storage.output_dir import hold
-from crawler.storage.post_files import put
+from crawler.storage.output_dir import lock_output_dir
+from crawler.storage.post_files import write_post
 from tests.conftest import NO_MANNERS, Finews
 from tests.test_crawl import assert_books_balance, assert_posts_are_rows, posts_in
 from tests.test_posts_read import BODIES, NEWS_NAMES, NOON, SITE, TITLES, URLS, raw
@@ -219,7 +219,7 @@ def test_posts_of_another_folder_are_owed_here(rebuild: Finews, finews: Finews, 
 
 @pytest.mark.parametrize("side", ["posts", "db"])
 def test_nothing_is_rebuilt_while_a_crawl_runs(rebuild: Finews, output: Path, side: str) -> None:
-    with hold(output):
+    with lock_output_dir(output):
         answer = rebuild(side)
     assert (answer.code, len(answer.err.splitlines())) == (75, 1)
     assert kept_in(output) == []
@@ -248,33 +248,33 @@ def test_row_to_post_to_row_is_the_identity(parts: list[tuple[str, str, str, str
         output.mkdir()
         assume(save_all(output, parts))
         before = ask(output / "news.db", *FROM_POSTS)
-        rebuild_posts(output, SITE, again)
+        rewrite_posts(output, SITE, again)
         assert bytes_of(again) == bytes_of(output)
-        assert not rebuild_db(output, SITE).unreadable
+        assert not rebuild_database(output, SITE).unreadable_posts
         assert ask(output / "news.db", *FROM_POSTS) == before
 
 
 def save_all(output: Path, parts: list[tuple[str, str, str, str, int]]) -> int:
     """Take in what can be published of these, as a crawl does; how many that were."""
-    with Store.writing(output) as store:
-        media = Media()
+    with Store.open_rw(output) as store:
+        media = CategoryRegistry()
         for number, (name, title, body, url, minutes) in enumerate(parts):
             code = f"{202201102242171631 + number}"
             sent = raw(name, title, body, url, minutes, code)
             try:
-                article = normalise(sent, media.of)
-            except Unusable:
+                article = normalise_article(sent, media.get_or_create)
+            except ItemError:
                 continue
-            entry = Entry(code, article.title, NOON - timedelta(minutes=minutes), "37", article.url)
+            entry = ListingEntry(code, article.title, NOON - timedelta(minutes=minutes), "37", article.url)
             recorded = store.articles.save(article, entry, SITE)
-            put(output, recorded.post_path, recorded.post_text)
-            store.articles.published(code, recorded.revision)
+            write_post(output, recorded.post_path, recorded.post_text)
+            store.articles.mark_post_written(code, recorded.revision)
         return store.articles.count()
 
 
 def test_a_folder_without_posts_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(Failed, match="no posts in"):
-        rebuild_db(tmp_path / "none", SITE)
+    with pytest.raises(FatalError, match="no posts in"):
+        rebuild_database(tmp_path / "none", SITE)
     assert not (tmp_path / "none").exists()
 
 

@@ -10,11 +10,11 @@ import pytest
 
 from crawler import sample_site
 from crawler.content import clock
-from crawler.items import Entry, Reply
+from crawler.items import ListingEntry, RawResponse
 from crawler.sample_site import SampleSite
 from crawler.storage import Store
-from crawler.storage.output_dir import prepare
-from crawler.storage.quarantine import ARTICLE, LISTING, ROW
+from crawler.storage.output_dir import create_output_dir
+from crawler.storage.quarantine import KIND_ARTICLE, KIND_LISTING, KIND_ROW
 from tests.conftest import Finews
 from tests.test_crawl import assert_books_balance, assert_posts_are_rows
 from tests.test_import import CODE, old_post
@@ -150,17 +150,17 @@ def test_a_file_that_no_import_could_read_is_taken_in_once_it_can_be(
     assert_books_balance(query)
 
 
-@pytest.mark.parametrize("kind", [LISTING, ROW, ARTICLE])
+@pytest.mark.parametrize("kind", [KIND_LISTING, KIND_ROW, KIND_ARTICLE])
 def test_what_was_kept_in_part_is_told_and_what_follows_is_read(
     finews: Finews, crawl: Finews, output: Path, query: Query, kind: str
 ) -> None:
-    reply = Reply("http://example.org/", "application/json", json.dumps({"title": "长" * (1 << 20)}).encode())
-    entry = Entry(code="202201102242171631", title="", published=clock.now(), column="345", url="")
-    prepare(output)
-    with Store.writing(output) as store:
-        run_id = store.runs.begin("eastmoney", {}, clock.now())
-        store.quarantine.keep(
-            reply, run_id=run_id, spider="eastmoney", kind=kind, reason="too long", at=clock.now(), entry=entry
+    reply = RawResponse("http://example.org/", "application/json", json.dumps({"title": "长" * (1 << 20)}).encode())
+    entry = ListingEntry(code="202201102242171631", title="", published=clock.now(), column="345", url="")
+    create_output_dir(output)
+    with Store.open_rw(output) as store:
+        run_id = store.runs.start("eastmoney", {}, clock.now())
+        store.quarantine.add(
+            reply, run_id=run_id, spider="eastmoney", kind=kind, reason="too long", seen_at=clock.now(), entry=entry
         )
     crawl("choice")
     make_readable(output, query)

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 
 from crawler.content import html_cleaner
-from crawler.content.dates import iso
+from crawler.content.dates import format_iso
 from crawler.sample_site import NEWEST, Corpus, SampleSite
 from crawler.sample_site.reprints import Labelled, add_reprints, labelled
 from crawler.storage import Store
 from crawler.storage.reprints import minhash
-from crawler.storage.search.request import Asked
+from crawler.storage.search.request import SearchRequest
 from tests.conftest import NO_MANNERS, Finews
 
 Row = tuple[str, str, str, str]  # code, media, published_at, body_text
@@ -29,8 +29,8 @@ PERMUTATIONS = 5
 
 def row_of(item: Labelled) -> Row:
     article = item.article
-    text = html_cleaner.plain(html_cleaner.clean(article.content, base_url="http://finance.eastmoney.com/"))
-    return article.code, article.media, iso(article.published), text
+    text = html_cleaner.html_to_text(html_cleaner.clean_html(article.content, base_url="http://finance.eastmoney.com/"))
+    return article.code, article.media, format_iso(article.published), text
 
 
 def insert(output: Path, rows: Iterable[Row]) -> None:
@@ -69,9 +69,9 @@ def contents(output: Path) -> list[list[Any]]:
 
 def filed(output: Path, rows: Iterable[Row]) -> Store:
     output.mkdir()
-    store = Store.writing(output)
+    store = Store.open_rw(output)
     insert(output, rows)
-    store.stories.catch_up()
+    store.reprint_clusters.cluster_pending()
     return store
 
 
@@ -114,14 +114,14 @@ class Told:
     def __init__(self, row: Row) -> None:
         self.code, self.media, at, text = row
         self.at = datetime.fromisoformat(at)
-        self.letters, self.figures = minhash.letters(text), minhash.figures(text)
-        self.runs = frozenset(minhash.runs(self.letters))
+        self.letters, self.figures = minhash.extract_letters(text), minhash.pack_figures(text)
+        self.runs = frozenset(minhash.split_shingles(self.letters))
 
     def is_linked(self, other: "Told") -> bool:
         if abs(self.at - other.at) > timedelta(days=3):
             return False
-        long_enough = min(len(self.letters), len(other.letters)) >= minhash.SHORTEST
-        alike = minhash.alike(self.runs, other.runs)
+        long_enough = min(len(self.letters), len(other.letters)) >= minhash.MIN_LETTERS
+        alike = minhash.are_similar(self.runs, other.runs)
         agree = alike and long_enough and minhash.figures_agree(self.figures, other.figures)
         return self.letters == other.letters or (agree and self.media != other.media)
 
@@ -138,7 +138,7 @@ def test_the_threshold_lies_between_reprints_and_the_rest(items: list[Labelled])
     told = [(item.story, Told(row_of(item))) for item in items]
     reprints, others, templates = [], [], []
     for (story, one), (another, two) in itertools.combinations(told, 2):
-        how_alike = minhash.jaccard(one.runs, two.runs)
+        how_alike = minhash.jaccard_similarity(one.runs, two.runs)
         if story == another:
             reprints.append(how_alike)
         elif minhash.figures_agree(one.figures, two.figures):
@@ -148,7 +148,7 @@ def test_the_threshold_lies_between_reprints_and_the_rest(items: list[Labelled])
     print(  # noqa: T201  # for the note
         f"reprints {min(reprints):.2f} and more; others with their figures {max(others):.2f}, with other figures {max(templates):.2f} at most"
     )
-    assert max(others) < minhash.ALIKE < min(reprints)
+    assert max(others) < minhash.MIN_SIMILARITY < min(reprints)
     assert max(templates) > min(reprints), "figures are compared since texts of one template are more alike"
 
 
@@ -169,25 +169,25 @@ def crowd(number: int, rng: random.Random) -> list[Row]:
         if rng.random() < 0.2:
             text = text.replace(words[start], "改", 1)
         at = NEWEST + timedelta(hours=rng.randrange(150))
-        rows.append((f"{20260101}{place:010}", f"报{rng.randrange(4)}", iso(at), text))
+        rows.append((f"{20260101}{place:010}", f"报{rng.randrange(4)}", format_iso(at), text))
     return rows
 
 
 @pytest.mark.parametrize("seed", range(PERMUTATIONS))
 def test_order_updates_and_deletions_do_not_matter(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crawler.storage.reprints.clusters._BATCH", 2 + seed * 9)
+    monkeypatch.setattr("crawler.storage.reprints.clusters._ARTICLES_PER_BATCH", 2 + seed * 9)
     rng = random.Random(seed)
     rows = crowd(120, rng)
     final = {row[0]: row for row in rows}
     with filed(tmp_path / "walked", rng.sample(rows[:80], 80)) as store:
         for _ in range(3):
             stirred(tmp_path / "walked", final, rng)
-            store.stories.catch_up()
+            store.reprint_clusters.cluster_pending()
         missing = rows[80:]
         for start in range(0, len(missing), 7):
             insert(tmp_path / "walked", missing[start : start + 7])
-            store.stories.catch_up()
-        assert store.stories.faults() == []
+            store.reprint_clusters.cluster_pending()
+        assert store.reprint_clusters.find_faults() == []
     with filed(tmp_path / "at-once", rng.sample(list(final.values()), len(final))):
         assert contents(tmp_path / "walked") == contents(tmp_path / "at-once")
     assert any(len(group) > 3 for group in stories(tmp_path / "walked"))
@@ -219,7 +219,12 @@ def repeated(number: int, *, differing: bool) -> list[Row]:
     """So many texts of as many media, newest first: the same, or each with an end of its own."""
     ends = [f"（{chr(0x4E00 + place) * 8}）" for place in range(number)] if differing else [""] * number
     return [
-        (f"{20260101}{place:010}", f"报{place}", iso(NEWEST - timedelta(seconds=place * 20)), PLAIN + ends[place])
+        (
+            f"{20260101}{place:010}",
+            f"报{place}",
+            format_iso(NEWEST - timedelta(seconds=place * 20)),
+            PLAIN + ends[place],
+        )
         for place in range(number)
     ]
 
@@ -229,9 +234,9 @@ def comparisons(output: Path, rows: Sequence[Row], *, in_parts: int) -> int:
     with filed(output, []) as store:
         for start in range(0, len(rows), len(rows) // in_parts):
             insert(output, rows[start : start + len(rows) // in_parts])
-            store.stories.catch_up()
+            store.reprint_clusters.cluster_pending()
         assert len(stories(output)) == 1
-        return store.stories.compared
+        return store.reprint_clusters.compared_pairs
 
 
 def test_equal_texts_are_not_compared_however_many(output: Path) -> None:
@@ -256,7 +261,7 @@ def test_texts_that_share_a_key_and_are_not_alike_are_compared_with_their_neighb
     ]
     with filed(output, rows) as store:
         assert len(stories(output)) == 600
-        assert store.stories.compared <= 600 * 27 * 16
+        assert store.reprint_clusters.compared_pairs <= 600 * 27 * 16
 
 
 # what a reader gets
@@ -298,13 +303,13 @@ def copied(crawled: Path, output: Path) -> Path:
 
 @pytest.fixture
 def store(copied: Path) -> Iterator[Store]:
-    with Store.writing(copied) as store:
+    with Store.open_rw(copied) as store:
         yield store
 
 
 def test_a_crawl_ends_with_its_stories_told(store: Store) -> None:
-    assert store.stories.pending() == store.stories.faults() == []
-    story = store.reprints.story(reprinted(store))
+    assert store.reprint_clusters.find_pending() == store.reprint_clusters.find_faults() == []
+    story = store.reprints.cluster_articles(reprinted(store))
     assert [row["seconds_later"] for row in story] == sorted(row["seconds_later"] for row in story)
     assert story[0]["seconds_later"] == 0
     assert len({row["media"] for row in story}) == len(story)
@@ -312,17 +317,17 @@ def test_a_crawl_ends_with_its_stories_told(store: Store) -> None:
 
 def reprinted(store: Store) -> str:
     """The code of the newest article that two others have reprinted."""
-    rows = store.search.articles(Asked())
+    rows = store.search.rows(SearchRequest())
     return next(
         str(row["code"])
         for row in rows
-        if len(found := store.reprints.codes(row["code"])) > 2 and found[0] == row["code"]
+        if len(found := store.reprints.cluster_codes(row["code"])) > 2 and found[0] == row["code"]
     )
 
 
 def test_show_tells_who_reprinted_it_and_how_much_later(store: Store, finews: Finews) -> None:
     code = reprinted(store)
-    original, first, second = store.reprints.story(code)
+    original, first, second = store.reprints.cluster_articles(code)
     told = finews("show", code).out
     for row in (first, second):
         assert f"{row['media']}, {minutes(row)} later  {row['code']}" in told
@@ -338,29 +343,29 @@ def minutes(row: dict[str, Any]) -> str:
 
 
 def test_distinct_folds_reprints_into_the_earliest_that_answers(store: Store, finews: Finews) -> None:
-    everything = list(store.search.articles(Asked()))
-    firsts = [row["code"] for row in everything if store.reprints.codes(row["code"])[0] == row["code"]]
+    everything = list(store.search.rows(SearchRequest()))
+    firsts = [row["code"] for row in everything if store.reprints.cluster_codes(row["code"])[0] == row["code"]]
     assert len(firsts) < len(everything)
-    assert [row["code"] for row in store.search.articles(Asked(distinct=True))] == firsts
-    assert store.search.count(Asked(distinct=True)) == len(firsts)
+    assert [row["code"] for row in store.search.rows(SearchRequest(collapse_reprints=True))] == firsts
+    assert store.search.count(SearchRequest(collapse_reprints=True)) == len(firsts)
     word = next(row["title"] for row in everything if row["code"] == reprinted(store))[:4]
     for limit in ("1", "3"):
         found = finews("search", word, "--distinct", "--json", "--limit", limit).value
-        wanted = [row["code"] for row in store.search.articles(Asked(text=word)) if row["code"] in firsts]
+        wanted = [row["code"] for row in store.search.rows(SearchRequest(text=word)) if row["code"] in firsts]
         assert [row["code"] for row in found] == wanted[: int(limit)]
     assert finews("search", word, "--distinct", "--count").out.strip() == str(len(wanted))
 
 
 def test_distinct_keeps_the_earliest_where_the_original_is_filtered_out(store: Store) -> None:
-    _, first, second = store.reprints.story(reprinted(store))
-    chosen = Asked(categories=(first["category"], second["category"]), distinct=True)
-    found = [row["code"] for row in store.search.articles(chosen)]
+    _, first, second = store.reprints.cluster_articles(reprinted(store))
+    chosen = SearchRequest(categories=(first["category"], second["category"]), collapse_reprints=True)
+    found = [row["code"] for row in store.search.rows(chosen)]
     assert first["code"] in found
     assert second["code"] not in found
 
 
 def test_distinct_knows_nothing_later(store: Store, copied: Path) -> None:
-    original, first, second = store.reprints.story(reprinted(store))
+    original, first, second = store.reprints.cluster_articles(reprinted(store))
     connection = sqlite3.connect(copied / "news.db")
     with connection:
         connection.execute("UPDATE articles SET first_seen_at = '2026-09-20T00:00:00+08:00'")
@@ -369,25 +374,27 @@ def test_distinct_knows_nothing_later(store: Store, copied: Path) -> None:
         )
     connection.close()
     at = datetime.fromisoformat("2026-09-19T12:00:00+08:00")
-    assert [row["code"] for row in store.search.articles(Asked(as_of=at, distinct=True))] == [second["code"]]
-    known = store.search.whole_as_of(second["code"], at)
+    assert [row["code"] for row in store.search.rows(SearchRequest(as_of=at, collapse_reprints=True))] == [
+        second["code"]
+    ]
+    known = store.search.get_full_as_of(second["code"], at)
     assert known is not None
     assert known["story"] == []
-    later = store.search.whole_as_of(second["code"], at + timedelta(days=1))
+    later = store.search.get_full_as_of(second["code"], at + timedelta(days=1))
     assert later is not None
     assert [row["code"] for row in later["story"]] == [original["code"], first["code"], second["code"]]
 
 
 def test_a_withdrawn_original_is_folded_into_a_reprint(store: Store) -> None:
-    original, first, _ = store.reprints.story(reprinted(store))
-    store.articles.withdrawn(original["code"], NEWEST)
-    found = [row["code"] for row in store.search.articles(Asked(distinct=True))]
+    original, first, _ = store.reprints.cluster_articles(reprinted(store))
+    store.articles.mark_withdrawn(original["code"], NEWEST)
+    found = [row["code"] for row in store.search.rows(SearchRequest(collapse_reprints=True))]
     assert first["code"] in found
     assert original["code"] not in found
 
 
 def test_any_client_reads_the_view(store: Store, copied: Path) -> None:
-    original, first, second = store.reprints.story(reprinted(store))
+    original, first, second = store.reprints.cluster_articles(reprinted(store))
     connection = sqlite3.connect(copied / "news.db")
     rows = connection.execute(
         "SELECT code, original, original_media, minutes_later FROM reprints WHERE original = ? ORDER BY minutes_later",
@@ -412,8 +419,8 @@ WRONG = {
 
 @pytest.mark.parametrize("sql", WRONG.values(), ids=WRONG)
 def test_what_is_wrong_with_a_story_is_named_and_mended(sql: str, copied: Path, finews: Finews) -> None:
-    with Store.reading(copied) as store:
-        code = store.reprints.story(reprinted(store))[1]["code"]
+    with Store.open_ro(copied) as store:
+        code = store.reprints.cluster_articles(reprinted(store))[1]["code"]
     connection = sqlite3.connect(copied / "news.db")
     with connection:
         connection.execute(sql, {"code": code})

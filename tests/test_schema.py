@@ -9,7 +9,7 @@ from sqlite_utils import Database
 
 from crawler.errors import StoreError
 from crawler.items import Outcome
-from crawler.storage.connection import open_for_reading, open_for_writing
+from crawler.storage.connection import open_database_ro, open_database_rw
 
 RELIED_ON = {
     "articles": [
@@ -46,7 +46,7 @@ ARTICLE = {
 
 @pytest.fixture
 def db(tmp_path: Path) -> Database:
-    return open_for_writing(tmp_path)
+    return open_database_rw(tmp_path)
 
 
 def insert(db: Database, table: str, row: Mapping[str, object]) -> None:
@@ -131,7 +131,7 @@ def test_opening_again_changes_nothing(db: Database, tmp_path: Path) -> None:
     before = list(db.execute("SELECT name, sql FROM sqlite_master ORDER BY name"))
     steps = list(db.execute("SELECT name, applied_at FROM _sqlite_migrations ORDER BY id"))
     db.close()
-    again = open_for_writing(tmp_path)
+    again = open_database_rw(tmp_path)
     assert list(again.execute("SELECT name, sql FROM sqlite_master ORDER BY name")) == before
     assert list(again.execute("SELECT name, applied_at FROM _sqlite_migrations ORDER BY id")) == steps
     assert again.execute("SELECT count(*) FROM categories").fetchone()[0] == 1
@@ -139,8 +139,8 @@ def test_opening_again_changes_nothing(db: Database, tmp_path: Path) -> None:
 
 
 def test_a_connection_for_reading_cannot_write(tmp_path: Path) -> None:
-    open_for_writing(tmp_path).close()
-    reading = open_for_reading(tmp_path)
+    open_database_rw(tmp_path).close()
+    reading = open_database_ro(tmp_path)
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
         insert(reading, "categories", {"slug": "a", "media": "A"})
     reading.close()
@@ -151,7 +151,7 @@ def test_another_programs_file_under_our_name_is_told_and_gets_none_of_our_table
     other.execute("CREATE TABLE articles (id INTEGER)")
     other.close()
     with pytest.raises(StoreError, match="articles already exists"):
-        open_for_writing(tmp_path)
+        open_database_rw(tmp_path)
     other = sqlite3.connect(tmp_path / "news.db")
     tables = [row[0] for row in other.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     other.close()

@@ -17,13 +17,19 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
-from crawler.content.dates import CHINA
+from crawler.content.dates import CHINA_TZ
 from crawler.sample_site import Corpus, SampleSite
 from crawler.storage import Store
 from crawler.storage.migrations import migrations
-from crawler.storage.search.bigrams import Document, fold, folded_document, indexed_document, tokens
-from crawler.storage.search.index import seconds
-from crawler.storage.search.request import Asked, Sort
+from crawler.storage.search.bigrams import (
+    SearchDocument,
+    build_index_text,
+    build_search_text,
+    normalise_for_search,
+    spaced_bigrams,
+)
+from crawler.storage.search.index import unix_seconds
+from crawler.storage.search.request import SearchRequest, SortOrder
 from tests.conftest import NO_MANNERS, Finews
 
 SUBSTRINGS = 1_000
@@ -44,7 +50,7 @@ def crawled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def store(crawled: Path, output: Path) -> Iterator[Store]:
     shutil.copytree(crawled, output)
-    with Store.writing(output) as store:
+    with Store.open_rw(output) as store:
         yield store
 
 
@@ -57,7 +63,7 @@ def other(store: Store, output: Path) -> Iterator[sqlite3.Connection]:  # noqa: 
 
 
 def codes(store: Store, text: str, **more: Any) -> list[str]:
-    return [row["code"] for row in store.search.articles(Asked(text=text, **more))]
+    return [row["code"] for row in store.search.rows(SearchRequest(text=text, **more))]
 
 
 def quoted(text: str) -> str:
@@ -66,21 +72,21 @@ def quoted(text: str) -> str:
 
 def assert_search_is_a_scan(store: Store, rng: random.Random, number: int) -> None:
     rows = list(store.articles.rows())
-    documents = {row["code"]: folded_document(row["title"], row["body_text"]) for row in rows}
+    documents = {row["code"]: build_search_text(row["title"], row["body_text"]) for row in rows}
     newest = sorted(rows, key=lambda row: (row["published_at"], row["code"]), reverse=True)
     for _ in range(number):
         row = rng.choice(rows)
         text = rng.choice((row["title"], row["body_text"], row["body_text"]))
         start = rng.randrange(len(text))
         part = text[start : start + rng.randint(1, 12)]
-        wanted = [row["code"] for row in newest if fold(part) in documents[row["code"]]]
+        wanted = [row["code"] for row in newest if normalise_for_search(part) in documents[row["code"]]]
         assert row["code"] in wanted
         assert codes(store, quoted(part)) == wanted, part
-        assert store.search.count(Asked(text=quoted(part))) == len(wanted), part
+        assert store.search.count(SearchRequest(text=quoted(part))) == len(wanted), part
 
 
 def assert_exclusion_is_a_scan(store: Store, rng: random.Random, number: int) -> None:
-    documents = {row["code"]: folded_document(row["title"], row["body_text"]) for row in store.articles.rows()}
+    documents = {row["code"]: build_search_text(row["title"], row["body_text"]) for row in store.articles.rows()}
     for _ in range(number):
         text = rng.choice(list(documents.values())).rpartition("\n")[2]
         size, other = rng.randint(1, 3), rng.randint(1, 3)
@@ -96,13 +102,13 @@ def sized(request: pytest.FixtureRequest, store: Store, monkeypatch: pytest.Monk
     """The sample is small: blocks of four articles are read one by one, as those of 64 are among a million."""
     if request.param:
         for name, value in (
-            ("candidates._FEW", 3),
-            ("candidates._NEWEST_HITS", 5),
-            ("candidates._TRIED", 3),
+            ("candidates._MAX_HITS_READ_AT_ONCE", 3),
+            ("candidates._HIT_SAMPLE_SIZE", 5),
+            ("candidates._RECENT_ARTICLES_TO_TRY", 3),
             ("index.BLOCK_BITS", 2),
         ):
-            monkeypatch.setattr(f"crawler.storage.{name}", value)
-        store.index.rebuild()
+            monkeypatch.setattr(f"crawler.storage.search.{name}", value)
+        store.search_index.rebuild()
 
 
 @pytest.mark.usefixtures("sized")
@@ -115,11 +121,11 @@ def test_every_part_of_every_text_is_found_as_by_a_scan(store: Store, other: sql
     other.execute("DELETE FROM mentions WHERE code LIKE '%2'")
     other.execute("DELETE FROM articles WHERE code LIKE '%2'")
     assert_search_is_a_scan(store, rng, SUBSTRINGS // 4)
-    assert store.index.catch_up_all() > 0
-    assert store.index.faults() == []
+    assert store.search_index.index_pending() > 0
+    assert store.search_index.find_faults() == []
     assert_search_is_a_scan(store, rng, SUBSTRINGS // 4)
-    store.index.rebuild()
-    assert store.index.faults() == []
+    store.search_index.rebuild()
+    assert store.search_index.find_faults() == []
     assert_search_is_a_scan(store, rng, SUBSTRINGS // 4)
 
 
@@ -131,12 +137,12 @@ def test_every_part_of_every_text_is_found_as_by_a_scan(store: Store, other: sql
 def test_no_text_is_an_error(store: Store, text: str) -> None:
     found = codes(store, text, limit=5)
     assert found == codes(store, text, limit=5)
-    assert store.search.count(Asked(text=text)) >= len(found)
-    assert len(codes(store, text, limit=5, sort=Sort.RELEVANCE)) == len(found)
+    assert store.search.count(SearchRequest(text=text)) >= len(found)
+    assert len(codes(store, text, limit=5, sort=SortOrder.RELEVANCE)) == len(found)
 
 
 def test_words_phrases_exclusion_and_alternatives(store: Store) -> None:
-    texts = {row["code"]: folded_document(row["title"], row["body_text"]) for row in store.articles.rows()}
+    texts = {row["code"]: build_search_text(row["title"], row["body_text"]) for row in store.articles.rows()}
 
     def scan(wanted: Callable[[str], bool]) -> set[str]:
         found = {code for code, text in texts.items() if wanted(text)}
@@ -193,8 +199,8 @@ def test_another_client_writes_and_is_searched_at_once(store: Store, other: sqli
     code = codes(store, "", limit=1)[0]
     other.execute("UPDATE articles SET title = '孤例甲乙丙' WHERE code = ?", [code])
     assert codes(store, "孤例") == [code]
-    assert [fault.code for fault in store.index.faults()] == [code]
-    assert store.index.catch_up_all() == 1
+    assert [fault.code for fault in store.search_index.find_faults()] == [code]
+    assert store.search_index.index_pending() == 1
     assert codes(store, "孤例") == [code]
     assert other.execute("SELECT code FROM search WHERE words MATCH '孤例'").fetchall() == [(code,)]
 
@@ -217,14 +223,14 @@ def test_a_question_as_of_a_moment_knows_nothing_later(store: Store, other: sqli
     for _ in range(2):
         assert codes(store, "新说法") == [code]
         assert codes(store, "旧说法") == []
-        then = datetime(2026, 3, 2, 9, 25, tzinfo=CHINA)
+        then = datetime(2026, 3, 2, 9, 25, tzinfo=CHINA_TZ)
         assert codes(store, "新说法", as_of=then) == []
-        old = next(store.search.articles(Asked(text="旧说法", as_of=then)))
+        old = next(store.search.rows(SearchRequest(text="旧说法", as_of=then)))
         assert (old["code"], old["revision"], old["body_text"]) == (code, 1, "旧文本")
-        assert store.search.as_of(code, then) == old
-        assert codes(store, "旧说法", as_of=datetime(2026, 2, 1, tzinfo=CHINA)) == []
-        assert codes(store, "新说法", as_of=datetime(2026, 3, 2, 10, 0, tzinfo=CHINA)) == [code]
-        store.index.catch_up_all()
+        assert store.search.get_as_of(code, then) == old
+        assert codes(store, "旧说法", as_of=datetime(2026, 2, 1, tzinfo=CHINA_TZ)) == []
+        assert codes(store, "新说法", as_of=datetime(2026, 3, 2, 10, 0, tzinfo=CHINA_TZ)) == [code]
+        store.search_index.index_pending()
 
 
 def test_what_is_wrong_with_the_index_is_named_and_mended(store: Store, other: sqlite3.Connection) -> None:
@@ -233,10 +239,10 @@ def test_what_is_wrong_with_the_index_is_named_and_mended(store: Store, other: s
     number = other.execute("SELECT id FROM search_documents WHERE CAST(code AS TEXT) = ?", [second]).fetchone()[0]
     other.execute("INSERT INTO search_pairs (rowid, pairs) VALUES (?, '孤例')", [number])
     other.execute("UPDATE search_documents SET revision = 7 WHERE CAST(code AS TEXT) = ?", [third])
-    assert {fault.code for fault in store.index.faults()} == {first, second, third}
+    assert {fault.code for fault in store.search_index.find_faults()} == {first, second, third}
     for code in (first, second, third):
-        store.index.renew(code)
-    assert store.index.faults() == []
+        store.search_index.reindex(code)
+    assert store.search_index.find_faults() == []
 
 
 def test_an_index_of_an_older_finews_is_brought_up_to_date_on_opening(
@@ -256,19 +262,19 @@ def test_an_index_of_an_older_finews_is_brought_up_to_date_on_opening(
     for row in old.query("SELECT * FROM articles ORDER BY published_at"):
         added = old.execute(
             "INSERT INTO search_documents (code, revision, current, published) VALUES (?, ?, 1, ?)",
-            [row["code"], row["revision"], seconds(row["published_at"])],
+            [row["code"], row["revision"], unix_seconds(row["published_at"])],
         )
-        pairs = tokens(indexed_document(row["title"], row["body_text"]))
+        pairs = spaced_bigrams(build_index_text(row["title"], row["body_text"]))
         old.execute("INSERT INTO search_pairs (rowid, pairs) VALUES (?, ?)", [added.lastrowid, pairs])
     old.execute("DELETE FROM search_pending")
     last = old.execute("SELECT max(id) FROM search_documents").fetchone()[0]
     old.execute("DELETE FROM search_documents WHERE id = ?", [last])
     old.close()
-    with Store.writing(tmp_path) as opened:
+    with Store.open_rw(tmp_path) as opened:
         assert codes(opened, quoted(word)) == [*before[:-1], "0012"]
-        (forgotten,) = opened.index.faults()
-        opened.index.renew(forgotten.code)
-        assert opened.index.faults() == []
+        (forgotten,) = opened.search_index.find_faults()
+        opened.search_index.reindex(forgotten.code)
+        assert opened.search_index.find_faults() == []
         assert (
             opened.connection.execute("SELECT min(id) FROM search_documents WHERE id >= ?", [last]).fetchone()[0] > last
         )
@@ -287,7 +293,7 @@ def test_damage_is_told_and_the_index_made_anew(store: Store, other: sqlite3.Con
     assert told.returncode == 1
     assert "unindexed" in told.stdout
     assert finews("rebuild", "search").returncode == 0
-    assert store.index.faults() == []
+    assert store.search_index.find_faults() == []
     assert codes(store, word) == before
 
 
@@ -330,25 +336,35 @@ def test_the_stocks_of_the_last_7_days_are_those_of_no_older_article(store: Stor
 
 
 def test_a_single_han_character_is_found_in_each_that_folds_to_it() -> None:
-    folded = ((chr(point), fold(chr(point))) for point in range(sys.maxunicode + 1) if not 0x4E00 <= point <= 0x9FFF)
+    folded = (
+        (chr(point), normalise_for_search(chr(point)))
+        for point in range(sys.maxunicode + 1)
+        if not 0x4E00 <= point <= 0x9FFF
+    )
     cases = [(raw, han) for raw, text in folded for han in text if "\u4e00" <= han <= "\u9fff"]
     assert len(cases) > 1_000
     assert [
-        case for case in cases if case[1] not in Document("", case[0]) or case[1] not in Document(case[0], "")
+        case
+        for case in cases
+        if case[1] not in SearchDocument("", case[0]) or case[1] not in SearchDocument(case[0], "")
     ] == []
-    assert "行" not in Document("央㈱", "㈱")
+    assert "行" not in SearchDocument("央㈱", "㈱")
 
 
 def test_what_is_folded_is_not_folded_further() -> None:
-    assert not [point for point in range(sys.maxunicode + 1) if any(fold(part) != part for part in fold(chr(point)))]
+    assert not [
+        point
+        for point in range(sys.maxunicode + 1)
+        if any(normalise_for_search(part) != part for part in normalise_for_search(chr(point)))
+    ]
 
 
 # What becomes what another character is: where a text holds both, the order must not matter.
 @given(st.text(st.sampled_from("a.，ＡA\ue020\ue02c \u3000\n①") | st.characters()))
 @example("".join(map(chr, range(0x2460, 0x2560))))
 def test_a_text_is_folded_and_indexed_as_its_characters_are(text: str) -> None:
-    folded = re.sub(" +", " ", "".join(map(fold, text)))
-    assert fold(text) == folded
+    folded = re.sub(" +", " ", "".join(map(normalise_for_search, text)))
+    assert normalise_for_search(text) == folded
     wanted = [ord(character) for character in f"\n{folded}\0"]
     wanted = [0xE000 + point if point < 128 and not chr(point).isalnum() else point for point in wanted]
-    assert [ord(character) for character in indexed_document("", text)] == wanted
+    assert [ord(character) for character in build_index_text("", text)] == wanted

@@ -7,26 +7,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler.content.categories import Media
-from crawler.content.dates import CHINA
-from crawler.crawl.policy.selection import Selection, parse
+from crawler.content.categories import CategoryRegistry
+from crawler.content.dates import CHINA_TZ
+from crawler.crawl.policy.selection import Selection, parse_selection
 from crawler.errors import UsageError
-from crawler.items import Entry
+from crawler.items import ListingEntry
 
-NOW = datetime(2022, 1, 12, 12, 0, tzinfo=CHINA)
+NOW = datetime(2022, 1, 12, 12, 0, tzinfo=CHINA_TZ)
 COLUMNS = {"344": "财经导读", "345": "资讯精华", "350": "国内经济", "zhibo": "股市直播"}
 DEFAULT = ("344", "345")
 
 
 def china(*parts: int) -> datetime:
-    return datetime(*parts, tzinfo=CHINA)  # type: ignore[misc,arg-type]  # three to six ints
+    return datetime(*parts, tzinfo=CHINA_TZ)  # type: ignore[misc,arg-type]  # three to six ints
 
 
 def asked(**arguments: str) -> Selection:
-    return parse(arguments, columns=COLUMNS, default_columns=DEFAULT, media=Media(), now=NOW)
+    return parse_selection(arguments, columns=COLUMNS, default_columns=DEFAULT, registry=CategoryRegistry(), now=NOW)
 
 
-def entry(**changes: Any) -> Entry:
+def entry(**changes: Any) -> ListingEntry:
     parts: dict[str, Any] = {
         "code": "202201102242171631",
         "title": "题",
@@ -35,7 +35,7 @@ def entry(**changes: Any) -> Entry:
         "url": "https://finance.eastmoney.com/a/202201102242171631.html",
         "media": "中国农网",
     }
-    return Entry(**{**parts, **changes})
+    return ListingEntry(**{**parts, **changes})
 
 
 # Reading
@@ -201,14 +201,14 @@ def test_whatever_is_typed_is_a_selection_or_a_usage_error(arguments: dict[str, 
     ids=["nothing asked", "columns, since, refresh", "category", "until", "limit"],
 )
 def test_whether_everything_that_is_walked_by_is_taken(arguments: dict[str, str], wanted: bool) -> None:
-    assert asked(**arguments).takes_all is wanted
+    assert asked(**arguments).is_unfiltered is wanted
 
 
 # Entries
 
 ALL = Selection(columns=DEFAULT)
-MEDIA = Media()
-TWO = Selection(columns=DEFAULT, categories=(MEDIA.of("中国农网"), MEDIA.of("21世纪经济报道")))
+MEDIA = CategoryRegistry()
+TWO = Selection(columns=DEFAULT, categories=(MEDIA.get_or_create("中国农网"), MEDIA.get_or_create("21世纪经济报道")))
 DAY = Selection(columns=DEFAULT, since=china(2022, 1, 10), until=china(2022, 1, 10, 23, 59, 59))
 
 UNWANTED: dict[str, tuple[Selection, dict[str, Any], str]] = {
@@ -236,10 +236,10 @@ UNWANTED: dict[str, tuple[Selection, dict[str, Any], str]] = {
 
 @pytest.mark.parametrize(("selection", "changes", "reason"), UNWANTED.values(), ids=UNWANTED.keys())
 def test_why_an_entry_is_not_wanted(selection: Selection, changes: dict[str, Any], reason: str) -> None:
-    assert selection.unwanted(entry(**changes), MEDIA) == reason
+    assert selection.skip_reason(entry(**changes), MEDIA) == reason
 
 
 def test_asking_why_makes_no_category() -> None:
-    media = Media()
-    TWO.unwanted(entry(media="不存在的新报纸"), media)
+    media = CategoryRegistry()
+    TWO.skip_reason(entry(media="不存在的新报纸"), media)
     assert media.find("不存在的新报纸") is None

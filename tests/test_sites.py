@@ -12,17 +12,17 @@ from scrapy.settings import Settings
 from scrapy.spiderloader import SpiderLoader
 
 from crawler import settings as our_settings
-from crawler.content.categories import Media
-from crawler.content.dates import CHINA
-from crawler.content.normalise import normalise
-from crawler.content.post_format import Site, render
-from crawler.errors import NoBody
-from crawler.items import Article, Entry, Post, RawArticle, Reply
-from crawler.spiders.base import SiteSpider
-from crawler.storage.article_writer import LARGEST
+from crawler.content.categories import CategoryRegistry
+from crawler.content.dates import CHINA_TZ
+from crawler.content.normalise import normalise_article
+from crawler.content.post_format import SiteLinks, render_post
+from crawler.errors import EmptyBodyError
+from crawler.items import Article, ListingEntry, Post, RawArticle, RawResponse
+from crawler.spiders.base import SourceSpider
+from crawler.storage.article_writer import BATCH_SIZE
 
 SITES = Path(__file__).parent / "sites"
-FETCHED_AT = datetime(2026, 11, 24, 12, 0, tzinfo=CHINA)
+FETCHED_AT = datetime(2026, 11, 24, 12, 0, tzinfo=CHINA_TZ)
 
 
 def project_settings() -> Settings:
@@ -41,39 +41,39 @@ class Case:
     folder: Path
 
     @property
-    def spider(self) -> SiteSpider:
+    def spider(self) -> SourceSpider:
         loader = SpiderLoader.from_settings(project_settings())
         spider_class = loader.load(self.folder.parent.name)
         spider = spider_class.from_crawler(Crawler(spider_class, project_settings()))
-        assert isinstance(spider, SiteSpider)
+        assert isinstance(spider, SourceSpider)
         return spider
 
     @property
     def about(self) -> dict[str, str]:
         return tomllib.loads((self.folder / "case.toml").read_text())
 
-    def entry(self) -> Entry:
+    def entry(self) -> ListingEntry:
         spider, column = self.spider, self.about["column"]
         body = (self.folder / "listing.json").read_bytes()
-        listing = spider.read_listing(TextResponse("http://list", body=body, encoding="utf-8"), spider.first_cursor)
-        entries = [spider.read_row(row, column) for row in listing.rows]
+        listing = spider.extract_listing(TextResponse("http://list", body=body, encoding="utf-8"), spider.first_cursor)
+        entries = [spider.parse_row(row, column) for row in listing.rows]
         return next(entry for entry in entries if entry.code == self.about["code"])
 
-    def raw_article(self, entry: Entry) -> RawArticle:
-        if not self.spider.readers:
-            return self.spider.read_reply(Reply(entry.url, "text/plain", b""), entry, FETCHED_AT)
+    def raw_article(self, entry: ListingEntry) -> RawArticle:
+        if not self.spider.extractors:
+            return self.spider.extract_article(RawResponse(entry.url, "text/plain", b""), entry, FETCHED_AT)
         for number, name in enumerate(sorted(self._replies())):
             kind = "text/html" if name.endswith(".html") else "application/json"
-            reply = Reply(entry.url, f"{kind}; charset=utf-8", (self.folder / name).read_bytes(), number)
+            reply = RawResponse(entry.url, f"{kind}; charset=utf-8", (self.folder / name).read_bytes(), number)
             try:
-                return self.spider.read_reply(reply, entry, FETCHED_AT)
-            except NoBody:
+                return self.spider.extract_article(reply, entry, FETCHED_AT)
+            except EmptyBodyError:
                 continue
         raise AssertionError("no reply of this case holds a text")
 
     def article(self) -> Article:
         entry = self.entry()
-        return normalise(self.raw_article(entry), Media().of)
+        return normalise_article(self.raw_article(entry), CategoryRegistry().get_or_create)
 
     def _replies(self) -> list[str]:
         return [path.name for path in self.folder.glob("reply-*")]
@@ -95,7 +95,7 @@ def test_recorded_replies_become_their_post(case: Case) -> None:
         url=article.url,
     )
     expected = (case.folder / "post.md").read_text()
-    assert render(post, Site("//finews.withounder.com")) == expected
+    assert render_post(post, SiteLinks("//finews.withounder.com")) == expected
 
 
 @pytest.mark.parametrize("spider", SPIDERS)
@@ -111,6 +111,6 @@ def test_every_folder_of_replies_has_a_spider() -> None:
 def test_the_articles_of_one_reply_are_worked_on_side_by_side(spider: str) -> None:
     """Each waits a moment for others to be cleaned with: one by one, a page of 50 would wait 50 times."""
     spider_class = SpiderLoader.from_settings(project_settings()).load(spider)
-    assert issubclass(spider_class, SiteSpider)
+    assert issubclass(spider_class, SourceSpider)
     crawler = Crawler(spider_class, project_settings())
-    assert crawler.settings.getint("CONCURRENT_ITEMS") == (1 if spider_class.readers else LARGEST)
+    assert crawler.settings.getint("CONCURRENT_ITEMS") == (1 if spider_class.extractors else BATCH_SIZE)

@@ -20,7 +20,7 @@ Query = Callable[..., list[Any]]
 PATIENT = """
 from crawler import run
 from crawler.cli import main
-run.SECONDS_TO_FINISH = 600
+runner.SHUTDOWN_TIMEOUT = 600
 main()
 """
 

@@ -14,24 +14,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
-from crawler.content.dates import CHINA
-from crawler.content.html_cleaner import plain
-from crawler.content.post_format import Site, render
-from crawler.content.stocks import mentions
+from crawler.content.dates import CHINA_TZ
+from crawler.content.html_cleaner import html_to_text
+from crawler.content.post_format import SiteLinks, render_post
+from crawler.content.stocks import extract_mentions
 from crawler.crawl.policy.entry_filter import matches_listing
 from crawler.errors import StoreError
-from crawler.items import Article, Category, Entry, Known, Outcome, Reply, RunOutcome
-from crawler.storage import Store, met_categories
-from crawler.storage.articles import post_of
-from crawler.storage.connection import open_for_writing
+from crawler.items import Article, Category, KnownArticle, ListingEntry, Outcome, RawResponse, RunOutcome
+from crawler.storage import Store, load_stored_categories
+from crawler.storage.articles import post_from_row
+from crawler.storage.connection import open_database_rw
 from crawler.storage.migrations import migrations
-from crawler.storage.quarantine import ROW
+from crawler.storage.quarantine import KIND_ROW
 
-SITE = Site("//finews.withounder.com")
+SITE = SiteLinks("//finews.withounder.com")
 FARMERS = Category("zhongguonongwang", "中国农网", ("农网",))
 CODE = "202201102242171631"
-PUBLISHED = datetime(2022, 1, 10, 16, 20, 36, tzinfo=CHINA)
-NOW = datetime(2022, 1, 10, 17, 0, tzinfo=CHINA)
+PUBLISHED = datetime(2022, 1, 10, 16, 20, 36, tzinfo=CHINA_TZ)
+NOW = datetime(2022, 1, 10, 17, 0, tzinfo=CHINA_TZ)
 LATER = NOW + timedelta(hours=1)
 PATH = f"_posts/2022/01/10/2022-01-10-NW{CODE}.md"
 STOCK = '<a href="https://quote.eastmoney.com/unify/r/{}">{}</a>'
@@ -50,23 +50,23 @@ def article(body: str = "<p>正文</p>", **changes: Any) -> Article:
         "url": f"https://finance.eastmoney.com/a/{CODE}.html",
         "summary": "摘要",
         "body_html": body,
-        "body_text": plain(body),
-        "mentions": mentions(body),
+        "body_text": html_to_text(body),
+        "mentions": extract_mentions(body),
         "columns": ("350",),
         "fetched_at": NOW,
     }
     return Article(**{**parts, **changes})
 
 
-def listed(found: Article, **changes: Any) -> Entry:
+def listed(found: Article, **changes: Any) -> ListingEntry:
     """The listing entry that an article came from."""
-    entry = Entry(code=found.code, title=found.title, published=found.published_at, column="350", url=found.url)
+    entry = ListingEntry(code=found.code, title=found.title, published=found.published_at, column="350", url=found.url)
     return replace(entry, **changes)
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.writing(tmp_path) as opened:
+    with Store.open_rw(tmp_path) as opened:
         yield opened
 
 
@@ -96,7 +96,7 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def shared_store(shared_folder: Path) -> Iterator[Store]:
-    with Store.writing(shared_folder) as opened:
+    with Store.open_rw(shared_folder) as opened:
         yield opened
 
 
@@ -112,7 +112,7 @@ def test_a_new_article_is_a_row_and_is_owed_its_post(store: Store, query: Query)
     row = store.articles.get(CODE)
     assert row is not None
     assert (recorded.outcome, recorded.revision, recorded.post_path) == (Outcome.NEW, 1, PATH)
-    assert recorded.post_text == render(post_of(row), SITE)
+    assert recorded.post_text == render_post(post_from_row(row), SITE)
     assert row["post_sha256"] == hashlib.sha256(recorded.post_text.encode()).hexdigest()
     assert {name: row[name] for name in ("title", "published_at", "media", "category", "source", "summary")} == {
         "title": "题", "published_at": "2022-01-10T16:20:36+08:00", "media": "中国农网", "category": "zhongguonongwang",
@@ -120,16 +120,16 @@ def test_a_new_article_is_a_row_and_is_owed_its_post(store: Store, query: Query)
     }  # fmt: skip
     assert (row["first_seen_at"], row["changed_at"], row["withdrawn_at"]) == ("2022-01-10T17:00:00+08:00", None, None)
     assert query("SELECT slug, media, aliases FROM categories") == [("zhongguonongwang", "中国农网", '["农网"]')]
-    assert store.articles.columns(CODE) == ["350"]
+    assert store.articles.column_ids(CODE) == ["350"]
 
 
 def test_the_same_again_is_unchanged_and_owed_nothing(store: Store) -> None:
     save(store, article())
-    store.articles.published(CODE, 1)
-    before = store.articles.whole(CODE)
+    store.articles.mark_post_written(CODE, 1)
+    before = store.articles.get_full(CODE)
     recorded = save(store, article(fetched_at=LATER))
     assert (recorded.outcome, recorded.revision, recorded.post_text) == (Outcome.UNCHANGED, 1, "")
-    assert store.articles.whole(CODE) == before
+    assert store.articles.get_full(CODE) == before
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_the_same_again_is_unchanged_and_owed_nothing(store: Store) -> None:
 )
 def test_a_change_of_anything_but_title_time_and_text_is_no_revision(store: Store, changes: dict[str, Any]) -> None:
     save(store, article())
-    store.articles.published(CODE, 1)
+    store.articles.mark_post_written(CODE, 1)
     before = store.articles.get(CODE)
     recorded = save(store, article(**changes))
     assert (recorded.outcome, recorded.post_text) == (Outcome.UNCHANGED, "")
@@ -164,12 +164,12 @@ CHANGES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("changes", CHANGES.values(), ids=CHANGES.keys())
 def test_a_change_keeps_the_old_version_and_the_path(store: Store, changes: dict[str, Any]) -> None:
     save(store, article())
-    store.articles.published(CODE, 1)
+    store.articles.mark_post_written(CODE, 1)
     recorded = save(store, article(fetched_at=LATER, **changes))
     row = store.articles.get(CODE)
     assert row is not None
     assert (recorded.outcome, recorded.revision, recorded.post_path) == (Outcome.UPDATED, 2, PATH)
-    assert recorded.post_text == render(post_of(row), SITE)
+    assert recorded.post_text == render_post(post_from_row(row), SITE)
     assert (row["revision"], row["post_path"], row["changed_at"]) == (2, PATH, "2022-01-10T18:00:00+08:00")
     assert row["first_seen_at"] == "2022-01-10T17:00:00+08:00"
     assert row["post_sha256"] == hashlib.sha256(recorded.post_text.encode()).hexdigest()
@@ -208,19 +208,19 @@ def test_full_text_takes_the_place_of_fast_news(store: Store) -> None:
     assert (recorded.outcome, recorded.revision, recorded.post_path) == (Outcome.UPDATED, 2, PATH)
     assert (row["source"], row["body_text"]) == ("eastmoney", "全文")
     assert [kept["body_html"] for kept in store.articles.revisions(CODE)] == ["<p>快讯</p>"]
-    assert store.articles.columns(CODE) == ["102", "350"]
+    assert store.articles.column_ids(CODE) == ["102", "350"]
 
 
 def test_full_text_that_says_the_same_takes_its_place_without_a_revision(store: Store) -> None:
     save(store, article("<p>全文</p>", spider="flash"))
-    store.articles.published(CODE, 1)
+    store.articles.mark_post_written(CODE, 1)
     recorded = save(store, article("<div><p>全文</p></div>", url="https://finance.eastmoney.com/b"))
     row = store.articles.get(CODE)
     assert row is not None
     assert (recorded.outcome, recorded.revision) == (Outcome.UNCHANGED, 1)
     assert (row["source"], row["revision"], row["body_html"]) == ("eastmoney", 1, "<div><p>全文</p></div>")
-    assert recorded.post_text == render(post_of(row), SITE)
-    assert [owed[3] for owed in store.articles.owed(SITE)] == [recorded.post_text]
+    assert recorded.post_text == render_post(post_from_row(row), SITE)
+    assert [owed[3] for owed in store.articles.unwritten_posts(SITE)] == [recorded.post_text]
     assert store.articles.revisions(CODE) == []
 
 
@@ -238,8 +238,8 @@ def test_mentions_are_those_of_the_text_that_stands(store: Store) -> None:
 def test_columns_are_gathered_over_all_crawls(store: Store) -> None:
     save(store, article(columns=("350", "355")))
     save(store, article(columns=("344", "350")))
-    assert store.articles.columns(CODE) == ["344", "350", "355"]
-    assert {name: row["articles"] for name, row in store.articles.column_counts().items()} == {
+    assert store.articles.column_ids(CODE) == ["344", "350", "355"]
+    assert {name: row["articles"] for name, row in store.articles.counts_by_column().items()} == {
         "344": 1, "350": 1, "355": 1,
     }  # fmt: skip
 
@@ -248,7 +248,7 @@ def test_a_category_that_stands_stays_as_it_is(store: Store) -> None:
     save(store, article())
     save(store, article(code="202201102242171632", category=Category("zhongguonongwang", "别名", ("x",))))
     assert store.categories.all() == [FARMERS]
-    assert store.categories.counted()[0]["articles"] == 2
+    assert store.categories.with_article_counts()[0]["articles"] == 2
 
 
 def test_what_fails_half_way_leaves_no_trace(store: Store, query: Query) -> None:
@@ -262,9 +262,9 @@ def test_what_fails_half_way_leaves_no_trace(store: Store, query: Query) -> None
 
 def test_what_nobody_has_is_none(store: Store) -> None:
     assert store.articles.get(CODE) is None
-    assert store.articles.whole(CODE) is None
+    assert store.articles.get_full(CODE) is None
     assert store.articles.revisions(CODE) == []
-    assert store.articles.most_mentioning() == ""
+    assert store.articles.code_with_most_mentions() == ""
     assert store.articles.count() == 0
 
 
@@ -287,18 +287,18 @@ def test_whatever_an_article_says_is_stored_as_it_is(shared_store: Store, title:
 
 def test_an_article_is_owed_its_post_until_it_stands(store: Store) -> None:
     recorded = save(store, article())
-    assert store.articles.owed(SITE) == [(CODE, 1, PATH, recorded.post_text)]
-    store.articles.published(CODE, 1)
-    assert store.articles.owed(SITE) == []
+    assert store.articles.unwritten_posts(SITE) == [(CODE, 1, PATH, recorded.post_text)]
+    store.articles.mark_post_written(CODE, 1)
+    assert store.articles.unwritten_posts(SITE) == []
 
 
 def test_a_post_of_an_older_revision_does_not_settle_the_debt(store: Store) -> None:
     save(store, article())
     recorded = save(store, article("<p>更正</p>"))
-    store.articles.published(CODE, 1)
-    assert store.articles.owed(SITE) == [(CODE, 2, PATH, recorded.post_text)]
-    store.articles.published(CODE, 2)
-    assert store.articles.owed(SITE) == []
+    store.articles.mark_post_written(CODE, 1)
+    assert store.articles.unwritten_posts(SITE) == [(CODE, 2, PATH, recorded.post_text)]
+    store.articles.mark_post_written(CODE, 2)
+    assert store.articles.unwritten_posts(SITE) == []
 
 
 def test_an_unchanged_article_whose_post_was_never_written_is_owed_it(store: Store) -> None:
@@ -309,36 +309,36 @@ def test_an_unchanged_article_whose_post_was_never_written_is_owed_it(store: Sto
 
 def test_what_is_owed_is_rendered_for_the_site_that_is_set(store: Store) -> None:
     save(store, article())
-    assert "(//news.example/)" in store.articles.owed(Site("//news.example"))[0][3]
+    assert "(//news.example/)" in store.articles.unwritten_posts(SiteLinks("//news.example"))[0][3]
 
 
 # What is known
 
 
 def test_what_is_known_of_a_page_is_asked_in_one_query(tmp_path: Path) -> None:
-    db = open_for_writing(tmp_path)
+    db = open_database_rw(tmp_path)
     store = Store(db)
     codes = [str(int(CODE) + number) for number in range(100)]
     for code in codes[:3]:
         save(store, article(code=code))
     asked: list[str] = []
     db.conn.set_trace_callback(asked.append)
-    known = store.articles.known(codes, "eastmoney")
+    known = store.articles.get_known(codes, "eastmoney")
     db.conn.set_trace_callback(None)
     assert len([sql for sql in asked if "SELECT" in sql]) == 1
     assert sorted(known) == codes[:3]
     store.close()
 
 
-def known_of(store: Store, spider: str) -> Known:
-    return store.articles.known([CODE], spider)[CODE]
+def known_of(store: Store, spider: str) -> KnownArticle:
+    return store.articles.get_known([CODE], spider)[CODE]
 
 
 def test_what_was_taken_in_is_known_with_what_its_listing_said(store: Store) -> None:
     found = article(title="文中的题")
     store.articles.save(found, listed(found, title="列表的题"), SITE)
     known = known_of(store, "eastmoney")
-    assert (known.source, known.title, known.refused) == ("eastmoney", "列表的题", "")
+    assert (known.source, known.title, known.rejection_reason) == ("eastmoney", "列表的题", "")
     assert matches_listing(known, listed(found, title="列表的题"))
     assert not matches_listing(known, listed(found))
     assert not matches_listing(known, listed(found, title="列表的题", published=LATER))
@@ -352,23 +352,23 @@ def test_another_spider_knows_that_it_is_kept_and_not_what_was_listed(store: Sto
 
 
 def test_what_was_refused_is_known_with_the_reason_to_its_spider_only(store: Store) -> None:
-    store.articles.refused(listed(article()), "eastmoney", "the title is empty")
+    store.articles.mark_rejected(listed(article()), "eastmoney", "the title is empty")
     known = known_of(store, "eastmoney")
-    assert (known.source, known.refused) == (None, "the title is empty")
+    assert (known.source, known.rejection_reason) == (None, "the title is empty")
     assert matches_listing(known, listed(article()))
-    assert store.articles.known([CODE], "flash") == {}
+    assert store.articles.get_known([CODE], "flash") == {}
 
 
 def test_what_is_taken_in_after_a_refusal_is_refused_no_more(store: Store) -> None:
-    store.articles.refused(listed(article()), "eastmoney", "no text")
+    store.articles.mark_rejected(listed(article()), "eastmoney", "no text")
     save(store, article())
-    assert known_of(store, "eastmoney").refused == ""
+    assert known_of(store, "eastmoney").rejection_reason == ""
 
 
 def test_what_was_never_met_is_not_known(store: Store) -> None:
     save(store, article())
-    assert store.articles.known(["202201102242171632", "' OR 1=1 --", ""], "eastmoney") == {}
-    assert store.articles.known([], "eastmoney") == {}
+    assert store.articles.get_known(["202201102242171632", "' OR 1=1 --", ""], "eastmoney") == {}
+    assert store.articles.get_known([], "eastmoney") == {}
 
 
 # The ledger
@@ -387,7 +387,7 @@ def assert_the_books_balance(query: Query) -> None:
 
 
 def test_a_run_says_who_asked_what_and_when(store: Store) -> None:
-    run_id = store.runs.begin("eastmoney", {"category": "中国农网"}, NOW)
+    run_id = store.runs.start("eastmoney", {"category": "中国农网"}, NOW)
     run = store.runs.get(run_id)
     assert (run["spider"], json.loads(run["arguments"])) == ("eastmoney", {"category": "中国农网"})
     assert "中国农网" in run["arguments"]
@@ -395,13 +395,13 @@ def test_a_run_says_who_asked_what_and_when(store: Store) -> None:
 
 
 def test_the_first_outcome_of_an_entry_stays(store: Store, query: Query) -> None:
-    run_id = store.runs.begin("eastmoney", {}, NOW)
-    first, second = store.runs.list_entries(
+    run_id = store.runs.start("eastmoney", {}, NOW)
+    first, second = store.runs.add_entries(
         run_id, [(CODE, "350", None, ""), (CODE, "355", Outcome.DUPLICATE, "listed already")]
     )
-    store.runs.settle(first, Outcome.NEW)
-    store.runs.settle(first, Outcome.FAILED, "too late")
-    store.runs.settle(second, Outcome.NEW)
+    store.runs.set_outcome(first, Outcome.NEW)
+    store.runs.set_outcome(first, Outcome.FAILED, "too late")
+    store.runs.set_outcome(second, Outcome.NEW)
     assert query("SELECT id, outcome, detail FROM entries ORDER BY id") == [
         (first, "new", ""),
         (second, "duplicate", "listed already"),
@@ -409,18 +409,18 @@ def test_the_first_outcome_of_an_entry_stays(store: Store, query: Query) -> None
 
 
 def test_an_outcome_is_there_for_others_at_once(store: Store, query: Query) -> None:
-    run_id = store.runs.begin("eastmoney", {}, NOW)
-    (entry_id,) = store.runs.list_entries(run_id, [(CODE, "350", None, "")])
+    run_id = store.runs.start("eastmoney", {}, NOW)
+    (entry_id,) = store.runs.add_entries(run_id, [(CODE, "350", None, "")])
     assert query("SELECT outcome FROM entries") == [(None,)]
-    store.runs.settle(entry_id, Outcome.QUARANTINED, "the title is empty")
+    store.runs.set_outcome(entry_id, Outcome.QUARANTINED, "the title is empty")
     assert query("SELECT outcome, detail FROM entries") == [("quarantined", "the title is empty")]
 
 
 def test_what_got_no_answer_has_failed_when_the_run_is_closed(store: Store, query: Query) -> None:
-    run_id = store.runs.begin("eastmoney", {}, NOW)
-    store.runs.list_entries(run_id, [(CODE, "350", None, ""), ("", "350", Outcome.QUARANTINED, "blank row")])
-    store.runs.settle_open(run_id, "the crawl ended before its answer came")
-    assert store.runs.counts(run_id)["failed"] == 1
+    run_id = store.runs.start("eastmoney", {}, NOW)
+    store.runs.add_entries(run_id, [(CODE, "350", None, ""), ("", "350", Outcome.QUARANTINED, "blank row")])
+    store.runs.fail_open_entries(run_id, "the crawl ended before its answer came")
+    assert store.runs.entry_counts(run_id)["failed"] == 1
     store.runs.finish(run_id, RunOutcome.PARTIAL, LATER, "why")
     run = store.runs.get(run_id)
     assert (run["outcome"], run["finished_at"], run["detail"]) == ("partial", "2022-01-10T18:00:00+08:00", "why")
@@ -438,29 +438,29 @@ def test_every_run_lists_as_many_entries_as_have_an_outcome(
 ) -> None:
     open_runs = []
     for entries in runs:
-        run_id = shared_store.runs.begin("eastmoney", {}, NOW)
+        run_id = shared_store.runs.start("eastmoney", {}, NOW)
         rows = [(f"{CODE}{place}", "350", decided, "") for place, (decided, _) in enumerate(entries)]
-        ids = shared_store.runs.list_entries(run_id, rows)
+        ids = shared_store.runs.add_entries(run_id, rows)
         for entry_id, (_, later) in zip(ids, entries, strict=True):
             if later:
-                shared_store.runs.settle(entry_id, later)
+                shared_store.runs.set_outcome(entry_id, later)
         open_runs.append((run_id, len(entries)))
     for run_id, length in open_runs:
-        shared_store.runs.settle_open(run_id, "no answer")
+        shared_store.runs.fail_open_entries(run_id, "no answer")
         shared_store.runs.finish(run_id, RunOutcome.DONE, LATER)
         assert shared_store.runs.get(run_id)["listed"] == length
     assert_the_books_balance(asking(shared_folder))
 
 
 def test_what_a_killed_crawl_left_open_is_closed_once(store: Store, query: Query) -> None:
-    killed = [store.runs.begin("eastmoney", {}, NOW) for _ in range(2)]
-    store.runs.list_entries(killed[0], [(CODE, "350", None, ""), (CODE, "355", Outcome.DUPLICATE, "")])
-    closed = store.runs.begin("flash", {}, NOW)
+    killed = [store.runs.start("eastmoney", {}, NOW) for _ in range(2)]
+    store.runs.add_entries(killed[0], [(CODE, "350", None, ""), (CODE, "355", Outcome.DUPLICATE, "")])
+    closed = store.runs.start("flash", {}, NOW)
     store.runs.finish(closed, RunOutcome.DONE, NOW)
-    assert store.runs.left_open() == killed
-    store.runs.finish_interrupted(LATER)
-    assert store.runs.left_open() == []
-    store.runs.finish_interrupted(LATER + timedelta(hours=1))
+    assert store.runs.open_run_ids() == killed
+    store.runs.finish_interrupted_runs(LATER)
+    assert store.runs.open_run_ids() == []
+    store.runs.finish_interrupted_runs(LATER + timedelta(hours=1))
     assert {store.runs.get(run_id)["finished_at"] for run_id in killed} == {"2022-01-10T18:00:00+08:00"}
     assert query("SELECT outcome, listed, failed, duplicate FROM runs ORDER BY id") == [
         ("interrupted", 2, 1, 1),
@@ -473,18 +473,18 @@ def test_what_a_killed_crawl_left_open_is_closed_once(store: Store, query: Query
 
 def test_a_closed_run_adds_the_columns_that_listed_an_article(store: Store) -> None:
     save(store, article(columns=("350",)))
-    run_id = store.runs.begin("eastmoney", {}, NOW)
+    run_id = store.runs.start("eastmoney", {}, NOW)
     rows: list[tuple[str, str, Outcome | None, str]] = [
         (CODE, "350", Outcome.UNCHANGED, ""), (CODE, "355", Outcome.DUPLICATE, ""),
         ("5" * 18, "344", Outcome.FILTERED, ""),
     ]  # fmt: skip
-    store.runs.list_entries(run_id, rows)
+    store.runs.add_entries(run_id, rows)
     store.runs.finish(run_id, RunOutcome.DONE, LATER)
-    assert store.articles.columns(CODE) == ["350", "355"]
+    assert store.articles.column_ids(CODE) == ["350", "355"]
 
 
 def test_the_latest_runs_come_first(store: Store) -> None:
-    ids = [store.runs.begin("eastmoney", {}, NOW) for _ in range(3)]
+    ids = [store.runs.start("eastmoney", {}, NOW) for _ in range(3)]
     assert [run["id"] for run in store.runs.latest(2)] == [ids[2], ids[1]]
 
 
@@ -492,16 +492,16 @@ def test_the_latest_runs_come_first(store: Store) -> None:
 
 
 def keep(store: Store, run_id: int, body: bytes = b'{"title": ""}', **changes: Any) -> bool:
-    reply = Reply(changes.pop("url", "http://a.cn/"), "application/json", body)
-    parts = {"spider": "choice", "kind": ROW, "code": CODE, "reason": "the title is empty", "at": NOW}
-    return store.quarantine.keep(reply, run_id=run_id, **{**parts, **changes})
+    reply = RawResponse(changes.pop("url", "http://a.cn/"), "application/json", body)
+    parts = {"spider": "choice", "kind": KIND_ROW, "code": CODE, "reason": "the title is empty", "seen_at": NOW}
+    return store.quarantine.add(reply, run_id=run_id, **{**parts, **changes})
 
 
 def test_the_same_raw_reply_is_kept_once_for_each_reason(store: Store, query: Query) -> None:
-    first, second = (store.runs.begin("choice", {}, NOW) for _ in range(2))
+    first, second = (store.runs.start("choice", {}, NOW) for _ in range(2))
     assert keep(store, first) is True
     assert keep(store, first) is False
-    assert keep(store, second, at=LATER, url="http://b.cn/") is False
+    assert keep(store, second, seen_at=LATER, url="http://b.cn/") is False
     assert keep(store, second, reason="no time") is True
     assert keep(store, second, b"\xff\xfe") is True
     assert query("SELECT run_id, reason, raw FROM quarantine ORDER BY id") == [
@@ -511,11 +511,11 @@ def test_the_same_raw_reply_is_kept_once_for_each_reason(store: Store, query: Qu
     ]
     kept = store.quarantine.unresolved()
     assert [row["reason"] for row in kept] == ["the title is empty", "no time", "the title is empty"]
-    assert store.quarantine.raw(kept[2]["id"]) == b"\xff\xfe"
+    assert store.quarantine.get_raw(kept[2]["id"]) == b"\xff\xfe"
 
 
 def test_what_is_kept_is_there_for_others_at_once(store: Store, query: Query) -> None:
-    keep(store, store.runs.begin("choice", {}, NOW))
+    keep(store, store.runs.start("choice", {}, NOW))
     assert query("SELECT code, seen_at FROM quarantine") == [(CODE, "2022-01-10T17:00:00+08:00")]
 
 
@@ -525,9 +525,12 @@ def test_what_is_kept_is_there_for_others_at_once(store: Store, query: Query) ->
 def test_a_reply_is_kept_as_long_as_an_article_names_it(store: Store, query: Query) -> None:
     one, other = listed(article()), listed(article(code="202201102242171632"))
 
-    def kept(entry: Entry, body: bytes) -> list[Any]:
-        store.raw.keep("choice", entry, Reply("http://a.cn/", "text/html", body), NOW)
-        return [*sorted(reply.body for _, _, reply in store.raw.all()), *query("SELECT count(*) FROM raw_contents")[0]]
+    def kept(entry: ListingEntry, body: bytes) -> list[Any]:
+        store.raw_responses.save("choice", entry, RawResponse("http://a.cn/", "text/html", body), NOW)
+        return [
+            *sorted(reply.body for _, _, reply in store.raw_responses.all()),
+            *query("SELECT count(*) FROM raw_contents")[0],
+        ]
 
     assert kept(one, b"first") == [b"first", 1]
     assert kept(one, b"first") == [b"first", 1]
@@ -544,7 +547,7 @@ def test_replies_that_no_article_names_any_more_go_with_the_next_version(tmp_pat
     older.execute("INSERT INTO raw_replies VALUES ('1', 'choice', '', '', 0, '{}', 'b', '')")
     older.conn.commit()
     older.close()
-    open_for_writing(tmp_path).close()
+    open_database_rw(tmp_path).close()
     assert query("SELECT sha256 FROM raw_contents") == [("b",)]
 
 
@@ -553,17 +556,17 @@ def test_replies_that_no_article_names_any_more_go_with_the_next_version(tmp_pat
 
 def test_reading_where_there_is_no_database_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"no finews database at .*: `finews crawl` makes one"):
-        Store.reading(tmp_path)
+        Store.open_ro(tmp_path)
     assert list(tmp_path.iterdir()) == []
-    assert met_categories(tmp_path) == []
+    assert load_stored_categories(tmp_path) == []
 
 
 def test_an_empty_file_is_no_database_yet(tmp_path: Path) -> None:
     (tmp_path / "news.db").touch()
     with pytest.raises(StoreError, match="no finews database"):
-        Store.reading(tmp_path)
-    assert met_categories(tmp_path) == []
-    with Store.writing(tmp_path) as store:
+        Store.open_ro(tmp_path)
+    assert load_stored_categories(tmp_path) == []
+    with Store.open_rw(tmp_path) as store:
         assert store.articles.count() == 0
 
 
@@ -572,11 +575,11 @@ def test_another_programs_database_is_none_of_ours(tmp_path: Path) -> None:
     other.execute("CREATE TABLE articles (id INTEGER)")
     other.close()
     with pytest.raises(StoreError, match="no finews database"):
-        Store.reading(tmp_path)
+        Store.open_ro(tmp_path)
 
 
 @pytest.mark.parametrize(
-    "opening", [Store.reading, Store.writing, met_categories], ids=["reading", "writing", "asking"]
+    "opening", [Store.open_ro, Store.open_rw, load_stored_categories], ids=["reading", "writing", "asking"]
 )
 def test_a_file_that_is_no_database_is_told_and_left_alone(tmp_path: Path, opening: Callable[[Path], object]) -> None:
     (tmp_path / "news.db").write_bytes(b"this is not a database " * 100)
@@ -585,9 +588,9 @@ def test_a_file_that_is_no_database_is_told_and_left_alone(tmp_path: Path, openi
     assert (tmp_path / "news.db").read_bytes() == b"this is not a database " * 100
 
 
-@pytest.mark.parametrize("opening", [Store.reading, Store.writing], ids=["reading", "writing"])
+@pytest.mark.parametrize("opening", [Store.open_ro, Store.open_rw], ids=["reading", "writing"])
 def test_a_damaged_database_is_a_store_error(tmp_path: Path, opening: Callable[[Path], Store]) -> None:
-    with Store.writing(tmp_path) as store:
+    with Store.open_rw(tmp_path) as store:
         for number in range(20):
             save(store, article("<p>" + "正文" * 2_000 + "</p>", code=str(int(CODE) + number)))
     path = tmp_path / "news.db"
@@ -598,10 +601,10 @@ def test_a_damaged_database_is_a_store_error(tmp_path: Path, opening: Callable[[
 
 
 @pytest.mark.parametrize(
-    "opening", [Store.reading, Store.writing, met_categories], ids=["reading", "writing", "asking"]
+    "opening", [Store.open_ro, Store.open_rw, load_stored_categories], ids=["reading", "writing", "asking"]
 )
 def test_a_newer_database_is_refused_and_left_alone(tmp_path: Path, opening: Callable[[Path], object]) -> None:
-    db = open_for_writing(tmp_path)
+    db = open_database_rw(tmp_path)
     db.execute("UPDATE _sqlite_migrations SET name = 'm999_from_the_future' WHERE name LIKE 'm001%'")
     db.conn.commit()
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -619,15 +622,15 @@ def test_an_older_database_is_told_to_readers_and_brought_up_to_date_by_a_crawl(
         migrations.apply(older, stop_before=newest.name)
         older.table("categories").insert({"slug": "zhongguonongwang", "media": "中国农网", "aliases": '["农网"]'})
     with pytest.raises(StoreError, match=r"written by an older finews: the next `finews crawl` brings it up to date"):
-        Store.reading(tmp_path)
-    assert met_categories(tmp_path) == [FARMERS]
-    with Store.writing(tmp_path) as store:
+        Store.open_ro(tmp_path)
+    assert load_stored_categories(tmp_path) == [FARMERS]
+    with Store.open_rw(tmp_path) as store:
         assert save(store, article()).outcome == Outcome.NEW
-    with Store.reading(tmp_path) as store:
+    with Store.open_ro(tmp_path) as store:
         assert store.categories.all() == [FARMERS]
 
 
-@pytest.mark.parametrize("opening", [Store.reading, Store.writing], ids=["reading", "writing"])
+@pytest.mark.parametrize("opening", [Store.open_ro, Store.open_rw], ids=["reading", "writing"])
 def test_a_folder_in_the_place_of_the_database_is_a_store_error(
     tmp_path: Path, opening: Callable[[Path], Store]
 ) -> None:
@@ -638,13 +641,13 @@ def test_a_folder_in_the_place_of_the_database_is_a_store_error(
 
 def test_who_only_reads_cannot_change_anything(store: Store, tmp_path: Path, query: Query) -> None:
     save(store, article())
-    with Store.reading(tmp_path) as reading:
+    with Store.open_ro(tmp_path) as reading:
         assert reading.articles.get(CODE) == store.articles.get(CODE)
         for change in (
             lambda: save(reading, article("<p>x</p>")),
-            lambda: reading.articles.published(CODE, 1),
-            lambda: reading.articles.refused(listed(article()), "eastmoney", "x"),
-            lambda: reading.runs.begin("eastmoney", {}, NOW),
+            lambda: reading.articles.mark_post_written(CODE, 1),
+            lambda: reading.articles.mark_rejected(listed(article()), "eastmoney", "x"),
+            lambda: reading.runs.start("eastmoney", {}, NOW),
         ):
             with pytest.raises(StoreError, match="readonly"):
                 change()
@@ -653,20 +656,20 @@ def test_who_only_reads_cannot_change_anything(store: Store, tmp_path: Path, que
 
 def test_the_categories_that_were_met_can_be_asked_for_alone(store: Store, tmp_path: Path) -> None:
     save(store, article())
-    assert met_categories(tmp_path) == [FARMERS]
+    assert load_stored_categories(tmp_path) == [FARMERS]
 
 
 # Others at the same time
 
 
 def test_others_read_the_old_state_while_a_write_is_open(tmp_path: Path, query: Query) -> None:
-    db = open_for_writing(tmp_path)
+    db = open_database_rw(tmp_path)
     store = Store(db)
     save(store, article())
     with db.atomic():
         db.execute("UPDATE articles SET title = 'half written'")
         assert query("SELECT title FROM articles") == [("题",)]
-        with Store.reading(tmp_path) as reading:
+        with Store.open_ro(tmp_path) as reading:
             found = reading.articles.get(CODE)
             assert found is not None
             assert found["title"] == "题"
@@ -694,22 +697,22 @@ def test_nothing_stays_locked_between_two_calls(store: Store, tmp_path: Path) ->
         other.execute("BEGIN IMMEDIATE")
         other.execute("ROLLBACK")
 
-    run_id = store.runs.begin("eastmoney", {}, NOW)
+    run_id = store.runs.start("eastmoney", {}, NOW)
     write()
-    (entry_id,) = store.runs.list_entries(run_id, [(CODE, "350", None, "")])
+    (entry_id,) = store.runs.add_entries(run_id, [(CODE, "350", None, "")])
     write()
-    store.articles.known([CODE], "eastmoney")
+    store.articles.get_known([CODE], "eastmoney")
     save(store, article())
     write()
-    store.articles.published(CODE, 1)
+    store.articles.mark_post_written(CODE, 1)
     write()
-    store.articles.refused(listed(article(), code="5" * 18), "eastmoney", "x")
-    write()
-    keep(store, run_id)
+    store.articles.mark_rejected(listed(article(), code="5" * 18), "eastmoney", "x")
     write()
     keep(store, run_id)
     write()
-    store.runs.settle(entry_id, Outcome.NEW)
+    keep(store, run_id)
+    write()
+    store.runs.set_outcome(entry_id, Outcome.NEW)
     write()
     store.runs.finish(run_id, RunOutcome.DONE, LATER)
     write()

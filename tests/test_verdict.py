@@ -6,37 +6,37 @@ from typing import Any
 
 import pytest
 
-from crawler.crawl.policy.result import EXIT_CODES, Summary, verdict
+from crawler.crawl.policy.result import EXIT_CODES, CrawlResult, crawl_outcome
 from crawler.items import Outcome, RunOutcome
 
 NONE = dict.fromkeys(Outcome, 0)
 FINE: dict[str, Any] = {
-    "reason": "finished", "fatal": False, "listings_read": 3, "listings_lost": 0, "unreadable": False, "gaps": 0,
-    "counts": NONE,
+    "reason": "finished", "has_fatal_error": False, "listings_read": 3, "listings_failed": 0, "listing_parse_failed": False, "gap_count": 0,
+    "outcome_counts": NONE,
 }  # fmt: skip
 
 
 def ending(**changes: Any) -> RunOutcome:
-    return verdict(**{**FINE, **changes})
+    return crawl_outcome(**{**FINE, **changes})
 
 
 CASES: dict[str, tuple[dict[str, Any], str]] = {
     "nothing new": ({}, "done"),
-    "new articles": ({"counts": {**NONE, Outcome.NEW: 5, Outcome.UPDATED: 1, Outcome.FILTERED: 9}}, "done"),
+    "new articles": ({"outcome_counts": {**NONE, Outcome.NEW: 5, Outcome.UPDATED: 1, Outcome.FILTERED: 9}}, "done"),
     "nothing listed at all": ({"listings_read": 0}, "done"),
-    "an entry failed": ({"counts": {**NONE, Outcome.NEW: 5, Outcome.FAILED: 1}}, "partial"),
-    "an entry in quarantine": ({"counts": {**NONE, Outcome.QUARANTINED: 1}}, "partial"),
-    "every entry failed": ({"counts": {**NONE, Outcome.FAILED: 9}}, "partial"),
-    "one of the listings lost": ({"listings_lost": 1}, "partial"),
-    "every listing lost": ({"listings_read": 0, "listings_lost": 3}, "failed"),
-    "every listing unreadable": ({"listings_read": 0, "listings_lost": 3, "unreadable": True}, "partial"),
-    "entries missed since the last crawl": ({"gaps": 1}, "partial"),
+    "an entry failed": ({"outcome_counts": {**NONE, Outcome.NEW: 5, Outcome.FAILED: 1}}, "partial"),
+    "an entry in quarantine": ({"outcome_counts": {**NONE, Outcome.QUARANTINED: 1}}, "partial"),
+    "every entry failed": ({"outcome_counts": {**NONE, Outcome.FAILED: 9}}, "partial"),
+    "one of the listings lost": ({"listings_failed": 1}, "partial"),
+    "every listing lost": ({"listings_read": 0, "listings_failed": 3}, "failed"),
+    "every listing unreadable": ({"listings_read": 0, "listings_failed": 3, "listing_parse_failed": True}, "partial"),
+    "entries missed since the last crawl": ({"gap_count": 1}, "partial"),
     "stopped by a signal": ({"reason": "shutdown"}, "interrupted"),
     "stopped by a timeout": ({"reason": "closespider_timeout"}, "interrupted"),
-    "stopped before a listing came": ({"reason": "shutdown", "listings_read": 0, "listings_lost": 3}, "interrupted"),
-    "stopped with failures": ({"reason": "shutdown", "counts": {**NONE, Outcome.FAILED: 1}}, "interrupted"),
-    "the disk is full": ({"fatal": True, "reason": "failed"}, "failed"),
-    "the disk was full at the very end": ({"fatal": True}, "failed"),
+    "stopped before a listing came": ({"reason": "shutdown", "listings_read": 0, "listings_failed": 3}, "interrupted"),
+    "stopped with failures": ({"reason": "shutdown", "outcome_counts": {**NONE, Outcome.FAILED: 1}}, "interrupted"),
+    "the disk is full": ({"has_fatal_error": True, "reason": "failed"}, "failed"),
+    "the disk was full at the very end": ({"has_fatal_error": True}, "failed"),
 }
 
 
@@ -50,7 +50,7 @@ def test_how_a_crawl_ended(changes: dict[str, Any], wanted: str) -> None:
 )
 def test_the_exit_code_follows_from_the_outcome(outcome: str, code: int) -> None:
     run: Mapping[str, Any] = {"outcome": outcome}
-    assert Summary(run=run, output="output", lost={}, gaps={}).exit_code == code
+    assert CrawlResult(run=run, output="output", failed_listings={}, gaps={}).exit_code == code
 
 
 def test_every_ending_has_an_exit_code_and_only_a_sound_one_is_zero() -> None:
@@ -58,12 +58,12 @@ def test_every_ending_has_an_exit_code_and_only_a_sound_one_is_zero() -> None:
     endings = {
         (reason, fatal, read, lost, gaps, unreadable, failed): ending(
             reason=reason,
-            fatal=fatal,
+            has_fatal_error=fatal,
             listings_read=read,
-            listings_lost=lost,
-            gaps=gaps,
-            unreadable=unreadable,
-            counts={**NONE, Outcome.FAILED: failed},
+            listings_failed=lost,
+            gap_count=gaps,
+            listing_parse_failed=unreadable,
+            outcome_counts={**NONE, Outcome.FAILED: failed},
         )
         for reason, fatal, read, lost, gaps, unreadable, failed in itertools.product(
             ("finished", "shutdown"), flags, (0, 1), (0, 1), (0, 1), flags, (0, 1)

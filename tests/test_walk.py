@@ -6,114 +6,114 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler.content.dates import CHINA
-from crawler.crawl.policy.pagination import Ended, Walk
-from crawler.items import Coverage, Entry, Gap
+from crawler.content.dates import CHINA_TZ
+from crawler.crawl.policy.pagination import ListingPaginator, StopReason
+from crawler.items import Coverage, Gap, ListingEntry
 
-NOON = datetime(2026, 9, 18, 12, 0, tzinfo=CHINA)
+NOON = datetime(2026, 9, 18, 12, 0, tzinfo=CHINA_TZ)
 
 
 def at(minutes: float) -> datetime:
     return NOON + timedelta(minutes=minutes)
 
 
-def page(*minutes: float) -> list[Entry]:
-    return [Entry(f"{2026 * 10**14 + int(m * 60) + 10**6:018}", "题", at(m), "345", "http://x") for m in minutes]
+def page(*minutes: float) -> list[ListingEntry]:
+    return [ListingEntry(f"{2026 * 10**14 + int(m * 60) + 10**6:018}", "题", at(m), "345", "http://x") for m in minutes]
 
 
 def test_a_first_walk_goes_on_to_the_end_and_covers_everything() -> None:
-    walk = Walk()
-    assert walk.goes_on(page(10, 9, 8), all_known=False, last=False)
-    assert not walk.goes_on(page(7, 6), all_known=False, last=True)
-    assert walk.coverage([]) == Coverage(at(10), None)
-    assert walk.gap() is None
+    walk = ListingPaginator()
+    assert walk.wants_next_page(page(10, 9, 8), all_known=False, is_last_page=False)
+    assert not walk.wants_next_page(page(7, 6), all_known=False, is_last_page=True)
+    assert walk.new_coverage([]) == Coverage(at(10), None)
+    assert walk.find_gap() is None
 
 
 def test_a_later_walk_stops_where_all_is_known_and_covered() -> None:
-    walk = Walk(Coverage(at(10), None))
-    assert not walk.goes_on(page(10, 9, 8), all_known=True, last=False)
-    assert walk.ended is Ended.PAST_COVERED
-    assert walk.coverage([]) == Coverage(at(10), None)
+    walk = ListingPaginator(Coverage(at(10), None))
+    assert not walk.wants_next_page(page(10, 9, 8), all_known=True, is_last_page=False)
+    assert walk.stop_reason is StopReason.REACHED_COVERED
+    assert walk.new_coverage([]) == Coverage(at(10), None)
 
 
 def test_it_goes_on_past_what_is_covered_while_something_is_new() -> None:
-    walk = Walk(Coverage(at(10), None))
-    assert walk.goes_on(page(12, 9, 8), all_known=False, last=False)
+    walk = ListingPaginator(Coverage(at(10), None))
+    assert walk.wants_next_page(page(12, 9, 8), all_known=False, is_last_page=False)
 
 
 def test_it_goes_on_while_a_known_page_is_still_newer_than_what_is_covered() -> None:
-    walk = Walk(Coverage(at(10), None))
-    assert walk.goes_on(page(13, 12, 11), all_known=True, last=False)
-    assert walk.goes_on(page(10.5, 10), all_known=True, last=False)
+    walk = ListingPaginator(Coverage(at(10), None))
+    assert walk.wants_next_page(page(13, 12, 11), all_known=True, is_last_page=False)
+    assert walk.wants_next_page(page(10.5, 10), all_known=True, is_last_page=False)
 
 
 def test_a_page_out_of_order_is_judged_by_its_newest() -> None:
     """An old entry that was pinned to the foot of the page does not end the walk."""
-    walk = Walk(Coverage(at(10), None))
-    assert walk.goes_on(page(11, 13, 1), all_known=True, last=False)
+    walk = ListingPaginator(Coverage(at(10), None))
+    assert walk.wants_next_page(page(11, 13, 1), all_known=True, is_last_page=False)
 
 
 def test_since_ends_a_walk() -> None:
-    walk = Walk(since=at(5))
-    assert not walk.goes_on(page(9, 7, 4), all_known=False, last=False)
-    assert walk.coverage([]) == Coverage(at(9), at(5))
+    walk = ListingPaginator(since=at(5))
+    assert not walk.wants_next_page(page(9, 7, 4), all_known=False, is_last_page=False)
+    assert walk.new_coverage([]) == Coverage(at(9), at(5))
 
 
 def test_since_below_what_is_covered_is_walked_to() -> None:
-    walk = Walk(Coverage(at(10), at(8)), since=at(2))
-    assert walk.goes_on(page(10, 9, 7), all_known=True, last=False)
-    assert not walk.goes_on(page(5, 1), all_known=False, last=False)
-    assert walk.coverage([]) == Coverage(at(10), at(2))
+    walk = ListingPaginator(Coverage(at(10), at(8)), since=at(2))
+    assert walk.wants_next_page(page(10, 9, 7), all_known=True, is_last_page=False)
+    assert not walk.wants_next_page(page(5, 1), all_known=False, is_last_page=False)
+    assert walk.new_coverage([]) == Coverage(at(10), at(2))
 
 
 def test_a_walk_without_since_goes_below_one_that_had_it() -> None:
-    walk = Walk(Coverage(at(10), at(8)))
-    assert walk.goes_on(page(10, 9, 7), all_known=True, last=False)
+    walk = ListingPaginator(Coverage(at(10), at(8)))
+    assert walk.wants_next_page(page(10, 9, 7), all_known=True, is_last_page=False)
 
 
 def test_a_recheck_walks_on_to_the_age_that_was_asked_for() -> None:
-    walk = Walk(Coverage(at(10), None), recheck=at(4))
-    assert walk.goes_on(page(10, 8, 6), all_known=True, last=False)
-    assert not walk.goes_on(page(5, 3), all_known=True, last=False)
+    walk = ListingPaginator(Coverage(at(10), None), refresh_since=at(4))
+    assert walk.wants_next_page(page(10, 8, 6), all_known=True, is_last_page=False)
+    assert not walk.wants_next_page(page(5, 3), all_known=True, is_last_page=False)
 
 
 def test_the_same_page_again_is_the_end() -> None:
-    walk = Walk()
-    assert walk.goes_on(page(10, 9), all_known=False, last=False)
-    assert not walk.goes_on(page(10, 9), all_known=True, last=False)
-    assert walk.ended is Ended.AT_THE_END
+    walk = ListingPaginator()
+    assert walk.wants_next_page(page(10, 9), all_known=False, is_last_page=False)
+    assert not walk.wants_next_page(page(10, 9), all_known=True, is_last_page=False)
+    assert walk.stop_reason is StopReason.END_OF_LISTING
 
 
 def test_what_was_cut_short_covers_nothing() -> None:
-    walk = Walk()
-    assert walk.goes_on(page(10, 9), all_known=False, last=False)
-    assert walk.coverage([]) is None
+    walk = ListingPaginator()
+    assert walk.wants_next_page(page(10, 9), all_known=False, is_last_page=False)
+    assert walk.new_coverage([]) is None
 
 
 def test_what_failed_is_not_covered_nor_what_is_newer() -> None:
-    walk = Walk()
-    walk.goes_on(page(10, 9, 8, 7), all_known=False, last=True)
-    assert walk.coverage([at(9), at(8)]) == Coverage(at(8), None)
+    walk = ListingPaginator()
+    walk.wants_next_page(page(10, 9, 8, 7), all_known=False, is_last_page=True)
+    assert walk.new_coverage([at(9), at(8)]) == Coverage(at(8), None)
 
 
 def test_a_listing_that_no_longer_reaches_back_has_a_gap() -> None:
-    walk = Walk(Coverage(at(10), None))
-    walk.goes_on(page(20, 19, 18), all_known=False, last=True)
-    assert walk.gap() == Gap(after=at(10), before=at(18))
+    walk = ListingPaginator(Coverage(at(10), None))
+    walk.wants_next_page(page(20, 19, 18), all_known=False, is_last_page=True)
+    assert walk.find_gap() == Gap(after=at(10), before=at(18))
 
 
 @pytest.mark.parametrize("oldest", [10, 9.5], ids=["touches", "overlaps"])
 def test_a_listing_that_reaches_back_has_none(oldest: float) -> None:
-    walk = Walk(Coverage(at(10), None))
-    walk.goes_on(page(20, oldest), all_known=False, last=True)
-    assert walk.gap() is None
+    walk = ListingPaginator(Coverage(at(10), None))
+    walk.wants_next_page(page(20, oldest), all_known=False, is_last_page=True)
+    assert walk.find_gap() is None
 
 
 def test_an_empty_listing_proves_nothing() -> None:
-    walk = Walk(Coverage(at(10), None))
-    assert not walk.goes_on([], all_known=True, last=True)
-    assert walk.coverage([]) is None
-    assert walk.gap() is None
+    walk = ListingPaginator(Coverage(at(10), None))
+    assert not walk.wants_next_page([], all_known=True, is_last_page=True)
+    assert walk.new_coverage([]) is None
+    assert walk.find_gap() is None
 
 
 @settings(max_examples=200, deadline=None)
@@ -129,14 +129,14 @@ def test_crawl_after_crawl_every_entry_is_met_or_told_missing(times: list[int], 
     met: set[int] = set()
     covered: Coverage | None = None
     for listing in (first, rest[: max(size, len(rest) // 2)]):
-        walk = Walk(covered)
+        walk = ListingPaginator(covered)
         pages = [listing[start : start + size] for start in range(0, len(listing), size)]
         for number, minutes in enumerate(pages, 1):
             all_known = set(minutes) <= met
             met |= set(minutes)
-            if not walk.goes_on(page(*minutes), all_known=all_known, last=number == len(pages)):
+            if not walk.wants_next_page(page(*minutes), all_known=all_known, is_last_page=number == len(pages)):
                 break
-        gap, covered = walk.gap(), walk.coverage([])
+        gap, covered = walk.find_gap(), walk.new_coverage([])
         assert covered
         for minute in set(rest) - met if listing is not first else ():
             assert gap or at(minute) < covered.newest

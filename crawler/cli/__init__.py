@@ -8,8 +8,8 @@ from pkgutil import resolve_name
 import click
 
 from crawler.cli import tell
-from crawler.content.unicode_text import one_line
-from crawler.errors import Ending, UsageError
+from crawler.content.unicode_text import collapse_whitespace
+from crawler.errors import CommandError, UsageError
 
 COMMANDS = {
     "categories": "questions:categories",
@@ -79,7 +79,7 @@ def _exit_code() -> int:
         return _told(f"{error.format_message()}{where}", UsageError.exit_code)
     except click.ClickException as error:
         return _told(error.format_message(), 1)
-    except Ending as error:
+    except CommandError as error:
         return _told(str(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         return _told("stopped", 1)
@@ -102,5 +102,5 @@ def _told_what_there_is(group: click.Context) -> int:
 
 
 def _told(message: str, exit_code: int) -> int:
-    tell.line(f"finews: {one_line(message)}", err=True)
+    tell.line(f"finews: {collapse_whitespace(message)}", err=True)
     return exit_code

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import click
 
 from crawler.cli import options, tell
-from crawler.content.dates import iso, roughly
-from crawler.crawl.policy.estimate import How, Plan
-from crawler.crawl.policy.result import EXIT_CODES, Summary
+from crawler.content.dates import format_iso, format_rough_duration
+from crawler.crawl.policy.estimate import Plan, Precision
+from crawler.crawl.policy.result import EXIT_CODES, CrawlResult
 from crawler.items import Outcome, RunOutcome
 
 
@@ -73,12 +73,12 @@ def plan_and_tell(**options: Any) -> None:
     from crawler.crawl import runner  # as above
 
     asked = _asked(progress=False, **options)
-    plan = runner.plan(asked.spider, asked.arguments, asked.settings)
+    plan = runner.plan_crawl(asked.spider, asked.arguments, asked.settings)
     if asked.as_json:
         tell.as_value({"spider": asked.spider, "arguments": asked.arguments, **_value_of(plan)})
     elif not asked.quiet and plan.outcome != RunOutcome.FAILED:
         _tell_plan(asked.spider, plan)
-    _tell_lost(plan.lost, failed=plan.outcome == RunOutcome.FAILED)
+    _tell_lost(plan.failed_listings, failed=plan.outcome == RunOutcome.FAILED)
     sys.exit(EXIT_CODES[plan.outcome])
 
 
@@ -95,7 +95,7 @@ def _asked(
     from crawler.crawl import runner  # as above
 
     values = {**settings_of(mirror, changes), "OUTPUT_DIR": str(output)}
-    settings = runner.crawl_settings(values, progress=progress and not quiet)
+    settings = runner.build_settings(values, show_progress=progress and not quiet)
     return _Asked(spider or runner.DEFAULT_SPIDER, _arguments(chosen), settings, quiet, as_json)
 
 
@@ -120,17 +120,20 @@ def _arguments(chosen: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _beside(summary: Summary) -> dict[str, Any]:
+def _beside(summary: CrawlResult) -> dict[str, Any]:
     return {
         "output": summary.output,
-        "lost": summary.lost,
-        "gaps": {column: {"after": iso(gap.after), "before": iso(gap.before)} for column, gap in summary.gaps.items()},
-        "troubles": summary.troubles,
+        "failed_listings": summary.failed_listings,
+        "gaps": {
+            column: {"after": format_iso(gap.after), "before": format_iso(gap.before)}
+            for column, gap in summary.gaps.items()
+        },
+        "failures": summary.failures,
         "notes": summary.notes,
     }
 
 
-def _tell(summary: Summary) -> None:
+def _tell(summary: CrawlResult) -> None:
     run = summary.run
     counts = ", ".join(f"{run[name]} {name}" for name in Outcome if run[name])
     tell.line(f"{run['spider']}: {run['listed']} listed: {counts or 'nothing'}")
@@ -138,24 +141,24 @@ def _tell(summary: Summary) -> None:
 
 
 def _value_of(plan: Plan) -> dict[str, Any]:
-    columns = [{**asdict(column), "back_to": column.back_to and iso(column.back_to)} for column in plan.columns]
-    sums = {name: getattr(plan, name) for name in ("pages", "articles", "requests", "requests_are", "seconds")}
+    columns = [{**asdict(column), "back_to": column.back_to and format_iso(column.back_to)} for column in plan.columns]
+    sums = {name: getattr(plan, name) for name in ("pages", "articles", "requests", "requests_precision", "seconds")}
     return {**asdict(plan), "columns": columns, **sums}
 
 
 def _tell_plan(spider: str, plan: Plan) -> None:
     tell.as_table(
         _value_of(plan)["columns"],
-        ("column_id", "name", "pages", "pages_are", "articles", "articles_are", "back_to"),
+        ("column_id", "name", "pages", "pages_precision", "articles", "articles_precision", "back_to"),
     )
-    least = "at least " if plan.requests_are is How.AT_LEAST else ""
-    about = {How.COUNTED: "", How.ESTIMATED: "about "}.get(plan.requests_are, least)
+    least = "at least " if plan.requests_precision is Precision.AT_LEAST else ""
+    about = {Precision.COUNTED: "", Precision.ESTIMATED: "about "}.get(plan.requests_precision, least)
     articles = tell.counted(plan.articles, "article") if plan.article_requests else "no article, which the pages hold"
     requests, pages = tell.counted(plan.requests, "request"), tell.counted(plan.pages, "page")
     tell.line(f"{spider}: {about}{requests}: {plan.robots} robots.txt, {pages}, {articles}")
     tell.line(
-        f"time: {least or 'about '}{roughly(plan.seconds)}, with {plan.seconds_between:.2g} s between two requests"
-        f" and {plan.latency:.2g} s for an answer"
+        f"time: {least or 'about '}{format_rough_duration(plan.seconds)}, with {plan.seconds_between:.2g} s"
+        f" between two requests and {plan.latency:.2g} s for an answer"
     )
     for note in plan.notes:
         tell.line(f"note: {note}")
@@ -169,19 +172,19 @@ def _tell_lost(lost: Mapping[str, Sequence[str]], *, failed: bool) -> None:
         tell.line(f"finews: no listing of {', '.join(columns)}: {reason}", err=True)
 
 
-def _tell_troubles(summary: Summary) -> None:
+def _tell_troubles(summary: CrawlResult) -> None:
     failed = summary.run["outcome"] == RunOutcome.FAILED
-    _tell_lost(summary.lost, failed=failed)
-    if failed and summary.lost:
+    _tell_lost(summary.failed_listings, failed=failed)
+    if failed and summary.failed_listings:
         return
     for note in summary.notes:
         tell.line(f"finews: {note}", err=True)
     for column, gap in summary.gaps.items():
-        tell.line(f"finews: missed in column {column}: {iso(gap.after)} to {iso(gap.before)}", err=True)
-    for trouble in summary.troubles:
+        tell.line(f"finews: missed in column {column}: {format_iso(gap.after)} to {format_iso(gap.before)}", err=True)
+    for trouble in summary.failures:
         which = trouble["code"] or "a row without a code"
         more = f" and {trouble['count'] - 1} more" if trouble["count"] > 1 else ""
         tell.line(f"finews: {trouble['outcome']}: {which}{more}: {trouble['detail']}", err=True)
-    told = sum(trouble["count"] for trouble in summary.troubles)
+    told = sum(trouble["count"] for trouble in summary.failures)
     if hidden := summary.run["failed"] + summary.run["quarantined"] - told:
         tell.line(f"finews: and {hidden} more, in the table entries under run_id {summary.run['id']}", err=True)

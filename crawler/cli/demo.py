@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from crawler.cli import options, tell
-from crawler.storage.output_dir import DEFAULT
+from crawler.storage.output_dir import DEFAULT_OUTPUT_DIR
 
 _QUERY = "select published_at, media, title from articles order by published_at desc limit 3"
 
@@ -31,16 +31,16 @@ def demo(articles: int, output: Path) -> None:
     """
     from crawler.jobs import demo as body  # it loads the sample site, which no other command needs
 
-    body.claim(output)
+    body.mark_as_demo(output)
     for command in body.crawl_sample_site(output, articles):
         tell.line(f"$ {command}")
     tell.line()
-    for words in _next_steps(output, body.first_article(output)):
+    for words in _next_steps(output, body.pick_example_article(output)):
         tell.line(words)
 
 
 def _next_steps(output: Path, code: str) -> list[str]:
-    folder = "" if output == DEFAULT else f" --output {output}"
+    folder = "" if output == DEFAULT_OUTPUT_DIR else f" --output {output}"
     finews = _typed("finews")
     return [
         "What came of it, and what to try next:",

@@ -10,9 +10,9 @@ from crawler.cli.search import asked, filters
 from crawler.cli.upkeep import site_option
 from crawler.publish import feeds
 from crawler.storage import Store
-from crawler.storage.site_links import site_of
+from crawler.storage.site_links import load_site_links
 
-_FORMS = {"atom": feeds.atom, "json": feeds.json_feed}
+_FORMS = {"atom": feeds.render_atom, "json": feeds.render_json_feed}
 
 
 @click.command()
@@ -28,9 +28,9 @@ def feed(form: str, query: str | None, limit: int, url: str, output: Path, addre
 
     All of them, of one category, or of a search; with their full texts. What the source has withdrawn is left out.
     """
-    with Store.reading(output) as store:
+    with Store.open_ro(output) as store:
         question = asked(store, query, chosen)
-        rows = feeds.newest(store.search.articles(question), limit)
+        rows = feeds.select_newest(store.search.rows(question), limit)
     name = ",".join(filter(None, (*question.categories, *question.columns, question.stock, query)))
     title = " ".join(filter(None, ("finews", *chosen["category"], *chosen["column"], chosen["stock"], query)))
-    tell.line(_FORMS[form](rows, feeds.About(title, site_of(output, address).address, name or "all", url)))
+    tell.line(_FORMS[form](rows, feeds.FeedInfo(title, load_site_links(output, address).address, name or "all", url)))

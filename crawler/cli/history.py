@@ -12,20 +12,20 @@ from rich.console import Console
 from rich.text import Text
 
 from crawler.cli import options, tell
-from crawler.content.diff import Op, Part, Row, compare, parts
-from crawler.content.html_cleaner import plain
-from crawler.content.unicode_text import one_line
-from crawler.crawl.policy.entry_filter import WITHDRAWN
-from crawler.errors import Failed
+from crawler.content.diff import DiffOp, DiffPart, ParagraphDiff, diff_paragraphs, merge_parts
+from crawler.content.html_cleaner import html_to_text
+from crawler.content.unicode_text import collapse_whitespace
+from crawler.crawl.policy.entry_filter import WITHDRAWN_PREFIX
+from crawler.errors import FatalError
 from crawler.items import NO_COLUMN, Outcome
 from crawler.storage import Store
-from crawler.storage.connection import FILE_NAME
-from crawler.storage.post_files import standing
+from crawler.storage.connection import DATABASE_FILE_NAME
+from crawler.storage.post_files import locate_post
 
 Version = dict[str, Any]
 
-_STYLES = {Op.EQUAL: "", Op.DELETE: "red strike", Op.INSERT: "green"}
-_MARKS = {Op.EQUAL: "{}", Op.DELETE: "[-{}-]", Op.INSERT: "{{+{}+}}"}
+_STYLES = {DiffOp.EQUAL: "", DiffOp.DELETE: "red strike", DiffOp.INSERT: "green"}
+_MARKS = {DiffOp.EQUAL: "{}", DiffOp.DELETE: "[-{}-]", DiffOp.INSERT: "{{+{}+}}"}
 
 
 def _digits(_context: click.Context, _argument: click.Parameter, value: str) -> str:
@@ -51,10 +51,10 @@ def diff(code: str, older: int | None, newer: int | None, output: Path, as_json:
     CODE is its digits, with or without NW. Deleted text is red and struck, inserted text green on a terminal, else
     they are marked [-so-] and {+so+}.
     """
-    with Store.reading(output) as store:
+    with Store.open_ro(output) as store:
         versions = store.history.versions(code)
     if not versions:
-        raise Failed(f"no article {code} in {output / FILE_NAME}")
+        raise FatalError(f"no article {code} in {output / DATABASE_FILE_NAME}")
     before, after = _two_of(versions, older, newer, code)
     if as_json:
         tell.as_value(_as_value(code, before, after))
@@ -66,26 +66,26 @@ def diff(code: str, older: int | None, newer: int | None, output: Path, as_json:
 
 
 def _two_of(versions: list[Version], older: int | None, newer: int | None, code: str) -> tuple[Version, Version]:
-    """The versions of these numbers; by default the present one, and the one before it. Raises Failed."""
+    """The versions of these numbers; by default the present one, and the one before it. Raises FatalError."""
     by_number = {version["revision"]: version for version in versions}
     to = versions[-1]["revision"] if newer is None else newer
     start = max(to - 1, min(by_number)) if older is None else older
     for number in (start, to):
         if number not in by_number:
-            raise Failed(f"no revision {number} of {code}: there are {', '.join(map(str, by_number))}")
+            raise FatalError(f"no revision {number} of {code}: there are {', '.join(map(str, by_number))}")
     return by_number[start], by_number[to]
 
 
 def _as_value(code: str, before: Version, after: Version) -> dict[str, Any]:
-    changed = [(name, compare(_field(before, name), _field(after, name))) for name in _FIELDS]
+    changed = [(name, diff_paragraphs(_field(before, name), _field(after, name))) for name in _FIELDS]
     return {
         "code": code,
         "from": {name: before[name] for name in ("revision", "seen_at", "title", "published_at")},
         "to": {name: after[name] for name in ("revision", "seen_at", "title", "published_at")},
         "changes": [
-            {"field": name, "parts": [part._asdict() for part in parts(rows)]}
+            {"field": name, "parts": [part._asdict() for part in merge_parts(rows)]}
             for name, rows in changed
-            if not all(row.unchanged for row in rows)
+            if not all(row.is_unchanged for row in rows)
         ],
     }
 
@@ -95,7 +95,7 @@ _FIELDS = ("title", "published_at", "body_text")
 
 def _field(version: Version, name: str) -> str:
     """A version's field; its text follows from its body, as the article's own does."""
-    return plain(version["body_html"]) if name == "body_text" else str(version[name])
+    return html_to_text(version["body_html"]) if name == "body_text" else str(version[name])
 
 
 def _tell_changes(code: str, before: Version, after: Version) -> None:
@@ -104,13 +104,13 @@ def _tell_changes(code: str, before: Version, after: Version) -> None:
     tell.line(f"{code}: revision {old}, compared with {new}")
     tell.line()
     for label, read in (("title", lambda version: version["title"]), ("time ", _published)):
-        mark([Part(Op.EQUAL, f"{label}  "), *parts(compare(read(before), read(after)))])
+        mark([DiffPart(DiffOp.EQUAL, f"{label}  "), *merge_parts(diff_paragraphs(read(before), read(after)))])
     tell.line()
-    _tell_text(compare(_field(before, "body_text"), _field(after, "body_text")), mark)
+    _tell_text(diff_paragraphs(_field(before, "body_text"), _field(after, "body_text")), mark)
 
 
-def _tell_text(rows: Iterable[Row], mark: Callable[[Sequence[Part]], None]) -> None:
-    for unchanged, run in itertools.groupby(rows, key=lambda row: row.unchanged):
+def _tell_text(rows: Iterable[ParagraphDiff], mark: Callable[[Sequence[DiffPart]], None]) -> None:
+    for unchanged, run in itertools.groupby(rows, key=lambda row: row.is_unchanged):
         if unchanged:
             tell.line(f"… {tell.counted(len(list(run)), 'paragraph')} unchanged …")
         else:
@@ -118,7 +118,7 @@ def _tell_text(rows: Iterable[Row], mark: Callable[[Sequence[Part]], None]) -> N
                 mark(row.parts)
 
 
-def _marker() -> Callable[[Sequence[Part]], None]:
+def _marker() -> Callable[[Sequence[DiffPart]], None]:
     """Prints one line of parts: in colour where that can be seen and is wanted, else with marks."""
     console = Console(markup=False, highlight=False)
     if sys.stdout.isatty() and console.color_system and not console.no_color:
@@ -156,11 +156,11 @@ def explain(code: str, output: Path, as_json: bool) -> None:
     CODE is its digits, with or without NW. It need not have become an article: also what was filtered, failed or
     went to quarantine is told.
     """
-    with Store.reading(output) as store:
-        known = store.history.of(code) if code else None
+    with Store.open_ro(output) as store:
+        known = store.history.for_code(code) if code else None
         versions = store.history.versions(code)
     if known is None:
-        raise Failed(f"nothing is known of {code!r} in {output / FILE_NAME}: no crawl has met it")
+        raise FatalError(f"nothing is known of {code!r} in {output / DATABASE_FILE_NAME}: no crawl has met it")
     if as_json:
         tell.as_value(known)
     else:
@@ -173,8 +173,8 @@ def _head(known: dict[str, Any]) -> Iterator[str]:
     if article is None:
         yield f"{known['code']}: no article came of it"
     else:
-        yield f"{known['code']}: {one_line(article['title'])}"
-        yield f"{one_line(article['media'])} ({article['category']}), published {_published(article)}"
+        yield f"{known['code']}: {collapse_whitespace(article['title'])}"
+        yield f"{collapse_whitespace(article['media'])} ({article['category']}), published {_published(article)}"
     yield ""
 
 
@@ -220,8 +220,8 @@ def _words(entry: dict[str, Any]) -> str:
     """The outcome of a listing, as the books have it, and why."""
     taken = {Outcome.NEW: ", its text taken in", Outcome.UPDATED: ", its changed text taken in"}
     outcome = entry["outcome"]
-    text = "" if entry["detail"].startswith(WITHDRAWN) else taken.get(outcome, "")
-    why = f": {one_line(entry['detail'])}" if entry["detail"] else ""
+    text = "" if entry["detail"].startswith(WITHDRAWN_PREFIX) else taken.get(outcome, "")
+    why = f": {collapse_whitespace(entry['detail'])}" if entry["detail"] else ""
     return f"{outcome}{text}{why}" if outcome else "not decided yet"
 
 
@@ -249,13 +249,13 @@ def _kept_raw(known: dict[str, Any]) -> Iterator[str]:
     for kept in known["quarantine"]:
         reply = kept["url"] or "its row in a listing"
         yield (
-            f"quarantine: {one_line(kept['reason'])}: {one_line(reply)}, kept raw {tell.minute(kept['seen_at'])}"
-            f" (row {kept['id']}, {tell.counted(kept['bytes'], 'byte')})"
+            f"quarantine: {collapse_whitespace(kept['reason'])}: {collapse_whitespace(reply)},"
+            f" kept raw {tell.minute(kept['seen_at'])} (row {kept['id']}, {tell.counted(kept['bytes'], 'byte')})"
         )
     for refused in known["refused"]:
         yield (
-            f"refused: {one_line(refused['refused'])}: not asked for again while {refused['spider']} lists it as"
-            f" {one_line(refused['title'])!r} of {_published(refused)}"
+            f"refused: {collapse_whitespace(refused['refused'])}: not asked for again while {refused['spider']}"
+            f" lists it as {collapse_whitespace(refused['title'])!r} of {_published(refused)}"
         )
 
 
@@ -265,11 +265,11 @@ def _state(known: dict[str, Any], versions: list[Version], output: Path) -> Iter
         return
     for version in versions:
         seen = tell.minute(version["seen_at"])
-        yield f"revision {version['revision']}: first seen {seen}: {one_line(version['title'])}"
+        yield f"revision {version['revision']}: first seen {seen}: {collapse_whitespace(version['title'])}"
     yield f"text: {article['source']}'s is kept{_not_replaced(known)}"
     if article["withdrawn_at"]:
         yield tell.withdrawn(article)
-    path = standing(output, article["post_path"])
+    path = locate_post(output, article["post_path"])
     yield f"post: {path} ({_post_state(article, path)})"
 
 
@@ -297,4 +297,4 @@ def _run(crawl: _Crawl) -> str:
 
 def _columns(columns: list[str]) -> str:
     different = list(dict.fromkeys(columns))
-    return f"column{'s' if len(different) > 1 else ''} {', '.join(map(one_line, different))}"
+    return f"column{'s' if len(different) > 1 else ''} {', '.join(map(collapse_whitespace, different))}"

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from crawler.cli.crawl import crawl, crawl_and_tell, settings_of
-from crawler.errors import extra_missing
+from crawler.errors import missing_extra_error
 
 _MIRROR, _SET = (next(option for option in crawl.params if option.name == name) for name in ("mirror", "changes"))
 
@@ -23,8 +23,8 @@ def fetch(spider: str | None, mirror: str | None, changes: tuple[str, ...]) -> N
     from crawler.crawl import runner  # Scrapy takes a third of a second to import
     from crawler.jobs.distributed import worker
 
-    settings = runner.crawl_settings(settings_of(mirror, changes), progress=False)
-    worker.fetch(spider or runner.DEFAULT_SPIDER, settings)
+    settings = runner.build_settings(settings_of(mirror, changes), show_progress=False)
+    worker.run_worker(spider or runner.DEFAULT_SPIDER, settings)
 
 
 @click.command(params=[option for option in crawl.params if option.name != "plan"])
@@ -36,9 +36,9 @@ def record(**asked: Any) -> None:
     _need_the_extra()
     from crawler.jobs.distributed import coordinator
 
-    crawl_and_tell(**asked, prepare=coordinator.prepare)
+    crawl_and_tell(**asked, prepare=coordinator.apply_coordinator_settings)
 
 
 def _need_the_extra() -> None:
     if find_spec("procrastinate") is None or find_spec("psycopg") is None:
-        raise extra_missing("many machines need what a single one does not", "scale")
+        raise missing_extra_error("many machines need what a single one does not", "scale")

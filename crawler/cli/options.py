@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from crawler.storage.output_dir import output_folder
+from crawler.storage.output_dir import resolve_output_dir
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -14,7 +14,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def _folder(_context: click.Context, _option: click.Parameter, value: str | None) -> Path:
     if value == "":
         raise click.BadParameter("it is empty: name a folder, or leave the option out", param_hint="--output")
-    return output_folder(value)
+    return resolve_output_dir(value)
 
 
 _HELP = "The output folder.  [default: output/ where one stands, else $FINEWS_OUTPUT]"

@@ -9,9 +9,9 @@ import click
 
 from crawler.cli import options, tell
 from crawler.cli.upkeep import site_option
-from crawler.content.unicode_text import one_line
+from crawler.content.unicode_text import collapse_whitespace
 from crawler.crawl.policy.result import EXIT_CODES
-from crawler.storage.site_links import site_of
+from crawler.storage.site_links import load_site_links
 
 _LONGEST_VALUE = 60
 
@@ -27,10 +27,10 @@ def replay(dry_run: bool, output: Path, address: str, as_json: bool) -> None:
     What stands in quarantine is tried again; so are the replies of stored articles, which crawls with --set KEEP_RAW=1
     keep. Says field by field what changes, and changes it. Exit code 3 when some cannot be read.
     """
-    from crawler.jobs.replay import replaying  # Scrapy takes a third of a second to import
+    from crawler.jobs.replay import open_replayer  # Scrapy takes a third of a second to import
 
-    with replaying(output, site_of(output, address), dry_run=dry_run) as body:
-        found = [_as_row(replayed) for replayed in chain(body.quarantine(), body.articles())]
+    with open_replayer(output, load_site_links(output, address), dry_run=dry_run) as body:
+        found = [_as_row(replayed) for replayed in chain(body.replay_quarantine(), body.replay_articles())]
     if as_json:
         tell.as_value(found)
     else:
@@ -68,5 +68,5 @@ def _tell(row: dict[str, Any]) -> None:
 
 
 def _short(text: str) -> str:
-    line = one_line(text)
+    line = collapse_whitespace(text)
     return repr(line if len(line) <= _LONGEST_VALUE else line[: _LONGEST_VALUE - 1] + "…")

@@ -7,7 +7,7 @@ import click
 from crawler.cli import options, tell
 from crawler.jobs import schedule as texts
 
-_KINDS = {"cron": texts.cron, "systemd": texts.systemd, "github": texts.github}
+_KINDS = {"cron": texts.render_cron, "systemd": texts.render_systemd, "github": texts.render_github_workflow}
 
 
 @click.command()
@@ -19,4 +19,4 @@ def schedule(kind: str, output: Path) -> None:
     cron: lines for a crontab; systemd: a service and a timer; github: a workflow that commits what is new and publishes
     the site. The paths are this installation's.
     """
-    tell.line(_KINDS[kind](texts.installation(output)).rstrip("\n"))
+    tell.line(_KINDS[kind](texts.detect_installation(output)).rstrip("\n"))

@@ -17,16 +17,16 @@ from rich.progress import Progress
 
 from crawler.cli import options, tell
 from crawler.content import clock
-from crawler.content.categories import Media
+from crawler.content.categories import CategoryRegistry
 from crawler.content.dates import parse_bound
-from crawler.errors import Failed, UsageError
-from crawler.publish.export import cells
-from crawler.publish.export import export as export_rows
+from crawler.errors import FatalError, UsageError
+from crawler.publish.export import export_articles as export_rows
+from crawler.publish.export import to_spreadsheet_cells
 from crawler.storage import Store
-from crawler.storage.search.candidates import RANKED
-from crawler.storage.search.engine import Found
-from crawler.storage.search.query import check_words
-from crawler.storage.search.request import Asked, Sort
+from crawler.storage.search.candidates import MAX_RANKED_ARTICLES
+from crawler.storage.search.engine import SearchHit
+from crawler.storage.search.query import check_query_has_words
+from crawler.storage.search.request import SearchRequest, SortOrder
 
 _SHOWN = 20
 _HIT = {True: ("\x1b[1;33m", "\x1b[0m"), False: ("【", "】")}
@@ -54,31 +54,31 @@ def filters(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def asked(store: Store, text: str | None, chosen: dict[str, Any]) -> Asked:
+def asked(store: Store, text: str | None, chosen: dict[str, Any]) -> SearchRequest:
     """The question that these options ask; `text` is None where no query was given. Raises UsageError."""
     if text is not None:
-        check_words(text)
+        check_query_has_words(text)
     now = clock.now()
-    media = Media(store.categories.all())
+    media = CategoryRegistry(store.categories.all())
     since, until = moment("since", chosen["since"], now), moment("until", chosen["until"], now, last=True)
     if since and until and since > until:
         raise UsageError(f"--since {chosen['since']} is after --until {chosen['until']}: swap them")
-    return Asked(
+    return SearchRequest(
         text=text or "",
-        categories=tuple(media.known(name).slug for name in chosen["category"]),
+        categories=tuple(media.resolve(name).slug for name in chosen["category"]),
         columns=chosen["column"],
         since=since,
         until=until,
         stock=chosen["stock"].strip().upper(),
         as_of=moment("as-of", chosen["as_of"], now),
-        distinct=chosen["distinct"],
+        collapse_reprints=chosen["distinct"],
     )
 
 
 def moment(name: str, text: str | None, now: datetime, *, last: bool = False) -> datetime | None:
     """What a person typed for a moment. Raises UsageError."""
     try:
-        return None if text is None else parse_bound(text, now, last=last)
+        return None if text is None else parse_bound(text, now, end_of_span=last)
     except ValueError as error:
         raise UsageError(f"--{name}: {error}") from error
 
@@ -111,8 +111,8 @@ class _Words(click.Command):
 @filters
 @click.option(
     "--sort",
-    type=click.Choice([str(sort) for sort in Sort]),
-    default=str(Sort.NEWEST),
+    type=click.Choice([str(sort) for sort in SortOrder]),
+    default=str(SortOrder.NEWEST),
     show_default=True,
     help="What comes first.",
 )
@@ -130,45 +130,47 @@ def search(query: tuple[str, ...], only_count: bool, as_csv: bool, output: Path,
     """
     if not query and not any(chosen[name] for name in _FILTERS):
         raise UsageError("a query or a filter is wanted: see `finews search --help`")
-    with Store.reading(output) as store:
+    with Store.open_ro(output) as store:
         question = asked(store, " ".join(query) if query else None, chosen)
         if only_count:
             number = store.search.count(question)
             tell.as_value({"count": number}) if as_json else tell.line(str(number))
             return
-        found = list(store.search.find(_limited(question, chosen)))
+        found = list(store.search.hits(_limited(question, chosen)))
     if as_json:
-        tell.as_value([{**each.article, "passage": each.passage.text, "hits": each.passage.hits} for each in found])
+        tell.as_value(
+            [{**each.article, "passage": each.snippet.text, "hits": each.snippet.highlights} for each in found]
+        )
     elif as_csv:
         tell.line(_as_csv(found))
     else:
         _tell(found, chosen)
 
 
-def _limited(question: Asked, chosen: dict[str, Any]) -> Asked:
-    return replace(question, sort=Sort(chosen["sort"]), limit=chosen["limit"])
+def _limited(question: SearchRequest, chosen: dict[str, Any]) -> SearchRequest:
+    return replace(question, sort=SortOrder(chosen["sort"]), limit=chosen["limit"])
 
 
-def _as_csv(found: list[Found]) -> str:
+def _as_csv(found: list[SearchHit]) -> str:
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\n")
     writer.writerow(_COLUMNS)
-    writer.writerows(cells({**each.article, "passage": each.passage.text}, _COLUMNS) for each in found)
+    writer.writerows(to_spreadsheet_cells({**each.article, "passage": each.snippet.text}, _COLUMNS) for each in found)
     return lines.getvalue().rstrip("\n")
 
 
-def _tell(found: list[Found], chosen: dict[str, Any]) -> None:
+def _tell(found: list[SearchHit], chosen: dict[str, Any]) -> None:
     coloured = sys.stdout.isatty()
     for each in found:
         row = each.article
         gone = "  withdrawn" if row["withdrawn_at"] else ""
-        tell.marked_line(each.title.parts(), _HIT[coloured])
+        tell.marked_line(each.title.segments(), _HIT[coloured])
         tell.line(f"  {tell.minute(row['published_at'])}  {row['media']}  {row['code']}{gone}")
-        tell.marked_line(each.passage.parts(), _HIT[coloured], indent="  ")
+        tell.marked_line(each.snippet.segments(), _HIT[coloured], indent="  ")
     if not found:
         tell.line("nothing found", err=True)
     elif len(found) == chosen["limit"]:
-        best = f", the best of the newest {RANKED}" if chosen["sort"] == Sort.RELEVANCE else ""
+        best = f", the best of the newest {MAX_RANKED_ARTICLES}" if chosen["sort"] == SortOrder.RELEVANCE else ""
         tell.line(f"the first {len(found)}{best}: --limit shows more, --count tells how many", err=True)
 
 
@@ -182,9 +184,9 @@ def export(file: Path, query: str | None, output: Path, **chosen: Any) -> None:
 
     In CSV, a cell that a spreadsheet would take for a formula begins with an apostrophe.
     """
-    with Store.reading(output) as store:
+    with Store.open_ro(output) as store:
         question = asked(store, query, chosen)
-        with _progress(store.search.count(question)) as seen, closing(store.search.articles(question)) as rows:
+        with _progress(store.search.count(question)) as seen, closing(store.search.rows(question)) as rows:
             written = export_rows(seen(rows), file)
     tell.line(f"{tell.counted(written, 'article')} in {file}")
 
@@ -207,15 +209,15 @@ def stocks(stock: str | None, limit: int, output: Path, as_json: bool) -> None:
 
     STOCK is 600160, 1.600160 or a name.
     """
-    with Store.reading(output) as store:
+    with Store.open_ro(output) as store:
         if stock is None:
-            rows = store.stocks.counted(limit)
+            rows = store.stocks.with_article_counts(limit)
             columns = ("secid", "kind", "name", "articles", "times", "first", "latest")
             tell.as_value(rows) if as_json else tell.as_table(rows, columns)
             return
-        known = store.stocks.of(stock.strip().upper(), limit)
+        known = store.stocks.get_details(stock.strip().upper(), limit)
     if not known["stocks"]:
-        raise Failed(f"no article links to {stock!r}: `finews stocks` lists what there is")
+        raise FatalError(f"no article links to {stock!r}: `finews stocks` lists what there is")
     if as_json:
         tell.as_value(known)
         return

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from crawler.cli import options, tell
-from crawler.errors import extra_missing
+from crawler.errors import missing_extra_error
 
 
 @click.command()
@@ -22,5 +22,5 @@ def serve(host: str, port: int, open_browser: bool, output: Path) -> None:
     try:
         from crawler.publish.web import server
     except ModuleNotFoundError as error:
-        raise extra_missing(f"serve needs {error.name}", "serve") from error
+        raise missing_extra_error(f"serve needs {error.name}", "serve") from error
     server.serve(output, host, port, tell.line, open_browser=open_browser)

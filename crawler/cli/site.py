@@ -7,8 +7,8 @@ import click
 
 from crawler.cli import options, tell
 from crawler.cli.upkeep import site_option
-from crawler.publish.jekyll.config import MOST_DAYS
-from crawler.storage.site_links import site_of
+from crawler.publish.jekyll.config import MAX_KEEP_DAYS
+from crawler.storage.site_links import load_site_links
 
 
 @click.group()
@@ -19,7 +19,7 @@ def site() -> None:
 @site.command()
 @click.option(
     "--keep-days",
-    type=click.IntRange(0, MOST_DAYS),
+    type=click.IntRange(0, MAX_KEEP_DAYS),
     metavar="N",
     help="Freeze the months that lie before the last N days.  [default: keep_days of _config.yml, else none]",
 )
@@ -39,24 +39,27 @@ def build(keep_days: int | None, everything: bool, quiet: bool, output: Path, ad
         build_site,  # it shares the ledger with crawls, and Scrapy takes a third of a second to import
     )
 
-    published = build_site.build_site(output, site_of(output, address), keep_days, everything=everything)
+    published = build_site.build_site(output, load_site_links(output, address), keep_days, render_all=everything)
     if as_json:
-        built = published.built
+        built = published.build
         tell.as_value(
             {
                 "site": str(output / "_site"),
-                "rendered": built.rendered,
-                "frozen": built.frozen,
-                "older_look": built.older_look,
-                "kept": published.kept,
+                "rendered": built.pages_rendered,
+                "frozen": built.posts_archived,
+                "outdated_theme": built.outdated_theme,
+                "kept": published.customised_files,
             }
         )
     elif not quiet:
-        rendered, frozen = tell.counted(published.built.rendered, "page"), tell.counted(published.built.frozen, "post")
+        rendered, frozen = (
+            tell.counted(published.build.pages_rendered, "page"),
+            tell.counted(published.build.posts_archived, "post"),
+        )
         tell.line(f"{output}/_site: {rendered} rendered, {frozen} frozen")
-        for path in published.kept:
+        for path in published.customised_files:
             tell.line(f"note: {path} is as you have changed it, and stays so; delete it to get ours")
-        if published.built.older_look:
+        if published.build.outdated_theme:
             tell.line("note: frozen pages have an older look; `finews site build --all` renders them anew")
 
 
@@ -73,7 +76,7 @@ def check(quiet: bool, output: Path, address: str, as_json: bool) -> None:
     """
     from crawler.jobs import build_site
 
-    checked = build_site.check_site(output, site_of(output, address))
+    checked = build_site.check_site(output, load_site_links(output, address))
     if as_json:
         faults = [{"kind": fault.kind, "path": fault.path, "detail": fault.detail} for fault in checked.faults]
         counts = {"articles": checked.articles, "pages": checked.pages, "links": checked.links}

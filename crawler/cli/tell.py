@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from crawler.content.unicode_text import one_line, visible
+from crawler.content.unicode_text import collapse_whitespace, strip_invisible
 
 _WIDEST = 160
 # What JSON lets through and a terminal may obey, or no stream can hold: DEL, C1, bidi controls, half characters.
@@ -40,7 +40,7 @@ def as_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
 
 def line(text: str = "", *, err: bool = False) -> None:
     """Print a line; what came from outside cannot move the cursor or colour the terminal."""
-    click.echo("\n".join(visible(text).splitlines()), err=err)
+    click.echo("\n".join(strip_invisible(text).splitlines()), err=err)
 
 
 def marked_line(parts: Iterable[tuple[str, bool]], marks: tuple[str, str], *, indent: str = "") -> None:
@@ -52,7 +52,7 @@ def marked_line(parts: Iterable[tuple[str, bool]], marks: tuple[str, str], *, in
 
 def part_of_line(text: str) -> str:
     """What can be shown of a part of a line, its white space as it is."""
-    return " ".join(visible(text).splitlines())
+    return " ".join(strip_invisible(text).splitlines())
 
 
 def counted(number: int, thing: str, things: str = "") -> str:
@@ -74,7 +74,7 @@ def _cell(value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, list | tuple):
-        return one_line(", ".join(str(part) for part in value))
+        return collapse_whitespace(", ".join(str(part) for part in value))
     if isinstance(value, str) and _MOMENT.fullmatch(value):
         return minute(value)
-    return one_line(str(value))
+    return collapse_whitespace(str(value))

@@ -8,10 +8,10 @@ import click
 
 from crawler.cli import options, tell
 from crawler.items import Outcome
-from crawler.storage.site_links import site_of
+from crawler.storage.site_links import load_site_links
 
 if TYPE_CHECKING:
-    from crawler.jobs.verify import Disagreement, Report
+    from crawler.jobs.verify import Mismatch, VerifyReport
 
 site_option = click.option(
     "--site",
@@ -37,12 +37,12 @@ def verify(mend: bool, output: Path, address: str, as_json: bool) -> None:
     """
     from crawler.jobs import verify  # it shares the ledger with crawls, and Scrapy takes a third of a second to import
 
-    report = (verify.repair if mend else verify.verify)(output, site_of(output, address))
+    report = (verify.repair_output if mend else verify.verify_output)(output, load_site_links(output, address))
     if as_json:
         tell.as_value(_as_value(report))
     else:
         _tell_report(report)
-    sys.exit(1 if report.disagreements else 0)
+    sys.exit(1 if report.mismatches else 0)
 
 
 @click.group()
@@ -61,7 +61,7 @@ def rebuild_posts(into: Path | None, output: Path, address: str) -> None:
     """
     from crawler.jobs import rebuild as body
 
-    written = body.rebuild_posts(output, site_of(output, address), into)
+    written = body.rewrite_posts(output, load_site_links(output, address), into)
     tell.line(f"{tell.counted(written, 'post')} written into {into or output}/_posts")
 
 
@@ -95,12 +95,12 @@ def rebuild_db(source: Path | None, output: Path, address: str) -> None:
     """
     from crawler.jobs import rebuild as body
 
-    rebuilt = body.rebuild_db(output, site_of(output, address), source)
-    for path, reason in rebuilt.unreadable.items():
+    rebuilt = body.rebuild_database(output, load_site_links(output, address), source)
+    for path, reason in rebuilt.unreadable_posts.items():
         tell.line(f"finews: {path}: {reason}", err=True)
-    beside = "with what the old database knew beside them" if rebuilt.carried else "from posts alone"
-    tell.line(f"{tell.counted(rebuilt.articles, 'article')} in {output}/news.db, {beside}")
-    sys.exit(3 if rebuilt.unreadable else 0)
+    beside = "with what the old database knew beside them" if rebuilt.carried_over else "from posts alone"
+    tell.line(f"{tell.counted(rebuilt.article_count, 'article')} in {output}/news.db, {beside}")
+    sys.exit(3 if rebuilt.unreadable_posts else 0)
 
 
 @rebuild.command(name="search")
@@ -112,7 +112,7 @@ def rebuild_search(output: Path) -> None:
     """
     from crawler.jobs import rebuild as body
 
-    tell.line(f"{tell.counted(body.rebuild_search(output), 'article')} in the index of words")
+    tell.line(f"{tell.counted(body.rebuild_search_index(output), 'article')} in the index of words")
 
 
 @rebuild.command(name="reprints")
@@ -124,7 +124,7 @@ def rebuild_reprints(output: Path) -> None:
     """
     from crawler.jobs import rebuild as body
 
-    tell.line(f"{tell.counted(body.rebuild_reprints(output), 'article')} compared")
+    tell.line(f"{tell.counted(body.rebuild_reprint_clusters(output), 'article')} compared")
 
 
 @click.command(name="import")
@@ -140,42 +140,42 @@ def import_posts(folder: Path, output: Path, address: str, as_json: bool) -> Non
     """
     from crawler.jobs import import_posts
 
-    imported = import_posts.take_in(folder, output, site_of(output, address))
+    imported = import_posts.import_folder(folder, output, load_site_links(output, address))
     if as_json:
-        reported = [{"path": path, "reason": reason} for path, reason in imported.reported.items()]
+        reported = [{"path": path, "reason": reason} for path, reason in imported.rejected_files.items()]
         arguments = {"folder": str(folder)}
         tell.as_value({**imported.run, "arguments": arguments, "output": str(output), "reported": reported})
     else:
         counts = ", ".join(f"{imported.run[name]} {name}" for name in Outcome if imported.run[name])
         tell.line(f"import: {tell.counted(imported.run['listed'], 'file')}: {counts or 'nothing'}")
         tell.line(f"posts in {output}/_posts, rows in {output}/news.db")
-    for path, reason in imported.reported.items():
+    for path, reason in imported.rejected_files.items():
         tell.line(f"finews: not imported: {path}: {reason}", err=True)
-    sys.exit(3 if imported.reported else 0)
+    sys.exit(3 if imported.rejected_files else 0)
 
 
-def _as_value(report: "Report") -> dict[str, object]:
+def _as_value(report: "VerifyReport") -> dict[str, object]:
     return {
-        "agree": report.agree,
-        "disagreements": [each.shown() for each in report.disagreements],
-        "mended": [each.shown() for each in report.mended],
+        "agree": report.matching_posts,
+        "disagreements": [each.as_dict() for each in report.mismatches],
+        "mended": [each.as_dict() for each in report.repaired],
     }
 
 
-def _tell_report(report: "Report") -> None:
-    for each in report.mended:
+def _tell_report(report: "VerifyReport") -> None:
+    for each in report.repaired:
         tell.line(f"mended: {_in_a_line(each)}")
-    for each in report.disagreements:
+    for each in report.mismatches:
         tell.line(_in_a_line(each))
-    told = [tell.counted(report.agree, "post agrees with its row", "posts agree with their rows")]
-    if of_posts := len(report.disagreements) - report.found_out:
+    told = [tell.counted(report.matching_posts, "post agrees with its row", "posts agree with their rows")]
+    if of_posts := len(report.mismatches) - report.derived_count:
         told.append(tell.counted(of_posts, "disagreement"))
-    if report.found_out:
-        told.append(f"{tell.counted(report.found_out, 'article')} to be indexed or linked")
+    if report.derived_count:
+        told.append(f"{tell.counted(report.derived_count, 'article')} to be indexed or linked")
     tell.line(", ".join(told))
 
 
-def _in_a_line(each: "Disagreement") -> str:
-    shown = each.shown()
+def _in_a_line(each: "Mismatch") -> str:
+    shown = each.as_dict()
     detail = f" ({shown['detail']})" if shown["detail"] else ""
     return " ".join(filter(None, (shown["kind"], shown["path"], shown["code"], shown["title"]))) + detail

@@ -3,14 +3,14 @@
 import time
 from datetime import datetime
 
-from crawler.content.dates import CHINA
+from crawler.content.dates import CHINA_TZ
 
 
 def now() -> datetime:
     """The current time, to the second, with the source's offset (+08:00)."""
-    return datetime.now(CHINA).replace(microsecond=0)
+    return datetime.now(CHINA_TZ).replace(microsecond=0)
 
 
-def milliseconds() -> int:
+def epoch_milliseconds() -> int:
     """Milliseconds since 1970, as the source's own pages send them in `req_trace`."""
     return time.time_ns() // 1_000_000

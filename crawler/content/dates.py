@@ -3,66 +3,68 @@
 import re
 from datetime import datetime, timedelta, timezone
 
-CHINA = timezone(timedelta(hours=8))
+CHINA_TZ = timezone(timedelta(hours=8))
 
 # `2022-01-10 16:20:36` in lists, `2026/09/19 01:09:08` in the article reply, `2026年08月19日 17:46` on pages.
-_SOURCE = re.compile(r"(\d{4})(?:-|/|年)(\d{1,2})(?:-|/|月)(\d{1,2})日?\s+(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
+_SOURCE_DATETIME = re.compile(
+    r"(\d{4})(?:-|/|年)(\d{1,2})(?:-|/|月)(\d{1,2})日?\s+(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII
+)
 # What a person types, and the span that it names.
-_SPANS = (
+_BOUND_SPANS = (
     (re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII), timedelta(days=1)),
     (re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}", re.ASCII), timedelta(minutes=1)),
     (re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}", re.ASCII), timedelta(seconds=1)),
 )
-_AGE = re.compile(r"(\d{1,5})([mhdw])", re.ASCII)
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_AGE_PATTERN = re.compile(r"(\d{1,5})([mhdw])", re.ASCII)
+_AGE_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-def parse(text: str) -> datetime:
+def parse_source_datetime(text: str) -> datetime:
     """Read a moment in any of the source's three forms.
 
-    >>> parse("2026/09/19 01:09:08").isoformat()
+    >>> parse_source_datetime("2026/09/19 01:09:08").isoformat()
     '2026-09-19T01:09:08+08:00'
 
     Raises ValueError for anything else, 30 February included.
     """
-    match = _SOURCE.fullmatch(text.strip())
+    match = _SOURCE_DATETIME.fullmatch(text.strip())
     if not match:
         raise ValueError(f"not a time of the source: {text[:40]!r}")
     year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
-    return datetime(year, month, day, hour, minute, second, tzinfo=CHINA)
+    return datetime(year, month, day, hour, minute, second, tzinfo=CHINA_TZ)
 
 
-def parse_bound(text: str, now: datetime, *, last: bool = False) -> datetime:
+def parse_bound(text: str, now: datetime, *, end_of_span: bool = False) -> datetime:
     """Read what a person types for a moment: `2022-01-10`, `2022-01-10 16:20` or an age such as `2d` (m h d w).
 
-    A day or a minute is a span: its first second, or its last one when `last`. Raises ValueError.
+    A day or a minute is a span: its first second, or its last one when `end_of_span`. Raises ValueError.
     """
     try:
-        if age := _AGE.fullmatch(text.strip()):
-            return now - timedelta(**{_UNITS[age[2]]: int(age[1])})
-        first = datetime.fromisoformat(text.strip()).replace(tzinfo=CHINA)
-        span = next(span for shape, span in _SPANS if shape.fullmatch(text.strip()))
+        if age_match := _AGE_PATTERN.fullmatch(text.strip()):
+            return now - timedelta(**{_AGE_UNITS[age_match[2]]: int(age_match[1])})
+        start = datetime.fromisoformat(text.strip()).replace(tzinfo=CHINA_TZ)
+        span_length = next(span for pattern, span in _BOUND_SPANS if pattern.fullmatch(text.strip()))
     except (ValueError, OverflowError, StopIteration):
         raise ValueError(
             f"{text[:40]!r} is not a date: type 2022-01-10, '2022-01-10 16:20' or an age such as 2d"
         ) from None
-    return first + (span - timedelta(seconds=1)) if last else first
+    return start + (span_length - timedelta(seconds=1)) if end_of_span else start
 
 
-def iso(moment: datetime) -> str:
+def format_iso(moment: datetime) -> str:
     """`2022-01-10T16:20:36+08:00`, as the database holds it."""
-    return moment.astimezone(CHINA).isoformat(timespec="seconds")
+    return moment.astimezone(CHINA_TZ).isoformat(timespec="seconds")
 
 
-def jekyll(moment: datetime) -> str:
+def format_jekyll(moment: datetime) -> str:
     """`2022-01-10 16:20:36 +0800`, as a post's front matter holds it."""
-    return iso(moment).replace("T", " ").replace("+08:00", " +0800")
+    return format_iso(moment).replace("T", " ").replace("+08:00", " +0800")
 
 
-def span(seconds: int) -> str:
+def format_duration(seconds: int) -> str:
     """A length of time in minutes, or hours and minutes, or days and hours.
 
-    >>> [span(seconds) for seconds in (59, 420, 3600, 180_000)]
+    >>> [format_duration(seconds) for seconds in (59, 420, 3600, 180_000)]
     ['0 min', '7 min', '1 h 0 min', '2 d 2 h']
     """
     minutes = seconds // 60
@@ -72,11 +74,11 @@ def span(seconds: int) -> str:
     return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
 
 
-def roughly(seconds: float) -> str:
+def format_rough_duration(seconds: float) -> str:
     """Likewise where nobody knows it better, with the seconds of less than two minutes.
 
-    >>> [roughly(seconds) for seconds in (0.3, 59, 119.6, 450, 3599)]
+    >>> [format_rough_duration(seconds) for seconds in (0.3, 59, 119.6, 450, 3599)]
     ['1 s', '59 s', '2 min', '8 min', '1 h 0 min']
     """
-    whole = max(1, round(seconds))
-    return f"{whole} s" if whole < 120 else span(60 * round(whole / 60))
+    whole_seconds = max(1, round(seconds))
+    return f"{whole_seconds} s" if whole_seconds < 120 else format_duration(60 * round(whole_seconds / 60))

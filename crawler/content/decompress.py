@@ -6,42 +6,44 @@ Scrapy hands over what could be unpacked of a stream that was cut, or whose chec
 import zlib
 from collections.abc import Iterable
 
-from crawler.content.unicode_text import one_line
-from crawler.errors import Refused, Unreadable
+from crawler.content.unicode_text import collapse_whitespace
+from crawler.errors import ParseError, SourceError
 
 # What a crawl asks for: a packing whose end and checksum tell that nothing is missing, and that needs no library.
-PACKING = "gzip"
+ACCEPT_ENCODING = "gzip"
 # The source's are below 2 KiB.
-LARGEST_HEADERS = 64 * 1024
+MAX_HEADER_BYTES = 64 * 1024
 
-_GZIP = zlib.MAX_WBITS | 16
+_GZIP_WBITS = zlib.MAX_WBITS | 16
 
 
-def check_headers(headers: Iterable[tuple[bytes, Iterable[bytes]]]) -> None:
-    """Raises Unreadable for headers that are larger than those of any reply."""
+def check_header_size(headers: Iterable[tuple[bytes, Iterable[bytes]]]) -> None:
+    """Raises ParseError for headers that are larger than those of any reply."""
     size = sum(len(name) + len(value) for name, values in headers for value in values)
-    if size > LARGEST_HEADERS:
-        raise Unreadable(f"the reply has {size:,} bytes of headers, over {LARGEST_HEADERS:,}")
+    if size > MAX_HEADER_BYTES:
+        raise ParseError(f"the reply has {size:,} bytes of headers, over {MAX_HEADER_BYTES:,}")
 
 
-def unpack(body: bytes, packing: str, largest: int) -> bytes:
+def decompress(body: bytes, content_encoding: str, max_size: int) -> bytes:
     """What a body holds that is packed as its header Content-Encoding says.
 
-    Raises Refused when it is cut or broken, and may come whole the next time, and Unreadable before more than `largest`
-    bytes are unpacked.
+    Raises SourceError when it is cut or broken, and may come whole the next time, and ParseError before more than
+    `max_size` bytes are unpacked.
     """
-    name = packing.strip().lower().removeprefix("x-")
-    if not body or name in {"", "identity"}:
+    encoding = content_encoding.strip().lower().removeprefix("x-")
+    if not body or encoding in {"", "identity"}:
         return body
-    if name != PACKING:
-        raise Refused(f"the reply is packed as {one_line(packing)[:40]}, which was not asked for")
-    stream = zlib.decompressobj(_GZIP)
+    if encoding != ACCEPT_ENCODING:
+        raise SourceError(
+            f"the reply is packed as {collapse_whitespace(content_encoding)[:40]}, which was not asked for"
+        )
+    decompressor = zlib.decompressobj(_GZIP_WBITS)
     try:
-        unpacked = stream.decompress(body, largest + 1)
+        decompressed = decompressor.decompress(body, max_size + 1)
     except zlib.error as error:
-        raise Refused(f"the reply is broken: {error}") from error
-    if len(unpacked) > largest:
-        raise Unreadable(f"the reply is over {largest} bytes when unpacked")
-    if not stream.eof or stream.unused_data:
-        raise Refused("the reply is cut" if not stream.eof else "the reply goes on after its end")
-    return unpacked
+        raise SourceError(f"the reply is broken: {error}") from error
+    if len(decompressed) > max_size:
+        raise ParseError(f"the reply is over {max_size} bytes when unpacked")
+    if not decompressor.eof or decompressor.unused_data:
+        raise SourceError("the reply is cut" if not decompressor.eof else "the reply goes on after its end")
+    return decompressed

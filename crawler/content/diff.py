@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 
-class Op(StrEnum):
+class DiffOp(StrEnum):
     """What became of a part of a text."""
 
     EQUAL = "equal"
@@ -21,21 +21,21 @@ class Op(StrEnum):
     INSERT = "insert"
 
 
-class Part(NamedTuple):
-    op: Op
+class DiffPart(NamedTuple):
+    op: DiffOp
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ParagraphDiff:
     """A paragraph and what became of it. `old` is None when it was inserted, `new` when it was deleted."""
 
     old: str | None
     new: str | None
-    parts: tuple[Part, ...]
+    parts: tuple[DiffPart, ...]
 
     @property
-    def unchanged(self) -> bool:
+    def is_unchanged(self) -> bool:
         return self.old == self.new
 
 
@@ -49,123 +49,137 @@ class _Hunk(NamedTuple):
 
 # How many comparisons may be made to align the paragraphs, to pair those that were edited, and inside these: each about
 # a second or two. What is then still open is told as replaced.
-_STEPS = 4_000_000
+_MAX_COMPARISONS = 4_000_000
 # Two paragraphs are one that was edited when they share this much of their pairs of characters.
-_ALIKE = 0.3
+_MIN_SIMILARITY = 0.3
 # A match of up to so many characters, between longer changes, is a coincidence.
-_COINCIDENCE = 3
+_MAX_COINCIDENCE_CHARS = 3
 
-_MARKS = "[\u0300-\u036f\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]*"
-_TOKEN = re.compile(
-    rf"[0-9]+(?:[.,][0-9]+)*|[A-Za-z]+|[\U0001f1e6-\U0001f1ff]{{2}}|.{_MARKS}(?:\u200d.{_MARKS})*", re.DOTALL
+_COMBINING_MARKS = "[\u0300-\u036f\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]*"
+_TOKEN_PATTERN = re.compile(
+    rf"[0-9]+(?:[.,][0-9]+)*|[A-Za-z]+|[\U0001f1e6-\U0001f1ff]{{2}}|.{_COMBINING_MARKS}(?:\u200d.{_COMBINING_MARKS})*",
+    re.DOTALL,
 )
 
 
-def compare(old: str, new: str) -> list[Row]:
+def diff_paragraphs(old: str, new: str) -> list[ParagraphDiff]:
     """The paragraphs of both texts in their order, one a line of text. Its cost is bounded whatever the texts are."""
-    pairs = list(_paragraph_pairs(old.split("\n"), new.split("\n")))
-    edited = sum(1 for before, after in pairs if before != after and None not in (before, after))
-    steps = _STEPS // max(edited, 1)
-    return [Row(before, after, tuple(_row_parts(before, after, steps))) for before, after in pairs]
+    paragraph_pairs = list(_paragraph_pairs(old.split("\n"), new.split("\n")))
+    edited_count = sum(1 for before, after in paragraph_pairs if before != after and None not in (before, after))
+    max_comparisons = _MAX_COMPARISONS // max(edited_count, 1)
+    return [
+        ParagraphDiff(before, after, tuple(_diff_paragraph(before, after, max_comparisons)))
+        for before, after in paragraph_pairs
+    ]
 
 
-def parts(rows: Iterable[Row]) -> list[Part]:
+def merge_parts(rows: Iterable[ParagraphDiff]) -> list[DiffPart]:
     """All rows as one sequence, line ends included. What is not inserted joins to the old text, and so for the new.
 
-    >>> [(str(part.op), part.text) for part in parts(compare("降准0.25个百分点", "降准0.5个百分点"))]
+    >>> [(str(part.op), part.text) for part in merge_parts(diff_paragraphs("降准0.25个百分点", "降准0.5个百分点"))]
     [('equal', '降准'), ('delete', '0.25'), ('insert', '0.5'), ('equal', '个百分点')]
     """
-    return list(_in_order(_with_line_ends(rows)))
+    return list(_merge_neighbours(_insert_line_ends(rows)))
 
 
 # paragraphs
 
 
 def _paragraph_pairs(old: list[str], new: list[str]) -> Iterator[tuple[str | None, str | None]]:
-    hunks = list(_hunks(old, new, _STEPS))
+    hunks = list(_diff_hunks(old, new, _MAX_COMPARISONS))
     for equal, before, after in hunks:
-        yield from zip(before, after, strict=True) if equal else _paired(before, after, _STEPS // len(hunks))
+        yield from (
+            zip(before, after, strict=True)
+            if equal
+            else _pair_paragraphs(before, after, _MAX_COMPARISONS // len(hunks))
+        )
 
 
-def _paired(old: Sequence[str], new: Sequence[str], steps: int) -> Iterator[tuple[str | None, str | None]]:
+def _pair_paragraphs(
+    old: Sequence[str], new: Sequence[str], max_comparisons: int
+) -> Iterator[tuple[str | None, str | None]]:
     """Each paragraph of a changed stretch with the one that it became; None for one that went or came."""
-    old_at = new_at = 0
-    for i, j in [*_best_path(len(old), len(new), _likenesses(old, new, steps)), (len(old), len(new))]:
-        yield from ((text, None) for text in old[old_at:i])
-        yield from ((None, text) for text in new[new_at:j])
+    old_index = new_index = 0
+    for i, j in [*_best_alignment(len(old), len(new), _similarities(old, new, max_comparisons)), (len(old), len(new))]:
+        yield from ((text, None) for text in old[old_index:i])
+        yield from ((None, text) for text in new[new_index:j])
         yield from zip(old[i : i + 1], new[j : j + 1], strict=True)
-        old_at, new_at = i + 1, j + 1
+        old_index, new_index = i + 1, j + 1
 
 
-def _likenesses(old: Sequence[str], new: Sequence[str], steps: int) -> dict[tuple[int, int], float]:
+def _similarities(old: Sequence[str], new: Sequence[str], max_comparisons: int) -> dict[tuple[int, int], float]:
     """How alike paragraphs are, by places: all with all, or if that costs too much each with the one in its place."""
-    all_with_all = len(new) * sum(map(len, old)) + len(old) * sum(map(len, new)) + 10 * len(old) * len(new)
-    places: Iterable[tuple[int, int]] = itertools.product(range(len(old)), range(len(new)))
-    if all_with_all > steps:
-        places = ((place, place) for place in range(min(len(old), len(new))))
-    old_pairs, new_pairs = [_two_by_two(text) for text in old], [_two_by_two(text) for text in new]
-    return {(i, j): _likeness(old_pairs[i], new_pairs[j]) for i, j in places}
+    full_cost = len(new) * sum(map(len, old)) + len(old) * sum(map(len, new)) + 10 * len(old) * len(new)
+    index_pairs: Iterable[tuple[int, int]] = itertools.product(range(len(old)), range(len(new)))
+    if full_cost > max_comparisons:
+        index_pairs = ((index, index) for index in range(min(len(old), len(new))))
+    old_bigrams, new_bigrams = [_count_bigrams(text) for text in old], [_count_bigrams(text) for text in new]
+    return {(i, j): _dice_similarity(old_bigrams[i], new_bigrams[j]) for i, j in index_pairs}
 
 
-def _best_path(height: int, width: int, alike: dict[tuple[int, int], float]) -> list[tuple[int, int]]:
+def _best_alignment(
+    old_length: int, new_length: int, similarities: dict[tuple[int, int], float]
+) -> list[tuple[int, int]]:
     """The pairs that are alike, in the order of both texts, that are most alike together."""
-    if len(alike) < height * width:
-        return [place for place, likeness in alike.items() if likeness >= _ALIKE]
-    best = [[0.0] * (width + 1) for _ in range(height + 1)]
-    for i, j in itertools.product(reversed(range(height)), reversed(range(width))):
-        paired = best[i + 1][j + 1] + alike[i, j] if alike[i, j] >= _ALIKE else 0.0
-        best[i][j] = max(best[i + 1][j], best[i][j + 1], paired)
-    return list(_walk(best, height, width))
+    if len(similarities) < old_length * new_length:
+        return [index_pair for index_pair, similarity in similarities.items() if similarity >= _MIN_SIMILARITY]
+    scores = [[0.0] * (new_length + 1) for _ in range(old_length + 1)]
+    for i, j in itertools.product(reversed(range(old_length)), reversed(range(new_length))):
+        score_if_paired = scores[i + 1][j + 1] + similarities[i, j] if similarities[i, j] >= _MIN_SIMILARITY else 0.0
+        scores[i][j] = max(scores[i + 1][j], scores[i][j + 1], score_if_paired)
+    return list(_trace_alignment(scores, old_length, new_length))
 
 
-def _walk(best: list[list[float]], height: int, width: int) -> Iterator[tuple[int, int]]:
+def _trace_alignment(scores: list[list[float]], old_length: int, new_length: int) -> Iterator[tuple[int, int]]:
     i = j = 0
-    while i < height and j < width:
-        if best[i][j] == best[i + 1][j]:
+    while i < old_length and j < new_length:
+        if scores[i][j] == scores[i + 1][j]:
             i += 1
-        elif best[i][j] == best[i][j + 1]:
+        elif scores[i][j] == scores[i][j + 1]:
             j += 1
         else:
             yield i, j
             i, j = i + 1, j + 1
 
 
-def _two_by_two(text: str) -> Counter[str]:
+def _count_bigrams(text: str) -> Counter[str]:
     return Counter(map("".join, itertools.pairwise(f"\n{text}\n")))
 
 
-def _likeness(one: Counter[str], other: Counter[str]) -> float:
+def _dice_similarity(left: Counter[str], right: Counter[str]) -> float:
     """From 0 to 1: how many of their pairs of characters two paragraphs share."""
-    return 2 * (one & other).total() / (one.total() + other.total())
+    return 2 * (left & right).total() / (left.total() + right.total())
 
 
 # inside a paragraph
 
 
-def _row_parts(old: str | None, new: str | None, steps: int) -> Iterator[Part]:
+def _diff_paragraph(old: str | None, new: str | None, max_comparisons: int) -> Iterator[DiffPart]:
     if old is None or new is None or old == new:
-        op = Op.INSERT if old is None else Op.DELETE if new is None else Op.EQUAL
-        yield Part(op, old if old is not None else new or "")
+        op = DiffOp.INSERT if old is None else DiffOp.DELETE if new is None else DiffOp.EQUAL
+        yield DiffPart(op, old if old is not None else new or "")
         return
-    hunks = _hunks(_TOKEN.findall(old), _TOKEN.findall(new), steps)
-    for equal, before, after in _without_coincidences(hunks):
+    hunks = _diff_hunks(_TOKEN_PATTERN.findall(old), _TOKEN_PATTERN.findall(new), max_comparisons)
+    for equal, before, after in _merge_coincidences(hunks):
         if equal:
-            yield Part(Op.EQUAL, "".join(before))
+            yield DiffPart(DiffOp.EQUAL, "".join(before))
         else:
-            yield from _in_order([Part(Op.DELETE, "".join(before)), Part(Op.INSERT, "".join(after))])
+            yield from _merge_neighbours(
+                [DiffPart(DiffOp.DELETE, "".join(before)), DiffPart(DiffOp.INSERT, "".join(after))]
+            )
 
 
-def _without_coincidences(hunks: Iterable[_Hunk]) -> list[_Hunk]:
+def _merge_coincidences(hunks: Iterable[_Hunk]) -> list[_Hunk]:
     """A 的 that happens to stand in both of two rewritten phrases is part of what was rewritten."""
-    kept: list[_Hunk] = []
+    merged: list[_Hunk] = []
     for hunk in hunks:
-        kept.append(hunk)
-        while len(kept) > 2 and _is_coincidence(*kept[-3:]):
-            kept[-3:] = [_joined(kept[-3:])]
-    return kept
+        merged.append(hunk)
+        while len(merged) > 2 and _is_coincidence(*merged[-3:]):
+            merged[-3:] = [_join_hunks(merged[-3:])]
+    return merged
 
 
-def _joined(hunks: Sequence[_Hunk]) -> _Hunk:
+def _join_hunks(hunks: Sequence[_Hunk]) -> _Hunk:
     old = "".join(text for hunk in hunks for text in hunk.old)
     new = "".join(text for hunk in hunks for text in hunk.new)
     return _Hunk(False, [old], [new])
@@ -174,84 +188,84 @@ def _joined(hunks: Sequence[_Hunk]) -> _Hunk:
 def _is_coincidence(before: _Hunk, between: _Hunk, after: _Hunk) -> bool:
     if before.equal or after.equal or not between.equal:
         return False
-    size, around = _size(between), min(_size(before), _size(after))
+    match_size, neighbour_size = _hunk_size(between), min(_hunk_size(before), _hunk_size(after))
     # 固好 -> 稳固 is one word for another, not one character before 固 and one less after it.
-    one_word = size == around == 1 and (not (before.old or after.new) or not (before.new or after.old))
-    return one_word or (size <= _COINCIDENCE and 2 * size <= around)
+    is_one_word = match_size == neighbour_size == 1 and (not (before.old or after.new) or not (before.new or after.old))
+    return is_one_word or (match_size <= _MAX_COINCIDENCE_CHARS and 2 * match_size <= neighbour_size)
 
 
-def _size(hunk: _Hunk) -> int:
+def _hunk_size(hunk: _Hunk) -> int:
     return max(sum(map(len, hunk.old)), sum(map(len, hunk.new)))
 
 
 # what both have
 
 
-def _hunks(old: Sequence[str], new: Sequence[str], steps: int) -> Iterator[_Hunk]:
+def _diff_hunks(old: Sequence[str], new: Sequence[str], max_comparisons: int) -> Iterator[_Hunk]:
     """Two sequences as stretches that are the same in both, and what differs between them."""
-    old_at = new_at = 0
-    for i, j, size in [*_matches(old, new, steps), (len(old), len(new), 0)]:
-        if (i, j) != (old_at, new_at):
-            yield _Hunk(False, old[old_at:i], new[new_at:j])
-        old_at, new_at = i + size, j + size
+    old_index = new_index = 0
+    for i, j, size in [*_matching_blocks(old, new, max_comparisons), (len(old), len(new), 0)]:
+        if (i, j) != (old_index, new_index):
+            yield _Hunk(False, old[old_index:i], new[new_index:j])
+        old_index, new_index = i + size, j + size
         if size:
-            yield _Hunk(True, old[i:old_at], new[j:new_at])
+            yield _Hunk(True, old[i:old_index], new[j:new_index])
 
 
-def _matches(old: Sequence[str], new: Sequence[str], steps: int) -> list[tuple[int, int, int]]:
+def _matching_blocks(old: Sequence[str], new: Sequence[str], remaining_comparisons: int) -> list[tuple[int, int, int]]:
     """Where both say the same: place in the old, place in the new, length; in order.
 
     Start and end first, then the longest match between them, then the longest on each side of it: as people read.
     """
-    start = _common(old, new)
-    end = _common(old[start:][::-1], new[start:][::-1])
-    found = [(0, 0, start), (len(old) - end, len(new) - end, end)]
+    prefix_length = _common_prefix_length(old, new)
+    suffix_length = _common_prefix_length(old[prefix_length:][::-1], new[prefix_length:][::-1])
+    blocks = [(0, 0, prefix_length), (len(old) - suffix_length, len(new) - suffix_length, suffix_length)]
     matcher = SequenceMatcher(None, old, new, autojunk=False)
-    times = Counter(new)
-    open_ranges = [(start, len(old) - end, start, len(new) - end)]
+    occurrences = Counter(new)
+    open_ranges = [(prefix_length, len(old) - suffix_length, prefix_length, len(new) - suffix_length)]
     for old_from, old_to, new_from, new_to in open_ranges:  # it grows on the way
         if old_from == old_to or new_from == new_to:
             continue
         # What the search costs: for each item, the places in all of the new sequence where it stands.
-        steps -= sum(1 + times[item] for item in old[old_from:old_to])
-        if steps < 0:
+        remaining_comparisons -= sum(1 + occurrences[item] for item in old[old_from:old_to])
+        if remaining_comparisons < 0:
             break
         i, j, size = matcher.find_longest_match(old_from, old_to, new_from, new_to)
         if size:
-            found.append((i, j, size))
+            blocks.append((i, j, size))
             open_ranges += [(old_from, i, new_from, j), (i + size, old_to, j + size, new_to)]
-    return sorted(match for match in found if match[2])
+    return sorted(block for block in blocks if block[2])
 
 
-def _common(one: Sequence[str], other: Sequence[str]) -> int:
+def _common_prefix_length(left: Sequence[str], right: Sequence[str]) -> int:
     """How many items two sequences begin with in common."""
-    same = itertools.takewhile(lambda both: both[0] == both[1], zip(one, other, strict=False))
-    return sum(1 for _ in same)
+    equal_pairs = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False))
+    return sum(1 for _ in equal_pairs)
 
 
 # parts
 
 
-def _with_line_ends(rows: Iterable[Row]) -> Iterator[Part]:
+def _insert_line_ends(rows: Iterable[ParagraphDiff]) -> Iterator[DiffPart]:
     """A line end stands before each paragraph but the first, which need not be the same one in both texts."""
     old_begun = new_begun = False
     for row in rows:
         in_old, in_new = row.old is not None, row.new is not None
         if in_old and old_begun and in_new and new_begun:
-            yield Part(Op.EQUAL, "\n")
+            yield DiffPart(DiffOp.EQUAL, "\n")
         elif in_old and old_begun:
-            yield Part(Op.DELETE, "\n")
+            yield DiffPart(DiffOp.DELETE, "\n")
         elif in_new and new_begun:
-            yield Part(Op.INSERT, "\n")
+            yield DiffPart(DiffOp.INSERT, "\n")
         yield from row.parts
         old_begun, new_begun = old_begun or in_old, new_begun or in_new
 
 
-def _in_order(loose: Iterable[Part]) -> Iterator[Part]:
+def _merge_neighbours(raw_parts: Iterable[DiffPart]) -> Iterator[DiffPart]:
     """Neighbours of one kind as one part, what was deleted before what was inserted, and none that is empty."""
-    told = (part for part in loose if part.text)
-    for equal, run in itertools.groupby(told, key=lambda part: part.op is Op.EQUAL):
-        texts = list(run)
-        for op in (Op.EQUAL,) if equal else (Op.DELETE, Op.INSERT):
-            if text := "".join(part.text for part in texts if part.op is op):
-                yield Part(op, text)
+    nonempty_parts = (part for part in raw_parts if part.text)
+    for equal, group in itertools.groupby(nonempty_parts, key=lambda part: part.op is DiffOp.EQUAL):
+        group_parts = list(group)
+        for op in (DiffOp.EQUAL,) if equal else (DiffOp.DELETE, DiffOp.INSERT):
+            if text := "".join(part.text for part in group_parts if part.op is op):
+                yield DiffPart(op, text)

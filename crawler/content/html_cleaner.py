@@ -1,6 +1,6 @@
 """A body as the source has it -> a clean body: one line of balanced blocks that Jekyll shows as it stands.
 
-The steps, in the order of `clean`:
+The steps, in the order of `clean_html`:
     bound     what is too big or too deep is refused before anybody parses it
     sanitise  nh3 parses as a browser does, and drops what runs, loads or hides behind a comment
     edit      adverts, hidden parts and live charts go; links, the source line, indents and images are set right
@@ -19,41 +19,41 @@ from lxml import etree
 from lxml import html as lxml_html
 from lxml.html import HtmlElement
 
-from crawler.content.stocks import quote_link, secid_of
-from crawler.content.unicode_text import visible
-from crawler.errors import Rejected
+from crawler.content.stocks import find_secid, quote_url
+from crawler.content.unicode_text import strip_invisible
+from crawler.errors import RejectedArticleError
 
 # Measured with kramdown, which is quadratic in the tags on one line and dies of deep nesting.
-MAX_BYTES = 1 << 20
-MAX_TAGS = 20_000
-MAX_TAGS_ON_A_LINE = 4_000
-MAX_BLOCKS_ON_A_LINE = 500
-MAX_DEPTH = 64
+MAX_BODY_BYTES = 1 << 20
+MAX_BODY_TAGS = 20_000
+MAX_TAGS_PER_LINE = 4_000
+MAX_BLOCKS_PER_LINE = 500
+MAX_NESTING_DEPTH = 64
 # Parsers compare each attribute of a tag with all others: 200,000 of them in one tag take minutes. What is one is not
 # told before it is parsed, so that words are counted, of text and tags alike.
-MAX_WORDS = 30_000
-_BETWEEN_WORDS = re.compile("[\\s/\"']+")
+MAX_BODY_WORDS = 30_000
+_WORD_SEPARATOR = re.compile("[\\s/\"']+")
 
-_HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
-_TABLE = {"table", "caption", "thead", "tbody", "tfoot", "tr", "td", "th"}
-_LISTS = {"ul", "ol", "li", "dl", "dt", "dd"}
-_BLOCKS = {"p", "div", "blockquote", "pre", "figure", "figcaption", "hr"} | _HEADINGS | _LISTS | _TABLE
-_INLINE = {"a", "b", "strong", "i", "em", "u", "s", "del", "ins", "sub", "sup", "small", "code", "br", "img"}
-_CELLS = {"td", "th"}
+_HEADING_TAGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
+_TABLE_TAGS = {"table", "caption", "thead", "tbody", "tfoot", "tr", "td", "th"}
+_LIST_TAGS = {"ul", "ol", "li", "dl", "dt", "dd"}
+_BLOCK_TAGS = {"p", "div", "blockquote", "pre", "figure", "figcaption", "hr"} | _HEADING_TAGS | _LIST_TAGS | _TABLE_TAGS
+_INLINE_TAGS = {"a", "b", "strong", "i", "em", "u", "s", "del", "ins", "sub", "sup", "small", "code", "br", "img"}
+_CELL_TAGS = {"td", "th"}
 # Parts of a list or a figure. Those of a table never come without one: the parser drops them.
-_PARTS = {"li", "dt", "dd", "figcaption"}
+_CHILD_ONLY_TAGS = {"li", "dt", "dd", "figcaption"}
 # Standing at the top level they need no <p> around them.
-_TOP_LEVEL = _BLOCKS - (_TABLE - {"table"}) - _PARTS
+_TOP_LEVEL_TAGS = _BLOCK_TAGS - (_TABLE_TAGS - {"table"}) - _CHILD_ONLY_TAGS
 # What may be empty and still means something.
-_MEANINGFUL_EMPTY = {"br", "hr", "img", "td", "th", "tr"}
-_CONTENT_GOES = {
+_TAGS_KEPT_WHEN_EMPTY = {"br", "hr", "img", "td", "th", "tr"}
+_TAGS_REMOVED_WITH_CONTENT = {
     "script", "style", "noscript", "template", "title", "textarea", "iframe", "object", "embed", "applet", "svg",
     "math", "audio", "video", "canvas", "select", "button", "form", "xmp", "noembed", "noframes",
 }  # fmt: skip
 
-_READ = nh3.Cleaner(
-    tags=_BLOCKS | _INLINE | {"span", "center", "font"},
-    clean_content_tags=_CONTENT_GOES,
+_INPUT_SANITISER = nh3.Cleaner(
+    tags=_BLOCK_TAGS | _INLINE_TAGS | {"span", "center", "font"},
+    clean_content_tags=_TAGS_REMOVED_WITH_CONTENT,
     attributes={
         "*": {"class", "style", "id", "hidden", "data-code"},
         "a": {"href"},
@@ -65,8 +65,8 @@ _READ = nh3.Cleaner(
     url_schemes={"http", "https"},
     link_rel=None,
 )
-_WRITE = nh3.Cleaner(
-    tags=_BLOCKS | _INLINE,
+_OUTPUT_SANITISER = nh3.Cleaner(
+    tags=_BLOCK_TAGS | _INLINE_TAGS,
     attributes={
         "p": {"class"},
         "a": {"href"},
@@ -79,153 +79,161 @@ _WRITE = nh3.Cleaner(
 )
 
 _SOURCE_LINE_CLASS = "em_media"
-_SOURCE_LINE = re.compile(r"[（(] ?(?:文章|新闻|信息)?来源[：:] ?(.+?) ?[）)]")
+_SOURCE_LINE_PATTERN = re.compile(r"[（(] ?(?:文章|新闻|信息)?来源[：:] ?(.+?) ?[）)]")
 _HIDING_STYLE = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 _ADVERT_CLASS = re.compile(r"(?:^|\s)(?:em_handle_adv_close|toplink|ad_context\d*)(?:\s|$)")
 _ADVERT_HOST = "acttg.eastmoney.com"
-_ADVERT_BEGINS = "在"
-_ADVERT_TEXT = re.compile(_ADVERT_BEGINS + r"东方财富看资讯行情，选东方财富证券一站式开户交易[>》\s]*")
+_ADVERT_FIRST_CHAR = "在"
+_ADVERT_TEXT = re.compile(_ADVERT_FIRST_CHAR + r"东方财富看资讯行情，选东方财富证券一站式开户交易[>》\s]*")
 # The picture is drawn anew each day: in an old article it shows today's price.
-_LIVE_CHART = re.compile(r"//webquote(?:kline)?pic\.eastmoney\.com/|/GetPic\.aspx", re.IGNORECASE)
+_LIVE_CHART_URL = re.compile(r"//webquote(?:kline)?pic\.eastmoney\.com/|/GetPic\.aspx", re.IGNORECASE)
 # By block, the blocks that may stand in it.
-_MAY_HOLD = {
-    **dict.fromkeys(("div", "blockquote", "li", "dd", "td", "th", "figcaption"), frozenset(_TOP_LEVEL)),
-    "figure": frozenset(_TOP_LEVEL | {"figcaption"}),
+_ALLOWED_CHILD_BLOCKS = {
+    **dict.fromkeys(("div", "blockquote", "li", "dd", "td", "th", "figcaption"), frozenset(_TOP_LEVEL_TAGS)),
+    "figure": frozenset(_TOP_LEVEL_TAGS | {"figcaption"}),
     **dict.fromkeys(("ul", "ol"), frozenset({"li"})),
     "dl": frozenset({"dt", "dd"}),
-    "table": frozenset(_TABLE),
+    "table": frozenset(_TABLE_TAGS),
     **dict.fromkeys(("thead", "tbody", "tfoot"), frozenset({"tr"})),
-    "tr": frozenset(_CELLS),
+    "tr": frozenset(_CELL_TAGS),
 }
 # What goes, alone or with all that it holds, is taken out together: one by one, the text before it is copied each time.
-_TAG_GONE, _TREE_GONE = "tag-gone", "tree-gone"
+_REMOVE_TAG, _REMOVE_SUBTREE = "tag-gone", "tree-gone"
 # What lxml reads of a block inside anything else depends on what is around it, so that an edit may change it.
-_MOST_READINGS = 4
+_MAX_CLEANING_PASSES = 4
 # The hosts of the source's own pictures answer on https, so that an https page can show them.
-_SOURCE_HOSTS = ("dfcfw.com", "eastmoney.com")
+_HTTPS_IMAGE_HOSTS = ("dfcfw.com", "eastmoney.com")
 # From the first blank of a run only: looked for from each of them, a long run would take the square of its length.
 _LINE_BREAKS = re.compile(r"(?<![ \t\f])[ \t\f]*[\r\n][ \t\r\n\f]*")
 # What ends a line for Python and YAML, and is shown as nothing by a browser.
-_OTHER_LINE_ENDS = ("\x85", "\u2028", "\u2029")
-_INDENT = " \t\r\n\f\xa0\u3000"
+_NON_ASCII_LINE_ENDS = ("\x85", "\u2028", "\u2029")
+_INDENT_CHARS = " \t\r\n\f\xa0\u3000"
 _TEMPLATE_BRACE = re.compile(r"\{(?=[{%:])")
-_TAG = re.compile(r"<(/?)([a-z][a-z0-9]*)", re.IGNORECASE)
+_TAG_START = re.compile(r"<(/?)([a-z][a-z0-9]*)", re.IGNORECASE)
 # A tag as nh3 writes it, which leaves a `>` in an attribute as it is, and a `<` nowhere but here.
-_MARKUP = re.compile(r"<(/?)([a-z][a-z0-9]*)(?:[^>\"]|\"[^\"]*\")*>")
+_SANITISED_TAG = re.compile(r"<(/?)([a-z][a-z0-9]*)(?:[^>\"]|\"[^\"]*\")*>")
 
 
-def clean(body: str, base_url: str) -> str:
+def clean_html(body: str, base_url: str) -> str:
     """The body as a post may hold it; an empty string when nothing is left to read.
 
-    `base_url` is the page that relative links start from. Cleaning a clean body changes nothing. Raises Rejected
-    ("too complex") for what is over the caps above.
+    `base_url` is the page that relative links start from. Cleaning a clean body changes nothing. Raises
+    RejectedArticleError ("too complex") for what is over the caps above.
     """
-    for _ in range(_MOST_READINGS):
-        root = _edited(body, base_url)
-        cleaned = _TEMPLATE_BRACE.sub("&#123;", "\n".join(_lines(root)))
-        if cleaned == body or not _has_blocks_astray(root):
+    for _ in range(_MAX_CLEANING_PASSES):
+        root = _edit_body(body, base_url)
+        cleaned = _TEMPLATE_BRACE.sub("&#123;", "\n".join(_serialize_lines(root)))
+        if cleaned == body or not _has_misplaced_blocks(root):
             break
         body = cleaned
     return cleaned
 
 
-def _edited(body: str, base_url: str) -> HtmlElement:
-    shown = _sanitised(body)
-    root = _parse(shown)
+def _edit_body(body: str, base_url: str) -> HtmlElement:
+    sanitised = _sanitise(body)
+    root = _parse_fragment(sanitised)
     nodes = list(root.iterdescendants())  # held to the end, since lxml wraps anew each node that nobody holds
-    _drop_unread(root, nodes)
+    _remove_invisible(root, nodes)
     _link_stocks(root)
-    for edit in (_set_links, _unwrap, _set_images, _arrange, _plain_source_lines, _prune_empty):
+    for edit in (
+        _resolve_links,
+        _unwrap_spans,
+        _resolve_images,
+        _wrap_inline_runs,
+        _flatten_source_lines,
+        _remove_empty,
+    ):
         edit(root, base_url)
-    if "\n" in shown or "\r" in shown:
-        _join_lines(root)
-    _tidy_white_space(root)
+    if "\n" in sanitised or "\r" in sanitised:
+        _replace_line_breaks_in_tree(root)
+    _trim_blocks(root)
     return root
 
 
-def plain(body_html: str) -> str:
+def html_to_text(body_html: str) -> str:
     """What a reader reads of a clean body: one line of text a block, no markup."""
-    text, *parts = _MARKUP.split(body_html)
-    shown, in_cells = [text], 0
-    for closing, tag, text in zip(parts[0::3], parts[1::3], parts[2::3], strict=True):
-        if tag in _CELLS:
-            in_cells += -1 if closing else 1
-        if tag in _BLOCKS or tag == "br":
-            shown.append(" " if in_cells or tag in _CELLS else "\n")
-        shown.append(text)
-    lines = (" ".join(line.split()) for line in unescape("".join(shown)).split("\n"))
+    text, *tag_pieces = _SANITISED_TAG.split(body_html)
+    chunks, open_cells = [text], 0
+    for closing, tag, text in zip(tag_pieces[0::3], tag_pieces[1::3], tag_pieces[2::3], strict=True):
+        if tag in _CELL_TAGS:
+            open_cells += -1 if closing else 1
+        if tag in _BLOCK_TAGS or tag == "br":
+            chunks.append(" " if open_cells or tag in _CELL_TAGS else "\n")
+        chunks.append(text)
+    lines = (" ".join(line.split()) for line in unescape("".join(chunks)).split("\n"))
     return "\n".join(filter(None, lines))
 
 
-def shown_text(markup: str) -> str:
-    """What a reader reads of any markup, likewise. Raises Rejected."""
-    return plain(_sanitised(markup))
+def untrusted_html_to_text(markup: str) -> str:
+    """What a reader reads of any markup, likewise. Raises RejectedArticleError."""
+    return html_to_text(_sanitise(markup))
 
 
-def for_pages(body_html: str, stock_page: str) -> str:
-    """A clean body for a page that loads nothing: pictures are links to where they are, stocks lead to `stock_page`.
+def render_body_for_web(body_html: str, stock_url_prefix: str) -> str:
+    """A clean body for a page that loads nothing: pictures are links to where they are, stocks lead to
+    `stock_url_prefix`.
 
-    It is cleaned again, since another program may have written it. Raises Rejected.
+    It is cleaned again, since another program may have written it. Raises RejectedArticleError.
     """
-    root = _parse(clean(body_html, ""))
+    root = _parse_fragment(clean_html(body_html, ""))
     for node in list(root.iterdescendants("img")):
-        link = node.makeelement("span" if _stands_in(node, "a") else "a")
-        link.text, link.tail = node.get("alt") or "图片", node.tail
-        link.attrib.update({"class": "picture", **({"href": node.get("src")} if link.tag == "a" else {})})
-        node.getparent().replace(node, link)
+        replacement = node.makeelement("span" if _is_inside(node, "a") else "a")
+        replacement.text, replacement.tail = node.get("alt") or "图片", node.tail
+        replacement.attrib.update({"class": "picture", **({"href": node.get("src")} if replacement.tag == "a" else {})})
+        node.getparent().replace(node, replacement)
     for node in root.iterdescendants("a"):
-        if secid := secid_of(_href(node), "", ""):
-            node.set("href", stock_page + secid)
+        if secid := find_secid(_get_href(node), "", ""):
+            node.set("href", stock_url_prefix + secid)
     return "".join(str(lxml_html.tostring(node, encoding="unicode")) for node in root)
 
 
-def source_line(body: str) -> str:
+def find_source_line_media(body: str) -> str:
     """The media that the last line （文章来源：X） of a body names, whatever links cut it; empty when there is none."""
-    lines = shown_text(body).split("\n")
-    return next(filter(None, map(_source_named, reversed(lines))), "")
+    lines = untrusted_html_to_text(body).split("\n")
+    return next(filter(None, map(_parse_source_line, reversed(lines))), "")
 
 
-def _source_named(line: str) -> str:
+def _parse_source_line(line: str) -> str:
     """The media that a line names as the source; empty when it does not."""
-    found = _SOURCE_LINE.fullmatch(" ".join(line.split()))
-    return found[1] if found else ""
+    match = _SOURCE_LINE_PATTERN.fullmatch(" ".join(line.split()))
+    return match[1] if match else ""
 
 
-def _sanitised(body: str) -> str:
+def _sanitise(body: str) -> str:
     """What a browser would show of a body. References are read by the sanitiser: they too may hide characters."""
-    shown = visible(_READ.clean(visible(_bounded(body))))
-    for end in _OTHER_LINE_ENDS:  # a look for three characters is quicker than a table for all
-        shown = shown.replace(end, "\n")
-    if shown.count("</") > MAX_DEPTH and _depth(shown) > MAX_DEPTH:
-        raise Rejected(f"too complex: the body is nested over {MAX_DEPTH} deep")
-    return shown
+    sanitised = strip_invisible(_INPUT_SANITISER.clean(strip_invisible(_check_limits(body))))
+    for line_end in _NON_ASCII_LINE_ENDS:  # a look for three characters is quicker than a table for all
+        sanitised = sanitised.replace(line_end, "\n")
+    if sanitised.count("</") > MAX_NESTING_DEPTH and _max_depth(sanitised) > MAX_NESTING_DEPTH:
+        raise RejectedArticleError(f"too complex: the body is nested over {MAX_NESTING_DEPTH} deep")
+    return sanitised
 
 
-def _bounded(body: str) -> str:
-    if len(body) > MAX_BYTES or len(body.encode("utf-8", "replace")) > MAX_BYTES:
-        raise Rejected("too complex: the body is over 1 MiB")
-    if body.count("<") > MAX_TAGS:
-        raise Rejected(f"too complex: the body has over {MAX_TAGS} tags")
-    check_words(body)
+def _check_limits(body: str) -> str:
+    if len(body) > MAX_BODY_BYTES or len(body.encode("utf-8", "replace")) > MAX_BODY_BYTES:
+        raise RejectedArticleError("too complex: the body is over 1 MiB")
+    if body.count("<") > MAX_BODY_TAGS:
+        raise RejectedArticleError(f"too complex: the body has over {MAX_BODY_TAGS} tags")
+    check_word_count(body)
     return body
 
 
-def check_words(markup: str, most: int = MAX_WORDS) -> None:
-    """Raises Rejected for markup that could hold more attributes than can be parsed in seconds."""
+def check_word_count(markup: str, limit: int = MAX_BODY_WORDS) -> None:
+    """Raises RejectedArticleError for markup that could hold more attributes than can be parsed in seconds."""
     # Between two that are counted there is a character at least.
-    if len(markup) > 2 * most and len(_BETWEEN_WORDS.findall(markup)) > most:
-        raise Rejected(f"too complex: over {most:,} words")
+    if len(markup) > 2 * limit and len(_WORD_SEPARATOR.findall(markup)) > limit:
+        raise RejectedArticleError(f"too complex: over {limit:,} words")
 
 
-def _parse(fragment: str) -> HtmlElement:
+def _parse_fragment(fragment: str) -> HtmlElement:
     root: HtmlElement = lxml_html.document_fromstring(f"<div>{fragment}</div>").find("body/div")
     return root
 
 
-def _depth(balanced: str) -> int:
+def _max_depth(markup: str) -> int:
     """The deepest nesting in balanced markup, as nh3 writes it."""
     depth = deepest = 0
-    for closing, tag in _TAG.findall(balanced):
+    for closing, tag in _TAG_START.findall(markup):
         if tag not in {"br", "hr", "img"}:
             depth += -1 if closing else 1
             deepest = max(deepest, depth)
@@ -235,18 +243,18 @@ def _depth(balanced: str) -> int:
 # edit: what goes
 
 
-def _drop_unread(root: HtmlElement, nodes: Iterable[HtmlElement]) -> None:
+def _remove_invisible(root: HtmlElement, nodes: Iterable[HtmlElement]) -> None:
     for node in nodes:
         # Its attributes tell.
         if node.keys() and (_is_hidden(node) or _is_advert(node) or _is_live_chart(node)):
-            node.tag = _TREE_GONE
-    _let_go(root)
+            node.tag = _REMOVE_SUBTREE
+    _remove_marked(root)
 
 
-def _let_go(root: HtmlElement) -> None:
+def _remove_marked(root: HtmlElement) -> None:
     """Take out what was marked."""
-    etree.strip_elements(root, _TREE_GONE, with_tail=False)
-    etree.strip_tags(root, _TAG_GONE)
+    etree.strip_elements(root, _REMOVE_SUBTREE, with_tail=False)
+    etree.strip_tags(root, _REMOVE_TAG)
 
 
 def _is_hidden(node: HtmlElement) -> bool:
@@ -256,7 +264,7 @@ def _is_hidden(node: HtmlElement) -> bool:
 
 def _is_advert(node: HtmlElement) -> bool:
     return bool(_ADVERT_CLASS.search(node.get("class", ""))) or (
-        node.tag == "a" and urlsplit(_href(node)).hostname == _ADVERT_HOST
+        node.tag == "a" and urlsplit(_get_href(node)).hostname == _ADVERT_HOST
     )
 
 
@@ -264,10 +272,10 @@ def _is_live_chart(node: HtmlElement) -> bool:
     if node.tag != "img":
         return False
     size = {node.get("width", "").strip(), node.get("height", "").strip()}
-    return bool(_LIVE_CHART.search(node.get("src", ""))) or bool(size & {"0", "1", "0px", "1px"})
+    return bool(_LIVE_CHART_URL.search(node.get("src", ""))) or bool(size & {"0", "1", "0px", "1px"})
 
 
-def _href(node: HtmlElement) -> str:
+def _get_href(node: HtmlElement) -> str:
     try:
         urlsplit(href := node.get("href", "").strip())
     except ValueError:  # a bracket that is no IPv6 address
@@ -280,84 +288,84 @@ def _href(node: HtmlElement) -> str:
 
 def _link_stocks(root: HtmlElement) -> None:
     for node in list(root.iterdescendants("a", "span")):
-        secid = secid_of(_href(node), node.get("data-code", ""), node.get("id", ""))
+        secid = find_secid(_get_href(node), node.get("data-code", ""), node.get("id", ""))
         if secid is None or not node.text_content().strip():
             continue
-        if node.tag == "span" and (_holds(node, "a") or _stands_in(node, "a")):
+        if node.tag == "span" and (_contains_tag(node, "a") or _is_inside(node, "a")):
             continue  # the link inside, or around, is the one that counts
         node.tag = "a"
-        node.set("href", quote_link(secid))
+        node.set("href", quote_url(secid))
 
 
-def _set_links(root: HtmlElement, base_url: str) -> None:
-    known: dict[str, str] = {}  # most links of a body lead where others of it do
+def _resolve_links(root: HtmlElement, base_url: str) -> None:
+    resolved_urls: dict[str, str] = {}  # most links of a body lead where others of it do
     for node in list(root.iterdescendants("a")):
-        href = _href(node)
-        if href not in known:
-            known[href] = _absolute(href, base_url)
-        url = known[href]
-        if not url or _stands_in(node, "a"):
-            node.tag = _TAG_GONE
+        href = _get_href(node)
+        if href not in resolved_urls:
+            resolved_urls[href] = _resolve_url(href, base_url)
+        url = resolved_urls[href]
+        if not url or _is_inside(node, "a"):
+            node.tag = _REMOVE_TAG
         elif node.get("href") != url:
             node.set("href", url)
-    _let_go(root)
+    _remove_marked(root)
 
 
-def _unwrap(root: HtmlElement, _base_url: str) -> None:
+def _unwrap_spans(root: HtmlElement, _base_url: str) -> None:
     """What a post may not hold goes before anything is told by where it stands, first, last or in a row."""
     etree.strip_tags(root, "span", "font")
 
 
-def _set_images(root: HtmlElement, base_url: str) -> None:
+def _resolve_images(root: HtmlElement, base_url: str) -> None:
     for node in list(root.iterdescendants("img")):
-        url = _absolute(node.get("src", "").strip(), base_url)
+        url = _resolve_url(node.get("src", "").strip(), base_url)
         if url:
-            node.set("src", _secure(url))
+            node.set("src", _upgrade_to_https(url))
         else:
-            node.tag = _TREE_GONE
-    _let_go(root)
+            node.tag = _REMOVE_SUBTREE
+    _remove_marked(root)
 
 
-def _absolute(url: str, base_url: str) -> str:
+def _resolve_url(url: str, base_url: str) -> str:
     """The address on http or https, or an empty string for everything else."""
     try:
         absolute = urljoin(base_url, url) if url and not url.startswith("#") else ""
-        parts = urlsplit(absolute)
-        scheme, host, _ = parts.scheme, parts.hostname, parts.port  # a port that is no number raises
+        split_url = urlsplit(absolute)
+        scheme, host, _ = split_url.scheme, split_url.hostname, split_url.port  # a port that is no number raises
     except ValueError:
         return ""
     return absolute if scheme in {"http", "https"} and host else ""
 
 
-def _secure(url: str) -> str:
+def _upgrade_to_https(url: str) -> str:
     host = urlsplit(url).hostname or ""
-    ours = any(host == known or host.endswith("." + known) for known in _SOURCE_HOSTS)
-    return "https" + url[4:] if ours and url.startswith("http://") else url
+    is_https_host = any(host == https_host or host.endswith("." + https_host) for https_host in _HTTPS_IMAGE_HOSTS)
+    return "https" + url[4:] if is_https_host and url.startswith("http://") else url
 
 
 # arrange
 
 
-def _join_lines(root: HtmlElement) -> None:
+def _replace_line_breaks_in_tree(root: HtmlElement) -> None:
     """Line ends are spaces, but where they are shown."""
-    for node in [node for node in root.iter() if not _stands_in(node, "pre")]:
-        _edit_tail(node, _one_line)
+    for node in [node for node in root.iter() if not _is_inside(node, "pre")]:
+        _edit_tail(node, _replace_line_breaks)
         if node.tag != "pre":
-            _edit_text(node, _one_line)
+            _edit_text(node, _replace_line_breaks)
 
 
-def _tidy_white_space(root: HtmlElement) -> None:
+def _trim_blocks(root: HtmlElement) -> None:
     """Paragraphs begin and end with a character, and blocks touch."""
     nodes = list(root.iter())
-    if _holds(root, "pre"):
-        nodes = [node for node in nodes if node.tag != "pre" and not _stands_in(node, "pre")]
+    if _contains_tag(root, "pre"):
+        nodes = [node for node in nodes if node.tag != "pre" and not _is_inside(node, "pre")]
     for node in nodes:
         tag = node.tag
-        if tag in _BLOCKS or tag == "center":
-            _strip(node)
-            _touch_neighbours(node)
+        if tag in _BLOCK_TAGS or tag == "center":
+            _trim_block(node)
+            _trim_around_block(node)
         elif tag == "br":
-            _edit_tail(node, _without_indent)
+            _edit_tail(node, _lstrip_indent)
 
 
 def _edit_text(node: HtmlElement, edit: Callable[[str], str]) -> None:
@@ -371,65 +379,65 @@ def _edit_tail(node: HtmlElement, edit: Callable[[str], str]) -> None:
         node.tail = edited or None
 
 
-def _one_line(text: str) -> str:
+def _replace_line_breaks(text: str) -> str:
     return _LINE_BREAKS.sub(" ", text) if "\n" in text or "\r" in text else text
 
 
-def _without_indent(text: str) -> str:
-    return text.lstrip(_INDENT)
+def _lstrip_indent(text: str) -> str:
+    return text.lstrip(_INDENT_CHARS)
 
 
-def _stripped(text: str) -> str:
-    return text.strip(_INDENT)
+def _strip_indent(text: str) -> str:
+    return text.strip(_INDENT_CHARS)
 
 
-def _without_end(text: str) -> str:
-    return text.rstrip(_INDENT)
+def _rstrip_indent(text: str) -> str:
+    return text.rstrip(_INDENT_CHARS)
 
 
-def _strip(block: HtmlElement) -> None:
+def _trim_block(block: HtmlElement) -> None:
     if len(block):
-        _strip_start(block)
-        _strip_end(block)
+        _trim_block_start(block)
+        _trim_block_end(block)
     else:
-        _edit_text(block, _stripped)
+        _edit_text(block, _strip_indent)
 
 
-def _strip_start(block: HtmlElement) -> None:
+def _trim_block_start(block: HtmlElement) -> None:
     """No indent before the first character, however deep the element that holds it; nor an empty first line."""
     node = block
     while True:
-        _edit_text(node, _without_indent)
-        if not len(node) or node.text or node[0].tag in _BLOCKS:
+        _edit_text(node, _lstrip_indent)
+        if not len(node) or node.text or node[0].tag in _BLOCK_TAGS:
             return
         if node[0].tag == "br":
-            tail = _without_indent(node[0].tail or "")
+            tail = _lstrip_indent(node[0].tail or "")
             node.remove(node[0])
             node.text = tail or None
             continue
         node = node[0]
 
 
-def _strip_end(block: HtmlElement) -> None:
+def _trim_block_end(block: HtmlElement) -> None:
     while len(block):
-        last = block[-1]
-        _edit_tail(last, _without_end)
-        if last.tail or last.tag != "br":
+        last_child = block[-1]
+        _edit_tail(last_child, _rstrip_indent)
+        if last_child.tail or last_child.tag != "br":
             return
-        block.remove(last)
-    _edit_text(block, _without_end)
+        block.remove(last_child)
+    _edit_text(block, _rstrip_indent)
 
 
-def _touch_neighbours(block: HtmlElement) -> None:
-    _edit_tail(block, _without_indent)
-    before = block.getprevious()
-    if before is not None:
-        _edit_tail(before, _without_end)
+def _trim_around_block(block: HtmlElement) -> None:
+    _edit_tail(block, _lstrip_indent)
+    previous = block.getprevious()
+    if previous is not None:
+        _edit_tail(previous, _rstrip_indent)
     elif (parent := block.getparent()) is not None:
-        _edit_text(parent, _without_end)
+        _edit_text(parent, _rstrip_indent)
 
 
-def _arrange(root: HtmlElement, _base_url: str) -> None:
+def _wrap_inline_runs(root: HtmlElement, _base_url: str) -> None:
     """Wrap each top-level run of text and inline elements in a paragraph of its own.
 
     A paragraph cannot hold a block: a run that does, <a><p>, is wrapped in a <div>, and a part without its whole, an
@@ -439,118 +447,120 @@ def _arrange(root: HtmlElement, _base_url: str) -> None:
         node.tag = "div"
     children, text = list(root), root.text
     blocks: list[HtmlElement] = []
-    run, root.text = None, None
+    inline_run, root.text = None, None
     for child in children:
         tail, child.tail = child.tail, None
-        if child.tag in _PARTS:
+        if child.tag in _CHILD_ONLY_TAGS:
             child.tag = "div"
-        if child.tag in _TOP_LEVEL:
-            blocks += [*_paragraphs(root, text), child]
-            run, text = None, tail
+        if child.tag in _TOP_LEVEL_TAGS:
+            blocks += [*_wrap_text(root, text), child]
+            inline_run, text = None, tail
             continue
-        if run is None:
-            run, text = _paragraph(root, text), None
-            blocks.append(run)
-        run.append(child)
+        if inline_run is None:
+            inline_run, text = _make_paragraph(root, text), None
+            blocks.append(inline_run)
+        inline_run.append(child)
         child.tail = tail
-        if _holds_blocks(child):
-            run.tag = "div"
-    root[:] = [*blocks, *_paragraphs(root, text)]
+        if _contains_block(child):
+            inline_run.tag = "div"
+    root[:] = [*blocks, *_wrap_text(root, text)]
 
 
-def _paragraphs(root: HtmlElement, text: str | None) -> list[HtmlElement]:
+def _wrap_text(root: HtmlElement, text: str | None) -> list[HtmlElement]:
     """A paragraph of its own for text between blocks; none for white space."""
-    return [_paragraph(root, text)] if text and text.strip(_INDENT) else []
+    return [_make_paragraph(root, text)] if text and text.strip(_INDENT_CHARS) else []
 
 
-def _paragraph(root: HtmlElement, text: str | None) -> HtmlElement:
+def _make_paragraph(root: HtmlElement, text: str | None) -> HtmlElement:
     paragraph = root.makeelement("p")
     paragraph.text = text
     return paragraph
 
 
-def _plain_source_lines(root: HtmlElement, _base_url: str) -> None:
+def _flatten_source_lines(root: HtmlElement, _base_url: str) -> None:
     """The source line at the foot is text: a link inside it is an annotator's slip, 上海<证券>报."""
     paragraphs = list(root.iterdescendants("p"))
     for node in paragraphs:
-        if (names := node.get("class")) is None:
+        if (class_names := node.get("class")) is None:
             continue
         node.attrib.pop("class")
-        if _SOURCE_LINE_CLASS in names.split():
-            _make_text(node)
+        if _SOURCE_LINE_CLASS in class_names.split():
+            _flatten_to_text(node)
             node.set("class", _SOURCE_LINE_CLASS)
-    last = next((node for node in reversed(paragraphs) if _is_read(node, node.text_content())), None)
-    if last is not None and _source_named(last.text_content()):
-        _make_text(last)
+    last_paragraph = next(
+        (node for node in reversed(paragraphs) if _has_visible_content(node, node.text_content())), None
+    )
+    if last_paragraph is not None and _parse_source_line(last_paragraph.text_content()):
+        _flatten_to_text(last_paragraph)
 
 
-def _make_text(node: HtmlElement) -> None:
+def _flatten_to_text(node: HtmlElement) -> None:
     text = node.text_content()
     del node[:]
     node.text = text
 
 
-def _prune_empty(root: HtmlElement, _base_url: str) -> None:
+def _remove_empty(root: HtmlElement, _base_url: str) -> None:
     for node in reversed(list(root.iterdescendants())):
-        if node.tag in _MEANINGFUL_EMPTY or _begins_as_text(node):
+        if node.tag in _TAGS_KEPT_WHEN_EMPTY or _starts_with_text(node):
             continue
         text = node.text_content()
-        if not _is_read(node, text):
-            if node.tag in _INLINE and " " in text:  # it keeps two words apart
+        if not _has_visible_content(node, text):
+            if node.tag in _INLINE_TAGS and " " in text:  # it keeps two words apart
                 node.tail = " " + (node.tail or "")
             node.clear(keep_tail=True)  # so that what it stands in is seen to be empty, too
-            node.tag = _TREE_GONE
-    _let_go(root)
+            node.tag = _REMOVE_SUBTREE
+    _remove_marked(root)
 
 
-def _begins_as_text(node: HtmlElement) -> bool:
+def _starts_with_text(node: HtmlElement) -> bool:
     """Whether a look at the first characters tells that this is read, and no promotion."""
-    begins = (node.text or "").lstrip(_INDENT)
-    return bool(begins) and begins[0] != _ADVERT_BEGINS
+    leading_text = (node.text or "").lstrip(_INDENT_CHARS)
+    return bool(leading_text) and leading_text[0] != _ADVERT_FIRST_CHAR
 
 
-def _is_read(node: HtmlElement, text: str) -> bool:
+def _has_visible_content(node: HtmlElement, text: str) -> bool:
     """Whether a reader is to see it, given its text."""
-    text = text.strip(_INDENT)
+    text = text.strip(_INDENT_CHARS)
     is_promotion = node.tag == "p" and _ADVERT_TEXT.fullmatch(text)
-    return not is_promotion and (bool(text) or _holds(node, "img", "hr"))
+    return not is_promotion and (bool(text) or _contains_tag(node, "img", "hr"))
 
 
-def _has_blocks_astray(root: HtmlElement) -> bool:
+def _has_misplaced_blocks(root: HtmlElement) -> bool:
     return any(
-        node.tag in _BLOCKS and node.tag not in _MAY_HOLD.get(node.getparent().tag, ())
+        node.tag in _BLOCK_TAGS and node.tag not in _ALLOWED_CHILD_BLOCKS.get(node.getparent().tag, ())
         for node in root.iterdescendants()
     )
 
 
-def _holds_blocks(node: HtmlElement) -> bool:
+def _contains_block(node: HtmlElement) -> bool:
     # A look at each: lxml takes longer to read so many names.
-    return any(inner.tag in _BLOCKS for inner in node.iterdescendants())
+    return any(descendant.tag in _BLOCK_TAGS for descendant in node.iterdescendants())
 
 
-def _holds(node: HtmlElement, *tags: str) -> bool:
+def _contains_tag(node: HtmlElement, *tags: str) -> bool:
     return next(node.iterdescendants(*tags), None) is not None
 
 
-def _stands_in(node: HtmlElement, *tags: str) -> bool:
+def _is_inside(node: HtmlElement, *tags: str) -> bool:
     return next(node.iterancestors(*tags), None) is not None
 
 
-def _lines(root: HtmlElement) -> list[str]:
+def _serialize_lines(root: HtmlElement) -> list[str]:
     """All on one line, as the first posts were; one block a line where kramdown would choke on that.
 
     A line end that is left stands in a <pre>, where it is shown: it becomes a reference.
     """
-    lines = [_inside(root)] if len(root) <= MAX_BLOCKS_ON_A_LINE else list(map(_written, root))
-    lines = [_WRITE.clean(line).replace("\n", "&#10;") for line in lines]
-    if any(line.count("<") > MAX_TAGS_ON_A_LINE for line in lines):
-        raise Rejected(f"too complex: over {MAX_TAGS_ON_A_LINE} tags on one line")
+    lines = [_serialize_children(root)] if len(root) <= MAX_BLOCKS_PER_LINE else list(map(_serialize_node, root))
+    lines = [_OUTPUT_SANITISER.clean(line).replace("\n", "&#10;") for line in lines]
+    if any(line.count("<") > MAX_TAGS_PER_LINE for line in lines):
+        raise RejectedArticleError(f"too complex: over {MAX_TAGS_PER_LINE} tags on one line")
     return lines
 
 
-def _inside(root: HtmlElement) -> str:
-    return _written(root).removeprefix("<div>").removesuffix("</div>")
+def _serialize_children(root: HtmlElement) -> str:
+    return _serialize_node(root).removeprefix("<div>").removesuffix("</div>")
 
 
-def _written(node: HtmlElement) -> str:
+def _serialize_node(node: HtmlElement) -> str:
     return str(etree.tostring(node, method="html", encoding="unicode", with_tail=False))

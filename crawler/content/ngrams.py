@@ -8,18 +8,18 @@ _UTF_32 = f"utf-32-{sys.byteorder[0]}e"
 _SPACE = array("I", [ord(" ")])
 
 
-def spaced_grams(text: str, size: int) -> str:
+def spaced_ngrams(text: str, size: int) -> str:
     """Each run of `size` characters, and a space after each; nothing of a shorter text.
 
-    >>> spaced_grams("中央银行", 2)
+    >>> spaced_ngrams("中央银行", 2)
     '中央 央银 银行 '
     """
-    points = code_points(text)
-    runs = max(0, len(points) - size + 1)
+    code_point_array = code_points(text)
+    ngram_count = max(0, len(code_point_array) - size + 1)
     # A number a character: this is on the path of each article, and no loop of ours is as fast.
-    spaced = _SPACE * ((size + 1) * runs)
-    for place in range(size):
-        spaced[place :: size + 1] = points[place : place + runs]
+    spaced = _SPACE * ((size + 1) * ngram_count)
+    for offset in range(size):
+        spaced[offset :: size + 1] = code_point_array[offset : offset + ngram_count]
     return spaced.tobytes().decode(_UTF_32, "surrogatepass")
 
 

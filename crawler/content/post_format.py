@@ -15,27 +15,27 @@ import frontmatter
 import yaml
 from frontmatter.default_handlers import YAMLHandler
 
-from crawler.content.categories import LONGEST_NAME, Media
-from crawler.content.dates import CHINA, jekyll
-from crawler.content.html_cleaner import source_line
-from crawler.content.slugs import SLUG, fold, slug_of
-from crawler.content.unicode_text import headline
-from crawler.errors import Unreadable
-from crawler.items import POSTS, Post
+from crawler.content.categories import MAX_MEDIA_NAME_CHARS, CategoryRegistry
+from crawler.content.dates import CHINA_TZ, format_jekyll
+from crawler.content.html_cleaner import find_source_line_media
+from crawler.content.slugs import SLUG_PATTERN, make_slug, name_key
+from crawler.content.unicode_text import clean_title
+from crawler.errors import ParseError
+from crawler.items import POSTS_DIR, Post
 
 # What is read of front matter.
-FRONT = ("title", "date", "categories", "tags")
+FRONT_MATTER_KEYS = ("title", "date", "categories", "tags")
 
-_NEWS, _NEWS_READ = "新闻", "xinwen"
+_NEWS_SUFFIX, _NEWS_PINYIN = "新闻", "xinwen"
 # Jekyll splits tags at spaces, as Ruby does, which knows no other space than those of ASCII.
-_SPACE, _UNSPLIT_SPACE = " ", "\xa0"
+_SPACE, _NO_BREAK_SPACE = " ", "\xa0"
 # Front matter longer than this is none of ours: what is read of a stranger's file is bounded.
-_LONGEST_FRONT = 4_000
+_MAX_FRONT_MATTER_CHARS = 4_000
 _CODE_IN_URL = re.compile(r"(?:NW|/)([0-9]{18,24})(?:\.html)?", re.ASCII)
-_LINK_LINE = re.compile(r"<([^<>\s]+)>")
+_SOURCE_LINK_LINE = re.compile(r"<([^<>\s]+)>")
 _PLAIN_SCALAR = re.compile(r"[^\W\d_][\w·（）]*")
 # Everything that Markdown could read as markup, inside the text of a link.
-_MARKDOWN = re.compile(r"[!-/:-@\[-`{-~]")
+_MARKDOWN_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 
 
 class _JekyllHandler(YAMLHandler):
@@ -47,31 +47,31 @@ class _JekyllHandler(YAMLHandler):
 
     def load(self, fm: str, **_kwargs: object) -> Any:
         """Every value as the text that it is; a date is not to be guessed at."""
-        if len(fm) > _LONGEST_FRONT:
-            raise Unreadable(f"its front matter is over {_LONGEST_FRONT} characters")
+        if len(fm) > _MAX_FRONT_MATTER_CHARS:
+            raise ParseError(f"its front matter is over {_MAX_FRONT_MATTER_CHARS} characters")
         return super().load(fm, Loader=yaml.BaseLoader)
 
     def export(self, metadata: dict[str, object], **_kwargs: object) -> str:
-        return "\n".join(f"{key}: {self._scalar(key, str(value))}" for key, value in metadata.items())
+        return "\n".join(f"{key}: {self._format_scalar(key, str(value))}" for key, value in metadata.items())
 
     def format(self, post: frontmatter.Post, **_kwargs: object) -> str:
         return f"---\n{self.export(post.metadata)}\n---\n{post.content}"
 
     @staticmethod
-    def _scalar(key: str, value: str) -> str:
-        if key in {"layout", "date", "categories"} or (key == "tags" and _is_plain(value)):
+    def _format_scalar(key: str, value: str) -> str:
+        if key in {"layout", "date", "categories"} or (key == "tags" and _is_plain_scalar(value)):
             return value
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'
 
 
 @lru_cache(1024)  # there are as many media, and YAML is slow to read
-def _is_plain(value: str) -> bool:
+def _is_plain_scalar(value: str) -> bool:
     return bool(_PLAIN_SCALAR.fullmatch(value)) and yaml.safe_load(value) == value
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class SiteLinks:
     """Where the posts are published: what a post says of the world outside itself.
 
     `address` is the site's, without a scheme, e.g. `//finews.withounder.com`.
@@ -79,33 +79,35 @@ class Site:
 
     address: str
 
-    def category_page(self, slug: str) -> str:
+    def category_url(self, slug: str) -> str:
         return f"{self.address}/category/{slug}.html"
 
-    def home_page(self) -> str:
+    def home_url(self) -> str:
         return f"{self.address}/"
 
 
-def label(media: str) -> str:
+def tag_for_media(media: str) -> str:
     """What a media's posts are tagged with: its name and 新闻, never 新闻新闻, never a space that Jekyll splits at.
 
-    >>> label("中国农网"), label("每日经济新闻")
+    >>> tag_for_media("中国农网"), tag_for_media("每日经济新闻")
     ('中国农网新闻', '每日经济新闻')
     """
-    name = _UNSPLIT_SPACE.join(media.split())
-    return name if name.endswith(_NEWS) else name + _NEWS
+    name = _NO_BREAK_SPACE.join(media.split())
+    return name if name.endswith(_NEWS_SUFFIX) else name + _NEWS_SUFFIX
 
 
-def render(post: Post, site: Site) -> str:
+def render_post(post: Post, site_links: SiteLinks) -> str:
     """The text of a post file; no newline at the end."""
-    tag = label(post.media)
-    back = f"[返回{_link_text(tag)}]({site.category_page(post.category)})｜[返回首页]({site.home_page()})"
+    tag = tag_for_media(post.media)
+    back_links = (
+        f"[返回{_escape_link_text(tag)}]({site_links.category_url(post.category)})｜[返回首页]({site_links.home_url()})"
+    )
     return frontmatter.dumps(
         frontmatter.Post(
-            f"{post.body_html}\n\n<{post.url}>\n\n{back}",
+            f"{post.body_html}\n\n<{post.url}>\n\n{back_links}",
             layout="post",
             title=post.title,
-            date=jekyll(post.published_at),
+            date=format_jekyll(post.published_at),
             categories=post.category,
             tags=tag,
         ),
@@ -113,131 +115,135 @@ def render(post: Post, site: Site) -> str:
     )
 
 
-def read(text: str, site: Site, media: Media | None = None) -> Post:
-    """The post whose file this is: the inverse of `render`. `media` is asked which media stands behind a tag.
+def parse_post(text: str, site_links: SiteLinks, registry: CategoryRegistry | None = None) -> Post:
+    """The post whose file this is: the inverse of `render_post`. `media` is asked which media stands behind a tag.
 
-    Raises Unreadable for all that `render` would not write, and says where it differs.
+    Raises ParseError for all that `render_post` would not write, and says where it differs.
     """
-    front, content = front_matter(text)
-    body_html, url = _body_and_url(content)
-    category = front["categories"]
-    if not SLUG.fullmatch(category):
-        raise Unreadable(f"its category is no slug: {category[:40]!r}")
+    metadata, content = parse_front_matter(text)
+    body_html, url = _split_body_and_url(content)
+    category = metadata["categories"]
+    if not SLUG_PATTERN.fullmatch(category):
+        raise ParseError(f"its category is no slug: {category[:40]!r}")
     post = Post(
-        code=_code_in(url),
-        title=front["title"],
-        published_at=_moment(front["date"]),
+        code=_code_from_url(url),
+        title=metadata["title"],
+        published_at=_parse_date(metadata["date"]),
         category=category,
-        media=media_of(front["tags"], category, body_html, media or _shipped_media()),
+        media=infer_media(metadata["tags"], category, body_html, registry or _bundled_registry()),
         body_html=body_html,
         url=url,
     )
-    if (rendered := render(post, site)) != text:
-        raise Unreadable(_difference(rendered, text))
+    if (rendered := render_post(post, site_links)) != text:
+        raise ParseError(_describe_difference(rendered, text))
     return post
 
 
-def front_matter(text: str) -> tuple[Mapping[str, str], str]:
-    """Front matter's `title`, `date`, `categories` and `tags`, and what stands below. Raises Unreadable.
+def parse_front_matter(text: str) -> tuple[Mapping[str, str], str]:
+    """Front matter's `title`, `date`, `categories` and `tags`, and what stands below. Raises ParseError.
 
     Each of them is one text. What else stands there is not looked at: a few aliases of YAML's can stand for gigabytes.
     """
     try:
-        front, content = frontmatter.parse(text, handler=_JekyllHandler())
+        metadata, content = frontmatter.parse(text, handler=_JekyllHandler())
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise Unreadable(f"its front matter is not YAML: {' '.join(str(error).split())[:120]}") from error
-    for name in FRONT:
-        if not isinstance(front.get(name), str):
-            raise Unreadable(f"its front matter has no {name}" if front else "it has no front matter")
-    return {name: str(front[name]) for name in FRONT}, content
+        raise ParseError(f"its front matter is not YAML: {' '.join(str(error).split())[:120]}") from error
+    for name in FRONT_MATTER_KEYS:
+        if not isinstance(metadata.get(name), str):
+            raise ParseError(f"its front matter has no {name}" if metadata else "it has no front matter")
+    return {name: str(metadata[name]) for name in FRONT_MATTER_KEYS}, content
 
 
-def media_of(tag: str, category: str, body_html: str, known: Media) -> str:
+def infer_media(tag: str, category: str, body_html: str, registry: CategoryRegistry) -> str:
     """The media that is tagged so and filed under this category.
 
     `X新闻` tags the posts of X, and those of X新闻, which is another media with another slug. Where the slug does not
-    tell, the source line at the foot of the body does. Raises Unreadable rather than to guess.
+    tell, the source line at the foot of the body does. Raises ParseError rather than to guess.
     """
-    candidates = _media_with(tag)
+    candidates = _media_candidates(tag)
     if not candidates:
-        raise Unreadable(f"its tag is not a media's: {tag[:40]!r}")
-    found = _only(candidates) or _only([media for media in candidates if _is_filed(media, category, known)])
-    found = found or _only([media for media in candidates if _is_spelt(media, category)])
-    if not found:
-        foot = headline(source_line(body_html))
-        found = _only([media for media in candidates if media == foot]) or _only_ending(candidates, category)
-    if not found:
-        raise Unreadable(f"whether {' or '.join(candidates)} is filed under {category} cannot be told")
-    return found
+        raise ParseError(f"its tag is not a media's: {tag[:40]!r}")
+    chosen = _single_or_empty(candidates) or _single_or_empty(
+        [media for media in candidates if _is_registered_under(media, category, registry)]
+    )
+    chosen = chosen or _single_or_empty([media for media in candidates if _slug_matches(media, category)])
+    if not chosen:
+        source_media = clean_title(find_source_line_media(body_html))
+        chosen = _single_or_empty([media for media in candidates if media == source_media]) or _choose_by_news_ending(
+            candidates, category
+        )
+    if not chosen:
+        raise ParseError(f"whether {' or '.join(candidates)} is filed under {category} cannot be told")
+    return chosen
 
 
-def _media_with(tag: str) -> list[str]:
-    name = tag.replace(_UNSPLIT_SPACE, _SPACE)
-    names = (name, name.removesuffix(_NEWS))
-    return [media for media in names if 0 < len(media) <= LONGEST_NAME and label(media) == tag]
+def _media_candidates(tag: str) -> list[str]:
+    name = tag.replace(_NO_BREAK_SPACE, _SPACE)
+    names = (name, name.removesuffix(_NEWS_SUFFIX))
+    return [media for media in names if 0 < len(media) <= MAX_MEDIA_NAME_CHARS and tag_for_media(media) == tag]
 
 
-def _only(media: list[str]) -> str:
-    return media[0] if len(media) == 1 else ""
+def _single_or_empty(candidates: list[str]) -> str:
+    return candidates[0] if len(candidates) == 1 else ""
 
 
-def _is_filed(media: str, category: str, known: Media) -> bool:
-    found = known.find(media)
-    return found is not None and found.slug == category
+def _is_registered_under(media: str, category: str, registry: CategoryRegistry) -> bool:
+    registered = registry.find(media)
+    return registered is not None and registered.slug == category
 
 
-def _is_spelt(media: str, category: str) -> bool:
+def _slug_matches(media: str, category: str) -> bool:
     """Whether this is the media's slug, or that of a homophone; a spelling without spaces may have been met first."""
-    slugs = {slug_of(media), slug_of(fold(media))}
+    slugs = {make_slug(media), make_slug(name_key(media))}
     return any(re.fullmatch(rf"{slug}(?:[2-9]|[1-9][0-9]+)?", category) for slug in slugs)
 
 
-def _only_ending(candidates: list[str], category: str) -> str:
+def _choose_by_news_ending(candidates: list[str], category: str) -> str:
     """The slug of a name that ends in 新闻 ends in xinwen, however the rest of it was read."""
-    ends = [media for media in candidates if slug_of(media).endswith(_NEWS_READ)]
-    if category.rstrip("0123456789").endswith(_NEWS_READ):
-        return _only(ends)
-    return _only([media for media in candidates if media not in ends])
+    news_names = [media for media in candidates if make_slug(media).endswith(_NEWS_PINYIN)]
+    if category.rstrip("0123456789").endswith(_NEWS_PINYIN):
+        return _single_or_empty(news_names)
+    return _single_or_empty([media for media in candidates if media not in news_names])
 
 
 @cache
-def _shipped_media() -> Media:
-    return Media()
+def _bundled_registry() -> CategoryRegistry:
+    return CategoryRegistry()
 
 
-def _body_and_url(content: str) -> tuple[str, str]:
-    parts = content.rsplit("\n\n", 2)
-    link = _LINK_LINE.fullmatch(parts[1]) if len(parts) == 3 else None
-    if not link:
-        raise Unreadable("it does not end with a source link and the way back")
-    return parts[0], link[1]
+def _split_body_and_url(content: str) -> tuple[str, str]:
+    sections = content.rsplit("\n\n", 2)
+    link_match = _SOURCE_LINK_LINE.fullmatch(sections[1]) if len(sections) == 3 else None
+    if not link_match:
+        raise ParseError("it does not end with a source link and the way back")
+    return sections[0], link_match[1]
 
 
-def _code_in(url: str) -> str:
+def _code_from_url(url: str) -> str:
     codes = _CODE_IN_URL.findall(url)
     if not codes:
-        raise Unreadable(f"its source link names no article: {url[:80]!r}")
+        raise ParseError(f"its source link names no article: {url[:80]!r}")
     return str(codes[-1])
 
 
-def _moment(text: str) -> datetime:
+def _parse_date(text: str) -> datetime:
     try:
-        return datetime.strptime(text, "%Y-%m-%d %H:%M:%S %z").astimezone(CHINA)
+        return datetime.strptime(text, "%Y-%m-%d %H:%M:%S %z").astimezone(CHINA_TZ)
     except (ValueError, OverflowError) as error:
-        raise Unreadable(f"its date is not like 2022-01-10 16:20:36 +0800: {text[:40]!r}") from error
+        raise ParseError(f"its date is not like 2022-01-10 16:20:36 +0800: {text[:40]!r}") from error
 
 
-def _difference(ours: str, theirs: str) -> str:
-    pairs = enumerate(zip_longest(ours.split("\n"), theirs.split("\n")), 1)
+def _describe_difference(expected: str, actual: str) -> str:
+    pairs = enumerate(zip_longest(expected.split("\n"), actual.split("\n")), 1)
     number, line = next((number, theirs) for number, (ours, theirs) in pairs if ours != theirs)
     return f"line {number} is not as this program writes it: {(line or '')[:40]!r}"
 
 
-def _link_text(text: str) -> str:
-    return _MARKDOWN.sub(lambda found: f"&#{ord(found[0])};", text)
+def _escape_link_text(text: str) -> str:
+    return _MARKDOWN_PUNCTUATION.sub(lambda match: f"&#{ord(match[0])};", text)
 
 
-def path_of(post: Post) -> str:
+def make_post_path(post: Post) -> str:
     """Where a post first stands, below the output folder: by day of publication and code."""
     day = post.published_at.date().isoformat()
-    return f"{POSTS}/{day.replace('-', '/')}/{day}-NW{post.code}.md"
+    return f"{POSTS_DIR}/{day.replace('-', '/')}/{day}-NW{post.code}.md"

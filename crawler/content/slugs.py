@@ -6,32 +6,35 @@ import re
 import unicodedata
 from collections.abc import Container
 
-SLUG = re.compile(r"[a-z0-9]{1,64}", re.ASCII)
+SLUG_PATTERN = re.compile(r"[a-z0-9]{1,64}", re.ASCII)
 # Bare words and numbers that YAML reads as something else than text: `categories: 999` is a number.
-_YAML_TYPED = re.compile(r"y|n|yes|no|on|off|true|false|null|0[xob]?[0-9a-f]+|[0-9]+(?:e[0-9]+)?", re.ASCII)
+_YAML_NON_TEXT = re.compile(r"y|n|yes|no|on|off|true|false|null|0[xob]?[0-9a-f]+|[0-9]+(?:e[0-9]+)?", re.ASCII)
 
 
-def fold(name: str) -> str:
+def name_key(name: str) -> str:
     """What two spellings of one name have in common: width, case and spaces do not count."""
     return "".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
-def slug_of(name: str, taken: Container[str] = ()) -> str:
+def make_slug(name: str, taken_slugs: Container[str] = ()) -> str:
     """The slug of a media name; homophones get a number, names without a Latin reading a stable code.
 
-    >>> slug_of("中国农网"), slug_of("北京日报", taken={"beijingribao"})
+    >>> make_slug("中国农网"), make_slug("北京日报", taken_slugs={"beijingribao"})
     ('zhongguonongwang', 'beijingribao2')
     """
-    slug = _latin(name)[:60] or "media" + hashlib.sha256(fold(name).encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    if _YAML_TYPED.fullmatch(slug) or _YAML_TYPED.fullmatch(f"{slug}2"):
+    slug = (
+        _romanise(name)[:60]
+        or "media" + hashlib.sha256(name_key(name).encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    )
+    if _YAML_NON_TEXT.fullmatch(slug) or _YAML_NON_TEXT.fullmatch(f"{slug}2"):
         slug = "m" + slug
-    numbered = itertools.chain([slug], (f"{slug}{number}" for number in itertools.count(2)))
-    return next(each for each in numbered if each not in taken)
+    candidates = itertools.chain([slug], (f"{slug}{number}" for number in itertools.count(2)))
+    return next(candidate for candidate in candidates if candidate not in taken_slugs)
 
 
-def _latin(name: str) -> str:
+def _romanise(name: str) -> str:
     # Imported here: it costs 0.15 s, and a new media turns up rarely.
     from pypinyin import lazy_pinyin
 
-    plain = unicodedata.normalize("NFKD", "".join(lazy_pinyin(unicodedata.normalize("NFKC", name))))
-    return re.sub(r"[^a-z0-9]", "", plain.casefold())
+    decomposed = unicodedata.normalize("NFKD", "".join(lazy_pinyin(unicodedata.normalize("NFKC", name))))
+    return re.sub(r"[^a-z0-9]", "", decomposed.casefold())

@@ -5,44 +5,44 @@ import re
 
 # C0 but tab and newlines, DEL, C1 but NEL (a line end, folded later), soft hyphen, zero-width characters, bidi
 # controls, word joiner and invisible operators, BOM, non-characters and lone surrogates.
-_INVISIBLE = re.compile(
+_INVISIBLE_CHARS = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u061c\u180e\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u206f"
     "\ufdd0-\ufdef\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]"
 )
 # Tag characters, and the non-characters of the planes that emoji and rare characters are from. Apart from the others:
 # together they are looked for fifteen times as slowly, in each text.
-_RARE = re.compile("[\U00010000-\U0010ffff]")
-_INVISIBLE_AND_RARE = re.compile(
+_NON_BMP_CHAR = re.compile("[\U00010000-\U0010ffff]")
+_INVISIBLE_NON_BMP_CHARS = re.compile(
     "[\U000e0000-\U000e007f"
     + "".join(f"{chr(plane * 0x10000 + 0xFFFE)}{chr(plane * 0x10000 + 0xFFFF)}" for plane in range(1, 17))
     + "]"
 )
 # A zero-width joiner joins emoji (👨‍👩‍👧); anywhere else it only hides a word from search.
-_STRAY_JOINER = re.compile("(?<![\u2190-\u2bff\ufe0f\U0001f000-\U0001faff])\u200d")
+_STRAY_ZERO_WIDTH_JOINER = re.compile("(?<![\u2190-\u2bff\ufe0f\U0001f000-\U0001faff])\u200d")
 _PRESENTATION_TAG = re.compile(r"</?(?:em|b|strong|i|u|font|span|br)(?:\s[^<>]*)?/?>", re.IGNORECASE)
-_ANGLES = str.maketrans("<>", "＜＞")
+_TO_FULLWIDTH_ANGLES = str.maketrans("<>", "＜＞")
 
 
-def visible(text: str) -> str:
+def strip_invisible(text: str) -> str:
     """The text without its control, zero-width, bidi and unencodable characters; line ends stay."""
     # What Python can print has none of them, and most texts are that but for their indents and line ends.
     if text.replace("\u3000", "").replace("\n", "").isprintable():
         return text
-    text = _INVISIBLE.sub("", text)
-    if _RARE.search(text):
-        text = _INVISIBLE_AND_RARE.sub("", text)
-    return _STRAY_JOINER.sub("", text) if "\u200d" in text else text
+    text = _INVISIBLE_CHARS.sub("", text)
+    if _NON_BMP_CHAR.search(text):
+        text = _INVISIBLE_NON_BMP_CHARS.sub("", text)
+    return _STRAY_ZERO_WIDTH_JOINER.sub("", text) if "\u200d" in text else text
 
 
-def one_line(text: str) -> str:
+def collapse_whitespace(text: str) -> str:
     """Visible text on one line: every run of white space becomes one space, none at the ends."""
-    return " ".join(visible(text).split())
+    return " ".join(strip_invisible(text).split())
 
 
-def headline(text: str) -> str:
+def clean_title(text: str) -> str:
     """A title as data everywhere: presentation tags go, entities are read once, `<` and `>` become ＜ ＞.
 
-    >>> headline("<em>茅台</em> &amp; 五粮液\\u3000a<b 1")
+    >>> clean_title("<em>茅台</em> &amp; 五粮液\\u3000a<b 1")
     '茅台 & 五粮液 a＜b 1'
     """
-    return one_line(html.unescape(_PRESENTATION_TAG.sub("", text))).translate(_ANGLES)
+    return collapse_whitespace(html.unescape(_PRESENTATION_TAG.sub("", text))).translate(_TO_FULLWIDTH_ANGLES)

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-Thing = TypeVar("Thing")
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class Gathering(Generic[Thing, Result]):
-    """Does a piece of work for all things that come within `seconds` of the first, or for `most` of them at once.
+class Batcher(Generic[Item, Result]):
+    """Does a piece of work for all things that come within `max_wait` of the first, or for `max_size` of them at once.
 
     The work answers each thing in turn with its result, or with the exception that is raised for that one alone.
 
@@ -18,39 +18,43 @@ class Gathering(Generic[Thing, Result]):
     """
 
     def __init__(
-        self, work: Callable[[Sequence[Thing]], Awaitable[Sequence[Result | Exception]]], *, most: int, seconds: float
+        self,
+        process_batch: Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]],
+        *,
+        max_size: int,
+        max_wait: float,
     ) -> None:
-        self._work, self._most, self._seconds = work, most, seconds
-        self._waiting: list[tuple[Thing, asyncio.Future[Result]]] = []
+        self._process_batch, self._max_size, self._max_wait = process_batch, max_size, max_wait
+        self._pending: list[tuple[Item, asyncio.Future[Result]]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def result(self, thing: Thing) -> Result:
+    async def submit(self, item: Item) -> Result:
         """What the work makes of a thing. Raises what it raises."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
-        self._waiting.append((thing, future))
-        if len(self._waiting) >= self._most:
-            self._begin()
+        self._pending.append((item, future))
+        if len(self._pending) >= self._max_size:
+            self._start_batch()
         elif self._timer is None:
-            self._timer = loop.call_later(self._seconds, self._begin)
+            self._timer = loop.call_later(self._max_wait, self._start_batch)
         return await future
 
-    def _begin(self) -> None:
+    def _start_batch(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        waiting, self._waiting = self._waiting, []
-        task = asyncio.ensure_future(self._work_off([each for each in waiting if not each[1].done()]))
+        batch, self._pending = self._pending, []
+        task = asyncio.ensure_future(self._run_batch([pending for pending in batch if not pending[1].done()]))
         self._tasks.add(task)  # the loop would not keep it
         task.add_done_callback(self._tasks.discard)
 
-    async def _work_off(self, waiting: list[tuple[Thing, asyncio.Future[Result]]]) -> None:
+    async def _run_batch(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
         try:
-            results = await self._work([thing for thing, _ in waiting])
+            results = await self._process_batch([item for item, _ in batch])
         except Exception as error:
-            results = [error] * len(waiting)
-        for (_, future), result in zip(waiting, results, strict=True):
+            results = [error] * len(batch)
+        for (_, future), result in zip(batch, results, strict=True):
             if future.done():  # nobody waits for it any more
                 continue
             if isinstance(result, Exception):

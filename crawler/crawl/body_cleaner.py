@@ -14,114 +14,133 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from crawler.content.normalise import Body, body_of
-from crawler.crawl.gc_tuning import leave_what_stays
-from crawler.errors import NoBody, Rejected
+from crawler.content.normalise import CleanBody, clean_body
+from crawler.crawl.gc_tuning import freeze_gc
+from crawler.errors import EmptyBodyError, RejectedArticleError
 
 logger = logging.getLogger(__name__)
 
 # With fewer at once the source is what a crawl waits for.
-_MANY_AT_ONCE = 8
+_MIN_BATCH_FOR_SUBPROCESS = 8
 # A crawl that has not brought so many is over before a second process has paid for its start.
-_WORTH_A_PROCESS = 200
+_MIN_BODIES_FOR_SUBPROCESS = 200
 # Far longer than the largest bodies take: a process that has not answered by then hangs.
-_SECONDS_TO_ANSWER = 60.0
+_SUBPROCESS_TIMEOUT = 60.0
 
 
-class Cleaning:
+class BodyCleaner:
     """Bodies in one process or two."""
 
     def __init__(self) -> None:
-        self._done = 0
-        self._pays = _cores() > 1
-        self._second: _SecondProcess | None = None
+        self._bodies_received = 0
+        self._may_use_subprocess = _available_cores() > 1
+        self._subprocess: _CleanerProcess | None = None
 
-    async def outcomes(self, asked: Sequence[tuple[str, str]]) -> list[Body | Exception]:
+    async def clean_all(self, bodies: Sequence[tuple[str, str]]) -> list[CleanBody | Exception]:
         """What `body_of` answers or raises for each of these."""
-        self._done += len(asked)
-        answers = await self._elsewhere(asked) or [None] * len(asked)
-        return [answer or _outcome(*each) for answer, each in zip(answers, asked, strict=True)]
+        self._bodies_received += len(bodies)
+        subprocess_results = await self._clean_in_subprocess(bodies) or [None] * len(bodies)
+        return [
+            subprocess_result or _clean_or_error(*body_and_url)
+            for subprocess_result, body_and_url in zip(subprocess_results, bodies, strict=True)
+        ]
 
     def close(self) -> None:
         """End the second process, where there is one, and whatever it is at."""
-        if self._second is not None:
-            self._second.close()
-        self._second = None
+        if self._subprocess is not None:
+            self._subprocess.close()
+        self._subprocess = None
 
-    async def _elsewhere(self, asked: Sequence[tuple[str, str]]) -> list[Body | Exception | None] | None:
-        if not self._pays or len(asked) < _MANY_AT_ONCE or self._done < _WORTH_A_PROCESS:
+    async def _clean_in_subprocess(
+        self, bodies: Sequence[tuple[str, str]]
+    ) -> list[CleanBody | Exception | None] | None:
+        if (
+            not self._may_use_subprocess
+            or len(bodies) < _MIN_BATCH_FOR_SUBPROCESS
+            or self._bodies_received < _MIN_BODIES_FOR_SUBPROCESS
+        ):
             return None
         try:
-            self._second = self._second or _SecondProcess()
-            return await self._second.answers(asked)
+            self._subprocess = self._subprocess or _CleanerProcess()
+            return await self._subprocess.clean_all(bodies)
         except Exception as error:  # whatever it is, all goes on in this process
             logger.warning("no second process for cleaning: %s", repr(error))
-            self._pays = False
+            self._may_use_subprocess = False
             self.close()
             return None
 
 
-class _SecondProcess:
+class _CleanerProcess:
     def __init__(self) -> None:
         from multiprocessing.connection import Pipe  # a crawl of few articles does without it
 
-        self._ours, theirs = Pipe()
+        self._connection, child_connection = Pipe()
         # It is to find what this process has found, and nothing that lies about in the current folder.
-        path = os.pathsep.join(filter(None, sys.path))
-        with theirs:
+        python_path = os.pathsep.join(filter(None, sys.path))
+        with child_connection:
             self._child = subprocess.Popen(
-                [sys.executable, "-P", "-c", f"from {__name__} import answer_all; answer_all({theirs.fileno()})"],
-                pass_fds=[theirs.fileno()],
+                [
+                    sys.executable,
+                    "-P",
+                    "-c",
+                    f"from {__name__} import run_cleaner_process; run_cleaner_process({child_connection.fileno()})",
+                ],
+                pass_fds=[child_connection.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 process_group=0,  # Ctrl-C is the first one's to heed
-                env={**os.environ, "PYTHONPATH": path},
+                env={**os.environ, "PYTHONPATH": python_path},
             )
-        self._turn = ThreadPoolExecutor(max_workers=1)
+        self._executor = ThreadPoolExecutor(max_workers=1)
 
-    async def answers(self, asked: Sequence[tuple[str, str]]) -> list[Body | Exception | None]:
+    async def clean_all(self, bodies: Sequence[tuple[str, str]]) -> list[CleanBody | Exception | None]:
         """One for each; None where there is none. Raises whatever comes of a process that is no more, or hangs."""
-        answers = asyncio.get_running_loop().run_in_executor(self._turn, self._ask, asked)
-        return await asyncio.wait_for(answers, _SECONDS_TO_ANSWER)
+        results = asyncio.get_running_loop().run_in_executor(self._executor, self._send_and_receive, bodies)
+        return await asyncio.wait_for(results, _SUBPROCESS_TIMEOUT)
 
-    def _ask(self, asked: Sequence[tuple[str, str]]) -> list[Body | Exception | None]:
-        self._ours.send(asked)
-        answers: list[Body | Exception | None] = self._ours.recv()
-        return answers
+    def _send_and_receive(self, bodies: Sequence[tuple[str, str]]) -> list[CleanBody | Exception | None]:
+        self._connection.send(bodies)
+        results: list[CleanBody | Exception | None] = self._connection.recv()
+        return results
 
     def close(self) -> None:
         """It has nothing that could be left half done, and whoever waits for its answer is told that it is no more."""
         self._child.kill()
         self._child.wait()
-        self._turn.shutdown()
-        self._ours.close()
+        self._executor.shutdown()
+        self._connection.close()
 
 
-def _outcome(body: str, url: str) -> Body | Exception:
+def _clean_or_error(body: str, url: str) -> CleanBody | Exception:
     try:
-        return body_of(body, url)
+        return clean_body(body, url)
     except Exception as error:
         return error
 
 
-def _cores() -> int:
+def _available_cores() -> int:
     """Those that this process may run on, where the system tells."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def answer_all(descriptor: int) -> None:
+def run_cleaner_process(descriptor: int) -> None:
     """The second process: answers until the first is no more. How that one is stopped is none of its concern."""
     from multiprocessing.connection import Connection
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    leave_what_stays()
-    asking = Connection(descriptor)
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal_number, signal.SIG_IGN)
+    freeze_gc()
+    connection = Connection(descriptor)
     while True:
         try:
-            asked: list[tuple[str, str]] = asking.recv()
-            outcomes = [_outcome(*each) for each in asked]
+            bodies: list[tuple[str, str]] = connection.recv()
+            results = [_clean_or_error(*body_and_url) for body_and_url in bodies]
             # A fault of ours is met again, and told, where the crawl's log is.
-            asking.send([found if isinstance(found, Body | Rejected | NoBody) else None for found in outcomes])
+            connection.send(
+                [
+                    result if isinstance(result, CleanBody | RejectedArticleError | EmptyBodyError) else None
+                    for result in results
+                ]
+            )
         except (EOFError, OSError):
             return

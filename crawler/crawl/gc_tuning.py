@@ -3,7 +3,7 @@
 import gc
 
 
-def leave_what_stays() -> None:
+def freeze_gc() -> None:
     """Keep the collector from what is loaded by now, and lives as long as the process, and let it look more rarely.
 
     That saved a twentieth of a crawl's CPU in the least of several crawls (docs/performance.md).

@@ -14,17 +14,17 @@ from scrapy.exceptions import DownloadCancelledError, IgnoreRequest
 from scrapy.spidermiddlewares.httperror import HttpError
 
 from crawler.content import clock
-from crawler.content.categories import Media
-from crawler.content.unicode_text import one_line
-from crawler.crawl.policy.failures import explained
-from crawler.crawl.policy.origins import shown
-from crawler.crawl.policy.selection import Selection, parse
-from crawler.errors import Unreadable, Unusable
-from crawler.items import Entry, Extent, Reply
-from crawler.storage import met_categories
+from crawler.content.categories import CategoryRegistry
+from crawler.content.unicode_text import collapse_whitespace
+from crawler.crawl.policy.failures import describe_item_error
+from crawler.crawl.policy.origins import redact_url
+from crawler.crawl.policy.selection import Selection, parse_selection
+from crawler.errors import ItemError, ParseError
+from crawler.items import ListingEntry, ListingSize, RawResponse
+from crawler.storage import load_stored_categories
 
 
-class Source(Protocol):
+class SpiderInfo(Protocol):
     """What is asked of a spider."""
 
     name: str
@@ -39,36 +39,41 @@ class BadRow:
     """A row of the listing at `url` that is no entry, as it came, and why."""
 
     row: Any
-    error: Unusable
+    error: ItemError
     url: str
 
 
-class Books(ABC):
-    """`selection` is what was asked for, `pauses` until when origins asked to be left alone."""
+class EntryTracker(ABC):
+    """`selection` is what was asked for, `paused_origins` until when origins asked to be left alone."""
 
     selection: Selection
-    pauses: dict[str, datetime]
+    paused_origins: dict[str, datetime]
 
-    def paused(self, origin: str) -> datetime | None:
+    def paused_until(self, origin: str) -> datetime | None:
         """Until when an origin asked to be left alone, if it is not over."""
-        until = self.pauses.get(origin)
+        until = self.paused_origins.get(origin)
         return until if until and until > clock.now() else None
 
     @abstractmethod
-    def take_down(
-        self, column: str, rows: Sequence[Entry | BadRow], *, last: bool, extent: Extent | None = None
-    ) -> tuple[list[Entry], bool]:
+    def record_listing_page(
+        self,
+        column: str,
+        rows: Sequence[ListingEntry | BadRow],
+        *,
+        is_last_page: bool,
+        listing_size: ListingSize | None = None,
+    ) -> tuple[list[ListingEntry], bool]:
         """Take a listing page in; say which of its entries are to be fetched, and whether its next page is wanted.
 
-        `last` is the listing's end, `extent` its length.
+        `is_last_page` is the listing's end, `listing_size` its length.
         """
 
     @abstractmethod
-    def listing_lost(self, column: str, error: Unusable, reply: Reply) -> None:
+    def record_listing_failure(self, column: str, error: ItemError, response: RawResponse) -> None:
         """A listing did not come, or could not be read."""
 
     @abstractmethod
-    def recheck(self) -> list[Entry]:
+    def entries_to_refresh(self) -> list[ListingEntry]:
         """The known articles to be fetched again that no listing has named."""
 
     @abstractmethod
@@ -80,42 +85,42 @@ class Books(ABC):
         """An origin refuses to answer so many requests, and says not for how long."""
 
 
-def books_of(crawler: Crawler) -> Books | None:
+def get_tracker(crawler: Crawler) -> EntryTracker | None:
     """Who keeps the books of a crawl; None where that is switched off."""
-    loaded = crawler.extensions.middlewares if crawler.extensions else ()
-    return next((extension for extension in loaded if isinstance(extension, Books)), None)
+    extensions = crawler.extensions.middlewares if crawler.extensions else ()
+    return next((extension for extension in extensions if isinstance(extension, EntryTracker)), None)
 
 
-def asked_for(spider: Source, output: Path) -> Selection:
+def selection_from_arguments(spider: SpiderInfo, output: Path) -> Selection:
     """What a spider's arguments ask for. Raises UsageError, or StoreError for a database that cannot be read."""
-    return parse(
+    return parse_selection(
         spider.arguments,
         columns=spider.columns,
         default_columns=spider.default_columns,
-        media=Media(met_categories(output)),
+        registry=CategoryRegistry(load_stored_categories(output)),
         now=clock.now(),
     )
 
 
-def why_lost(error: Unusable, url: str) -> str:
+def describe_listing_error(error: ItemError, url: str) -> str:
     """Why there is no listing, in one line."""
-    reason = explained(error, url)
-    return reason if isinstance(error, Unreadable) else f"{urlsplit(url).hostname}: {reason}"
+    reason = describe_item_error(error, url)
+    return reason if isinstance(error, ParseError) else f"{urlsplit(url).hostname}: {reason}"
 
 
-def error_told(error: BaseException | None, request: Request) -> str:
+def describe_request_error(error: BaseException | None, request: Request) -> str:
     """Why a request got no answer, in one line."""
     if isinstance(error, HttpError):
         return f"HTTP {error.response.status}"
     if isinstance(error, IgnoreRequest):
-        return one_line(str(error)) or "the request was dropped"
+        return collapse_whitespace(str(error)) or "the request was dropped"
     if isinstance(error, DownloadCancelledError):
         return "the reply is larger than DOWNLOAD_MAXSIZE"
     # The mirror's address is nobody's concern but the operator's.
-    canonical = shown(request.meta.get("canonical", request.url))
-    return one_line(str(error).replace(request.url, canonical) or type(error).__name__)[:200]
+    canonical_url = redact_url(request.meta.get("canonical", request.url))
+    return collapse_whitespace(str(error).replace(request.url, canonical_url) or type(error).__name__)[:200]
 
 
-def fault_told(error: BaseException | None) -> str:
+def describe_bug(error: BaseException | None) -> str:
     """A fault of ours, in one line."""
-    return one_line(f"internal error: {type(error).__name__}: {error}")[:300]
+    return collapse_whitespace(f"internal error: {type(error).__name__}: {error}")[:300]

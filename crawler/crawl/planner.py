@@ -14,190 +14,213 @@ from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
 from crawler.content import clock
-from crawler.content.categories import Media
-from crawler.content.dates import roughly
-from crawler.crawl.interface import BadRow, Books, Source, asked_for, fault_told, why_lost
-from crawler.crawl.policy.backoff import of_itself
-from crawler.crawl.policy.estimate import Asked, FirstPage, Manners, Plan, plan_columns
-from crawler.crawl.policy.failures import explained
-from crawler.crawl.policy.result import FINISHED, verdict
+from crawler.content.categories import CategoryRegistry
+from crawler.content.dates import format_rough_duration
+from crawler.crawl.interface import (
+    BadRow,
+    EntryTracker,
+    SpiderInfo,
+    describe_bug,
+    describe_listing_error,
+    selection_from_arguments,
+)
+from crawler.crawl.policy.backoff import backoff_delay
+from crawler.crawl.policy.estimate import FirstPage, Plan, PlanInputs, Throttle, estimate_columns
+from crawler.crawl.policy.failures import describe_item_error
+from crawler.crawl.policy.result import FINISHED_REASON, crawl_outcome
 from crawler.crawl.policy.selection import Selection
-from crawler.errors import Ending, Unreadable, Unusable
-from crawler.items import Entry, Extent, Outcome, Reply, RunOutcome
+from crawler.errors import CommandError, ItemError, ParseError
+from crawler.items import ListingEntry, ListingSize, Outcome, RawResponse, RunOutcome
 from crawler.storage import Store
-from crawler.storage.output_dir import output_folder
+from crawler.storage.output_dir import resolve_output_dir
 
 
-class Planned(Source, Protocol):
+class PlannableSpider(SpiderInfo, Protocol):
     """What the planner asks of a spider beside that."""
 
-    readers: Sequence[object]
+    extractors: Sequence[object]
 
-    def first_address(self, entry: Entry) -> str: ...
+    def first_article_url(self, entry: ListingEntry) -> str: ...
 
 
-class Planner(Books):
+class Planner(EntryTracker):
     """Takes in the first pages, and plans when the last of them has come. The database is only read."""
 
     def __init__(self, crawler: Crawler, selection: Selection, store: Store | None) -> None:
         self._crawler = crawler
-        self._spider = cast(Planned, crawler.spider)
+        self._spider = cast(PlannableSpider, crawler.spider)
         self._store = store
         self._pages: dict[str, FirstPage] = {}
         self._hosts: set[str] = set()
         self._notes: list[str] = []
         self._latencies: list[float] = []
-        self._sent = 0
-        self._lost: defaultdict[str, list[str]] = defaultdict(list)
-        self._unreadable = False
-        self.pauses = store.pauses.kept() if store else {}
-        self._media = Media(store.categories.all() if store else ())
+        self._requests_sent = 0
+        self._failed_listings: defaultdict[str, list[str]] = defaultdict(list)
+        self._listing_parse_failed = False
+        self.paused_origins = store.paused_origins.get_all() if store else {}
+        self._registry = CategoryRegistry(store.categories.all() if store else ())
         self.selection = selection
         self.plan: Plan | None = None
-        self.failure: Ending | None = None
+        self.fatal_error: CommandError | None = None
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         """Raises UsageError, or StoreError for a database that cannot be read: then nothing is asked for."""
-        output = output_folder(crawler.settings.get("OUTPUT_DIR"))
-        planner = cls(crawler, asked_for(cast(Source, crawler.spider), output), Store.reading_any(output))
-        crawler.signals.connect(planner.request_sent, signal=signals.request_reached_downloader)
-        crawler.signals.connect(planner.reply_came, signal=signals.response_downloaded)
+        output = resolve_output_dir(crawler.settings.get("OUTPUT_DIR"))
+        planner = cls(
+            crawler, selection_from_arguments(cast(SpiderInfo, crawler.spider), output), Store.open_ro_if_exists(output)
+        )
+        crawler.signals.connect(planner.request_reached_downloader, signal=signals.request_reached_downloader)
+        crawler.signals.connect(planner.response_downloaded, signal=signals.response_downloaded)
         crawler.signals.connect(planner.spider_error, signal=signals.spider_error)
         crawler.signals.connect(planner.spider_closed, signal=signals.spider_closed)
         return planner
 
     # what spiders tell
 
-    def take_down(
-        self, column: str, rows: Sequence[Entry | BadRow], *, last: bool, extent: Extent | None = None
-    ) -> tuple[list[Entry], bool]:
-        entries = [row for row in rows if isinstance(row, Entry)]
-        known = self._store.articles.known([entry.code for entry in entries], self._spider.name) if self._store else {}
-        self._pages[column] = FirstPage(column, entries, known, last, extent)
-        bad = [row for row in rows if isinstance(row, BadRow)]
-        if bad:
-            self._notes.append(
-                f"{len(bad)} rows of column {column} are no entries: {explained(bad[0].error, bad[0].url)}"
-            )
+    def record_listing_page(
+        self,
+        column: str,
+        rows: Sequence[ListingEntry | BadRow],
+        *,
+        is_last_page: bool,
+        listing_size: ListingSize | None = None,
+    ) -> tuple[list[ListingEntry], bool]:
+        entries = [row for row in rows if isinstance(row, ListingEntry)]
+        known_articles = (
+            self._store.articles.get_known([entry.code for entry in entries], self._spider.name) if self._store else {}
+        )
+        self._pages[column] = FirstPage(column, entries, known_articles, is_last_page, listing_size)
+        bad_rows = [row for row in rows if isinstance(row, BadRow)]
+        if bad_rows:
+            reason = describe_item_error(bad_rows[0].error, bad_rows[0].url)
+            self._notes.append(f"{len(bad_rows)} rows of column {column} are no entries: {reason}")
         return [], False
 
-    def listing_lost(self, column: str, error: Unusable, reply: Reply) -> None:
-        self._unreadable |= isinstance(error, Unreadable)
-        self._lost[why_lost(error, reply.url)].append(column)
+    def record_listing_failure(self, column: str, error: ItemError, response: RawResponse) -> None:
+        self._listing_parse_failed |= isinstance(error, ParseError)
+        self._failed_listings[describe_listing_error(error, response.url)].append(column)
 
-    def recheck(self) -> list[Entry]:
+    def entries_to_refresh(self) -> list[ListingEntry]:
         return []
 
     # what middlewares tell: this crawl heeds it; the next one is told again
 
     def pause(self, origin: str, wait: timedelta) -> None:
-        self.pauses[origin] = clock.now() + wait
+        self.paused_origins[origin] = clock.now() + wait
 
     def back_off(self, origin: str) -> None:
-        self.pause(origin, of_itself(timedelta()))
+        self.pause(origin, backoff_delay(timedelta()))
 
     # what Scrapy tells
 
-    def request_sent(self, request: Request) -> None:
-        self._sent += 1
+    def request_reached_downloader(self, request: Request) -> None:
+        self._requests_sent += 1
         self._hosts.add(urlsplit(request.url).netloc)
 
-    def reply_came(self, request: Request) -> None:
+    def response_downloaded(self, request: Request) -> None:
         if latency := request.meta.get("download_latency"):
             self._latencies.append(latency)
 
     def spider_error(self, failure: Failure, response: Any) -> None:
-        if isinstance(failure.value, Ending):
-            self.failure = failure.value
-        self._lost[fault_told(failure.value)].append(response.request.cb_kwargs.get("column", ""))
+        if isinstance(failure.value, CommandError):
+            self.fatal_error = failure.value
+        self._failed_listings[describe_bug(failure.value)].append(response.request.cb_kwargs.get("column", ""))
 
     def spider_closed(self, reason: str) -> None:
         try:
-            if reason == FINISHED and self.failure is None:
-                self.plan = self._plan()
-        except Ending as error:
-            self.failure = error
+            if reason == FINISHED_REASON and self.fatal_error is None:
+                self.plan = self._build_plan()
+        except CommandError as error:
+            self.fatal_error = error
         finally:
             if self._store:
                 self._store.close()
 
     # its steps
 
-    def _plan(self) -> Plan:
+    def _build_plan(self) -> Plan:
         pages = [self._pages[column] for column in self.selection.columns if column in self._pages]
-        asked = Asked(
+        inputs = PlanInputs(
             self._spider.name,
             self._spider.columns,
             self._spider.supersedes,
             self.selection,
-            self._media,
-            self._store.covered.of(self._spider.name) if self._store else {},
+            self._registry,
+            self._store.coverage.for_spider(self._spider.name) if self._store else {},
             self._count_known,
         )
         latency = median(self._latencies or [0.0])
         plan = Plan(
-            columns=plan_columns(pages, asked),
-            again=len(self._again(pages)),
-            robots=len(self._hosts_of(pages)) if self._crawler.settings.getbool("ROBOTSTXT_OBEY") else 0,
-            article_requests=bool(self._spider.readers),
+            columns=estimate_columns(pages, inputs),
+            again=len(self._refreshed_entries(pages)),
+            robots=len(self._all_hosts(pages)) if self._crawler.settings.getbool("ROBOTSTXT_OBEY") else 0,
+            article_requests=bool(self._spider.extractors),
             latency=latency,
-            seconds_between=manners(self._crawler.settings).seconds_between(latency),
-            asked=self._sent,
-            outcome=self._outcome(),
-            lost=dict(self._lost),
+            seconds_between=read_throttle(self._crawler.settings).seconds_between(latency),
+            asked=self._requests_sent,
+            outcome=self._plan_outcome(),
+            failed_listings=dict(self._failed_listings),
         )
-        return replace(plan, notes=[*self._notes, *notes(plan, self._crawler.settings)])
+        return replace(plan, notes=[*self._notes, *build_notes(plan, self._crawler.settings)])
 
     def _count_known(self, column: str, since: datetime | None, before: datetime) -> int:
         if self._store is None:
             return 0
-        return self._store.articles.count_listed(column, since, before, self._spider.supersedes)
+        return self._store.articles.count_in_column(column, since, before, self._spider.supersedes)
 
-    def _again(self, pages: Sequence[FirstPage]) -> list[Entry]:
+    def _refreshed_entries(self, pages: Sequence[FirstPage]) -> list[ListingEntry]:
         """What --refresh fetches again, but for what the first pages name."""
         since = self.selection.refresh
-        if since is None or self._store is None or not self._spider.readers:
+        if since is None or self._store is None or not self._spider.extractors:
             return []
-        named = {entry.code for page in pages for entry in page.entries}
-        known = self._store.articles.to_recheck(self._spider.name, since)
-        return [entry for entry in known if entry.code not in named and not self.selection.unwanted(entry, self._media)]
+        listed_codes = {entry.code for page in pages for entry in page.entries}
+        candidates = self._store.articles.entries_to_refresh(self._spider.name, since)
+        return [
+            entry
+            for entry in candidates
+            if entry.code not in listed_codes and not self.selection.skip_reason(entry, self._registry)
+        ]
 
-    def _hosts_of(self, pages: Sequence[FirstPage]) -> set[str]:
-        addresses = {self._spider.first_address(entry) for page in pages for entry in page.entries}
-        return self._hosts | {urlsplit(address).netloc for address in addresses if address}
+    def _all_hosts(self, pages: Sequence[FirstPage]) -> set[str]:
+        article_urls = {self._spider.first_article_url(entry) for page in pages for entry in page.entries}
+        return self._hosts | {urlsplit(url).netloc for url in article_urls if url}
 
-    def _outcome(self) -> RunOutcome:
-        return verdict(
-            reason=FINISHED,
-            fatal=False,
+    def _plan_outcome(self) -> RunOutcome:
+        return crawl_outcome(
+            reason=FINISHED_REASON,
+            has_fatal_error=False,
             listings_read=len(self._pages),
-            listings_lost=len(self._lost),
-            unreadable=self._unreadable,
-            gaps=0,
-            counts=dict.fromkeys(Outcome, 0),
+            listings_failed=len(self._failed_listings),
+            listing_parse_failed=self._listing_parse_failed,
+            gap_count=0,
+            outcome_counts=dict.fromkeys(Outcome, 0),
         )
 
 
-def manners(settings: BaseSettings) -> Manners:
+def read_throttle(settings: BaseSettings) -> Throttle:
     """How Scrapy sends requests with these settings. Without a number there is no bound of that kind."""
-    bounds = [settings.getint(name) for name in ("CONCURRENT_REQUESTS", "CONCURRENT_REQUESTS_PER_DOMAIN")]
-    throttled = settings.getbool("AUTOTHROTTLE_ENABLED")
-    return Manners(
+    limits = [settings.getint(name) for name in ("CONCURRENT_REQUESTS", "CONCURRENT_REQUESTS_PER_DOMAIN")]
+    has_autothrottle = settings.getbool("AUTOTHROTTLE_ENABLED")
+    return Throttle(
         delay=settings.getfloat("DOWNLOAD_DELAY"),
         jitter=settings.getfloat("DOWNLOAD_DELAY_JITTER"),
-        at_once=min((bound for bound in bounds if bound > 0), default=1),
-        answering=settings.getfloat("AUTOTHROTTLE_TARGET_CONCURRENCY") if throttled else None,
-        slowest=settings.getfloat("AUTOTHROTTLE_MAX_DELAY"),
+        concurrency=min((limit for limit in limits if limit > 0), default=1),
+        target_concurrency=settings.getfloat("AUTOTHROTTLE_TARGET_CONCURRENCY") if has_autothrottle else None,
+        max_delay=settings.getfloat("AUTOTHROTTLE_MAX_DELAY"),
     )
 
 
-def notes(plan: Plan, settings: BaseSettings) -> list[str]:
+def build_notes(plan: Plan, settings: BaseSettings) -> list[str]:
     """What a person should know before the crawl."""
-    told = []
-    if short := [column.column_id for column in plan.columns if column.ends_early]:
-        told.append(f"by their pace, the listings of {', '.join(short)} end before --since: the source has no more")
-    longest = settings.getint("CLOSESPIDER_TIMEOUT")
-    if 0 < longest < plan.seconds:
-        told.append(f"a crawl ends after {roughly(longest)} (CLOSESPIDER_TIMEOUT), and the next one goes on")
-    return told
+    lines = []
+    if short_columns := [column.column_id for column in plan.columns if column.ends_early]:
+        lines.append(
+            f"by their pace, the listings of {', '.join(short_columns)} end before --since: the source has no more"
+        )
+    max_seconds = settings.getint("CLOSESPIDER_TIMEOUT")
+    if 0 < max_seconds < plan.seconds:
+        lines.append(
+            f"a crawl ends after {format_rough_duration(max_seconds)} (CLOSESPIDER_TIMEOUT), and the next one goes on"
+        )
+    return lines

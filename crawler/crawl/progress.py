@@ -12,18 +12,18 @@ from scrapy import Spider, signals
 from scrapy.crawler import Crawler
 
 from crawler.content import clock
-from crawler.content.dates import roughly
-from crawler.crawl.policy.eta import Outlook
-from crawler.crawl.policy.pagination import Walk
-from crawler.crawl.tracker import Counted, Ledger, entries_counted, page_counted
+from crawler.content.dates import format_rough_duration
+from crawler.crawl.policy.eta import EtaEstimator
+from crawler.crawl.policy.pagination import ListingPaginator
+from crawler.crawl.tracker import CrawlTracker, EntryEvent, entry_events, listing_page_done
 from crawler.items import Outcome
 
 # Entries between two plain lines.
-_EVERY = 100
+_ENTRIES_PER_LINE = 100
 # A terminal of so many columns has room for all that is told; on others the outcomes are left for the end.
-_WIDE = 110
+_MIN_WIDTH_FOR_COUNTS = 110
 # A backfill that goes further back than this is told in days.
-_TOLD_IN_DAYS = timedelta(days=3)
+_DATE_ONLY_AFTER = timedelta(days=3)
 
 
 class Progress:
@@ -48,70 +48,74 @@ class Progress:
         self._task = self._bar.add_task("", total=0, counts="", outlook="")
         self._counts = dict.fromkeys(Outcome, 0)
         self._listed = 0
-        self._name = ""
-        self._began = 0.0
-        self._outlook = Outlook(())
+        self._spider_name = ""
+        self._started_at = 0.0
+        self._eta = EtaEstimator(())
         self._since: datetime | None = None
-        self._walked: set[str] = set()
+        self._columns_counted: set[str] = set()
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         progress = cls(crawler, Console(stderr=True))
         crawler.signals.connect(progress.spider_opened, signal=signals.spider_opened)
-        crawler.signals.connect(progress.entries_counted, signal=entries_counted)
-        crawler.signals.connect(progress.page_counted, signal=page_counted)
+        crawler.signals.connect(progress.on_entry_events, signal=entry_events)
+        crawler.signals.connect(progress.on_listing_page_done, signal=listing_page_done)
         crawler.signals.connect(progress.spider_closed, signal=signals.spider_closed)
         return progress
 
     def spider_opened(self, spider: Spider) -> None:
-        self._name = spider.name
-        self._began = self._bar.get_time()
-        if ledger := self._crawler.get_extension(Ledger):
-            self._outlook = Outlook(ledger.selection.columns, ledger.selection.limit)
-            self._since = ledger.selection.since
-        self._bar.update(self._task, description=self._name)
+        self._spider_name = spider.name
+        self._started_at = self._bar.get_time()
+        if tracker := self._crawler.get_extension(CrawlTracker):
+            self._eta = EtaEstimator(tracker.selection.columns, tracker.selection.limit)
+            self._since = tracker.selection.since
+        self._bar.update(self._task, description=self._spider_name)
         self._bar.start()
 
-    def entries_counted(self, entries: Sequence[Counted]) -> None:
-        for _, outcome, fresh in entries:
-            self._count(outcome, fresh=fresh)
+    def on_entry_events(self, entries: Sequence[EntryEvent]) -> None:
+        for _, outcome, newly_listed in entries:
+            self._count_entry(outcome, newly_listed=newly_listed)
 
-    def _count(self, outcome: Outcome | None, *, fresh: bool) -> None:
-        self._listed += fresh
-        self._outlook.entry(outcome, fresh=fresh)
+    def _count_entry(self, outcome: Outcome | None, *, newly_listed: bool) -> None:
+        self._listed += newly_listed
+        self._eta.count_entry(outcome, newly_listed=newly_listed)
         if outcome is None:
             return
         self._counts[outcome] += 1
         settled = sum(self._counts.values())
-        if not self._console.is_terminal and settled % _EVERY:
+        if not self._console.is_terminal and settled % _ENTRIES_PER_LINE:
             return
         counts = ", ".join(f"{count} {name}" for name, count in self._counts.items() if count)
-        outlook = ", ".join(part for part in (self._place(), self._left()) if part)
-        shown = counts if self._console.width >= _WIDE or not outlook else ""
-        self._bar.update(self._task, total=self._listed, completed=settled, counts=shown, outlook=outlook)
+        position_and_eta = ", ".join(part for part in (self._format_position(), self._format_time_left()) if part)
+        shown_counts = counts if self._console.width >= _MIN_WIDTH_FOR_COUNTS or not position_and_eta else ""
+        self._bar.update(
+            self._task, total=self._listed, completed=settled, counts=shown_counts, outlook=position_and_eta
+        )
         if not self._console.is_terminal:
-            line = "; ".join(part for part in (f"{settled} of {self._listed} entries: {counts}", outlook) if part)
-            self._console.print(f"{self._name}: {line}", highlight=False, soft_wrap=True)
+            line = "; ".join(
+                part for part in (f"{settled} of {self._listed} entries: {counts}", position_and_eta) if part
+            )
+            self._console.print(f"{self._spider_name}: {line}", highlight=False, soft_wrap=True)
 
-    def page_counted(self, column: str, walk: Walk | None) -> None:
+    def on_listing_page_done(self, column: str, paginator: ListingPaginator | None) -> None:
         """What is known of the pages ahead is asked once: it takes the database longer than a page."""
-        known = None
-        ledger = self._crawler.get_extension(Ledger)
-        if ledger and walk and walk.reached and column not in self._walked:
-            known = ledger.count_known(column, walk.goes_down_to(), walk.reached)
-            self._walked.add(column)
-        self._outlook.page(column, walk, known)
+        known_ahead = None
+        tracker = self._crawler.get_extension(CrawlTracker)
+        if tracker and paginator and paginator.oldest_seen and column not in self._columns_counted:
+            known_ahead = tracker.count_known_articles(column, paginator.stops_at(), paginator.oldest_seen)
+            self._columns_counted.add(column)
+        self._eta.count_page(column, paginator, known_ahead)
 
     def spider_closed(self) -> None:
         self._bar.stop()
 
-    def _place(self) -> str:
-        at = self._outlook.at()
-        if at is None or self._since is None:
+    def _format_position(self) -> str:
+        reached = self._eta.reached()
+        if reached is None or self._since is None:
             return ""
-        shape = "%Y-%m-%d" if clock.now() - self._since > _TOLD_IN_DAYS else "%m-%d %H:%M"
-        return f"at {at:{shape}} of {self._since:{shape}}"
+        time_format = "%Y-%m-%d" if clock.now() - self._since > _DATE_ONLY_AFTER else "%m-%d %H:%M"
+        return f"at {reached:{time_format}} of {self._since:{time_format}}"
 
-    def _left(self) -> str:
-        left = self._outlook.seconds_left(self._bar.get_time() - self._began)
-        return "" if left is None else f"about {roughly(left)} left"
+    def _format_time_left(self) -> str:
+        seconds_left = self._eta.estimate_seconds_left(self._bar.get_time() - self._started_at)
+        return "" if seconds_left is None else f"about {format_rough_duration(seconds_left)} left"

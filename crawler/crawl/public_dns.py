@@ -21,25 +21,29 @@ from crawler.crawl.policy.origins import is_public
 class PublicResolver(CachingThreadedResolver):
     """Scrapy's resolver, which finds no address for a name that leads into a private network."""
 
-    refused: ClassVar[dict[str, str]] = {}
+    blocked_addresses: ClassVar[dict[str, str]] = {}
     """The private addresses that were found, by name: Twisted tells no more than that there was none."""
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, reactor: Any) -> Self:
         resolver = super().from_crawler(crawler, reactor)
         proxies = getproxies()  # "no" is among them: the hosts that are asked without one
-        named = [crawler.settings.get("MIRROR") or "", proxies.get("http", ""), proxies.get("https", "")]
-        resolver._trusted = {urlsplit(url if "//" in url else f"//{url}").hostname for url in named}
+        trusted_urls = [crawler.settings.get("MIRROR") or "", proxies.get("http", ""), proxies.get("https", "")]
+        resolver._trusted_hosts = {urlsplit(url if "//" in url else f"//{url}").hostname for url in trusted_urls}
         return resolver
 
-    _trusted: set[str | None]
+    _trusted_hosts: set[str | None]
 
     def getHostByName(self, name: str, timeout: Sequence[int] = ()) -> Deferred[str]:
-        found = super().getHostByName(name, timeout)
-        return found if name in self._trusted or isIPAddress(name) else found.addCallback(self._checked, name)
+        lookup = super().getHostByName(name, timeout)
+        return (
+            lookup
+            if name in self._trusted_hosts or isIPAddress(name)
+            else lookup.addCallback(self._require_public, name)
+        )
 
-    def _checked(self, address: str, name: str) -> str:
+    def _require_public(self, address: str, name: str) -> str:
         if not is_public(address):
-            self.refused[name] = address
+            self.blocked_addresses[name] = address
             raise DNSLookupError(f"{name} is at {address}, which is no public address")
         return address

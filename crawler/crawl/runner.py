@@ -13,20 +13,20 @@ from scrapy.settings import Settings
 from scrapy.settings import default_settings as scrapy_settings
 
 from crawler import settings as our_settings
-from crawler.crawl.gc_tuning import leave_what_stays
-from crawler.crawl.policy.result import Summary
-from crawler.crawl.tracker import Ledger
-from crawler.errors import Ending, Failed, UsageError
+from crawler.crawl.gc_tuning import freeze_gc
+from crawler.crawl.policy.result import CrawlResult
+from crawler.crawl.tracker import CrawlTracker
+from crawler.errors import CommandError, FatalError, UsageError
 
 if TYPE_CHECKING:
     from crawler.crawl.policy.estimate import Plan
 
 DEFAULT_SPIDER = "eastmoney"
 # What is being downloaded when a crawl is told to stop has so long to arrive.
-SECONDS_TO_FINISH = 4.0
+SHUTDOWN_TIMEOUT = 4.0
 
 # By the type of a setting's default: how its value is read, and what to type for it.
-_VALUES: dict[type, tuple[Callable[[Settings, str], object], str]] = {
+_VALUE_PARSERS: dict[type, tuple[Callable[[Settings, str], object], str]] = {
     bool: (Settings.getbool, "1 or 0"),
     # Scrapy reads some of these as fractions: a timeout, for one.
     int: (Settings.getfloat, "a number"),
@@ -36,12 +36,12 @@ _VALUES: dict[type, tuple[Callable[[Settings, str], object], str]] = {
 
 # What these parts of Scrapy warn of is meant so, or told by the listing that fails next: that no Referer is sent, and,
 # with a traceback, that robots.txt does not come.
-_WARNING_OF_NOTHING = ("scrapy.downloadermiddlewares.redirect", "scrapy.downloadermiddlewares.robotstxt")
+_NOISY_LOGGERS = ("scrapy.downloadermiddlewares.redirect", "scrapy.downloadermiddlewares.robotstxt")
 
-_STOPPING = (signal.SIGINT, signal.SIGTERM)
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def crawl_settings(changes: Mapping[str, Any], *, progress: bool) -> Settings:
+def build_settings(overrides: Mapping[str, Any], *, show_progress: bool) -> Settings:
     """The settings of `finews crawl`: the package's, with what the command line changes.
 
     Scrapy's own log says what this command says better; `--set LOG_LEVEL=INFO` brings it back. Raises UsageError for a
@@ -50,40 +50,44 @@ def crawl_settings(changes: Mapping[str, Any], *, progress: bool) -> Settings:
     settings = Settings()
     settings.setmodule(our_settings, priority="project")
     settings.set("LOG_LEVEL", "CRITICAL", priority="project")
-    for name, value in changes.items():
+    for name, value in overrides.items():
         if name not in settings:
-            near = difflib.get_close_matches(name.upper(), _known_names(), n=1)
-            hint = f"did you mean {near[0]}?" if near else "see crawler/settings.py and Scrapy's documentation"
+            close_matches = difflib.get_close_matches(name.upper(), _all_setting_names(), n=1)
+            hint = (
+                f"did you mean {close_matches[0]}?"
+                if close_matches
+                else "see crawler/settings.py and Scrapy's documentation"
+            )
             raise UsageError(f"unknown setting {name!r}: {hint}")
-        kind = type(settings[name])
+        value_type = type(settings[name])
         settings.set(name, value, priority="cmdline")
-        _check_value(settings, name, kind)
-    if progress:
+        _check_setting(settings, name, value_type)
+    if show_progress:
         settings["EXTENSIONS"]["crawler.crawl.progress.Progress"] = 100
     return settings
 
 
-def crawl(spider: str, arguments: Mapping[str, str], settings: Settings) -> Summary:
-    """Run one crawl to its end. Raises UsageError, Busy or Failed when it could not start or go on."""
-    return run_in(process_of(settings), spider, arguments)
+def crawl(spider: str, arguments: Mapping[str, str], settings: Settings) -> CrawlResult:
+    """Run one crawl to its end. Raises UsageError, OutputLockedError or FatalError when it could not start or go on."""
+    return crawl_in_process(create_process(settings), spider, arguments)
 
 
-def plan(spider: str, arguments: Mapping[str, str], settings: Settings) -> "Plan":
-    """What a crawl is expected to ask for. Raises UsageError, or Failed when that cannot be known."""
+def plan_crawl(spider: str, arguments: Mapping[str, str], settings: Settings) -> "Plan":
+    """What a crawl is expected to ask for. Raises UsageError, or FatalError when that cannot be known."""
     from crawler.crawl.planner import Planner  # a crawl does without it
 
     settings.set("EXTENSIONS", {"crawler.crawl.planner.Planner": 0}, priority="cmdline")
     settings.set("ITEM_PIPELINES", {}, priority="cmdline")
-    planner = _run_to_the_end(process_of(settings), spider, arguments).get_extension(Planner)
+    planner = _run_until_closed(create_process(settings), spider, arguments).get_extension(Planner)
     assert planner is not None, "it is among the settings"
-    if planner.failure is not None:
-        raise planner.failure
+    if planner.fatal_error is not None:
+        raise planner.fatal_error
     if planner.plan is None:
-        raise Failed("stopped before the end")
+        raise FatalError("stopped before the end")
     return planner.plan
 
 
-def process_of(settings: Settings) -> AsyncCrawlerProcess:
+def create_process(settings: Settings) -> AsyncCrawlerProcess:
     """What Scrapy runs crawls in. Raises UsageError for settings that name what is not there."""
     try:
         with warnings.catch_warnings():
@@ -92,33 +96,33 @@ def process_of(settings: Settings) -> AsyncCrawlerProcess:
         raise UsageError(f"Scrapy cannot start with these settings: {error}: look at what --set changes") from error
 
 
-def run_in(process: AsyncCrawlerProcess, spider: str, arguments: Mapping[str, str]) -> Summary:
+def crawl_in_process(process: AsyncCrawlerProcess, spider: str, arguments: Mapping[str, str]) -> CrawlResult:
     """Run one crawl in a process that Scrapy has set up, to its end."""
-    return _summary_of(_run_to_the_end(process, spider, arguments))
+    return _result_or_raise(_run_until_closed(process, spider, arguments))
 
 
-def _run_to_the_end(process: AsyncCrawlerProcess, spider: str, arguments: Mapping[str, str]) -> Crawler:
+def _run_until_closed(process: AsyncCrawlerProcess, spider: str, arguments: Mapping[str, str]) -> Crawler:
     check_spider(process, spider)
     # What nobody is shown need not be made: Scrapy has two lines to say of each reply.
     logging.getLogger("scrapy").setLevel(process.settings["LOG_LEVEL"])
-    for name in _WARNING_OF_NOTHING:
-        logging.getLogger(name).addFilter(_is_no_warning)
+    for name in _NOISY_LOGGERS:
+        logging.getLogger(name).addFilter(_is_below_warning)
     crawler = process.create_crawler(spider)
     task = process.crawl(crawler, **arguments)
-    _stop_on_signals(process, crawler)
-    leave_what_stays()
+    _install_signal_handlers(process, crawler)
+    freeze_gc()
     process.start(install_signal_handlers=False)
-    raise_what_stopped(task)
-    if (ledger := crawler.get_extension(Ledger)) is not None:
-        ledger.cleaning.close()  # a crawl that was given up may still wait for it
+    raise_crawl_error(task)
+    if (tracker := crawler.get_extension(CrawlTracker)) is not None:
+        tracker.body_cleaner.close()  # a crawl that was given up may still wait for it
     return crawler
 
 
-def _is_no_warning(record: logging.LogRecord) -> bool:
+def _is_below_warning(record: logging.LogRecord) -> bool:
     return record.levelno < logging.WARNING
 
 
-def _stop_on_signals(process: AsyncCrawlerProcess, crawler: Crawler) -> None:
+def _install_signal_handlers(process: AsyncCrawlerProcess, crawler: Crawler) -> None:
     """SIGTERM and Ctrl-C end a crawl, and close its books.
 
     Scrapy's own handlers wait for whatever is being downloaded or retried; here that is given up after some seconds, or
@@ -126,25 +130,25 @@ def _stop_on_signals(process: AsyncCrawlerProcess, crawler: Crawler) -> None:
     """
     loop = asyncio.get_event_loop()
 
-    def give_up() -> None:
+    def stop_now() -> None:
         from twisted.internet import reactor as module  # only now is it installed
 
         reactor: Any = module
-        ledger = crawler.get_extension(Ledger)
-        if ledger is not None:
-            ledger.spider_closed("shutdown")
+        tracker = crawler.get_extension(CrawlTracker)
+        if tracker is not None:
+            tracker.spider_closed("shutdown")
         if reactor.running:
             reactor.stop()
 
-    def stop() -> None:
-        for number in _STOPPING:
-            loop.add_signal_handler(number, give_up)
-        loop.call_later(SECONDS_TO_FINISH, give_up)
+    def stop_gracefully() -> None:
+        for signal_number in _STOP_SIGNALS:
+            loop.add_signal_handler(signal_number, stop_now)
+        loop.call_later(SHUTDOWN_TIMEOUT, stop_now)
         tasks.add(asyncio.ensure_future(process.stop()))
 
     tasks: set[asyncio.Future[None]] = set()
-    for number in _STOPPING:
-        loop.add_signal_handler(number, stop)
+    for signal_number in _STOP_SIGNALS:
+        loop.add_signal_handler(signal_number, stop_gracefully)
 
 
 def check_spider(process: AsyncCrawlerProcess, spider: str) -> None:
@@ -154,35 +158,35 @@ def check_spider(process: AsyncCrawlerProcess, spider: str) -> None:
         raise UsageError(f"unknown spider {spider!r}: there are {', '.join(names)}")
 
 
-def raise_what_stopped(task: asyncio.Task[None]) -> None:
+def raise_crawl_error(task: asyncio.Task[None]) -> None:
     """Raises what kept a crawl from starting or going on, if anything."""
     if not task.done() or task.cancelled() or (error := task.exception()) is None:
         return
-    if isinstance(error, Ending):
+    if isinstance(error, CommandError):
         raise error
-    raise Failed(f"the crawl could not start: {type(error).__name__}: {error}") from error
+    raise FatalError(f"the crawl could not start: {type(error).__name__}: {error}") from error
 
 
-def _summary_of(crawler: Crawler) -> Summary:
-    ledger = crawler.get_extension(Ledger)
-    if ledger is None or (ledger.failure is None and ledger.summary is None):
-        raise Failed("the crawl was stopped before it could close its books")
-    if ledger.failure is not None:
-        raise ledger.failure
-    assert ledger.summary is not None
-    return ledger.summary
+def _result_or_raise(crawler: Crawler) -> CrawlResult:
+    tracker = crawler.get_extension(CrawlTracker)
+    if tracker is None or (tracker.fatal_error is None and tracker.result is None):
+        raise FatalError("the crawl was stopped before it could close its books")
+    if tracker.fatal_error is not None:
+        raise tracker.fatal_error
+    assert tracker.result is not None
+    return tracker.result
 
 
-def _check_value(settings: Settings, name: str, kind: type) -> None:
+def _check_setting(settings: Settings, name: str, value_type: type) -> None:
     """Raises UsageError for a value that Scrapy would stumble over later."""
-    if kind not in _VALUES:
+    if value_type not in _VALUE_PARSERS:
         return
-    read, wanted = _VALUES[kind]
+    parse_value, expected = _VALUE_PARSERS[value_type]
     try:
-        read(settings, name)
+        parse_value(settings, name)
     except (ValueError, TypeError):
-        raise UsageError(f"--set {name}={settings[name]}: its value is {wanted}") from None
+        raise UsageError(f"--set {name}={settings[name]}: its value is {expected}") from None
 
 
-def _known_names() -> list[str]:
+def _all_setting_names() -> list[str]:
     return [name for module in (scrapy_settings, our_settings) for name in dir(module) if name.isupper()]

@@ -5,13 +5,13 @@ from typing import Self
 from scrapy import signals
 from scrapy.crawler import Crawler
 
-from crawler.crawl.policy.result import FINISHED
-from crawler.crawl.tracker import Ledger
-from crawler.errors import Ending
+from crawler.crawl.policy.result import FINISHED_REASON
+from crawler.crawl.tracker import CrawlTracker
+from crawler.errors import CommandError
 from crawler.publish.jekyll import pages, theme_installer
 
 
-class KeepSite:
+class SiteUpdater:
     """Writes them when the crawl has come to its end, before the ledger closes its books and lets go of the folder."""
 
     def __init__(self, crawler: Crawler) -> None:
@@ -19,16 +19,16 @@ class KeepSite:
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        keeper = cls(crawler)
-        crawler.signals.connect(keeper.spider_closed, signal=signals.spider_closed)
-        return keeper
+        updater = cls(crawler)
+        crawler.signals.connect(updater.spider_closed, signal=signals.spider_closed)
+        return updater
 
     def spider_closed(self, reason: str) -> None:
-        ledger = self._crawler.get_extension(Ledger)
-        if ledger is None or ledger.failure or reason != FINISHED:
+        tracker = self._crawler.get_extension(CrawlTracker)
+        if tracker is None or tracker.fatal_error or reason != FINISHED_REASON:
             return  # whoever comes next writes what is due
         try:
-            theme_installer.install(ledger.output, ledger.site)
-            pages.keep_current(ledger.output, ledger.store)
-        except Ending as error:
-            ledger.failure = error
+            theme_installer.install_theme(tracker.output, tracker.site_links)
+            pages.update_pages(tracker.output, tracker.store)
+        except CommandError as error:
+            tracker.fatal_error = error

@@ -20,194 +20,228 @@ from scrapy.crawler import Crawler
 from twisted.python.failure import Failure
 
 from crawler.content import clock
-from crawler.content.categories import Media
-from crawler.content.post_format import Site
-from crawler.content.unicode_text import one_line
-from crawler.crawl.body_cleaner import Cleaning
-from crawler.crawl.interface import BadRow, Books, Source, asked_for, fault_told, why_lost
-from crawler.crawl.policy.backoff import of_itself
-from crawler.crawl.policy.entry_filter import DUPLICATE, STILL_REFUSED, WITHDRAWN, Decision, Triage
-from crawler.crawl.policy.failures import Trouble, Troubles, explained, kind_of
-from crawler.crawl.policy.pagination import Ended, Walk
-from crawler.crawl.policy.result import FINISHED, Summary, verdict
+from crawler.content.categories import CategoryRegistry
+from crawler.content.post_format import SiteLinks
+from crawler.content.unicode_text import collapse_whitespace
+from crawler.crawl.body_cleaner import BodyCleaner
+from crawler.crawl.interface import (
+    BadRow,
+    EntryTracker,
+    SpiderInfo,
+    describe_bug,
+    describe_listing_error,
+    selection_from_arguments,
+)
+from crawler.crawl.policy.backoff import backoff_delay
+from crawler.crawl.policy.entry_filter import (
+    DUPLICATE_DETAIL,
+    STILL_REJECTED_PREFIX,
+    WITHDRAWN_PREFIX,
+    Decision,
+    EntryFilter,
+)
+from crawler.crawl.policy.failures import FailureGroup, FailureGroups, describe_item_error, failure_group_key
+from crawler.crawl.policy.pagination import ListingPaginator, StopReason
+from crawler.crawl.policy.result import FINISHED_REASON, CrawlResult, crawl_outcome
 from crawler.crawl.policy.selection import Selection
-from crawler.errors import Ending, Unreadable, Unusable, UsageError
-from crawler.items import NO_COLUMN, Article, Entry, Extent, Gap, Known, Outcome, Reply
+from crawler.errors import CommandError, ItemError, ParseError, UsageError
+from crawler.items import NO_COLUMN, Article, Gap, KnownArticle, ListingEntry, ListingSize, Outcome, RawResponse
 from crawler.storage import Store
-from crawler.storage.article_writer import LARGEST, Recorder, Waiting
-from crawler.storage.output_dir import hold, output_folder, prepare
-from crawler.storage.quarantine import ARTICLE, LISTING, ROW
-from crawler.storage.recovery import finish_what_was_left
-from crawler.storage.site_links import site_of
+from crawler.storage.article_writer import BATCH_SIZE, BatchWriter, PendingArticle
+from crawler.storage.output_dir import create_output_dir, lock_output_dir, resolve_output_dir
+from crawler.storage.quarantine import KIND_ARTICLE, KIND_LISTING, KIND_ROW
+from crawler.storage.recovery import recover_interrupted_crawl
+from crawler.storage.site_links import load_site_links
 
 logger = logging.getLogger(__name__)
 
-# Sent with the `entries` that are taken down (`fresh`; `outcome` is None while one is to be fetched), and with those
-# that are settled; then the outcome is committed, and `code` is the article's.
-entries_counted = object()
-# Sent when the entries of a listing page are taken down: the listing's `walk`, None when it goes no further.
-page_counted = object()
+# Sent with the `entries` that are taken down (`newly_listed`; `outcome` is None while one is to be fetched), and
+# with those that are settled; then the outcome is committed, and `code` is the article's.
+entry_events = object()
+# Sent when the entries of a listing page are taken down: the listing's `paginator`, None when it goes no further.
+listing_page_done = object()
 
 # An entry that failed in so many crawls no longer keeps the walks from passing it, and one that was unreadable in as
 # many is not asked for any more.
-_MOST_FAILURES = 3
+_MAX_FAILED_CRAWLS = 3
 # Articles that come within so many seconds of the first are taken in together.
-_SECONDS_TO_GATHER = 0.2
+_BATCH_WAIT = 0.2
 # So many failures and no success are the source's, not the entries'.
-_MANY = 5
+_OUTAGE_THRESHOLD = 5
 
 
-class Counted(NamedTuple):
+class EntryEvent(NamedTuple):
     """What is told of an entry."""
 
     code: str
     outcome: Outcome | None
-    fresh: bool
+    newly_listed: bool
 
 
 @dataclass(frozen=True, slots=True)
-class _Open:
+class _OpenEntry:
     """An entry that is being fetched, its row in `entries`, and whether we have its article already."""
 
-    entry: Entry
+    entry: ListingEntry
     entry_id: int
     has_article: bool
 
 
-class Ledger(Books):
+class CrawlTracker(EntryTracker):
     """One crawl's book-keeping. Spiders take entries down, pipelines settle them."""
 
     def __init__(
-        self, crawler: Crawler, *, output: Path, lock: FileLock, store: Store, selection: Selection, site: Site
+        self,
+        crawler: Crawler,
+        *,
+        output: Path,
+        lock: FileLock,
+        store: Store,
+        selection: Selection,
+        site_links: SiteLinks,
     ) -> None:
-        self._recorder = Recorder(output, store, site)
-        self._timer: asyncio.TimerHandle | None = None
-        self._closing: asyncio.Future[None] | None = None
-        self.output, self.store, self.selection, self.site = output, store, selection, site
-        self.media = Media(store.categories.all())
-        self.cleaning = Cleaning()
-        self.summary: Summary | None = None
-        self.failure: Ending | None = None
+        self._batch_writer = BatchWriter(output, store, site_links)
+        self._flush_timer: asyncio.TimerHandle | None = None
+        self._close_task: asyncio.Future[None] | None = None
+        self.output, self.store, self.selection, self.site_links = output, store, selection, site_links
+        self.registry = CategoryRegistry(store.categories.all())
+        self.body_cleaner = BodyCleaner()
+        self.result: CrawlResult | None = None
+        self.fatal_error: CommandError | None = None
         self._closed = False
         self._crawler = crawler
         self._lock = lock
-        self._spider = cast(Source, crawler.spider)
-        self._triage = Triage(self._spider.name, self._spider.supersedes, selection, self.media)
-        self._open: dict[str, _Open] = {}
-        self._gone: dict[str, str] = {}
-        self._answered = 0
-        self._listings_read = 0
-        self._lost: defaultdict[str, list[str]] = defaultdict(list)
-        self._unreadable = False
-        self._troubles = Troubles()
-        self.pauses = store.pauses.at(clock.now())
-        covered = store.covered.of(self._spider.name)
-        self._walks = {
-            column: Walk(covered.get(column), selection.since, selection.refresh) for column in selection.columns
+        self._spider = cast(SpiderInfo, crawler.spider)
+        self._entry_filter = EntryFilter(self._spider.name, self._spider.supersedes, selection, self.registry)
+        self._open_entries: dict[str, _OpenEntry] = {}
+        self._missing: dict[str, str] = {}
+        self._articles_saved = 0
+        self._listing_pages_read = 0
+        self._failed_listings: defaultdict[str, list[str]] = defaultdict(list)
+        self._listing_parse_failed = False
+        self._failures = FailureGroups()
+        self.paused_origins = store.paused_origins.get_active(clock.now())
+        coverage = store.coverage.for_spider(self._spider.name)
+        self._paginators = {
+            column: ListingPaginator(coverage.get(column), selection.since, selection.refresh)
+            for column in selection.columns
         }
-        self._missed: list[tuple[Entry, str]] = []
-        self._run_id = store.runs.begin(self._spider.name, self._spider.arguments, clock.now())
+        self._retry_next_crawl: list[tuple[ListingEntry, str]] = []
+        self._run_id = store.runs.start(self._spider.name, self._spider.arguments, clock.now())
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        """Raises UsageError, Busy, StoreError or OutputError: then nothing is fetched."""
-        spider = cast(Source, crawler.spider)
-        output = output_folder(crawler.settings.get("OUTPUT_DIR"))
-        selection = asked_for(spider, output)
-        prepare(output)
-        lock = hold(output)
-        store = Store.writing(output)
-        site = site_of(output, crawler.settings["SITE_ADDRESS"])
-        finish_what_was_left(output, store, site, clock.now())
-        ledger = cls(crawler, output=output, lock=lock, store=store, selection=selection, site=site)
-        crawler.signals.connect(ledger.spider_error, signal=signals.spider_error)
-        crawler.signals.connect(ledger.item_error, signal=signals.item_error)
-        crawler.signals.connect(ledger.spider_idle, signal=signals.spider_idle)
-        crawler.signals.connect(ledger.spider_closed, signal=signals.spider_closed)
-        return ledger
+        """Raises UsageError, OutputLockedError, StoreError or OutputError: then nothing is fetched."""
+        spider = cast(SpiderInfo, crawler.spider)
+        output = resolve_output_dir(crawler.settings.get("OUTPUT_DIR"))
+        selection = selection_from_arguments(spider, output)
+        create_output_dir(output)
+        lock = lock_output_dir(output)
+        store = Store.open_rw(output)
+        site_links = load_site_links(output, crawler.settings["SITE_ADDRESS"])
+        recover_interrupted_crawl(output, store, site_links, clock.now())
+        tracker = cls(crawler, output=output, lock=lock, store=store, selection=selection, site_links=site_links)
+        crawler.signals.connect(tracker.spider_error, signal=signals.spider_error)
+        crawler.signals.connect(tracker.item_error, signal=signals.item_error)
+        crawler.signals.connect(tracker.spider_idle, signal=signals.spider_idle)
+        crawler.signals.connect(tracker.spider_closed, signal=signals.spider_closed)
+        return tracker
 
     # what spiders tell
 
-    def take_down(
-        self, column: str, rows: Sequence[Entry | BadRow], *, last: bool, extent: Extent | None = None
-    ) -> tuple[list[Entry], bool]:
+    def record_listing_page(
+        self,
+        column: str,
+        rows: Sequence[ListingEntry | BadRow],
+        *,
+        is_last_page: bool,
+        listing_size: ListingSize | None = None,
+    ) -> tuple[list[ListingEntry], bool]:
         """Write a listing page down, before anything of it is fetched."""
-        self._listings_read += 1
-        to_fetch = self._write_down(column, rows)
-        page = [row for row in rows if isinstance(row, Entry)]
-        walk = self._walks[column]
-        goes_on = walk.goes_on(page, all_known=not to_fetch, last=last, extent=extent)
-        if walk.ended is Ended.TOO_LONG:
-            self._lost[f"it has no end after {walk.pages:,} pages"].append(column)
-        goes_on = goes_on and not self._triage.limit_reached
-        self._crawler.signals.send_catch_log(page_counted, column=column, walk=walk if goes_on else None)
-        return to_fetch, goes_on
+        self._listing_pages_read += 1
+        to_fetch = self._record_rows(column, rows)
+        entries = [row for row in rows if isinstance(row, ListingEntry)]
+        paginator = self._paginators[column]
+        wants_next_page = paginator.wants_next_page(
+            entries, all_known=not to_fetch, is_last_page=is_last_page, listing_size=listing_size
+        )
+        if paginator.stop_reason is StopReason.PAGE_LIMIT:
+            self._failed_listings[f"it has no end after {paginator.pages_read:,} pages"].append(column)
+        wants_next_page = wants_next_page and not self._entry_filter.is_limit_reached
+        self._crawler.signals.send_catch_log(
+            listing_page_done, column=column, paginator=paginator if wants_next_page else None
+        )
+        return to_fetch, wants_next_page
 
-    def recheck(self) -> list[Entry]:
+    def entries_to_refresh(self) -> list[ListingEntry]:
         """The known articles, as young as `refresh` asks, that no listing has named: what may have been withdrawn."""
         if self.selection.refresh is None:
             return []
-        entries = self.store.articles.to_recheck(self._spider.name, self.selection.refresh)
-        return self._write_down(NO_COLUMN, [entry for entry in entries if not self._triage.has_met(entry.code)])
+        entries = self.store.articles.entries_to_refresh(self._spider.name, self.selection.refresh)
+        return self._record_rows(NO_COLUMN, [entry for entry in entries if not self._entry_filter.is_seen(entry.code)])
 
-    def count_known(self, column: str, since: datetime | None, before: datetime) -> int:
+    def count_known_articles(self, column: str, since: datetime | None, before: datetime) -> int:
         """How many articles of a column are known that were published in a time, and are not to be fetched again."""
-        return self.store.articles.count_listed(column, since, before, self._spider.supersedes)
+        return self.store.articles.count_in_column(column, since, before, self._spider.supersedes)
 
-    def _write_down(self, column: str, rows: Sequence[Entry | BadRow]) -> list[Entry]:
-        known = self.store.articles.known([row.code for row in rows if isinstance(row, Entry)], self._spider.name)
-        decided = [self._decide(column, row, known) for row in rows]
-        listed = [
-            (row.code if isinstance(row, Entry) else _code_in(row.row), column, outcome, detail)
-            for row, (outcome, detail) in zip(rows, decided, strict=True)
+    def _record_rows(self, column: str, rows: Sequence[ListingEntry | BadRow]) -> list[ListingEntry]:
+        known_articles = self.store.articles.get_known(
+            [row.code for row in rows if isinstance(row, ListingEntry)], self._spider.name
+        )
+        decisions = [self._decide(column, row, known_articles) for row in rows]
+        entry_rows = [
+            (row.code if isinstance(row, ListingEntry) else _extract_code(row.row), column, outcome, detail)
+            for row, (outcome, detail) in zip(rows, decisions, strict=True)
         ]
-        ids = self.store.runs.list_entries(self._run_id, listed)
-        fetched = []
-        for row, entry_id, (outcome, _) in zip(rows, ids, decided, strict=True):
-            if outcome is None and isinstance(row, Entry):
-                has_article = row.code in known and known[row.code].source is not None
-                self._open[row.code] = _Open(row, entry_id, has_article)
-                fetched.append(row)
-        codes = (row.code if isinstance(row, Entry) else "" for row in rows)
-        self._tell([Counted(code, outcome, fresh=True) for code, (outcome, _) in zip(codes, decided, strict=True)])
-        return fetched
+        entry_ids = self.store.runs.add_entries(self._run_id, entry_rows)
+        to_fetch = []
+        for row, entry_id, (outcome, _) in zip(rows, entry_ids, decisions, strict=True):
+            if outcome is None and isinstance(row, ListingEntry):
+                has_article = row.code in known_articles and known_articles[row.code].source is not None
+                self._open_entries[row.code] = _OpenEntry(row, entry_id, has_article)
+                to_fetch.append(row)
+        codes = (row.code if isinstance(row, ListingEntry) else "" for row in rows)
+        self._send_entry_events(
+            [EntryEvent(code, outcome, newly_listed=True) for code, (outcome, _) in zip(codes, decisions, strict=True)]
+        )
+        return to_fetch
 
-    def listing_lost(self, column: str, error: Unusable, reply: Reply) -> None:
-        reason = why_lost(error, reply.url)
-        if isinstance(error, Unreadable):
-            self._unreadable = True
-            self._keep(reply, LISTING, reason, column=column)
-        self._lost[reason].append(column)
-        self._crawler.signals.send_catch_log(page_counted, column=column, walk=None)
+    def record_listing_failure(self, column: str, error: ItemError, response: RawResponse) -> None:
+        reason = describe_listing_error(error, response.url)
+        if isinstance(error, ParseError):
+            self._listing_parse_failed = True
+            self._save_to_quarantine(response, KIND_LISTING, reason, column=column)
+        self._failed_listings[reason].append(column)
+        self._crawler.signals.send_catch_log(listing_page_done, column=column, paginator=None)
         logger.warning("no listing of %s: %s", column, reason)
 
-    def quarantine(self, entry: Entry, reason: str, reply: Reply) -> None:
+    def quarantine(self, entry: ListingEntry, reason: str, response: RawResponse) -> None:
         """An article came that must not be published: kept raw, and not asked for again as listed."""
-        self._keep(reply, ARTICLE, reason, entry=entry)
-        self.refuse(entry, Outcome.QUARANTINED, reason)
+        self._save_to_quarantine(response, KIND_ARTICLE, reason, entry=entry)
+        self.reject(entry, Outcome.QUARANTINED, reason)
 
-    def unreadable(self, entry: Entry, error: Unreadable, reply: Reply) -> None:
+    def quarantine_unparsable(self, entry: ListingEntry, error: ParseError, response: RawResponse) -> None:
         """What came is no article: kept raw, and asked for again by the next crawl, since it may be one by then."""
-        reason = explained(error, reply.url)
-        self._keep(reply, ARTICLE, reason, entry=entry)
-        self._missed.append((entry, reason))
-        self.settle(entry.code, Outcome.QUARANTINED, reason, kind=kind_of(error, reply.url))
+        reason = describe_item_error(error, response.url)
+        self._save_to_quarantine(response, KIND_ARTICLE, reason, entry=entry)
+        self._retry_next_crawl.append((entry, reason))
+        self.set_outcome(entry.code, Outcome.QUARANTINED, reason, group_key=failure_group_key(error, response.url))
 
-    def refuse(self, entry: Entry, outcome: Outcome, reason: str) -> None:
+    def reject(self, entry: ListingEntry, outcome: Outcome, reason: str) -> None:
         """An entry leads to nothing that can be published, and is not asked for again as it is listed now."""
-        self.store.articles.refused(entry, self._spider.name, reason)
-        self.settle(entry.code, outcome, reason)
+        self.store.articles.mark_rejected(entry, self._spider.name, reason)
+        self.set_outcome(entry.code, outcome, reason)
 
-    def fail(self, entry: Entry, reason: str) -> None:
+    def fail(self, entry: ListingEntry, reason: str) -> None:
         """An entry's article could not be had; the next crawl tries again, and its walk comes by it again."""
-        self._missed.append((entry, ""))
-        self.settle(entry.code, Outcome.FAILED, reason)
+        self._retry_next_crawl.append((entry, ""))
+        self.set_outcome(entry.code, Outcome.FAILED, reason)
 
-    def gone(self, entry: Entry, reason: str) -> bool:
+    def note_missing(self, entry: ListingEntry, reason: str) -> bool:
         """Whether a missing article is one that we have: if so, the end of the crawl tells whether it was withdrawn."""
-        if not self._open[entry.code].has_article:
+        if not self._open_entries[entry.code].has_article:
             return False
-        self._gone[entry.code] = reason
+        self._missing[entry.code] = reason
         return True
 
     # what middlewares ask and tell
@@ -215,47 +249,47 @@ class Ledger(Books):
     def pause(self, origin: str, wait: timedelta) -> None:
         """An origin asks to be left alone for longer than a crawl waits: this one and the next ones heed it."""
         until = clock.now() + wait + timedelta(seconds=1)
-        if until > self.pauses.get(origin, until - wait):
-            self.pauses[origin] = until
-            self.store.pauses.begin(origin, until)
+        if until > self.paused_origins.get(origin, until - wait):
+            self.paused_origins[origin] = until
+            self.store.paused_origins.pause(origin, until)
 
     def back_off(self, origin: str) -> None:
         """An origin refuses to answer so many requests, and says not for how long."""
-        self.pause(origin, of_itself(clock.now() - self.store.runs.failing_since(self._spider.name)))
+        self.pause(origin, backoff_delay(clock.now() - self.store.runs.failing_since(self._spider.name)))
 
     # what pipelines tell
 
-    def entry_of(self, code: str) -> Entry:
+    def open_entry(self, code: str) -> ListingEntry:
         """The listing entry that an article on its way came from."""
-        return self._open[code].entry
+        return self._open_entries[code].entry
 
-    def settle(self, code: str, outcome: Outcome, detail: str = "", *, kind: Hashable = None) -> None:
-        """The outcome of an entry that was to be fetched; troubles of one `kind` are told once."""
-        self.store.runs.settle(self._open.pop(code).entry_id, outcome, detail)
-        self._note(code, outcome, detail, kind or detail)
-        self._tell([Counted(code, outcome, fresh=False)])
+    def set_outcome(self, code: str, outcome: Outcome, detail: str = "", *, group_key: Hashable = None) -> None:
+        """The outcome of an entry that was to be fetched; troubles of one `group_key` are told once."""
+        self.store.runs.set_outcome(self._open_entries.pop(code).entry_id, outcome, detail)
+        self._record_failure(code, outcome, detail, group_key or detail)
+        self._send_entry_events([EntryEvent(code, outcome, newly_listed=False)])
 
-    def record(self, article: Article) -> None:
+    def enqueue(self, article: Article) -> None:
         """Take an article in, together with those that come in the next moment."""
-        opened = self._open[article.code]
-        if self._recorder.add(Waiting(article, opened.entry, opened.entry_id)) >= LARGEST:
+        open_entry = self._open_entries[article.code]
+        if self._batch_writer.add(PendingArticle(article, open_entry.entry, open_entry.entry_id)) >= BATCH_SIZE:
             self._flush()
-        elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_SECONDS_TO_GATHER, self._flush)
+        elif self._flush_timer is None:
+            self._flush_timer = asyncio.get_running_loop().call_later(_BATCH_WAIT, self._flush)
 
     # what Scrapy tells
 
     def spider_error(self, failure: Failure, response: Any) -> None:
         """`response` is a Failure where the fault is in an errback; both know the request."""
-        about = response.request.cb_kwargs
-        if "entry" in about:
-            self._went_wrong(failure, about["entry"].code)
+        cb_kwargs = response.request.cb_kwargs
+        if "entry" in cb_kwargs:
+            self._handle_bug(failure, cb_kwargs["entry"].code)
         else:
-            self._lost[fault_told(failure.value)].append(about.get("column", ""))
-            self._went_wrong(failure, "")
+            self._failed_listings[describe_bug(failure.value)].append(cb_kwargs.get("column", ""))
+            self._handle_bug(failure, "")
 
     def item_error(self, item: Any, failure: Failure) -> None:
-        self._went_wrong(failure, getattr(item, "code", ""))
+        self._handle_bug(failure, getattr(item, "code", ""))
 
     def spider_idle(self) -> None:
         """Nothing more is on its way for now: what follows, the site's pages too, finds everything in the database.
@@ -264,9 +298,9 @@ class Ledger(Books):
         """
         self._flush()
         try:
-            self.store.stories.catch_up()
-        except Ending as error:
-            self.end(error)
+            self.store.reprint_clusters.cluster_pending()
+        except CommandError as error:
+            self.abort(error)
 
     def spider_closed(self, reason: str) -> None:
         """Close the books, once."""
@@ -275,9 +309,9 @@ class Ledger(Books):
         self._closed = True
         self._flush()
         try:
-            self.summary = self._close(reason)
-        except Ending as error:
-            self.failure = self.failure or error
+            self.result = self._finish_run(reason)
+        except CommandError as error:
+            self.fatal_error = self.fatal_error or error
         finally:
             self.store.close()
             self._lock.release()
@@ -285,152 +319,162 @@ class Ledger(Books):
     # its steps
 
     def _flush(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
+            self._flush_timer = None
         try:
-            recorded, faults = self._recorder.flush()
-        except Ending as error:
-            self.end(error)
+            saved_articles, bugs = self._batch_writer.flush()
+        except CommandError as error:
+            self.abort(error)
             return
-        self._answered += len(recorded)
-        for done in recorded:
-            del self._open[done.article.code]
-        self._tell([Counted(done.article.code, done.outcome, fresh=False) for done in recorded])
-        for entry, fault in faults:
-            logger.error("%s: %s", entry.code, fault, exc_info=fault)
-            self.fail(entry, fault_told(fault))
+        self._articles_saved += len(saved_articles)
+        for saved in saved_articles:
+            del self._open_entries[saved.article.code]
+        self._send_entry_events(
+            [EntryEvent(done.article.code, done.outcome, newly_listed=False) for done in saved_articles]
+        )
+        for entry, bug in bugs:
+            logger.error("%s: %s", entry.code, bug, exc_info=bug)
+            self.fail(entry, describe_bug(bug))
 
-    def _decide(self, column: str, row: Entry | BadRow, known: Mapping[str, Known]) -> Decision:
-        return self._triage.decide(row, known.get(row.code)) if isinstance(row, Entry) else self._bad_row(column, row)
+    def _decide(self, column: str, row: ListingEntry | BadRow, known_articles: Mapping[str, KnownArticle]) -> Decision:
+        return (
+            self._entry_filter.decide(row, known_articles.get(row.code))
+            if isinstance(row, ListingEntry)
+            else self._quarantine_row(column, row)
+        )
 
-    def _bad_row(self, column: str, bad: BadRow) -> Decision:
-        code, reason = _code_in(bad.row), explained(bad.error, bad.url)
-        if not self._triage.meet(code):
-            return Outcome.DUPLICATE, DUPLICATE
-        raw = json.dumps(bad.row, ensure_ascii=False, default=str).encode("utf-8", "replace")
-        if not self._keep(Reply(bad.url, "application/json", raw), ROW, reason, code=code, column=column):
-            return Outcome.UNCHANGED, STILL_REFUSED + reason
-        self._note(code, Outcome.QUARANTINED, reason, kind_of(bad.error, bad.url))
+    def _quarantine_row(self, column: str, bad_row: BadRow) -> Decision:
+        code, reason = _extract_code(bad_row.row), describe_item_error(bad_row.error, bad_row.url)
+        if not self._entry_filter.mark_seen(code):
+            return Outcome.DUPLICATE, DUPLICATE_DETAIL
+        row_json = json.dumps(bad_row.row, ensure_ascii=False, default=str).encode("utf-8", "replace")
+        if not self._save_to_quarantine(
+            RawResponse(bad_row.url, "application/json", row_json), KIND_ROW, reason, code=code, column=column
+        ):
+            return Outcome.UNCHANGED, STILL_REJECTED_PREFIX + reason
+        self._record_failure(code, Outcome.QUARANTINED, reason, failure_group_key(bad_row.error, bad_row.url))
         return Outcome.QUARANTINED, reason
 
-    def _note(self, code: str, outcome: Outcome, detail: str, kind: Hashable) -> None:
+    def _record_failure(self, code: str, outcome: Outcome, detail: str, group_key: Hashable) -> None:
         if outcome not in {Outcome.FAILED, Outcome.QUARANTINED}:
             return
-        if self._troubles.add(Trouble(code, outcome, detail), (outcome, kind)):
+        if self._failures.add(FailureGroup(code, outcome, detail), (outcome, group_key)):
             logger.error("%s: %s: %s", outcome, code, detail)
 
-    def _keep(self, reply: Reply, kind: str, reason: str, **about: Any) -> bool:
-        return self.store.quarantine.keep(
-            reply,
+    def _save_to_quarantine(self, response: RawResponse, kind: str, reason: str, **row_fields: Any) -> bool:
+        return self.store.quarantine.add(
+            response,
             run_id=self._run_id,
             spider=self._spider.name,
             kind=kind,
             reason=reason,
-            at=clock.now(),
-            **about,
+            seen_at=clock.now(),
+            **row_fields,
         )
 
-    def _went_wrong(self, failure: Failure, code: str) -> None:
+    def _handle_bug(self, failure: Failure, code: str) -> None:
         """A fault of ours, or of the disk: the latter ends the crawl, since every further article would meet it."""
         error = failure.value
-        if isinstance(error, Ending):
-            self.end(error)
-        elif code in self._open:
-            self.fail(self.entry_of(code), fault_told(error))
+        if isinstance(error, CommandError):
+            self.abort(error)
+        elif code in self._open_entries:
+            self.fail(self.open_entry(code), describe_bug(error))
 
-    def end(self, error: Ending) -> None:
+    def abort(self, error: CommandError) -> None:
         """End the crawl as failed: the work cannot go on."""
-        if self.failure is None:
-            self.failure = error
-        if not self._closed and self._closing is None:
-            self._closing = asyncio.ensure_future(self._crawler.engine.close_spider_async(reason="failed"))
+        if self.fatal_error is None:
+            self.fatal_error = error
+        if not self._closed and self._close_task is None:
+            self._close_task = asyncio.ensure_future(self._crawler.engine.close_spider_async(reason="failed"))
 
-    def _close(self, reason: str) -> Summary:
+    def _finish_run(self, reason: str) -> CrawlResult:
         runs = self.store.runs
-        self._settle_gone()
-        for left in list(self._open.values()):
-            if reason == FINISHED:
-                self.fail(left.entry, "its request was dropped")
+        self._mark_withdrawn()
+        for unsettled in list(self._open_entries.values()):
+            if reason == FINISHED_REASON:
+                self.fail(unsettled.entry, "its request was dropped")
             else:
-                self.settle(left.entry.code, Outcome.FAILED, "the crawl was stopped")
-        gaps = self._cover(self._not_covered()) if reason == FINISHED and not self.failure else {}
-        counts = runs.counts(self._run_id)
-        outcome = verdict(
-            reason=reason,
-            fatal=self.failure is not None,
-            listings_read=self._listings_read,
-            listings_lost=len(self._lost),
-            unreadable=self._unreadable,
-            gaps=len(gaps),
-            counts=counts,
+                self.set_outcome(unsettled.entry.code, Outcome.FAILED, "the crawl was stopped")
+        gaps = (
+            self._save_coverage(self._times_to_revisit()) if reason == FINISHED_REASON and not self.fatal_error else {}
         )
-        runs.finish(self._run_id, outcome, clock.now(), str(self.failure or "; ".join(self._lost)))
-        return Summary(
+        counts = runs.entry_counts(self._run_id)
+        outcome = crawl_outcome(
+            reason=reason,
+            has_fatal_error=self.fatal_error is not None,
+            listings_read=self._listing_pages_read,
+            listings_failed=len(self._failed_listings),
+            listing_parse_failed=self._listing_parse_failed,
+            gap_count=len(gaps),
+            outcome_counts=counts,
+        )
+        runs.finish(self._run_id, outcome, clock.now(), str(self.fatal_error or "; ".join(self._failed_listings)))
+        return CrawlResult(
             run=runs.get(self._run_id),
             output=str(self.output),
-            lost=dict(self._lost),
+            failed_listings=dict(self._failed_listings),
             gaps=gaps,
-            troubles=self._troubles.told(),
-            notes=self._unknown_names(),
+            failures=self._failures.as_dicts(),
+            notes=self._unknown_media_notes(),
         )
 
-    def _settle_gone(self) -> None:
+    def _mark_withdrawn(self) -> None:
         """An article that is gone while its neighbours answer was withdrawn; when they are gone too, it is none."""
-        outage = self._answered < max(1, len(self._gone))
-        for code, reason in self._gone.items():
-            if outage:
-                self.fail(self.entry_of(code), reason)
+        is_outage = self._articles_saved < max(1, len(self._missing))
+        for code, reason in self._missing.items():
+            if is_outage:
+                self.fail(self.open_entry(code), reason)
             else:
-                self.store.articles.withdrawn(code, clock.now())
-                self.settle(code, Outcome.UPDATED, WITHDRAWN + reason)
+                self.store.articles.mark_withdrawn(code, clock.now())
+                self.set_outcome(code, Outcome.UPDATED, WITHDRAWN_PREFIX + reason)
 
-    def _not_covered(self) -> Mapping[str, list[datetime]]:
+    def _times_to_revisit(self) -> Mapping[str, list[datetime]]:
         """By column, the times of what the next walk has to come by again.
 
         When several failed and no article came at all it is the source that failed, and no entry's failure counts.
         """
-        outage = not self._answered and len(self._missed) >= _MANY
-        again = defaultdict[str, list[datetime]](list)
-        for entry, unreadable in self._missed:
-            times = self.store.articles.failed(entry, self._spider.name) if not outage else 0
-            if times < _MOST_FAILURES:
-                again[entry.column].append(entry.published)
-            elif unreadable:
-                self.store.articles.refused(entry, self._spider.name, unreadable)
-        return again
+        is_outage = not self._articles_saved and len(self._retry_next_crawl) >= _OUTAGE_THRESHOLD
+        times_by_column = defaultdict[str, list[datetime]](list)
+        for entry, parse_error in self._retry_next_crawl:
+            failed_crawls = self.store.articles.record_failure(entry, self._spider.name) if not is_outage else 0
+            if failed_crawls < _MAX_FAILED_CRAWLS:
+                times_by_column[entry.column].append(entry.published)
+            elif parse_error:
+                self.store.articles.mark_rejected(entry, self._spider.name, parse_error)
+        return times_by_column
 
-    def _cover(self, again: Mapping[str, list[datetime]]) -> dict[str, Gap]:
+    def _save_coverage(self, times_to_revisit: Mapping[str, list[datetime]]) -> dict[str, Gap]:
         """Remember how far each listing is covered by now; what was missed for certain, by column."""
         gaps = {}
-        for column, walk in self._walks.items() if self.selection.takes_all else ():
-            if gap := walk.gap():
+        for column, paginator in self._paginators.items() if self.selection.is_unfiltered else ():
+            if gap := paginator.find_gap():
                 gaps[column] = gap
-                self.store.covered.missed(self._run_id, column, gap)
+                self.store.coverage.add_gap(self._run_id, column, gap)
             # What is dated ahead, to pin it, covers nothing that is yet to come.
-            if coverage := walk.coverage([*again.get(column, ()), clock.now()]):
-                self.store.covered.reached(self._run_id, self._spider.name, column, coverage)
+            if coverage := paginator.new_coverage([*times_to_revisit.get(column, ()), clock.now()]):
+                self.store.coverage.save(self._run_id, self._spider.name, column, coverage)
         return gaps
 
-    def _unknown_names(self) -> list[str]:
+    def _unknown_media_notes(self) -> list[str]:
         """The media asked for that nobody knows: a new paper becomes known by its first article."""
-        known = Media(self.store.categories.all())
-        asked = (category.media for category in self.selection.categories)
-        return [known.unknown(name) for name in asked if known.find(name) is None]
+        registry = CategoryRegistry(self.store.categories.all())
+        selected_media = (category.media for category in self.selection.categories)
+        return [registry.unknown_message(name) for name in selected_media if registry.find(name) is None]
 
-    def _tell(self, entries: Sequence[Counted]) -> None:
-        self._crawler.signals.send_catch_log(entries_counted, entries=entries)
+    def _send_entry_events(self, entries: Sequence[EntryEvent]) -> None:
+        self._crawler.signals.send_catch_log(entry_events, entries=entries)
 
 
-def ledger_of(crawler: Crawler) -> Ledger:
+def require_crawl_tracker(crawler: Crawler) -> CrawlTracker:
     """The ledger of a crawl. Raises UsageError where it is switched off."""
-    ledger = crawler.get_extension(Ledger)
-    if ledger is None:
-        raise UsageError("the extension crawler.crawl.tracker.Ledger is switched off: a crawl needs it")
-    return ledger
+    tracker = crawler.get_extension(CrawlTracker)
+    if tracker is None:
+        raise UsageError("the extension crawler.crawl.tracker.CrawlTracker is switched off: a crawl needs it")
+    return tracker
 
 
-def _code_in(row: Any) -> str:
+def _extract_code(row: Any) -> str:
     """The code of a row that is no entry, as far as it has one: for a person to look up."""
-    found = (row.get(name) for name in ("code", "infoCode", "infocode", "id")) if isinstance(row, dict) else ()
-    return next((one_line(value.removeprefix("NW"))[:40] for value in found if isinstance(value, str)), "")
+    values = (row.get(name) for name in ("code", "infoCode", "infocode", "id")) if isinstance(row, dict) else ()
+    return next((collapse_whitespace(value.removeprefix("NW"))[:40] for value in values if isinstance(value, str)), "")

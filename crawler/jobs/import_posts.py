@@ -8,131 +8,149 @@ from pathlib import Path
 from typing import Any
 
 from crawler.content import clock
-from crawler.content.categories import Media
-from crawler.content.normalise import normalise
-from crawler.content.post_format import Site
-from crawler.errors import Ending, OutputError, Unreadable, Unusable
-from crawler.items import Outcome, Reply, RunOutcome
+from crawler.content.categories import CategoryRegistry
+from crawler.content.normalise import normalise_article
+from crawler.content.post_format import SiteLinks
+from crawler.errors import CommandError, ItemError, OutputError, ParseError
+from crawler.items import Outcome, RawResponse, RunOutcome
 from crawler.jobs import legacy_posts
-from crawler.jobs.legacy_posts import COLUMN, OldPost
+from crawler.jobs.legacy_posts import IMPORT_COLUMN, LegacyPost
 from crawler.publish.jekyll import pages, theme_installer
 from crawler.storage import Store, post_files
-from crawler.storage.output_dir import hold, prepare
-from crawler.storage.quarantine import FILE
-from crawler.storage.recovery import finish_what_was_left
+from crawler.storage.output_dir import create_output_dir, lock_output_dir
+from crawler.storage.quarantine import KIND_FILE
+from crawler.storage.recovery import recover_interrupted_crawl
 
-SPIDER = "import"
+IMPORT_SPIDER = "import"
 
-_LARGEST = 8 * 1024 * 1024
+_MAX_FILE_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
-    """A closed import. `run` is its row of `runs`; `reported` are the files that are no articles, with the reason."""
+class ImportResult:
+    """A closed import. `run` is its row of `runs`; `rejected_files` are the files that are no articles, with the
+    reason.
+    """
 
     run: Mapping[str, Any]
-    reported: Mapping[str, str]
+    rejected_files: Mapping[str, str]
 
 
 @dataclass(slots=True)
-class _Import:
+class _PostImporter:
     folder: Path
     output: Path
     store: Store
-    site: Site
-    media: Media
+    site_links: SiteLinks
+    registry: CategoryRegistry
     run_id: int
-    taken: dict[str, str] = field(default_factory=dict)
-    reported: dict[str, str] = field(default_factory=dict)
+    imported_paths: dict[str, str] = field(default_factory=dict)
+    rejected_files: dict[str, str] = field(default_factory=dict)
 
-    def take(self, old: OldPost) -> tuple[Outcome, str]:
+    def import_file(self, legacy_post: LegacyPost) -> tuple[Outcome, str]:
         """What becomes of one file, and why."""
-        if old.code in self.taken:
-            return Outcome.DUPLICATE, f"{old.shown}: the same article as {self.taken[old.code]}"
-        if old.code and (row := self.store.articles.get(old.code)):
-            return Outcome.UNCHANGED, f"{old.shown}: in the database already, from {row['source']}"
+        if legacy_post.code in self.imported_paths:
+            return (
+                Outcome.DUPLICATE,
+                f"{legacy_post.display_path}: the same article as {self.imported_paths[legacy_post.code]}",
+            )
+        if legacy_post.code and (row := self.store.articles.get(legacy_post.code)):
+            return Outcome.UNCHANGED, f"{legacy_post.display_path}: in the database already, from {row['source']}"
         content = b""
         try:
-            content = self._content(old)
-            self._take_in(old, content)
-        except Unusable as error:
+            content = self._read_post_file(legacy_post)
+            self._save(legacy_post, content)
+        except ItemError as error:
             if content:
-                self._keep(old, content, str(error))
-            self.reported[old.shown] = str(error)
-            return Outcome.QUARANTINED, f"{old.shown}: {error}"
-        self.taken[old.code] = old.shown
-        return Outcome.NEW, old.shown
+                self._quarantine(legacy_post, content, str(error))
+            self.rejected_files[legacy_post.display_path] = str(error)
+            return Outcome.QUARANTINED, f"{legacy_post.display_path}: {error}"
+        self.imported_paths[legacy_post.code] = legacy_post.display_path
+        return Outcome.NEW, legacy_post.display_path
 
-    def _content(self, old: OldPost) -> bytes:
+    def _read_post_file(self, legacy_post: LegacyPost) -> bytes:
         """A file that may not be read is one that is no article; the others may."""
-        if not old.code:
-            raise Unreadable("not an article: its name holds no code")
+        if not legacy_post.code:
+            raise ParseError("not an article: its name holds no code")
         try:
-            content = post_files.file_content(self.folder / old.path, _LARGEST + 1)
+            content = post_files.read_file(self.folder / legacy_post.path, _MAX_FILE_BYTES + 1)
         except OutputError as error:
-            raise Unreadable(str(error)) from error
-        if len(content) > _LARGEST:
-            raise Unreadable(f"over {_LARGEST >> 20} MiB")
+            raise ParseError(str(error)) from error
+        if len(content) > _MAX_FILE_BYTES:
+            raise ParseError(f"over {_MAX_FILE_BYTES >> 20} MiB")
         return content
 
-    def _keep(self, old: OldPost, content: bytes, reason: str) -> None:
-        reply = Reply(old.shown, "text/markdown", content)
+    def _quarantine(self, legacy_post: LegacyPost, content: bytes, reason: str) -> None:
+        response = RawResponse(legacy_post.display_path, "text/markdown", content)
         quarantine = self.store.quarantine
-        quarantine.keep(
-            reply, run_id=self.run_id, spider=SPIDER, kind=FILE, reason=reason, at=clock.now(), code=old.code
+        quarantine.add(
+            response,
+            run_id=self.run_id,
+            spider=IMPORT_SPIDER,
+            kind=KIND_FILE,
+            reason=reason,
+            seen_at=clock.now(),
+            code=legacy_post.code,
         )
 
-    def _take_in(self, old: OldPost, content: bytes) -> None:
+    def _save(self, legacy_post: LegacyPost, content: bytes) -> None:
         """The row first and the post after it, as the pipelines of a crawl do."""
-        raw = legacy_posts.read(old, content, self.media, clock.now())
-        recorded = self.store.articles.save(normalise(raw, self.media.of), legacy_posts.entry_of(raw), self.site)
-        post_files.put(self.output, recorded.post_path, recorded.post_text)
-        self.store.articles.published(recorded.article.code, recorded.revision)
+        raw = legacy_posts.parse_legacy_post(legacy_post, content, self.registry, clock.now())
+        saved = self.store.articles.save(
+            normalise_article(raw, self.registry.get_or_create), legacy_posts.build_entry(raw), self.site_links
+        )
+        post_files.write_post(self.output, saved.post_path, saved.post_text)
+        self.store.articles.mark_post_written(saved.article.code, saved.revision)
 
 
-def take_in(folder: Path, output: Path, site: Site) -> Imported:
-    """Import every file below a folder, hidden ones aside. Raises Busy and Failed.
+def import_folder(folder: Path, output: Path, site_links: SiteLinks) -> ImportResult:
+    """Import every file below a folder, hidden ones aside. Raises OutputLockedError and FatalError.
 
     An article that is stored twice is taken once, from the post that ranks highest; one that the database has is not
     touched. A file that is no article is reported, and stays where it is; one that is named like an article's and holds
     none goes to quarantine, too.
     """
-    found = sorted(_files(folder), key=OldPost.rank, reverse=True)
-    prepare(output)
-    with hold(output), Store.writing(output) as store:
-        finish_what_was_left(output, store, site, clock.now())
-        with _run(store, folder) as run_id:
-            taking = _Import(folder, output, store, site, Media(store.categories.all()), run_id)
-            ids = store.runs.list_entries(run_id, [(old.code, COLUMN, None, old.shown) for old in found])
-            for old, entry_id in zip(found, ids, strict=True):
-                store.runs.settle(entry_id, *taking.take(old))
-        store.stories.catch_up()
-        theme_installer.install(output, site)
-        pages.keep_current(output, store)
-        return Imported(store.runs.get(run_id), taking.reported)
+    legacy_posts = sorted(_find_files(folder), key=LegacyPost.sort_rank, reverse=True)
+    create_output_dir(output)
+    with lock_output_dir(output), Store.open_rw(output) as store:
+        recover_interrupted_crawl(output, store, site_links, clock.now())
+        with _recorded_run(store, folder) as run_id:
+            importer = _PostImporter(
+                folder, output, store, site_links, CategoryRegistry(store.categories.all()), run_id
+            )
+            entry_ids = store.runs.add_entries(
+                run_id,
+                [(legacy_post.code, IMPORT_COLUMN, None, legacy_post.display_path) for legacy_post in legacy_posts],
+            )
+            for old, entry_id in zip(legacy_posts, entry_ids, strict=True):
+                store.runs.set_outcome(entry_id, *importer.import_file(old))
+        store.reprint_clusters.cluster_pending()
+        theme_installer.install_theme(output, site_links)
+        pages.update_pages(output, store)
+        return ImportResult(store.runs.get(run_id), importer.rejected_files)
 
 
 @contextmanager
-def _run(store: Store, folder: Path) -> Iterator[int]:
+def _recorded_run(store: Store, folder: Path) -> Iterator[int]:
     """One run of the ledger, closed whatever happens."""
-    run_id = store.runs.begin(SPIDER, {"folder": str(folder)}, clock.now())
+    run_id = store.runs.start(IMPORT_SPIDER, {"folder": str(folder)}, clock.now())
     outcome, detail = RunOutcome.INTERRUPTED, ""
     try:
         yield run_id
-        outcome = RunOutcome.PARTIAL if store.runs.counts(run_id)[Outcome.QUARANTINED] else RunOutcome.DONE
-    except Ending as error:
+        outcome = RunOutcome.PARTIAL if store.runs.entry_counts(run_id)[Outcome.QUARANTINED] else RunOutcome.DONE
+    except CommandError as error:
         outcome, detail = RunOutcome.FAILED, str(error)
         raise
     finally:
-        store.runs.settle_open(run_id, "the import was stopped")
+        store.runs.fail_open_entries(run_id, "the import was stopped")
         store.runs.finish(run_id, outcome, clock.now(), detail)
 
 
-def _files(folder: Path) -> Iterator[OldPost]:
+def _find_files(folder: Path) -> Iterator[LegacyPost]:
     """Links to folders are among them, since nobody follows those."""
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         links = [name for name in folders if Path(parent, name).is_symlink()]
         for name in (*names, *links):
             if not name.startswith("."):
-                yield OldPost.named(str(Path(parent, name).relative_to(folder)))
+                yield LegacyPost.from_path(str(Path(parent, name).relative_to(folder)))

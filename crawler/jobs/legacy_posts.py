@@ -15,56 +15,56 @@ from datetime import datetime
 from pathlib import PurePath
 
 from crawler.content import dates, post_format
-from crawler.content.categories import Media
-from crawler.content.flash_format import paragraphs, trailing_media
-from crawler.content.html_cleaner import source_line
-from crawler.content.unicode_text import headline
-from crawler.errors import Unreadable
-from crawler.items import Entry, RawArticle, Reply
+from crawler.content.categories import CategoryRegistry
+from crawler.content.flash_format import extract_trailing_media, text_to_html
+from crawler.content.html_cleaner import find_source_line_media
+from crawler.content.unicode_text import clean_title
+from crawler.errors import ParseError
+from crawler.items import ListingEntry, RawArticle, RawResponse
 from crawler.spiders.eastmoney import article_url
 
 # Where entries and articles say that they come from here.
-COLUMN = "import"
+IMPORT_COLUMN = "import"
 
-_NAME = re.compile(r"(?:\d{4}-\d\d-\d\d)?-?(NW)?([0-9]{18,24})\.md", re.ASCII)
-_LINK = re.compile(r"\s*<([^<>\s]*)>")
+_POST_FILE_NAME = re.compile(r"(?:\d{4}-\d\d-\d\d)?-?(NW)?([0-9]{18,24})\.md", re.ASCII)
+_SOURCE_LINK_LINE = re.compile(r"\s*<([^<>\s]*)>")
 # What may follow the link are the ways back, in any of their forms.
-_WAY_BACK = "[返回"
-_LINK_AND_WAY_BACK = re.compile(r"\s*<([^<>\s]*)>\s*(?:\[返回.*)?")
-_SHARE_PAGE = re.compile(r"https?://[^/\s]+/html_News/NewsShare\.html\?infoCode=NW([0-9]+)", re.ASCII)
+_BACK_LINK_START = "[返回"
+_SOURCE_LINK_AND_BACK_LINKS = re.compile(r"\s*<([^<>\s]*)>\s*(?:\[返回.*)?")
+_SHARE_PAGE_URL = re.compile(r"https?://[^/\s]+/html_News/NewsShare\.html\?infoCode=NW([0-9]+)", re.ASCII)
 # The first digit says that a column's id follows.
-_COLUMN_PAGE = re.compile(r"https?://[^/\s]+/news/1([0-9]+),([0-9]+)\.html", re.ASCII)
-_QUOTE = re.compile(r"((?:>[^\n]*(?:\n|$))+)\s*(.*)", re.DOTALL)
-_FRONT = re.compile(r"---\n(.*?)\n---\n(.*)", re.DOTALL)
-_FRONT_LINE = re.compile(r"(\w+):[ \t]*(.*)")
-_NEWS = "新闻"
+_COLUMN_PAGE_URL = re.compile(r"https?://[^/\s]+/news/1([0-9]+),([0-9]+)\.html", re.ASCII)
+_DIGEST_QUOTE = re.compile(r"((?:>[^\n]*(?:\n|$))+)\s*(.*)", re.DOTALL)
+_FRONT_MATTER = re.compile(r"---\n(.*?)\n---\n(.*)", re.DOTALL)
+_FRONT_MATTER_LINE = re.compile(r"(\w+):[ \t]*(.*)")
+_NEWS_SUFFIX = "新闻"
 
 
 @dataclass(frozen=True, slots=True)
-class OldPost:
+class LegacyPost:
     """A file by what its name says. `code` is empty where it is not named like an article's."""
 
     path: str
     code: str
-    of_media: bool
+    is_media_post: bool
 
     @classmethod
-    def named(cls, path: str) -> "OldPost":
-        name = _NAME.fullmatch(PurePath(path).name)
-        return cls(path, name[2] if name else "", bool(name and name[1]))
+    def from_path(cls, path: str) -> "LegacyPost":
+        name_match = _POST_FILE_NAME.fullmatch(PurePath(path).name)
+        return cls(path, name_match[2] if name_match else "", bool(name_match and name_match[1]))
 
     @property
-    def shown(self) -> str:
+    def display_path(self) -> str:
         """Its path for a person; a file's name need not be text."""
         return os.fsencode(self.path).decode("utf-8", "replace")
 
-    def rank(self) -> tuple[bool, str, str]:
+    def sort_rank(self) -> tuple[bool, str, str]:
         """Of two posts of one article the greater is taken: a media's before rolling news, then the newer name."""
-        return self.of_media, PurePath(self.path).name, self.path
+        return self.is_media_post, PurePath(self.path).name, self.path
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
+class _SourceLink:
     """What the end of a post tells: the article's page, whose spider that is, and the column that the link names."""
 
     url: str
@@ -72,134 +72,140 @@ class _Source:
     columns: tuple[str, ...]
 
 
-def read(old: OldPost, content: bytes, known: Media, at: datetime) -> RawArticle:
-    """The article in a file whose name holds a code; `at` is when it is taken in.
+def parse_legacy_post(
+    legacy_post: LegacyPost, content: bytes, registry: CategoryRegistry, imported_at: datetime
+) -> RawArticle:
+    """The article in a file whose name holds a code; `imported_at` is when it is taken in.
 
-    Raises Unreadable, which says what is missing.
+    Raises ParseError, which says what is missing.
     """
-    front, text = _front_matter(_decoded(content))
-    title, published = _title(front["title"]), _published(front["date"])
-    body, link = _body_and_link(text)
-    source = _source(old, link)
-    digest, body = _digest_and_body(body)
+    metadata, text = _parse_front_matter(_decode(content))
+    title, published = _parse_title(metadata["title"]), _parse_date(metadata["date"])
+    body, link = _split_body_and_link(text)
+    source_link = _parse_source_link(legacy_post, link)
+    digest, body = _split_digest_and_body(body)
     return RawArticle(
-        code=old.code,
+        code=legacy_post.code,
         title=title,
         published=published,
-        media=_media(old, front, digest, body, known),
+        media=_find_media(legacy_post, metadata, digest, body, registry),
         default_media="东方财富",
         summary=digest,
         body=body,
-        url=source.url,
-        spider=source.spider,
-        columns=(COLUMN, *source.columns),
-        fetched_at=at,
-        reply=Reply(url=source.url, content_type="text/markdown", body=content),
+        url=source_link.url,
+        spider=source_link.spider,
+        columns=(IMPORT_COLUMN, *source_link.columns),
+        fetched_at=imported_at,
+        response=RawResponse(url=source_link.url, content_type="text/markdown", body=content),
     )
 
 
-def entry_of(raw: RawArticle) -> Entry:
+def build_entry(raw: RawArticle) -> ListingEntry:
     """The listing entry that this article would have had, so that a crawl that lists it knows it."""
-    return Entry(
+    return ListingEntry(
         code=raw.code,
         title=raw.title,
         published=raw.published,
-        column=COLUMN,
+        column=IMPORT_COLUMN,
         url=raw.url,
         media=raw.media,
         summary=raw.summary,
     )
 
 
-def _decoded(content: bytes) -> str:
+def _decode(content: bytes) -> str:
     try:
         return content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        raise Unreadable("not UTF-8") from error
+        raise ParseError("not UTF-8") from error
 
 
-def _front_matter(text: str) -> tuple[Mapping[str, str], str]:
+def _parse_front_matter(text: str) -> tuple[Mapping[str, str], str]:
     """As YAML; a title with a quote in it is none, and is read line by line."""
     try:
-        return post_format.front_matter(text)
-    except Unreadable:
-        if not (glued := _FRONT.match(text)):
+        return post_format.parse_front_matter(text)
+    except ParseError:
+        if not (match := _FRONT_MATTER.match(text)):
             raise
-    lines = (_FRONT_LINE.fullmatch(line) for line in glued[1].split("\n"))
-    front = {line[1]: _unquoted(line[2].strip()) for line in lines if line}
-    for name in post_format.FRONT:
-        if name not in front:
-            raise Unreadable(f"its front matter has no {name}")
-    return front, glued[2]
+    lines = (_FRONT_MATTER_LINE.fullmatch(line) for line in match[1].split("\n"))
+    metadata = {line[1]: _strip_quotes(line[2].strip()) for line in lines if line}
+    for name in post_format.FRONT_MATTER_KEYS:
+        if name not in metadata:
+            raise ParseError(f"its front matter has no {name}")
+    return metadata, match[2]
 
 
-def _unquoted(text: str) -> str:
+def _strip_quotes(text: str) -> str:
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
 
 
-def _title(text: str) -> str:
-    title = headline(text)
+def _parse_title(text: str) -> str:
+    title = clean_title(text)
     if not title:
-        raise Unreadable("the title is empty")
+        raise ParseError("the title is empty")
     return title
 
 
-def _published(text: str) -> datetime:
+def _parse_date(text: str) -> datetime:
     """China time, whether it says so or not."""
     try:
-        return dates.parse(text.strip().removesuffix("+0800"))
+        return dates.parse_source_datetime(text.strip().removesuffix("+0800"))
     except ValueError as error:
-        raise Unreadable(f"its date is {error}") from error
+        raise ParseError(f"its date is {error}") from error
 
 
-def _body_and_link(text: str) -> tuple[str, str]:
+def _split_body_and_link(text: str) -> tuple[str, str]:
     """What stands above the source link, and that link, on a line of its own, before or beside the ways back."""
-    above, _, line = f"\n{text}".rstrip().rpartition("\n")
-    form = _LINK_AND_WAY_BACK
-    if line.lstrip().startswith(_WAY_BACK):
-        above, _, line = above.rstrip().rpartition("\n")
-        form = _LINK
-    link = form.fullmatch(line)
-    if not link:
-        raise Unreadable("it does not end with a source link")
-    return above.strip(), link[1]
+    body, _, line = f"\n{text}".rstrip().rpartition("\n")
+    pattern = _SOURCE_LINK_AND_BACK_LINKS
+    if line.lstrip().startswith(_BACK_LINK_START):
+        body, _, line = body.rstrip().rpartition("\n")
+        pattern = _SOURCE_LINK_LINE
+    match = pattern.fullmatch(line)
+    if not match:
+        raise ParseError("it does not end with a source link")
+    return body.strip(), match[1]
 
 
-def _source(old: OldPost, link: str) -> _Source:
-    share, page = _SHARE_PAGE.fullmatch(link), _COLUMN_PAGE.fullmatch(link)
-    if old.of_media and share and share[1] == old.code:
-        return _Source(link, "choice", ())
-    if not old.of_media and page and page[2] == old.code:
-        return _Source(article_url(old.code), "eastmoney", (page[1],))
-    if link in {article_url(old.code), article_url(old.code, caifuhao=True)}:
-        return _Source(link, "eastmoney", ())
-    raise Unreadable(f"its source link is not this article's: {link[:80]!r}")
+def _parse_source_link(legacy_post: LegacyPost, link: str) -> _SourceLink:
+    share_match, column_match = _SHARE_PAGE_URL.fullmatch(link), _COLUMN_PAGE_URL.fullmatch(link)
+    if legacy_post.is_media_post and share_match and share_match[1] == legacy_post.code:
+        return _SourceLink(link, "choice", ())
+    if not legacy_post.is_media_post and column_match and column_match[2] == legacy_post.code:
+        return _SourceLink(article_url(legacy_post.code), "eastmoney", (column_match[1],))
+    if link in {article_url(legacy_post.code), article_url(legacy_post.code, caifuhao=True)}:
+        return _SourceLink(link, "eastmoney", ())
+    raise ParseError(f"its source link is not this article's: {link[:80]!r}")
 
 
-def _digest_and_body(text: str) -> tuple[str, str]:
+def _split_digest_and_body(text: str) -> tuple[str, str]:
     """The quote that rolling news begin with, and the HTML; plain text is both."""
-    quote = _QUOTE.fullmatch(text)
-    digest = "\n".join(line.lstrip("> ") for line in quote[1].strip().split("\n")) if quote else ""
-    body = quote[2] if quote else text
+    quote_match = _DIGEST_QUOTE.fullmatch(text)
+    digest = "\n".join(line.lstrip("> ") for line in quote_match[1].strip().split("\n")) if quote_match else ""
+    body = quote_match[2] if quote_match else text
     if body.startswith("<"):
         return digest, body
-    return digest or body, paragraphs(body or digest)
+    return digest or body, text_to_html(body or digest)
 
 
-def _media(old: OldPost, front: Mapping[str, str], digest: str, body: str, known: Media) -> str:
-    if old.of_media and (tagged := _tagged(front["tags"].strip(), front["categories"], body, known)):
-        return tagged
-    return source_line(body) or trailing_media(digest)
+def _find_media(
+    legacy_post: LegacyPost, metadata: Mapping[str, str], digest: str, body: str, registry: CategoryRegistry
+) -> str:
+    if legacy_post.is_media_post and (
+        tagged_media := _media_from_tag(metadata["tags"].strip(), metadata["categories"], body, registry)
+    ):
+        return tagged_media
+    return find_source_line_media(body) or extract_trailing_media(digest)
 
 
-def _tagged(tag: str, category: str, body: str, known: Media) -> str:
+def _media_from_tag(tag: str, category: str, body: str, registry: CategoryRegistry) -> str:
     """The old program always added 新闻; where the category says that the media's own name ends so, ours did not."""
-    name = tag.removesuffix(_NEWS)
-    if name.endswith(_NEWS) or not name:
+    name = tag.removesuffix(_NEWS_SUFFIX)
+    if name.endswith(_NEWS_SUFFIX) or not name:
         return name
-    found = known.find(category)
-    slug = found.slug if found else re.sub(r"[^a-z0-9]", "", category.casefold())
+    registered = registry.find(category)
+    slug = registered.slug if registered else re.sub(r"[^a-z0-9]", "", category.casefold())
     try:
-        return post_format.media_of(post_format.label(name), slug, body, known)
-    except Unreadable:
+        return post_format.infer_media(post_format.tag_for_media(name), slug, body, registry)
+    except ParseError:
         return name

@@ -8,12 +8,12 @@ from scrapy.spiderloader import SpiderLoader
 from crawler import settings as our_settings
 
 
-def all_columns() -> list[dict[str, Any]]:
+def load_columns() -> list[dict[str, Any]]:
     """Each column: `spider`, `column_id`, `name`, and whether it is crawled `by_default`."""
     settings = Settings()
     settings.setmodule(our_settings)
-    loader = SpiderLoader.from_settings(settings)
-    spiders: list[Any] = [loader.load(name) for name in sorted(loader.list())]
+    spider_loader = SpiderLoader.from_settings(settings)
+    spiders: list[Any] = [spider_loader.load(name) for name in sorted(spider_loader.list())]
     return [
         {"spider": spider.name, "column_id": column_id, "name": name, "by_default": column_id in spider.default_columns}
         for spider in spiders

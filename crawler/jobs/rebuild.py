@@ -8,156 +8,163 @@ from pathlib import Path
 from typing import Any
 
 from crawler.content import clock, post_format
-from crawler.content.categories import Media
-from crawler.content.html_cleaner import plain
-from crawler.content.post_format import Site
-from crawler.content.stocks import mentions
-from crawler.errors import Failed, Unreadable, Unusable, UsageError
+from crawler.content.categories import CategoryRegistry
+from crawler.content.html_cleaner import html_to_text
+from crawler.content.post_format import SiteLinks
+from crawler.content.stocks import extract_mentions
+from crawler.errors import FatalError, ItemError, ParseError, UsageError
 from crawler.items import Article, Category, Post
-from crawler.storage import Store, met_categories, post_files
-from crawler.storage.articles import post_of
-from crawler.storage.database_swap import fold_in, renewed
-from crawler.storage.output_dir import hold, prepare
-from crawler.storage.post_files import is_unfinished, posts_below
-from crawler.storage.recovery import finish_what_was_left
+from crawler.storage import Store, load_stored_categories, post_files
+from crawler.storage.articles import post_from_row
+from crawler.storage.database_swap import checkpoint_old_database, replacement_database
+from crawler.storage.output_dir import create_output_dir, lock_output_dir
+from crawler.storage.post_files import is_partial_file, iter_post_paths
+from crawler.storage.recovery import recover_interrupted_crawl
 
-_PATH = re.compile(r"_posts/(\d{4})/(\d\d)/(\d\d)/\1-\2-\3-NW(\d+)\.md", re.ASCII)
-_SHARE_PAGE = "/html_News/NewsShare.html?"
+_POST_PATH = re.compile(r"_posts/(\d{4})/(\d\d)/(\d\d)/\1-\2-\3-NW(\d+)\.md", re.ASCII)
+_SHARE_PAGE_PATH = "/html_News/NewsShare.html?"
 
 
 @dataclass(frozen=True, slots=True)
-class Rebuilt:
+class RebuildResult:
     """A rebuilt database: how many articles it has, whether the old one's knowledge was carried over, what was left."""
 
-    articles: int
-    carried: bool
-    unreadable: Mapping[str, str]
+    article_count: int
+    carried_over: bool
+    unreadable_posts: Mapping[str, str]
 
 
 @dataclass(slots=True)
-class _Taken:
+class _PostRestorer:
     """Articles are taken in from a folder of posts; what cannot be read is left, with the reason."""
 
-    source: Path
-    site: Site
-    media: Media
-    stand: bool
-    articles: int = 0
-    unreadable: dict[str, str] = field(default_factory=dict)
+    source_dir: Path
+    site_links: SiteLinks
+    registry: CategoryRegistry
+    in_place: bool
+    article_count: int = 0
+    unreadable_posts: dict[str, str] = field(default_factory=dict)
 
-    def all_into(self, store: Store) -> None:
-        for path in posts_below(self.source):
-            if is_unfinished(path):
+    def restore_all(self, store: Store) -> None:
+        for path in iter_post_paths(self.source_dir):
+            if is_partial_file(path):
                 continue
             try:
-                text = _text(post_files.standing(self.source, path))
-                store.articles.restore(self._article(path, text), path, text, stands=self.stand)
-                self.articles += 1
-            except Unusable as error:
-                self.unreadable[path] = str(error)
+                text = _read_text(post_files.locate_post(self.source_dir, path))
+                store.articles.restore_from_post(self._parse_article(path, text), path, text, post_exists=self.in_place)
+                self.article_count += 1
+            except ItemError as error:
+                self.unreadable_posts[path] = str(error)
 
-    def _article(self, path: str, text: str) -> Article:
-        post = post_format.read(text, self.site, self.media)
-        where = _PATH.fullmatch(path)
-        if where is None or where[4] != post.code:
-            raise Unreadable(
-                f"a post of {post.code} stands in the wrong place: {post_format.path_of(post)} would be right"
+    def _parse_article(self, path: str, text: str) -> Article:
+        post = post_format.parse_post(text, self.site_links, self.registry)
+        path_match = _POST_PATH.fullmatch(path)
+        if path_match is None or path_match[4] != post.code:
+            raise ParseError(
+                f"a post of {post.code} stands in the wrong place: {post_format.make_post_path(post)} would be right"
             )
-        return _article(post, self._category(post))
+        return _article_from_post(post, self._category_for(post))
 
-    def _category(self, post: Post) -> Category:
-        known = self.media.find(post.media)
-        return known if known and known.slug == post.category else Category(post.category, post.media)
+    def _category_for(self, post: Post) -> Category:
+        registered = self.registry.find(post.media)
+        return registered if registered and registered.slug == post.category else Category(post.category, post.media)
 
 
-def rebuild_posts(output: Path, site: Site, into: Path | None = None) -> int:
+def rewrite_posts(output: Path, site_links: SiteLinks, target_dir: Path | None = None) -> int:
     """Write every post from its row, into another folder that is empty, or where they belong; how many were written.
 
-    A post that is right already is not touched. Raises UsageError, Busy and Failed.
+    A post that is right already is not touched. Raises UsageError, OutputLockedError and FatalError.
     """
-    if into is None:
-        with Store.reading(output), hold(output), Store.writing(output) as store:
-            return _write(store, output, site, mark=True)
-    if into.exists() and (not into.is_dir() or any(into.iterdir())):
-        raise UsageError(f"--into {into}: not an empty folder; name one, or leave the option out")
-    with Store.reading(output) as store:
-        prepare(into)
-        return _write(store, into, site, mark=False)
+    if target_dir is None:
+        with Store.open_ro(output), lock_output_dir(output), Store.open_rw(output) as store:
+            return _write_outdated_posts(store, output, site_links, update_marks=True)
+    if target_dir.exists() and (not target_dir.is_dir() or any(target_dir.iterdir())):
+        raise UsageError(f"--into {target_dir}: not an empty folder; name one, or leave the option out")
+    with Store.open_ro(output) as store:
+        create_output_dir(target_dir)
+        return _write_outdated_posts(store, target_dir, site_links, update_marks=False)
 
 
-def rebuild_db(output: Path, site: Site, source: Path | None = None) -> Rebuilt:
+def rebuild_database(output: Path, site_links: SiteLinks, source_dir: Path | None = None) -> RebuildResult:
     """Make the database anew from the posts of a folder, this one's own unless another is named.
 
-    Raises Busy and Failed: then the old database stays as it is.
+    Raises OutputLockedError and FatalError: then the old database stays as it is.
     """
-    if not (output / "_posts").is_dir() and source is None:
-        raise Failed(f"no posts in {output}: `--from DIR` names a folder that holds _posts")
-    prepare(output)
-    with hold(output):
-        carry = _settle_old(output, site)
-        taken = _Taken(source or output, site, Media(met_categories(output) if carry else ()), stand=source is None)
-        with renewed(output, clock.now(), carry=carry) as store:
-            taken.all_into(store)
-            if not taken.articles:
-                raise Failed(f"no post of ours in {taken.source}/_posts: the old database stays")
-    return Rebuilt(taken.articles, carry, taken.unreadable)
+    if not (output / "_posts").is_dir() and source_dir is None:
+        raise FatalError(f"no posts in {output}: `--from DIR` names a folder that holds _posts")
+    create_output_dir(output)
+    with lock_output_dir(output):
+        carry_over = _prepare_old_database(output, site_links)
+        restorer = _PostRestorer(
+            source_dir or output,
+            site_links,
+            CategoryRegistry(load_stored_categories(output) if carry_over else ()),
+            in_place=source_dir is None,
+        )
+        with replacement_database(output, clock.now(), copy_old_data=carry_over) as store:
+            restorer.restore_all(store)
+            if not restorer.article_count:
+                raise FatalError(f"no post of ours in {restorer.source_dir}/_posts: the old database stays")
+    return RebuildResult(restorer.article_count, carry_over, restorer.unreadable_posts)
 
 
-def rebuild_search(output: Path) -> int:
-    """Make the index of words anew; how many articles it holds. Raises Busy and Failed."""
-    Store.reading(output).close()  # there is one, or the reader is told
-    with hold(output), Store.writing(output) as store:
-        return store.index.rebuild()
+def rebuild_search_index(output: Path) -> int:
+    """Make the index of words anew; how many articles it holds. Raises OutputLockedError and FatalError."""
+    Store.open_ro(output).close()  # there is one, or the reader is told
+    with lock_output_dir(output), Store.open_rw(output) as store:
+        return store.search_index.rebuild()
 
 
-def rebuild_reprints(output: Path) -> int:
-    """Look for the reprints of all articles anew; how many articles there are. Raises Busy and Failed."""
-    Store.reading(output).close()  # there is one, or the reader is told
-    with hold(output), Store.writing(output) as store:
-        return store.stories.rebuild()
+def rebuild_reprint_clusters(output: Path) -> int:
+    """Look for the reprints of all articles anew; how many articles there are. Raises OutputLockedError and
+    FatalError.
+    """
+    Store.open_ro(output).close()  # there is one, or the reader is told
+    with lock_output_dir(output), Store.open_rw(output) as store:
+        return store.reprint_clusters.rebuild()
 
 
-def _settle_old(output: Path, site: Site) -> bool:
+def _prepare_old_database(output: Path, site_links: SiteLinks) -> bool:
     """Whether there is an old database to carry over from; the posts that it still owes are written first."""
-    if not fold_in(output):
+    if not checkpoint_old_database(output):
         return False
-    with Store.writing(output) as store:
-        finish_what_was_left(output, store, site, clock.now())
-    return fold_in(output)
+    with Store.open_rw(output) as store:
+        recover_interrupted_crawl(output, store, site_links, clock.now())
+    return checkpoint_old_database(output)
 
 
-def _write(store: Store, folder: Path, site: Site, *, mark: bool) -> int:
-    written = 0
+def _write_outdated_posts(store: Store, target_dir: Path, site_links: SiteLinks, *, update_marks: bool) -> int:
+    written_count = 0
     for row in store.articles.rows():
-        text = post_format.render(post_of(row), site)
-        if not _stands(post_files.standing(folder, row["post_path"]), text):
-            post_files.put(folder, row["post_path"], text)
-            written += 1
-        if mark and not _marked(row, text):
-            store.articles.put_right(row["code"], row["revision"], text)
-    return written
+        text = post_format.render_post(post_from_row(row), site_links)
+        if not _is_current_file(post_files.locate_post(target_dir, row["post_path"]), text):
+            post_files.write_post(target_dir, row["post_path"], text)
+            written_count += 1
+        if update_marks and not _has_current_marks(row, text):
+            store.articles.mark_post_repaired(row["code"], row["revision"], text)
+    return written_count
 
 
-def _marked(row: Mapping[str, Any], text: str) -> bool:
-    marks = (row["published_revision"], row["post_sha256"])
-    return marks == (row["revision"], sha256(text.encode()).hexdigest())
+def _has_current_marks(row: Mapping[str, Any], text: str) -> bool:
+    stored_marks = (row["published_revision"], row["post_sha256"])
+    return stored_marks == (row["revision"], sha256(text.encode()).hexdigest())
 
 
-def _stands(file: Path, text: str) -> bool:
+def _is_current_file(file: Path, text: str) -> bool:
     try:
         return not file.is_symlink() and file.read_bytes() == text.encode()
     except OSError:
         return False
 
 
-def _text(file: Path) -> str:
+def _read_text(file: Path) -> str:
     try:
-        return post_files.file_content(file).decode()
+        return post_files.read_file(file).decode()
     except UnicodeDecodeError as error:
-        raise Unreadable("not UTF-8") from error
+        raise ParseError("not UTF-8") from error
 
 
-def _article(post: Post, category: Category) -> Article:
+def _article_from_post(post: Post, category: Category) -> Article:
     """What a post says of an article; what it does not say is what the help of `finews rebuild db` tells."""
     return Article(
         code=post.code,
@@ -165,12 +172,12 @@ def _article(post: Post, category: Category) -> Article:
         published_at=post.published_at,
         media=post.media,
         category=category,
-        spider="choice" if _SHARE_PAGE in post.url else "eastmoney",
+        spider="choice" if _SHARE_PAGE_PATH in post.url else "eastmoney",
         url=post.url,
         summary="",
         body_html=post.body_html,
-        body_text=plain(post.body_html),
-        mentions=mentions(post.body_html),
+        body_text=html_to_text(post.body_html),
+        mentions=extract_mentions(post.body_html),
         columns=(),
         fetched_at=post.published_at,
     )

@@ -13,24 +13,24 @@ from scrapy.spiderloader import SpiderLoader
 
 from crawler import settings as our_settings
 from crawler.content import clock
-from crawler.content.categories import Media
-from crawler.content.normalise import normalise
-from crawler.content.post_format import Site
-from crawler.errors import Unusable
-from crawler.items import NO_COLUMN, Article, Entry, Outcome, RawArticle, Reply, RunOutcome
+from crawler.content.categories import CategoryRegistry
+from crawler.content.normalise import normalise_article
+from crawler.content.post_format import SiteLinks
+from crawler.errors import ItemError
+from crawler.items import NO_COLUMN, Article, ListingEntry, Outcome, RawArticle, RawResponse, RunOutcome
 from crawler.jobs import legacy_posts
-from crawler.jobs.legacy_posts import OldPost
-from crawler.spiders.base import SiteSpider, response_of
+from crawler.jobs.legacy_posts import LegacyPost
+from crawler.spiders.base import SourceSpider, to_text_response
 from crawler.storage import Store, post_files
-from crawler.storage.articles import differences
-from crawler.storage.output_dir import hold, prepare
-from crawler.storage.quarantine import ARTICLE, FILE, LISTING
-from crawler.storage.raw_responses import entry_from
-from crawler.storage.recovery import finish_what_was_left
+from crawler.storage.articles import find_differences
+from crawler.storage.output_dir import create_output_dir, lock_output_dir
+from crawler.storage.quarantine import KIND_ARTICLE, KIND_FILE, KIND_LISTING
+from crawler.storage.raw_responses import entry_from_json
+from crawler.storage.recovery import recover_interrupted_crawl
 
 
 @dataclass(frozen=True, slots=True)
-class Replayed:
+class ReplayResult:
     """What came of one kept reply: `readable` or not, why not, and which columns of the article change how."""
 
     code: str
@@ -40,97 +40,103 @@ class Replayed:
     changes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
-class Replay:
+class Replayer:
     """Reads the kept replies of one output folder again. With `dry_run` nothing is written.
 
     `outcome` is a crawl's word for how that went so far.
     """
 
-    def __init__(self, output: Path, store: Store, site: Site, *, dry_run: bool) -> None:
+    def __init__(self, output: Path, store: Store, site_links: SiteLinks, *, dry_run: bool) -> None:
         settings = Settings()
         settings.setmodule(our_settings)
-        self._output, self._store, self._site, self._dry_run = output, store, site, dry_run
+        self._output, self._store, self._site_links, self._dry_run = output, store, site_links, dry_run
         self._settings = settings
-        self._media = Media(store.categories.all())
-        self._spiders: dict[str, SiteSpider] = {}
+        self._registry = CategoryRegistry(store.categories.all())
+        self._spiders: dict[str, SourceSpider] = {}
         self.outcome = RunOutcome.DONE
-        self._run_id = 0 if dry_run else store.runs.begin("replay", {}, clock.now())
+        self._run_id = 0 if dry_run else store.runs.start("replay", {}, clock.now())
 
-    def quarantine(self) -> Iterator[Replayed]:
+    def replay_quarantine(self) -> Iterator[ReplayResult]:
         """What stands in quarantine, oldest first. A listing or a row that is readable now is for the next crawl."""
         for row in self._store.quarantine.unresolved():
             try:
-                replayed = self._read_quarantined(row)
-            except Unusable as error:
-                yield self._left_out(row["code"], row["kind"], error)
+                result = self._replay_quarantined(row)
+            except ItemError as error:
+                yield self._report_failure(row["code"], row["kind"], error)
                 continue
             if not self._dry_run:
-                self._store.quarantine.resolve(row["id"], clock.now())
-            yield replayed
+                self._store.quarantine.mark_resolved(row["id"], clock.now())
+            yield result
 
-    def articles(self) -> Iterator[Replayed]:
+    def replay_articles(self) -> Iterator[ReplayResult]:
         """The articles whose replies were kept, and that would come out differently today."""
-        for spider, entry, reply in self._store.raw.all():
+        for spider, entry, response in self._store.raw_responses.all():
             try:
-                replayed = self._read_article(spider, entry, reply)
-            except Unusable as error:
-                yield self._left_out(entry.code, ARTICLE, error)
+                result = self._replay_article(spider, entry, response)
+            except ItemError as error:
+                yield self._report_failure(entry.code, KIND_ARTICLE, error)
                 continue
-            if replayed.changes:
-                yield replayed
+            if result.changes:
+                yield result
 
     def close(self) -> None:
         if not self._dry_run:
-            self._store.stories.catch_up()
+            self._store.reprint_clusters.cluster_pending()
             self._store.runs.finish(self._run_id, self.outcome, clock.now())
 
-    def _left_out(self, code: str, kind: str, error: Unusable) -> Replayed:
+    def _report_failure(self, code: str, kind: str, error: ItemError) -> ReplayResult:
         self.outcome = RunOutcome.PARTIAL
-        return Replayed(code, kind, readable=False, detail=str(error))
+        return ReplayResult(code, kind, readable=False, detail=str(error))
 
-    def _read_quarantined(self, row: Mapping[str, Any]) -> Replayed:
-        reply = Reply(row["url"], row["content_type"], self._store.quarantine.raw(row["id"]), row["reader"])
-        if row["kind"] == FILE:
-            return self._read_file(reply)
-        spider = self._spider(row["spider"])
-        if row["kind"] == ARTICLE:
-            return self._read_article(row["spider"], entry_from(row["entry"]), reply)
-        if row["kind"] == LISTING:
-            listing = spider.read_listing(response_of(reply), spider.first_cursor)
-            return Replayed("", LISTING, readable=True, detail=f"{len(listing.rows)} rows: the next crawl takes them")
-        entry = spider.entry_of(json.loads(reply.body), row["column_id"], clock.now())
-        return Replayed(entry.code, row["kind"], readable=True, detail="the next crawl takes it")
+    def _replay_quarantined(self, row: Mapping[str, Any]) -> ReplayResult:
+        response = RawResponse(
+            row["url"], row["content_type"], self._store.quarantine.get_raw(row["id"]), row["reader"]
+        )
+        if row["kind"] == KIND_FILE:
+            return self._replay_file(response)
+        spider = self._load_spider(row["spider"])
+        if row["kind"] == KIND_ARTICLE:
+            return self._replay_article(row["spider"], entry_from_json(row["entry"]), response)
+        if row["kind"] == KIND_LISTING:
+            listing_page = spider.extract_listing(to_text_response(response), spider.first_cursor)
+            return ReplayResult(
+                "", KIND_LISTING, readable=True, detail=f"{len(listing_page.rows)} rows: the next crawl takes them"
+            )
+        entry = spider.parse_and_check_row(json.loads(response.body), row["column_id"], clock.now())
+        return ReplayResult(entry.code, row["kind"], readable=True, detail="the next crawl takes it")
 
-    def _read_file(self, reply: Reply) -> Replayed:
+    def _replay_file(self, response: RawResponse) -> ReplayResult:
         """As an import does it, which does not touch what the database has already."""
-        old = OldPost.named(reply.url)
-        if self._store.articles.get(old.code):
-            return Replayed(old.code, FILE, readable=True, detail="in the database already")
-        raw = legacy_posts.read(old, reply.body, self._media, clock.now())
-        return self._compared(raw, legacy_posts.entry_of(raw), FILE)
+        legacy_post = LegacyPost.from_path(response.url)
+        if self._store.articles.get(legacy_post.code):
+            return ReplayResult(legacy_post.code, KIND_FILE, readable=True, detail="in the database already")
+        raw = legacy_posts.parse_legacy_post(legacy_post, response.body, self._registry, clock.now())
+        return self._compare_with_stored(raw, legacy_posts.build_entry(raw), KIND_FILE)
 
-    def _read_article(self, spider: str, entry: Entry, reply: Reply) -> Replayed:
-        return self._compared(self._spider(spider).read_reply(reply, entry, clock.now()), entry, ARTICLE)
+    def _replay_article(self, spider: str, entry: ListingEntry, response: RawResponse) -> ReplayResult:
+        return self._compare_with_stored(
+            self._load_spider(spider).extract_article(response, entry, clock.now()), entry, KIND_ARTICLE
+        )
 
-    def _compared(self, raw: RawArticle, entry: Entry, kind: str) -> Replayed:
-        article = normalise(raw, self._media.of)
+    def _compare_with_stored(self, raw: RawArticle, entry: ListingEntry, kind: str) -> ReplayResult:
+        article = normalise_article(raw, self._registry.get_or_create)
         row = self._store.articles.get(article.code)
-        changes = differences(article, row) if row else {"article": ("", article.title)}
+        changes = find_differences(article, row) if row else {"article": ("", article.title)}
         if changes and not self._dry_run:
-            self._take_in(article, entry)
-        return Replayed(article.code, kind, readable=True, changes=changes)
+            self._save(article, entry)
+        return ReplayResult(article.code, kind, readable=True, changes=changes)
 
-    def _take_in(self, article: Article, entry: Entry) -> None:
-        recorded = self._store.articles.save(article, entry, self._site, markup_too=True)
-        if recorded.post_text:
-            post_files.put(self._output, recorded.post_path, recorded.post_text)
-        self._store.articles.published(article.code, recorded.revision)
-        outcome = Outcome.NEW if recorded.outcome is Outcome.NEW else Outcome.UPDATED
-        self._store.runs.list_entries(
+    def _save(self, article: Article, entry: ListingEntry) -> None:
+        saved = self._store.articles.save(article, entry, self._site_links, compare_markup=True)
+        if saved.post_text:
+            post_files.write_post(self._output, saved.post_path, saved.post_text)
+        self._store.articles.mark_post_written(article.code, saved.revision)
+        outcome = Outcome.NEW if saved.outcome is Outcome.NEW else Outcome.UPDATED
+        self._store.runs.add_entries(
             self._run_id, [(article.code, NO_COLUMN, outcome, "read again from its kept reply")]
         )
 
-    def _spider(self, name: str) -> SiteSpider:
+    def _load_spider(self, name: str) -> SourceSpider:
         if name not in self._spiders:
             loader = SpiderLoader.from_settings(self._settings)
             spider_class: Any = loader.load(name)
@@ -139,15 +145,15 @@ class Replay:
 
 
 @contextmanager
-def replaying(output: Path, site: Site, *, dry_run: bool) -> Iterator[Replay]:
+def open_replayer(output: Path, site_links: SiteLinks, *, dry_run: bool) -> Iterator[Replayer]:
     """A replay of an output folder; under the crawl's lock, and with its books, unless it is a dry run."""
     if dry_run:
-        with Store.reading(output) as store:
-            yield Replay(output, store, site, dry_run=True)
+        with Store.open_ro(output) as store:
+            yield Replayer(output, store, site_links, dry_run=True)
         return
-    prepare(output)
-    with hold(output), Store.writing(output) as store:
-        finish_what_was_left(output, store, site, clock.now())
-        replay = Replay(output, store, site, dry_run=False)
-        yield replay
-        replay.close()
+    create_output_dir(output)
+    with lock_output_dir(output), Store.open_rw(output) as store:
+        recover_interrupted_crawl(output, store, site_links, clock.now())
+        replayer = Replayer(output, store, site_links, dry_run=False)
+        yield replayer
+        replayer.close()

@@ -13,53 +13,54 @@ from pathlib import Path
 
 from crawler.errors import UsageError
 
-MINUTES = 10
-_PLAIN = "/:._-+"
+CRAWL_INTERVAL_MINUTES = 10
+_PATH_PUNCTUATION = "/:._-+"
 # What is made anew, or belongs to a crawl at work.
-_NOT_COMMITTED = ("_site", ".crawl.lock", "news.db-wal", "news.db-shm")
+_UNCOMMITTED_FILES = ("_site", ".crawl.lock", "news.db-wal", "news.db-shm")
 
 # Actions by commit, which nobody can move as a tag can be moved; the release beside it is for people.
-_CHECKOUT = "actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683  # v4.2.2"
-_PYTHON = "actions/setup-python@a26af69be951a213d495a4c3e4e4022e16d87065  # v5.6.0"
-_UPLOAD = "actions/upload-pages-artifact@56afc609e74202658d3ffba0e8f6dda462b719fa  # v3.0.1"
-_DEPLOY = "actions/deploy-pages@d6db90164ac5ed86f2b6aed7e0febac5b3c0c03e  # v4.0.5"
+_CHECKOUT_ACTION = "actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683  # v4.2.2"
+_SETUP_PYTHON_ACTION = "actions/setup-python@a26af69be951a213d495a4c3e4e4022e16d87065  # v5.6.0"
+_UPLOAD_PAGES_ACTION = "actions/upload-pages-artifact@56afc609e74202658d3ffba0e8f6dda462b719fa  # v3.0.1"
+_DEPLOY_PAGES_ACTION = "actions/deploy-pages@d6db90164ac5ed86f2b6aed7e0febac5b3c0c03e  # v4.0.5"
 
 
 @dataclass(frozen=True, slots=True)
 class Installation:
     """Where finews lies, the output folder, and the folder where Jekyll lies; all of them absolute."""
 
-    finews: str
-    output: str
-    jekyll: str
+    finews_path: str
+    output_path: str
+    jekyll_dir: str
 
 
-def installation(output: Path) -> Installation:
+def detect_installation(output: Path) -> Installation:
     """This one. A path that a schedule could not hold is refused: UsageError."""
-    beside = Path(sys.executable).with_name("finews")
-    finews = beside if beside.exists() else Path(shutil.which("finews") or beside)
+    sibling = Path(sys.executable).with_name("finews")
+    finews = sibling if sibling.exists() else Path(shutil.which("finews") or sibling)
     jekyll = Path(shutil.which("jekyll") or "/usr/bin/jekyll").parent
-    found = Installation(str(finews.absolute()), str(output.absolute()), str(jekyll.absolute()))
-    for path in (found.finews, found.output, found.jekyll):
-        if not all(letter.isalnum() or letter in _PLAIN for letter in path):
+    detected = Installation(str(finews.absolute()), str(output.absolute()), str(jekyll.absolute()))
+    for path in (detected.finews_path, detected.output_path, detected.jekyll_dir):
+        if not all(letter.isalnum() or letter in _PATH_PUNCTUATION for letter in path):
             raise UsageError(f"{path!r} cannot stand in a schedule: name a folder of letters, digits, '-', '_' and '.'")
-    return found
+    return detected
 
 
-def cron(here: Installation) -> str:
+def render_cron(installation: Installation) -> str:
     """Lines for `crontab -e`. What is printed there becomes mail, so that silence is success."""
-    finews, output = here.finews, here.output
+    finews, output = installation.finews_path, installation.output_path
     return f"""\
-# finews: crawl every {MINUTES} minutes, then bring the site in {here.output}/_site up to date. Add with `crontab -e`.
-PATH={_path(here)}
-*/{MINUTES} * * * * {finews} crawl --quiet --since 2d --output {output}; {finews} site build --quiet --output {output}
-17 4 * * * {finews} site check --quiet --output {output}
+# finews: crawl every {CRAWL_INTERVAL_MINUTES} minutes, then bring the site in {installation.output_path}/_site up to
+# date. Add with `crontab -e`.
+PATH={_search_path(installation)}
+*/{CRAWL_INTERVAL_MINUTES} * * * * {finews} crawl --quiet --since 2d --output {output}; {finews} site build --quiet
+--output {output} 17 4 * * * {finews} site check --quiet --output {output}
 """
 
 
-def systemd(here: Installation) -> str:
+def render_systemd(installation: Installation) -> str:
     """A service and a timer; a person's own or the system's."""
-    finews, output = here.finews, here.output
+    finews, output = installation.finews_path, installation.output_path
     return f"""\
 # ~/.config/systemd/user/finews.service, or /etc/systemd/system/finews.service with a line User=
 [Unit]
@@ -69,7 +70,7 @@ After=network-online.target
 
 [Service]
 Type=oneshot
-Environment=PATH={_path(here)}
+Environment=PATH={_search_path(installation)}
 ExecStart={finews} crawl --quiet --since 2d --output {output}
 ExecStart={finews} site build --quiet --output {output}
 # 3: some entries failed, and are tried again; 75: another crawl is at work.
@@ -80,10 +81,10 @@ PrivateTmp=true
 
 # finews.timer, beside it. Then: systemctl --user daemon-reload && systemctl --user enable --now finews.timer
 [Unit]
-Description=Crawl financial news every {MINUTES} minutes
+Description=Crawl financial news every {CRAWL_INTERVAL_MINUTES} minutes
 
 [Timer]
-OnCalendar=*:0/{MINUTES}
+OnCalendar=*:0/{CRAWL_INTERVAL_MINUTES}
 RandomizedDelaySec=60
 Persistent=true
 
@@ -92,11 +93,11 @@ WantedBy=timers.target
 """
 
 
-def github(here: Installation) -> str:
+def render_github_workflow(installation: Installation) -> str:
     """A workflow for the repository that the output folder belongs to. Raises UsageError where it belongs to none."""
-    root = _repository(Path(here.output))
-    output = os.path.relpath(here.output, root)
-    left_out = " ".join(f"':!{output}/{name}'" for name in _NOT_COMMITTED)
+    root = _find_repository(Path(installation.output_path))
+    output = os.path.relpath(installation.output_path, root)
+    excluded = " ".join(f"':!{output}/{name}'" for name in _UNCOMMITTED_FILES)
     package = "." if (root / "crawler/jobs/schedule.py").is_file() else f"finews=={version('finews')}"
     return f"""\
 # .github/workflows/news.yml. In the repository's settings, Pages is to be built by GitHub Actions.
@@ -120,8 +121,8 @@ jobs:
     environment:
       name: github-pages
     steps:
-      - uses: {_CHECKOUT}
-      - uses: {_PYTHON}
+      - uses: {_CHECKOUT_ACTION}
+      - uses: {_SETUP_PYTHON_ACTION}
         with:
           python-version: "3.11"
       - name: Install
@@ -137,24 +138,24 @@ jobs:
           finews site check --output {output}
       - name: Commit what has changed
         run: |
-          git add --all --force -- {output} {left_out}
+          git add --all --force -- {output} {excluded}
           if ! git diff --cached --quiet -- {output} ':!{output}/news.db'; then
             git -c user.name=finews -c user.email=finews@users.noreply.github.com commit --quiet --message "News"
             git push --quiet
           fi
-      - uses: {_UPLOAD}
+      - uses: {_UPLOAD_PAGES_ACTION}
         with:
           path: {output}/_site
-      - uses: {_DEPLOY}
+      - uses: {_DEPLOY_PAGES_ACTION}
 """
 
 
-def _path(here: Installation) -> str:
+def _search_path(installation: Installation) -> str:
     """What cron and systemd find programs by: little, by themselves."""
-    return ":".join(dict.fromkeys([here.jekyll, "/usr/local/bin", "/usr/bin", "/bin"]))
+    return ":".join(dict.fromkeys([installation.jekyll_dir, "/usr/local/bin", "/usr/bin", "/bin"]))
 
 
-def _repository(output: Path) -> Path:
+def _find_repository(output: Path) -> Path:
     roots = (folder for folder in (output, *output.parents) if (folder / ".git").exists())
     root = next(roots, None)
     if root is None:

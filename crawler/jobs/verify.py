@@ -16,20 +16,20 @@ from pathlib import Path
 from typing import Any
 
 from crawler.content import clock, post_format
-from crawler.content.categories import Media
-from crawler.content.post_format import Site
-from crawler.errors import Busy, OutputError, Unreadable
+from crawler.content.categories import CategoryRegistry
+from crawler.content.post_format import SiteLinks
+from crawler.errors import OutputError, OutputLockedError, ParseError
 from crawler.storage import Store, post_files
-from crawler.storage.articles import post_of
-from crawler.storage.output_dir import hold
-from crawler.storage.post_files import is_unfinished, posts_below
-from crawler.storage.recovery import finish_what_was_left
-from crawler.storage.search.index import Fault
+from crawler.storage.articles import post_from_row
+from crawler.storage.output_dir import lock_output_dir
+from crawler.storage.post_files import is_partial_file, iter_post_paths
+from crawler.storage.recovery import recover_interrupted_crawl
+from crawler.storage.search.index import IndexFault
 
-Row = Mapping[str, Any]
+ArticleRow = Mapping[str, Any]
 
 
-class Kind(StrEnum):
+class MismatchKind(StrEnum):
     """How a row and its post disagree: there is no file, another one, one without a row, or half of one.
 
     And a row with the index of words: search looks at it by itself, more slowly, or misses it. And a row with its
@@ -44,189 +44,219 @@ class Kind(StrEnum):
     UNLINKED = "unlinked"
 
 
-_OF_ROWS = {Kind.MISSING, Kind.DIFFERENT}
-_FOUND_OUT = {Kind.UNINDEXED, Kind.UNLINKED}
+_ROW_KINDS = {MismatchKind.MISSING, MismatchKind.DIFFERENT}
+_DERIVED_KINDS = {MismatchKind.UNINDEXED, MismatchKind.UNLINKED}
 
 
 @dataclass(frozen=True, slots=True)
-class Disagreement:
+class Mismatch:
     """One path at which rows and files disagree; `code` and `title` are empty where nobody knows them.
 
-    `in_motion` says that a crawl at work may be about to settle it.
+    `in_progress` says that a crawl at work may be about to settle it.
     """
 
-    kind: Kind
+    kind: MismatchKind
     path: str
     code: str = ""
     title: str = ""
     detail: str = ""
-    in_motion: bool = False
+    in_progress: bool = False
 
-    def shown(self) -> dict[str, str]:
+    def as_dict(self) -> dict[str, str]:
         """As a program is told; a file's name need not be text."""
         path = os.fsencode(self.path).decode("utf-8", "replace")
         return {"kind": self.kind, "path": path, "code": self.code, "title": self.title, "detail": self.detail}
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What a comparison found: `agree` posts that are as their rows say, and the rest; `mended` no longer counts."""
+class VerifyReport:
+    """What a comparison found: `matching_posts` posts that are as their rows say, and the rest; `repaired` no longer
+    counts.
+    """
 
-    agree: int
-    disagreements: list[Disagreement]
-    mended: list[Disagreement]
+    matching_posts: int
+    mismatches: list[Mismatch]
+    repaired: list[Mismatch]
 
     @property
-    def found_out(self) -> int:
+    def derived_count(self) -> int:
         """How many disagreements are none of posts, but of what is found out of the articles."""
-        return sum(each.kind in _FOUND_OUT for each in self.disagreements)
+        return sum(mismatch.kind in _DERIVED_KINDS for mismatch in self.mismatches)
 
 
-def verify(output: Path, site: Site) -> Report:
+def verify_output(output: Path, site_links: SiteLinks) -> VerifyReport:
     """Compare every row with its post, changing nothing. Works beside a crawl. Raises StoreError.
 
     A crawl writes the row first and the post after it, and looks for reprints when it ends: what looks wrong is looked
     at once more when all is read, and what the crawl that holds the folder just then still owes is no disagreement.
     """
-    with Store.reading(output) as store:
-        rows, suspects = _compared(output, store, site)
-        found = [*_unindexed(store), *_wrongly_linked(store)]
-        owes = any(each.in_motion for each in [*suspects, *_not_linked_yet(store)])
-        at_work = owes and _is_held(output)
-        found += [each for suspect in suspects if (each := _look(output, store, site, suspect.path))]
-        found += _not_linked_yet(store)
-    agree = rows - sum(each.kind in _OF_ROWS for each in found)
-    return Report(agree, [each for each in found if not (at_work and each.in_motion)], [])
+    with Store.open_ro(output) as store:
+        row_count, suspects = _compare_all(output, store, site_links)
+        mismatches = [*_find_unindexed(store), *_find_wrongly_linked(store)]
+        any_in_progress = any(mismatch.in_progress for mismatch in [*suspects, *_find_not_yet_linked(store)])
+        crawl_is_running = any_in_progress and _is_locked(output)
+        mismatches += [each for suspect in suspects if (each := _recheck_path(output, store, site_links, suspect.path))]
+        mismatches += _find_not_yet_linked(store)
+    matching_posts = row_count - sum(each.kind in _ROW_KINDS for each in mismatches)
+    return VerifyReport(
+        matching_posts, [each for each in mismatches if not (crawl_is_running and each.in_progress)], []
+    )
 
 
-def repair(output: Path, site: Site) -> Report:
+def repair_output(output: Path, site_links: SiteLinks) -> VerifyReport:
     """Mend what is certain: posts that are missing or different are written from their rows, unfinished files go.
 
-    A file without a row stays: whatever it is, it is somebody's. Raises Busy while a crawl runs, and Failed.
+    A file without a row stays: whatever it is, it is somebody's. Raises OutputLockedError while a crawl runs, and
+    FatalError.
     """
-    Store.reading(output).close()  # there is one, or the reader is told
-    with hold(output), Store.writing(output) as store:
-        rows, found = _compared(output, store, site)
-        finish_what_was_left(output, store, site, clock.now())
-        found += [*_unindexed(store), *_not_linked_yet(store), *_wrongly_linked(store)]
-        if any(each.kind is Kind.UNLINKED for each in found):
-            store.stories.mend()
-        mended = [each for each in found if _mend(output, store, site, each)]
-    return Report(rows, [each for each in found if each not in mended], mended)
+    Store.open_ro(output).close()  # there is one, or the reader is told
+    with lock_output_dir(output), Store.open_rw(output) as store:
+        row_count, mismatches = _compare_all(output, store, site_links)
+        recover_interrupted_crawl(output, store, site_links, clock.now())
+        mismatches += [*_find_unindexed(store), *_find_not_yet_linked(store), *_find_wrongly_linked(store)]
+        if any(mismatch.kind is MismatchKind.UNLINKED for mismatch in mismatches):
+            store.reprint_clusters.repair()
+        repaired = [each for each in mismatches if _repair_mismatch(output, store, site_links, each)]
+    return VerifyReport(row_count, [each for each in mismatches if each not in repaired], repaired)
 
 
-def _unindexed(store: Store) -> list[Disagreement]:
-    return _of_faults(store, Kind.UNINDEXED, store.index.faults())
+def _find_unindexed(store: Store) -> list[Mismatch]:
+    return _mismatches_from_faults(store, MismatchKind.UNINDEXED, store.search_index.find_faults())
 
 
-def _not_linked_yet(store: Store) -> list[Disagreement]:
-    return _of_faults(store, Kind.UNLINKED, store.stories.pending(), in_motion=True)
+def _find_not_yet_linked(store: Store) -> list[Mismatch]:
+    return _mismatches_from_faults(
+        store, MismatchKind.UNLINKED, store.reprint_clusters.find_pending(), in_progress=True
+    )
 
 
-def _wrongly_linked(store: Store) -> list[Disagreement]:
-    return _of_faults(store, Kind.UNLINKED, store.stories.faults())
+def _find_wrongly_linked(store: Store) -> list[Mismatch]:
+    return _mismatches_from_faults(store, MismatchKind.UNLINKED, store.reprint_clusters.find_faults())
 
 
-def _of_faults(store: Store, kind: Kind, faults: list[Fault], *, in_motion: bool = False) -> list[Disagreement]:
+def _mismatches_from_faults(
+    store: Store, kind: MismatchKind, faults: list[IndexFault], *, in_progress: bool = False
+) -> list[Mismatch]:
     details = {fault.code: fault.detail for fault in faults}
     rows = ((code, store.articles.get(code) or {}, detail) for code, detail in details.items())
     return [
-        Disagreement(kind, row.get("post_path", ""), code, row.get("title", ""), detail, in_motion)
+        Mismatch(kind, row.get("post_path", ""), code, row.get("title", ""), detail, in_progress)
         for code, row, detail in rows
     ]
 
 
-def _compared(output: Path, store: Store, site: Site) -> tuple[int, list[Disagreement]]:
+def _compare_all(output: Path, store: Store, site_links: SiteLinks) -> tuple[int, list[Mismatch]]:
     """How many rows there are, and the paths at which they and the files disagree."""
-    rows, found = 0, []
-    stored = ((row["post_path"], row) for row in store.articles.rows())
-    present = ((path, None) for path in posts_below(output))
-    media = _media_of(store)
-    for path, group in groupby(heapq.merge(stored, present, key=_in_bytes), key=_path):
+    row_count, mismatches = 0, []
+    row_pairs = ((row["post_path"], row) for row in store.articles.rows())
+    file_pairs = ((path, None) for path in iter_post_paths(output))
+    load_registry = _lazy_registry(store)
+    for path, group in groupby(heapq.merge(row_pairs, file_pairs, key=_pair_sort_key), key=_pair_path):
         pairs = list(group)
         row = pairs[0][1]
-        rows += row is not None
-        if each := _judged(output, site, media, path, row, there=pairs[-1][1] is None):
-            found.append(each)
-    return rows, found
+        row_count += row is not None
+        if mismatch := _check_path(output, site_links, load_registry, path, row, file_exists=pairs[-1][1] is None):
+            mismatches.append(mismatch)
+    return row_count, mismatches
 
 
-def _path(pair: tuple[str, Row | None]) -> str:
+def _pair_path(pair: tuple[str, ArticleRow | None]) -> str:
     return pair[0]
 
 
-def _in_bytes(pair: tuple[str, Row | None]) -> bytes:
+def _pair_sort_key(pair: tuple[str, ArticleRow | None]) -> bytes:
     return os.fsencode(pair[0])
 
 
-def _look(output: Path, store: Store, site: Site, path: str) -> Disagreement | None:
+def _recheck_path(output: Path, store: Store, site_links: SiteLinks, path: str) -> Mismatch | None:
     """The same of one path, as it is now. The row is read first: a crawl commits it before it writes the file."""
-    row = store.articles.at(path)
-    return _judged(output, site, _media_of(store), path, row, there=os.path.lexists(post_files.standing(output, path)))
+    row = store.articles.get_by_post_path(path)
+    return _check_path(
+        output,
+        site_links,
+        _lazy_registry(store),
+        path,
+        row,
+        file_exists=os.path.lexists(post_files.locate_post(output, path)),
+    )
 
 
-def _judged(
-    output: Path, site: Site, media: Callable[[], Media], path: str, row: Row | None, *, there: bool
-) -> Disagreement | None:
+def _check_path(
+    output: Path,
+    site_links: SiteLinks,
+    load_registry: Callable[[], CategoryRegistry],
+    path: str,
+    row: ArticleRow | None,
+    *,
+    file_exists: bool,
+) -> Mismatch | None:
     if row is None:
-        return _without_row(output, site, media, path) if there else None
-    kind, detail = _fault(post_files.standing(output, path), site, row) if there else (Kind.MISSING, "")
+        return _mismatch_without_row(output, site_links, load_registry, path) if file_exists else None
+    kind, detail = (
+        _compare_post(post_files.locate_post(output, path), site_links, row)
+        if file_exists
+        else (MismatchKind.MISSING, "")
+    )
     if kind is None:
         return None
-    owed = row["published_revision"] != row["revision"]
-    return Disagreement(kind, path, row["code"], row["title"], detail, in_motion=owed)
+    is_unwritten = row["published_revision"] != row["revision"]
+    return Mismatch(kind, path, row["code"], row["title"], detail, in_progress=is_unwritten)
 
 
-def _fault(file: Path, site: Site, row: Row) -> tuple[Kind | None, str]:
+def _compare_post(file: Path, site_links: SiteLinks, row: ArticleRow) -> tuple[MismatchKind | None, str]:
     """What is wrong with the file of a row, if anything is."""
-    wanted = post_format.render(post_of(row), site).encode()
-    if post_files.content(file) != wanted:
-        return Kind.DIFFERENT, ""
-    if hashlib.sha256(wanted).hexdigest() != row["post_sha256"]:
-        return Kind.DIFFERENT, "the post is as its row says, whose post_sha256 is another's"
+    expected = post_format.render_post(post_from_row(row), site_links).encode()
+    if post_files.read_if_file(file) != expected:
+        return MismatchKind.DIFFERENT, ""
+    if hashlib.sha256(expected).hexdigest() != row["post_sha256"]:
+        return MismatchKind.DIFFERENT, "the post is as its row says, whose post_sha256 is another's"
     return None, ""
 
 
-def _without_row(output: Path, site: Site, media: Callable[[], Media], path: str) -> Disagreement:
-    if is_unfinished(path):
-        return Disagreement(Kind.UNFINISHED, path, in_motion=True)
+def _mismatch_without_row(
+    output: Path, site_links: SiteLinks, load_registry: Callable[[], CategoryRegistry], path: str
+) -> Mismatch:
+    if is_partial_file(path):
+        return Mismatch(MismatchKind.UNFINISHED, path, in_progress=True)
     try:
-        post = post_format.read((post_files.content(post_files.standing(output, path)) or b"").decode(), site, media())
+        post = post_format.parse_post(
+            (post_files.read_if_file(post_files.locate_post(output, path)) or b"").decode(), site_links, load_registry()
+        )
     except UnicodeDecodeError:
-        return Disagreement(Kind.EXTRA, path, detail="no post of ours: not UTF-8")
-    except Unreadable as error:
-        return Disagreement(Kind.EXTRA, path, detail=f"no post of ours: {error}")
-    return Disagreement(Kind.EXTRA, path, post.code, post.title, "a post of ours that no row is for")
+        return Mismatch(MismatchKind.EXTRA, path, detail="no post of ours: not UTF-8")
+    except ParseError as error:
+        return Mismatch(MismatchKind.EXTRA, path, detail=f"no post of ours: {error}")
+    return Mismatch(MismatchKind.EXTRA, path, post.code, post.title, "a post of ours that no row is for")
 
 
-def _media_of(store: Store) -> Callable[[], Media]:
+def _lazy_registry(store: Store) -> Callable[[], CategoryRegistry]:
     """The media that the database knows, asked for when a file without a row turns up."""
-    return cache(lambda: Media(store.categories.all()))
+    return cache(lambda: CategoryRegistry(store.categories.all()))
 
 
-def _is_held(output: Path) -> bool:
+def _is_locked(output: Path) -> bool:
     """Whether a crawl is at work. Who may not even open the lock cannot tell, and trusts that one is."""
     try:
-        hold(output).release()
-    except (Busy, OutputError):
+        lock_output_dir(output).release()
+    except (OutputLockedError, OutputError):
         return True
     return False
 
 
-def _mend(output: Path, store: Store, site: Site, found: Disagreement) -> bool:
-    if found.kind is Kind.EXTRA:
+def _repair_mismatch(output: Path, store: Store, site_links: SiteLinks, mismatch: Mismatch) -> bool:
+    if mismatch.kind is MismatchKind.EXTRA:
         return False
-    if found.kind is Kind.UNINDEXED:
-        store.index.renew(found.code)
+    if mismatch.kind is MismatchKind.UNINDEXED:
+        store.search_index.reindex(mismatch.code)
         return True
-    if found.kind is Kind.UNLINKED:
+    if mismatch.kind is MismatchKind.UNLINKED:
         return True  # with all the others, already
-    if found.kind is Kind.UNFINISHED:
-        post_files.standing(output, found.path).unlink(missing_ok=True)
+    if mismatch.kind is MismatchKind.UNFINISHED:
+        post_files.locate_post(output, mismatch.path).unlink(missing_ok=True)
         return True
-    row = store.articles.at(found.path)
+    row = store.articles.get_by_post_path(mismatch.path)
     assert row is not None, "whoever holds the lock is the only one who writes rows"
-    text = post_format.render(post_of(row), site)
-    post_files.put(output, found.path, text)
-    store.articles.put_right(row["code"], row["revision"], text)
+    text = post_format.render_post(post_from_row(row), site_links)
+    post_files.write_post(output, mismatch.path, text)
+    store.articles.mark_post_repaired(row["code"], row["revision"], text)
     return True

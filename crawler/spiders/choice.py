@@ -4,19 +4,19 @@ from typing import Any, ClassVar
 
 from scrapy.http import TextResponse
 
-from crawler.content.flash_format import trailing_media
-from crawler.content.html_cleaner import source_line
-from crawler.content.json_fields import Shape, code_field, moment_field, read, rows_field, text_field, title_field
-from crawler.errors import NoBody
-from crawler.items import Entry
-from crawler.spiders.base import Listing, Reader, Reading, SiteSpider
+from crawler.content.flash_format import extract_trailing_media
+from crawler.content.html_cleaner import find_source_line_media
+from crawler.content.json_fields import FieldSchema, get_code, get_datetime, get_rows, get_text, get_title, parse_json
+from crawler.errors import EmptyBodyError
+from crawler.items import ListingEntry
+from crawler.spiders.base import ExtractedArticle, Extractor, ListingPage, SourceSpider
 
 # The one list whose rows name no media: the foot of the text does, else the end of the digest.
 ROLLING_NEWS = "102"
 # The lists have no names there but these: the ids are those of the addresses.
 COLUMNS = {"102": "type=102", "45": "type=45", "37": "marketType=37", "38": "marketType=38", "39": "marketType=39"}
 
-_PATHS = {
+_LISTING_PATHS = {
     "102": ("list", "/web/webapi?type=102&count=100&newsid=1"),
     "45": ("list", "/web/webapi?type=45&count=100&newsid=1"),
     "37": ("market", "/information/newmarket/web/webapi?marketType=37&count=100"),
@@ -26,58 +26,58 @@ _PATHS = {
 
 # What the endpoints answer, as far as it is read. Each list has its own names: `records` and `infoCode` of type 102,
 # `nodeList` and `infocode` of type 45, `record` and `datetime` of the markets.
-_LIST = Shape(needs={"records|nodeList|record": list | None})
-_ROW = Shape(
-    needs={"infoCode|infocode|id": str, "title": str, "showtime|datetime": str},
-    may={"from": str, "medianame": str, "digest": str, "simdigest": str},
+_LISTING_SCHEMA = FieldSchema(required={"records|nodeList|record": list | None})
+_ROW_SCHEMA = FieldSchema(
+    required={"infoCode|infocode|id": str, "title": str, "showtime|datetime": str},
+    optional={"from": str, "medianame": str, "digest": str, "simdigest": str},
 )
-_TEXT = Shape(needs={"text|content": str | None})
+_TEXT_SCHEMA = FieldSchema(required={"text|content": str | None})
 
 
-def text_url(spider: SiteSpider, entry: Entry) -> str:
+def text_url(spider: SourceSpider, entry: ListingEntry) -> str:
     return f"{spider.settings.getdict('CHOICE_HOSTS')['text']}/NewsData/GetNewsText.do?id=NW{entry.code}"
 
 
-def read_text(response: TextResponse, entry: Entry) -> Reading:
+def extract_from_text(response: TextResponse, entry: ListingEntry) -> ExtractedArticle:
     """`text` is the article with its source line; the rolling news have `content` instead."""
-    body = text_field(_TEXT.check(read(response.text)), "text", "content")
+    body = get_text(_TEXT_SCHEMA.validate(parse_json(response.text)), "text", "content")
     if not body.strip():
-        raise NoBody("neither text nor content holds anything")
-    foot = source_line(body) if entry.column == ROLLING_NEWS else ""
-    return Reading(body=body, media=foot or entry.media or source_line(body))
+        raise EmptyBodyError("neither text nor content holds anything")
+    media_at_end = find_source_line_media(body) if entry.column == ROLLING_NEWS else ""
+    return ExtractedArticle(body=body, media=media_at_end or entry.media or find_source_line_media(body))
 
 
-class ChoiceSpider(SiteSpider):
+class ChoiceSpider(SourceSpider):
     name = "choice"
     columns = COLUMNS
     default_columns = tuple(COLUMNS)
     default_media = "东方财富"
     supersedes = frozenset({"flash"})
-    readers: ClassVar[tuple[Reader, ...]] = (Reader(text_url, read_text),)
+    extractors: ClassVar[tuple[Extractor, ...]] = (Extractor(text_url, extract_from_text),)
 
-    def addresses(self) -> list[str]:
+    def server_urls(self) -> list[str]:
         return list(self.settings.getdict("CHOICE_HOSTS").values())
 
     def listing_url(self, column: str, cursor: str) -> str:
-        host, path = _PATHS[column]
+        host, path = _LISTING_PATHS[column]
         return f"{self.settings.getdict('CHOICE_HOSTS')[host]}{path}"
 
-    def read_listing(self, response: TextResponse, cursor: str) -> Listing:
+    def extract_listing(self, response: TextResponse, cursor: str) -> ListingPage:
         """There are no further pages."""
-        reply = _LIST.check(read(response.text))
-        name = next(name for name in ("records", "nodeList", "record") if name in reply)
-        return Listing(rows_field(reply, name))
+        payload = _LISTING_SCHEMA.validate(parse_json(response.text))
+        name = next(name for name in ("records", "nodeList", "record") if name in payload)
+        return ListingPage(get_rows(payload, name))
 
-    def read_row(self, row: Any, column: str) -> Entry:
-        _ROW.check(row)
-        code = code_field(row, "infoCode", "infocode", "id")
-        digest = text_field(row, "digest", "simdigest")
-        return Entry(
+    def parse_row(self, row: Any, column: str) -> ListingEntry:
+        _ROW_SCHEMA.validate(row)
+        code = get_code(row, "infoCode", "infocode", "id")
+        summary = get_text(row, "digest", "simdigest")
+        return ListingEntry(
             code=code,
-            title=title_field(row, "title"),
-            published=moment_field(row, "showtime", "datetime"),
+            title=get_title(row, "title"),
+            published=get_datetime(row, "showtime", "datetime"),
             column=column,
             url=f"{self.settings['SHARE_HOST']}/html_News/NewsShare.html?infoCode=NW{code}",
-            media=text_field(row, "from", "medianame") or trailing_media(digest),
-            summary=digest,
+            media=get_text(row, "from", "medianame") or extract_trailing_media(summary),
+            summary=summary,
         )

@@ -10,22 +10,22 @@ from scrapy.http import TextResponse
 from scrapy.selector import Selector
 
 from crawler.content import clock
-from crawler.content.html_cleaner import check_words
+from crawler.content.html_cleaner import check_word_count
 from crawler.content.json_fields import (
-    Count,
-    Shape,
-    code_field,
-    moment_field,
-    number_field,
-    read,
-    rows_field,
-    text_field,
-    title_field,
+    CountType,
+    FieldSchema,
+    get_code,
+    get_count,
+    get_datetime,
+    get_rows,
+    get_text,
+    get_title,
+    parse_json,
 )
-from crawler.content.unicode_text import headline
-from crawler.errors import NoBody, Refused, Rejected, Unreadable
-from crawler.items import Entry, Extent, Outcome
-from crawler.spiders.base import Listing, Reader, Reading, SiteSpider
+from crawler.content.unicode_text import clean_title
+from crawler.errors import EmptyBodyError, ParseError, RejectedArticleError, SourceError
+from crawler.items import ListingEntry, ListingSize, Outcome
+from crawler.spiders.base import ExtractedArticle, Extractor, ListingPage, SourceSpider
 
 COLUMNS = {
     "344": "财经导读", "345": "资讯精华", "349": "沪深公司", "350": "国内经济", "351": "国际经济",
@@ -41,27 +41,31 @@ COLUMNS = {
 
 PAGE_SIZE = 100
 # `totle_hits`, the source's own spelling, never says more than this, whatever there is.
-_MOST_HITS = 5_000
+_MAX_REPORTED_HITS = 5_000
 # What the endpoints answer, as far as it is read.
-REPLY = Shape(needs={"code": Count})
-DATA = Shape(needs={"data": dict | None})
-_PAGE = Shape(needs={"list": list | None, "totle_hits": Count | None}, may={"page_size": Count})
-_ROW = Shape(needs={"code": str, "title": str, "showTime": str}, may={"mediaName": str, "summary": str, "np_dst": str})
-_DETAIL = Shape(
-    needs={"Art_Code": str, "Art_Content": str | None},
-    may=dict.fromkeys(("Art_Title", "Art_ShowTime", "Art_Media_Name", "Art_Description", "Art_Digest"), str),
+ENVELOPE_SCHEMA = FieldSchema(required={"code": CountType})
+DATA_SCHEMA = FieldSchema(required={"data": dict | None})
+_LISTING_SCHEMA = FieldSchema(
+    required={"list": list | None, "totle_hits": CountType | None}, optional={"page_size": CountType}
 )
-_FIELDS = "code,showTime,title,mediaName,summary,image,url,uniqueUrl,Np_dst"
+_ROW_SCHEMA = FieldSchema(
+    required={"code": str, "title": str, "showTime": str}, optional={"mediaName": str, "summary": str, "np_dst": str}
+)
+_DETAIL_SCHEMA = FieldSchema(
+    required={"Art_Code": str, "Art_Content": str | None},
+    optional=dict.fromkeys(("Art_Title", "Art_ShowTime", "Art_Media_Name", "Art_Description", "Art_Digest"), str),
+)
+_LISTING_FIELDS = "code,showTime,title,mediaName,summary,image,url,uniqueUrl,Np_dst"
 _TITLE_SUFFIX = "_东方财富网"
 # An article is in some dozens of columns; ids have four digits.
-_MOST_COLUMNS = 200
+_MAX_COLUMN_IDS = 200
 _COLUMN_ID = re.compile(r"[0-9]{1,6}", re.ASCII)
 # Among so many last characters a whole page says that it ends.
-_END_OF_PAGE = 2_000
+_PAGE_END_CHARS = 2_000
 # A page of the source has some thousands of tags; one of megabytes of them takes the better part of a minute to read.
-_MOST_TAGS = 50_000
+_MAX_TAGS = 50_000
 # What is around an article has words too: recorded pages have one for nine characters.
-_MOST_WORDS = 60_000
+_MAX_WORDS = 60_000
 
 
 def article_url(code: str, *, caifuhao: bool = False) -> str:
@@ -75,131 +79,136 @@ def article_url(code: str, *, caifuhao: bool = False) -> str:
     return f"https://finance.eastmoney.com/a/{code}.html"
 
 
-def list_data(response: TextResponse) -> Mapping[str, Any] | None:
-    """The `data` of a list reply, None past its end. Raises Refused for an error shell, which is HTTP 200 too."""
-    reply = REPLY.check(read(response.text))
-    if str(reply["code"]) != "1":
-        raise Refused(f"the source answers: {headline(str(reply.get('message')))[:120]}")
-    data: Mapping[str, Any] | None = DATA.check(reply)["data"]
+def extract_list_data(response: TextResponse) -> Mapping[str, Any] | None:
+    """The `data` of a list reply, None past its end. Raises SourceError for an error shell, which is HTTP 200 too."""
+    payload = ENVELOPE_SCHEMA.validate(parse_json(response.text))
+    if str(payload["code"]) != "1":
+        raise SourceError(f"the source answers: {clean_title(str(payload.get('message')))[:120]}")
+    data: Mapping[str, Any] | None = DATA_SCHEMA.validate(payload)["data"]
     return data
 
 
-def detail_url(_spider: SiteSpider, entry: Entry) -> str:
+def detail_url(_spider: SourceSpider, entry: ListingEntry) -> str:
     return f"https://newsinfo.eastmoney.com/kuaixun/v2/api/article/{entry.code}?guid=finews"
 
 
-def page_url(_spider: SiteSpider, entry: Entry) -> str:
+def page_url(_spider: SourceSpider, entry: ListingEntry) -> str:
     return entry.url
 
 
-def read_detail(response: TextResponse, entry: Entry) -> Reading:
+def extract_from_detail(response: TextResponse, entry: ListingEntry) -> ExtractedArticle:
     """The JSON detail: every field of `data` is text, times have slashes, the body has no source line."""
-    if (data := DATA.check(read(response.text))["data"]) is None:
-        raise NoBody("the article reply holds no article")
-    _DETAIL.check(data)
-    if text_field(data, "Art_Code") != entry.code:
-        raise Unreadable(f"the article reply is about {text_field(data, 'Art_Code')!r}")
-    body = text_field(data, "Art_Content")
+    if (data := DATA_SCHEMA.validate(parse_json(response.text))["data"]) is None:
+        raise EmptyBodyError("the article reply holds no article")
+    _DETAIL_SCHEMA.validate(data)
+    if get_text(data, "Art_Code") != entry.code:
+        raise ParseError(f"the article reply is about {get_text(data, 'Art_Code')!r}")
+    body = get_text(data, "Art_Content")
     if not body.strip():
-        raise NoBody("Art_Content is empty")
-    return Reading(
+        raise EmptyBodyError("Art_Content is empty")
+    return ExtractedArticle(
         body=body,
-        title=text_field(data, "Art_Title"),
-        published=moment_field(data, "Art_ShowTime") if text_field(data, "Art_ShowTime") else None,
-        media=text_field(data, "Art_Media_Name"),
-        summary=text_field(data, "Art_Description", "Art_Digest"),
-        columns=_column_ids(data.get("Art_Column_List")),
+        title=get_text(data, "Art_Title"),
+        published=get_datetime(data, "Art_ShowTime") if get_text(data, "Art_ShowTime") else None,
+        media=get_text(data, "Art_Media_Name"),
+        summary=get_text(data, "Art_Description", "Art_Digest"),
+        columns=_parse_column_ids(data.get("Art_Column_List")),
     )
 
 
-def read_page(response: TextResponse, entry: Entry) -> Reading:
+def extract_from_page(response: TextResponse, entry: ListingEntry) -> ExtractedArticle:
     """The HTML page: the layout since 2022, then that of 2018 to 2021. Its time has no seconds."""
-    if "</html" not in response.text[-_END_OF_PAGE:].lower():
-        raise Refused("the page is cut: it has no end")
-    if response.text.count("<") > _MOST_TAGS:
-        raise Rejected(f"too complex: the page has over {_MOST_TAGS:,} tags")
-    check_words(response.text, _MOST_WORDS)
+    if "</html" not in response.text[-_PAGE_END_CHARS:].lower():
+        raise SourceError("the page is cut: it has no end")
+    if response.text.count("<") > _MAX_TAGS:
+        raise RejectedArticleError(f"too complex: the page has over {_MAX_TAGS:,} tags")
+    check_word_count(response.text, _MAX_WORDS)
     # Told that it is HTML: what looks like JSON, as the source may answer, would raise.
     page = Selector(response, type="html")
     body = page.css("#ContentBody")
     if not body:
-        raise NoBody("the page has no #ContentBody")
+        raise EmptyBodyError("the page has no #ContentBody")
     page_time = page.css(".infos .item::text, .time-source .time::text").re_first(r"\d{4}年.*\d")
-    return Reading(
-        body=_up_to_source_line(body[0].xpath("./node()[not(self::p[@class='res-edit'])]").getall()),
-        title=headline(page.css(".newsContent h1::text").get() or page.css("title::text").get() or "").removesuffix(
+    return ExtractedArticle(
+        body=_cut_after_source_line(body[0].xpath("./node()[not(self::p[@class='res-edit'])]").getall()),
+        title=clean_title(page.css(".newsContent h1::text").get() or page.css("title::text").get() or "").removesuffix(
             _TITLE_SUFFIX
         ),
-        published=_with_seconds(page_time, entry),
-        media=_page_media(page),
+        published=_published_with_seconds(page_time, entry),
+        media=_extract_page_media(page),
         summary=page.css(".b-review::text").get(""),
     )
 
 
-class EastmoneySpider(SiteSpider):
+class EastmoneySpider(SourceSpider):
     name = "eastmoney"
     columns = COLUMNS
     default_columns = ("344", "345", "350", "351", "353", "354", "355")
     hosts = ("np-listapi.eastmoney.com", "newsinfo.eastmoney.com", "finance.eastmoney.com", "caifuhao.eastmoney.com")
     default_media = "东方财富网"
     supersedes = frozenset({"flash"})
-    readers: ClassVar[tuple[Reader, ...]] = (Reader(detail_url, read_detail), Reader(page_url, read_page))
+    extractors: ClassVar[tuple[Extractor, ...]] = (
+        Extractor(detail_url, extract_from_detail),
+        Extractor(page_url, extract_from_page),
+    )
 
     def listing_url(self, column: str, cursor: str) -> str:
         query = {
             "client": "web", "biz": "web_news_col", "column": column, "order": 1, "needInteractData": 0,
-            "page_index": cursor, "page_size": PAGE_SIZE, "req_trace": clock.milliseconds(), "fields": _FIELDS,
-            "types": "1,20",
+            "page_index": cursor, "page_size": PAGE_SIZE, "req_trace": clock.epoch_milliseconds(), "fields":
+            _LISTING_FIELDS, "types": "1,20",
         }  # fmt: skip
         return "https://np-listapi.eastmoney.com/comm/web/getNewsByColumns?" + urlencode(query, safe=",")
 
-    def read_listing(self, response: TextResponse, cursor: str) -> Listing:
+    def extract_listing(self, response: TextResponse, cursor: str) -> ListingPage:
         """Past the last page `list` is empty or `data` null; the count of hits stops at 5,000."""
-        data = list_data(response)
+        data = extract_list_data(response)
         if data is None:
-            return Listing([])
-        rows = rows_field(_PAGE.check(data), "list")
-        hits = min(number_field(data, "totle_hits"), _MOST_HITS)
-        last_page = -(-hits // (number_field(data, "page_size") or PAGE_SIZE))
-        following = str(int(cursor) + 1) if rows and int(cursor) < last_page else None
-        return Listing(rows, following, Extent(hits, last_page))
+            return ListingPage([])
+        rows = get_rows(_LISTING_SCHEMA.validate(data), "list")
+        hits = min(get_count(data, "totle_hits"), _MAX_REPORTED_HITS)
+        last_page = -(-hits // (get_count(data, "page_size") or PAGE_SIZE))
+        next_cursor = str(int(cursor) + 1) if rows and int(cursor) < last_page else None
+        return ListingPage(rows, next_cursor, ListingSize(hits, last_page))
 
-    def read_row(self, row: Any, column: str) -> Entry:
-        _ROW.check(row)
-        code = code_field(row, "code")
-        return Entry(
+    def parse_row(self, row: Any, column: str) -> ListingEntry:
+        _ROW_SCHEMA.validate(row)
+        code = get_code(row, "code")
+        return ListingEntry(
             code=code,
-            title=title_field(row, "title"),
-            published=moment_field(row, "showTime"),
+            title=get_title(row, "title"),
+            published=get_datetime(row, "showTime"),
             column=column,
-            url=article_url(code, caifuhao=text_field(row, "np_dst") == "CFH"),
-            media=text_field(row, "mediaName"),
-            summary=text_field(row, "summary"),
+            url=article_url(code, caifuhao=get_text(row, "np_dst") == "CFH"),
+            media=get_text(row, "mediaName"),
+            summary=get_text(row, "summary"),
         )
 
-    def without_text(self, entry: Entry) -> Outcome:
+    def outcome_without_text(self, entry: ListingEntry) -> Outcome:
         """A 财富号 post is a blog's, and whether these replies carry its text is the source's to say."""
         return Outcome.FILTERED if entry.url.startswith("https://caifuhao.") else Outcome.QUARANTINED
 
 
-def _with_seconds(page_time: str | None, entry: Entry) -> datetime:
+def _published_with_seconds(page_time: str | None, entry: ListingEntry) -> datetime:
     """The page's time; the listing's, which has seconds, where both name the same minute or the page names none."""
-    published = moment_field({"time": page_time}, "time") if page_time else entry.published
+    published = get_datetime({"time": page_time}, "time") if page_time else entry.published
     return entry.published if published == entry.published.replace(second=0) else published
 
 
-def _page_media(page: Selector) -> str:
-    named = page.css(".data-source::attr(data-source)").get() or page.css(".infos .item + .item::text").get() or ""
-    return named.strip().removeprefix("来源：")
+def _extract_page_media(page: Selector) -> str:
+    media = page.css(".data-source::attr(data-source)").get() or page.css(".infos .item + .item::text").get() or ""
+    return media.strip().removeprefix("来源：")
 
 
-def _column_ids(text: object) -> tuple[str, ...]:
+def _parse_column_ids(text: object) -> tuple[str, ...]:
     """Where else the source lists an article. It is no part of it, so that what is no list of ids is none at all."""
-    parts = text.split(",", _MOST_COLUMNS) if isinstance(text, str) else []
-    return tuple(part for part in parts[:_MOST_COLUMNS] if _COLUMN_ID.fullmatch(part))
+    ids = text.split(",", _MAX_COLUMN_IDS) if isinstance(text, str) else []
+    return tuple(column_id for column_id in ids[:_MAX_COLUMN_IDS] if _COLUMN_ID.fullmatch(column_id))
 
 
-def _up_to_source_line(nodes: list[str]) -> str:
+def _cut_after_source_line(nodes: list[str]) -> str:
     """An article ends with its source line; the editor's name and the share buttons after it are the page's."""
-    feet = [index for index, node in enumerate(nodes) if node.startswith("<p") and "em_media" in node[: node.find(">")]]
-    return "".join(nodes[: feet[-1] + 1] if feet else nodes)
+    source_line_indexes = [
+        index for index, node in enumerate(nodes) if node.startswith("<p") and "em_media" in node[: node.find(">")]
+    ]
+    return "".join(nodes[: source_line_indexes[-1] + 1] if source_line_indexes else nodes)

@@ -6,13 +6,13 @@ from urllib.parse import urlencode
 from scrapy.http import TextResponse
 
 from crawler.content import clock
-from crawler.content.flash_format import paragraphs, split_title, trailing_media
-from crawler.content.json_fields import Shape, code_field, moment_field, rows_field, text_field
-from crawler.content.stocks import is_secid, quote_link
-from crawler.errors import Unreadable
-from crawler.items import Entry
-from crawler.spiders.base import Listing, Reading, SiteSpider
-from crawler.spiders.eastmoney import article_url, list_data
+from crawler.content.flash_format import extract_trailing_media, split_title, text_to_html
+from crawler.content.json_fields import FieldSchema, get_code, get_datetime, get_rows, get_text
+from crawler.content.stocks import is_secid, quote_url
+from crawler.errors import ParseError
+from crawler.items import ListingEntry
+from crawler.spiders.base import ExtractedArticle, ListingPage, SourceSpider
+from crawler.spiders.eastmoney import article_url, extract_list_data
 
 COLUMNS = {
     "100": "焦点", "101": "要闻", "102": "7x24全部", "103": "上市公司", "104": "中国公司", "105": "全球公司",
@@ -25,14 +25,16 @@ COLUMNS = {
 
 PAGE_SIZE = 50
 # An article is about some dozens of stocks and boards at most.
-_MOST_STOCKS = 100
+_MAX_STOCKS = 100
 
 # What the endpoint answers, as far as it is read.
-_PAGE = Shape(needs={"fastNewsList": list | None, "sortEnd": str | None})
-_ROW = Shape(needs={"code": str, "showTime": str, "summary": str | None}, may={"title": str, "stockList": list})
+_LISTING_SCHEMA = FieldSchema(required={"fastNewsList": list | None, "sortEnd": str | None})
+_ROW_SCHEMA = FieldSchema(
+    required={"code": str, "showTime": str, "summary": str | None}, optional={"title": str, "stockList": list}
+)
 
 
-class FlashSpider(SiteSpider):
+class FlashSpider(SourceSpider):
     name = "flash"
     columns = COLUMNS
     default_columns = ("102",)
@@ -42,45 +44,45 @@ class FlashSpider(SiteSpider):
     first_cursor = ""
 
     def listing_url(self, column: str, cursor: str) -> str:
-        now = clock.milliseconds()
+        now_ms = clock.epoch_milliseconds()
         query = {
             "client": "web", "biz": "web_724", "fastColumn": column, "sortEnd": cursor, "pageSize": PAGE_SIZE,
-            "req_trace": now, "_": now,
+            "req_trace": now_ms, "_": now_ms,
         }  # fmt: skip
         return "https://np-weblist.eastmoney.com/comm/web/getFastNewsList?" + urlencode(query)
 
-    def read_listing(self, response: TextResponse, cursor: str) -> Listing:
+    def extract_listing(self, response: TextResponse, cursor: str) -> ListingPage:
         """`sortEnd` is opaque: it has 13 or 16 digits, and only its change is looked at."""
-        data = list_data(response)
+        data = extract_list_data(response)
         if data is None:
-            return Listing([])
-        rows = rows_field(_PAGE.check(data), "fastNewsList")
-        following = text_field(data, "sortEnd")
-        return Listing(rows, following if rows and following not in {"", cursor} else None)
+            return ListingPage([])
+        rows = get_rows(_LISTING_SCHEMA.validate(data), "fastNewsList")
+        next_cursor = get_text(data, "sortEnd")
+        return ListingPage(rows, next_cursor if rows and next_cursor not in {"", cursor} else None)
 
-    def read_row(self, row: Any, column: str) -> Entry:
-        _ROW.check(row)
-        code, text = code_field(row, "code"), text_field(row, "summary")
-        title, _ = split_title(text_field(row, "title"), text)
+    def parse_row(self, row: Any, column: str) -> ListingEntry:
+        _ROW_SCHEMA.validate(row)
+        code, summary = get_code(row, "code"), get_text(row, "summary")
+        title, _ = split_title(get_text(row, "title"), summary)
         if not title:
-            raise Unreadable("fields 'title' and 'summary' are empty", "title")
-        return Entry(
+            raise ParseError("fields 'title' and 'summary' are empty", "title")
+        return ListingEntry(
             code=code,
             title=title,
-            published=moment_field(row, "showTime"),
+            published=get_datetime(row, "showTime"),
             column=column,
             url=article_url(code),
-            media=trailing_media(text),
-            summary=text,
-            stocks=tuple(secid for secid in (row.get("stockList") or ())[:_MOST_STOCKS] if _is_stock(secid)),
+            media=extract_trailing_media(summary),
+            summary=summary,
+            stocks=tuple(secid for secid in (row.get("stockList") or ())[:_MAX_STOCKS] if _is_valid_secid(secid)),
         )
 
-    def read_entry(self, entry: Entry) -> Reading:
+    def extract_from_entry(self, entry: ListingEntry) -> ExtractedArticle:
         """The summary as paragraphs; its stocks, which have no names there, stand below it as links."""
-        _, text = split_title(entry.title, entry.summary or entry.title)
-        links = "、".join(f'<a href="{quote_link(secid)}">{secid.split(".", 1)[1]}</a>' for secid in entry.stocks)
-        return Reading(body=paragraphs(text) + (f"<p>相关：{links}</p>" if links else ""))
+        _, summary = split_title(entry.title, entry.summary or entry.title)
+        links = "、".join(f'<a href="{quote_url(secid)}">{secid.split(".", 1)[1]}</a>' for secid in entry.stocks)
+        return ExtractedArticle(body=text_to_html(summary) + (f"<p>相关：{links}</p>" if links else ""))
 
 
-def _is_stock(secid: object) -> bool:
+def _is_valid_secid(secid: object) -> bool:
     return isinstance(secid, str) and is_secid(secid)

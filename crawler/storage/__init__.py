@@ -9,28 +9,28 @@ from typing import Self
 from sqlite_utils import Database
 
 from crawler.items import Category
-from crawler.storage.article_history import History
+from crawler.storage.article_history import ArticleHistory
 from crawler.storage.articles import Articles
 from crawler.storage.categories import Categories
-from crawler.storage.connection import errors_told, open_any, open_for_reading, open_for_writing
-from crawler.storage.coverage import Covered
-from crawler.storage.daily_counts import Days
-from crawler.storage.paused_origins import Pauses
+from crawler.storage.connection import as_store_error, open_database_of_any_version, open_database_ro, open_database_rw
+from crawler.storage.coverage import CoverageTable
+from crawler.storage.daily_counts import DailyCounts
+from crawler.storage.paused_origins import PausedOrigins
 from crawler.storage.quarantine import Quarantine
-from crawler.storage.raw_responses import Raw
-from crawler.storage.reprints.clusters import Stories
-from crawler.storage.reprints.queries import Reprints
+from crawler.storage.raw_responses import RawResponses
+from crawler.storage.reprints.clusters import ReprintClusters
+from crawler.storage.reprints.queries import ReprintQueries
 from crawler.storage.runs import Runs
 from crawler.storage.search import sql_functions
-from crawler.storage.search.engine import Search
-from crawler.storage.search.index import Index
-from crawler.storage.site_pages import Pages
+from crawler.storage.search.engine import SearchEngine
+from crawler.storage.search.index import SearchIndex
+from crawler.storage.site_pages import SitePages
 from crawler.storage.stocks import Stocks
 
 
-def met_categories(output: Path) -> list[Category]:
+def load_stored_categories(output: Path) -> list[Category]:
     """The categories of a database that may not exist yet, or be of an older version; it stays as it is."""
-    if (db := open_any(output)) is None:
+    if (db := open_database_of_any_version(output)) is None:
         return []
     with db:
         return Categories(db).all()
@@ -41,47 +41,47 @@ class Store:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        sql_functions.register(db.conn)
+        sql_functions.register_search_functions(db.conn)
         self.articles = Articles(db)
         self.categories = Categories(db)
         self.runs = Runs(db)
         self.quarantine = Quarantine(db)
-        self.history = History(db)
-        self.covered = Covered(db)
-        self.raw = Raw(db)
-        self.pauses = Pauses(db)
-        self.index = Index(db)
-        self.search = Search(db)
+        self.history = ArticleHistory(db)
+        self.coverage = CoverageTable(db)
+        self.raw_responses = RawResponses(db)
+        self.paused_origins = PausedOrigins(db)
+        self.search_index = SearchIndex(db)
+        self.search = SearchEngine(db)
         self.stocks = Stocks(db)
-        self.pages = Pages(db)
-        self.stories = Stories(db)
-        self.reprints = Reprints(db)
-        self.days = Days(db)
+        self.site_pages = SitePages(db)
+        self.reprint_clusters = ReprintClusters(db)
+        self.reprints = ReprintQueries(db)
+        self.daily_counts = DailyCounts(db)
 
     @classmethod
-    def writing(cls, output: Path) -> Self:
+    def open_rw(cls, output: Path) -> Self:
         """Open it for a crawl; it is made where it does not exist, its index caught up. Raises StoreError."""
-        store = cls(open_for_writing(output))
-        store.index.catch_up_all()
+        store = cls(open_database_rw(output))
+        store.search_index.index_pending()
         return store
 
     @classmethod
-    def reading(cls, output: Path) -> Self:
+    def open_ro(cls, output: Path) -> Self:
         """Open it for questions. Raises StoreError, also when there is none."""
-        return cls(open_for_reading(output))
+        return cls(open_database_ro(output))
 
     @classmethod
-    def reading_any(cls, output: Path) -> Self | None:
+    def open_ro_if_exists(cls, output: Path) -> Self | None:
         """Open it for questions; None when there is none yet. Raises StoreError."""
-        if (db := open_any(output)) is None:
+        if (db := open_database_of_any_version(output)) is None:
             return None
         db.close()
-        return cls.reading(output)
+        return cls.open_ro(output)
 
     @contextmanager
-    def at_once(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[None]:
         """What is written in here is committed together, or not at all. Raises StoreError."""
-        with errors_told(), self._db.atomic():
+        with as_store_error(), self._db.atomic():
             yield
 
     @property

@@ -4,35 +4,35 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from crawler.storage.connection import errors_told
+from crawler.storage.connection import as_store_error
 
-_VERSIONS = """
+_SELECT_VERSIONS = """
     SELECT revision, seen_at, title, published_at, body_html FROM revisions WHERE code = :code
     UNION ALL
     SELECT revision, coalesce(changed_at, first_seen_at), title, published_at, body_html
     FROM articles WHERE code = :code
     ORDER BY revision
 """
-_ARTICLE = """
+_SELECT_ARTICLE = """
     SELECT code, title, published_at, media, category, source, url, summary, post_path, post_sha256, first_seen_at,
            changed_at, revision, withdrawn_at, published_revision
     FROM articles WHERE code = :code
 """
-_ENTRIES = """
+_SELECT_ENTRIES = """
     SELECT run_id, spider, started_at, column_id, entries.outcome, entries.detail
     FROM entries JOIN runs ON runs.id = run_id WHERE code = :code ORDER BY entries.id
 """
-_REVISIONS = "SELECT revision, seen_at, title, published_at FROM revisions WHERE code = :code ORDER BY revision"
-_QUARANTINE = """
+_SELECT_REVISIONS = "SELECT revision, seen_at, title, published_at FROM revisions WHERE code = :code ORDER BY revision"
+_SELECT_QUARANTINED = """
     SELECT id, run_id, spider, url, reason, seen_at, sha256, length(raw) AS bytes
     FROM quarantine WHERE code = :code ORDER BY id
 """
-_REFUSED = """
+_SELECT_REJECTIONS = """
     SELECT spider, title, published_at, refused FROM sightings WHERE code = :code AND refused != '' ORDER BY spider
 """
 
 
-class History:
+class ArticleHistory:
     def __init__(self, db: Database) -> None:
         self._db = db
 
@@ -41,25 +41,25 @@ class History:
 
         Each is `revision`, `seen_at` (when it was first seen), `title`, `published_at`, `body_html`.
         """
-        return self._rows(_VERSIONS, code)
+        return self._all(_SELECT_VERSIONS, code)
 
-    def of(self, code: str) -> dict[str, Any] | None:
+    def for_code(self, code: str) -> dict[str, Any] | None:
         """Everything the books say of a code, also of one that never became an article; None when it was never met.
 
         `article` is its row without bodies, or None; `entries` every listing of it, oldest first; `revisions` what it
         said before, without bodies; `quarantine` what is kept of it, without the raw bytes but with their number;
         `refused` how each spider's listing tells it that is not asked for again, with the reason.
         """
-        known = {
+        records = {
             "code": code,
-            "article": next(iter(self._rows(_ARTICLE, code)), None),
-            "entries": self._rows(_ENTRIES, code),
-            "revisions": self._rows(_REVISIONS, code),
-            "quarantine": self._rows(_QUARANTINE, code),
-            "refused": self._rows(_REFUSED, code),
+            "article": next(iter(self._all(_SELECT_ARTICLE, code)), None),
+            "entries": self._all(_SELECT_ENTRIES, code),
+            "revisions": self._all(_SELECT_REVISIONS, code),
+            "quarantine": self._all(_SELECT_QUARANTINED, code),
+            "refused": self._all(_SELECT_REJECTIONS, code),
         }
-        return known if any(known[name] for name in known if name != "code") else None
+        return records if any(records[name] for name in records if name != "code") else None
 
-    def _rows(self, sql: str, code: str) -> list[dict[str, Any]]:
-        with errors_told():
+    def _all(self, sql: str, code: str) -> list[dict[str, Any]]:
+        with as_store_error():
             return list(self._db.query(sql, {"code": code}))

@@ -4,56 +4,58 @@
     2. the post files, each whole before it can be seen; then their folders
     3. one commit: the marks that the posts stand, and the entries' outcomes
 
-A kill before 1 loses what was fetched since the last time, and the next crawl fetches it again: no more than `LARGEST`
-articles here, as many that wait to be cleaned, and those that are being cleaned. After 1, the next one writes the
-posts that are owed; after 2, it writes the same bytes again.
+A kill before 1 loses what was fetched since the last time, and the next crawl fetches it again: no more than
+`BATCH_SIZE` articles here, as many that wait to be cleaned, and those that are being cleaned. After 1, the next one
+writes the posts that are owed; after 2, it writes the same bytes again.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from crawler.content.post_format import Site
-from crawler.items import Article, Entry, Recorded
+from crawler.content.post_format import SiteLinks
+from crawler.items import Article, ListingEntry, SavedArticle
 from crawler.storage import Store, post_files
 
 # A commit and a folder cost the disk as much for one as for so many.
-LARGEST = 32
+BATCH_SIZE = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class PendingArticle:
     """An article that is to be taken in, the listing entry that it came from, and that one's row in `entries`."""
 
     article: Article
-    entry: Entry
+    entry: ListingEntry
     entry_id: int
 
 
-class Recorder:
-    def __init__(self, output: Path, store: Store, site: Site) -> None:
-        self._output, self._store, self._site = output, store, site
-        self._waiting: list[Waiting] = []
+class BatchWriter:
+    def __init__(self, output: Path, store: Store, site_links: SiteLinks) -> None:
+        self._output_dir, self._store, self._site_links = output, store, site_links
+        self._pending: list[PendingArticle] = []
 
-    def add(self, waiting: Waiting) -> int:
+    def add(self, pending: PendingArticle) -> int:
         """Keep an article for the next `flush`; how many there are now."""
-        self._waiting.append(waiting)
-        return len(self._waiting)
+        self._pending.append(pending)
+        return len(self._pending)
 
-    def flush(self) -> tuple[list[Recorded], list[tuple[Entry, Exception]]]:
+    def flush(self) -> tuple[list[SavedArticle], list[tuple[ListingEntry, Exception]]]:
         """Take in what waits: what was recorded, and the entries whose article met a fault of ours.
 
         Raises StoreError or OutputError when nothing more can be written.
         """
-        waiting, self._waiting = self._waiting, []
-        if not waiting:
+        batch, self._pending = self._pending, []
+        if not batch:
             return [], []
-        saved = self._store.articles.save_all([(each.article, each.entry) for each in waiting], self._site)
-        results = list(zip(waiting, saved, strict=True))
-        recorded = [(each, done) for each, done in results if isinstance(done, Recorded)]
-        faults = [(each.entry, fault) for each, fault in results if isinstance(fault, Exception)]
-        post_files.put_all(self._output, {done.post_path: done.post_text for _, done in recorded if done.post_text})
-        with self._store.at_once():
-            for each, done in recorded:
-                self._store.articles.published(each.article.code, done.revision)
-                self._store.runs.settle(each.entry_id, done.outcome)
-        return [done for _, done in recorded], faults
+        save_results = self._store.articles.save_all([(each.article, each.entry) for each in batch], self._site_links)
+        results = list(zip(batch, save_results, strict=True))
+        saved_pairs = [(each, done) for each, done in results if isinstance(done, SavedArticle)]
+        failed_entries = [(each.entry, fault) for each, fault in results if isinstance(fault, Exception)]
+        post_files.write_posts(
+            self._output_dir, {done.post_path: done.post_text for _, done in saved_pairs if done.post_text}
+        )
+        with self._store.transaction():
+            for each, done in saved_pairs:
+                self._store.articles.mark_post_written(each.article.code, done.revision)
+                self._store.runs.set_outcome(each.entry_id, done.outcome)
+        return [done for _, done in saved_pairs], failed_entries

@@ -9,16 +9,16 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from crawler.content.dates import iso
-from crawler.content.post_format import Site, path_of, render
-from crawler.errors import Ending, Unreadable
-from crawler.items import NO_COLUMN, Article, Entry, Known, Outcome, Post, Recorded
+from crawler.content.dates import format_iso
+from crawler.content.post_format import SiteLinks, make_post_path, render_post
+from crawler.errors import CommandError, ParseError
+from crawler.items import NO_COLUMN, Article, KnownArticle, ListingEntry, Outcome, Post, SavedArticle
 from crawler.storage.categories import Categories
-from crawler.storage.connection import errors_told, rows_of
-from crawler.storage.reprints.queries import Reprints
-from crawler.storage.search.index import Index, Pairs
+from crawler.storage.connection import as_store_error, query_rows
+from crawler.storage.reprints.queries import ReprintQueries
+from crawler.storage.search.index import DocumentBigrams, SearchIndex
 
-_INSERTED = """
+_INSERT_ARTICLE = """
     INSERT INTO articles (
         code, title, published_at, media, category, source, url, summary, body_html, body_text,
         post_path, post_sha256, first_seen_at, revision
@@ -33,17 +33,17 @@ class Articles:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._categories = Categories(db)
-        self._index = Index(db)
+        self._index = SearchIndex(db)
 
     # what is known
 
-    def known(self, codes: Iterable[str], spider: str) -> dict[str, Known]:
+    def get_known(self, codes: Iterable[str], spider: str) -> dict[str, KnownArticle]:
         """What is known of these codes; one query for a whole listing page. Codes never met are left out."""
-        with errors_told():
+        with as_store_error():
             rows = self._db.query(
                 """
                 SELECT listed.value AS code, source, withdrawn_at IS NOT NULL AS withdrawn,
-                       sightings.title, sightings.published_at, coalesce(refused, '') AS refused
+                       sightings.title, sightings.published_at, coalesce(refused, '') AS rejection_reason
                 FROM json_each(?) AS listed
                 LEFT JOIN articles ON articles.code = listed.value
                 LEFT JOIN sightings ON sightings.code = listed.value AND sightings.spider = ?
@@ -51,10 +51,10 @@ class Articles:
                 """,
                 [json.dumps(list(codes)), spider],
             )
-            return {row.pop("code"): Known(**row) for row in rows}
+            return {row.pop("code"): KnownArticle(**row) for row in rows}
 
-    def count_listed(
-        self, column: str, since: datetime | None, before: datetime, supersedes: Iterable[str] = ()
+    def count_in_column(
+        self, column: str, since: datetime | None, before: datetime, excluded_spiders: Iterable[str] = ()
     ) -> int:
         """How many articles of a column were published in a time, but for those of the spiders named last."""
         row = self._one(
@@ -64,9 +64,9 @@ class Articles:
               AND source NOT IN (SELECT value FROM json_each(?))
             """,
             column,
-            iso(since) if since else "",
-            iso(before),
-            json.dumps(sorted(supersedes)),
+            format_iso(since) if since else "",
+            format_iso(before),
+            json.dumps(sorted(excluded_spiders)),
         )
         return int(row["articles"]) if row else 0
 
@@ -76,22 +76,22 @@ class Articles:
 
     def revisions(self, code: str) -> list[dict[str, Any]]:
         """What the article said before, oldest first."""
-        return self._rows("SELECT * FROM revisions WHERE code = ? ORDER BY revision", code)
+        return self._all("SELECT * FROM revisions WHERE code = ? ORDER BY revision", code)
 
     def mentions(self, code: str) -> list[dict[str, Any]]:
         """The stocks and boards it links to, most often named first."""
-        return self._rows(
+        return self._all(
             "SELECT secid, kind, name, count FROM mentions WHERE code = ? ORDER BY count DESC, secid", code
         )
 
-    def columns(self, code: str) -> list[str]:
+    def column_ids(self, code: str) -> list[str]:
         """The ids of the columns that list it."""
-        rows = self._rows("SELECT column_id FROM article_columns WHERE code = ? ORDER BY column_id", code)
+        rows = self._all("SELECT column_id FROM article_columns WHERE code = ? ORDER BY column_id", code)
         return [row["column_id"] for row in rows]
 
-    def column_counts(self) -> dict[str, dict[str, Any]]:
+    def counts_by_column(self) -> dict[str, dict[str, Any]]:
         """By column id: `articles` (how many) and `latest` (publication time)."""
-        rows = self._rows(
+        rows = self._all(
             """
             SELECT column_id, count(*) AS articles, max(published_at) AS latest
             FROM article_columns JOIN articles USING (code) GROUP BY column_id
@@ -99,15 +99,19 @@ class Articles:
         )
         return {row.pop("column_id"): row for row in rows}
 
-    def whole(self, code: str) -> dict[str, Any] | None:
-        """One article with its `revisions`, `mentions` and `columns`, and its `story`; None when there is none."""
+    def get_full(self, code: str) -> dict[str, Any] | None:
+        """One article with its `revisions`, `mentions` and `column_ids`, and its `story`; None when there is none."""
         row = self.get(code)
         if row is None:
             return None
-        parts = {"revisions": self.revisions(code), "mentions": self.mentions(code), "columns": self.columns(code)}
-        return {**row, **parts, "story": Reprints(self._db).story(code)}
+        relations = {
+            "revisions": self.revisions(code),
+            "mentions": self.mentions(code),
+            "columns": self.column_ids(code),
+        }
+        return {**row, **relations, "story": ReprintQueries(self._db).cluster_articles(code)}
 
-    def most_mentioning(self) -> str:
+    def code_with_most_mentions(self) -> str:
         """The code of the article that links to most stocks and boards, the newest of those; empty without articles."""
         row = self._one(
             """
@@ -119,59 +123,65 @@ class Articles:
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Every row, in the order of the posts' paths, one at a time."""
-        with errors_told():
+        with as_store_error():
             yield from self._db.query("SELECT * FROM articles ORDER BY post_path")
 
-    def at(self, path: str) -> dict[str, Any] | None:
+    def get_by_post_path(self, post_path: str) -> dict[str, Any] | None:
         """The row whose post stands at this path, whose name may be any file's; None when there is none."""
-        return self._one("SELECT * FROM articles WHERE post_path = ?", path.encode("utf-8", "replace").decode())
+        return self._one("SELECT * FROM articles WHERE post_path = ?", post_path.encode("utf-8", "replace").decode())
 
     def count(self) -> int:
-        with errors_told():
+        with as_store_error():
             return self._db.table("articles").count
 
     # taking in
 
-    def save(self, article: Article, entry: Entry, site: Site, *, markup_too: bool = False) -> Recorded:
+    def save(
+        self, article: Article, entry: ListingEntry, site_links: SiteLinks, *, compare_markup: bool = False
+    ) -> SavedArticle:
         """Take an article in, in one transaction, and say what it is owed.
 
-        Title, time and text are compared as text: a change of markup alone keeps the old row, unless `markup_too`. A
-        real change keeps the old version in `revisions`, and the post its first path.
+        Title, time and text are compared as text: a change of markup alone keeps the old row, unless
+        `compare_markup`. A real change keeps the old version in `revisions`, and the post its first path.
         """
-        with errors_told(), self._db.atomic():
-            recorded, pairs = self._save(article, entry, site, markup_too=markup_too)
-            self._index.write(pairs)
-            return recorded
+        with as_store_error(), self._db.atomic():
+            saved, bigrams = self._upsert(article, entry, site_links, compare_markup=compare_markup)
+            self._index.write_bigrams(bigrams)
+            return saved
 
-    def save_all(self, articles: Iterable[tuple[Article, Entry]], site: Site) -> list[Recorded | Exception]:
+    def save_all(
+        self, articles: Iterable[tuple[Article, ListingEntry]], site_links: SiteLinks
+    ) -> list[SavedArticle | Exception]:
         """Likewise, many in one transaction; in place of one that met a fault of ours, and is not taken in, that."""
         articles = list(articles)
         try:
-            with errors_told(), self._db.atomic():
-                saved = [self._save(article, entry, site) for article, entry in articles]
-                self._index.write(itertools.chain.from_iterable(pairs for _, pairs in saved))
-        except Ending:
+            with as_store_error(), self._db.atomic():
+                results = [self._upsert(article, entry, site_links) for article, entry in articles]
+                self._index.write_bigrams(itertools.chain.from_iterable(bigrams for _, bigrams in results))
+        except CommandError:
             raise
         except Exception:  # each by itself tells whose fault it is
-            return [self._saved_or_fault(article, entry, site) for article, entry in articles]
-        return [recorded for recorded, _ in saved]
+            return [self._save_or_return_error(article, entry, site_links) for article, entry in articles]
+        return [saved for saved, _ in results]
 
-    def _saved_or_fault(self, article: Article, entry: Entry, site: Site) -> Recorded | Exception:
+    def _save_or_return_error(
+        self, article: Article, entry: ListingEntry, site_links: SiteLinks
+    ) -> SavedArticle | Exception:
         try:
-            return self.save(article, entry, site)
-        except Ending:
+            return self.save(article, entry, site_links)
+        except CommandError:
             raise
-        except Exception as fault:
-            return fault
+        except Exception as error:
+            return error
 
-    def refused(self, entry: Entry, spider: str, reason: str) -> None:
+    def mark_rejected(self, entry: ListingEntry, spider: str, reason: str) -> None:
         """Remember that this entry, as listed, led to nothing that can be published."""
-        with errors_told():
-            self._sighted(entry, spider, reason)
+        with as_store_error():
+            self._record_sighting(entry, spider, reason)
 
-    def failed(self, entry: Entry, spider: str) -> int:
+    def record_failure(self, entry: ListingEntry, spider: str) -> int:
         """Remember that an entry could not be had; how often in a row by now. What its listing said is not taken."""
-        with errors_told(), self._db.atomic():
+        with as_store_error(), self._db.atomic():
             self._db.execute(
                 """
                 INSERT INTO sightings (code, spider, title, published_at, failures) VALUES (?, ?, '', '', 1)
@@ -182,14 +192,14 @@ class Articles:
             row = self._one("SELECT failures FROM sightings WHERE code = ? AND spider = ?", entry.code, spider)
             return int(row["failures"]) if row else 0
 
-    def withdrawn(self, code: str, at: datetime) -> None:
+    def mark_withdrawn(self, code: str, withdrawn_at: datetime) -> None:
         """The source has taken the article away; what it said stays."""
-        with errors_told():
-            self._db.table("articles").update(code, {"withdrawn_at": iso(at)})
+        with as_store_error():
+            self._db.table("articles").update(code, {"withdrawn_at": format_iso(withdrawn_at)})
 
-    def to_recheck(self, spider: str, since: datetime) -> list[Entry]:
+    def entries_to_refresh(self, spider: str, since: datetime) -> list[ListingEntry]:
         """The articles of a spider published since then that the source still had, as its listing said them last."""
-        rows = self._rows(
+        rows = self._all(
             """
             SELECT code, sightings.title, sightings.published_at, url, media, summary
             FROM articles JOIN sightings USING (code)
@@ -198,10 +208,10 @@ class Articles:
             ORDER BY articles.published_at DESC
             """,
             spider,
-            iso(since),
+            format_iso(since),
         )
         return [
-            Entry(
+            ListingEntry(
                 code=row["code"],
                 title=row["title"],
                 published=datetime.fromisoformat(row["published_at"]),
@@ -213,102 +223,113 @@ class Articles:
             for row in rows
         ]
 
-    def owed(self, site: Site) -> list[tuple[str, int, str, str]]:
+    def unwritten_posts(self, site_links: SiteLinks) -> list[tuple[str, int, str, str]]:
         """The posts that a killed crawl left unwritten: code, revision, path and text of each."""
-        rows = self._rows("SELECT * FROM articles WHERE published_revision IS NOT revision")
-        return [(row["code"], row["revision"], row["post_path"], render(post_of(row), site)) for row in rows]
+        rows = self._all("SELECT * FROM articles WHERE published_revision IS NOT revision")
+        return [
+            (row["code"], row["revision"], row["post_path"], render_post(post_from_row(row), site_links))
+            for row in rows
+        ]
 
-    def published(self, code: str, revision: int) -> None:
+    def mark_post_written(self, code: str, revision: int) -> None:
         """The post file of this revision stands on disk."""
-        with errors_told():
+        with as_store_error():
             self._db.execute("UPDATE articles SET published_revision = ? WHERE code = ?", [revision, code])
 
-    def put_right(self, code: str, revision: int, text: str) -> None:
+    def mark_post_repaired(self, code: str, revision: int, post_text: str) -> None:
         """The post file of this revision has been written anew, with this text."""
-        with errors_told():
-            values = {"published_revision": revision, "post_sha256": _sha256(text)}
+        with as_store_error():
+            values = {"published_revision": revision, "post_sha256": _sha256_hex(post_text)}
             self._db.table("articles").update(code, values)
 
-    def restore(self, article: Article, path: str, text: str, *, stands: bool) -> None:
-        """Take an article in from its post, which has this text; `stands` says that it is at its path already.
+    def restore_from_post(self, article: Article, post_path: str, post_text: str, *, post_exists: bool) -> None:
+        """Take an article in from its post, which has this text; `post_exists` says that it is at its path already.
 
-        Raises Unreadable when the article is there already.
+        Raises ParseError when the article is there already.
         """
-        with errors_told(), self._db.atomic():
-            if old := self.get(article.code):
-                raise Unreadable(f"another post of the same article is {old['post_path']}")
-            self._insert(article, path, text)
-            if stands:
+        with as_store_error(), self._db.atomic():
+            if existing := self.get(article.code):
+                raise ParseError(f"another post of the same article is {existing['post_path']}")
+            self._insert_row(article, post_path, post_text)
+            if post_exists:
                 self._db.table("articles").update(article.code, {"published_revision": 1})
-            self._index.write(self._index.file(article.code))
+            self._index.write_bigrams(self._index.add_missing_documents(article.code))
 
-    def _save(
-        self, article: Article, entry: Entry, site: Site, *, markup_too: bool = False
-    ) -> tuple[Recorded, list[Pairs]]:
+    def _upsert(
+        self, article: Article, entry: ListingEntry, site_links: SiteLinks, *, compare_markup: bool = False
+    ) -> tuple[SavedArticle, list[DocumentBigrams]]:
         """What the article is owed, and the pairs that the index of words is owed."""
-        old = self.get(article.code)
-        recorded = self._insert_new(article, site) if old is None else self._update(article, old, site, markup_too)
+        stored = self.get(article.code)
+        saved = (
+            self._insert_with_post(article, site_links)
+            if stored is None
+            else self._update(article, stored, site_links, compare_markup)
+        )
         self._add_columns(article)
-        self._sighted(entry, article.spider)
-        return recorded, self._index.file(article.code)
+        self._record_sighting(entry, article.spider)
+        return saved, self._index.add_missing_documents(article.code)
 
-    def _insert_new(self, article: Article, site: Site) -> Recorded:
-        post = _post(article)
-        return self._insert(article, path_of(post), render(post, site))
+    def _insert_with_post(self, article: Article, site_links: SiteLinks) -> SavedArticle:
+        post = _post_from_article(article)
+        return self._insert_row(article, make_post_path(post), render_post(post, site_links))
 
-    def _insert(self, article: Article, path: str, text: str) -> Recorded:
-        self._categories.register(article.category)
+    def _insert_row(self, article: Article, post_path: str, post_text: str) -> SavedArticle:
+        self._categories.add_if_missing(article.category)
         row = {
             "code": article.code,
-            **_content(article),
-            "post_path": path,
-            "post_sha256": _sha256(text),
-            "first_seen_at": iso(article.fetched_at),
+            **_content_columns(article),
+            "post_path": post_path,
+            "post_sha256": _sha256_hex(post_text),
+            "first_seen_at": format_iso(article.fetched_at),
         }
-        self._db.execute(_INSERTED, row)
+        self._db.execute(_INSERT_ARTICLE, row)
         self._add_mentions(article)
-        return Recorded(article, Outcome.NEW, 1, path, text)
+        return SavedArticle(article, Outcome.NEW, 1, post_path, post_text)
 
-    def _update(self, article: Article, old: Mapping[str, Any], site: Site, markup_too: bool) -> Recorded:
-        changed = _says(old) != (article.title, iso(article.published_at), article.body_text)
-        as_it_is = old["source"] == article.spider and not (markup_too and differences(article, old))
-        if not changed and as_it_is:
-            return self._unchanged(article, old, site)
-        revision = old["revision"] + int(changed)
-        text = render(_post(article), site)
+    def _update(
+        self, article: Article, stored: Mapping[str, Any], site_links: SiteLinks, compare_markup: bool
+    ) -> SavedArticle:
+        changed = _compared_columns(stored) != (article.title, format_iso(article.published_at), article.body_text)
+        is_same_row = stored["source"] == article.spider and not (compare_markup and find_differences(article, stored))
+        if not changed and is_same_row:
+            return self._keep_unchanged(article, stored, site_links)
+        revision = stored["revision"] + int(changed)
+        post_text = render_post(_post_from_article(article), site_links)
         values = {
-            **_content(article),
-            "post_sha256": _sha256(text),
+            **_content_columns(article),
+            "post_sha256": _sha256_hex(post_text),
             "revision": revision,
             "published_revision": None,
             "withdrawn_at": None,
         }
         if changed:
-            self._keep_revision(old)
-            values["changed_at"] = iso(article.fetched_at)
-        self._categories.register(article.category)
+            self._save_revision(stored)
+            values["changed_at"] = format_iso(article.fetched_at)
+        self._categories.add_if_missing(article.category)
         self._db.table("articles").update(article.code, values)
-        self._set_mentions(article)
-        return Recorded(article, Outcome.UPDATED if changed else Outcome.UNCHANGED, revision, old["post_path"], text)
+        self._replace_mentions(article)
+        return SavedArticle(
+            article, Outcome.UPDATED if changed else Outcome.UNCHANGED, revision, stored["post_path"], post_text
+        )
 
-    def _unchanged(self, article: Article, old: Mapping[str, Any], site: Site) -> Recorded:
-        if old["withdrawn_at"]:
+    def _keep_unchanged(self, article: Article, stored: Mapping[str, Any], site_links: SiteLinks) -> SavedArticle:
+        if stored["withdrawn_at"]:
             self._db.table("articles").update(article.code, {"withdrawn_at": None})
-        owed = old["published_revision"] != old["revision"]
-        text = render(post_of(old), site) if owed else ""
-        return Recorded(article, Outcome.UNCHANGED, old["revision"], old["post_path"], text)
+        is_post_unwritten = stored["published_revision"] != stored["revision"]
+        post_text = render_post(post_from_row(stored), site_links) if is_post_unwritten else ""
+        return SavedArticle(article, Outcome.UNCHANGED, stored["revision"], stored["post_path"], post_text)
 
-    def _keep_revision(self, old: Mapping[str, Any]) -> None:
-        kept = {name: old[name] for name in ("code", "revision", "title", "published_at", "body_html")}
-        self._db.table("revisions").insert({**kept, "seen_at": old["changed_at"] or old["first_seen_at"]})
+    def _save_revision(self, stored: Mapping[str, Any]) -> None:
+        old_values = {name: stored[name] for name in ("code", "revision", "title", "published_at", "body_html")}
+        self._db.table("revisions").insert({**old_values, "seen_at": stored["changed_at"] or stored["first_seen_at"]})
 
-    def _set_mentions(self, article: Article) -> None:
+    def _replace_mentions(self, article: Article) -> None:
         self._db.execute("DELETE FROM mentions WHERE code = ?", [article.code])
         self._add_mentions(article)
 
     def _add_mentions(self, article: Article) -> None:
-        for found in article.mentions:
-            row = [article.code, found.secid, found.kind, found.name, found.count]
+        for mention in article.mentions:
+            row = [article.code, mention.secid, mention.kind, mention.name, mention.count]
             self._db.execute("INSERT INTO mentions (code, secid, kind, name, count) VALUES (?, ?, ?, ?, ?)", row)
 
     def _add_columns(self, article: Article) -> None:
@@ -317,21 +338,21 @@ class Articles:
             [article.code, json.dumps(article.columns)],
         )
 
-    def _sighted(self, entry: Entry, spider: str, refused: str = "") -> None:
+    def _record_sighting(self, entry: ListingEntry, spider: str, rejection_reason: str = "") -> None:
         self._db.execute(
             "INSERT OR REPLACE INTO sightings (code, spider, title, published_at, refused) VALUES (?, ?, ?, ?, ?)",
-            [entry.code, spider, entry.title, iso(entry.published), refused],
+            [entry.code, spider, entry.title, format_iso(entry.published), rejection_reason],
         )
 
     def _one(self, sql: str, *values: object) -> dict[str, Any] | None:
-        return next(iter(self._rows(sql, *values)), None)
+        return next(iter(self._all(sql, *values)), None)
 
-    def _rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
-        with errors_told():
-            return rows_of(self._db, sql, values)
+    def _all(self, sql: str, *values: object) -> list[dict[str, Any]]:
+        with as_store_error():
+            return query_rows(self._db, sql, values)
 
 
-def post_of(row: Mapping[str, Any]) -> Post:
+def post_from_row(row: Mapping[str, Any]) -> Post:
     """What the post file of a row is made of."""
     return Post(
         code=row["code"],
@@ -344,7 +365,7 @@ def post_of(row: Mapping[str, Any]) -> Post:
     )
 
 
-def _post(article: Article) -> Post:
+def _post_from_article(article: Article) -> Post:
     return Post(
         code=article.code,
         title=article.title,
@@ -356,15 +377,17 @@ def _post(article: Article) -> Post:
     )
 
 
-def differences(article: Article, row: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+def find_differences(article: Article, row: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     """By column, what a row says and what an article says, where they differ."""
-    return {name: (str(row[name]), str(value)) for name, value in _content(article).items() if row[name] != value}
+    return {
+        name: (str(row[name]), str(value)) for name, value in _content_columns(article).items() if row[name] != value
+    }
 
 
-def _content(article: Article) -> dict[str, object]:
+def _content_columns(article: Article) -> dict[str, object]:
     return {
         "title": article.title,
-        "published_at": iso(article.published_at),
+        "published_at": format_iso(article.published_at),
         "media": article.media,
         "category": article.category.slug,
         "source": article.spider,
@@ -375,9 +398,9 @@ def _content(article: Article) -> dict[str, object]:
     }
 
 
-def _says(row: Mapping[str, Any]) -> tuple[str, str, str]:
+def _compared_columns(row: Mapping[str, Any]) -> tuple[str, str, str]:
     return row["title"], row["published_at"], row["body_text"]
 
 
-def _sha256(text: str) -> str:
+def _sha256_hex(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()

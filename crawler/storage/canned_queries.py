@@ -3,45 +3,45 @@
 from typing import NamedTuple
 
 
-class Canned(NamedTuple):
+class CannedQuery(NamedTuple):
     name: str
     title: str
     sql: str
 
 
-QUESTIONS = (
-    Canned(
+CANNED_QUERIES = (
+    CannedQuery(
         "search_articles",
         "搜索（与 finews search 相同）",
         """SELECT code, published_at, media, title, url
 FROM json_each(finews_search(:q, 50)) JOIN articles ON code = value
 ORDER BY published_at DESC""",
     ),
-    Canned(
+    CannedQuery(
         "media_of_a_day",
         "某一天各媒体的文章数",
         """SELECT media, category, articles FROM articles_per_day WHERE day = :day ORDER BY articles DESC""",
     ),
-    Canned("stocks_of_7_days", "七天内提到最多的股票", "SELECT * FROM stocks_last_7_days LIMIT 100"),
-    Canned(
+    CannedQuery("stocks_of_7_days", "七天内提到最多的股票", "SELECT * FROM stocks_last_7_days LIMIT 100"),
+    CannedQuery(
         "latest_of_each_media", "每家媒体最新的文章", "SELECT * FROM latest_per_category ORDER BY published_at DESC"
     ),
-    Canned(
+    CannedQuery(
         "corrected",
         "最近更正过的文章",
         """SELECT code, changed_at, revision, media, title FROM articles
 WHERE changed_at IS NOT NULL ORDER BY changed_at DESC LIMIT 100""",
     ),
-    Canned(
+    CannedQuery(
         "withdrawn",
         "来源撤下的文章",
         """SELECT code, withdrawn_at, media, title FROM articles
 WHERE withdrawn_at IS NOT NULL ORDER BY withdrawn_at DESC LIMIT 100""",
     ),
-    Canned("crawls", "最近的抓取", "SELECT * FROM runs ORDER BY id DESC LIMIT 50"),
+    CannedQuery("crawls", "最近的抓取", "SELECT * FROM runs ORDER BY id DESC LIMIT 50"),
 )
 # Tables for our own bookkeeping, which an overview need not show.
-HIDDEN = (
+HIDDEN_TABLES = (
     "_sqlite_migrations", "coverage", "pauses", "raw_contents", "raw_replies", "search_blocks", "search_documents",
     "search_pairs", "search_pending", "sightings", "sqlite_sequence", "stale_pages", "story_articles", "story_keys",
     "story_pending", "story_texts",

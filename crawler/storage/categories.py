@@ -6,7 +6,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from crawler.items import Category
-from crawler.storage.connection import errors_told
+from crawler.storage.connection import as_store_error
 
 
 class Categories:
@@ -15,20 +15,20 @@ class Categories:
 
     def all(self) -> list[Category]:
         """Every category that an article has been filed under."""
-        with errors_told():
+        with as_store_error():
             rows = self._db.query("SELECT slug, media, aliases FROM categories ORDER BY slug")
             return [Category(row["slug"], row["media"], tuple(json.loads(row["aliases"]))) for row in rows]
 
-    def register(self, category: Category) -> None:
+    def add_if_missing(self, category: Category) -> None:
         """Make sure that a category exists; one that does stays as it is. Part of the caller's transaction."""
         self._db.execute(
             "INSERT OR IGNORE INTO categories (slug, media, aliases) VALUES (?, ?, ?)",
             [category.slug, category.media, json.dumps(category.aliases, ensure_ascii=False)],
         )
 
-    def counted(self) -> list[dict[str, Any]]:
+    def with_article_counts(self) -> list[dict[str, Any]]:
         """Each category with `articles` (how many) and `latest` (publication time), most articles first."""
-        with errors_told():
+        with as_store_error():
             return list(
                 self._db.query(
                     """

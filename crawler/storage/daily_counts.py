@@ -4,36 +4,36 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from crawler.storage.connection import errors_told
+from crawler.storage.connection import as_store_error
 
-_PER_DAY_AND_MEDIA = """
+_COUNT_BY_DAY_AND_MEDIA = """
     SELECT substr(published_at, 1, 10) AS day, media, count(*) AS articles FROM articles
     WHERE published_at >= (SELECT date(substr(max(published_at), 1, 10), :ago) FROM articles)
     GROUP BY day, media ORDER BY day
 """
-_LATEST_MEDIA = """
+_SELECT_LATEST_MEDIA = """
     SELECT slug, media, (SELECT max(published_at) FROM articles WHERE category = slug) AS latest FROM categories
     WHERE latest IS NOT NULL ORDER BY latest DESC LIMIT :limit
 """
 
 
-class Days:
+class DailyCounts:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def per_media(self, days: int) -> list[dict[str, Any]]:
+    def by_day_and_media(self, days: int) -> list[dict[str, Any]]:
         """The days up to the newest article's: `day`, `media`, `articles`; days without any are left out."""
-        return self._rows(_PER_DAY_AND_MEDIA, ago=f"-{days - 1} days")
+        return self._all(_COUNT_BY_DAY_AND_MEDIA, ago=f"-{days - 1} days")
 
     def latest_media(self, limit: int) -> list[dict[str, Any]]:
         """The media (`slug`, `media`, `latest`) that wrote last."""
-        return self._rows(_LATEST_MEDIA, limit=limit)
+        return self._all(_SELECT_LATEST_MEDIA, limit=limit)
 
-    def newest(self) -> str:
+    def newest_day(self) -> str:
         """The day of the newest article; empty without articles."""
-        rows = self._rows("SELECT substr(max(published_at), 1, 10) AS day FROM articles")
+        rows = self._all("SELECT substr(max(published_at), 1, 10) AS day FROM articles")
         return rows[0]["day"] or ""
 
-    def _rows(self, sql: str, **values: object) -> list[dict[str, Any]]:
-        with errors_told():
-            return list(self._db.query(sql, values))
+    def _all(self, sql: str, **parameters: object) -> list[dict[str, Any]]:
+        with as_store_error():
+            return list(self._db.query(sql, parameters))

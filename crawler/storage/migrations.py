@@ -9,11 +9,11 @@ from crawler.items import Outcome
 
 migrations = Migrations("finews")
 
-_OUTCOMES = ", ".join(f"'{outcome}'" for outcome in Outcome)
-_COUNTS = "\n".join(f'        "{outcome}" INTEGER NOT NULL DEFAULT 0,' for outcome in Outcome)
-_SUM = " + ".join(f'"{outcome}"' for outcome in Outcome)
+_OUTCOME_VALUES = ", ".join(f"'{outcome}'" for outcome in Outcome)
+_OUTCOME_COUNT_COLUMNS = "\n".join(f'        "{outcome}" INTEGER NOT NULL DEFAULT 0,' for outcome in Outcome)
+_OUTCOME_COUNT_SUM = " + ".join(f'"{outcome}"' for outcome in Outcome)
 
-_TABLES = (
+_FIRST_TABLES = (
     # A media and the slug of its pages. `aliases` is a JSON array of other names and older slugs.
     """
     CREATE TABLE categories (
@@ -91,9 +91,9 @@ _TABLES = (
         finished_at TEXT,
         outcome TEXT CHECK (outcome IN ('done', 'partial', 'failed', 'interrupted')),
         listed INTEGER NOT NULL DEFAULT 0,
-{_COUNTS}
+{_OUTCOME_COUNT_COLUMNS}
         detail TEXT NOT NULL DEFAULT '',
-        CHECK (listed = {_SUM})
+        CHECK (listed = {_OUTCOME_COUNT_SUM})
     )
     """,
     # What became of each listing entry of each run. NULL is not decided yet. A blank row of a listing has no code.
@@ -103,7 +103,7 @@ _TABLES = (
         run_id INTEGER NOT NULL REFERENCES runs(id),
         code TEXT NOT NULL,
         column_id TEXT NOT NULL,
-        outcome TEXT CHECK (outcome IN ({_OUTCOMES})),
+        outcome TEXT CHECK (outcome IN ({_OUTCOME_VALUES})),
         detail TEXT NOT NULL DEFAULT ''
     )
     """,
@@ -142,7 +142,7 @@ _TABLES = (
 @migrations()
 def m001_first_tables(db: Database) -> None:
     """Everything the crawl needs."""
-    for statement in _TABLES:
+    for statement in _FIRST_TABLES:
         db.execute(statement)
 
 
@@ -224,16 +224,16 @@ def m004_pauses(db: Database) -> None:
     db.execute("CREATE TABLE pauses (origin TEXT PRIMARY KEY, until TEXT NOT NULL) WITHOUT ROWID")
 
 
-_BRACED = re.compile(r"\{(\S*code)\}")
-_NUMBER = r"CASE WHEN CAST(CAST(\1 AS INTEGER) AS TEXT) = \1 THEN CAST(\1 AS INTEGER) ELSE \1 END"
+_BRACED_CODE = re.compile(r"\{(\S*code)\}")
+_INTEGER_CODE = r"CASE WHEN CAST(CAST(\1 AS INTEGER) AS TEXT) = \1 THEN CAST(\1 AS INTEGER) ELSE \1 END"
 
 
-def numbered(statement: str) -> str:
+def with_integer_codes(statement: str) -> str:
     """SQL whose codes in braces, `{new.code}`, are as the index of words keeps them.
 
     That is a number of 8 bytes for a code that is one, as the source's are, and the text for any other.
     """
-    return _BRACED.sub(_NUMBER, statement)
+    return _BRACED_CODE.sub(_INTEGER_CODE, statement)
 
 
 _SEARCH_TRIGGERS = (
@@ -315,7 +315,7 @@ _SEARCH_TABLES = (
     """,
     # The articles with a version that is not indexed yet.
     "CREATE TABLE search_pending (code TEXT PRIMARY KEY) WITHOUT ROWID",
-    *(_BRACED.sub(r"\1", trigger) for trigger in _SEARCH_TRIGGERS),
+    *(_BRACED_CODE.sub(r"\1", trigger) for trigger in _SEARCH_TRIGGERS),
     "INSERT INTO search_pending SELECT code FROM articles",
     # A stock is asked for by its code without the market, or by its name.
     "CREATE INDEX mentions_stock_code ON mentions(substr(secid, instr(secid, '.') + 1))",
@@ -357,16 +357,16 @@ def m005_search(db: Database) -> None:
 
 
 # The day in a post's path: `_posts/2022/01/10/...`.
-_DAY = "substr({}.post_path, 8, 10)"
-_STALE = "INSERT INTO stale_pages (kind, name) VALUES {} ON CONFLICT DO NOTHING"
-_STALE_STOCKS = """INSERT INTO stale_pages (kind, name) SELECT 'stock', secid FROM mentions
+_POST_DAY = "substr({}.post_path, 8, 10)"
+_INSERT_STALE_PAGES = "INSERT INTO stale_pages (kind, name) VALUES {} ON CONFLICT DO NOTHING"
+_INSERT_STALE_STOCK_PAGES = """INSERT INTO stale_pages (kind, name) SELECT 'stock', secid FROM mentions
             WHERE code = NEW.code AND kind = 'stock' ON CONFLICT DO NOTHING"""
-_ALL_STALE = (
+_MARK_ALL_PAGES_STALE = (
     "INSERT OR IGNORE INTO stale_pages SELECT DISTINCT 'category', category FROM articles",
     "INSERT OR IGNORE INTO stale_pages SELECT DISTINCT 'day', substr(articles.post_path, 8, 10) FROM articles",
     "INSERT OR IGNORE INTO stale_pages SELECT DISTINCT 'stock', secid FROM mentions WHERE kind = 'stock'",
 )
-_PAGE_TABLES = (
+_STALE_PAGE_TABLES = (
     # The site's pages that no longer show what the articles say. Triggers fill it, so that no writer can forget to;
     # whoever writes the pages empties it.
     """
@@ -378,42 +378,42 @@ _PAGE_TABLES = (
     """,
     f"""
     CREATE TRIGGER stale_pages_of_new AFTER INSERT ON articles BEGIN
-        {_STALE.format(f"('category', NEW.category), ('day', {_DAY.format('NEW')})")};
+        {_INSERT_STALE_PAGES.format(f"('category', NEW.category), ('day', {_POST_DAY.format('NEW')})")};
     END
     """,
     f"""
     CREATE TRIGGER stale_pages_of_changed AFTER UPDATE OF title, published_at, media, category, post_path ON articles
     BEGIN
-        {_STALE.format("('category', OLD.category), ('category', NEW.category)")};
-        {_STALE.format(f"('day', {_DAY.format('OLD')}), ('day', {_DAY.format('NEW')})")};
-        {_STALE_STOCKS};
+        {_INSERT_STALE_PAGES.format("('category', OLD.category), ('category', NEW.category)")};
+        {_INSERT_STALE_PAGES.format(f"('day', {_POST_DAY.format('OLD')}), ('day', {_POST_DAY.format('NEW')})")};
+        {_INSERT_STALE_STOCK_PAGES};
     END
     """,
     f"""
     CREATE TRIGGER stale_pages_of_deleted AFTER DELETE ON articles BEGIN
-        {_STALE.format(f"('category', OLD.category), ('day', {_DAY.format('OLD')})")};
+        {_INSERT_STALE_PAGES.format(f"('category', OLD.category), ('day', {_POST_DAY.format('OLD')})")};
     END
     """,
     f"""
     CREATE TRIGGER stale_pages_of_mention AFTER INSERT ON mentions WHEN NEW.kind = 'stock' BEGIN
-        {_STALE.format("('stock', NEW.secid)")};
+        {_INSERT_STALE_PAGES.format("('stock', NEW.secid)")};
     END
     """,
     f"""
     CREATE TRIGGER stale_pages_of_no_mention AFTER DELETE ON mentions WHEN OLD.kind = 'stock' BEGIN
-        {_STALE.format("('stock', OLD.secid)")};
+        {_INSERT_STALE_PAGES.format("('stock', OLD.secid)")};
     END
     """,
     # Reprints were found by their title then.
     "CREATE INDEX articles_title ON articles(title)",
-    *_ALL_STALE,
+    *_MARK_ALL_PAGES_STALE,
 )
 
 
 @migrations()
 def m006_stale_pages(db: Database) -> None:
     """The published site: which of its pages are to be written again."""
-    for statement in _PAGE_TABLES:
+    for statement in _STALE_PAGE_TABLES:
         db.execute(statement)
 
 
@@ -500,11 +500,11 @@ def m008_search_blocks(db: Database) -> None:
 @migrations()
 def m009_pages_anew(db: Database) -> None:
     """Pages hold their articles as HTML, and tell reprints by the stories."""
-    for statement in ("DROP INDEX articles_title", *_ALL_STALE):
+    for statement in ("DROP INDEX articles_title", *_MARK_ALL_PAGES_STALE):
         db.execute(statement)
 
 
-_SMALLER_SEARCH = (
+_SMALLER_SEARCH_TABLES = (
     *(
         f"DROP TRIGGER search_{what}"
         for what in (
@@ -557,8 +557,8 @@ _SMALLER_SEARCH = (
 @migrations()
 def m010_smaller_search(db: Database) -> None:
     """The index of words names articles by numbers, and knows the oldest of each block, too."""
-    for statement in _SMALLER_SEARCH:
-        db.execute(numbered(statement))
+    for statement in _SMALLER_SEARCH_TABLES:
+        db.execute(with_integer_codes(statement))
 
 
 @migrations()

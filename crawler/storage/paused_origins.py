@@ -4,26 +4,26 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from crawler.content.dates import iso
-from crawler.storage.connection import errors_told
+from crawler.content.dates import format_iso
+from crawler.storage.connection import as_store_error
 
 
-class Pauses:
+class PausedOrigins:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def begin(self, origin: str, until: datetime) -> None:
+    def pause(self, origin: str, until: datetime) -> None:
         """Ask this origin for nothing before then."""
-        with errors_told():
-            self._db.table("pauses").insert({"origin": origin, "until": iso(until)}, replace=True)
+        with as_store_error():
+            self._db.table("pauses").insert({"origin": origin, "until": format_iso(until)}, replace=True)
 
-    def at(self, now: datetime) -> dict[str, datetime]:
+    def get_active(self, now: datetime) -> dict[str, datetime]:
         """What is still to be left alone; what is over is forgotten."""
-        with errors_told():
-            self._db.table("pauses").delete_where("until <= ?", [iso(now)])
-        return self.kept()
+        with as_store_error():
+            self._db.table("pauses").delete_where("until <= ?", [format_iso(now)])
+        return self.get_all()
 
-    def kept(self) -> dict[str, datetime]:
+    def get_all(self) -> dict[str, datetime]:
         """Until when each origin was to be left alone, what is over included."""
-        with errors_told():
+        with as_store_error():
             return {row["origin"]: datetime.fromisoformat(row["until"]) for row in self._db.table("pauses").rows}

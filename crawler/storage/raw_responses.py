@@ -10,65 +10,74 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from crawler.content.dates import iso
-from crawler.items import Entry, Reply
-from crawler.storage.connection import errors_told
+from crawler.content.dates import format_iso
+from crawler.items import ListingEntry, RawResponse
+from crawler.storage.connection import as_store_error
 
 
-class Raw:
+class RawResponses:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def keep(self, spider: str, entry: Entry, reply: Reply, at: datetime) -> None:
+    def save(self, spider: str, entry: ListingEntry, response: RawResponse, seen_at: datetime) -> None:
         """Keep the reply that an article was read from; an older one of the same article gives way."""
-        digest = hashlib.sha256(reply.body).hexdigest()
-        with errors_told(), self._db.atomic():
-            older = self._db.execute("SELECT sha256 FROM raw_replies WHERE code = ?", [entry.code]).fetchone()
+        sha256 = hashlib.sha256(response.body).hexdigest()
+        with as_store_error(), self._db.atomic():
+            old_row = self._db.execute("SELECT sha256 FROM raw_replies WHERE code = ?", [entry.code]).fetchone()
             self._db.execute(
                 "INSERT OR IGNORE INTO raw_contents (sha256, content) VALUES (?, ?)",
-                [digest, zlib.compress(reply.body)],
+                [sha256, zlib.compress(response.body)],
             )
             self._db.execute(
                 """
                 INSERT OR REPLACE INTO raw_replies (code, spider, url, content_type, reader, entry, sha256, seen_at)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                 """,
-                [entry.code, spider, reply.url, reply.content_type, reply.reader, as_json(entry), digest, iso(at)],
+                [
+                    entry.code,
+                    spider,
+                    response.url,
+                    response.content_type,
+                    response.extractor_index,
+                    entry_to_json(entry),
+                    sha256,
+                    format_iso(seen_at),
+                ],
             )
-            if older:
+            if old_row:
                 self._db.execute(
                     """
                     DELETE FROM raw_contents WHERE sha256 = :older
                         AND NOT EXISTS (SELECT 1 FROM raw_replies WHERE sha256 = :older)
                     """,
-                    {"older": older[0]},
+                    {"older": old_row[0]},
                 )
 
-    def all(self) -> Iterator[tuple[str, Entry, Reply]]:
+    def all(self) -> Iterator[tuple[str, ListingEntry, RawResponse]]:
         """Spider, listing entry and reply of each article whose reply was kept, one at a time."""
-        with errors_told():
+        with as_store_error():
             codes = [row["code"] for row in self._db.query("SELECT code FROM raw_replies ORDER BY code")]
         for code in codes:
-            row = self._one(code)
-            yield row["spider"], entry_from(row["entry"]), reply_from(row, zlib.decompress(row["content"]))
+            row = self._get(code)
+            yield row["spider"], entry_from_json(row["entry"]), response_from_row(row, zlib.decompress(row["content"]))
 
-    def _one(self, code: str) -> dict[str, Any]:
-        with errors_told():
+    def _get(self, code: str) -> dict[str, Any]:
+        with as_store_error():
             sql = "SELECT * FROM raw_replies JOIN raw_contents USING (sha256) WHERE code = ?"
             return next(iter(self._db.query(sql, [code])))
 
 
-def as_json(entry: Entry) -> str:
-    """An entry as text that `entry_from` reads back."""
-    return json.dumps({**asdict(entry), "published": iso(entry.published)}, ensure_ascii=False)
+def entry_to_json(entry: ListingEntry) -> str:
+    """An entry as text that `entry_from_json` reads back."""
+    return json.dumps({**asdict(entry), "published": format_iso(entry.published)}, ensure_ascii=False)
 
 
-def entry_from(text: str) -> Entry:
-    """The entry that `as_json` wrote."""
-    fields = json.loads(text)
+def entry_from_json(entry_json: str) -> ListingEntry:
+    """The entry that `entry_to_json` wrote."""
+    fields = json.loads(entry_json)
     published, stocks = datetime.fromisoformat(fields["published"]), tuple(fields["stocks"])
-    return Entry(**{**fields, "published": published, "stocks": stocks})
+    return ListingEntry(**{**fields, "published": published, "stocks": stocks})
 
 
-def reply_from(row: Mapping[str, Any], body: bytes) -> Reply:
-    return Reply(url=row["url"], content_type=row["content_type"], body=body, reader=row["reader"])
+def response_from_row(row: Mapping[str, Any], body: bytes) -> RawResponse:
+    return RawResponse(url=row["url"], content_type=row["content_type"], body=body, extractor_index=row["reader"])

@@ -7,77 +7,87 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from crawler.content.dates import iso
+from crawler.content.dates import format_iso
 from crawler.items import Outcome, RunOutcome
-from crawler.storage.connection import errors_told
+from crawler.storage.connection import as_store_error
 
 # A crawl that ended so got nowhere.
-_NOWHERE = (RunOutcome.FAILED, RunOutcome.INTERRUPTED)
+_UNSUCCESSFUL_OUTCOMES = (RunOutcome.FAILED, RunOutcome.INTERRUPTED)
 # Entries that are dealt with by one statement.
-_SOME = 5_000
+_ENTRIES_PER_STATEMENT = 5_000
 
 
 class Runs:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def begin(self, spider: str, arguments: Mapping[str, str], at: datetime) -> int:
+    def start(self, spider: str, arguments: Mapping[str, str], started_at: datetime) -> int:
         """Open a run; its id."""
-        with errors_told():
-            table = self._db.table("runs").insert(
-                {"spider": spider, "arguments": json.dumps(arguments, ensure_ascii=False), "started_at": iso(at)}
+        with as_store_error():
+            inserted = self._db.table("runs").insert(
+                {
+                    "spider": spider,
+                    "arguments": json.dumps(arguments, ensure_ascii=False),
+                    "started_at": format_iso(started_at),
+                }
             )
-            return int(table.last_rowid or 0)
+            return int(inserted.last_rowid or 0)
 
-    def list_entries(self, run_id: int, entries: Iterable[tuple[str, str, Outcome | None, str]]) -> list[int]:
+    def add_entries(self, run_id: int, entries: Iterable[tuple[str, str, Outcome | None, str]]) -> list[int]:
         """Write down a listing page before anything is fetched; the id of each entry, in order.
 
         An entry is code, column id, outcome (None while it is not decided) and detail.
         """
-        with errors_told(), self._db.atomic():
-            insert = "INSERT INTO entries (run_id, code, column_id, outcome, detail) VALUES (?, ?, ?, ?, ?)"
-            return [int(self._db.execute(insert, [run_id, *entry]).lastrowid or 0) for entry in entries]
+        with as_store_error(), self._db.atomic():
+            insert_entry = "INSERT INTO entries (run_id, code, column_id, outcome, detail) VALUES (?, ?, ?, ?, ?)"
+            return [int(self._db.execute(insert_entry, [run_id, *entry]).lastrowid or 0) for entry in entries]
 
-    def settle(self, entry_id: int, outcome: Outcome, detail: str = "") -> None:
+    def set_outcome(self, entry_id: int, outcome: Outcome, detail: str = "") -> None:
         """An entry's one and only outcome: the first one stays."""
-        with errors_told():
+        with as_store_error():
             self._db.execute(
                 "UPDATE entries SET outcome = ?, detail = ? WHERE id = ? AND outcome IS NULL",
                 [outcome, detail, entry_id],
             )
 
-    def settle_open(self, run_id: int, detail: str) -> None:
+    def fail_open_entries(self, run_id: int, detail: str) -> None:
         """What has no outcome by now has failed."""
-        with errors_told(), self._db.atomic():
+        with as_store_error(), self._db.atomic():
             self._db.execute(
                 "UPDATE entries SET outcome = ?, detail = ? WHERE run_id = ? AND outcome IS NULL",
                 [Outcome.FAILED, detail, run_id],
             )
 
-    def finish(self, run_id: int, outcome: RunOutcome, at: datetime, detail: str = "") -> None:
+    def finish(self, run_id: int, outcome: RunOutcome, finished_at: datetime, detail: str = "") -> None:
         """Close a run all of whose entries are settled: its counts are theirs."""
-        with errors_told(), self._db.atomic():
-            self._add_columns(run_id)
+        with as_store_error(), self._db.atomic():
+            self._add_article_columns(run_id)
             self._db.table("runs").update(
-                run_id, {"finished_at": iso(at), "outcome": outcome, "detail": detail, **self.counts(run_id)}
+                run_id,
+                {
+                    "finished_at": format_iso(finished_at),
+                    "outcome": outcome,
+                    "detail": detail,
+                    **self.entry_counts(run_id),
+                },
             )
 
-    def _add_columns(self, run_id: int) -> None:
+    def _add_article_columns(self, run_id: int) -> None:
         """Where a run's articles are listed, by some entries at a time: SQLite keeps what a statement changes.
 
         The `+` makes it look the entries up by their ids, which are neighbours.
         """
-        first, last = self._db.execute(
+        first_id, last_id = self._db.execute(
             "SELECT coalesce(min(id), 0), coalesce(max(id), -1) FROM entries WHERE run_id = ?", [run_id]
         ).fetchone()
-        for start in range(first, last + 1, _SOME):
+        for start_id in range(first_id, last_id + 1, _ENTRIES_PER_STATEMENT):
             self._db.execute(
                 """
                 INSERT OR IGNORE INTO article_columns (code, column_id)
                 SELECT code, column_id FROM entries JOIN articles USING (code)
                 WHERE +run_id = ? AND entries.id BETWEEN ? AND ? AND column_id != ''
                 """,
-                [run_id, start, start + _SOME - 1],
+                [run_id, start_id, start_id + _ENTRIES_PER_STATEMENT - 1],
             )
 
     def failing_since(self, spider: str) -> datetime:
@@ -87,34 +97,37 @@ class Runs:
             (SELECT coalesce(max(id), 0) FROM runs
              WHERE spider = :spider AND outcome NOT IN (SELECT value FROM json_each(:nowhere)))
             """
-        values = {"spider": spider, "nowhere": json.dumps(_NOWHERE)}
-        with errors_told():
+        values = {"spider": spider, "nowhere": json.dumps(_UNSUCCESSFUL_OUTCOMES)}
+        with as_store_error():
             return datetime.fromisoformat(self._db.execute(sql, values).fetchone()[0])
 
-    def left_open(self) -> list[int]:
+    def open_run_ids(self) -> list[int]:
         """The runs that a killed crawl left open. Only the holder of the lock may ask, before it begins its own."""
-        with errors_told():
+        with as_store_error():
             return [row["id"] for row in self._db.query("SELECT id FROM runs WHERE finished_at IS NULL")]
 
-    def finish_interrupted(self, at: datetime) -> None:
+    def finish_interrupted_runs(self, finished_at: datetime) -> None:
         """Close what a killed crawl left open. Only the holder of the lock may ask."""
-        for run_id in self.left_open():
-            self.settle_open(run_id, "the crawl was killed before its answer came")
-            self.finish(run_id, RunOutcome.INTERRUPTED, at, "killed; closed by the next crawl")
+        for run_id in self.open_run_ids():
+            self.fail_open_entries(run_id, "the crawl was killed before its answer came")
+            self.finish(run_id, RunOutcome.INTERRUPTED, finished_at, "killed; closed by the next crawl")
 
-    def counts(self, run_id: int) -> dict[str, int]:
+    def entry_counts(self, run_id: int) -> dict[str, int]:
         """`listed`, and one count per outcome."""
-        with errors_told():
+        with as_store_error():
             sql = "SELECT outcome, count(*) FROM entries WHERE run_id = ? GROUP BY outcome"
-            found = dict(self._db.execute(sql, [run_id]).fetchall())
-        return {"listed": sum(found.values()), **{outcome.value: found.get(outcome, 0) for outcome in Outcome}}
+            count_by_outcome = dict(self._db.execute(sql, [run_id]).fetchall())
+        return {
+            "listed": sum(count_by_outcome.values()),
+            **{outcome.value: count_by_outcome.get(outcome, 0) for outcome in Outcome},
+        }
 
     def latest(self, limit: int) -> list[dict[str, Any]]:
         """The last runs, newest first; of one that is not closed, what its entries have come to by now."""
-        with errors_told():
+        with as_store_error():
             rows = list(self._db.query("SELECT * FROM runs ORDER BY id DESC LIMIT ?", [limit]))
-        return [row if row["finished_at"] else {**row, **self.counts(row["id"])} for row in rows]
+        return [row if row["finished_at"] else {**row, **self.entry_counts(row["id"])} for row in rows]
 
     def get(self, run_id: int) -> dict[str, Any]:
-        with errors_told():
+        with as_store_error():
             return dict(self._db.table("runs").get(run_id))

@@ -4,7 +4,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from crawler.content.post_format import Site
+from crawler.content.post_format import SiteLinks
 from crawler.errors import OutputError
 from crawler.storage import post_files
 
@@ -14,21 +14,21 @@ _DEFAULT_ADDRESS = "//finews.withounder.com"
 # Bytes; a file that is longer is not read to its end.
 _MAX_CONFIG_SIZE = 1 << 20
 # A line of its own, which needs no YAML: a file that is broken elsewhere still says what its posts link back to.
-_ADDRESS = re.compile(r"""^address:[ \t]*(["']?)((?:https?:)?//[\w.:%~/-]+)\1[ \t]*(?:#.*)?\r?$""", re.MULTILINE)
+_ADDRESS_LINE = re.compile(r"""^address:[ \t]*(["']?)((?:https?:)?//[\w.:%~/-]+)\1[ \t]*(?:#.*)?\r?$""", re.MULTILINE)
 
 
-def site_of(output: Path, given: str = "") -> Site:
+def load_site_links(output: Path, address: str = "") -> SiteLinks:
     """The site that an output folder's posts link back to: the address that is given, else its own, else the default.
 
     A folder's own is the one that it was last crawled or built with, or that the user wrote into `_config.yml`.
     """
-    return Site(given or _own_address(output) or _DEFAULT_ADDRESS)
+    return SiteLinks(address or _find_own_address(output) or _DEFAULT_ADDRESS)
 
 
-def _own_address(output: Path) -> str:
+def _find_own_address(output: Path) -> str:
     """Empty where there is none that could stand in a post, whatever has become of the file."""
     content = None
     with suppress(OutputError):
-        content = post_files.content(output / CONFIG_FILE, _MAX_CONFIG_SIZE)
-    found = _ADDRESS.search((content or b"").decode("utf-8", "replace"))
-    return found[2] if found else ""
+        content = post_files.read_if_file(output / CONFIG_FILE, _MAX_CONFIG_SIZE)
+    match = _ADDRESS_LINE.search((content or b"").decode("utf-8", "replace"))
+    return match[2] if match else ""

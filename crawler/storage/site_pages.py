@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from crawler.storage.connection import errors_told
+from crawler.storage.connection import as_store_error
 
 
-class Kind(StrEnum):
+class PageKind(StrEnum):
     """The kinds of pages that show articles; the words of the `stale_pages` table."""
 
     CATEGORY = "category"
@@ -20,73 +20,74 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class SitePage:
     """A page by what it shows: a category's slug, a day such as `2022/01/10`, or a stock's secid."""
 
-    kind: Kind
+    kind: PageKind
     name: str
 
 
-_ENTRIES = "SELECT code, title, published_at, media, category, post_path FROM articles"
+_SELECT_ARTICLE_LINKS = "SELECT code, title, published_at, media, category, post_path FROM articles"
 
 
-class Pages:
+class SitePages:
     def __init__(self, db: Database) -> None:
         self._db = db
 
     # which are out of date
 
-    def stale(self) -> list[Page]:
+    def stale(self) -> list[SitePage]:
         """The pages whose articles have changed since the pages were written."""
-        rows = self._rows("SELECT kind, name FROM stale_pages ORDER BY kind, name")
-        return [Page(Kind(row["kind"]), row["name"]) for row in rows]
+        rows = self._all("SELECT kind, name FROM stale_pages ORDER BY kind, name")
+        return [SitePage(PageKind(row["kind"]), row["name"]) for row in rows]
 
-    def all(self) -> list[Page]:
+    def all(self) -> list[SitePage]:
         """Every page that an article stands on."""
-        rows = self._rows(
+        rows = self._all(
             """
             SELECT DISTINCT 'category' AS kind, category AS name FROM articles
             UNION ALL SELECT DISTINCT 'day', substr(post_path, 8, 10) FROM articles
             UNION ALL SELECT DISTINCT 'stock', secid FROM mentions WHERE kind = 'stock'
             """
         )
-        return [Page(Kind(row["kind"]), row["name"]) for row in rows]
+        return [SitePage(PageKind(row["kind"]), row["name"]) for row in rows]
 
-    def written(self, pages: Iterable[Page]) -> None:
+    def mark_written(self, pages: Iterable[SitePage]) -> None:
         """These pages show what the articles say. Only the holder of the lock may say so."""
-        with errors_told(), self._db.atomic():
-            pairs = json.dumps([[page.kind, page.name] for page in pages])
+        with as_store_error(), self._db.atomic():
+            page_keys = json.dumps([[page.kind, page.name] for page in pages])
             self._db.execute(
                 """
                 DELETE FROM stale_pages WHERE (kind, name) IN
                     (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))
                 """,
-                [pairs],
+                [page_keys],
             )
 
     # what stands on them: articles as `code`, `title`, `published_at`, `media`, `category`, `post_path`
 
-    def latest(self, limit: int) -> list[dict[str, Any]]:
+    def latest_articles(self, limit: int) -> list[dict[str, Any]]:
         """The newest articles, with `summary` and `body_text`."""
-        return self._rows("SELECT * FROM articles ORDER BY published_at DESC, code LIMIT ?", limit)
+        return self._all("SELECT * FROM articles ORDER BY published_at DESC, code LIMIT ?", limit)
 
-    def in_category(self, slug: str, limit: int) -> list[dict[str, Any]]:
+    def articles_in_category(self, slug: str, limit: int) -> list[dict[str, Any]]:
         """The newest articles of a category."""
-        return self._rows(f"{_ENTRIES} WHERE category = ? ORDER BY published_at DESC LIMIT ?", slug, limit)
+        return self._all(f"{_SELECT_ARTICLE_LINKS} WHERE category = ? ORDER BY published_at DESC LIMIT ?", slug, limit)
 
-    def on_day(self, day: str) -> Iterator[dict[str, Any]]:
+    def articles_on_day(self, period: str) -> Iterator[dict[str, Any]]:
         """The articles whose posts stand under a day, or a month such as `2022/01`; newest first, one at a time."""
-        with errors_told():
+        with as_store_error():
             yield from self._db.query(
-                f"{_ENTRIES} WHERE post_path >= ? AND post_path < ? ORDER BY published_at DESC, code", _below(day)
+                f"{_SELECT_ARTICLE_LINKS} WHERE post_path >= ? AND post_path < ? ORDER BY published_at DESC, code",
+                _path_range(period),
             )
 
-    def with_stock(self, secid: str, limit: int) -> list[dict[str, Any]]:
+    def articles_with_stock(self, secid: str, limit: int) -> list[dict[str, Any]]:
         """The newest articles that link to a stock, newest first; `name` is what they call it.
 
         Codes begin with the day they were given, and the index is in their order: only the last ones are read.
         """
-        return self._rows(
+        return self._all(
             """
             SELECT code, title, published_at, media, category, post_path, name FROM (
                 SELECT code, name FROM mentions WHERE secid = ? ORDER BY code DESC LIMIT ?
@@ -98,12 +99,12 @@ class Pages:
 
     # what there is
 
-    def periods(self, length: int, limit: int = -1) -> list[str]:
+    def periods_with_articles(self, prefix_length: int, limit: int = -1) -> list[str]:
         """The newest days (10), months (7) or years (4) that have articles, such as `2022/01/10`, newest first.
 
         Each is one step in the index of paths, however many articles lie between two of them.
         """
-        rows = self._rows(
+        rows = self._all(
             """
             WITH RECURSIVE found(period) AS (
                 SELECT substr(max(post_path), 8, :length) FROM articles
@@ -113,42 +114,42 @@ class Pages:
             )
             SELECT period FROM found WHERE period IS NOT NULL LIMIT :limit
             """,
-            length,
+            prefix_length,
             limit,
         )
         return [row["period"] for row in rows]
 
-    def days(self, year: str) -> list[dict[str, Any]]:
-        """Each `day` of a year that has articles, newest first, with `articles` (how many)."""
-        return self._rows(
+    def article_counts_by_day(self, year: str) -> list[dict[str, Any]]:
+        """Each `period` of a year that has articles, newest first, with `articles` (how many)."""
+        return self._all(
             """
             SELECT substr(post_path, 8, 10) AS day, count(*) AS articles FROM articles
             WHERE post_path >= ? AND post_path < ? GROUP BY day ORDER BY day DESC
             """,
-            *_below(year),
+            *_path_range(year),
         )
 
-    def stocks(self, often: int, limit: int) -> list[dict[str, Any]]:
+    def most_linked_stocks(self, min_articles: int, limit: int) -> list[dict[str, Any]]:
         """The stocks (`secid`, `name`) that so many articles link to, with `articles`, most often linked to first.
 
         Counted in the index alone; the name is what the newest article calls it.
         """
-        return self._rows(
+        return self._all(
             """
             SELECT secid, name, articles FROM (
                 SELECT secid, max(code) AS code, count(*) AS articles FROM mentions GROUP BY secid HAVING articles >= ?
             ) JOIN mentions USING (code, secid) WHERE kind = 'stock' ORDER BY articles DESC, secid LIMIT ?
             """,
-            often,
+            min_articles,
             limit,
         )
 
-    def all_told(self) -> Iterator[dict[str, str]]:
+    def article_headings(self) -> Iterator[dict[str, str]]:
         """What the page of every article must say: `post_path`, `title`, `published_at`; in the order of the paths."""
-        with errors_told():
+        with as_store_error():
             yield from self._db.query("SELECT post_path, title, published_at FROM articles ORDER BY post_path")
 
-    def reprints(self, first: str, last: str) -> Iterator[dict[str, Any]]:
+    def reprints_by_path(self, first_path: str, last_path: str) -> Iterator[dict[str, Any]]:
         """The same story in other media, the oldest first, of each article whose path lies between these (`of`)."""
         sql = """
             SELECT here.code AS of, there.code, there.title, there.published_at, there.media, there.category,
@@ -160,14 +161,14 @@ class Pages:
             WHERE here.post_path BETWEEN ? AND ?
             ORDER BY here.post_path, there.published_at, there.code
             """
-        with errors_told():
-            yield from self._db.query(sql, [first, last])
+        with as_store_error():
+            yield from self._db.query(sql, [first_path, last_path])
 
-    def _rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
-        with errors_told():
-            return list(self._db.query(sql, values))
+    def _all(self, sql: str, *parameters: object) -> list[dict[str, Any]]:
+        with as_store_error():
+            return list(self._db.query(sql, parameters))
 
 
-def _below(period: str) -> tuple[str, str]:
+def _path_range(period: str) -> tuple[str, str]:
     """The first path of a day, a month or a year, and the first one after it."""
     return f"_posts/{period}/", f"_posts/{period}/\uffff"

@@ -6,25 +6,25 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from crawler.storage.connection import errors_told
+from crawler.storage.connection import as_store_error
 
 # What a code or a name stands for.
-_MEANT = """
+_SELECT_SECIDS = """
     SELECT DISTINCT secid FROM mentions
     WHERE secid = :stock OR substr(secid, instr(secid, '.') + 1) = :stock OR name = :stock
 """
-_DAYS = """
+_COUNT_BY_DAY = """
     SELECT substr(published_at, 1, 10) AS day, count(DISTINCT code) AS articles, sum(count) AS times
     FROM mentions JOIN articles USING (code) WHERE secid IN (SELECT value FROM json_each(:secids))
     GROUP BY day ORDER BY day DESC
 """
-_ARTICLES = """
+_SELECT_ARTICLES = """
     SELECT code, title, published_at, media, category, sum(count) AS count
     FROM mentions JOIN articles USING (code) WHERE secid IN (SELECT value FROM json_each(:secids))
     GROUP BY code ORDER BY published_at DESC, code DESC LIMIT :limit
 """
 # The name that most articles give it.
-_COUNTED = """
+_SELECT_STOCKS_WITH_COUNTS = """
     SELECT secid, kind,
            (SELECT name FROM mentions AS m WHERE m.secid = mentions.secid
             GROUP BY name ORDER BY count(*) DESC, name LIMIT 1) AS name,
@@ -37,25 +37,26 @@ class Stocks:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def counted(self, limit: int) -> list[dict[str, Any]]:
+    def with_article_counts(self, limit: int) -> list[dict[str, Any]]:
         """Each with `articles`, `times` (links), `first` and `latest`; those of most articles first."""
-        return self._rows(
-            f"{_COUNTED} GROUP BY secid ORDER BY articles DESC, times DESC, secid LIMIT :limit", limit=limit
+        return self._all(
+            f"{_SELECT_STOCKS_WITH_COUNTS} GROUP BY secid ORDER BY articles DESC, times DESC, secid LIMIT :limit",
+            limit=limit,
         )
 
-    def of(self, stock: str, limit: int) -> dict[str, Any]:
+    def get_details(self, stock: str, limit: int) -> dict[str, Any]:
         """The `stocks` that a code or a name stands for, their `days`, and their last `articles`."""
-        secids = json.dumps([row["secid"] for row in self._rows(_MEANT, stock=stock)])
-        meant = "WHERE secid IN (SELECT value FROM json_each(:secids))"
+        secids = json.dumps([row["secid"] for row in self._all(_SELECT_SECIDS, stock=stock)])
+        where = "WHERE secid IN (SELECT value FROM json_each(:secids))"
         return {
-            "stocks": self._rows(f"{_COUNTED} {meant} GROUP BY secid ORDER BY secid", secids=secids),
-            "days": self._rows(_DAYS, secids=secids),
-            "articles": self._rows(_ARTICLES, secids=secids, limit=limit),
+            "stocks": self._all(f"{_SELECT_STOCKS_WITH_COUNTS} {where} GROUP BY secid ORDER BY secid", secids=secids),
+            "days": self._all(_COUNT_BY_DAY, secids=secids),
+            "articles": self._all(_SELECT_ARTICLES, secids=secids, limit=limit),
         }
 
-    def among(self, codes: Sequence[str], limit: int) -> list[tuple[str, str, int]]:
+    def most_linked_in(self, codes: Sequence[str], limit: int) -> list[tuple[str, str, int]]:
         """The stocks that most of these articles link to: name, secid, how many of them."""
-        rows = self._rows(
+        rows = self._all(
             """
             SELECT max(name) AS name, secid, count(*) AS articles FROM mentions
             WHERE code IN (SELECT value FROM json_each(:codes)) AND kind = 'stock'
@@ -66,6 +67,6 @@ class Stocks:
         )
         return [(row["name"], row["secid"], row["articles"]) for row in rows]
 
-    def _rows(self, sql: str, **values: object) -> list[dict[str, Any]]:
-        with errors_told():
-            return list(self._db.query(sql, values))
+    def _all(self, sql: str, **parameters: object) -> list[dict[str, Any]]:
+        with as_store_error():
+            return list(self._db.query(sql, parameters))

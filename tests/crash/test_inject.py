@@ -52,7 +52,7 @@ ONE_BY_ONE = """
 from crawler import pipelines
 from crawler.cli import main
 from crawler.crawl import tracker
-pipelines._SECONDS_TO_GATHER = tracker._SECONDS_TO_GATHER = 0
+pipelines._BATCH_WAIT = tracker._BATCH_WAIT = 0
 main()
 """
 

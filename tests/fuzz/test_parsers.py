@@ -22,13 +22,13 @@ from scrapy.settings import Settings
 
 from crawler import settings as our_settings
 from crawler.content import dates, flash_format, json_fields, post_format, slugs, stocks, unicode_text
-from crawler.content.categories import Media
-from crawler.content.dates import CHINA
-from crawler.content.html_cleaner import clean, plain, source_line
-from crawler.content.normalise import media_name, normalise
-from crawler.crawl.policy.selection import parse
-from crawler.errors import Unusable, UsageError
-from crawler.items import Entry
+from crawler.content.categories import CategoryRegistry
+from crawler.content.dates import CHINA_TZ
+from crawler.content.html_cleaner import clean_html, find_source_line_media, html_to_text
+from crawler.content.normalise import clean_media_name, normalise_article
+from crawler.crawl.policy.selection import parse_selection
+from crawler.errors import ItemError, UsageError
+from crawler.items import ListingEntry
 from crawler.jobs import legacy_posts
 from crawler.spiders.choice import ChoiceSpider
 from crawler.spiders.eastmoney import EastmoneySpider
@@ -40,8 +40,8 @@ INPUTS = int(os.environ.get("FINEWS_FUZZ", "150"))
 # One input may take so many milliseconds: far above what any needs, far below what a person would call a hang.
 FUZZED = settings(max_examples=INPUTS, deadline=5_000, suppress_health_check=list(HealthCheck))
 
-NOW = datetime(2022, 1, 10, 17, 0, tzinfo=CHINA)
-ENTRY = Entry(
+NOW = datetime(2022, 1, 10, 17, 0, tzinfo=CHINA_TZ)
+ENTRY = ListingEntry(
     "202201102242171631", "题", NOW, "350", "https://finance.eastmoney.com/a/202201102242171631.html", summary="摘要"
 )
 POSTS = Path(post_format.__file__).parent / "sample_site" / "posts"
@@ -101,7 +101,7 @@ VALUES = st.recursive(
 ROWS = st.dictionaries(NAMES, VALUES, max_size=12)
 WRAPPED = st.tuples(st.sampled_from(["", "cb(", "var x=", "\ufeff", "<!DOCTYPE html>"]), ROWS | VALUES, st.sampled_from(["", ")", ");", ";", "x"]))  # fmt: skip
 REPLIES = WRAPPED.map(lambda parts: parts[0] + json.dumps(parts[1]) + parts[2])
-SITE = post_format.Site("//finews.withounder.com")
+SITE = post_format.SiteLinks("//finews.withounder.com")
 
 
 @st.composite
@@ -116,7 +116,7 @@ def mutated(draw: st.DrawFn, folder: Path) -> bytes:
 
 
 def answers(parser: Callable[[], Any], *errors: type[Exception]) -> Any:
-    expected: tuple[type[Exception], ...] = (Unusable, *errors)
+    expected: tuple[type[Exception], ...] = (ItemError, *errors)
     try:
         return parser()
     except expected:
@@ -126,39 +126,39 @@ def answers(parser: Callable[[], Any], *errors: type[Exception]) -> Any:
 @FUZZED
 @given(TEXTS)
 def test_text(text: str) -> None:
-    for parser in (unicode_text.visible, unicode_text.one_line, unicode_text.headline, flash_format.trailing_media, flash_format.paragraphs, slugs.fold, slugs.slug_of, stocks.mentions, media_name):  # fmt: skip
+    for parser in (unicode_text.strip_invisible, unicode_text.collapse_whitespace, unicode_text.clean_title, flash_format.extract_trailing_media, flash_format.text_to_html, slugs.name_key, slugs.make_slug, stocks.extract_mentions, clean_media_name):  # fmt: skip
         parser(text)
     flash_format.split_title(text, text)
-    stocks.secid_of(text, text, text)
-    assert slugs.SLUG.fullmatch(slugs.slug_of(text))
+    stocks.find_secid(text, text, text)
+    assert slugs.SLUG_PATTERN.fullmatch(slugs.make_slug(text))
 
 
 @FUZZED
 @given(MOMENTS)
 def test_dates(text: str) -> None:
-    answers(lambda: dates.parse(text), ValueError)
-    answers(lambda: dates.parse_bound(text, NOW, last=True), ValueError)
+    answers(lambda: dates.parse_source_datetime(text), ValueError)
+    answers(lambda: dates.parse_bound(text, NOW, end_of_span=True), ValueError)
 
 
 @FUZZED
 @given(TEXTS | mutated(POSTS).map(lambda content: content.decode("utf-8", "replace")))
 def test_bodies(text: str) -> None:
-    cleaned = answers(lambda: clean(text, ENTRY.url)) or ""
+    cleaned = answers(lambda: clean_html(text, ENTRY.url)) or ""
     cleaned.encode("utf-8")
-    plain(cleaned)
-    answers(lambda: source_line(text))
+    html_to_text(cleaned)
+    answers(lambda: find_source_line_media(text))
 
 
 @FUZZED
 @given(REPLIES | TEXTS | mutated(RECORDED).map(lambda content: content.decode("utf-8", "replace")))
 def test_replies(text: str) -> None:
-    answers(lambda: json_fields.read(text))
+    answers(lambda: json_fields.parse_json(text))
 
 
 @FUZZED
 @given(ROWS, NAMES)
 def test_fields(row: dict[str, Any], name: str) -> None:
-    for field in (json_fields.text_field, json_fields.rows_field, json_fields.title_field, json_fields.code_field, json_fields.moment_field, json_fields.number_field):  # fmt: skip
+    for field in (json_fields.get_text, json_fields.get_rows, json_fields.get_title, json_fields.get_code, json_fields.get_datetime, json_fields.get_count):  # fmt: skip
         answers(partial(field, row, name))
 
 
@@ -166,17 +166,17 @@ def test_fields(row: dict[str, Any], name: str) -> None:
 @given(st.lists(TEXTS, min_size=3, max_size=3), st.datetimes(), TEXTS)
 def test_articles(texts: list[str], published: datetime, code: str) -> None:
     article = raw(texts[0], 1)
-    hostile = replace(article, title=texts[1], body=texts[2], published=published.replace(tzinfo=CHINA))
-    answers(lambda: normalise(hostile, Media().of))
-    answers(lambda: normalise(replace(article, code=code), Media().of))
+    hostile = replace(article, title=texts[1], body=texts[2], published=published.replace(tzinfo=CHINA_TZ))
+    answers(lambda: normalise_article(hostile, CategoryRegistry().get_or_create))
+    answers(lambda: normalise_article(replace(article, code=code), CategoryRegistry().get_or_create))
 
 
 @FUZZED
 @given(TEXTS | mutated(POSTS).map(lambda content: content.decode("utf-8", "replace")))
 def test_post_files(text: str) -> None:
-    answers(lambda: post_format.read(text, SITE))
+    answers(lambda: post_format.parse_post(text, SITE))
     answers(
-        lambda: post_format.read(
+        lambda: post_format.parse_post(
             f'---\nlayout: post\ntitle: "{text}"\ndate: {text}\ncategories: a\ntags: b\n---\n{text}', SITE
         )
     )
@@ -185,8 +185,8 @@ def test_post_files(text: str) -> None:
 @FUZZED
 @given(mutated(POSTS) | st.binary(max_size=200), st.sampled_from(["2022-01-10-NW202201102242171631.md", "2021-12-08-202112082206672930.md"]) | TEXTS)  # fmt: skip
 def test_old_posts(content: bytes, name: str) -> None:
-    old = legacy_posts.OldPost.named(name)
-    answers(lambda: legacy_posts.read(old, content, Media(), NOW))
+    old = legacy_posts.LegacyPost.from_path(name)
+    answers(lambda: legacy_posts.parse_legacy_post(old, content, CategoryRegistry(), NOW))
 
 
 @FUZZED
@@ -195,7 +195,12 @@ def test_old_posts(content: bytes, name: str) -> None:
 )
 def test_arguments(arguments: dict[str, str]) -> None:
     columns = EastmoneySpider.columns
-    answers(lambda: parse(arguments, columns=columns, default_columns=("350",), media=Media(), now=NOW), UsageError)
+    answers(
+        lambda: parse_selection(
+            arguments, columns=columns, default_columns=("350",), registry=CategoryRegistry(), now=NOW
+        ),
+        UsageError,
+    )
 
 
 def _spider(kind: Any) -> Any:

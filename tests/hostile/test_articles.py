@@ -232,7 +232,7 @@ def test_many_failures_are_a_few_lines(place: Place) -> None:
     lines = place.faulty.answer.err.splitlines()
     assert len(lines) <= 11
     assert all(line.startswith("finews: ") for line in lines)
-    told = sum(trouble["count"] for trouble in place.faulty.answer.value["troubles"])
+    told = sum(trouble["count"] for trouble in place.faulty.answer.value["failures"])
     assert f"and {sum(row.outcome is not Outcome.NEW for row in ROWS) - told} more" in lines[-1]
 
 

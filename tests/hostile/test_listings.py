@@ -105,7 +105,7 @@ def crawled(tmp_path_factory: pytest.TempPathFactory) -> Crawled:
 @pytest.mark.parametrize("name", LOST)
 def test_a_listing_that_is_lost_is_told_with_its_reason(crawled: Crawled, name: str) -> None:
     column = COLUMN_OF[name]
-    reasons = [reason for reason, columns in crawled.answer.value["lost"].items() if column in columns]
+    reasons = [reason for reason, columns in crawled.answer.value["failed_listings"].items() if column in columns]
     assert len(reasons) == 1
     assert LOST[name][1] in reasons[0]
     kept = crawled.query("SELECT length(raw) FROM quarantine WHERE kind = 'listing' AND column_id = ?", column)
@@ -124,7 +124,9 @@ def test_a_bad_row_is_kept_and_told_and_never_fetched(crawled: Crawled, name: st
 @pytest.mark.parametrize("name", EMPTY)
 def test_an_empty_listing_is_an_empty_listing(crawled: Crawled, name: str) -> None:
     assert crawled.query("SELECT outcome FROM entries WHERE column_id = ?", COLUMN_OF[name]) == []
-    assert COLUMN_OF[name] not in [column for columns in crawled.answer.value["lost"].values() for column in columns]
+    assert COLUMN_OF[name] not in [
+        column for columns in crawled.answer.value["failed_listings"].values() for column in columns
+    ]
 
 
 def test_the_sound_listings_are_taken_in(crawled: Crawled) -> None:
@@ -207,7 +209,7 @@ NUMBERS = itertools.count(1)
 
 
 def test_a_listing_without_end_is_left_and_told(tmp_path: Path) -> None:
-    few_pages = "from crawler import walk; walk.MOST_PAGES = 7; from crawler.cli import main; main()"
+    few_pages = "from crawler import walk; pagination.MAX_PAGES = 7; from crawler.cli import main; main()"
     with SampleSite(Corpus.sample(2)) as site:
         site.fail("getFastNewsList", reworded(endless))
         words = ["crawl", "flash", "--mirror", site.url, "--output", str(tmp_path / "output"), *NO_MANNERS, "--quiet"]

@@ -120,9 +120,7 @@ def test_a_database_that_another_program_locks_is_one_line_and_nothing_is_lost(
 ) -> None:
     output = tmp_path / "output"
     crawl(site, output, *COLUMN)
-    hasty = (
-        "from crawler.storage import connection; connection.SECONDS_TO_WAIT = 0.5; from crawler.cli import main; main()"
-    )
+    hasty = "from crawler.storage import connection; connection.BUSY_TIMEOUT_SECONDS = 0.5; from crawler.cli import main; main()"
     other = sqlite3.connect(output / "news.db")
     other.execute("BEGIN IMMEDIATE")
     words = ["crawl", "--mirror", site.url, "--output", str(output), "--quiet", *COLUMN, *NO_MANNERS]

@@ -173,7 +173,10 @@ def test_no_redirect_leads_off_the_source(tmp_path: Path, start: str, entry: str
         crawled = crawl(site, tmp_path / "output", *words, "--set", "RETRY_TIMES=9", "--set", "CONCURRENT_REQUESTS=1")
         assert list(canary.requests) == []
         assert crawled.answer.code in {1, 3}
-        assert crawled.answer.value["lost"] or crawled.answer.value["failed"] + crawled.answer.value["quarantined"]
+        assert (
+            crawled.answer.value["failed_listings"]
+            or crawled.answer.value["failed"] + crawled.answer.value["quarantined"]
+        )
         assert "secret" not in crawled.answer.out + crawled.answer.err
         assert b"secret" not in (tmp_path / "output" / "news.db").read_bytes()
 

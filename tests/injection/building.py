@@ -10,21 +10,21 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from crawler.content import json_fields
-from crawler.content.categories import LONGEST_NAME, Media
-from crawler.content.dates import CHINA
-from crawler.content.normalise import LONGEST_TITLE, normalise
-from crawler.content.post_format import Site, label
-from crawler.content.unicode_text import headline
-from crawler.errors import Unusable
-from crawler.items import Article, Entry, RawArticle
+from crawler.content.categories import MAX_MEDIA_NAME_CHARS, CategoryRegistry
+from crawler.content.dates import CHINA_TZ
+from crawler.content.normalise import MAX_TITLE_CHARS, normalise_article
+from crawler.content.post_format import SiteLinks, tag_for_media
+from crawler.content.unicode_text import clean_title
+from crawler.errors import ItemError
+from crawler.items import Article, ListingEntry, RawArticle
 from crawler.storage import Store
-from crawler.storage.post_files import put
+from crawler.storage.post_files import write_post
 from tests.injection.grammar import SECRET
 from tests.injection.oracle import Wanted
 
 # Half an hour after midnight in China is the day before for whoever builds on UTC.
-_FIRST = datetime(2022, 1, 10, 0, 30, tzinfo=CHINA)
-_SITE = Site("//site.invalid")
+_FIRST = datetime(2022, 1, 10, 0, 30, tzinfo=CHINA_TZ)
+_SITE = SiteLinks("//site.invalid")
 
 # As plain as a frame can be: it escapes what it shows of the front matter, and nothing else is between a body and a reader.
 _LAYOUT = """<!DOCTYPE html>
@@ -56,7 +56,7 @@ class Hostile:
             category=article.category.slug,
             published=article.published_at,
             title=article.title,
-            label=label(article.media),
+            label=tag_for_media(article.media),
             said=self.text,
             body=article.body_html,
             url=article.url,
@@ -65,37 +65,37 @@ class Hostile:
 
 def raw(text: str, number: int) -> RawArticle:
     """The string as title, media, summary, and in the body both as text and as markup, out of a reply in JSON."""
-    text = json_fields.read(json.dumps({"text": text}))["text"]
+    text = json_fields.parse_json(json.dumps({"text": text}))["text"]
     code = f"{202201100000000000 + number}"
     return RawArticle(
         code=code,
         # What is too long for a title is tried in the body all the same.
-        title=text if 0 < len(headline(text)) <= LONGEST_TITLE else "题" + text[:200],
+        title=text if 0 < len(clean_title(text)) <= MAX_TITLE_CHARS else "题" + text[:200],
         published=_FIRST + timedelta(minutes=37 * number),
-        media=text if len(headline(text)) <= LONGEST_NAME else "",
+        media=text if len(clean_title(text)) <= MAX_MEDIA_NAME_CHARS else "",
         default_media="东方财富网",
         summary=text,
         body=f"<p>始</p><p>{html.escape(text)}</p>{text}",
         url=f"https://finance.eastmoney.com/a/{code}.html",
         spider="eastmoney",
         columns=("350",),
-        fetched_at=datetime(2023, 1, 10, tzinfo=CHINA),
+        fetched_at=datetime(2023, 1, 10, tzinfo=CHINA_TZ),
     )
 
 
 def taken_in(texts: Iterable[str], output: Path) -> tuple[list[Hostile], dict[str, str]]:
     """Save every article as a crawl does; what is refused comes with the reason."""
     output.mkdir(parents=True)
-    media, saved, refused = Media(), [], {}
-    with Store.writing(output) as store:
+    media, saved, refused = CategoryRegistry(), [], {}
+    with Store.open_rw(output) as store:
         for number, text in enumerate(texts):
             article = raw(text, number)
-            entry = Entry(
+            entry = ListingEntry(
                 article.code, article.title, article.published, "350", article.url, article.media, article.summary
             )
             try:
-                recorded = store.articles.save(normalise(article, media.of), entry, _SITE)
-            except Unusable as error:
+                recorded = store.articles.save(normalise_article(article, media.get_or_create), entry, _SITE)
+            except ItemError as error:
                 refused[text] = str(error)
                 continue
             saved.append(Hostile(text, recorded.article, recorded.post_path, recorded.post_text))
@@ -117,7 +117,7 @@ def build(posts: Iterable[Hostile], folder: Path, render: Render = defended, **c
         _CONFIG + "".join(f"{name}: {value}\n" for name, value in changes.items()), "utf-8"
     )
     for post in posts:
-        put(folder, post.path, render(post))
+        write_post(folder, post.path, render(post))
     environment: Mapping[str, str] = {**os.environ, "TZ": "UTC", "LANG": "C.UTF-8"}
     done = subprocess.run(
         ["jekyll", "build", "--quiet", "--disable-disk-cache"],  # noqa: S607  # Debian's or a gem's, wherever it is

@@ -13,7 +13,7 @@ from pathlib import Path
 import nh3
 import pytest
 
-from crawler.content.dates import jekyll
+from crawler.content.dates import format_jekyll
 from tests.injection.building import Hostile, Render, build, raw, taken_in
 from tests.injection.grammar import corpus
 from tests.injection.oracle import faults_of
@@ -110,7 +110,7 @@ def _body(hostile: Hostile) -> str:
 
 def _glued(title: str, hostile: Hostile, body: str) -> str:
     """A post as the first system wrote it: texts, one after the other."""
-    front = f"---\nlayout: post\ntitle: {title}\ndate: {jekyll(hostile.article.published_at)}\ncategories: {hostile.article.category.slug}\n"
+    front = f"---\nlayout: post\ntitle: {title}\ndate: {format_jekyll(hostile.article.published_at)}\ncategories: {hostile.article.category.slug}\n"
     return f"{front}tags: x\n---\n{body}{hostile.post.split(hostile.article.body_html)[-1]}"
 
 

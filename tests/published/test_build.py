@@ -11,9 +11,9 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 
-from crawler.content.categories import shipped
+from crawler.content.categories import bundled_categories
 from crawler.storage import Store
-from crawler.storage.output_dir import hold
+from crawler.storage.output_dir import lock_output_dir
 from tests.conftest import Answer, Finews
 from tests.published.conftest import FIRST, OLD_POSTS, REPRINT, TREE, jekyll, tree
 from tests.test_crawl import posts_in
@@ -120,7 +120,7 @@ def test_a_second_build_renders_what_shows_the_whole_site_and_changes_nothing(bu
     before = mtimes(built)
     value = publish("build", "--keep-days", "30", "--json").value
     assert value["rendered"] < 15
-    assert (value["frozen"], value["kept"], value["older_look"]) == (0, [], False)
+    assert (value["frozen"], value["kept"], value["outdated_theme"]) == (0, [], False)
     assert mtimes(built) == before
 
 
@@ -183,7 +183,7 @@ def test_a_changed_layout_renders_the_hot_pages_anew_and_the_frozen_ones_when_to
 
 
 def test_every_category_has_a_page_and_every_old_spelling_leads_there(published: Path) -> None:
-    for category in shipped():
+    for category in bundled_categories():
         page = (published / TREE / "category" / f"{category.slug}.html").read_text()
         assert f"<h1>{category.media.replace('&', '&amp;')}</h1>" in page
     old = (published / TREE / "category" / "dongfangcaifuChoiceshuju.html").read_text()
@@ -221,7 +221,7 @@ def test_pages_that_an_older_release_wrote_are_written_anew(built: Path, publish
         connection.execute("CREATE INDEX articles_title ON articles(title)")
         connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'm009_pages_anew'")
     connection.close()
-    Store.writing(built).close()  # as a crawl does first
+    Store.open_rw(built).close()  # as a crawl does first
     assert publish("build").code == 0
     assert page.read_bytes() == right
 
@@ -251,7 +251,7 @@ def test_an_article_is_listed_alike_at_home_and_on_its_day(published: Path) -> N
 
 def test_a_tree_that_is_gone_is_made_anew(built: Path, publish: Site) -> None:
     shutil.rmtree(built / TREE)
-    assert publish("build", "--json").value["older_look"] is False
+    assert publish("build", "--json").value["outdated_theme"] is False
     assert publish("check").code == 0
 
 
@@ -351,7 +351,7 @@ def test_without_jekyll_a_build_says_how_to_get_it(publish: Site, tmp_path: Path
 
 
 def test_a_build_waits_for_no_crawl(built: Path, publish: Site) -> None:
-    with hold(built):
+    with lock_output_dir(built):
         assert publish("build").code == 75
 
 

@@ -50,7 +50,7 @@ class Server:
             connection.execute(
                 "DELETE FROM procrastinate_workers WHERE id IN "
                 "(SELECT worker_id FROM procrastinate_jobs WHERE queue_name = %s)",
-                [queue.fetch_queue("eastmoney")],
+                [queue.fetch_queue_name("eastmoney")],
             )
 
     def _run(self, program: str, *words: str, data: bool = True) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from crawler.content.unicode_text import headline, one_line, visible
+from crawler.content.unicode_text import clean_title, collapse_whitespace, strip_invisible
 
 FOR_A_WHILE = settings(max_examples=300, deadline=None)
 
@@ -22,7 +22,7 @@ FOR_A_WHILE = settings(max_examples=300, deadline=None)
     ],
     ids=lambda character: f"U+{ord(character):04X}",
 )  # fmt: skip
-@pytest.mark.parametrize("function", [visible, one_line, headline])
+@pytest.mark.parametrize("function", [strip_invisible, collapse_whitespace, clean_title])
 def test_what_nobody_sees_goes(function: type[str], character: str) -> None:
     assert function(f"央{character}行") == "央行"
 
@@ -34,7 +34,7 @@ def test_what_nobody_sees_goes(function: type[str], character: str) -> None:
         "👩🏽‍🚀", "⛹🏽‍♂️", "1️⃣", "🇨🇳", "𠮷野家", "䶮", "\ufffd",
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("function", [visible, one_line, headline])
+@pytest.mark.parametrize("function", [strip_invisible, collapse_whitespace, clean_title])
 def test_what_is_read_stays(function: type[str], text: str) -> None:
     assert function(text) == text
 
@@ -51,17 +51,17 @@ def test_what_is_read_stays(function: type[str], text: str) -> None:
     ids=["between letters", "between Chinese", "at the beginning", "twice", "after a zero-width space"],
 )
 def test_a_joiner_stays_between_emoji_only(text: str, wanted: str) -> None:
-    assert visible(text) == wanted
+    assert strip_invisible(text) == wanted
 
 
 def test_line_ends_and_tabs_are_visible() -> None:
-    assert visible("a\tb\nc\r\nd\x85e\u2028f\u2029g") == "a\tb\nc\r\nd\x85e\u2028f\u2029g"
+    assert strip_invisible("a\tb\nc\r\nd\x85e\u2028f\u2029g") == "a\tb\nc\r\nd\x85e\u2028f\u2029g"
 
 
 @pytest.mark.parametrize(
     "blank", ["\n", "\r\n", "\t", "\u3000\u3000", "\xa0", "\x85", "\u2028", "\u2029", " \n ", "\u2002"], ids=ascii
 )
-@pytest.mark.parametrize("function", [one_line, headline])
+@pytest.mark.parametrize("function", [collapse_whitespace, clean_title])
 def test_white_space_becomes_one_space_and_none_at_the_ends(function: type[str], blank: str) -> None:
     assert function(f"{blank}a{blank}{blank}b{blank}") == "a b"
 
@@ -102,7 +102,7 @@ def test_white_space_becomes_one_space_and_none_at_the_ends(function: type[str],
     ],
 )  # fmt: skip
 def test_a_headline_is_text(text: str, wanted: str) -> None:
-    assert headline(text) == wanted
+    assert clean_title(text) == wanted
 
 
 @FOR_A_WHILE
@@ -110,8 +110,8 @@ def test_a_headline_is_text(text: str, wanted: str) -> None:
 @example("\u200d\u200d")
 @example("\r\n")
 def test_visible_text_is_plain_utf8_and_stays_as_it_is(text: str) -> None:
-    seen = visible(text)
-    assert visible(seen) == seen
+    seen = strip_invisible(text)
+    assert strip_invisible(seen) == seen
     assert not [c for c in seen if unicodedata.category(c) in {"Cc", "Cs"} and c not in "\t\n\r\x85"]
     assert seen.encode("utf-8").decode("utf-8") == seen
 
@@ -120,21 +120,21 @@ def test_visible_text_is_plain_utf8_and_stays_as_it_is(text: str) -> None:
 @given(st.text())
 def test_visible_takes_characters_away_and_nothing_else(text: str) -> None:
     rest = iter(text)
-    assert all(character in rest for character in visible(text))
+    assert all(character in rest for character in strip_invisible(text))
 
 
 @FOR_A_WHILE
 @given(st.text(alphabet=st.sampled_from("a中 \n\t\u3000\u2028\x85\x1c\u200b\u200d👨<>&;#lt123emb/\"'\\")))
 def test_a_headline_is_one_trimmed_line_without_brackets(text: str) -> None:
-    title = headline(text)
+    title = clean_title(text)
     assert title == " ".join(title.split())
     assert title.splitlines() in ([], [title])
     assert not set(title) & set("<>")
-    assert visible(title) == title
+    assert strip_invisible(title) == title
 
 
 @FOR_A_WHILE
 @given(st.text())
 def test_a_line_stays_as_it_is(text: str) -> None:
-    line = one_line(text)
-    assert one_line(line) == line
+    line = collapse_whitespace(text)
+    assert collapse_whitespace(line) == line

@@ -2,8 +2,8 @@
 
 import pytest
 
-from crawler.content.encoding import decode
-from crawler.errors import Unreadable
+from crawler.content.encoding import decode_body
+from crawler.errors import ParseError
 
 TEXT = "朱镕基：沪指涨2%，€1。"
 
@@ -27,13 +27,13 @@ READ = {
 
 @pytest.mark.parametrize("name", READ)
 def test_what_is_text_is_read_to_the_letter(name: str) -> None:
-    assert decode(*READ[name]) == TEXT
+    assert decode_body(*READ[name]) == TEXT
 
 
 @pytest.mark.parametrize("encoding", ["big5", "gbk", "euc-jp", "shift_jis"])
 def test_a_page_may_name_its_own_encoding(encoding: str) -> None:
     page = f'<meta charset="{encoding}"><p>經濟</p>'
-    assert decode(page.encode(encoding)) == page
+    assert decode_body(page.encode(encoding)) == page
 
 
 @pytest.mark.parametrize(
@@ -42,5 +42,5 @@ def test_a_page_may_name_its_own_encoding(encoding: str) -> None:
     ids=["UTF-8 cut in a character", "UTF-8 with a bad byte", "a picture", "half of a UTF-16 character"],
 )  # fmt: skip
 def test_what_is_damaged_is_no_other_encoding(body: bytes) -> None:
-    with pytest.raises(Unreadable, match="no text in any encoding"):
-        decode(body)
+    with pytest.raises(ParseError, match="no text in any encoding"):
+        decode_body(body)

@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler.content.dates import CHINA, iso, jekyll, parse, parse_bound
+from crawler.content.dates import CHINA_TZ, format_iso, format_jekyll, parse_bound, parse_source_datetime
 
-NOW = datetime(2026, 11, 24, 12, 0, 5, tzinfo=CHINA)
+NOW = datetime(2026, 11, 24, 12, 0, 5, tzinfo=CHINA_TZ)
 SECOND = timedelta(seconds=1)
 MOMENTS = st.datetimes(datetime(1990, 1, 1), datetime(2099, 12, 31)).map(  # noqa: DTZ001  # the zone follows
-    lambda moment: moment.replace(microsecond=0, tzinfo=CHINA)
+    lambda moment: moment.replace(microsecond=0, tzinfo=CHINA_TZ)
 )
 
 
 def china(*parts: int) -> datetime:
-    return datetime(*parts, tzinfo=CHINA)  # type: ignore[misc,arg-type]  # three to six ints
+    return datetime(*parts, tzinfo=CHINA_TZ)  # type: ignore[misc,arg-type]  # three to six ints
 
 
 @pytest.mark.parametrize(
@@ -37,8 +37,8 @@ def china(*parts: int) -> datetime:
     ],
 )  # fmt: skip
 def test_the_sources_forms_are_read_as_china_time(text: str, wanted: datetime) -> None:
-    assert parse(text) == wanted
-    assert parse(text).utcoffset() == timedelta(hours=8)
+    assert parse_source_datetime(text) == wanted
+    assert parse_source_datetime(text).utcoffset() == timedelta(hours=8)
 
 
 @pytest.mark.parametrize(
@@ -54,27 +54,27 @@ def test_the_sources_forms_are_read_as_china_time(text: str, wanted: datetime) -
 )  # fmt: skip
 def test_what_is_no_time_of_the_source_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"\S"):
-        parse(text)
+        parse_source_datetime(text)
 
 
 @given(MOMENTS)
 @settings(max_examples=100, deadline=None)
 def test_every_moment_is_read_back_from_each_form(moment: datetime) -> None:
-    assert parse(moment.strftime("%Y-%m-%d %H:%M:%S")) == moment
-    assert parse(moment.strftime("%Y/%m/%d %H:%M:%S")) == moment
-    assert parse(moment.strftime("%Y年%m月%d日 %H:%M")) == moment.replace(second=0)
+    assert parse_source_datetime(moment.strftime("%Y-%m-%d %H:%M:%S")) == moment
+    assert parse_source_datetime(moment.strftime("%Y/%m/%d %H:%M:%S")) == moment
+    assert parse_source_datetime(moment.strftime("%Y年%m月%d日 %H:%M")) == moment.replace(second=0)
 
 
 @given(MOMENTS)
 @settings(max_examples=100, deadline=None)
 def test_a_moment_is_written_in_china_time_wherever_it_comes_from(moment: datetime) -> None:
-    assert iso(moment) == iso(moment.astimezone(UTC)) == moment.strftime("%Y-%m-%dT%H:%M:%S+08:00")
-    assert jekyll(moment) == jekyll(moment.astimezone(UTC)) == moment.strftime("%Y-%m-%d %H:%M:%S +0800")
-    assert datetime.fromisoformat(iso(moment)) == moment
+    assert format_iso(moment) == format_iso(moment.astimezone(UTC)) == moment.strftime("%Y-%m-%dT%H:%M:%S+08:00")
+    assert format_jekyll(moment) == format_jekyll(moment.astimezone(UTC)) == moment.strftime("%Y-%m-%d %H:%M:%S +0800")
+    assert datetime.fromisoformat(format_iso(moment)) == moment
 
 
 def test_half_a_second_is_not_written() -> None:
-    assert iso(china(2022, 1, 10).replace(microsecond=999_999)) == "2022-01-10T00:00:00+08:00"
+    assert format_iso(china(2022, 1, 10).replace(microsecond=999_999)) == "2022-01-10T00:00:00+08:00"
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_half_a_second_is_not_written() -> None:
 )
 def test_since_is_the_first_second_of_a_span_and_until_its_last(text: str, first: datetime, span: timedelta) -> None:
     assert parse_bound(text, NOW) == first
-    assert parse_bound(text, NOW, last=True) == first + span - SECOND
+    assert parse_bound(text, NOW, end_of_span=True) == first + span - SECOND
 
 
 @pytest.mark.parametrize(
@@ -108,11 +108,11 @@ def test_since_is_the_first_second_of_a_span_and_until_its_last(text: str, first
 )
 def test_an_age_is_a_moment_before_now_for_both_ends(text: str, age: timedelta) -> None:
     assert parse_bound(text, NOW) == NOW - age
-    assert parse_bound(text, NOW, last=True) == NOW - age
+    assert parse_bound(text, NOW, end_of_span=True) == NOW - age
 
 
 def test_the_last_day_of_all_has_an_end_too() -> None:
-    assert parse_bound("9999-12-31", NOW, last=True) == china(9999, 12, 31, 23, 59, 59)
+    assert parse_bound("9999-12-31", NOW, end_of_span=True) == china(9999, 12, 31, 23, 59, 59)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_the_last_day_of_all_has_an_end_too() -> None:
 @pytest.mark.parametrize("last", [False, True], ids=["since", "until"])
 def test_what_is_no_date_is_refused_with_what_to_type(text: str, last: bool) -> None:
     with pytest.raises(ValueError, match="is not a date: type 2022-01-10, '2022-01-10 16:20' or an age such as 2d"):
-        parse_bound(text, NOW, last=last)
+        parse_bound(text, NOW, end_of_span=last)
 
 
 @given(st.text(max_size=30) | st.from_regex(r"\d{1,5}[mhdw]|\d{4}-\d\d-\d\d( \d\d:\d\d)?", fullmatch=True))
@@ -135,7 +135,7 @@ def test_what_is_no_date_is_refused_with_what_to_type(text: str, last: bool) -> 
 def test_whatever_is_typed_is_a_moment_or_a_value_error(text: str) -> None:
     for last in (False, True):
         try:
-            moment = parse_bound(text, NOW, last=last)
+            moment = parse_bound(text, NOW, end_of_span=last)
         except ValueError:
             continue
         assert moment.utcoffset() == timedelta(hours=8)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler.content.flash_format import LONGEST_LEAD, paragraphs, split_title, trailing_media
-from crawler.content.html_cleaner import clean, plain
-from crawler.content.unicode_text import headline, visible
+from crawler.content.flash_format import MAX_LEAD_CHARS, extract_trailing_media, split_title, text_to_html
+from crawler.content.html_cleaner import clean_html, html_to_text
+from crawler.content.unicode_text import clean_title, strip_invisible
 
 BASE = "https://finance.eastmoney.com/a/202201102242171631.html"
 
@@ -67,10 +67,10 @@ def test_a_title_is_a_short_headline_and_the_text_loses_nothing_but_it(title: st
     found, rest = split_title(title, text)
     assert found == " ".join(found.split())
     assert not set(found) & set("<>")
-    if headline(title):
-        assert found == headline(title)
+    if clean_title(title):
+        assert found == clean_title(title)
     elif not text.strip().startswith("【"):
-        assert len(found) <= LONGEST_LEAD
+        assert len(found) <= MAX_LEAD_CHARS
     assert rest in text or f"【{rest}】" in " ".join(text.split())
 
 
@@ -90,7 +90,7 @@ def test_a_title_is_a_short_headline_and_the_text_loses_nothing_but_it(title: st
     ],
 )
 def test_the_brackets_at_the_end_name_the_media(text: str, media: str) -> None:
-    assert trailing_media(text) == media
+    assert extract_trailing_media(text) == media
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_the_brackets_at_the_end_name_the_media(text: str, media: str) -> None:
     ],
 )  # fmt: skip
 def test_brackets_at_the_end_that_name_no_media_are_passed_over(text: str) -> None:
-    assert trailing_media(text) == ""
+    assert extract_trailing_media(text) == ""
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_brackets_at_the_end_that_name_no_media_are_passed_over(text: str) -> No
     ],
 )  # fmt: skip
 def test_years_units_lists_and_signatures_name_no_media(text: str) -> None:
-    assert trailing_media(text) == ""
+    assert extract_trailing_media(text) == ""
 
 
 @pytest.mark.parametrize(
@@ -136,11 +136,11 @@ def test_years_units_lists_and_signatures_name_no_media(text: str) -> None:
     ids=["line", "lines", "signs", "markup", "entities", "quote signs", "line separator", "nothing", "blanks"],
 )
 def test_plain_text_becomes_paragraphs(text: str, wanted: str) -> None:
-    assert paragraphs(text) == wanted
+    assert text_to_html(text) == wanted
 
 
 @given(st.text(max_size=60))
 @settings(max_examples=200, deadline=None)
 def test_paragraphs_show_the_text_as_it_is(text: str) -> None:
-    shown = plain(clean(paragraphs(text), BASE))
-    assert "".join(shown.split()) == "".join(visible(html.unescape(text)).split())
+    shown = html_to_text(clean_html(text_to_html(text), BASE))
+    assert "".join(shown.split()) == "".join(strip_invisible(html.unescape(text)).split())

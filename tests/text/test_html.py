@@ -10,9 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import crawler
-from crawler.content.html_cleaner import clean, plain, source_line
-from crawler.content.unicode_text import visible
-from crawler.errors import Rejected
+from crawler.content.html_cleaner import clean_html, find_source_line_media, html_to_text
+from crawler.content.unicode_text import strip_invisible
+from crawler.errors import RejectedArticleError
 
 BASE = "https://finance.eastmoney.com/a/202201102242171631.html"
 POSTS = Path(crawler.__file__).parent / "sample_site" / "posts"
@@ -103,7 +103,7 @@ def faults(body: str) -> list[str]:
         found.append("begins with text")
     if re.search(r"\{[{%:]", body):
         found.append("a brace for Liquid or kramdown")
-    if visible(body) != body:
+    if strip_invisible(body) != body:
         found.append("invisible characters")
     if re.search(r"[^>]\n|\n[^<]", body) or len(body.splitlines()) != body.count("\n") + bool(body):
         found.append("a line end inside a block")
@@ -120,7 +120,7 @@ def squeezed(text: str) -> str:
 
 @pytest.mark.parametrize("name", WITHOUT_CHARTS)
 def test_the_first_posts_come_out_byte_for_byte(name: str) -> None:
-    assert clean(published_body(name), BASE) == published_body(name)
+    assert clean_html(published_body(name), BASE) == published_body(name)
 
 
 @pytest.mark.parametrize("name", WITHOUT_CHARTS)
@@ -148,18 +148,18 @@ def test_the_first_posts_come_out_byte_for_byte(name: str) -> None:
 def test_what_the_source_adds_to_the_first_posts_goes(name: str, old: str, new: str) -> None:
     body = published_body(name)
     assert new not in body
-    assert clean(body.replace(old, new), BASE) == body
+    assert clean_html(body.replace(old, new), BASE) == body
 
 
 @pytest.mark.parametrize("path", sorted(POSTS.glob("*.md")), ids=lambda path: path.stem)
 def test_every_old_post_becomes_clean_and_keeps_its_words(path: Path) -> None:
     body = published_body(path.name)
-    cleaned = clean(body, BASE)
+    cleaned = clean_html(body, BASE)
     assert faults(cleaned) == []
-    assert clean(cleaned, BASE) == cleaned
+    assert clean_html(cleaned, BASE) == cleaned
     assert "GetPic" not in cleaned
     without_tags = html.unescape(re.sub(r"<[^>]*>", "", body))
-    assert squeezed(plain(cleaned)) == squeezed(without_tags)
+    assert squeezed(html_to_text(cleaned)) == squeezed(without_tags)
 
 
 # The quirks
@@ -359,10 +359,10 @@ QUIRKS = {
 
 @pytest.mark.parametrize(("body", "wanted"), QUIRKS.values(), ids=QUIRKS.keys())
 def test_each_quirk_is_set_right(body: str, wanted: str) -> None:
-    cleaned = clean(body, BASE)
+    cleaned = clean_html(body, BASE)
     assert cleaned == wanted
     assert faults(cleaned) == []
-    assert clean(cleaned, BASE) == cleaned
+    assert clean_html(cleaned, BASE) == cleaned
 
 
 # What stands at the top level and must not, or holds blocks and must not: how it is wrapped is nobody's promise.
@@ -393,13 +393,13 @@ AWKWARD = {
 
 @pytest.mark.parametrize(("body", "words"), AWKWARD.values(), ids=AWKWARD.keys())
 def test_awkward_bodies_become_clean_and_keep_their_words(body: str, words: str | None) -> None:
-    cleaned = clean(body, BASE)
+    cleaned = clean_html(body, BASE)
     assert faults(cleaned) == []
-    assert clean(cleaned, BASE) == cleaned
+    assert clean_html(cleaned, BASE) == cleaned
     if words is None:
-        assert "x" in plain(cleaned)
+        assert "x" in html_to_text(cleaned)
     else:
-        assert squeezed(plain(cleaned)) == words
+        assert squeezed(html_to_text(cleaned)) == words
 
 
 # Stocks
@@ -440,9 +440,9 @@ STOCKS = {
 @pytest.mark.parametrize(("marked", "secid"), STOCKS.values(), ids=STOCKS.keys())
 def test_every_spelling_of_a_stock_becomes_one_link(marked: str, secid: str) -> None:
     name = re.sub(r"<[^>]*>", "", marked)
-    cleaned = clean(f"<p>　　今日{marked}上涨。</p>", BASE)
+    cleaned = clean_html(f"<p>　　今日{marked}上涨。</p>", BASE)
     assert cleaned == f'<p>今日<a href="{QUOTE}/{secid}">{name}</a>上涨。</p>'
-    assert clean(cleaned, BASE) == cleaned
+    assert clean_html(cleaned, BASE) == cleaned
 
 
 @pytest.mark.parametrize(
@@ -467,7 +467,7 @@ def test_every_spelling_of_a_stock_becomes_one_link(marked: str, secid: str) -> 
     ],
 )  # fmt: skip
 def test_what_is_no_stock_gets_no_quote_link(marked: str, wanted: str) -> None:
-    assert clean(f"<p>今日{marked}。</p>", BASE) == f"<p>今日{wanted}。</p>"
+    assert clean_html(f"<p>今日{marked}。</p>", BASE) == f"<p>今日{wanted}。</p>"
 
 
 # The source line
@@ -504,18 +504,18 @@ SOURCE_LINES = {
 
 @pytest.mark.parametrize(("foot", "wanted", "media"), SOURCE_LINES.values(), ids=SOURCE_LINES.keys())
 def test_the_source_line_is_text_and_names_the_media(foot: str, wanted: str, media: str) -> None:
-    assert clean("<p>正文</p>" + foot, BASE) == "<p>正文</p>" + wanted
-    assert source_line("<p>正文</p>" + foot) == media
+    assert clean_html("<p>正文</p>" + foot, BASE) == "<p>正文</p>" + wanted
+    assert find_source_line_media("<p>正文</p>" + foot) == media
 
 
 def test_the_last_of_several_source_lines_counts() -> None:
     body = "<p>（来源：甲报）</p><p>正文</p><p>（文章来源：乙报）</p><p>（责任编辑：1）</p>"
-    assert source_line(body) == "乙报"
+    assert find_source_line_media(body) == "乙报"
 
 
 def test_links_of_a_quoted_source_line_in_the_text_stay() -> None:
     body = '<p>（来源：<a href="http://a.cn/">甲报</a>）</p><p>正文</p>'
-    assert clean(body, BASE) == body
+    assert clean_html(body, BASE) == body
 
 
 # The caps
@@ -538,8 +538,8 @@ OVER_THE_CAPS = {
 
 @pytest.mark.parametrize("body", OVER_THE_CAPS.values(), ids=OVER_THE_CAPS.keys())
 def test_what_is_over_the_caps_is_rejected(body: str) -> None:
-    with pytest.raises(Rejected, match=r"^too complex: "):
-        clean(body, BASE)
+    with pytest.raises(RejectedArticleError, match=r"^too complex: "):
+        clean_html(body, BASE)
 
 
 @pytest.mark.parametrize(
@@ -548,8 +548,8 @@ def test_what_is_over_the_caps_is_rejected(body: str) -> None:
     ids=["over 1 MiB", "many tags", "deep"],
 )
 def test_the_source_line_of_what_is_over_the_caps_is_not_looked_for(body: str) -> None:
-    with pytest.raises(Rejected):
-        source_line(body)
+    with pytest.raises(RejectedArticleError):
+        find_source_line_media(body)
 
 
 @pytest.mark.parametrize(
@@ -565,10 +565,10 @@ def test_the_source_line_of_what_is_over_the_caps_is_not_looked_for(body: str) -
     ids=["500 blocks", "501 blocks", "4000 tags", "1 MiB", "64 deep", "many lines of preformatted text"],
 )
 def test_what_is_just_under_the_caps_comes_out_as_it_is(body: str, lines: int) -> None:
-    cleaned = clean(body, BASE)
+    cleaned = clean_html(body, BASE)
     assert cleaned.replace("\n", "") == body.replace("\n", "&#10;")
     assert len(cleaned.split("\n")) == lines
-    assert clean(cleaned, BASE) == cleaned
+    assert clean_html(cleaned, BASE) == cleaned
 
 
 LONG = " " * 1_000_000
@@ -587,7 +587,7 @@ LONG = " " * 1_000_000
 )
 def test_a_long_run_of_white_space_is_read_once(body: str, wanted: str) -> None:
     """Looked at anew from each of its characters, it would take hours."""
-    assert clean(body, BASE) == wanted
+    assert clean_html(body, BASE) == wanted
 
 
 @pytest.mark.parametrize(
@@ -596,12 +596,12 @@ def test_a_long_run_of_white_space_is_read_once(body: str, wanted: str) -> None:
 )
 def test_much_that_goes_leaves_the_text_around_it(gone: str) -> None:
     left = "字" * ("字" in gone) + "上海证券" * 5
-    assert clean("<p>" + (gone + "上海证券" * 5) * 7_000 + "</p>", BASE) == f"<p>{left * 7_000}</p>"
+    assert clean_html("<p>" + (gone + "上海证券" * 5) * 7_000 + "</p>", BASE) == f"<p>{left * 7_000}</p>"
 
 
 def test_over_500_blocks_stand_one_on_a_line() -> None:
     body = "".join(f"<p>{number}</p>" for number in range(600))
-    cleaned = clean(body, BASE)
+    cleaned = clean_html(body, BASE)
     assert cleaned.split("\n") == [f"<p>{number}</p>" for number in range(600)]
     assert faults(cleaned) == []
 
@@ -636,14 +636,14 @@ def test_over_500_blocks_stand_one_on_a_line() -> None:
     ],
 )  # fmt: skip
 def test_plain_text_is_one_line_a_block(body: str, wanted: str) -> None:
-    assert plain(body) == wanted
+    assert html_to_text(body) == wanted
 
 
 def test_a_table_row_is_one_line_though_its_cells_hold_paragraphs() -> None:
     table = (
         "<table><tbody><tr><td><p>002353</p></td><td><p>杰瑞</p></td></tr><tr><td>a</td><td>b</td></tr></tbody></table>"
     )
-    assert plain(table) == "002353 杰瑞\na b"
+    assert html_to_text(table) == "002353 杰瑞\na b"
 
 
 # Anything
@@ -690,7 +690,7 @@ FOR_A_WHILE = settings(max_examples=250, deadline=None)
 @example("<li>x</li>")
 @example("<p><strong></strong>　　x</p>")
 def test_any_body_becomes_balanced_blocks_that_nothing_runs_in(body: str) -> None:
-    assert faults(clean(body, BASE)) == []
+    assert faults(clean_html(body, BASE)) == []
 
 
 @FOR_A_WHILE
@@ -707,22 +707,22 @@ def test_any_body_becomes_balanced_blocks_that_nothing_runs_in(body: str) -> Non
 @example("<dl><span><li>x")
 @example("<h2><dt><a><dl><hr>")
 def test_cleaning_a_clean_body_changes_nothing(body: str) -> None:
-    cleaned = clean(body, BASE)
-    assert clean(cleaned, BASE) == cleaned
+    cleaned = clean_html(body, BASE)
+    assert clean_html(cleaned, BASE) == cleaned
 
 
 @FOR_A_WHILE
 @given(st.text(max_size=60))
 def test_plain_text_keeps_its_characters_in_order(text: str) -> None:
-    cleaned = clean(html.escape(text), BASE)
-    assert squeezed(plain(cleaned)) == squeezed(visible(text))
+    cleaned = clean_html(html.escape(text), BASE)
+    assert squeezed(html_to_text(cleaned)) == squeezed(strip_invisible(text))
 
 
 @FOR_A_WHILE
 @given(BODIES)
 @example("x&#1;y")
 def test_plain_holds_no_blank_line_and_nothing_to_trim(body: str) -> None:
-    text = plain(clean(body, BASE))
+    text = html_to_text(clean_html(body, BASE))
     assert text == "\n".join(" ".join(line.split()) for line in text.split("\n") if line.strip())
 
 
@@ -730,6 +730,6 @@ def test_plain_holds_no_blank_line_and_nothing_to_trim(body: str) -> None:
 @given(BODIES)
 @example("x&#1;y")
 def test_looking_for_a_source_line_finds_one_line_or_nothing(body: str) -> None:
-    found = source_line(body)
+    found = find_source_line_media(body)
     assert found == found.strip()
     assert "\n" not in found

@@ -10,18 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import crawler
-from crawler.content.dates import CHINA
+from crawler.content.dates import CHINA_TZ
 from crawler.content.json_fields import (
-    Shape,
-    code_field,
-    moment_field,
-    number_field,
-    read,
-    rows_field,
-    text_field,
-    title_field,
+    FieldSchema,
+    get_code,
+    get_count,
+    get_datetime,
+    get_rows,
+    get_text,
+    get_title,
+    parse_json,
 )
-from crawler.errors import ShapeChanged, Unreadable
+from crawler.errors import ParseError, SchemaChangedError
 
 RECORDED = sorted((Path(crawler.__file__).parent / "sample_site" / "recorded").glob("*.json"))
 VALUE = {"code": "1", "data": {"list": [{"title": "“甲”)};{(\\ 乙", "n": 1.5}], "x": None, "y": True}}
@@ -43,29 +43,29 @@ WRAPPERS = {
 
 @pytest.mark.parametrize("wrapper", WRAPPERS.values(), ids=WRAPPERS.keys())
 def test_the_object_is_read_out_of_its_wrapper(wrapper: str) -> None:
-    assert read(wrapper % JSON) == VALUE
+    assert parse_json(wrapper % JSON) == VALUE
 
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 def test_recorded_replies_are_read(path: Path) -> None:
-    assert read(path.read_text("utf-8")) == json.loads(path.read_text("utf-8"))
+    assert parse_json(path.read_text("utf-8")) == json.loads(path.read_text("utf-8"))
 
 
 @pytest.mark.parametrize("wrapper", ["%s", "var ajaxResult=%s", "jQuery1(%s)"], ids=["bare", "var", "JSONP"])
 def test_a_reply_cut_anywhere_is_unreadable(wrapper: str) -> None:
     whole = wrapper % JSON
-    assert read(whole) == VALUE
+    assert parse_json(whole) == VALUE
     for length in range(len(whole)):
-        with pytest.raises(Unreadable):
-            read(whole[:length])
+        with pytest.raises(ParseError):
+            parse_json(whole[:length])
 
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 def test_a_recorded_reply_cut_anywhere_is_unreadable(path: Path) -> None:
     whole = path.read_text("utf-8").strip()
     for length in range(0, len(whole), 7):
-        with pytest.raises(Unreadable):
-            read(whole[:length])
+        with pytest.raises(ParseError):
+            parse_json(whole[:length])
 
 
 @pytest.mark.parametrize(
@@ -81,8 +81,8 @@ def test_a_recorded_reply_cut_anywhere_is_unreadable(path: Path) -> None:
     ids=lambda text: ascii(text[:24]),
 )  # fmt: skip
 def test_what_is_no_reply_is_unreadable(text: str) -> None:
-    with pytest.raises(Unreadable, match=r"\S"):
-        read(text)
+    with pytest.raises(ParseError, match=r"\S"):
+        parse_json(text)
 
 
 @pytest.mark.parametrize(
@@ -91,8 +91,8 @@ def test_what_is_no_reply_is_unreadable(text: str) -> None:
     ids=["a call after it", "a call before it", "a list", "a list in JSONP"],
 )
 def test_only_the_documented_wrappers_are_accepted(text: str) -> None:
-    with pytest.raises(Unreadable):
-        read(text)
+    with pytest.raises(ParseError):
+        parse_json(text)
 
 
 @pytest.mark.parametrize(
@@ -101,8 +101,8 @@ def test_only_the_documented_wrappers_are_accepted(text: str) -> None:
     ids=["brackets", "lists", "objects"],
 )
 def test_what_is_nested_without_end_is_unreadable(text: str) -> None:
-    with pytest.raises(Unreadable):
-        read(text)
+    with pytest.raises(ParseError):
+        parse_json(text)
 
 
 @pytest.mark.parametrize(
@@ -110,13 +110,13 @@ def test_what_is_nested_without_end_is_unreadable(text: str) -> None:
 )
 def test_a_long_run_of_white_space_is_read_once(text: str) -> None:
     """Looked at anew from each of its characters, it would take hours."""
-    with pytest.raises(Unreadable):
-        read(text.replace("~", " " * 4_000_000))
+    with pytest.raises(ParseError):
+        parse_json(text.replace("~", " " * 4_000_000))
 
 
 def test_the_reason_is_one_short_line() -> None:
-    with pytest.raises(Unreadable) as caught:
-        read("<html>\n" + "x" * 10_000)
+    with pytest.raises(ParseError) as caught:
+        parse_json("<html>\n" + "x" * 10_000)
     assert len(str(caught.value)) < 200
     assert "\n" not in str(caught.value)
 
@@ -125,8 +125,8 @@ def test_the_reason_is_one_short_line() -> None:
 @settings(max_examples=400, deadline=None)
 def test_any_reply_is_an_object_or_unreadable(text: str) -> None:
     try:
-        value = read(text)
-    except Unreadable:
+        value = parse_json(text)
+    except ParseError:
         return
     assert isinstance(value, dict)
 
@@ -138,7 +138,7 @@ def test_any_reply_is_an_object_or_unreadable(text: str) -> None:
 )
 @settings(max_examples=200, deadline=None)
 def test_every_object_is_read_back_from_every_wrapper(value: dict[str, Any], wrapper: str, escaped: bool) -> None:
-    assert read(wrapper.replace("%s", json.dumps(value, ensure_ascii=escaped))) == value
+    assert parse_json(wrapper.replace("%s", json.dumps(value, ensure_ascii=escaped))) == value
 
 
 # Fields
@@ -161,23 +161,23 @@ NOT_TEXT = [5, 0, 1.5, True, False, [], ["a"], {}, {"a": 1}]
     ids=["text", "the first", "empty", "null", "missing", "blank is text", "both null", "both missing"],
 )
 def test_text_is_the_first_field_that_holds_some(row: dict[str, Any], wanted: str) -> None:
-    assert text_field(row, "a", "b") == wanted
+    assert get_text(row, "a", "b") == wanted
 
 
 @pytest.mark.parametrize("value", NOT_TEXT, ids=repr)
 def test_what_is_not_text_is_told_by_its_field(value: object) -> None:
-    with pytest.raises(Unreadable, match=r"field 'a' holds .*, not text"):
-        text_field({"a": value, "b": "y"}, "a", "b")
+    with pytest.raises(ParseError, match=r"field 'a' holds .*, not text"):
+        get_text({"a": value, "b": "y"}, "a", "b")
 
 
 @pytest.mark.parametrize("value", [None, "", " ", "　", "\u200b", "<em></em>", "&nbsp;"], ids=ascii)
 def test_a_title_that_shows_nothing_is_unreadable(value: str | None) -> None:
-    with pytest.raises(Unreadable, match="field 'title' is empty"):
-        title_field({"title": value}, "title")
+    with pytest.raises(ParseError, match="field 'title' is empty"):
+        get_title({"title": value}, "title")
 
 
 def test_a_title_is_a_headline() -> None:
-    assert title_field({"simtitle": " <em>茅台</em>\n&amp; "}, "title", "simtitle") == "茅台 &"
+    assert get_title({"simtitle": " <em>茅台</em>\n&amp; "}, "title", "simtitle") == "茅台 &"
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_a_title_is_a_headline() -> None:
     ids=["code", "infoCode", "blog post", "longest"],
 )
 def test_a_code_is_its_digits(text: str, wanted: str) -> None:
-    assert code_field({"infoCode": text}, "code", "infoCode") == wanted
+    assert get_code({"infoCode": text}, "code", "infoCode") == wanted
 
 
 @pytest.mark.parametrize(
@@ -205,19 +205,19 @@ def test_a_code_is_its_digits(text: str, wanted: str) -> None:
     ids=ascii,
 )  # fmt: skip
 def test_what_is_no_code_is_unreadable(value: object) -> None:
-    with pytest.raises(Unreadable, match="field 'code'"):
-        code_field({"code": value}, "code")
+    with pytest.raises(ParseError, match="field 'code'"):
+        get_code({"code": value}, "code")
 
 
 def test_a_moment_is_read_from_the_first_field_that_holds_one() -> None:
     row = {"showtime": "", "datetime": "2022-01-10 16:20:36"}
-    assert moment_field(row, "showtime", "datetime") == datetime(2022, 1, 10, 16, 20, 36, tzinfo=CHINA)
+    assert get_datetime(row, "showtime", "datetime") == datetime(2022, 1, 10, 16, 20, 36, tzinfo=CHINA_TZ)
 
 
 @pytest.mark.parametrize("value", [None, "", "2022-02-30 10:00:00", "2022-01-10", 1641802836000, {}], ids=repr)
 def test_what_is_no_moment_is_unreadable(value: object) -> None:
-    with pytest.raises(Unreadable, match="field 'showTime'"):
-        moment_field({"showTime": value}, "showTime")
+    with pytest.raises(ParseError, match="field 'showTime'"):
+        get_datetime({"showTime": value}, "showTime")
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_what_is_no_moment_is_unreadable(value: object) -> None:
     ids=repr,
 )
 def test_a_count_is_a_number_or_its_digits(row: dict[str, Any], wanted: int) -> None:
-    assert number_field(row, "n") == wanted
+    assert get_count(row, "n") == wanted
 
 
 @pytest.mark.parametrize(
@@ -235,24 +235,24 @@ def test_a_count_is_a_number_or_its_digits(row: dict[str, Any], wanted: int) -> 
     ids=lambda v: repr(v)[:20],
 )
 def test_what_is_no_count_is_unreadable(value: object) -> None:
-    with pytest.raises(Unreadable, match="field 'n'") as caught:
-        number_field({"n": value}, "n")
+    with pytest.raises(ParseError, match="field 'n'") as caught:
+        get_count({"n": value}, "n")
     assert len(str(caught.value)) <= 120
 
 
 def test_rows_are_a_list_and_null_is_an_empty_one() -> None:
-    assert rows_field({"list": [{"a": 1}, 5]}, "list") == [{"a": 1}, 5]
-    assert rows_field({"list": []}, "list") == []
-    assert rows_field({"list": None}, "list") == []
+    assert get_rows({"list": [{"a": 1}, 5]}, "list") == [{"a": 1}, 5]
+    assert get_rows({"list": []}, "list") == []
+    assert get_rows({"list": None}, "list") == []
 
 
 @pytest.mark.parametrize("row", [{}, {"list": {}}, {"list": ""}, {"list": 5}, {"list": False}, {"List": []}], ids=repr)
 def test_what_is_no_list_is_unreadable(row: dict[str, Any]) -> None:
-    with pytest.raises(Unreadable, match="field 'list'"):
-        rows_field(row, "list")
+    with pytest.raises(ParseError, match="field 'list'"):
+        get_rows(row, "list")
 
 
-SHAPE = Shape(needs={"code|id": str, "list": list | None}, may={"n": int | str, "note": str})
+SHAPE = FieldSchema(required={"code|id": str, "list": list | None}, optional={"n": int | str, "note": str})
 FITS: list[dict[str, Any]] = [
     {"code": "1", "list": []},
     {"id": "1", "list": None, "n": None, "note": None},
@@ -275,16 +275,16 @@ BREAKS: list[tuple[object, str, str]] = [
 
 @pytest.mark.parametrize("value", FITS, ids=str)
 def test_what_has_the_shape_is_the_object_itself(value: dict[str, Any]) -> None:
-    assert SHAPE.check(value) is value
+    assert SHAPE.validate(value) is value
 
 
 @pytest.mark.parametrize(("value", "says", "field"), BREAKS)
 def test_what_has_another_shape_is_told_by_all_its_fields(value: object, says: str, field: str) -> None:
-    with pytest.raises(ShapeChanged) as caught:
-        SHAPE.check(value)
+    with pytest.raises(SchemaChangedError) as caught:
+        SHAPE.validate(value)
     assert (str(caught.value), caught.value.field) == (says, field)
 
 
 def test_more_objects_than_a_reply_has_are_not_read() -> None:
-    with pytest.raises(Unreadable, match="500,000 objects and lists"):
-        read('{"a":[' + ",".join(["{}"] * 500_000) + "]}")
+    with pytest.raises(ParseError, match="500,000 objects and lists"):
+        parse_json('{"a":[' + ",".join(["{}"] * 500_000) + "]}")

@@ -5,7 +5,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler.content.slugs import SLUG, fold, slug_of
+from crawler.content.slugs import SLUG_PATTERN, make_slug, name_key
 
 FOR_A_WHILE = settings(max_examples=200, deadline=None)
 
@@ -33,7 +33,7 @@ FOR_A_WHILE = settings(max_examples=200, deadline=None)
     ],
 )
 def test_a_slug_is_pinyin_in_small_letters_without_signs(name: str, slug: str) -> None:
-    assert slug_of(name) == slug
+    assert make_slug(name) == slug
 
 
 @pytest.mark.parametrize(
@@ -45,8 +45,8 @@ def test_a_slug_is_pinyin_in_small_letters_without_signs(name: str, slug: str) -
     ],
 )  # fmt: skip
 def test_a_slug_is_text_in_yaml(name: str) -> None:
-    slug = slug_of(name)
-    assert SLUG.fullmatch(slug)
+    slug = make_slug(name)
+    assert SLUG_PATTERN.fullmatch(slug)
     assert yaml.safe_load(f"categories: {slug}") == {"categories": slug}
     assert not slug.isdigit()
     assert slug not in {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
@@ -54,30 +54,30 @@ def test_a_slug_is_text_in_yaml(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["한국", "привет", "😀", "——", "～", "ابجد"])
 def test_a_name_without_pinyin_gets_a_code_that_is_always_the_same(name: str) -> None:
-    assert slug_of(name).startswith("media")
-    assert slug_of(name) == slug_of(name)
-    assert slug_of(name) != slug_of(name * 2)
+    assert make_slug(name).startswith("media")
+    assert make_slug(name) == make_slug(name)
+    assert make_slug(name) != make_slug(name * 2)
 
 
 def test_homophones_are_numbered_apart() -> None:
     taken: set[str] = set()
     for name in ("北京", "背景", "贝京", "北经"):
-        taken.add(slug_of(name, taken))
+        taken.add(make_slug(name, taken))
     assert taken == {"beijing", "beijing2", "beijing3", "beijing4"}
 
 
 def test_a_number_makes_no_slug_that_yaml_reads_as_a_number() -> None:
-    slug = slug_of("0x", taken={"0x"})
+    slug = make_slug("0x", taken_slugs={"0x"})
     assert yaml.safe_load(slug) == slug
 
 
 @FOR_A_WHILE
 @given(st.text(max_size=30))
 def test_every_name_has_a_slug(name: str) -> None:
-    slug = slug_of(name)
-    assert SLUG.fullmatch(slug)
+    slug = make_slug(name)
+    assert SLUG_PATTERN.fullmatch(slug)
     assert yaml.safe_load(slug) == slug
-    assert slug_of(name) == slug
+    assert make_slug(name) == slug
 
 
 @FOR_A_WHILE
@@ -85,17 +85,17 @@ def test_every_name_has_a_slug(name: str) -> None:
 def test_slugs_given_one_after_the_other_are_unique(names: list[str]) -> None:
     taken: set[str] = set()
     for name in names:
-        slug = slug_of(name, taken)
+        slug = make_slug(name, taken)
         assert slug not in taken
-        assert SLUG.fullmatch(slug)
+        assert SLUG_PATTERN.fullmatch(slug)
         taken.add(slug)
 
 
 def test_a_long_name_has_a_bounded_slug_even_when_it_is_taken() -> None:
-    long = slug_of("人民日报海外版" * 20)
-    again = slug_of("人民日报海外版" * 20, taken={long})
-    assert SLUG.fullmatch(long)
-    assert SLUG.fullmatch(again)
+    long = make_slug("人民日报海外版" * 20)
+    again = make_slug("人民日报海外版" * 20, taken_slugs={long})
+    assert SLUG_PATTERN.fullmatch(long)
+    assert SLUG_PATTERN.fullmatch(again)
     assert long != again
 
 
@@ -112,9 +112,9 @@ def test_a_long_name_has_a_bounded_slug_even_when_it_is_taken() -> None:
     ],
 )
 def test_width_case_and_spaces_do_not_make_another_name(one: str, other: str) -> None:
-    assert fold(one) == fold(other)
+    assert name_key(one) == name_key(other)
 
 
 @pytest.mark.parametrize(("one", "other"), [("北京", "背景"), ("财联社", "财联"), ("证券报", "证劵报")])
 def test_other_characters_make_another_name(one: str, other: str) -> None:
-    assert fold(one) != fold(other)
+    assert name_key(one) != name_key(other)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler.content.html_cleaner import clean
-from crawler.content.stocks import QUOTE_PAGE, is_secid, mentions, quote_link, secid_of
+from crawler.content.html_cleaner import clean_html
+from crawler.content.stocks import QUOTE_URL_PREFIX, extract_mentions, find_secid, is_secid, quote_url
 from crawler.items import Mention
 
 BASE = "https://finance.eastmoney.com/a/202201102242171631.html"
@@ -38,7 +38,7 @@ BASE = "https://finance.eastmoney.com/a/202201102242171631.html"
     ],
 )  # fmt: skip
 def test_a_stock_is_known_by_whichever_attribute_tells_it(href: str, data_code: str, span_id: str, secid: str) -> None:
-    assert secid_of(href, data_code, span_id) == secid
+    assert find_secid(href, data_code, span_id) == secid
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_stock_is_known_by_whichever_attribute_tells_it(href: str, data_code: 
     ],
 )  # fmt: skip
 def test_what_names_no_stock_is_none(href: str, data_code: str, span_id: str) -> None:
-    assert secid_of(href, data_code, span_id) is None
+    assert find_secid(href, data_code, span_id) is None
 
 
 @pytest.mark.parametrize(
@@ -99,18 +99,18 @@ def test_a_secid_is_market_and_code(text: str, wanted: bool) -> None:
 def test_the_link_of_a_secid_leads_back_to_it(secid: str) -> None:
     if secid.isascii():
         assert is_secid(secid)
-        assert secid_of(quote_link(secid), "", "") == secid
+        assert find_secid(quote_url(secid), "", "") == secid
 
 
 def test_mentions_are_counted_in_the_order_of_their_first() -> None:
-    body = clean(
+    body = clean_html(
         '<p><span id="bk_90.BK0493"><a data-code="90,BK0493">新能源</a></span>与'
         '<span id="stock_106.NIO"><a data-code="106,NIO">蔚来</a></span>，'
         '<span web="1" class="em_stock_key_common" data-code="90,BK0493">新能源车</span>，'
         '<a href="http://quote.eastmoney.com/r/1.600160">巨化&amp;股份</a>，<a href="http://a.cn/">业绩</a></p>',
         BASE,
     )
-    assert mentions(body) == (
+    assert extract_mentions(body) == (
         Mention("90.BK0493", "board", "新能源", 2),
         Mention("106.NIO", "stock", "蔚来", 1),
         Mention("1.600160", "stock", "巨化&股份", 1),
@@ -122,16 +122,16 @@ def test_mentions_are_counted_in_the_order_of_their_first() -> None:
     [
         ("", ()),
         ("<p>1.600160</p>", ()),
-        (f'<p><a href="{QUOTE_PAGE}1.600160"><img src="https://a.cn/b.jpg"></a></p>', ()),
-        (f'<p><a href="{QUOTE_PAGE}not-one">x</a></p>', ()),
-        (f'<p>&lt;a href="{QUOTE_PAGE}1.600160"&gt;x&lt;/a&gt;</p>', ()),
-        (f'<p><a href="{QUOTE_PAGE}1.600160"><b>巨化</b> 股份</a></p>', (Mention("1.600160", "stock", "巨化 股份", 1),)),
-        (f'<p><a href="{QUOTE_PAGE}1.600160">*ST{{a}}</a></p>', (Mention("1.600160", "stock", "*ST{a}", 1),)),
-        (f'<p><a href="{QUOTE_PAGE}1.600160">&#123;{{ a</a></p>', (Mention("1.600160", "stock", "{{ a", 1),)),
+        (f'<p><a href="{QUOTE_URL_PREFIX}1.600160"><img src="https://a.cn/b.jpg"></a></p>', ()),
+        (f'<p><a href="{QUOTE_URL_PREFIX}not-one">x</a></p>', ()),
+        (f'<p>&lt;a href="{QUOTE_URL_PREFIX}1.600160"&gt;x&lt;/a&gt;</p>', ()),
+        (f'<p><a href="{QUOTE_URL_PREFIX}1.600160"><b>巨化</b> 股份</a></p>', (Mention("1.600160", "stock", "巨化 股份", 1),)),
+        (f'<p><a href="{QUOTE_URL_PREFIX}1.600160">*ST{{a}}</a></p>', (Mention("1.600160", "stock", "*ST{a}", 1),)),
+        (f'<p><a href="{QUOTE_URL_PREFIX}1.600160">&#123;{{ a</a></p>', (Mention("1.600160", "stock", "{{ a", 1),)),
     ],
     ids=[
         "nothing", "no link", "picture", "no secid", "escaped markup", "bold in the link", "brace", "disarmed brace",
     ],
 )  # fmt: skip
 def test_mentions_follow_from_the_links_of_a_clean_body(body: str, wanted: tuple[Mention, ...]) -> None:
-    assert mentions(body) == wanted
+    assert extract_mentions(body) == wanted

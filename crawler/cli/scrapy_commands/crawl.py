@@ -7,9 +7,9 @@ from scrapy.commands.crawl import Command as ScrapyCrawl
 from scrapy.crawler import AsyncCrawlerProcess
 from scrapy.exceptions import UsageError as ScrapyUsageError
 
-from crawler.content.unicode_text import one_line
-from crawler.crawl.runner import run_in
-from crawler.errors import Ending
+from crawler.content.unicode_text import collapse_whitespace
+from crawler.crawl.runner import crawl_in_process
+from crawler.errors import CommandError
 
 
 class Command(ScrapyCrawl):
@@ -18,7 +18,7 @@ class Command(ScrapyCrawl):
             raise ScrapyUsageError("name one spider: `scrapy list` lists them")
         assert isinstance(self.crawler_process, AsyncCrawlerProcess), "the settings keep Scrapy's asyncio reactor"
         try:
-            self.exitcode = run_in(self.crawler_process, args[0], opts.spargs).exit_code
-        except Ending as error:
-            sys.stderr.write(f"finews: {one_line(str(error))}\n")
+            self.exitcode = crawl_in_process(self.crawler_process, args[0], opts.spargs).exit_code
+        except CommandError as error:
+            sys.stderr.write(f"finews: {collapse_whitespace(str(error))}\n")
             self.exitcode = error.exit_code

@@ -9,39 +9,39 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 # However long a source's trouble lasts, one crawl does not wait longer than this at a time; the next one tries again.
-LONGEST_WAIT = timedelta(seconds=30)
-LONGEST_PAUSE = timedelta(hours=24)
+MAX_WAIT = timedelta(seconds=30)
+MAX_PAUSE = timedelta(hours=24)
 # How long a source is left alone that has had too many requests, and does not say until when.
-_SHORTEST_OF_ITSELF = timedelta(minutes=1)
-_LONGEST_OF_ITSELF = timedelta(hours=6)
+_MIN_BACKOFF = timedelta(minutes=1)
+_MAX_BACKOFF = timedelta(hours=6)
 
-_SECONDS = re.compile(r"[0-9]{1,6}", re.ASCII)
+_WHOLE_SECONDS = re.compile(r"[0-9]{1,6}", re.ASCII)
 
 
-def asked_for(retry_after: str, now: datetime) -> timedelta | None:
+def parse_retry_after(header: str, now: datetime) -> timedelta | None:
     """The wait that a Retry-After header asks for; None when it holds nothing that can be meant.
 
     >>> now = datetime.fromisoformat("2026-11-24T20:00:00+08:00")
-    >>> asked_for("120", now), asked_for("Tue, 24 Nov 2026 12:00:07 GMT", now), asked_for("-1", now)
-    (datetime.timedelta(seconds=120), datetime.timedelta(seconds=7), None)
+    >>> [parse_retry_after(value, now) for value in ("120", "Tue, 24 Nov 2026 12:00:07 GMT", "-1")]
+    [datetime.timedelta(seconds=120), datetime.timedelta(seconds=7), None]
     """
-    text = retry_after.strip()
-    wait = timedelta(seconds=int(text)) if _SECONDS.fullmatch(text) else _until(text, now)
-    return wait if wait is not None and timedelta(0) < wait <= LONGEST_PAUSE else None
+    text = header.strip()
+    wait = timedelta(seconds=int(text)) if _WHOLE_SECONDS.fullmatch(text) else _wait_until_date(text, now)
+    return wait if wait is not None and timedelta(0) < wait <= MAX_PAUSE else None
 
 
-def of_itself(trouble: timedelta) -> timedelta:
+def backoff_delay(failing_for: timedelta) -> timedelta:
     """The wait of a crawl whose source does not name one: as long as the trouble has lasted, so that it doubles.
 
-    >>> [str(of_itself(timedelta(minutes=lasted))) for lasted in (0, 3, 600)]
+    >>> [str(backoff_delay(timedelta(minutes=lasted))) for lasted in (0, 3, 600)]
     ['0:01:00', '0:03:00', '6:00:00']
     """
-    return min(max(trouble, _SHORTEST_OF_ITSELF), _LONGEST_OF_ITSELF)
+    return min(max(failing_for, _MIN_BACKOFF), _MAX_BACKOFF)
 
 
-def _until(text: str, now: datetime) -> timedelta | None:
+def _wait_until_date(text: str, now: datetime) -> timedelta | None:
     try:
-        moment = parsedate_to_datetime(text[:60])
+        end = parsedate_to_datetime(text[:60])
     except (ValueError, TypeError, OverflowError):
         return None
-    return moment - now if moment.tzinfo else None
+    return end - now if end.tzinfo else None

@@ -1,75 +1,81 @@
 """Which listing entries need a request. Pure: what is known is handed in."""
 
-from crawler.content.categories import Media
-from crawler.content.dates import iso
-from crawler.crawl.policy.seen_codes import Codes
+from crawler.content.categories import CategoryRegistry
+from crawler.content.dates import format_iso
+from crawler.crawl.policy.seen_codes import SeenCodes
 from crawler.crawl.policy.selection import Selection
-from crawler.items import Entry, Known, Outcome
+from crawler.items import KnownArticle, ListingEntry, Outcome
 
-DUPLICATE = "listed already in this crawl"
-WITHDRAWN = "withdrawn at the source: "
-STILL_REFUSED = "in quarantine since an earlier crawl: "
+DUPLICATE_DETAIL = "listed already in this crawl"
+WITHDRAWN_PREFIX = "withdrawn at the source: "
+STILL_REJECTED_PREFIX = "in quarantine since an earlier crawl: "
 
 
-def matches_listing(known: Known, entry: Entry) -> bool:
+def matches_listing(known: KnownArticle, entry: ListingEntry) -> bool:
     """Return whether a listing still says of an entry what it said when its article was taken in."""
-    return (known.title, known.published_at) == (entry.title, iso(entry.published))
+    return (known.title, known.published_at) == (entry.title, format_iso(entry.published))
 
 
 # The outcome of an entry that needs no request, and why; no outcome for one that is to be fetched.
 Decision = tuple[Outcome | None, str]
 
 
-class Triage:
+class EntryFilter:
     """Decides entry by entry, and remembers what it has met in this crawl."""
 
-    def __init__(self, spider: str, supersedes: frozenset[str], selection: Selection, media: Media) -> None:
+    def __init__(
+        self, spider: str, supersedes: frozenset[str], selection: Selection, registry: CategoryRegistry
+    ) -> None:
         self._spider, self._supersedes = spider, supersedes
-        self._selection, self._media = selection, media
-        self._met = Codes()
-        self._wanted = 0
+        self._selection, self._registry = selection, registry
+        self._seen_codes = SeenCodes()
+        self._wanted_count = 0
 
     @property
-    def still_wanted(self) -> int | None:
+    def remaining_limit(self) -> int | None:
         """How many more entries are wanted; None without a limit."""
-        return None if self._selection.limit is None else max(0, self._selection.limit - self._wanted)
+        return None if self._selection.limit is None else max(0, self._selection.limit - self._wanted_count)
 
     @property
-    def limit_reached(self) -> bool:
-        return self.still_wanted == 0
+    def is_limit_reached(self) -> bool:
+        return self.remaining_limit == 0
 
-    def has_met(self, code: str) -> bool:
-        return code in self._met
+    def is_seen(self, code: str) -> bool:
+        return code in self._seen_codes
 
-    def meet(self, code: str) -> bool:
+    def mark_seen(self, code: str) -> bool:
         """Whether a code is met for the first time in this crawl; a row without one always is."""
-        first = code not in self._met
+        is_new = code not in self._seen_codes
         if code:
-            self._met.add(code)
-        return first
+            self._seen_codes.add(code)
+        return is_new
 
-    def decide(self, entry: Entry, known: Known | None) -> Decision:
-        if self.has_met(entry.code):
-            return Outcome.DUPLICATE, DUPLICATE
+    def decide(self, entry: ListingEntry, known_article: KnownArticle | None) -> Decision:
+        if self.is_seen(entry.code):
+            return Outcome.DUPLICATE, DUPLICATE_DETAIL
         # What is filtered is not met: another listing may name the media that this one leaves out.
-        if reason := self._selection.unwanted(entry, self._media):
+        if reason := self._selection.skip_reason(entry, self._registry):
             return Outcome.FILTERED, reason
-        if self.limit_reached:
+        if self.is_limit_reached:
             return Outcome.FILTERED, "over --limit"
-        self.meet(entry.code)
-        self._wanted += 1
-        return self._decide_known(entry, known) if known else (None, "")
+        self.mark_seen(entry.code)
+        self._wanted_count += 1
+        return self._decide_known(entry, known_article) if known_article else (None, "")
 
-    def _decide_known(self, entry: Entry, known: Known) -> Decision:
-        ours = known.source == self._spider
-        if known.source and not ours and known.source not in self._supersedes:
-            return Outcome.UNCHANGED, f"kept by {known.source}"
-        if not matches_listing(known, entry) or known.withdrawn or self._is_to_be_refreshed(entry, known):
+    def _decide_known(self, entry: ListingEntry, known_article: KnownArticle) -> Decision:
+        is_same_spider = known_article.source == self._spider
+        if known_article.source and not is_same_spider and known_article.source not in self._supersedes:
+            return Outcome.UNCHANGED, f"kept by {known_article.source}"
+        if (
+            not matches_listing(known_article, entry)
+            or known_article.withdrawn
+            or self._needs_refresh(entry, known_article)
+        ):
             return None, ""
-        if known.refused:
-            return Outcome.UNCHANGED, STILL_REFUSED + known.refused
-        return (Outcome.UNCHANGED, "") if ours else (None, "")
+        if known_article.rejection_reason:
+            return Outcome.UNCHANGED, STILL_REJECTED_PREFIX + known_article.rejection_reason
+        return (Outcome.UNCHANGED, "") if is_same_spider else (None, "")
 
-    def _is_to_be_refreshed(self, entry: Entry, known: Known) -> bool:
+    def _needs_refresh(self, entry: ListingEntry, known_article: KnownArticle) -> bool:
         refresh = self._selection.refresh
-        return refresh is not None and known.source is not None and entry.published >= refresh
+        return refresh is not None and known_article.source is not None and entry.published >= refresh

@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from crawler.content.categories import Media
-from crawler.crawl.policy.entry_filter import Triage
-from crawler.crawl.policy.pagination import MOST_PAGES, Walk
+from crawler.content.categories import CategoryRegistry
+from crawler.crawl.policy.entry_filter import EntryFilter
+from crawler.crawl.policy.pagination import MAX_PAGES, ListingPaginator
 from crawler.crawl.policy.selection import Selection
-from crawler.items import Coverage, Entry, Extent, Known, RunOutcome
+from crawler.items import Coverage, KnownArticle, ListingEntry, ListingSize, RunOutcome
 
 
-class How(StrEnum):
+class Precision(StrEnum):
     """How a number of a plan is known."""
 
     COUNTED = "counted"
@@ -25,47 +25,48 @@ class How(StrEnum):
     AT_LEAST = "at least"
 
     @classmethod
-    def worst(cls, *hows: "How") -> "How":
+    def least_precise(cls, *precisions: "Precision") -> "Precision":
         """How a number is known that was made of others."""
-        return max(hows, key=list(cls).index, default=cls.COUNTED)
+        return max(precisions, key=list(cls).index, default=cls.COUNTED)
 
 
 @dataclass(frozen=True, slots=True)
-class Ahead:
+class RemainingWork:
     """What a walk has before it: so many pages, and so many rows that are asked for."""
 
     pages: int
     rows: int
-    how: How
+    precision: Precision
 
 
-NOTHING = Ahead(0, 0, How.COUNTED)
+NOTHING_REMAINING = RemainingWork(0, 0, Precision.COUNTED)
 
 
 # Scrapy draws a delay anew when one is over, and waits on where that is longer: of even draws between 0 and 1 it waits
 # for e - 2 in the mean, and not for half. Here between -1 and 1.
-_LONGER = 2 * (math.e - 2) - 1
+_MEAN_JITTER = 2 * (math.e - 2) - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Manners:
-    """How many requests a host is sent: `delay` seconds apart, more or less by the part `jitter`, `at_once` at most.
+class Throttle:
+    """How many requests a host is sent: `delay` seconds apart, more or less by the part `jitter`, `concurrency` at
+    most.
 
-    Where it answers slowly they are sent so far apart, up to `slowest`, that `answering` of them are being answered;
-    None where nobody looks after that.
+    Where it answers slowly they are sent so far apart, up to `max_delay`, that `target_concurrency` of them are
+    being answered; None where nobody looks after that.
     """
 
     delay: float
     jitter: float
-    at_once: int
-    answering: float | None = None
-    slowest: float = 0.0
+    concurrency: int
+    target_concurrency: float | None = None
+    max_delay: float = 0.0
 
     def seconds_between(self, latency: float) -> float:
         """The seconds between two requests to a host that takes `latency` seconds to answer, while more are waiting."""
-        throttled = min(latency / self.answering, self.slowest) if self.answering else 0.0
-        apart = max(self.delay, throttled) * (1 + self.jitter * _LONGER)
-        return max(apart, latency / self.at_once)
+        throttle_delay = min(latency / self.target_concurrency, self.max_delay) if self.target_concurrency else 0.0
+        delay = max(self.delay, throttle_delay) * (1 + self.jitter * _MEAN_JITTER)
+        return max(delay, latency / self.concurrency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,29 +74,29 @@ class FirstPage:
     """The first page of a listing, what is known of its entries, and whether it is the last, too."""
 
     column: str
-    entries: Sequence[Entry]
-    known: Mapping[str, Known]
-    last: bool
-    extent: Extent | None = None
+    entries: Sequence[ListingEntry]
+    known_articles: Mapping[str, KnownArticle]
+    is_last_page: bool
+    listing_size: ListingSize | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PlanInputs:
     """What a crawl of a spider goes by. `known` counts the articles of a column that were published in a time."""
 
     spider: str
     columns: Mapping[str, str]
     supersedes: frozenset[str]
     selection: Selection
-    media: Media
-    covered: Mapping[str, Coverage]
-    known: Callable[[str, datetime | None, datetime], int]
+    registry: CategoryRegistry
+    coverage: Mapping[str, Coverage]
+    count_known: Callable[[str, datetime | None, datetime], int]
 
-    def walk(self, column: str) -> Walk:
-        return Walk(self.covered.get(column), self.selection.since, self.selection.refresh)
+    def create_paginator(self, column: str) -> ListingPaginator:
+        return ListingPaginator(self.coverage.get(column), self.selection.since, self.selection.refresh)
 
-    def triage(self) -> Triage:
-        return Triage(self.spider, self.supersedes, self.selection, self.media)
+    def create_entry_filter(self) -> EntryFilter:
+        return EntryFilter(self.spider, self.supersedes, self.selection, self.registry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +110,9 @@ class ColumnPlan:
     column_id: str
     name: str
     pages: int
-    pages_are: How
+    pages_precision: Precision
     articles: int
-    articles_are: How
+    articles_precision: Precision
     back_to: datetime | None
     rows: int | None
     ends_early: bool
@@ -122,8 +123,8 @@ class Plan:
     """What a crawl is expected to ask for, beside `robots` files robots.txt, and how long a request takes.
 
     `again` are the known articles that --refresh fetches, `article_requests` whether an article takes a request at all,
-    `latency` the seconds that the source took to answer, and `asked` how many requests the plan itself has sent.
-    `lost` are the listings that did not come, by reason, and `notes` are for a person.
+    `latency` the seconds that the source took to answer, and `inputs` how many requests the plan itself has sent.
+    `failed_listings` are the listings that did not come, by reason, and `notes` are for a person.
     """
 
     columns: Sequence[ColumnPlan]
@@ -134,7 +135,7 @@ class Plan:
     seconds_between: float
     asked: int
     outcome: RunOutcome
-    lost: Mapping[str, Sequence[str]]
+    failed_listings: Mapping[str, Sequence[str]]
     notes: Sequence[str] = ()
 
     @property
@@ -150,145 +151,186 @@ class Plan:
         return self.robots + self.pages + self.article_requests * self.articles
 
     @property
-    def requests_are(self) -> How:
-        return How.worst(*(how for column in self.columns for how in (column.pages_are, column.articles_are)))
+    def requests_precision(self) -> Precision:
+        return Precision.least_precise(
+            *(precision for column in self.columns for precision in (column.pages_precision, column.articles_precision))
+        )
 
     @property
     def seconds(self) -> int:
         return round(self.requests * self.seconds_between)
 
 
-def ahead(walk: Walk) -> Ahead:
+def estimate_remaining(paginator: ListingPaginator) -> RemainingWork:
     """What a walk that goes on has before it, by what it has seen."""
-    covered = walk.covered_from_here()
-    ends = [
-        _to_the_end(walk),
-        walk.since and _down_to(walk, walk.since),
+    covered_below = paginator.covered_below()
+    possible_ends = [
+        _remaining_to_end(paginator),
+        paginator.since and _remaining_to_time(paginator, paginator.since),
         # It stops where all of a page is known: on the page after the last one with news.
-        covered and _down_to(walk, covered, one_more=True),
+        covered_below and _remaining_to_time(paginator, covered_below, extra_page=True),
     ]
-    known = [end for end in ends if end]
-    if not known:
-        return Ahead(1, 0, How.AT_LEAST)
-    return replace(min(known, key=lambda end: end.pages), rows=min(end.rows for end in known))
+    estimable_ends = [end for end in possible_ends if end]
+    if not estimable_ends:
+        return RemainingWork(1, 0, Precision.AT_LEAST)
+    return replace(min(estimable_ends, key=lambda end: end.pages), rows=min(end.rows for end in estimable_ends))
 
 
-def plan_columns(pages: Iterable[FirstPage], asked: Asked) -> list[ColumnPlan]:
+def estimate_columns(pages: Iterable[FirstPage], inputs: PlanInputs) -> list[ColumnPlan]:
     """By column, in the order of the listings, what a crawl that begins with these first pages is expected to ask for.
 
     An article that several listings name is the first one's.
     """
-    triage = asked.triage()
-    views: list[_View] = []
+    entry_filter = inputs.create_entry_filter()
+    column_estimates: list[_ColumnEstimate] = []
     for page in pages:
-        views.append(_View(page, asked, triage, views))
-    return [view.plan(triage.still_wanted) for view in views]
+        column_estimates.append(_ColumnEstimate(page, inputs, entry_filter, column_estimates))
+    return [column_estimate.to_column_plan(entry_filter.remaining_limit) for column_estimate in column_estimates]
 
 
-class _View:
-    """One first page, seen after those of the listings `before`."""
+class _ColumnEstimate:
+    """One first page, seen after those of the listings `earlier_columns`."""
 
-    def __init__(self, page: FirstPage, asked: Asked, triage: Triage, before: Sequence["_View"]) -> None:
-        self._page, self._asked = page, asked
-        self._to_fetch = [each for each in page.entries if triage.decide(each, page.known.get(each.code))[0] is None]
-        self._walk = asked.walk(page.column)
-        goes_on = self._walk.goes_on(page.entries, all_known=not self._to_fetch, last=page.last, extent=page.extent)
-        self._rest = ahead(self._walk) if goes_on and not triage.limit_reached else NOTHING
-        # The codes that the listings before name, all of them down to the time `floor`.
-        self._met = {entry.code for view in before for entry in view._page.entries}
-        floors = [view._walk.reached for view in before if view._rest is not NOTHING]
-        self._floor = max((floor for floor in floors if floor), default=None)
+    def __init__(
+        self,
+        page: FirstPage,
+        inputs: PlanInputs,
+        entry_filter: EntryFilter,
+        earlier_columns: Sequence["_ColumnEstimate"],
+    ) -> None:
+        self._page, self._inputs = page, inputs
+        self._to_fetch = [
+            entry
+            for entry in page.entries
+            if entry_filter.decide(entry, page.known_articles.get(entry.code))[0] is None
+        ]
+        self._paginator = inputs.create_paginator(page.column)
+        wants_next_page = self._paginator.wants_next_page(
+            page.entries, all_known=not self._to_fetch, is_last_page=page.is_last_page, listing_size=page.listing_size
+        )
+        self._remaining = (
+            estimate_remaining(self._paginator)
+            if wants_next_page and not entry_filter.is_limit_reached
+            else NOTHING_REMAINING
+        )
+        # The codes that the listings before name, all of them down to the time `oldest_time`.
+        self._earlier_codes = {entry.code for column in earlier_columns for entry in column._page.entries}
+        oldest_times = [
+            view._paginator.oldest_seen for view in earlier_columns if view._remaining is not NOTHING_REMAINING
+        ]
+        self._earlier_codes_since = max((oldest_time for oldest_time in oldest_times if oldest_time), default=None)
 
-    def plan(self, still_wanted: int | None) -> ColumnPlan:
-        """`still_wanted` is what --limit leaves after all first pages, None without one."""
-        rest = _limited(self._rest, still_wanted, len(self._page.entries))
-        unsure = [entry for entry in self._to_fetch if not self._is_sure(entry)]
-        more = round(self._share() * (len(unsure) + self._unknown(rest)))
-        how = rest.how
-        if unsure or (rest.rows and not self._takes_every_row()):
-            how = How.worst(how, How.ESTIMATED)
+    def to_column_plan(self, remaining_limit: int | None) -> ColumnPlan:
+        """`remaining_limit` is what --limit leaves after all first pages, None without one."""
+        remaining = _apply_limit(self._remaining, remaining_limit, len(self._page.entries))
+        unsure_entries = [entry for entry in self._to_fetch if not self._is_surely_unlisted(entry)]
+        estimated_articles = round(self._unlisted_share() * (len(unsure_entries) + self._estimate_new_rows(remaining)))
+        articles_precision = remaining.precision
+        if unsure_entries or (remaining.rows and not self._keeps_every_row()):
+            articles_precision = Precision.least_precise(articles_precision, Precision.ESTIMATED)
         return ColumnPlan(
             column_id=self._page.column,
-            name=self._asked.columns[self._page.column],
-            pages=self._walk.pages + rest.pages,
-            pages_are=rest.how,
-            articles=len(self._to_fetch) - len(unsure) + (more if still_wanted is None else min(more, still_wanted)),
-            articles_are=how,
-            back_to=self._walk.reached,
-            rows=self._page.extent.rows if self._page.extent else None,
-            ends_early=self._rest is not NOTHING and _ends_early(self._walk),
+            name=self._inputs.columns[self._page.column],
+            pages=self._paginator.pages_read + remaining.pages,
+            pages_precision=remaining.precision,
+            articles=len(self._to_fetch)
+            - len(unsure_entries)
+            + (estimated_articles if remaining_limit is None else min(estimated_articles, remaining_limit)),
+            articles_precision=articles_precision,
+            back_to=self._paginator.oldest_seen,
+            rows=self._page.listing_size.rows if self._page.listing_size else None,
+            ends_early=self._remaining is not NOTHING_REMAINING and _ends_early(self._paginator),
         )
 
-    def _is_sure(self, entry: Entry) -> bool:
+    def _is_surely_unlisted(self, entry: ListingEntry) -> bool:
         """Whether it is certain that no listing before names the entry, if its first page does not."""
-        return self._floor is None or entry.published >= self._floor
+        return self._earlier_codes_since is None or entry.published >= self._earlier_codes_since
 
-    def _takes_every_row(self) -> bool:
-        return self._asked.selection.takes_all and not self._met and not self._known()
+    def _keeps_every_row(self) -> bool:
+        return self._inputs.selection.is_unfiltered and not self._earlier_codes and not self._count_known_ahead()
 
-    def _share(self) -> float:
+    def _unlisted_share(self) -> float:
         """Of the entries that are wanted, the part that no listing before names."""
-        wanted = [entry.code for entry in self._page.entries if self._is_wanted(entry) and self._is_sure(entry)]
-        return sum(code not in self._met for code in wanted) / len(wanted) if wanted else 1.0
+        wanted_codes = [
+            entry.code
+            for entry in self._page.entries
+            if self._matches_selection(entry) and self._is_surely_unlisted(entry)
+        ]
+        return (
+            sum(code not in self._earlier_codes for code in wanted_codes) / len(wanted_codes) if wanted_codes else 1.0
+        )
 
-    def _is_wanted(self, entry: Entry) -> bool:
+    def _matches_selection(self, entry: ListingEntry) -> bool:
         """Whatever its time."""
-        selection = replace(self._asked.selection, since=None, until=None)
-        return not selection.unwanted(entry, self._asked.media)
+        selection = replace(self._inputs.selection, since=None, until=None)
+        return not selection.skip_reason(entry, self._inputs.registry)
 
-    def _unknown(self, rest: Ahead) -> float:
+    def _estimate_new_rows(self, remaining: RemainingWork) -> float:
         """How many of the rows ahead are wanted, and are not known."""
-        if not rest.rows:
+        if not remaining.rows:
             return 0.0
-        until = self._asked.selection.until
-        too_new = (_speed(self._walk) or 0.0) * _seconds(self._walk.reached, until) if until else 0.0
-        wanted = sum(map(self._is_wanted, self._page.entries)) / len(self._page.entries)
-        return max(0.0, (rest.rows - too_new) * wanted - self._known())
+        until = self._inputs.selection.until
+        rows_too_new = (
+            (_rows_per_second(self._paginator) or 0.0) * _elapsed_seconds(self._paginator.oldest_seen, until)
+            if until
+            else 0.0
+        )
+        wanted_share = sum(map(self._matches_selection, self._page.entries)) / len(self._page.entries)
+        return max(0.0, (remaining.rows - rows_too_new) * wanted_share - self._count_known_ahead())
 
-    def _known(self) -> int:
+    def _count_known_ahead(self) -> int:
         """How many articles are known of the rows ahead."""
-        reached = self._walk.reached
-        return self._asked.known(self._page.column, self._walk.goes_down_to(), reached) if reached else 0
+        oldest_seen = self._paginator.oldest_seen
+        return (
+            self._inputs.count_known(self._page.column, self._paginator.stops_at(), oldest_seen) if oldest_seen else 0
+        )
 
 
-def _limited(rest: Ahead, still_wanted: int | None, size: int) -> Ahead:
+def _apply_limit(remaining: RemainingWork, remaining_limit: int | None, page_size: int) -> RemainingWork:
     """What of it is asked for where only so many entries are wanted; one page is on its way in any case."""
-    if still_wanted is None or rest is NOTHING:
-        return rest
-    if rest.how is How.AT_LEAST:
-        rest = Ahead(MOST_PAGES, still_wanted, How.ESTIMATED)
-    pages = min(rest.pages, max(1, math.ceil(still_wanted / max(1, size))))
-    return Ahead(pages, min(rest.rows, still_wanted), How.ESTIMATED if still_wanted else How.COUNTED)
+    if remaining_limit is None or remaining is NOTHING_REMAINING:
+        return remaining
+    if remaining.precision is Precision.AT_LEAST:
+        remaining = RemainingWork(MAX_PAGES, remaining_limit, Precision.ESTIMATED)
+    pages = min(remaining.pages, max(1, math.ceil(remaining_limit / max(1, page_size))))
+    return RemainingWork(
+        pages, min(remaining.rows, remaining_limit), Precision.ESTIMATED if remaining_limit else Precision.COUNTED
+    )
 
 
-def _ends_early(walk: Walk) -> bool:
-    end, since = _to_the_end(walk), _down_to(walk, walk.since) if walk.since else None
-    return end is not None and since is not None and since.rows > end.rows
+def _ends_early(paginator: ListingPaginator) -> bool:
+    to_end, to_since = (
+        _remaining_to_end(paginator),
+        _remaining_to_time(paginator, paginator.since) if paginator.since else None,
+    )
+    return to_end is not None and to_since is not None and to_since.rows > to_end.rows
 
 
-def _to_the_end(walk: Walk) -> Ahead | None:
-    if walk.extent is None:
+def _remaining_to_end(paginator: ListingPaginator) -> RemainingWork | None:
+    if paginator.listing_size is None:
         return None
-    pages, rows = walk.extent.pages - walk.pages, walk.extent.rows - walk.rows
-    how = How.ESTIMATED if walk.since or walk.covered_from_here() else How.COUNTED
-    return Ahead(min(max(1, pages), MOST_PAGES - walk.pages), max(0, rows), how)
+    pages, rows = paginator.listing_size.pages - paginator.pages_read, paginator.listing_size.rows - paginator.rows_read
+    precision = Precision.ESTIMATED if paginator.since or paginator.covered_below() else Precision.COUNTED
+    return RemainingWork(min(max(1, pages), MAX_PAGES - paginator.pages_read), max(0, rows), precision)
 
 
-def _down_to(walk: Walk, bound: datetime, *, one_more: bool = False) -> Ahead | None:
-    speed = _speed(walk)
-    if speed is None:
+def _remaining_to_time(
+    paginator: ListingPaginator, oldest_wanted: datetime, *, extra_page: bool = False
+) -> RemainingWork | None:
+    rows_per_second = _rows_per_second(paginator)
+    if rows_per_second is None:
         return None
-    rows = speed * _seconds(walk.reached, bound)
-    pages = rows / (walk.rows / walk.pages)
-    whole = math.ceil(pages) + 1 if one_more else math.floor(pages) + 1
-    return Ahead(min(whole, MOST_PAGES - walk.pages), math.ceil(rows), How.ESTIMATED)
+    rows = rows_per_second * _elapsed_seconds(paginator.oldest_seen, oldest_wanted)
+    pages = rows / (paginator.rows_read / paginator.pages_read)
+    whole_pages = math.ceil(pages) + 1 if extra_page else math.floor(pages) + 1
+    return RemainingWork(min(whole_pages, MAX_PAGES - paginator.pages_read), math.ceil(rows), Precision.ESTIMATED)
 
 
-def _speed(walk: Walk) -> float | None:
+def _rows_per_second(paginator: ListingPaginator) -> float | None:
     """Entries a second, by those that were seen; None where they are all of one moment."""
-    seconds = _seconds(walk.newest, walk.reached)
-    return walk.rows / seconds if seconds else None
+    seconds = _elapsed_seconds(paginator.newest_published, paginator.oldest_seen)
+    return paginator.rows_read / seconds if seconds else None
 
 
-def _seconds(later: datetime | None, earlier: datetime | None) -> float:
+def _elapsed_seconds(later: datetime | None, earlier: datetime | None) -> float:
     return max(0.0, (later - earlier).total_seconds()) if later and earlier else 0.0

@@ -9,37 +9,37 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from crawler.crawl.policy.estimate import How, ahead
-from crawler.crawl.policy.pagination import Walk
+from crawler.crawl.policy.estimate import Precision, estimate_remaining
+from crawler.crawl.policy.pagination import ListingPaginator
 from crawler.items import Outcome
 
 # By fewer requests there is no pace to tell.
-_FEWEST = 10
-_LEFT_OUT = {Outcome.DUPLICATE, Outcome.FILTERED}
+_MIN_REQUESTS_FOR_ESTIMATE = 10
+_SKIPPED_OUTCOMES = {Outcome.DUPLICATE, Outcome.FILTERED}
 
 
 @dataclass(slots=True)
-class _Listing:
+class _ListingProgress:
     """A listing whose walk goes on. Of the rows ahead, `known` are articles that need no request."""
 
-    walk: Walk
-    known: int
+    paginator: ListingPaginator
+    known_ahead: int
     rows: int = 0
     wanted: int = 0
 
-    def take(self, page: Counter[Outcome | None]) -> None:
-        self.rows += page.total()
-        self.wanted += page.total() - sum(page[outcome] for outcome in _LEFT_OUT)
+    def add_page(self, page_outcomes: Counter[Outcome | None]) -> None:
+        self.rows += page_outcomes.total()
+        self.wanted += page_outcomes.total() - sum(page_outcomes[outcome] for outcome in _SKIPPED_OUTCOMES)
 
-    def requests(self) -> float | None:
+    def estimate_requests(self) -> float | None:
         """For pages and articles; None where nobody can tell."""
-        rest = ahead(self.walk)
-        if rest.how is How.AT_LEAST or not self.rows:
+        remaining = estimate_remaining(self.paginator)
+        if remaining.precision is Precision.AT_LEAST or not self.rows:
             return None
-        return rest.pages + max(0, rest.rows - self.known) * self.wanted / self.rows
+        return remaining.pages + max(0, remaining.rows - self.known_ahead) * self.wanted / self.rows
 
 
-class Outlook:
+class EtaEstimator:
     """Counts what a crawl has done in requests, and estimates what it has before it.
 
     An article that stands in a row of its listing takes no time worth telling, and counts all the same.
@@ -47,51 +47,62 @@ class Outlook:
 
     def __init__(self, columns: Iterable[str], limit: int | None = None) -> None:
         self._limit = limit
-        self._unseen = set(columns)
-        self._going: dict[str, _Listing] = {}
-        self._over: set[str] = set()
-        self._page: Counter[Outcome | None] = Counter()
-        self._open = self._done = self._wanted = 0
+        self._unseen_columns = set(columns)
+        self._active_listings: dict[str, _ListingProgress] = {}
+        self._finished_columns: set[str] = set()
+        self._page_outcomes: Counter[Outcome | None] = Counter()
+        self._open_entries = self._requests_done = self._wanted_entries = 0
 
-    def entry(self, outcome: Outcome | None, *, fresh: bool) -> None:
-        """An entry is taken down (`fresh`; it is to be fetched if it has no outcome), or settled."""
-        if fresh:
-            self._page[outcome] += 1
-            self._wanted += outcome not in _LEFT_OUT
-            self._open += outcome is None
+    def count_entry(self, outcome: Outcome | None, *, newly_listed: bool) -> None:
+        """An entry is taken down (`newly_listed`; it is to be fetched if it has no outcome), or settled."""
+        if newly_listed:
+            self._page_outcomes[outcome] += 1
+            self._wanted_entries += outcome not in _SKIPPED_OUTCOMES
+            self._open_entries += outcome is None
         else:
-            self._open -= 1
-            self._done += 1
+            self._open_entries -= 1
+            self._requests_done += 1
 
-    def page(self, column: str, walk: Walk | None, known: int | None = None) -> None:
-        """All entries of a page are taken down, and `walk` goes on; None ends it.
+    def count_page(self, column: str, paginator: ListingPaginator | None, known_ahead: int | None = None) -> None:
+        """All entries of a page are taken down, and `paginator` goes on; None ends it.
 
         `known` are the articles on the pages ahead that need no request; what was said of them before stays otherwise.
         """
-        self._done += 1
-        self._unseen.discard(column)
-        if walk is None:
-            self._going.pop(column, None)
-            self._over.add(column)
+        self._requests_done += 1
+        self._unseen_columns.discard(column)
+        if paginator is None:
+            self._active_listings.pop(column, None)
+            self._finished_columns.add(column)
         else:
-            listing = self._going.setdefault(column, _Listing(walk, 0))
-            listing.known = listing.known - self._page[Outcome.UNCHANGED] if known is None else known
-            listing.take(self._page)
-        self._page.clear()
+            listing = self._active_listings.setdefault(column, _ListingProgress(paginator, 0))
+            listing.known_ahead = (
+                listing.known_ahead - self._page_outcomes[Outcome.UNCHANGED] if known_ahead is None else known_ahead
+            )
+            listing.add_page(self._page_outcomes)
+        self._page_outcomes.clear()
 
-    def at(self) -> datetime | None:
+    def reached(self) -> datetime | None:
         """How far back the walk is that has come least far; None when none goes on."""
-        return max((each.walk.reached for each in self._going.values() if each.walk.reached), default=None)
+        return max(
+            (
+                listing.paginator.oldest_seen
+                for listing in self._active_listings.values()
+                if listing.paginator.oldest_seen
+            ),
+            default=None,
+        )
 
-    def seconds_left(self, seconds: float) -> float | None:
-        """By the pace of the `seconds` so far; None where nobody can tell."""
-        parts = [listing.requests() for listing in self._going.values()]
-        if self._done < _FEWEST or not self._wanted or None in parts:
+    def estimate_seconds_left(self, elapsed_seconds: float) -> float | None:
+        """By the pace of the `elapsed_seconds` so far; None where nobody can tell."""
+        estimates = [listing.estimate_requests() for listing in self._active_listings.values()]
+        if self._requests_done < _MIN_REQUESTS_FOR_ESTIMATE or not self._wanted_entries or None in estimates:
             return None
-        known = sum(part for part in parts if part is not None)
-        seen = len(self._going) + len(self._over)
+        estimated_requests = sum(estimate for estimate in estimates if estimate is not None)
+        columns_seen = len(self._active_listings) + len(self._finished_columns)
         # Listings that have not come yet are taken to be as long as those that have.
-        requests = known + len(self._unseen) * (1 + known / seen if seen else 1)
+        requests = estimated_requests + len(self._unseen_columns) * (
+            1 + estimated_requests / columns_seen if columns_seen else 1
+        )
         if self._limit is not None:
-            requests = min(requests, 1 + self._limit - self._wanted)
-        return seconds / self._done * (self._open + max(0.0, requests))
+            requests = min(requests, 1 + self._limit - self._wanted_entries)
+        return elapsed_seconds / self._requests_done * (self._open_entries + max(0.0, requests))

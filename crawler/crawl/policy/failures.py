@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from crawler.errors import ShapeChanged, Unreadable, Unusable
+from crawler.errors import ItemError, ParseError, SchemaChangedError
 from crawler.items import Outcome
 
-_CODE = re.compile(r"[0-9]{18,24}", re.ASCII)
+_ARTICLE_CODE = re.compile(r"[0-9]{18,24}", re.ASCII)
 # So many kinds are told one by one.
-_MOST_KINDS = 10
+_MAX_GROUPS = 10
 
 
 @dataclass(slots=True)
-class Trouble:
+class FailureGroup:
     """One kind: its first entry, and how many there were."""
 
     code: str
@@ -28,49 +28,49 @@ class Trouble:
     count: int = 0
 
 
-class Troubles:
+class FailureGroups:
     """The entries of one crawl that failed or went to quarantine, by kind, in the order in which they turned up."""
 
     def __init__(self) -> None:
-        self._kinds: dict[Hashable, Trouble] = {}
+        self._groups: dict[Hashable, FailureGroup] = {}
 
-    def add(self, trouble: Trouble, kind: Hashable) -> bool:
+    def add(self, new_group: FailureGroup, group_key: Hashable) -> bool:
         """Whether it is the first of its kind."""
-        if len(self._kinds) >= _MOST_KINDS and kind not in self._kinds:
+        if len(self._groups) >= _MAX_GROUPS and group_key not in self._groups:
             return False
-        known = self._kinds.setdefault(kind, trouble)
-        known.count += 1
-        return known.count == 1
+        group = self._groups.setdefault(group_key, new_group)
+        group.count += 1
+        return group.count == 1
 
-    def told(self) -> list[dict[str, Any]]:
+    def as_dicts(self) -> list[dict[str, Any]]:
         """Each kind with its first `code`, `outcome`, `detail` and `count`."""
         return [
-            {"code": kind.code, "outcome": kind.outcome, "detail": kind.detail, "count": kind.count}
-            for kind in self._kinds.values()
+            {"code": group.code, "outcome": group.outcome, "detail": group.detail, "count": group.count}
+            for group in self._groups.values()
         ]
 
 
-def explained(error: Unusable, url: str) -> str:
+def describe_item_error(error: ItemError, url: str) -> str:
     """An error as it is kept and told: of what cannot be read it names the endpoint.
 
-    >>> explained(ShapeChanged("field 'title' is missing", "title"), "https://a.cn/list?page=1")
+    >>> describe_item_error(SchemaChangedError("field 'title' is missing", "title"), "https://a.cn/list?page=1")
     "a.cn/list has changed: field 'title' is missing"
     """
-    if not isinstance(error, Unreadable):
+    if not isinstance(error, ParseError):
         return str(error)
-    return f"{endpoint_of(url)}{' has changed' if isinstance(error, ShapeChanged) else ''}: {error}"
+    return f"{describe_endpoint(url)}{' has changed' if isinstance(error, SchemaChangedError) else ''}: {error}"
 
 
-def kind_of(error: Unusable, url: str) -> Hashable:
+def failure_group_key(error: ItemError, url: str) -> Hashable:
     """What makes two errors one trouble: the same field of the same endpoint, else the same words."""
-    return (endpoint_of(url), error.field) if isinstance(error, Unreadable) else str(error)
+    return (describe_endpoint(url), error.field) if isinstance(error, ParseError) else str(error)
 
 
-def endpoint_of(url: str) -> str:
+def describe_endpoint(url: str) -> str:
     """The part of an address that is the same for all articles and pages.
 
-    >>> endpoint_of("https://finance.eastmoney.com/a/202201102242171631.html?x=1")
+    >>> describe_endpoint("https://finance.eastmoney.com/a/202201102242171631.html?x=1")
     'finance.eastmoney.com/a/CODE.html'
     """
-    parts = urlsplit(url)
-    return _CODE.sub("CODE", f"{parts.hostname or ''}{parts.path}")
+    split_url = urlsplit(url)
+    return _ARTICLE_CODE.sub("CODE", f"{split_url.hostname or ''}{split_url.path}")

@@ -7,10 +7,10 @@ from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit, urlunsplit
 
-_PORTS = {"http": 80, "https": 443}
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 # Set aside for measurements, and so nobody's; proxies that take a machine's whole traffic answer with names' stand-ins
 # from here.
-_STAND_INS = ip_network("198.18.0.0/15")
+_BENCHMARK_NETWORK = ip_network("198.18.0.0/15")
 
 
 # Of a request and its reply it is asked several times.
@@ -24,26 +24,26 @@ def origin_of(url: str) -> str:
     ('', '')
     """
     try:
-        parts = urlsplit(url)
-        port = parts.port or _PORTS.get(parts.scheme)
+        split_url = urlsplit(url)
+        port = split_url.port or _DEFAULT_PORTS.get(split_url.scheme)
     except ValueError:
         return ""
-    if parts.scheme not in _PORTS or not parts.hostname or "@" in parts.netloc:
+    if split_url.scheme not in _DEFAULT_PORTS or not split_url.hostname or "@" in split_url.netloc:
         return ""
-    return f"{parts.scheme}://{parts.hostname.rstrip('.')}:{port}"
+    return f"{split_url.scheme}://{split_url.hostname.rstrip('.')}:{port}"
 
 
-def shown(url: str) -> str:
+def redact_url(url: str) -> str:
     """An address as it may be told and kept: without a user's name, a query or a fragment, which can hold secrets.
 
-    >>> shown("http://me:secret@host:81/a/1.html?token=x#y")
+    >>> redact_url("http://me:secret@host:81/a/1.html?token=x#y")
     'http://host:81/a/1.html'
     """
     try:
-        parts = urlsplit(url)
+        split_url = urlsplit(url)
     except ValueError:
         return "an address that is none"
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))[:200]
+    return urlunsplit((split_url.scheme, split_url.netloc.rpartition("@")[2], split_url.path, "", ""))[:200]
 
 
 def is_public(address: str) -> bool:
@@ -53,4 +53,4 @@ def is_public(address: str) -> bool:
     [True, False, False, False]
     """
     ip = ip_address(address)
-    return (ip.is_global and not ip.is_multicast) or ip in _STAND_INS
+    return (ip.is_global and not ip.is_multicast) or ip in _BENCHMARK_NETWORK

@@ -11,126 +11,158 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
 
-from crawler.crawl.policy.seen_codes import Codes
-from crawler.items import Coverage, Entry, Extent, Gap
+from crawler.crawl.policy.seen_codes import SeenCodes
+from crawler.items import Coverage, Gap, ListingEntry, ListingSize
 
 # The longest listing of the source has some 50 pages; where a cursor leads on and on there is no end to be found.
-MOST_PAGES = 1_000
+MAX_PAGES = 1_000
 # One in so many entries of a page may be much older than where it stands.
-_OUT_OF_PLACE = 10
+_ENTRIES_PER_OUTLIER = 10
 
 
-class Ended(Enum):
+class StopReason(Enum):
     """Why a walk went no further. All but the last two prove that nothing was left out on the way."""
 
-    AT_THE_END = auto()
-    PAST_SINCE = auto()
-    PAST_COVERED = auto()
-    TOO_LONG = auto()
-    CUT = auto()
+    END_OF_LISTING = auto()
+    REACHED_SINCE = auto()
+    REACHED_COVERED = auto()
+    PAGE_LIMIT = auto()
+    INTERRUPTED = auto()
 
 
 @dataclass(slots=True)
-class Walk:
+class ListingPaginator:
     """One listing in one crawl.
 
-    `covered` is what earlier crawls have; `since` and `recheck` are the oldest publication times that were asked for.
-    `rows` stood on `pages`, the last of which reached back to `reached`; `extent` is how many there are, if known.
+    `previous_coverage` is what earlier crawls have; `since` and `refresh_since` are the oldest publication times
+    that were asked for. `rows_read` stood on `pages_read`, the last of which reached back to `oldest_seen`;
+    `listing_size` is how many there are, if known.
     """
 
-    covered: Coverage | None = None
+    previous_coverage: Coverage | None = None
     since: datetime | None = None
-    recheck: datetime | None = None
-    ended: Ended = Ended.CUT
-    newest: datetime | None = None
-    oldest: datetime | None = None
-    reached: datetime | None = None
-    pages: int = 0
-    rows: int = 0
-    extent: Extent | None = None
-    _codes: Codes = field(default_factory=Codes)
+    refresh_since: datetime | None = None
+    stop_reason: StopReason = StopReason.INTERRUPTED
+    newest_published: datetime | None = None
+    oldest_published: datetime | None = None
+    oldest_seen: datetime | None = None
+    pages_read: int = 0
+    rows_read: int = 0
+    listing_size: ListingSize | None = None
+    _seen_codes: SeenCodes = field(default_factory=SeenCodes)
 
-    def goes_on(self, page: Sequence[Entry], *, all_known: bool, last: bool, extent: Extent | None = None) -> bool:
+    def wants_next_page(
+        self,
+        entries: Sequence[ListingEntry],
+        *,
+        all_known: bool,
+        is_last_page: bool,
+        listing_size: ListingSize | None = None,
+    ) -> bool:
         """Whether the next page is wanted after this one, whose entries are in the listing's order."""
-        self.pages += 1
-        self.rows += len(page)
-        self.extent = extent
-        fresh = {entry.code for entry in page if entry.code not in self._codes}
-        self._codes.update(fresh)
-        times = [entry.published for entry in page]
+        self.pages_read += 1
+        self.rows_read += len(entries)
+        self.listing_size = listing_size
+        new_codes = {entry.code for entry in entries if entry.code not in self._seen_codes}
+        self._seen_codes.update(new_codes)
+        times = [entry.published for entry in entries]
         if times:
-            self.newest = max([*times, *([self.newest] if self.newest else [])])
-            self.oldest = min([*times, *([self.oldest] if self.oldest else [])])
-            self.reached = back_to(times)
-        if last or not fresh:
+            self.newest_published = max([*times, *([self.newest_published] if self.newest_published else [])])
+            self.oldest_published = min([*times, *([self.oldest_published] if self.oldest_published else [])])
+            self.oldest_seen = oldest_without_outliers(times)
+        if is_last_page or not new_codes:
             # A page that holds nothing new is the same page again: the source's count was wrong, or its cursor turns.
-            self.ended = Ended.AT_THE_END
-        elif self.since and _passed(self.since, times):
-            self.ended = Ended.PAST_SINCE
-        elif all_known and (bound := self.covered_from_here()) and _passed(bound, times):
-            self.ended = Ended.PAST_COVERED
-        elif self.pages >= MOST_PAGES:
-            self.ended = Ended.TOO_LONG
+            self.stop_reason = StopReason.END_OF_LISTING
+        elif self.since and _is_past(self.since, times):
+            self.stop_reason = StopReason.REACHED_SINCE
+        elif all_known and (bound := self.covered_below()) and _is_past(bound, times):
+            self.stop_reason = StopReason.REACHED_COVERED
+        elif self.pages_read >= MAX_PAGES:
+            self.stop_reason = StopReason.PAGE_LIMIT
         else:
             return True
-        self._codes = Codes()  # a crawl of all listings keeps none that it is done with
+        self._seen_codes = SeenCodes()  # a crawl of all listings keeps none that it is done with
         return False
 
-    def gap(self) -> Gap | None:
+    def find_gap(self) -> Gap | None:
         """What was missed: the listing ended before it reached what is covered."""
-        if self.ended is Ended.AT_THE_END and self.covered and self.oldest and self.oldest > self.covered.newest:
-            return Gap(self.covered.newest, self.oldest)
+        if (
+            self.stop_reason is StopReason.END_OF_LISTING
+            and self.previous_coverage
+            and self.oldest_published
+            and self.oldest_published > self.previous_coverage.newest
+        ):
+            return Gap(self.previous_coverage.newest, self.oldest_published)
         return None
 
-    def coverage(self, failed: Sequence[datetime]) -> Coverage | None:
+    def new_coverage(self, failed_times: Sequence[datetime]) -> Coverage | None:
         """What is covered now, given the publication times of entries that failed; None when this walk proves nothing.
 
         An entry that failed is not covered, nor is what is newer: the next walk comes by it again.
         """
-        if self.ended in {Ended.TOO_LONG, Ended.CUT} or self.newest is None:
+        if self.stop_reason in {StopReason.PAGE_LIMIT, StopReason.INTERRUPTED} or self.newest_published is None:
             return None
-        newest = max(self.newest, self.covered.newest) if self.covered else self.newest
-        return Coverage(min([newest, *failed]), self._oldest_covered())
+        newest_covered = (
+            max(self.newest_published, self.previous_coverage.newest)
+            if self.previous_coverage
+            else self.newest_published
+        )
+        return Coverage(min([newest_covered, *failed_times]), self._oldest_covered())
 
-    def covered_from_here(self) -> datetime | None:
+    def covered_below(self) -> datetime | None:
         """The time below which everything that was asked for is covered; None when it is not."""
-        if self.covered is None:
+        if self.previous_coverage is None:
             return None
-        reaches = self.covered.oldest is None or (self.since is not None and self.covered.oldest <= self.since)
-        return min(self.covered.newest, self.recheck or self.covered.newest) if reaches else None
+        covers_selection = self.previous_coverage.oldest is None or (
+            self.since is not None and self.previous_coverage.oldest <= self.since
+        )
+        return (
+            min(self.previous_coverage.newest, self.refresh_since or self.previous_coverage.newest)
+            if covers_selection
+            else None
+        )
 
-    def goes_down_to(self) -> datetime | None:
+    def stops_at(self) -> datetime | None:
         """The time at which it stops, if nothing older is new; None when it goes to the end."""
-        return max((bound for bound in (self.since, self.covered_from_here()) if bound), default=None)
+        return max((bound for bound in (self.since, self.covered_below()) if bound), default=None)
 
     def _oldest_covered(self) -> datetime | None:
-        if self.ended is Ended.AT_THE_END:
+        if self.stop_reason is StopReason.END_OF_LISTING:
             return None
-        if self.ended is Ended.PAST_COVERED and self.covered:
-            return self.covered.oldest
-        joins = self.covered is not None and self.since is not None and self.since <= self.covered.newest
-        if not joins or self.covered is None:
+        if self.stop_reason is StopReason.REACHED_COVERED and self.previous_coverage:
+            return self.previous_coverage.oldest
+        is_contiguous = (
+            self.previous_coverage is not None
+            and self.since is not None
+            and self.since <= self.previous_coverage.newest
+        )
+        if not is_contiguous or self.previous_coverage is None:
             return self.since
-        return None if self.covered.oldest is None else min(self.covered.oldest, self.since or self.covered.oldest)
+        return (
+            None
+            if self.previous_coverage.oldest is None
+            else min(self.previous_coverage.oldest, self.since or self.previous_coverage.oldest)
+        )
 
 
-def _passed(bound: datetime, times: Sequence[datetime]) -> bool:
+def _is_past(bound: datetime, times: Sequence[datetime]) -> bool:
     """Whether a page with entries of these times, in their order, has gone past a time.
 
     A page in order is judged by its last entry. The source pins edited entries to the top, so that any other page is
     judged by its newest.
     """
-    return bool(times) and (times[-1] if _in_order(times) else max(times)) < bound
+    return bool(times) and (times[-1] if _is_newest_first(times) else max(times)) < bound
 
 
-def back_to(times: Sequence[datetime]) -> datetime:
+def oldest_without_outliers(times: Sequence[datetime]) -> datetime:
     """How far back a page with entries of these times goes, but for a few that stand where they do not belong.
 
-    >>> [back_to([datetime(2026, 9, day) for day in days]).day for days in ([9, 8, 7], [7, 7, *range(19, 10, -1)])]
+    >>> pages = [9, 8, 7], [7, 7, *range(19, 10, -1)]
+    >>> [oldest_without_outliers([datetime(2026, 9, day) for day in days]).day for days in pages]
     [7, 11]
     """
-    return times[-1] if _in_order(times) else sorted(times)[math.ceil(len(times) / _OUT_OF_PLACE)]
+    return times[-1] if _is_newest_first(times) else sorted(times)[math.ceil(len(times) / _ENTRIES_PER_OUTLIER)]
 
 
-def _in_order(times: Sequence[datetime]) -> bool:
+def _is_newest_first(times: Sequence[datetime]) -> bool:
     return all(newer >= older for newer, older in itertools.pairwise(times))

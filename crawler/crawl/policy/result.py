@@ -4,60 +4,61 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from crawler.errors import Failed
+from crawler.errors import FatalError
 from crawler.items import Gap, Outcome, RunOutcome
 
 EXIT_CODES = {
     RunOutcome.DONE: 0,
     RunOutcome.PARTIAL: 3,
-    RunOutcome.FAILED: Failed.exit_code,
-    RunOutcome.INTERRUPTED: Failed.exit_code,
+    RunOutcome.FAILED: FatalError.exit_code,
+    RunOutcome.INTERRUPTED: FatalError.exit_code,
 }
 
 # Scrapy's word for a spider that came to its end by itself.
-FINISHED = "finished"
+FINISHED_REASON = "finished"
 
 
-def verdict(
+def crawl_outcome(
     *,
     reason: str,
-    fatal: bool,
+    has_fatal_error: bool,
     listings_read: int,
-    listings_lost: int,
-    unreadable: bool,
-    gaps: int,
-    counts: Mapping[str, int],
+    listings_failed: int,
+    listing_parse_failed: bool,
+    gap_count: int,
+    outcome_counts: Mapping[str, int],
 ) -> RunOutcome:
     """The outcome of a crawl that closed for `reason`, Scrapy's word.
 
-    A source of which no listing could be had has failed; one whose listings came but could not be read (`unreadable`),
-    some of whose entries failed, or that has lost entries between two crawls (`gaps`), was partly done.
+    A source of which no listing could be had has failed; one whose listings came but could not be read
+    (`listing_parse_failed`), some of whose entries failed, or that has lost entries between two crawls
+    (`gap_count`), was partly done.
     """
-    if fatal:
+    if has_fatal_error:
         return RunOutcome.FAILED
-    if reason != FINISHED:
+    if reason != FINISHED_REASON:
         return RunOutcome.INTERRUPTED
-    if listings_lost and not listings_read and not unreadable:
+    if listings_failed and not listings_read and not listing_parse_failed:
         return RunOutcome.FAILED
-    if listings_lost or gaps or counts[Outcome.FAILED] or counts[Outcome.QUARANTINED]:
+    if listings_failed or gap_count or outcome_counts[Outcome.FAILED] or outcome_counts[Outcome.QUARANTINED]:
         return RunOutcome.PARTIAL
     return RunOutcome.DONE
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class CrawlResult:
     """A closed crawl. `run` is its row of `runs`, `output` the folder.
 
-    `lost` are the listings that did not come, by reason; `gaps` what was missed since the last crawl, by column;
-    `troubles` the entries that failed or went to quarantine, by kind, each with its first `code`, `outcome`, `detail`
-    and `count`; `notes` what a person should know and need not mend.
+    `failed_listings` are the listings that did not come, by reason; `gap_count` what was missed since the last
+    crawl, by column; `failures` the entries that failed or went to quarantine, by kind, each with its first `code`,
+    `outcome`, `detail` and `count`; `notes` what a person should know and need not mend.
     """
 
     run: Mapping[str, Any]
     output: str
-    lost: Mapping[str, Sequence[str]]
+    failed_listings: Mapping[str, Sequence[str]]
     gaps: Mapping[str, Gap]
-    troubles: Sequence[Mapping[str, Any]] = ()
+    failures: Sequence[Mapping[str, Any]] = ()
     notes: Sequence[str] = ()
 
     @property

@@ -6,13 +6,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from crawler.content.categories import Media
+from crawler.content.categories import CategoryRegistry
 from crawler.content.dates import parse_bound
-from crawler.content.normalise import media_name
+from crawler.content.normalise import clean_media_name
 from crawler.errors import UsageError
-from crawler.items import Category, Entry
+from crawler.items import Category, ListingEntry
 
-ARGUMENTS = ("category", "column", "since", "until", "limit", "refresh")
+ARGUMENT_NAMES = ("category", "column", "since", "until", "limit", "refresh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,31 +30,31 @@ class Selection:
     refresh: datetime | None = None
 
     @property
-    def takes_all(self) -> bool:
+    def is_unfiltered(self) -> bool:
         """Whether every entry that is walked by is taken in: only then is a listing covered by a walk."""
         return not (self.categories or self.until or self.limit)
 
-    def unwanted(self, entry: Entry, media: Media) -> str:
+    def skip_reason(self, entry: ListingEntry, registry: CategoryRegistry) -> str:
         """Why an entry is not wanted, in a few words; an empty string when it is."""
-        if self.categories and not self._is_of_category(entry, media):
-            return f"category: {media_name(entry.media) or 'the listing names no media'}"
+        if self.categories and not self._matches_category(entry, registry):
+            return f"category: {clean_media_name(entry.media) or 'the listing names no media'}"
         if self.since and entry.published < self.since:
             return "before --since"
         if self.until and entry.published > self.until:
             return "after --until"
         return ""
 
-    def _is_of_category(self, entry: Entry, media: Media) -> bool:
-        found = media.find(media_name(entry.media)) if entry.media else None
-        return found is not None and found.slug in {category.slug for category in self.categories}
+    def _matches_category(self, entry: ListingEntry, registry: CategoryRegistry) -> bool:
+        entry_category = registry.find(clean_media_name(entry.media)) if entry.media else None
+        return entry_category is not None and entry_category.slug in {category.slug for category in self.categories}
 
 
-def parse(
+def parse_selection(
     arguments: Mapping[str, str],
     *,
     columns: Mapping[str, str],
     default_columns: tuple[str, ...],
-    media: Media,
+    registry: CategoryRegistry,
     now: datetime,
 ) -> Selection:
     """Read a spider's arguments, as `-a name=value` or the command line give them; lists are comma separated.
@@ -62,50 +62,49 @@ def parse(
     Raises UsageError, in one line that says what to type instead.
     """
     for name in arguments:
-        if name not in ARGUMENTS:
-            raise UsageError(
-                f"unknown argument {name!r}: {_nearest(name, ARGUMENTS) or 'there are ' + ', '.join(ARGUMENTS)}"
-            )
-    since, until, refresh = (_bound(arguments, name, now) for name in ("since", "until", "refresh"))
+        if name not in ARGUMENT_NAMES:
+            hint = _suggest(name, ARGUMENT_NAMES) or f"there are {', '.join(ARGUMENT_NAMES)}"
+            raise UsageError(f"unknown argument {name!r}: {hint}")
+    since, until, refresh = (_parse_time_bound(arguments, name, now) for name in ("since", "until", "refresh"))
     if since and until and since > until:
         raise UsageError(f"--since {arguments['since']} is after --until {arguments['until']}: swap them")
     return Selection(
-        columns=tuple(_column(text, columns) for text in _list(arguments, "column")) or default_columns,
-        categories=tuple(media.wanted(text) for text in _list(arguments, "category")),
+        columns=tuple(_resolve_column(text, columns) for text in _split_list(arguments, "column")) or default_columns,
+        categories=tuple(registry.resolve_or_create(text) for text in _split_list(arguments, "category")),
         since=since,
         until=until,
-        limit=_limit(arguments.get("limit")),
+        limit=_parse_limit(arguments.get("limit")),
         refresh=refresh,
     )
 
 
-def _list(arguments: Mapping[str, str], name: str) -> list[str]:
-    parts = [part.strip() for part in arguments.get(name, "").replace("，", ",").split(",")]
-    if name in arguments and not any(parts):
+def _split_list(arguments: Mapping[str, str], name: str) -> list[str]:
+    values = [part.strip() for part in arguments.get(name, "").replace("，", ",").split(",")]
+    if name in arguments and not any(values):
         raise UsageError(f"--{name} is empty: name one, or leave the option out")
-    return list(dict.fromkeys(part for part in parts if part))
+    return list(dict.fromkeys(part for part in values if part))
 
 
-def _bound(arguments: Mapping[str, str], name: str, now: datetime) -> datetime | None:
+def _parse_time_bound(arguments: Mapping[str, str], name: str, now: datetime) -> datetime | None:
     if name not in arguments:
         return None
     try:
-        return parse_bound(arguments[name], now, last=name == "until")
+        return parse_bound(arguments[name], now, end_of_span=name == "until")
     except ValueError as error:
         raise UsageError(f"--{name}: {error}") from error
 
 
-def _column(text: str, columns: Mapping[str, str]) -> str:
+def _resolve_column(text: str, columns: Mapping[str, str]) -> str:
     if text in columns:
         return text
     for column_id, name in columns.items():
         if text == name:
             return column_id
-    near = _nearest(text, [*columns, *columns.values()])
-    raise UsageError(f"unknown column {text!r}: {near or 'type an id or a name that `finews columns` lists'}")
+    suggestion = _suggest(text, [*columns, *columns.values()])
+    raise UsageError(f"unknown column {text!r}: {suggestion or 'type an id or a name that `finews columns` lists'}")
 
 
-def _limit(text: str | None) -> int | None:
+def _parse_limit(text: str | None) -> int | None:
     if text is None:
         return None
     if not re.fullmatch(r"0*[1-9][0-9]{0,8}", text, re.ASCII):
@@ -113,6 +112,6 @@ def _limit(text: str | None) -> int | None:
     return int(text)
 
 
-def _nearest(text: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(text, known, n=3, cutoff=0.5)
-    return f"did you mean {', '.join(near)}?" if near else ""
+def _suggest(text: str, candidates: Collection[str]) -> str:
+    close_matches = difflib.get_close_matches(text, candidates, n=3, cutoff=0.5)
+    return f"did you mean {', '.join(close_matches)}?" if close_matches else ""

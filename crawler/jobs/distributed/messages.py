@@ -5,17 +5,17 @@ import json
 import zlib
 from dataclasses import asdict, dataclass, field
 
-from crawler.errors import Unreadable
+from crawler.errors import ParseError
 
 # What a recorder reads of a reply's headers.
-HEADERS = ("Content-Type", "Retry-After")
+FORWARDED_HEADERS = ("Content-Type", "Retry-After")
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
+class FetchResult:
     """A reply as it came, or why there is none.
 
-    `url` is the address that answered in the end. Without a reply `error` says why in one line, and `passing` whether
+    `url` is the address that answered in the end. Without a reply `error` says why in one line, and `retryable` whether
     the next attempt may have one.
     """
 
@@ -25,28 +25,28 @@ class Fetched:
     flags: list[str] = field(default_factory=list)
     body: bytes = b""
     error: str = ""
-    passing: bool = False
+    retryable: bool = False
 
 
-def pack(fetched: Fetched) -> str:
+def encode_message(result: FetchResult) -> str:
     """Compressed, and in letters: PostgreSQL's JSON holds neither bytes nor NUL.
 
-    >>> unpack(pack(Fetched(url="https://a.cn/", status=200, body=b"x")), 100).body
+    >>> decode_message(encode_message(FetchResult(url="https://a.cn/", status=200, body=b"x")), 100).body
     b'x'
     """
-    values = {**asdict(fetched), "body": base64.b64encode(fetched.body).decode()}
-    return base64.b64encode(zlib.compress(json.dumps(values).encode(), level=1)).decode()
+    fields = {**asdict(result), "body": base64.b64encode(result.body).decode()}
+    return base64.b64encode(zlib.compress(json.dumps(fields).encode(), level=1)).decode()
 
 
-def unpack(packed: str, largest: int) -> Fetched:
-    """What was packed. Raises Unreadable when it is no such thing, or its body is larger than `largest` bytes."""
+def decode_message(message: str, max_size: int) -> FetchResult:
+    """What was packed. Raises ParseError when it is no such thing, or its body is larger than `max_size` bytes."""
     try:
-        opened = zlib.decompressobj()
+        decompressor = zlib.decompressobj()
         # Letters are a third longer than the bytes; the rest is small.
-        text = opened.decompress(base64.b64decode(packed, validate=True), 2 * largest + 65_536)
-        if not opened.eof:
-            raise Unreadable("a fetcher's message is cut or too large")
-        values = json.loads(text)
-        return Fetched(**{**values, "body": base64.b64decode(values["body"], validate=True)})
+        text = decompressor.decompress(base64.b64decode(message, validate=True), 2 * max_size + 65_536)
+        if not decompressor.eof:
+            raise ParseError("a fetcher's message is cut or too large")
+        fields = json.loads(text)
+        return FetchResult(**{**fields, "body": base64.b64decode(fields["body"], validate=True)})
     except (ValueError, TypeError, KeyError, zlib.error) as error:
-        raise Unreadable("a fetcher's message cannot be read: is its finews as new as the recorder's?") from error
+        raise ParseError("a fetcher's message cannot be read: is its finews as new as the recorder's?") from error

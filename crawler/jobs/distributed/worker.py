@@ -14,95 +14,99 @@ from scrapy import Request
 from scrapy.exceptions import DownloadCancelledError, IgnoreRequest
 from scrapy.settings import Settings
 
-from crawler.crawl.interface import error_told, fault_told
-from crawler.crawl.runner import SECONDS_TO_FINISH, check_spider, process_of, raise_what_stopped
-from crawler.errors import Ending, Failed
+from crawler.crawl.interface import describe_bug, describe_request_error
+from crawler.crawl.runner import SHUTDOWN_TIMEOUT, check_spider, create_process, raise_crawl_error
+from crawler.errors import CommandError, FatalError
 from crawler.jobs.distributed import queue
-from crawler.jobs.distributed.messages import HEADERS, Fetched, pack
-from crawler.spiders.base import SiteSpider, mirrored
+from crawler.jobs.distributed.messages import FORWARDED_HEADERS, FetchResult, encode_message
+from crawler.spiders.base import SourceSpider, mirror_url
 
 # The recorder accounts for what is fetched; a fetcher writes nothing, asks once, and goes on for ever.
-_SETTINGS = {"EXTENSIONS": {}, "ITEM_PIPELINES": {}, "RETRY_ENABLED": False, "CLOSESPIDER_TIMEOUT": 0}
+_WORKER_SETTINGS = {"EXTENSIONS": {}, "ITEM_PIPELINES": {}, "RETRY_ENABLED": False, "CLOSESPIDER_TIMEOUT": 0}
 
 
-def fetch(spider: str, settings: Settings) -> None:
-    """Fetch for a spider until SIGTERM or Ctrl-C. Raises UsageError, or Failed when the queue goes away."""
-    queue.check()
-    for name, value in _SETTINGS.items():
+def run_worker(spider: str, settings: Settings) -> None:
+    """Fetch for a spider until SIGTERM or Ctrl-C. Raises UsageError, or FatalError when the queue goes away."""
+    queue.prepare_queue()
+    for name, value in _WORKER_SETTINGS.items():
         settings.set(name, value, priority="cmdline")
-    process = process_of(settings)
+    process = create_process(settings)
     check_spider(process, spider)
-    site = process.spider_loader.load(spider)
-    assert issubclass(site, SiteSpider), "all of ours are"
-    crawler = process.create_crawler(_fetching(site))
+    spider_class = process.spider_loader.load(spider)
+    assert issubclass(spider_class, SourceSpider), "all of ours are"
+    crawler = process.create_crawler(_create_worker_spider(spider_class))
     task = process.crawl(crawler)
     process.start(install_signal_handlers=False)
-    raise_what_stopped(task)
-    if isinstance(crawler.spider, _Fetching) and crawler.spider.failure is not None:
-        raise crawler.spider.failure
+    raise_crawl_error(task)
+    if isinstance(crawler.spider, _WorkerSpider) and crawler.spider.fatal_error is not None:
+        raise crawler.spider.fatal_error
 
 
-def _fetching(site: type[SiteSpider]) -> type[SiteSpider]:
+def _create_worker_spider(spider_class: type[SourceSpider]) -> type[SourceSpider]:
     """A spider with a site's manners, that sends what the queue says."""
-    made = type(f"Fetching{site.__name__}", (_Fetching, site), {})
-    assert issubclass(made, SiteSpider), "both of its parents are"
-    return made
+    worker_spider = type(f"Worker{spider_class.__name__}", (_WorkerSpider, spider_class), {})
+    assert issubclass(worker_spider, SourceSpider), "both of its parents are"
+    return worker_spider
 
 
-class _Fetching(SiteSpider):
+class _WorkerSpider(SourceSpider):
     """Sends what the queue says."""
 
-    failure: Ending | None = None
+    fatal_error: CommandError | None = None
 
     async def start(self) -> AsyncIterator[Any]:
         try:
-            with queue.errors_told():
-                await self._work(queue.app())
-        except Ending as error:
-            self.failure = error
+            with queue.as_queue_error():
+                await self._process_jobs(queue.create_app())
+        except CommandError as error:
+            self.fatal_error = error
         except Exception as error:  # whatever it is, Scrapy would end as if all were well
-            self.failure = Failed(fault_told(error))
-        nothing: tuple[Request, ...] = ()
-        for request in nothing:
+            self.fatal_error = FatalError(describe_bug(error))
+        no_requests: tuple[Request, ...] = ()
+        for request in no_requests:
             yield request
 
-    def listings_walked(self) -> None:
+    def on_spider_idle(self) -> None:
         """There are no listings here."""
 
-    async def _work(self, app: App) -> None:
+    async def _process_jobs(self, app: App) -> None:
         @app.task(name=queue.FETCH)
-        async def fetch(key: str, url: str, recorder: str) -> None:
-            packed = pack(await self._fetched(url))
-            await app.configure_task(queue.TAKE, queue=recorder, lock=key).defer_async(key=key, packed=packed)
+        async def fetch_job(key: str, url: str, response_queue: str) -> None:
+            message = encode_message(await self._download(url))
+            await app.configure_task(queue.DELIVER, queue=response_queue, lock=key).defer_async(
+                key=key, message=message
+            )
 
         async with app.open_async():
-            working = asyncio.ensure_future(
+            worker_task = asyncio.ensure_future(
                 app.run_worker_async(
-                    queues=[queue.fetch_queue(self.name)],
+                    queues=[queue.fetch_queue_name(self.name)],
                     concurrency=self.settings.getint("CONCURRENT_REQUESTS"),
                     fetch_job_polling_interval=1.0,
-                    shutdown_graceful_timeout=SECONDS_TO_FINISH,
+                    shutdown_graceful_timeout=SHUTDOWN_TIMEOUT,
                     delete_jobs="always",
                     install_signal_handlers=False,
-                    update_heartbeat_interval=queue.HEARTBEAT,
-                    stalled_worker_timeout=queue.DEAD_AFTER,
+                    update_heartbeat_interval=queue.HEARTBEAT_INTERVAL,
+                    stalled_worker_timeout=queue.STALLED_AFTER,
                 )
             )
-            for number in (signal.SIGINT, signal.SIGTERM):
-                asyncio.get_running_loop().add_signal_handler(number, working.cancel)
-            await asyncio.wait([working])
-            if not working.cancelled():
+            for signal_number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(signal_number, worker_task.cancel)
+            await asyncio.wait([worker_task])
+            if not worker_task.cancelled():
                 # It ends by itself, without an error, when it hears no more.
-                raise working.exception() or Failed("the queue does not answer: its connection was lost")
+                raise worker_task.exception() or FatalError("the queue does not answer: its connection was lost")
 
-    async def _fetched(self, url: str) -> Fetched:
-        request = Request(mirrored(url, self.mirror), meta={"canonical": url})
+    async def _download(self, url: str) -> FetchResult:
+        request = Request(mirror_url(url, self.mirror), meta={"canonical": url})
         try:
             response = await self.crawler.engine.download_async(request)
         except Exception as error:
-            final = isinstance(error, IgnoreRequest | DownloadCancelledError)
-            return Fetched(error=error_told(error, request), passing=not final)
+            is_final = isinstance(error, IgnoreRequest | DownloadCancelledError)
+            return FetchResult(error=describe_request_error(error, request), retryable=not is_final)
         headers = {
-            name: value.decode("latin-1") for name in HEADERS if (value := response.headers.get(name)) is not None
+            name: value.decode("latin-1")
+            for name in FORWARDED_HEADERS
+            if (value := response.headers.get(name)) is not None
         }
-        return Fetched(response.url, response.status, headers, list(response.flags), response.body)
+        return FetchResult(response.url, response.status, headers, list(response.flags), response.body)

@@ -13,62 +13,64 @@ from pathlib import Path
 
 from crawler import items
 from crawler.publish.jekyll import urls
-from crawler.publish.jekyll.files import copy, errors_told
-from crawler.publish.jekyll.run_jekyll import files_of
+from crawler.publish.jekyll.files import as_output_error, copy_file
+from crawler.publish.jekyll.run_jekyll import list_files
 from crawler.storage import post_files
 
-_POST = re.compile(r"_posts/(?P<month>\d{4}/\d\d)/\d\d/\d{4}-\d\d-\d\d-NW\d+\.md", re.ASCII)
+_POST_PATH = re.compile(r"_posts/(?P<month>\d{4}/\d\d)/\d\d/\d{4}-\d\d-\d\d-NW\d+\.md", re.ASCII)
 
 
-def frozen_months(output: Path) -> list[str]:
+def list_archived_months(output: Path) -> list[str]:
     """The months that are frozen, such as `2022/01`."""
-    top = output / items.FROZEN
-    return sorted(str(path.relative_to(top)) for path in top.glob("[0-9]*/[0-9]*"))
+    archive_dir = output / items.ARCHIVED_POSTS_DIR
+    return sorted(str(path.relative_to(archive_dir)) for path in archive_dir.glob("[0-9]*/[0-9]*"))
 
 
-def due(output: Path, before: date | None, frozen: Iterable[str]) -> list[str]:
+def find_posts_to_archive(output: Path, archive_before: date | None, archived_months: Iterable[str]) -> list[str]:
     """The posts in `_posts` that are to be frozen: of months before this day's, and of those that are frozen."""
-    first_kept, cold = f"{before:%Y/%m}" if before else "", set(frozen)
-    found = ((path, _POST.fullmatch(path)) for path in files_of(output, items.POSTS))
-    return [path for path, post in found if post and (post["month"] < first_kept or post["month"] in cold)]
+    first_live_month, archived = f"{archive_before:%Y/%m}" if archive_before else "", set(archived_months)
+    matches = ((path, _POST_PATH.fullmatch(path)) for path in list_files(output, items.POSTS_DIR))
+    return [
+        path for path, match in matches if match and (match["month"] < first_live_month or match["month"] in archived)
+    ]
 
 
-def thaw(output: Path, months: Iterable[str]) -> None:
+def restore_archived_months(output: Path, months: Iterable[str]) -> None:
     """Put the posts of frozen months back among the hot ones. Raises OutputError."""
     for month in months:
-        for path in files_of(output, f"{items.FROZEN}/{month}"):
-            _move(output / path, output / path.replace(items.FROZEN, items.POSTS, 1))
-        _remove_empty(output / items.FROZEN / month)
+        for path in list_files(output, f"{items.ARCHIVED_POSTS_DIR}/{month}"):
+            _move_file(output / path, output / path.replace(items.ARCHIVED_POSTS_DIR, items.POSTS_DIR, 1))
+        _remove_empty_folders(output / items.ARCHIVED_POSTS_DIR / month)
 
 
-def make_way(output: Path, paths: Iterable[str]) -> None:
+def remove_archived_pages(output: Path, post_paths: Iterable[str]) -> None:
     """Remove the HTML of posts that are to be rendered: a page has one source. Raises OutputError."""
-    for path in paths:
-        with errors_told(output):
-            (output / urls.built(path)).unlink(missing_ok=True)
+    for path in post_paths:
+        with as_output_error(output):
+            (output / urls.built_page_path(path)).unlink(missing_ok=True)
 
 
-def freeze(output: Path, tree: Path, paths: list[str], days: list[str]) -> None:
+def archive_posts(output: Path, site_dir: Path, post_paths: list[str], day_pages: list[str]) -> None:
     """Freeze these posts and days, whose pages stand in the built tree. Raises OutputError.
 
     All HTML is there before the first post moves: a build that is killed in between does it again.
     """
-    for path in (*paths, *days):
-        copy(tree / urls.built(path), output / urls.built(path))
-    for path in paths:
-        _move(output / path, post_files.frozen(output, path))
-    for month in {f"{items.POSTS}/{path[7:14]}" for path in paths}:
-        _remove_empty(output / month)
+    for path in (*post_paths, *day_pages):
+        copy_file(site_dir / urls.built_page_path(path), output / urls.built_page_path(path))
+    for path in post_paths:
+        _move_file(output / path, post_files.archived_path(output, path))
+    for month_folder in {f"{items.POSTS_DIR}/{path[7:14]}" for path in post_paths}:
+        _remove_empty_folders(output / month_folder)
 
 
-def _move(source: Path, target: Path) -> None:
-    with errors_told(target):
+def _move_file(source: Path, target: Path) -> None:
+    with as_output_error(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         source.replace(target)
 
 
-def _remove_empty(month: Path) -> None:
+def _remove_empty_folders(month_folder: Path) -> None:
     """Remove a month's folders as far as they are empty, which a build would walk through for ever."""
-    for folder in (*month.glob("*"), month):
+    for folder in (*month_folder.glob("*"), month_folder):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()

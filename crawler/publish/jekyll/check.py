@@ -10,142 +10,158 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
-from crawler.content.post_format import Site
-from crawler.errors import Failed
+from crawler.content.post_format import SiteLinks
+from crawler.errors import FatalError
 from crawler.publish.jekyll import urls
-from crawler.publish.jekyll.build import TREE
-from crawler.publish.jekyll.config import Config
-from crawler.publish.jekyll.files import content_of
-from crawler.publish.jekyll.page_parser import Seen, faults_of_feed, links_of_feed, see
-from crawler.publish.jekyll.run_jekyll import files_of
+from crawler.publish.jekyll.build import SITE_DIR
+from crawler.publish.jekyll.config import SiteConfig
+from crawler.publish.jekyll.files import read_if_exists
+from crawler.publish.jekyll.page_parser import PageFacts, atom_links, atom_problems, parse_page
+from crawler.publish.jekyll.run_jekyll import list_files
 from crawler.storage import Store
 
-_FEED = "feed.xml"
-_ARTICLE = re.compile(r"(?:.*/)?(?:\d{4}-\d\d-\d\d-)?(NW\d{18,24})(?:\.html|/index\.html)", re.ASCII)
+_FEED_FILE = "feed.xml"
+_ARTICLE_PAGE_PATH = re.compile(r"(?:.*/)?(?:\d{4}-\d\d-\d\d-)?(NW\d{18,24})(?:\.html|/index\.html)", re.ASCII)
 # What is wrong with a link is told for so many of its pages.
-_PAGES_TOLD = 3
+_MAX_PAGES_PER_BROKEN_LINK = 3
 
 
-class Kind(StrEnum):
+class SiteFaultKind(StrEnum):
     """What can be wrong with a built site."""
 
-    MISSING = "missing"
+    MISSING_PAGE = "missing"
     MISDATED = "misdated"
-    DIFFERENT = "different"
-    EMPTY = "empty"
-    BROKEN = "broken link"
-    FEED = "feed"
+    CONTENT_DIFFERS = "different"
+    EMPTY_PAGE = "empty"
+    BROKEN_LINK = "broken link"
+    INVALID_FEED = "feed"
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class SiteFault:
     """One thing that is wrong: with a page, by its place in the built site."""
 
-    kind: Kind
+    kind: SiteFaultKind
     path: str
     detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """What a check found: how many `articles` and `pages` there are, `links` inside the site, and the faults."""
+class SiteCheckResult:
+    """What a check found: how many `rows_by_post` and `page_count` there are, `links` inside the site, and the
+    faults.
+    """
 
     articles: int
     pages: int
     links: int
-    faults: list[Fault]
+    faults: list[SiteFault]
 
 
-def check(output: Path, store: Store, site: Site, config: Config) -> Checked:
-    """Look at every page of the built site. Raises Failed when there is none."""
-    tree = output / TREE
-    if not tree.is_dir():
-        raise Failed(f"no built site at {tree}: `finews site build` makes it")
-    there = {str(Path(path).relative_to(TREE)) for path in files_of(output, TREE)}
-    owner = _Owner(site, config)
-    wanted: dict[str, set[str]] = {}
-    faults: list[Fault] = []
-    articles = {row["post_path"]: row for row in store.pages.all_told()}
-    told = {urls.built(path): row for path, row in articles.items()}
-    for path in sorted(page for page in there if page.endswith(".html")):
-        seen = see(content_of(tree / path) or b"")
-        faults += _faults_of_page(path, seen, told.get(path))
-        _collect(wanted, path, owner.inside(path, seen.links))
-    feed = content_of(tree / _FEED) or b""
-    faults += [Fault(Kind.FEED, _FEED, fault) for fault in faults_of_feed(feed)]
-    _collect(wanted, _FEED, owner.inside(_FEED, links_of_feed(feed)))
-    faults += _missing([*articles, *_own_posts(output, articles)], there)
-    faults += _broken(wanted, there)
-    pages = sum(path.endswith(".html") for path in there)
-    return Checked(len(articles), pages, len(wanted), sorted(faults, key=lambda fault: (fault.path, fault.kind)))
+def check_jekyll_site(output: Path, store: Store, site_links: SiteLinks, config: SiteConfig) -> SiteCheckResult:
+    """Look at every page of the built site. Raises FatalError when there is none."""
+    site_dir = output / SITE_DIR
+    if not site_dir.is_dir():
+        raise FatalError(f"no built site at {site_dir}: `finews site build` makes it")
+    site_files = {str(Path(path).relative_to(SITE_DIR)) for path in list_files(output, SITE_DIR)}
+    resolver = LinkResolver(site_links, config)
+    pages_by_target: dict[str, set[str]] = {}
+    faults: list[SiteFault] = []
+    rows_by_post = {row["post_path"]: row for row in store.site_pages.article_headings()}
+    rows_by_page = {urls.built_page_path(path): row for path, row in rows_by_post.items()}
+    for path in sorted(page for page in site_files if page.endswith(".html")):
+        page_facts = parse_page(read_if_exists(site_dir / path) or b"")
+        faults += _find_page_faults(path, page_facts, rows_by_page.get(path))
+        _collect_targets(pages_by_target, path, resolver.internal_targets(path, page_facts.links))
+    feed = read_if_exists(site_dir / _FEED_FILE) or b""
+    faults += [SiteFault(SiteFaultKind.INVALID_FEED, _FEED_FILE, fault) for fault in atom_problems(feed)]
+    _collect_targets(pages_by_target, _FEED_FILE, resolver.internal_targets(_FEED_FILE, atom_links(feed)))
+    faults += _find_missing_pages([*rows_by_post, *_find_user_posts(output, rows_by_post)], site_files)
+    faults += _find_broken_links(pages_by_target, site_files)
+    page_count = sum(path.endswith(".html") for path in site_files)
+    return SiteCheckResult(
+        len(rows_by_post), page_count, len(pages_by_target), sorted(faults, key=lambda fault: (fault.path, fault.kind))
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class _Owner:
+class LinkResolver:
     """Which links lead into the site, and where they lead to."""
 
-    site: Site
-    config: Config
+    site_links: SiteLinks
+    config: SiteConfig
 
-    def inside(self, path: str, links: Iterable[str]) -> Iterator[str]:
+    def internal_targets(self, path: str, links: Iterable[str]) -> Iterator[str]:
         """Of a page's links those inside the site, as places in the tree."""
-        here = f"//{self._host}{self.config.baseurl}/{path}"
-        hosts = {self._host, urlsplit(self.site.address).netloc, urlsplit(self.config.url).netloc}
+        page_url = f"//{self._host}{self.config.baseurl}/{path}"
+        hosts = {self._host, urlsplit(self.site_links.address).netloc, urlsplit(self.config.url).netloc}
         for link in links:
             try:
-                parts = urlsplit(urljoin(here, link.strip()))
+                url_parts = urlsplit(urljoin(page_url, link.strip()))
             except ValueError:
                 yield link
                 continue
-            if parts.scheme in {"", "http", "https"} and parts.netloc in hosts:
-                yield self._place(parts.path)
+            if url_parts.scheme in {"", "http", "https"} and url_parts.netloc in hosts:
+                yield self._target_path(url_parts.path)
 
     @property
     def _host(self) -> str:
         return urlsplit(self.config.url).netloc or "site.invalid"
 
-    def _place(self, path: str) -> str:
-        place = unquote(path)
-        if self.config.baseurl and place.startswith(f"{self.config.baseurl}/"):
-            place = place.removeprefix(self.config.baseurl)
-        return place.lstrip("/") + "index.html" if place.endswith("/") or not place else place.lstrip("/")
+    def _target_path(self, path: str) -> str:
+        target = unquote(path)
+        if self.config.baseurl and target.startswith(f"{self.config.baseurl}/"):
+            target = target.removeprefix(self.config.baseurl)
+        return target.lstrip("/") + "index.html" if target.endswith("/") or not target else target.lstrip("/")
 
 
-def _faults_of_page(path: str, seen: Seen, row: dict[str, str] | None) -> Iterator[Fault]:
-    if not seen.has_text:
-        yield Fault(Kind.EMPTY, path)
+def _find_page_faults(path: str, page_facts: PageFacts, row: dict[str, str] | None) -> Iterator[SiteFault]:
+    if not page_facts.has_text:
+        yield SiteFault(SiteFaultKind.EMPTY_PAGE, path)
         return
     if row is None:
-        if article := _ARTICLE.fullmatch(path):
-            yield Fault(Kind.MISDATED, path, f"no post of {article[1]} has this address")
+        if match := _ARTICLE_PAGE_PATH.fullmatch(path):
+            yield SiteFault(SiteFaultKind.MISDATED, path, f"no post of {match[1]} has this address")
         return
-    if "".join(seen.heading.split()) != "".join(row["title"].split()):
-        yield Fault(Kind.DIFFERENT, path, f"it is headed {seen.heading[:60]!r}, and not {row['title'][:60]!r}")
-    elif seen.moment != row["published_at"]:
-        yield Fault(Kind.DIFFERENT, path, f"it is of {seen.moment[:40]!r}, and not of {row['published_at']}")
+    if "".join(page_facts.heading.split()) != "".join(row["title"].split()):
+        yield SiteFault(
+            SiteFaultKind.CONTENT_DIFFERS,
+            path,
+            f"it is headed {page_facts.heading[:60]!r}, and not {row['title'][:60]!r}",
+        )
+    elif page_facts.published_at != row["published_at"]:
+        yield SiteFault(
+            SiteFaultKind.CONTENT_DIFFERS,
+            path,
+            f"it is of {page_facts.published_at[:40]!r}, and not of {row['published_at']}",
+        )
 
 
-def _missing(paths: Iterable[str], there: set[str]) -> Iterator[Fault]:
-    for path in paths:
-        if urls.built(path) not in there:
-            yield Fault(Kind.MISSING, urls.built(path), path)
+def _find_missing_pages(post_paths: Iterable[str], site_files: set[str]) -> Iterator[SiteFault]:
+    for path in post_paths:
+        if urls.built_page_path(path) not in site_files:
+            yield SiteFault(SiteFaultKind.MISSING_PAGE, urls.built_page_path(path), path)
 
 
-def _own_posts(output: Path, articles: dict[str, dict[str, str]]) -> Iterator[str]:
+def _find_user_posts(output: Path, rows_by_post: dict[str, dict[str, str]]) -> Iterator[str]:
     """The posts in `_posts` that no row is for: the user's own."""
-    for path in files_of(output, "_posts"):
-        if path not in articles and re.fullmatch(r"\d{4}-\d\d-\d\d-.+\.md", path.rpartition("/")[2]):
+    for path in list_files(output, "_posts"):
+        if path not in rows_by_post and re.fullmatch(r"\d{4}-\d\d-\d\d-.+\.md", path.rpartition("/")[2]):
             yield path
 
 
-def _collect(wanted: dict[str, set[str]], page: str, places: Iterable[str]) -> None:
-    for place in places:
-        pages = wanted.setdefault(place, set())
-        if len(pages) < _PAGES_TOLD:
+def _collect_targets(pages_by_target: dict[str, set[str]], page: str, targets: Iterable[str]) -> None:
+    for target in targets:
+        pages = pages_by_target.setdefault(target, set())
+        if len(pages) < _MAX_PAGES_PER_BROKEN_LINK:
             pages.add(page)
 
 
-def _broken(wanted: dict[str, set[str]], there: set[str]) -> Iterator[Fault]:
-    for place, pages in wanted.items():
-        if not {place, f"{place}.html", f"{place}/index.html"} & there:
-            yield Fault(Kind.BROKEN, min(pages), f"/{place} does not exist; linked from {', '.join(sorted(pages))}")
+def _find_broken_links(pages_by_target: dict[str, set[str]], site_files: set[str]) -> Iterator[SiteFault]:
+    for target, pages in pages_by_target.items():
+        if not {target, f"{target}.html", f"{target}/index.html"} & site_files:
+            yield SiteFault(
+                SiteFaultKind.BROKEN_LINK,
+                min(pages),
+                f"/{target} does not exist; linked from {', '.join(sorted(pages))}",
+            )

@@ -12,7 +12,7 @@ from crawler.errors import OutputError
 
 
 @contextmanager
-def errors_told(path: Path) -> Iterator[None]:
+def as_output_error(path: Path) -> Iterator[None]:
     """The disk's refusals as OutputError."""
     try:
         yield
@@ -20,36 +20,36 @@ def errors_told(path: Path) -> Iterator[None]:
         raise OutputError(f"cannot write {error.filename or path}: {error.strerror}") from error
 
 
-def keep(target: Path, content: bytes) -> bool:
+def write_if_changed(target: Path, content: bytes) -> bool:
     """Make a file hold this; whether it was written."""
-    if content_of(target) == content:
+    if read_if_exists(target) == content:
         return False
-    _replace(target, lambda unfinished: unfinished.write_bytes(content))
+    _write_atomically(target, lambda temp_path: temp_path.write_bytes(content))
     return True
 
 
-def keep_parts(target: Path, parts: Iterable[bytes]) -> None:
+def write_chunks_if_changed(target: Path, chunks: Iterable[bytes]) -> None:
     """Likewise, where the whole would take too much memory: it is written first, and compared then."""
 
-    def write(unfinished: Path) -> None:
-        with unfinished.open("wb") as file:
-            file.writelines(parts)
+    def write_chunks(temp_path: Path) -> None:
+        with temp_path.open("wb") as file:
+            file.writelines(chunks)
 
-    _replace(target, write, unless_same=True)
+    _write_atomically(target, write_chunks, skip_if_same=True)
 
 
-def copy(source: Path, target: Path) -> None:
+def copy_file(source: Path, target: Path) -> None:
     """Make a file the same as another: a copy, since who publishes a tree may change it."""
-    _replace(target, lambda unfinished: shutil.copyfile(source, unfinished))
+    _write_atomically(target, lambda temp_path: shutil.copyfile(source, temp_path))
 
 
 def copy_tree(source: Path, target: Path) -> None:
     """Copy every file below a folder to the same place below another."""
-    for path in below(source):
-        copy(source / path, target / path)
+    for path in walk_files(source):
+        copy_file(source / path, target / path)
 
 
-def content_of(path: Path) -> bytes | None:
+def read_if_exists(path: Path) -> bytes | None:
     """What a file holds; None when there is none."""
     try:
         return path.read_bytes()
@@ -57,25 +57,25 @@ def content_of(path: Path) -> bytes | None:
         return None
 
 
-def below(folder: Path) -> Iterator[Path]:
+def walk_files(folder: Path) -> Iterator[Path]:
     """All files below a folder, relative to it."""
-    for parent, _, names in os.walk(folder):
-        yield from (Path(parent, name).relative_to(folder) for name in sorted(names))
+    for directory, _, file_names in os.walk(folder):
+        yield from (Path(directory, file_name).relative_to(folder) for file_name in sorted(file_names))
 
 
-def _replace(target: Path, write: Callable[[Path], object], *, unless_same: bool = False) -> None:
-    with errors_told(target):
+def _write_atomically(target: Path, write_content: Callable[[Path], object], *, skip_if_same: bool = False) -> None:
+    with as_output_error(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=target.parent)
-        os.close(handle)
-        unfinished = Path(name)
+        descriptor, temp_name = tempfile.mkstemp(prefix=".", suffix=".part", dir=target.parent)
+        os.close(descriptor)
+        temp_path = Path(temp_name)
         try:
-            write(unfinished)
-            unfinished.chmod(0o644)
-            if unless_same and target.is_file() and filecmp.cmp(unfinished, target, shallow=False):
-                unfinished.unlink()
+            write_content(temp_path)
+            temp_path.chmod(0o644)
+            if skip_if_same and target.is_file() and filecmp.cmp(temp_path, target, shallow=False):
+                temp_path.unlink()
             else:
-                unfinished.replace(target)
+                temp_path.replace(target)
         except BaseException:
-            unfinished.unlink(missing_ok=True)
+            temp_path.unlink(missing_ok=True)
             raise

@@ -7,65 +7,69 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from crawler.content.post_format import Site
-from crawler.publish.jekyll.files import content_of, keep
+from crawler.content.post_format import SiteLinks
+from crawler.publish.jekyll.files import read_if_exists, write_if_changed
 
 # What we wrote last, by path, as SHA-256: a file that is not like that is the user's.
-_RECORD = ".frame.json"
+_HASHES_FILE = ".frame.json"
 
 
-def install(output: Path, site: Site) -> list[str]:
+def install_theme(output: Path, site_links: SiteLinks) -> list[str]:
     """Put the frame into an output folder; the paths of the files that the user has changed, which stay as they are.
 
     A file that is gone is written again. Raises OutputError.
     """
-    record = _record(output)
-    kept, wrote = [], {}
-    for path, content in _frame(site):
-        there = content_of(output / path)
-        if there is None or there == content or _digest(there) == record.get(path):
-            keep(output / path, content)
-            wrote[path] = _digest(content)
+    installed_hashes = _load_installed_hashes(output)
+    customised_files, new_hashes = [], {}
+    for path, content in _iter_theme_files(site_links):
+        current = read_if_exists(output / path)
+        if current is None or current == content or _sha256_hex(current) == installed_hashes.get(path):
+            write_if_changed(output / path, content)
+            new_hashes[path] = _sha256_hex(content)
         else:
-            kept.append(path)
-            wrote[path] = record.get(path, "")
-    keep(output / _RECORD, json.dumps(wrote, indent=1).encode())
-    return kept
+            customised_files.append(path)
+            new_hashes[path] = installed_hashes.get(path, "")
+    write_if_changed(output / _HASHES_FILE, json.dumps(new_hashes, indent=1).encode())
+    return customised_files
 
 
-def _frame(site: Site) -> Iterator[tuple[str, bytes]]:
-    for path, content in _shipped():
-        yield path, _addressed(content, site) if path == "_config.yml" else content
+def _iter_theme_files(site_links: SiteLinks) -> Iterator[tuple[str, bytes]]:
+    for path, content in _iter_bundled_files():
+        yield path, _fill_in_addresses(content, site_links) if path == "_config.yml" else content
 
 
-def _shipped() -> Iterator[tuple[str, bytes]]:
-    yield from _below(files("crawler").joinpath("publish/jekyll/theme"), "")
+def _iter_bundled_files() -> Iterator[tuple[str, bytes]]:
+    yield from _walk_resources(files("crawler").joinpath("publish/jekyll/theme"), "")
 
 
-def _below(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
-    for each in sorted(folder.iterdir(), key=lambda each: each.name):
-        if each.is_dir():
-            yield from _below(each, f"{prefix}{each.name}/")
+def _walk_resources(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
+    for entry in sorted(folder.iterdir(), key=lambda each: each.name):
+        if entry.is_dir():
+            yield from _walk_resources(entry, f"{prefix}{entry.name}/")
         else:
-            yield prefix + each.name, each.read_bytes()
+            yield prefix + entry.name, entry.read_bytes()
 
 
-def _addressed(content: bytes, site: Site) -> bytes:
-    host, slash, path = site.address.removeprefix("//").partition("/")
-    values = {"@URL@": f"https://{host}", "@BASEURL@": (slash + path).rstrip("/"), "@ADDRESS@": site.address}
+def _fill_in_addresses(content: bytes, site_links: SiteLinks) -> bytes:
+    host, separator, path = site_links.address.removeprefix("//").partition("/")
+    replacements = {
+        "@URL@": f"https://{host}",
+        "@BASEURL@": (separator + path).rstrip("/"),
+        "@ADDRESS@": site_links.address,
+    }
     text = content.decode()
-    for name, value in values.items():
-        text = text.replace(name, value.replace("\\", "\\\\").replace('"', '\\"'))
+    for placeholder, value in replacements.items():
+        text = text.replace(placeholder, value.replace("\\", "\\\\").replace('"', '\\"'))
     return text.encode()
 
 
-def _record(output: Path) -> dict[str, str]:
+def _load_installed_hashes(output: Path) -> dict[str, str]:
     try:
-        record = json.loads(content_of(output / _RECORD) or b"{}")
+        hashes = json.loads(read_if_exists(output / _HASHES_FILE) or b"{}")
     except ValueError:
         return {}
-    return record if isinstance(record, dict) else {}
+    return hashes if isinstance(hashes, dict) else {}
 
 
-def _digest(content: bytes) -> str:
+def _sha256_hex(content: bytes) -> str:
     return sha256(content).hexdigest()

@@ -13,67 +13,67 @@ from datasette.utils import sqlite_timelimit
 
 from crawler.errors import StoreError
 from crawler.storage import Store
-from crawler.storage.connection import FILE_NAME
+from crawler.storage.connection import DATABASE_FILE_NAME
 
-NAME = Path(FILE_NAME).stem
+DATABASE_NAME = Path(DATABASE_FILE_NAME).stem
 # What our own pages ask is bounded; a cold disk may be slow.
-_MILLISECONDS = 5_000
+_QUERY_TIMEOUT_MS = 5_000
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-class TookTooLong(Exception):
+class QueryTimeoutError(Exception):
     """A question was stopped at its time limit."""
 
 
-class News(Database):
+class FinewsDatabase(Database):
     """Each of Datasette's threads has a store of its own."""
 
     def __init__(self, datasette: Datasette, output: Path) -> None:
-        super().__init__(datasette, str(output / FILE_NAME))
+        super().__init__(datasette, str(output / DATABASE_FILE_NAME))
         self.output = output
-        self._mine = threading.local()
+        self._thread_local = threading.local()
 
     def connect(self, write: bool = False) -> sqlite3.Connection:
         """Nobody else opens this database, and nobody writes."""
         raise StoreError("finews serve only reads")
 
-    async def execute_fn(self, fn: Callable[[sqlite3.Connection], Answer]) -> Answer:
+    async def execute_fn(self, fn: Callable[[sqlite3.Connection], Result]) -> Result:
         """What Datasette asks by all its ways."""
-        return await self._in_thread(lambda store: fn(store.connection))
+        return await self._run_in_thread(lambda store: fn(store.connection))
 
-    async def ask(self, fn: Callable[[Store], Answer]) -> Answer:
-        """What our pages ask of the store. Raises TookTooLong."""
+    async def execute_on_store(self, fn: Callable[[Store], Result]) -> Result:
+        """What our pages ask of the store. Raises QueryTimeoutError."""
 
-        def limited(store: Store) -> Answer:
-            with sqlite_timelimit(store.connection, _MILLISECONDS):
+        def run_with_timeout(store: Store) -> Result:
+            with sqlite_timelimit(store.connection, _QUERY_TIMEOUT_MS):
                 try:
                     return fn(store)
                 except StoreError as error:
                     if error.__cause__ is not None and str(error.__cause__) == "interrupted":
-                        raise TookTooLong from error
+                        raise QueryTimeoutError from error
                     raise
 
-        return await self._in_thread(limited)
+        return await self._run_in_thread(run_with_timeout)
 
-    async def _in_thread(self, fn: Callable[[Store], Answer]) -> Answer:
-        return await asyncio.get_running_loop().run_in_executor(self.ds.executor, lambda: fn(self._store()))
+    async def _run_in_thread(self, fn: Callable[[Store], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self.ds.executor, lambda: fn(self._thread_store()))
 
-    def _store(self) -> Store:
+    def _thread_store(self) -> Store:
         """This thread's store. `finews rebuild db` puts another file in the old one's place."""
-        which = _identity(self.output / FILE_NAME)
-        known: tuple[Any, Store] | None = getattr(self._mine, "store", None)
-        if known and known[0] == which:
-            return known[1]
-        if known:
-            known[1].close()
-        store = Store.reading(self.output)
+        file_identity = _file_identity(self.output / DATABASE_FILE_NAME)
+        cached: tuple[Any, Store] | None = getattr(self._thread_local, "store", None)
+        if cached and cached[0] == file_identity:
+            return cached[1]
+        if cached:
+            cached[1].close()
+        store = Store.open_ro(self.output)
         self.ds._prepare_connection(store.connection, self.name)
-        self._mine.store = (which, store)
+        self._thread_local.store = (file_identity, store)
         return store
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _file_identity(path: Path) -> tuple[int, int] | None:
     try:
         status = path.stat()
     except OSError:

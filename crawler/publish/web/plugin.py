@@ -14,33 +14,33 @@ from jinja2 import Environment
 from markupsafe import Markup
 from pluggy import HookimplMarker
 
-from crawler.content.html_cleaner import shown_text
+from crawler.content.html_cleaner import untrusted_html_to_text
 from crawler.content.stocks import is_secid
-from crawler.content.unicode_text import one_line
+from crawler.content.unicode_text import collapse_whitespace
 from crawler.errors import FinewsError, UsageError
 from crawler.publish.web import security, views
-from crawler.publish.web.datasette_database import TookTooLong
+from crawler.publish.web.datasette_database import QueryTimeoutError
 
 # Datasette's own has no types.
 hookimpl = HookimplMarker("datasette")
 # The server's own log, which goes to the terminal.
-_log = logging.getLogger("uvicorn.error")
-_CODE = re.compile(r"\d{18,24}", re.ASCII)
+_server_logger = logging.getLogger("uvicorn.error")
+_ARTICLE_CODE = re.compile(r"\d{18,24}", re.ASCII)
 _INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 # Datasette's templates that hold a script of their own.
-_WITH_SCRIPTS = ("_close_open_menus.html", "_codemirror_foot.html", "table.html")
+_TEMPLATES_WITH_SCRIPTS = ("_close_open_menus.html", "_codemirror_foot.html", "table.html")
 _ROUTES = (
-    (r"/$", views.start),
-    (r"/search$", views.search),
-    (r"/article/(?:NW)?(?P<code>\d{1,30})$", views.article),
-    (r"/article/(?:NW)?(?P<code>\d{1,30})/changes/(?P<number>\d{1,6})$", views.changes),
-    (r"/stock$", views.stocks),
-    (r"/stock/(?P<key>[^/]+)$", views.stock),
-    (r"/category$", views.media),
-    (r"/category/(?P<slug>[^/]+)$", views.category),
-    (r"/day$", views.days),
-    (r"/day/(?P<day>\d{4}-\d{2}-\d{2})$", views.day),
-    (r"/feed\.atom$", views.feed),
+    (r"/$", views.show_home),
+    (r"/search$", views.show_search),
+    (r"/article/(?:NW)?(?P<code>\d{1,30})$", views.show_article),
+    (r"/article/(?:NW)?(?P<code>\d{1,30})/changes/(?P<number>\d{1,6})$", views.show_revision_diff),
+    (r"/stock$", views.show_stocks),
+    (r"/stock/(?P<key>[^/]+)$", views.show_stock),
+    (r"/category$", views.show_media),
+    (r"/category/(?P<slug>[^/]+)$", views.show_category),
+    (r"/day$", views.show_days),
+    (r"/day/(?P<day>\d{4}-\d{2}-\d{2})$", views.show_day),
+    (r"/feed\.atom$", views.show_feed),
 )
 
 
@@ -51,13 +51,13 @@ def register_routes() -> Sequence[tuple[str, Any]]:
 
 @hookimpl
 def prepare_jinja2_environment(env: Environment) -> None:
-    env.filters["marked"] = views.marked
+    env.filters["highlight"] = views.highlight_hits
 
 
 @hookimpl
 def render_cell(value: Any, column: str) -> Markup | None:
     """In tables, codes lead to articles and secids to stocks."""
-    if column == "code" and isinstance(value, str) and _CODE.fullmatch(value):
+    if column == "code" and isinstance(value, str) and _ARTICLE_CODE.fullmatch(value):
         return Markup('<a href="/article/{0}">{0}</a>').format(value)
     if column == "secid" and isinstance(value, str) and is_secid(value):
         return Markup('<a href="/stock/{0}">{0}</a>').format(value)
@@ -66,44 +66,57 @@ def render_cell(value: Any, column: str) -> Markup | None:
 
 @hookimpl
 def forbidden(datasette: Datasette, request: Request, message: str) -> Any:
-    return lambda: _told(datasette, request, 403, f"不允许：{message}")
+    return lambda: _build_error_response(datasette, request, 403, f"不允许：{message}")
 
 
 @hookimpl
 def handle_exception(datasette: Datasette, request: Request, exception: Exception) -> Any:
     """One clear line instead of Datasette's traceback on the terminal."""
 
-    async def told() -> Response:
+    async def respond() -> Response:
         match exception:
-            case TookTooLong():
-                return await _told(datasette, request, 503, "这个问题太费时间，已经停下。请加上日期、媒体或更多的词。")
+            case QueryTimeoutError():
+                return await _build_error_response(
+                    datasette, request, 503, "这个问题太费时间，已经停下。请加上日期、媒体或更多的词。"
+                )
             case UsageError():
-                return await _told(datasette, request, 400, str(exception))
+                return await _build_error_response(datasette, request, 400, str(exception))
             case FinewsError():
-                return await _told(datasette, request, 500, str(exception))
+                return await _build_error_response(datasette, request, 500, str(exception))
             case DatasetteError():
                 message = exception.message
-                told = shown_text(message) if exception.message_is_html else message
-                return await _told(datasette, request, exception.status, told)
+                text = untrusted_html_to_text(message) if exception.message_is_html else message
+                return await _build_error_response(datasette, request, exception.status, text)
             case Base400():
-                return await _told(datasette, request, exception.status, str(exception.args[0]))
-        _log.error("%s: %s: %s", one_line(request.path), type(exception).__name__, one_line(str(exception)))
-        return await _told(datasette, request, 500, f"internal error: {type(exception).__name__}: {exception}")
+                return await _build_error_response(datasette, request, exception.status, str(exception.args[0]))
+        _server_logger.error(
+            "%s: %s: %s",
+            collapse_whitespace(request.path),
+            type(exception).__name__,
+            collapse_whitespace(str(exception)),
+        )
+        return await _build_error_response(
+            datasette, request, 500, f"internal error: {type(exception).__name__}: {exception}"
+        )
 
-    return told
+    return respond
 
 
-async def _told(datasette: Datasette, request: Request, status: int, message: str) -> Response:
+async def _build_error_response(datasette: Datasette, request: Request, status: int, message: str) -> Response:
     if request.path.endswith(".json"):
         return Response.json({"ok": False, "error": str(message), "status": status, "title": None}, status=status)
-    known = {"status": status, "message": message}
-    html = await datasette.render_template("finews/trouble.html", known, request=request)
-    return Response.html(html, status=status, headers={"content-security-policy": security.STRICT})
+    context = {"status": status, "message": message}
+    html = await datasette.render_template("finews/trouble.html", context, request=request)
+    return Response.html(html, status=status, headers={"content-security-policy": security.STRICT_CSP})
 
 
-def policy(datasette: Datasette) -> str:
+def build_datasette_csp(datasette: Datasette) -> str:
     """What Datasette's own pages need: the scripts that stand in its templates, by their hashes; and inline style."""
-    scripts = dict.fromkeys(script for name in _WITH_SCRIPTS for script in _scripts(datasette.jinja_env, name))
+    scripts = dict.fromkeys(
+        script
+        for template in _TEMPLATES_WITH_SCRIPTS
+        for script in _extract_inline_scripts(datasette.jinja_env, template)
+    )
     hashes = " ".join(f"'sha256-{base64.b64encode(sha256(script.encode()).digest()).decode()}'" for script in scripts)
     return (
         f"default-src 'none'; script-src 'self' {hashes}; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -111,8 +124,12 @@ def policy(datasette: Datasette) -> str:
     )
 
 
-def _scripts(environment: Environment, name: str) -> list[str]:
+def _extract_inline_scripts(environment: Environment, template: str) -> list[str]:
     assert environment.loader is not None
-    source, *_ = environment.loader.get_source(environment, f"default:{name}")
-    found = _INLINE_SCRIPT.findall(source)
-    return [script.replace("{{ datasette_allow_facet }}", value) for script in found for value in ("true", "false")]
+    source, *_ = environment.loader.get_source(environment, f"default:{template}")
+    scripts = _INLINE_SCRIPT.findall(source)
+    return [
+        script.replace("{{ datasette_allow_facet }}", allow_facet)
+        for script in scripts
+        for allow_facet in ("true", "false")
+    ]

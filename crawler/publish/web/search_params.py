@@ -6,23 +6,23 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from crawler.content.categories import Media
+from crawler.content.categories import CategoryRegistry
 from crawler.content.dates import parse_bound
 from crawler.errors import UsageError
 from crawler.storage import Store
-from crawler.storage.search.query import check_words
-from crawler.storage.search.request import Asked, Sort
+from crawler.storage.search.query import check_query_has_words
+from crawler.storage.search.request import SearchRequest, SortOrder
 
 # The filters of `finews search`, as parameters of an address.
-NAMES = ("q", "category", "column", "since", "until", "stock", "as_of", "sort")
-LONGEST = 500
-ON_A_PAGE = 20
+PARAM_NAMES = ("q", "category", "column", "since", "until", "stock", "as_of", "sort")
+MAX_PARAM_CHARS = 500
+RESULTS_PER_PAGE = 20
 # Facets and pages are made of so many of the newest that answer.
-MOST = 500
+MAX_RESULTS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class SearchParams:
     """The parameters that were given, trimmed."""
 
     values: dict[str, str]
@@ -32,45 +32,47 @@ class Address:
         return self.values.get(name, "")
 
     @property
-    def filters(self) -> list[str]:
+    def filter_names(self) -> list[str]:
         """What was given beside the words."""
         return [name for name in self.values if name != "q"]
 
-    def without(self, *names: str, **changes: str) -> str:
+    def query_string_without(self, *removed: str, **changed: str) -> str:
         """The query string of the same address with these changes."""
-        values = {name: value for name, value in {**self.values, **changes}.items() if name not in names}
+        values = {name: value for name, value in {**self.values, **changed}.items() if name not in removed}
         return urlencode({name: value for name, value in values.items() if value})
 
 
-def read(arguments: Any) -> Address:
+def parse_params(arguments: Any) -> SearchParams:
     """Datasette's `request.args`, of which only the first of each name counts."""
-    given = {name: (arguments.get(name) or "").strip()[:LONGEST] for name in NAMES}
-    page = (arguments.get("page") or "1").strip()
-    number = int(page) if page.isascii() and page.isdigit() and len(page) < 6 else 1
-    last = math.ceil(MOST / ON_A_PAGE)
-    return Address({name: value for name, value in given.items() if value}, min(max(number, 1), last))
+    trimmed = {name: (arguments.get(name) or "").strip()[:MAX_PARAM_CHARS] for name in PARAM_NAMES}
+    page_text = (arguments.get("page") or "1").strip()
+    page_number = int(page_text) if page_text.isascii() and page_text.isdigit() and len(page_text) < 6 else 1
+    last_page = math.ceil(MAX_RESULTS / RESULTS_PER_PAGE)
+    return SearchParams({name: value for name, value in trimmed.items() if value}, min(max(page_number, 1), last_page))
 
 
-def asked(store: Store, address: Address, now: datetime) -> Asked:
+def build_search_request(store: Store, params: SearchParams, now: datetime) -> SearchRequest:
     """The question of an address. Raises UsageError."""
-    category, text = address.get("category"), address.get("q")
-    if text:
-        check_words(text)
-    return Asked(
-        text=text,
-        categories=(Media(store.categories.all()).wanted(category).slug,) if category else (),
-        columns=(address.get("column"),) if address.get("column") else (),
-        since=moment(address.get("since"), now),
-        until=moment(address.get("until"), now, last=True),
-        stock=address.get("stock").upper(),
-        as_of=moment(address.get("as_of"), now),
-        sort=Sort.RELEVANCE if address.get("sort") == Sort.RELEVANCE else Sort.NEWEST,
+    category_text, query_text = params.get("category"), params.get("q")
+    if query_text:
+        check_query_has_words(query_text)
+    return SearchRequest(
+        text=query_text,
+        categories=(CategoryRegistry(store.categories.all()).resolve_or_create(category_text).slug,)
+        if category_text
+        else (),
+        columns=(params.get("column"),) if params.get("column") else (),
+        since=parse_date_param(params.get("since"), now),
+        until=parse_date_param(params.get("until"), now, end_of_span=True),
+        stock=params.get("stock").upper(),
+        as_of=parse_date_param(params.get("as_of"), now),
+        sort=SortOrder.RELEVANCE if params.get("sort") == SortOrder.RELEVANCE else SortOrder.NEWEST,
     )
 
 
-def moment(text: str, now: datetime, *, last: bool = False) -> datetime | None:
+def parse_date_param(text: str, now: datetime, *, end_of_span: bool = False) -> datetime | None:
     """What was typed for a moment, as `--since` reads it; None for an empty text. Raises UsageError."""
     try:
-        return parse_bound(text, now, last=last) if text else None
+        return parse_bound(text, now, end_of_span=end_of_span) if text else None
     except ValueError as error:
         raise UsageError(str(error)) from error

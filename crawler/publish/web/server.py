@@ -15,68 +15,73 @@ from datasette.app import Datasette
 from datasette.plugins import pm
 
 import crawler
-from crawler.errors import Failed, UsageError
+from crawler.errors import FatalError, UsageError
 from crawler.publish.web import plugin
-from crawler.publish.web.datasette_database import NAME, News
-from crawler.publish.web.security import guarded
+from crawler.publish.web.datasette_database import DATABASE_NAME, FinewsDatabase
+from crawler.publish.web.security import with_security_headers
 from crawler.storage import Store
-from crawler.storage.canned_queries import HIDDEN, QUESTIONS
+from crawler.storage.canned_queries import CANNED_QUERIES, HIDDEN_TABLES
 
-_HERE = Path(__file__).parent
+_WEB_DIR = Path(__file__).parent
 # One style for both: the pages of the published site, and these.
-_SITE_ASSETS = Path(crawler.__file__).parent / "publish/jekyll/theme/assets"
+_THEME_ASSETS = Path(crawler.__file__).parent / "publish/jekyll/theme/assets"
 # The plugin of Datasette's that ours takes the place of: it prints a traceback for every page that is not there.
-_REPLACED = "datasette.handle_exception"
+_REPLACED_PLUGIN = "datasette.handle_exception"
 
 
-def serve(output: Path, host: str, port: int, told: Callable[[str], None], *, open_browser: bool) -> None:
-    """Serve until it is interrupted. `told` is given the address. Raises Failed and UsageError."""
-    Store.reading(output).close()  # there is one, or the reader is told
-    with _listening(host, port) as listener:
-        address = _address(host, listener.getsockname()[1])
-        datasette = application(output, sql=is_loopback(host))
-        guard = guarded(datasette.app(), host, plugin.policy(datasette))
-        config = uvicorn.Config(
-            guard, log_level="error", access_log=False, server_header=False, lifespan="on", timeout_graceful_shutdown=2
+def serve(output: Path, host: str, port: int, on_listening: Callable[[str], None], *, open_browser: bool) -> None:
+    """Serve until it is interrupted. `on_listening` is given the address. Raises FatalError and UsageError."""
+    Store.open_ro(output).close()  # there is one, or the reader is told
+    with _bind_socket(host, port) as listener:
+        url = _format_url(host, listener.getsockname()[1])
+        datasette = create_datasette(output, allow_sql=is_loopback(host))
+        app = with_security_headers(datasette.app(), host, plugin.build_datasette_csp(datasette))
+        server_config = uvicorn.Config(
+            app, log_level="error", access_log=False, server_header=False, lifespan="on", timeout_graceful_shutdown=2
         )
-        told(address)
+        on_listening(url)
         if open_browser:
-            webbrowser.open(address)
+            webbrowser.open(url)
         # `kill` ends it as Ctrl-C does.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         # Datasette writes there what SQL of a reader's went wrong, whose page tells it already.
-        with suppress(KeyboardInterrupt), Path(os.devnull).open("w") as nobody, redirect_stderr(nobody):
-            uvicorn.Server(config).run(sockets=[listener])
+        with suppress(KeyboardInterrupt), Path(os.devnull).open("w") as devnull, redirect_stderr(devnull):
+            uvicorn.Server(server_config).run(sockets=[listener])
 
 
-def application(output: Path, *, sql: bool) -> Datasette:
-    """Datasette on the database of an output folder; `sql` lets readers type questions of their own."""
-    pm.set_blocked(_REPLACED)
+def create_datasette(output: Path, *, allow_sql: bool) -> Datasette:
+    """Datasette on the database of an output folder; `allow_sql` lets readers type questions of their own."""
+    pm.set_blocked(_REPLACED_PLUGIN)
     if not pm.is_registered(plugin):
         pm.register(plugin, "finews")
     datasette = Datasette(
-        template_dir=str(_HERE / "templates"),
-        static_mounts=[("static", str(_HERE / "static")), ("assets", str(_SITE_ASSETS))],
-        metadata=_metadata(),
-        settings={"default_allow_sql": sql, "allow_download": False, "num_sql_threads": 4, "default_cache_ttl": 0},
+        template_dir=str(_WEB_DIR / "templates"),
+        static_mounts=[("static", str(_WEB_DIR / "static")), ("assets", str(_THEME_ASSETS))],
+        metadata=_build_metadata(),
+        settings={
+            "default_allow_sql": allow_sql,
+            "allow_download": False,
+            "num_sql_threads": 4,
+            "default_cache_ttl": 0,
+        },
         memory=False,
     )
     datasette.remove_database("_memory")
-    datasette.add_database(News(datasette, output), name=NAME)
+    datasette.add_database(FinewsDatabase(datasette, output), name=DATABASE_NAME)
     return datasette
 
 
-def _metadata() -> dict[str, Any]:
-    tables: dict[str, Any] = {name: {"hidden": True} for name in HIDDEN}
+def _build_metadata() -> dict[str, Any]:
+    tables: dict[str, Any] = {name: {"hidden": True} for name in HIDDEN_TABLES}
     tables["articles"] = {"facets": ["media"], "sort_desc": "published_at", "label_column": "title", "size": 20}
     tables["articles_per_day"] = {"facets": ["day", "media"]}
     tables["mentions"] = {"facets": ["name", "kind"]}
     tables["search"] = {"allow": False}  # SQL may ask it for words; it has no rows to show
-    queries = {each.name: {"title": each.title, "sql": each.sql} for each in QUESTIONS}
+    queries = {query.name: {"title": query.title, "sql": query.sql} for query in CANNED_QUERIES}
     return {
         "title": "财经新闻",
         "extra_css_urls": ["/static/data.css"],
-        "databases": {NAME: {"tables": tables, "queries": queries}},
+        "databases": {DATABASE_NAME: {"tables": tables, "queries": queries}},
     }
 
 
@@ -92,20 +97,22 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def _bind_socket(host: str, port: int) -> socket.socket:
     """A socket that is bound already, so that a port that is taken is told before anything starts."""
     try:
-        family, *_, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        family, *_, socket_address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except (OSError, UnicodeError) as error:
         raise UsageError(f"--host {host!r} is no address of this machine") from error
-    both = family is socket.AF_INET6 and socket.has_dualstack_ipv6()  # `::` is every address, also those of IPv4
+    is_dual_stack = (
+        family is socket.AF_INET6 and socket.has_dualstack_ipv6()
+    )  # `::` is every address, also those of IPv4
     try:
-        return socket.create_server(where, family=family, dualstack_ipv6=both)
+        return socket.create_server(socket_address, family=family, dualstack_ipv6=is_dual_stack)
     except OSError as error:
-        raise Failed(
+        raise FatalError(
             f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}; --port names another, 0 any"
         ) from error
 
 
-def _address(host: str, port: int) -> str:
+def _format_url(host: str, port: int) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/"

@@ -11,202 +11,232 @@ from datasette.utils.asgi import NotFound, Request, Response
 from markupsafe import Markup, escape
 
 from crawler.content import clock
-from crawler.content.diff import Part, compare, parts
-from crawler.content.html_cleaner import for_pages, plain
-from crawler.content.unicode_text import one_line
-from crawler.errors import Rejected
+from crawler.content.diff import DiffPart, diff_paragraphs, merge_parts
+from crawler.content.html_cleaner import html_to_text, render_body_for_web
+from crawler.content.unicode_text import collapse_whitespace
+from crawler.errors import RejectedArticleError
 from crawler.publish import feeds
 from crawler.publish.web import charts, search_params, security
-from crawler.publish.web.datasette_database import NAME
-from crawler.publish.web.search_params import MOST, ON_A_PAGE, Address
+from crawler.publish.web.datasette_database import DATABASE_NAME
+from crawler.publish.web.search_params import MAX_RESULTS, RESULTS_PER_PAGE, SearchParams
 from crawler.storage import Store
-from crawler.storage.search.snippets import Passage
-from crawler.storage.site_links import site_of
+from crawler.storage.search.snippets import Snippet
+from crawler.storage.site_links import load_site_links
 
-_LATEST, _MEDIA, _EACH = 30, 10, 4
+_MAX_HOME_ARTICLES, _MAX_HOME_MEDIA, _ARTICLES_PER_HOME_MEDIA = 30, 10, 4
 _CHART_DAYS = 30
-_IN_A_FACET = 12
-_ON_A_STOCK = 100
-_IN_A_FEED = 50
-_STOCKS = 200
+_MAX_FACET_VALUES = 12
+_MAX_LISTED_ARTICLES = 100
+_MAX_FEED_ARTICLES = 50
+_MAX_LISTED_STOCKS = 200
 
 Row = Mapping[str, Any]
 
 
-async def start(datasette: Datasette, request: Request) -> Response:
-    def ask(store: Store) -> dict[str, Any]:
-        media = store.days.latest_media(_MEDIA)
+async def show_home(datasette: Datasette, request: Request) -> Response:
+    def load(store: Store) -> dict[str, Any]:
+        media = store.daily_counts.latest_media(_MAX_HOME_MEDIA)
         return {
-            "latest": store.pages.latest(_LATEST),
-            "media": [{**row, "latest": store.pages.in_category(row["slug"], _EACH)} for row in media],
-            "chart": charts.per_media(store.days.per_media(_CHART_DAYS), _CHART_DAYS),
+            "latest": store.site_pages.latest_articles(_MAX_HOME_ARTICLES),
+            "media": [
+                {**row, "latest": store.site_pages.articles_in_category(row["slug"], _ARTICLES_PER_HOME_MEDIA)}
+                for row in media
+            ],
+            "chart": charts.chart_articles_per_media(store.daily_counts.by_day_and_media(_CHART_DAYS), _CHART_DAYS),
         }
 
-    return await _page(datasette, request, "start.html", await _ask(datasette, ask))
+    return await _render_page(datasette, request, "start.html", await _query_store(datasette, load))
 
 
-async def search(datasette: Datasette, request: Request) -> Response:
-    address = search_params.read(request.args)
+async def show_search(datasette: Datasette, request: Request) -> Response:
+    params = search_params.parse_params(request.args)
 
-    def ask(store: Store) -> dict[str, Any]:
-        question = search_params.asked(store, address, clock.now())
-        rows = list(store.search.articles(replace(question, limit=MOST)))
-        first = (address.page - 1) * ON_A_PAGE
-        shown = list(store.search.told(rows[first : first + ON_A_PAGE], question))
-        return {"found": shown, "number": len(rows), "facets": _facets(store, rows, address)}
+    def load(store: Store) -> dict[str, Any]:
+        search_request = search_params.build_search_request(store, params, clock.now())
+        rows = list(store.search.rows(replace(search_request, limit=MAX_RESULTS)))
+        offset = (params.page - 1) * RESULTS_PER_PAGE
+        hits = list(store.search.with_snippets(rows[offset : offset + RESULTS_PER_PAGE], search_request))
+        return {"hits": hits, "total": len(rows), "facets": _build_facets(store, rows, params)}
 
-    known = await _ask(datasette, ask)
-    more = known["number"] > address.page * ON_A_PAGE
-    return await _page(datasette, request, "search.html", {**known, "address": address, "more": more, "most": MOST})
-
-
-def _facets(store: Store, rows: Sequence[Row], address: Address) -> list[dict[str, Any]]:
-    """Media, days and stocks of what was found, each with how many articles and where a click leads."""
-    media = Counter((row["category"], row["media"]) for row in rows)
-    days = Counter(row["published_at"][:10] for row in rows)
-    newest = sorted(days.items(), reverse=True)[:_IN_A_FACET]
-    stocks = store.stocks.among([row["code"] for row in rows], _IN_A_FACET)
-    return [
-        _facet(address, "媒体", [(name, slug, n) for (slug, name), n in media.most_common(_IN_A_FACET)], "category"),
-        _facet(address, "日期", [(day, day, n) for day, n in newest], "since", "until"),
-        _facet(address, "股票", stocks, "stock"),
-    ]
-
-
-def _facet(address: Address, title: str, values: Sequence[tuple[str, str, int]], *names: str) -> dict[str, Any]:
-    """Labels, values and numbers; a click sets the filters of these names to the value."""
-
-    def link(value: str) -> str:
-        return address.without(**dict.fromkeys(names, value))
-
-    return {"title": title, "values": [{"label": label, "link": link(value), "n": n} for label, value, n in values]}
-
-
-async def article(datasette: Datasette, request: Request) -> Response:
-    code, as_of = request.url_vars["code"], search_params.read(request.args).get("as_of")
-
-    def ask(store: Store) -> dict[str, Any] | None:
-        at = search_params.moment(as_of, clock.now())
-        row = store.search.whole_as_of(code, at) if at else store.articles.whole(code)
-        if row is None:
-            return None
-        reprints = [each for each in row["story"] if each["code"] != code]
-        return {"article": row, "as_of": as_of, "reprints": reprints}
-
-    known = _found(await _ask(datasette, ask))
-    body = _body(known["article"]["body_html"])
-    return await _page(datasette, request, "article.html", {**known, "body": body})
-
-
-def _body(body_html: str) -> str:
-    """A body as our pages show it, as HTML: markup of the allow-list; what is none of it is shown as text."""
-    try:
-        return for_pages(body_html, "/stock/")
-    except Rejected:
-        return f"<pre>{escape(body_html)}</pre>"
-
-
-async def changes(datasette: Datasette, request: Request) -> Response:
-    code, number = request.url_vars["code"], int(request.url_vars["number"])
-
-    def ask(store: Store) -> dict[str, Any] | None:
-        by_number = {version["revision"]: version for version in store.history.versions(code)}
-        after, before = by_number.get(number), by_number.get(number - 1)
-        return {"code": code, "before": before, "after": after} if before and after else None
-
-    known = _found(await _ask(datasette, ask))
-    before, after = known["before"], known["after"]
-    known["title"] = _changed(before["title"], after["title"])
-    known["time"] = _changed(*(version["published_at"][:19].replace("T", " ") for version in (before, after)))
-    known["rows"] = [row.parts for row in compare(plain(before["body_html"]), plain(after["body_html"]))]
-    return await _page(datasette, request, "changes.html", known)
-
-
-def _changed(before: str, after: str) -> list[Part]:
-    return parts(compare(before, after))
-
-
-async def stock(datasette: Datasette, request: Request) -> Response:
-    key = unquote(request.url_vars["key"]).strip().upper()
-
-    def ask(store: Store) -> dict[str, Any] | None:
-        known = store.stocks.of(key, _ON_A_STOCK)
-        return {**known, "newest": store.days.newest()} if known["stocks"] else None
-
-    known = _found(await _ask(datasette, ask))
-    chart = charts.over_time(known["stocks"][0]["name"], known["days"], known["newest"])
-    return await _page(datasette, request, "stock.html", {**known, "chart": chart})
-
-
-async def stocks(datasette: Datasette, request: Request) -> Response:
-    known = await _ask(datasette, lambda store: {"stocks": store.stocks.counted(_STOCKS)})
-    return await _page(datasette, request, "stocks.html", known)
-
-
-async def media(datasette: Datasette, request: Request) -> Response:
-    known = await _ask(datasette, lambda store: {"media": store.categories.counted()})
-    return await _page(datasette, request, "media.html", known)
-
-
-async def category(datasette: Datasette, request: Request) -> Response:
-    slug = unquote(request.url_vars["slug"])
-
-    def ask(store: Store) -> dict[str, Any] | None:
-        rows = store.pages.in_category(slug, _ON_A_STOCK)
-        return {"rows": rows, "slug": slug, "title": rows[0]["media"]} if rows else None
-
-    return await _page(datasette, request, "category.html", _found(await _ask(datasette, ask)))
-
-
-async def days(datasette: Datasette, request: Request) -> Response:
-    wanted = request.args.get("year") or ""
-
-    def ask(store: Store) -> dict[str, Any]:
-        years = store.pages.periods(len("2022"))
-        year = wanted if wanted in years else next(iter(years), "")
-        return {"days": store.pages.days(year), "years": years, "year": year}
-
-    return await _page(datasette, request, "days.html", await _ask(datasette, ask))
-
-
-async def day(datasette: Datasette, request: Request) -> Response:
-    which = request.url_vars["day"]
-    rows = await _ask(datasette, lambda store: list(store.pages.on_day(which.replace("-", "/"))))
-    return await _page(datasette, request, "day.html", _found({"rows": rows, "day": which} if rows else None))
-
-
-async def feed(datasette: Datasette, request: Request) -> Response:
-    """Atom by the same parameters as search."""
-    address = search_params.read(request.args)
-    output = datasette.get_database(NAME).output
-
-    def ask(store: Store) -> str:
-        rows = feeds.newest(store.search.articles(search_params.asked(store, address, clock.now())), _IN_A_FEED)
-        name = one_line(",".join(address.values.values()))
-        site = site_of(output).address
-        return feeds.atom(rows, feeds.About(f"finews {name}".strip(), site, name or "all", request.url))
-
-    text = await _ask(datasette, ask)
-    return Response(text, content_type="application/atom+xml; charset=utf-8")
-
-
-def marked(passage: Passage) -> Markup:
-    """A passage as HTML, its hits marked."""
-    return Markup("").join(
-        Markup("<mark>{}</mark>").format(text) if hit else escape(text) for text, hit in passage.parts()
+    context = await _query_store(datasette, load)
+    has_more = context["total"] > params.page * RESULTS_PER_PAGE
+    return await _render_page(
+        datasette,
+        request,
+        "search.html",
+        {**context, "params": params, "has_more": has_more, "max_results": MAX_RESULTS},
     )
 
 
-async def _ask(datasette: Datasette, fn: Callable[[Store], Any]) -> Any:
-    return await datasette.get_database(NAME).ask(fn)
+def _build_facets(store: Store, rows: Sequence[Row], params: SearchParams) -> list[dict[str, Any]]:
+    """Media, days and stocks of what was found, each with how many articles and where a click leads."""
+    media_counts = Counter((row["category"], row["media"]) for row in rows)
+    day_counts = Counter(row["published_at"][:10] for row in rows)
+    newest_days = sorted(day_counts.items(), reverse=True)[:_MAX_FACET_VALUES]
+    stock_counts = store.stocks.most_linked_in([row["code"] for row in rows], _MAX_FACET_VALUES)
+    return [
+        _build_facet(
+            params,
+            "媒体",
+            [(name, slug, count) for (slug, name), count in media_counts.most_common(_MAX_FACET_VALUES)],
+            "category",
+        ),
+        _build_facet(params, "日期", [(day, day, n) for day, n in newest_days], "since", "until"),
+        _build_facet(params, "股票", stock_counts, "stock"),
+    ]
 
 
-async def _page(datasette: Datasette, request: Request, template: str, known: dict[str, Any]) -> Response:
-    html = await datasette.render_template(f"finews/{template}", known, request=request)
-    return Response.html(html, headers={"content-security-policy": security.STRICT})
+def _build_facet(
+    params: SearchParams, title: str, values: Sequence[tuple[str, str, int]], *param_names: str
+) -> dict[str, Any]:
+    """Labels, values and numbers; a click sets the filters of these names to the value."""
+
+    def build_link(value: str) -> str:
+        return params.query_string_without(**dict.fromkeys(param_names, value))
+
+    return {
+        "title": title,
+        "values": [{"label": label, "link": build_link(value), "count": count} for label, value, count in values],
+    }
 
 
-def _found(known: Any) -> Any:
-    if known is None:
+async def show_article(datasette: Datasette, request: Request) -> Response:
+    code, as_of = request.url_vars["code"], search_params.parse_params(request.args).get("as_of")
+
+    def load(store: Store) -> dict[str, Any] | None:
+        as_of_time = search_params.parse_date_param(as_of, clock.now())
+        row = store.search.get_full_as_of(code, as_of_time) if as_of_time else store.articles.get_full(code)
+        if row is None:
+            return None
+        reprints = [reprint for reprint in row["story"] if reprint["code"] != code]
+        return {"article": row, "as_of": as_of, "reprints": reprints}
+
+    context = _require_found(await _query_store(datasette, load))
+    body_html = _render_body(context["article"]["body_html"])
+    return await _render_page(datasette, request, "article.html", {**context, "body_html": body_html})
+
+
+def _render_body(body_html: str) -> str:
+    """A body as our pages show it, as HTML: markup of the allow-list; what is none of it is shown as text."""
+    try:
+        return render_body_for_web(body_html, "/stock/")
+    except RejectedArticleError:
+        return f"<pre>{escape(body_html)}</pre>"
+
+
+async def show_revision_diff(datasette: Datasette, request: Request) -> Response:
+    code, revision = request.url_vars["code"], int(request.url_vars["number"])
+
+    def load(store: Store) -> dict[str, Any] | None:
+        versions_by_revision = {version["revision"]: version for version in store.history.versions(code)}
+        after, before = versions_by_revision.get(revision), versions_by_revision.get(revision - 1)
+        return {"code": code, "before": before, "after": after} if before and after else None
+
+    context = _require_found(await _query_store(datasette, load))
+    before, after = context["before"], context["after"]
+    context["title"] = _diff_inline(before["title"], after["title"])
+    context["time"] = _diff_inline(*(version["published_at"][:19].replace("T", " ") for version in (before, after)))
+    context["rows"] = [
+        row.parts for row in diff_paragraphs(html_to_text(before["body_html"]), html_to_text(after["body_html"]))
+    ]
+    return await _render_page(datasette, request, "changes.html", context)
+
+
+def _diff_inline(before: str, after: str) -> list[DiffPart]:
+    return merge_parts(diff_paragraphs(before, after))
+
+
+async def show_stock(datasette: Datasette, request: Request) -> Response:
+    stock_query = unquote(request.url_vars["key"]).strip().upper()
+
+    def load(store: Store) -> dict[str, Any] | None:
+        stock_details = store.stocks.get_details(stock_query, _MAX_LISTED_ARTICLES)
+        return {**stock_details, "newest": store.daily_counts.newest_day()} if stock_details["stocks"] else None
+
+    context = _require_found(await _query_store(datasette, load))
+    chart = charts.chart_articles_over_time(context["stocks"][0]["name"], context["days"], context["newest"])
+    return await _render_page(datasette, request, "stock.html", {**context, "chart": chart})
+
+
+async def show_stocks(datasette: Datasette, request: Request) -> Response:
+    context = await _query_store(
+        datasette, lambda store: {"stocks": store.stocks.with_article_counts(_MAX_LISTED_STOCKS)}
+    )
+    return await _render_page(datasette, request, "stocks.html", context)
+
+
+async def show_media(datasette: Datasette, request: Request) -> Response:
+    context = await _query_store(datasette, lambda store: {"media": store.categories.with_article_counts()})
+    return await _render_page(datasette, request, "media.html", context)
+
+
+async def show_category(datasette: Datasette, request: Request) -> Response:
+    slug = unquote(request.url_vars["slug"])
+
+    def load(store: Store) -> dict[str, Any] | None:
+        rows = store.site_pages.articles_in_category(slug, _MAX_LISTED_ARTICLES)
+        return {"rows": rows, "slug": slug, "title": rows[0]["media"]} if rows else None
+
+    return await _render_page(datasette, request, "category.html", _require_found(await _query_store(datasette, load)))
+
+
+async def show_days(datasette: Datasette, request: Request) -> Response:
+    requested_year = request.args.get("year") or ""
+
+    def load(store: Store) -> dict[str, Any]:
+        years = store.site_pages.periods_with_articles(len("2022"))
+        year = requested_year if requested_year in years else next(iter(years), "")
+        return {"days": store.site_pages.article_counts_by_day(year), "years": years, "year": year}
+
+    return await _render_page(datasette, request, "days.html", await _query_store(datasette, load))
+
+
+async def show_day(datasette: Datasette, request: Request) -> Response:
+    iso_day = request.url_vars["day"]
+    rows = await _query_store(
+        datasette, lambda store: list(store.site_pages.articles_on_day(iso_day.replace("-", "/")))
+    )
+    return await _render_page(
+        datasette, request, "day.html", _require_found({"rows": rows, "day": iso_day} if rows else None)
+    )
+
+
+async def show_feed(datasette: Datasette, request: Request) -> Response:
+    """Atom by the same parameters as search."""
+    params = search_params.parse_params(request.args)
+    output = datasette.get_database(DATABASE_NAME).output
+
+    def load(store: Store) -> str:
+        rows = feeds.select_newest(
+            store.search.rows(search_params.build_search_request(store, params, clock.now())), _MAX_FEED_ARTICLES
+        )
+        feed_name = collapse_whitespace(",".join(params.values.values()))
+        site_address = load_site_links(output).address
+        return feeds.render_atom(
+            rows, feeds.FeedInfo(f"finews {feed_name}".strip(), site_address, feed_name or "all", request.url)
+        )
+
+    atom_xml = await _query_store(datasette, load)
+    return Response(atom_xml, content_type="application/atom+xml; charset=utf-8")
+
+
+def highlight_hits(snippet: Snippet) -> Markup:
+    """A passage as HTML, its hits marked."""
+    return Markup("").join(
+        Markup("<mark>{}</mark>").format(text) if is_hit else escape(text) for text, is_hit in snippet.segments()
+    )
+
+
+async def _query_store(datasette: Datasette, fn: Callable[[Store], Any]) -> Any:
+    return await datasette.get_database(DATABASE_NAME).execute_on_store(fn)
+
+
+async def _render_page(datasette: Datasette, request: Request, template: str, context: dict[str, Any]) -> Response:
+    html = await datasette.render_template(f"finews/{template}", context, request=request)
+    return Response.html(html, headers={"content-security-policy": security.STRICT_CSP})
+
+
+def _require_found(context: Any) -> Any:
+    if context is None:
         raise NotFound("这里没有这一页。")
-    return known
+    return context

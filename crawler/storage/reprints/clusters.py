@@ -15,58 +15,61 @@ from types import MappingProxyType
 
 from sqlite_utils import Database
 
-from crawler.storage.connection import errors_told
+from crawler.storage.connection import as_store_error
 from crawler.storage.reprints import minhash
-from crawler.storage.search.index import Fault, seconds
+from crawler.storage.search.index import IndexFault, unix_seconds
 
-_BATCH = 500
-_WITHIN = 3 * 24 * 60 * 60
-_NEIGHBOURS = 16
+_ARTICLES_PER_BATCH = 500
+_NEIGHBOUR_WINDOW_SECONDS = 3 * 24 * 60 * 60
+_MAX_KEY_NEIGHBOURS = 16
 # Texts in memory, as they are compared.
-_TEXTS = 256
+_SHINGLE_CACHE_SIZE = 256
 
-_FILED = """
+_SELECT_MEMBERS = """
     SELECT id, code, media, published, digest, figures, story, coalesce(sketch, x'')
     FROM story_articles LEFT JOIN story_texts USING (digest) WHERE {}
 """
-_OF_IDS, _OF_CODE = _FILED.format("id IN (SELECT value FROM json_each(?))"), _FILED.format("code = ?")
+_SELECT_MEMBERS_BY_ID, _SELECT_MEMBER_BY_CODE = (
+    _SELECT_MEMBERS.format("id IN (SELECT value FROM json_each(?))"),
+    _SELECT_MEMBERS.format("code = ?"),
+)
 # Of some keys, those that more than one article has.
-_SHARED = """
+_SELECT_SHARED_KEYS = """
     SELECT value FROM json_each(?)
     WHERE 1 < (SELECT count(*) FROM (SELECT 1 FROM story_keys WHERE key = value LIMIT 2))
 """
 # How many articles have each of some keys, counted to a crowd.
-_MET = """
+_COUNT_KEYS = """
     SELECT value, (SELECT count(*) FROM (SELECT 1 FROM story_keys WHERE key = value LIMIT :most + 1)) AS times
     FROM json_each(:keys) WHERE times > 0
 """
 # Of some keys, those that more articles share around a moment than are neighbours.
-_CROWDED = """
+_SELECT_CROWDED_KEYS = """
     SELECT value FROM json_each(:keys) WHERE :most < (
         SELECT count(*) FROM (
             SELECT 1 FROM story_keys WHERE key = value AND published BETWEEN :first AND :last LIMIT :most + 1
         )
     )
 """
-_SHARING = """
+_SELECT_IDS_SHARING_KEYS = """
     SELECT DISTINCT id FROM story_keys
     WHERE key IN (SELECT value FROM json_each(:keys)) AND published BETWEEN :first AND :last
 """
-_BEFORE = """
+_SELECT_IDS_BEFORE = """
     SELECT id FROM story_keys WHERE key = :key AND published >= :first AND (published, id) < (:at, :id)
     ORDER BY published DESC, id DESC LIMIT :most
 """
-_AFTER = """
+_SELECT_IDS_AFTER = """
     SELECT id FROM story_keys WHERE key = :key AND published <= :last AND (published, id) > (:at, :id)
     ORDER BY published, id LIMIT :most
 """
-_EMPTIED = ("DELETE FROM story_keys", "DELETE FROM story_articles", "DELETE FROM story_texts")
-_LOOSE_JOINED = "UPDATE story_articles SET story = :story WHERE id = :part AND story != :story"
-_STORY_JOINED = "UPDATE story_articles SET story = :story WHERE story = :part AND story != :story"
+_CLEAR_TABLES = ("DELETE FROM story_keys", "DELETE FROM story_articles", "DELETE FROM story_texts")
+_MOVE_MEMBER = "UPDATE story_articles SET story = :story WHERE id = :part AND story != :story"
+_MERGE_CLUSTER = "UPDATE story_articles SET story = :story WHERE story = :part AND story != :story"
 
 
 @dataclass(frozen=True)
-class _Filed:
+class _ClusterMember:
     """An article as it is filed."""
 
     id: int
@@ -75,304 +78,349 @@ class _Filed:
     published: int
     digest: bytes
     figures: bytes
-    story: int
+    cluster_id: int
     sketch: bytes
 
     @cached_property
-    def text_keys(self) -> list[int]:
-        return minhash.keys(self.digest, self.sketch)
+    def lsh_keys(self) -> list[int]:
+        return minhash.lsh_keys(self.digest, self.sketch)
 
-    def told(self) -> tuple[str, int, bytes, bytes]:
+    def derived_values(self) -> tuple[str, int, bytes, bytes]:
         """What follows from the article alone."""
         return self.media, self.published, self.digest, self.figures
 
 
 @dataclass(slots=True)
-class _Changes:
+class _BatchChanges:
     """What a batch has stirred: stories that may fall apart, and articles that may have got new neighbours."""
 
-    stories: set[int] = field(default_factory=set)
-    articles: set[int] = field(default_factory=set)
+    cluster_ids: set[int] = field(default_factory=set)
+    member_ids: set[int] = field(default_factory=set)
 
 
-class Stories:
-    """`compared` counts the pairs of texts that were compared in full."""
+class ReprintClusters:
+    """`compared_pairs` counts the pairs of texts that were compared in full."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._runs = lru_cache(_TEXTS)(self._read_runs)
-        self.compared = 0
+        self._cached_shingles = lru_cache(_SHINGLE_CACHE_SIZE)(self._read_shingles)
+        self.compared_pairs = 0
 
-    def catch_up(self) -> int:
+    def cluster_pending(self) -> int:
         """File what has changed since the last time; how many articles that were. A kill loses no more than a batch."""
-        done = 0
-        with errors_told():
-            while codes := self._pending(_BATCH):
+        clustered_count = 0
+        with as_store_error():
+            while codes := self._pending_codes(_ARTICLES_PER_BATCH):
                 with self._db.atomic():
-                    self._file(codes)
-                done += len(codes)
-        return done
+                    self._cluster_codes(codes)
+                clustered_count += len(codes)
+        return clustered_count
 
     def rebuild(self) -> int:
         """File every article anew; how many there are. What a kill cuts short, the next crawl ends."""
-        with errors_told(), self._db.atomic():
-            for statement in _EMPTIED:
+        with as_store_error(), self._db.atomic():
+            for statement in _CLEAR_TABLES:
                 self._db.execute(statement)
             self._db.execute("INSERT OR IGNORE INTO story_pending SELECT code FROM articles")
-        return self.catch_up()
+        return self.cluster_pending()
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """File what is pending, and everything where what is filed is wrong."""
-        if self.faults() or (self.catch_up() and self.faults()):
+        if self.find_faults() or (self.cluster_pending() and self.find_faults()):
             self.rebuild()
 
-    def pending(self) -> list[Fault]:
+    def find_pending(self) -> list[IndexFault]:
         """The articles that are to be filed, as the next crawl does when it ends."""
-        with errors_told():
-            return [Fault(code, "the next crawl looks for its reprints") for code in self._pending(-1)]
+        with as_store_error():
+            return [IndexFault(code, "the next crawl looks for its reprints") for code in self._pending_codes(-1)]
 
-    def faults(self) -> list[Fault]:
+    def find_faults(self) -> list[IndexFault]:
         """Where the stories are not what follows from the articles; in flat memory.
 
         While something is pending, only whether the rest is filed by its texts.
         """
-        with errors_told(), self._db.atomic():
-            return [*self._misfiled(), *(() if self._pending(1) else self._wrong_stories())]
+        with as_store_error(), self._db.atomic():
+            return [*self._find_wrong_members(), *(() if self._pending_codes(1) else self._find_wrong_clusters())]
 
     # filing
 
-    def _pending(self, limit: int) -> list[str]:
+    def _pending_codes(self, limit: int) -> list[str]:
         return [code for (code,) in self._db.execute("SELECT code FROM story_pending LIMIT ?", [limit]).fetchall()]
 
-    def _file(self, codes: list[str]) -> None:
-        changes = _Changes()
+    def _cluster_codes(self, codes: list[str]) -> None:
+        changes = _BatchChanges()
         for code in codes:
-            self._remove(code, changes)
-        articles = [article for code in codes if (article := self._read(code))]
-        met = self._met(articles)
-        for article in articles:
-            self._add(article, met, changes)
-        loose = {id_ for story in changes.stories for id_ in self._members(story)}
-        for part, story in self._joined(changes.articles | loose, loose, met).items():
-            joined = _LOOSE_JOINED if part in loose else _STORY_JOINED
-            self._db.execute(joined, {"story": story, "part": part})
+            self._remove_member(code, changes)
+        members = [member for code in codes if (member := self._member_from_article(code))]
+        key_counts = self._key_counts(members)
+        for member in members:
+            self._add_member(member, key_counts, changes)
+        detached = {id_ for cluster_id in changes.cluster_ids for id_ in self._member_ids(cluster_id)}
+        for item, story in self._find_clusters(changes.member_ids | detached, detached, key_counts).items():
+            statement = _MOVE_MEMBER if item in detached else _MERGE_CLUSTER
+            self._db.execute(statement, {"story": story, "part": item})
         self._db.execute(
             "DELETE FROM story_pending WHERE code IN (SELECT value FROM json_each(?))", [json.dumps(codes)]
         )
 
-    def _read(self, code: str) -> _Filed | None:
+    def _member_from_article(self, code: str) -> _ClusterMember | None:
         """An article to be filed, as a story of its own; its text's sketch is kept already."""
         row = self._db.execute("SELECT media, published_at, body_text FROM articles WHERE code = ?", [code]).fetchone()
         if row is None:
             return None
         media, published_at, body_text = row
-        text, id_ = minhash.letters(body_text), minhash.number(code.encode())
-        digest, figures = minhash.digest(text), minhash.figures(body_text)
-        return _Filed(
-            id_, code, media, seconds(published_at), digest, figures, story=id_, sketch=self._sketch(digest, text)
+        letters, id_ = minhash.extract_letters(body_text), minhash.hash_to_int64(code.encode())
+        digest, figures = minhash.hash_letters(letters), minhash.pack_figures(body_text)
+        return _ClusterMember(
+            id_,
+            code,
+            media,
+            unix_seconds(published_at),
+            digest,
+            figures,
+            cluster_id=id_,
+            sketch=self._save_sketch(digest, letters),
         )
 
-    def _met(self, articles: Iterable[_Filed]) -> Counter[int]:
+    def _key_counts(self, members: Iterable[_ClusterMember]) -> Counter[int]:
         """How many articles have each key of these that are to be filed, they among them; counted to a crowd."""
-        met = Counter(key for article in articles for key in set(article.text_keys))
-        values = {"keys": json.dumps([*met]), "most": _NEIGHBOURS}
-        met.update(dict(self._db.execute(_MET, values).fetchall()))
-        return met
+        key_counts = Counter(key for member in members for key in set(member.lsh_keys))
+        parameters = {"keys": json.dumps([*key_counts]), "most": _MAX_KEY_NEIGHBOURS}
+        key_counts.update(dict(self._db.execute(_COUNT_KEYS, parameters).fetchall()))
+        return key_counts
 
-    def _add(self, article: _Filed, met: Mapping[int, int], changes: _Changes) -> None:
-        own = article.text_keys
+    def _add_member(self, member: _ClusterMember, key_counts: Mapping[int, int], changes: _BatchChanges) -> None:
+        own_keys = member.lsh_keys
         self._db.execute(
             "INSERT INTO story_articles VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [article.id, article.code, *article.told(), article.story],
+            [member.id, member.code, *member.derived_values(), member.cluster_id],
         )
-        for pair in self._parted(article, [key for key in own if met[key] > _NEIGHBOURS]):
-            one, *others = (each.story for each in self._known(pair))
-            if others == [one]:
-                changes.stories.add(one)
+        for id_pair in self._pairs_separated_by(
+            member, [key for key in own_keys if key_counts[key] > _MAX_KEY_NEIGHBOURS]
+        ):
+            first_cluster, *other_clusters = (neighbour.cluster_id for neighbour in self._load_members(id_pair))
+            if other_clusters == [first_cluster]:
+                changes.cluster_ids.add(first_cluster)
         self._db.execute(
             "INSERT OR IGNORE INTO story_keys (key, published, id) SELECT value, ?, ? FROM json_each(?)",
-            [article.published, article.id, json.dumps(own)],
+            [member.published, member.id, json.dumps(own_keys)],
         )
-        changes.stories.add(article.story)
+        changes.cluster_ids.add(member.cluster_id)
 
-    def _remove(self, code: str, changes: _Changes) -> None:
-        article = self._filed(code)
-        if article is None:
+    def _remove_member(self, code: str, changes: _BatchChanges) -> None:
+        member = self._find_member(code)
+        if member is None:
             return
-        own = article.text_keys
+        own_keys = member.lsh_keys
         self._db.conn.executemany(
             "DELETE FROM story_keys WHERE (key, published, id) = (?, ?, ?)",
-            [(key, article.published, article.id) for key in own],
+            [(key, member.published, member.id) for key in own_keys],
         )
-        self._db.execute("DELETE FROM story_articles WHERE id = ?", [article.id])
+        self._db.execute("DELETE FROM story_articles WHERE id = ?", [member.id])
         self._db.execute(
             """
             DELETE FROM story_texts WHERE digest = :digest
                 AND NOT EXISTS (SELECT 1 FROM story_articles WHERE digest = :digest)
             """,
-            {"digest": article.digest},
+            {"digest": member.digest},
         )
-        changes.stories.add(article.story)
-        changes.articles.discard(article.id)
-        changes.articles.update(one for one, _ in self._parted(article, own))
+        changes.cluster_ids.add(member.cluster_id)
+        changes.member_ids.discard(member.id)
+        changes.member_ids.update(earlier_id for earlier_id, _ in self._pairs_separated_by(member, own_keys))
 
-    def _parted(self, article: _Filed, keys: list[int]) -> Iterator[tuple[int, int]]:
+    def _pairs_separated_by(self, member: _ClusterMember, keys: list[int]) -> Iterator[tuple[int, int]]:
         """The pairs that are neighbours by one of its keys without this article, and no longer with it."""
-        for key in self._crowded(article, keys):
-            before, after = self._around(article, key)
-            for place, one in enumerate(before):
-                if 0 <= (step := _NEIGHBOURS - 1 - place) < len(after):
-                    yield one, after[step]
+        for key in self._crowded_keys(member, keys):
+            before, after = self._neighbour_ids(member, key)
+            for position, earlier_id in enumerate(before):
+                if 0 <= (later_position := _MAX_KEY_NEIGHBOURS - 1 - position) < len(after):
+                    yield earlier_id, after[later_position]
 
-    def _sketch(self, of_digest: bytes, text: str) -> bytes:
+    def _save_sketch(self, digest: bytes, letters: str) -> bytes:
         """The sketch of a text, which is kept for all articles that have it."""
-        made = minhash.sketch(text)
-        self._db.execute("INSERT OR IGNORE INTO story_texts VALUES (?, ?)", [of_digest, made])
-        return made
+        sketch = minhash.minhash_sketch(letters)
+        self._db.execute("INSERT OR IGNORE INTO story_texts VALUES (?, ?)", [digest, sketch])
+        return sketch
 
     # linking
 
-    def _joined(
-        self, articles: Collection[int], loose: Collection[int], met: Mapping[int, int] = MappingProxyType({})
+    def _find_clusters(
+        self, ids: Collection[int], detached: Collection[int], key_counts: Mapping[int, int] = MappingProxyType({})
     ) -> dict[int, int]:
         """The story that each part is of by the links of these articles: a loose article, or a story as it is.
 
-        `met` is how many articles have each of some of their keys, counted to a crowd: those are not asked for again.
+        `key_counts` is how many articles have each of some of their keys, counted to a crowd: those are not asked
+        for again.
         """
-        groups = _Groups()
-        known = sorted(self._known(articles), key=lambda each: (each.published, each.id))
-        shared = self._shared({key for article in known for key in article.text_keys}.difference(met))
-        shared.update(key for key, times in met.items() if times > 1)
-        quiet = {key for key, times in met.items() if times <= _NEIGHBOURS}
-        by_id, seen = {article.id: article for article in known}, set[int]()
-        for article in known:
-            seen.add(article.id)
-            here = article.id if article.id in loose else article.story
-            groups.add(here)
-            for other in self._neighbours(article, shared.intersection(article.text_keys), quiet, by_id):
-                there = other.id if other.id in loose else other.story
-                if other.id not in seen and groups.root(here) != groups.root(there) and self._linked(article, other):
-                    groups.join(here, there)
+        groups = _DisjointSets()
+        members = sorted(self._load_members(ids), key=lambda member: (member.published, member.id))
+        shared_keys = self._shared_keys({key for article in members for key in article.lsh_keys}.difference(key_counts))
+        shared_keys.update(key for key, times in key_counts.items() if times > 1)
+        rare_keys = {key for key, times in key_counts.items() if times <= _MAX_KEY_NEIGHBOURS}
+        member_by_id, seen_ids = {article.id: article for article in members}, set[int]()
+        for article in members:
+            seen_ids.add(article.id)
+            own_item = article.id if article.id in detached else article.cluster_id
+            groups.add(own_item)
+            for neighbour in self._find_neighbours(
+                article, shared_keys.intersection(article.lsh_keys), rare_keys, member_by_id
+            ):
+                other_item = neighbour.id if neighbour.id in detached else neighbour.cluster_id
+                if (
+                    neighbour.id not in seen_ids
+                    and groups.find_root(own_item) != groups.find_root(other_item)
+                    and self._are_linked(article, neighbour)
+                ):
+                    groups.union(own_item, other_item)
         return groups.roots()
 
-    def _linked(self, one: _Filed, other: _Filed) -> bool:
-        if one.digest == other.digest:
+    def _are_linked(self, first: _ClusterMember, second: _ClusterMember) -> bool:
+        if first.digest == second.digest:
             return True
-        if one.media == other.media:  # a column that comes every day
+        if first.media == second.media:  # a column that comes every day
             return False
-        if not (minhash.may_be_alike(one.sketch, other.sketch) and minhash.figures_agree(one.figures, other.figures)):
+        if not (
+            minhash.may_be_similar(first.sketch, second.sketch) and minhash.figures_agree(first.figures, second.figures)
+        ):
             return False
-        self.compared += 1
-        return minhash.alike(self._runs(one.code, one.digest), self._runs(other.code, other.digest))
+        self.compared_pairs += 1
+        return minhash.are_similar(
+            self._cached_shingles(first.code, first.digest), self._cached_shingles(second.code, second.digest)
+        )
 
-    def _read_runs(self, code: str, _digest: bytes) -> frozenset[str]:
+    def _read_shingles(self, code: str, _digest: bytes) -> frozenset[str]:
         row = self._db.execute("SELECT body_text FROM articles WHERE code = ?", [code]).fetchone()
-        return frozenset(minhash.runs(minhash.letters(row[0] if row else "")))
+        return frozenset(minhash.split_shingles(minhash.extract_letters(row[0] if row else "")))
 
-    def _shared(self, keys: Iterable[int]) -> set[int]:
+    def _shared_keys(self, keys: Iterable[int]) -> set[int]:
         """Of these keys, those that more than one article has: most have none, and no neighbours to be asked for."""
-        return {key for (key,) in self._db.execute(_SHARED, [json.dumps([*keys])])}
+        return {key for (key,) in self._db.execute(_SELECT_SHARED_KEYS, [json.dumps([*keys])])}
 
-    def _neighbours(
-        self, article: _Filed, shared: set[int], quiet: set[int], known: Mapping[int, _Filed]
-    ) -> list[_Filed]:
-        """By the keys of an article that others have, but no crowd where they are `quiet`; the `known` as they are."""
-        if not shared:
+    def _find_neighbours(
+        self,
+        member: _ClusterMember,
+        shared_keys: set[int],
+        rare_keys: set[int],
+        member_by_id: Mapping[int, _ClusterMember],
+    ) -> list[_ClusterMember]:
+        """By the keys of an article that others have, but no crowd where they are `rare_keys`; the `known` as they
+        are.
+        """
+        if not shared_keys:
             return []
-        crowded = self._crowded(article, shared - quiet)
-        ids = {id_ for key in crowded for side in self._around(article, key) for id_ in side}
-        few = json.dumps([*shared - crowded])
-        ids.update(id_ for (id_,) in self._db.execute(_SHARING, {"keys": few, **_window(article)}))
-        ids.discard(article.id)
-        unknown = sorted(ids.difference(known))
-        return [*(known[id_] for id_ in ids.intersection(known)), *(self._known(unknown) if unknown else ())]
+        crowded_keys = self._crowded_keys(member, shared_keys - rare_keys)
+        ids = {id_ for key in crowded_keys for side in self._neighbour_ids(member, key) for id_ in side}
+        uncrowded_keys = json.dumps([*shared_keys - crowded_keys])
+        ids.update(
+            id_
+            for (id_,) in self._db.execute(
+                _SELECT_IDS_SHARING_KEYS, {"keys": uncrowded_keys, **_window_parameters(member)}
+            )
+        )
+        ids.discard(member.id)
+        ids_to_load = sorted(ids.difference(member_by_id))
+        return [
+            *(member_by_id[id_] for id_ in ids.intersection(member_by_id)),
+            *(self._load_members(ids_to_load) if ids_to_load else ()),
+        ]
 
-    def _crowded(self, article: _Filed, keys: Collection[int]) -> set[int]:
+    def _crowded_keys(self, member: _ClusterMember, keys: Collection[int]) -> set[int]:
         """Those of its keys by which not all around it are its neighbours."""
         if not keys:
             return set()
-        found = self._db.execute(_CROWDED, {"keys": json.dumps([*keys]), **_window(article)})
-        return {key for (key,) in found}
+        rows = self._db.execute(_SELECT_CROWDED_KEYS, {"keys": json.dumps([*keys]), **_window_parameters(member)})
+        return {key for (key,) in rows}
 
-    def _around(self, article: _Filed, key: int) -> tuple[list[int], list[int]]:
+    def _neighbour_ids(self, member: _ClusterMember, key: int) -> tuple[list[int], list[int]]:
         """The neighbours by a key, before and after, the nearest first."""
-        values = {"key": key, "at": article.published, "id": article.id, **_window(article)}
-        before, after = (self._db.execute(sql, values).fetchall() for sql in (_BEFORE, _AFTER))
+        parameters = {"key": key, "at": member.published, "id": member.id, **_window_parameters(member)}
+        before, after = (
+            self._db.execute(sql, parameters).fetchall() for sql in (_SELECT_IDS_BEFORE, _SELECT_IDS_AFTER)
+        )
         return [id_ for (id_,) in before], [id_ for (id_,) in after]
 
-    def _known(self, ids: Collection[int]) -> list[_Filed]:
-        rows = self._db.execute(_OF_IDS, [json.dumps([*ids])])
-        return [_Filed(*row) for row in rows]
+    def _load_members(self, ids: Collection[int]) -> list[_ClusterMember]:
+        rows = self._db.execute(_SELECT_MEMBERS_BY_ID, [json.dumps([*ids])])
+        return [_ClusterMember(*row) for row in rows]
 
-    def _filed(self, code: str) -> _Filed | None:
-        row = self._db.execute(_OF_CODE, [code]).fetchone()
-        return _Filed(*row) if row else None
+    def _find_member(self, code: str) -> _ClusterMember | None:
+        row = self._db.execute(_SELECT_MEMBER_BY_CODE, [code]).fetchone()
+        return _ClusterMember(*row) if row else None
 
-    def _members(self, story: int) -> list[int]:
-        found = self._db.execute("SELECT id FROM story_articles WHERE story = ?", [story])
-        return [id_ for (id_,) in found]
+    def _member_ids(self, cluster_id: int) -> list[int]:
+        rows = self._db.execute("SELECT id FROM story_articles WHERE story = ?", [cluster_id])
+        return [id_ for (id_,) in rows]
 
     # checking
 
-    def _misfiled(self) -> Iterator[Fault]:
+    def _find_wrong_members(self) -> Iterator[IndexFault]:
         """Articles that are not filed as they are, and what is filed of articles that are gone."""
-        for code, media, published_at, body_text in self._db.execute(_SETTLED):
-            article = self._filed(code)
-            text = minhash.letters(body_text)
-            values = (media, seconds(published_at), minhash.digest(text), minhash.figures(body_text))
-            if article is None:
-                yield Fault(code, "its reprints were not looked for")
-            elif article.told() != values or not self._has_keys(article, text):
-                yield Fault(code, "its reprints were looked for by another text, media or time")
-        for (code,) in self._db.execute(_GONE):
-            yield Fault(code, "an article that is gone is held to be a reprint")
+        for code, media, published_at, body_text in self._db.execute(_SELECT_SETTLED_ARTICLES):
+            member = self._find_member(code)
+            letters = minhash.extract_letters(body_text)
+            expected_values = (
+                media,
+                unix_seconds(published_at),
+                minhash.hash_letters(letters),
+                minhash.pack_figures(body_text),
+            )
+            if member is None:
+                yield IndexFault(code, "its reprints were not looked for")
+            elif member.derived_values() != expected_values or not self._has_stored_keys(member, letters):
+                yield IndexFault(code, "its reprints were looked for by another text, media or time")
+        for (code,) in self._db.execute(_SELECT_ORPHANED_CODES):
+            yield IndexFault(code, "an article that is gone is held to be a reprint")
 
-    def _has_keys(self, article: _Filed, text: str) -> bool:
-        own = article.text_keys
+    def _has_stored_keys(self, member: _ClusterMember, letters: str) -> bool:
+        own_keys = member.lsh_keys
         sql = """
             SELECT count(*) FROM story_keys
             WHERE key IN (SELECT value FROM json_each(?)) AND published = ? AND id = ?
         """
-        (found,) = self._db.execute(sql, [json.dumps(own), article.published, article.id]).fetchone()
-        return article.sketch == minhash.sketch(text) and found == len(set(own))
+        (stored_count,) = self._db.execute(sql, [json.dumps(own_keys), member.published, member.id]).fetchone()
+        return member.sketch == minhash.minhash_sketch(letters) and stored_count == len(set(own_keys))
 
-    def _wrong_stories(self) -> Iterator[Fault]:
-        for (story,) in self._db.execute("SELECT DISTINCT story FROM story_articles"):
-            members = set(self._members(story))
-            if self._joined(members, members) != dict.fromkeys(members, story):
-                yield Fault(self._known({min(members)})[0].code, "its story is not what the texts say")
+    def _find_wrong_clusters(self) -> Iterator[IndexFault]:
+        for (cluster_id,) in self._db.execute("SELECT DISTINCT story FROM story_articles"):
+            member_ids = set(self._member_ids(cluster_id))
+            if self._find_clusters(member_ids, member_ids) != dict.fromkeys(member_ids, cluster_id):
+                yield IndexFault(self._load_members({min(member_ids)})[0].code, "its story is not what the texts say")
 
 
-_SETTLED = """
+_SELECT_SETTLED_ARTICLES = """
     SELECT code, media, published_at, body_text FROM articles WHERE code NOT IN (SELECT code FROM story_pending)
 """
-_GONE = """
+_SELECT_ORPHANED_CODES = """
     SELECT code FROM story_articles
     WHERE code NOT IN (SELECT code FROM articles) AND code NOT IN (SELECT code FROM story_pending)
 """
 
 
-class _Groups:
+class _DisjointSets:
     """Parts that are joined one by one; a group is called by its least part."""
 
     def __init__(self) -> None:
-        self._above: dict[int, int] = {}
+        self._parents: dict[int, int] = {}
 
-    def add(self, part: int) -> None:
-        self._above.setdefault(part, part)
+    def add(self, item: int) -> None:
+        self._parents.setdefault(item, item)
 
-    def root(self, part: int) -> int:
-        while (above := self._above.get(part, part)) != part:
-            self._above[part] = part = self._above[above]
-        return part
+    def find_root(self, item: int) -> int:
+        while (parent := self._parents.get(item, item)) != item:
+            self._parents[item] = item = self._parents[parent]
+        return item
 
-    def join(self, one: int, other: int) -> None:
-        less, more = sorted((self.root(one), self.root(other)))
-        self._above[less], self._above[more] = less, less
+    def union(self, first: int, second: int) -> None:
+        smaller, larger = sorted((self.find_root(first), self.find_root(second)))
+        self._parents[smaller], self._parents[larger] = smaller, smaller
 
     def roots(self) -> dict[int, int]:
-        return {part: self.root(part) for part in list(self._above)}
+        return {item: self.find_root(item) for item in list(self._parents)}
 
 
-def _window(article: _Filed) -> dict[str, int]:
-    return {"first": article.published - _WITHIN, "last": article.published + _WITHIN, "most": _NEIGHBOURS}
+def _window_parameters(member: _ClusterMember) -> dict[str, int]:
+    return {
+        "first": member.published - _NEIGHBOUR_WINDOW_SECONDS,
+        "last": member.published + _NEIGHBOUR_WINDOW_SECONDS,
+        "most": _MAX_KEY_NEIGHBOURS,
+    }

@@ -9,114 +9,119 @@ import unicodedata
 from hashlib import blake2b
 from zlib import crc32
 
-from crawler.content.ngrams import spaced_grams
+from crawler.content.ngrams import spaced_ngrams
 
 # Chosen on the labelled texts of crawler/sample_site/reprints.py: see tests/test_reprints.py.
-SHINGLE = 5
-ALIKE = 0.6
+SHINGLE_SIZE = 5
+MIN_SIMILARITY = 0.6
 # Two texts of one template tell other figures; a reprint that was cut keeps those of what is left.
-SAME_FIGURES = 0.8
+MIN_SHARED_FIGURES = 0.8
 # Below so many letters, a text is only compared as a whole.
-SHORTEST = 30
+MIN_LETTERS = 30
 # Of a longer text, so much is compared.
-_LONGEST = 20_000
+_MAX_CHARACTERS = 20_000
 # Texts that are alike by ALIKE share a key of theirs with a probability of
 # 1 - (1 - ALIKE**_ROWS)**_BANDS, which is 0.97. Four rows of a byte each make one number of 32 bits.
-_BANDS, _ROWS = 26, 4
-_SEED = 1
+_BANDS, _ROWS_PER_BAND = 26, 4
+_MINHASH_SEED = 1
 # The share of equal rows of two sketches is how alike the texts are, give or take 0.05: below this, they are not.
-_MAY_BE_ALIKE = ALIKE - 0.2
+_MIN_SKETCH_SIMILARITY = MIN_SIMILARITY - 0.2
 
 _SOURCE_LINE = re.compile(r"（(?:文章)?来源[:：][^\n]{1,60}\)?）\s*\Z|\((?:文章)?来源[:：][^\n]{1,60}\)\s*\Z")
-_NO_LETTER = re.compile(r"[\W_]+")
+_NON_LETTERS = re.compile(r"[\W_]+")
 # Most of what is no letter: taken out one by one, they cost half of a search for whatever it may be.
-_MARKS = "，。.%\n《》“”（）：、 "
+_COMMON_PUNCTUATION = "，。.%\n《》“”（）：、 "
 # `xx*` in place of `x+`: `re` looks for it in four fifths of the time.
-_FIGURE = re.compile(r"[0-9０-９][0-9０-９]*(?:[,，][0-9０-９]{3}(?![0-9０-９]))*(?:[.．][0-9０-９]+)?")
+_FIGURE_PATTERN = re.compile(r"[0-9０-９][0-9０-９]*(?:[,，][0-9０-９]{3}(?![0-9０-９]))*(?:[.．][0-9０-９]+)?")
 
 
-def letters(body_text: str) -> str:
+def extract_letters(body_text: str) -> str:
     """The letters and digits of a text, in one width and case, without the line that names the source.
 
-    >>> letters("Ａ股收涨，成交１．２万亿元。（文章来源：财联社）")
+    >>> extract_letters("Ａ股收涨，成交１．２万亿元。（文章来源：财联社）")
     'a股收涨成交12万亿元'
     """
     text = _SOURCE_LINE.sub("", body_text)
-    for mark in _MARKS:
+    for mark in _COMMON_PUNCTUATION:
         text = text.replace(mark, "")
-    return unicodedata.normalize("NFKC", text if text.isalnum() else _NO_LETTER.sub("", text)).casefold()
+    return unicodedata.normalize("NFKC", text if text.isalnum() else _NON_LETTERS.sub("", text)).casefold()
 
 
-def digest(text: str) -> bytes:
+def hash_letters(letters: str) -> bytes:
     """16 bytes that tell one text from another, given its letters."""
-    return blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
+    return blake2b(letters.encode("utf-8", "replace"), digest_size=16).digest()
 
 
-def figures(body_text: str) -> bytes:
+def pack_figures(body_text: str) -> bytes:
     """The figures that a text tells, of 4 bytes each, each once.
 
-    >>> figures("１，２００亿元") == figures("1200点，1200点")
+    >>> pack_figures("１，２００亿元") == pack_figures("1200点，1200点")
     True
     """
-    found = unicodedata.normalize("NFKC", " ".join(set(_FIGURE.findall(body_text[:_LONGEST])))).replace(",", "")
-    numbers = sorted(set(map(crc32, found.encode().split())))
-    return struct.pack(f"<{len(numbers)}I", *numbers)
+    figures_text = unicodedata.normalize(
+        "NFKC", " ".join(set(_FIGURE_PATTERN.findall(body_text[:_MAX_CHARACTERS])))
+    ).replace(",", "")
+    checksums = sorted(set(map(crc32, figures_text.encode().split())))
+    return struct.pack(f"<{len(checksums)}I", *checksums)
 
 
-def figures_agree(one: bytes, other: bytes) -> bool:
+def figures_agree(first: bytes, second: bytes) -> bool:
     """Whether two texts tell the same figures, but for those of what was cut."""
-    some, others = set(_numbers(one)), set(_numbers(other))
-    return len(some & others) >= SAME_FIGURES * min(len(some), len(others))
+    first_figures, second_figures = set(_unpack_uint32(first)), set(_unpack_uint32(second))
+    return len(first_figures & second_figures) >= MIN_SHARED_FIGURES * min(len(first_figures), len(second_figures))
 
 
-def runs(text: str) -> list[str]:
+def split_shingles(letters: str) -> list[str]:
     """The runs of neighbouring letters of a text, given its letters; a shorter text is one."""
-    return _spaced(text).split(" ")[:-1] or [text]
+    return _spaced_shingles(letters).split(" ")[:-1] or [letters]
 
 
-def _spaced(text: str) -> str:
-    return spaced_grams(text[:_LONGEST], SHINGLE)
+def _spaced_shingles(letters: str) -> str:
+    return spaced_ngrams(letters[:_MAX_CHARACTERS], SHINGLE_SIZE)
 
 
-def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
+def jaccard_similarity(first: frozenset[str], second: frozenset[str]) -> float:
     """The share of what both hold in what either holds; 0 of nothing."""
-    both = len(one & other)
-    return both / max(1, len(one) + len(other) - both)
+    shared_count = len(first & second)
+    return shared_count / max(1, len(first) + len(second) - shared_count)
 
 
-def alike(one: frozenset[str], other: frozenset[str]) -> bool:
+def are_similar(first: frozenset[str], second: frozenset[str]) -> bool:
     """Whether two texts are, given their runs."""
-    return jaccard(one, other) >= ALIKE
+    return jaccard_similarity(first, second) >= MIN_SIMILARITY
 
 
-def sketch(text: str) -> bytes:
+def minhash_sketch(letters: str) -> bytes:
     """A byte for each of the least runs of a text's letters, by as many orders; of a short text, nothing."""
-    if len(text) < SHORTEST:
+    if len(letters) < MIN_LETTERS:
         return b""
     from rensa import RMinHash  # who only asks does without it
 
-    least = RMinHash(num_perm=_BANDS * _ROWS, seed=_SEED)
-    least.update(_spaced(text).encode().split(b" ")[:-1])  # of strings, each would be encoded by itself
-    return struct.pack(f"<{_BANDS * _ROWS}I", *least.digest())[::4]
+    minhash = RMinHash(num_perm=_BANDS * _ROWS_PER_BAND, seed=_MINHASH_SEED)
+    minhash.update(_spaced_shingles(letters).encode().split(b" ")[:-1])  # of strings, each would be encoded by itself
+    return struct.pack(f"<{_BANDS * _ROWS_PER_BAND}I", *minhash.digest())[::4]
 
 
-def may_be_alike(one: bytes, other: bytes) -> bool:
+def may_be_similar(first: bytes, second: bytes) -> bool:
     """Whether two texts are worth a comparison, given their sketches."""
-    if len(one) != len(other):  # that of a short text is empty
+    if len(first) != len(second):  # that of a short text is empty
         return False
-    different = int.from_bytes(one) ^ int.from_bytes(other)
-    return different.to_bytes(len(one)).count(0) >= _MAY_BE_ALIKE * _BANDS * _ROWS
+    differing_bits = int.from_bytes(first) ^ int.from_bytes(second)
+    return differing_bits.to_bytes(len(first)).count(0) >= _MIN_SKETCH_SIMILARITY * _BANDS * _ROWS_PER_BAND
 
 
-def keys(of_digest: bytes, of_sketch: bytes) -> list[int]:
+def lsh_keys(text_digest: bytes, text_sketch: bytes) -> list[int]:
     """Numbers of 64 bits of which alike texts share one; the first is of the text's own."""
-    return [number(of_digest), *(place << 32 | band for place, band in enumerate(_numbers(of_sketch)))]
+    return [
+        hash_to_int64(text_digest),
+        *(band_index << 32 | band for band_index, band in enumerate(_unpack_uint32(text_sketch))),
+    ]
 
 
-def number(data: bytes) -> int:
+def hash_to_int64(data: bytes) -> int:
     """A number of 64 bits, as SQLite holds one, that stands for these bytes."""
     return int.from_bytes(blake2b(data, digest_size=8).digest(), signed=True)
 
 
-def _numbers(data: bytes) -> tuple[int, ...]:
+def _unpack_uint32(data: bytes) -> tuple[int, ...]:
     return struct.unpack_from(f"<{len(data) // 4}I", data)

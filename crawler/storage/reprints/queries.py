@@ -6,34 +6,34 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from crawler.storage.connection import errors_told
+from crawler.storage.connection import as_store_error
 
-_MEMBERS = """
+_SELECT_CLUSTER_CODES = """
     SELECT code FROM story_articles WHERE story = (SELECT story FROM story_articles WHERE code = ?)
     ORDER BY published, code
 """
 
 
-class Reprints:
+class ReprintQueries:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def codes(self, code: str) -> list[str]:
+    def cluster_codes(self, code: str) -> list[str]:
         """The codes of an article's story, the original first; at least its own."""
-        with errors_told():
-            return [row["code"] for row in self._db.query(_MEMBERS, [code])] or [code]
+        with as_store_error():
+            return [row["code"] for row in self._db.query(_SELECT_CLUSTER_CODES, [code])] or [code]
 
-    def story(self, code: str) -> list[dict[str, Any]]:
+    def cluster_articles(self, code: str) -> list[dict[str, Any]]:
         """The articles of a story, the original first, the asked one among them; none when nobody else has it.
 
         Each has `code`, `title`, `published_at`, `media`, `category`, `url`, `post_path`, `withdrawn_at`, and
         `seconds_later` than the original.
         """
-        return self.among(self.codes(code))
+        return self.cluster_articles_among(self.cluster_codes(code))
 
-    def among(self, codes: Sequence[str]) -> list[dict[str, Any]]:
+    def cluster_articles_among(self, codes: Sequence[str]) -> list[dict[str, Any]]:
         """The same of these articles of a story, as if there were no others."""
-        with errors_told():
+        with as_store_error():
             rows = self._db.query(
                 """
                 SELECT code, title, published_at, articles.media, category, url, post_path, withdrawn_at,
@@ -43,5 +43,5 @@ class Reprints:
                 """,
                 [json.dumps(codes)],
             )
-            found = list(rows)
-            return found if len(found) > 1 else []
+            articles = list(rows)
+            return articles if len(articles) > 1 else []

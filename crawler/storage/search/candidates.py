@@ -14,279 +14,332 @@ from typing import NamedTuple
 
 from sqlite_utils import Database
 
-from crawler.content.dates import iso
-from crawler.storage.migrations import numbered
-from crawler.storage.search.bigrams import Document, prefix_of, tokens_of_term
-from crawler.storage.search.filters import ARTICLES, DOCUMENTS, VERSIONS, conditions, narrow
-from crawler.storage.search.index import Span, block_of, seconds, spans_of, start_of_block
+from crawler.content.dates import format_iso
+from crawler.storage.migrations import with_integer_codes
+from crawler.storage.search.bigrams import SearchDocument, bigram_prefix, bigrams_of_term
+from crawler.storage.search.filters import (
+    ARTICLE_ROWS,
+    DOCUMENT_ROWS,
+    VERSION_ROWS,
+    build_conditions,
+    find_selective_condition,
+)
+from crawler.storage.search.index import BlockGroup, block_number, first_id_in_block, group_blocks, unix_seconds
 from crawler.storage.search.query import Clause, Query
-from crawler.storage.search.request import Asked, Sort
+from crawler.storage.search.request import SearchRequest, SortOrder
 
 # Relevance is decided among so many of the newest that match.
-RANKED = 1_000
+MAX_RANKED_ARTICLES = 1_000
 # A query of single characters alone is first tried on so many of the newest articles.
-_TRIED = 1_000
+_RECENT_ARTICLES_TO_TRY = 1_000
 # So few hits are read at once, whenever they were published; of more, so many of the newest tell how apart they are.
-_FEW, _NEWEST_HITS = 64, 256
-_ANY_TIME, _LAST = 2**63 - 1, 2**62
+_MAX_HITS_READ_AT_ONCE, _HIT_SAMPLE_SIZE = 64, 256
+_MAX_UNIX_SECONDS, _MAX_DOCUMENT_ID = 2**63 - 1, 2**62
 # So many articles of a filter are looked for in the index of words at a time, at most.
-_CHUNK = 4_096
+_MAX_ROWS_PER_CHUNK = 4_096
 # Comparing an article costs as much as reading so many hits.
-_DEAR = 32
+_HIT_READS_PER_COMPARISON = 32
 # What is asked of the index of one clause; the rest is found by comparing.
-_MOST_PAIRS, _MOST_CLAUSES = 40, 20
+_MAX_BIGRAMS_PER_CLAUSE, _MAX_CLAUSES = 40, 20
 
-_VERSION = "CAST(d.code AS TEXT) AS code, d.revision AS revision, d.current AS current, d.published AS published"
-_MATCHING = """
+_CANDIDATE_COLUMNS = (
+    "CAST(d.code AS TEXT) AS code, d.revision AS revision, d.current AS current, d.published AS published"
+)
+_SELECT_MATCHES_IN_RANGE = """
     SELECT {version} FROM search_pairs CROSS JOIN search_documents AS d ON d.id = search_pairs.rowid
     WHERE search_pairs MATCH :match AND search_pairs.rowid BETWEEN :first AND :last
-""".replace("{version}", _VERSION)
-_NUMBERED = """
+""".replace("{version}", _CANDIDATE_COLUMNS)
+_SELECT_DOCUMENTS_BY_ID = """
     SELECT {version} FROM json_each(:ids) CROSS JOIN search_documents AS d ON d.id = json_each.value
-""".replace("{version}", _VERSION)
-_SELECTED = "SELECT code, revision, current, published FROM ({}) AS found WHERE {}"
-_OF_CODES = """
+""".replace("{version}", _CANDIDATE_COLUMNS)
+_SELECT_FILTERED = "SELECT code, revision, current, published FROM ({}) AS found WHERE {}"
+_SELECT_VERSIONS_BY_CODE = """
     SELECT code, revision, current, published_at FROM {} WHERE {} AND code IN (SELECT value FROM json_each(:codes))
 """
-_NEWEST = """
+_SELECT_NEWEST = """
     SELECT code, revision, current, published_at, title, body_text FROM {} WHERE {}
     ORDER BY published_at DESC, code DESC
 """
-_NEWEST_INDEXED = numbered("""
+_SELECT_NEWEST_WITH_DOCUMENT_ID = with_integer_codes("""
     SELECT found.code, found.revision, found.current, found.published_at, d.id
     FROM (SELECT *, 1 AS current FROM articles) AS found
     LEFT JOIN search_documents AS d ON d.code = {found.code} AND d.revision = found.revision AND d.current = 1
     WHERE {} ORDER BY found.published_at DESC, found.code DESC
 """)
-_AMONG = """
+_SELECT_MATCHES_AMONG_IDS = """
     SELECT rowid FROM search_pairs
     WHERE search_pairs MATCH :match AND rowid BETWEEN :first AND :last AND +rowid IN (SELECT value FROM json_each(:ids))
 """
-_KEYED = """
+_SELECT_CODES_BY_KEY = """
     SELECT code FROM articles WHERE code = :key
     UNION SELECT code FROM mentions WHERE secid = :key
     UNION SELECT code FROM mentions WHERE substr(secid, instr(secid, '.') + 1) = :key
 """
-_BLOCKS = """
+_SELECT_BLOCKS = """
     SELECT block, newest FROM search_blocks WHERE newest >= ? AND oldest <= ? AND +block < ? ORDER BY newest DESC
 """
-_COUNTED = """
+_COUNT_MATCHES = """
     SELECT count(*) FROM search_pairs CROSS JOIN search_documents AS d ON d.id = search_pairs.rowid
     WHERE search_pairs MATCH ? AND d.current = 1
 """
 
 
-class Version(NamedTuple):
+class Candidate(NamedTuple):
     """A candidate; in order, the newest is the least."""
 
-    before: int
-    tie: int
+    neg_published: int
+    neg_code: int
     revision: int
     current: int
     code: str
 
 
-class _Hits(NamedTuple):
+class _IndexHits(NamedTuple):
     """What the index has found: all of it, or no more than the newest documents' ids."""
 
-    match: str
-    ids: "array[int]"
-    are_all: bool
+    fts_query: str
+    document_ids: "array[int]"
+    is_complete: bool
 
-    def within(self, ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[str, dict[str, object]]]:
+    def queries_for_ranges(self, ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[str, dict[str, object]]]:
         """The SQL, and its values, that gives the documents of ranges of ids that may answer."""
-        known: list[int] = []
+        ids_in_ranges: list[int] = []
         for first, last in ranges:
-            if self.are_all or first >= self.ids[0]:
-                known += self.ids[bisect_left(self.ids, first) : bisect_right(self.ids, last)]
+            if self.is_complete or first >= self.document_ids[0]:
+                ids_in_ranges += self.document_ids[
+                    bisect_left(self.document_ids, first) : bisect_right(self.document_ids, last)
+                ]
             else:
-                yield _MATCHING, {"match": self.match, "first": first, "last": last}
-        if known:
-            yield _NUMBERED, {"ids": json.dumps(known)}
+                yield _SELECT_MATCHES_IN_RANGE, {"match": self.fts_query, "first": first, "last": last}
+        if ids_in_ranges:
+            yield _SELECT_DOCUMENTS_BY_ID, {"ids": json.dumps(ids_in_ranges)}
 
-    def documents_of(self, number: int) -> int:
+    def documents_spanned_by(self, hit_count: int) -> int:
         """How many documents there are to so many of the newest hits."""
-        newest = self.ids[-_NEWEST_HITS:]
-        return number * (newest[-1] - newest[0] + 1) // len(newest)
+        newest_ids = self.document_ids[-_HIT_SAMPLE_SIZE:]
+        return hit_count * (newest_ids[-1] - newest_ids[0] + 1) // len(newest_ids)
 
-    def number(self) -> int:
+    def estimated_total(self) -> int:
         """How many hits there are, about."""
-        return len(self.ids) if self.are_all else self.ids[-1] // self.documents_of(1)
+        return len(self.document_ids) if self.is_complete else self.document_ids[-1] // self.documents_spanned_by(1)
 
 
-class Candidates:
+class CandidateFinder:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def newest(self, query: Query, asked: Asked) -> Iterator[Version]:
+    def find_newest(self, query: Query, search_request: SearchRequest) -> Iterator[Candidate]:
         """Everything that may answer, newest first; the filters are met but for the stock of an old version.
 
         A version that several sources give comes several times in a row.
         """
-        if not any(clause.can_be_met for clause in query.clauses):
+        if not any(clause.is_satisfiable for clause in query.clauses):
             return
-        match, at_once = _expression(query)
-        if not match:
-            yield from self._scanned(asked)
-        elif at_once:
-            yield from self._tried(query, asked, match)
+        fts_query, is_expensive = _build_fts_query(query)
+        if not fts_query:
+            yield from self._scan_all(search_request)
+        elif is_expensive:
+            yield from self._try_recent(query, search_request, fts_query)
         else:
-            yield from self._indexed(query, asked, self._hits(match, _NEWEST_HITS))
+            yield from self._from_index(query, search_request, self._find_hits(fts_query, _HIT_SAMPLE_SIZE))
 
-    def of_codes(self, codes: list[str], asked: Asked) -> Iterator[Version]:
+    def find_by_codes(self, codes: list[str], search_request: SearchRequest) -> Iterator[Candidate]:
         """The versions of these articles that meet the filters."""
-        where, values = conditions(asked, VERSIONS)
+        where, parameters = build_conditions(search_request, VERSION_ROWS)
         return itertools.starmap(
-            version, self._db.execute(_OF_CODES.format(VERSIONS.rows, where), {**values, "codes": json.dumps(codes)})
+            make_candidate,
+            self._db.execute(
+                _SELECT_VERSIONS_BY_CODE.format(VERSION_ROWS.from_clause, where),
+                {**parameters, "codes": json.dumps(codes)},
+            ),
         )
 
-    def counted(self, query: Query, asked: Asked) -> int | None:
+    def count_from_index(self, query: Query, search_request: SearchRequest) -> int | None:
         """The number of answers, where the index alone can tell: one pair of characters, no filter, all indexed."""
-        if asked != Asked(text=asked.text, sort=asked.sort, limit=asked.limit) or len(query.clauses) > 1:
+        if (
+            search_request
+            != SearchRequest(text=search_request.text, sort=search_request.sort, limit=search_request.limit)
+            or len(query.clauses) > 1
+        ):
             return None
         clause = query.clauses[0]
-        if not clause.wanted or clause.unwanted or any(len(term.text) != 2 or term.key for term in clause.wanted):
+        if not clause.required or clause.excluded or any(len(term.text) != 2 or term.key for term in clause.required):
             return None
-        if self._pending():
+        if self._pending_codes():
             return None
-        match, _ = _expression(query)
-        return int(self._db.execute(_COUNTED, [match]).fetchone()[0])
+        fts_query, _ = _build_fts_query(query)
+        return int(self._db.execute(_COUNT_MATCHES, [fts_query]).fetchone()[0])
 
-    def _scanned(self, asked: Asked) -> Iterator[Version]:
-        return (version(*row[:4]) for row in self._rows(asked))
+    def _scan_all(self, search_request: SearchRequest) -> Iterator[Candidate]:
+        return (make_candidate(*row[:4]) for row in self._newest_rows(search_request))
 
-    def _rows(self, asked: Asked) -> Iterator[tuple[str, int, int, str, str, str | None]]:
+    def _newest_rows(self, search_request: SearchRequest) -> Iterator[tuple[str, int, int, str, str, str | None]]:
         """All versions that meet the filters, newest first, with title and text."""
-        source = VERSIONS if asked.as_of else ARTICLES
-        where, values = conditions(asked, source)
-        return self._db.execute(_NEWEST.format(source.rows, where), values)
+        source = VERSION_ROWS if search_request.as_of else ARTICLE_ROWS
+        where, parameters = build_conditions(search_request, source)
+        return self._db.execute(_SELECT_NEWEST.format(source.from_clause, where), parameters)
 
-    def _tried(self, query: Query, asked: Asked, match: str) -> Iterator[Version]:
+    def _try_recent(self, query: Query, search_request: SearchRequest, fts_query: str) -> Iterator[Candidate]:
         """All pairs that begin with a character are dear to read: it may be a common one, which the newest hold."""
-        tried: set[Version] = set()
-        for code, revision, current, published, title, body_text in itertools.islice(self._rows(asked), _TRIED):
-            found = version(code, revision, current, published)
-            tried.add(found)
-            if body_text is None or _may_answer(query, Document(title, body_text)):
-                yield found
-        if len(tried) == _TRIED:
-            hits = self._hits(match, -1)
-            yield from (each for each in self._indexed(query, asked, hits) if each not in tried)
+        tried: set[Candidate] = set()
+        for code, revision, current, published, title, body_text in itertools.islice(
+            self._newest_rows(search_request), _RECENT_ARTICLES_TO_TRY
+        ):
+            candidate = make_candidate(code, revision, current, published)
+            tried.add(candidate)
+            if body_text is None or _may_match(query, SearchDocument(title, body_text)):
+                yield candidate
+        if len(tried) == _RECENT_ARTICLES_TO_TRY:
+            hits = self._find_hits(fts_query, -1)
+            yield from (
+                indexed_candidate
+                for indexed_candidate in self._from_index(query, search_request, hits)
+                if indexed_candidate not in tried
+            )
 
-    def _indexed(self, query: Query, asked: Asked, hits: _Hits) -> Iterator[Version]:
+    def _from_index(self, query: Query, search_request: SearchRequest, hits: _IndexHits) -> Iterator[Candidate]:
         """By the words, or by a filter that fewer articles meet than hold the words."""
-        wanted = RANKED if asked.sort is Sort.RELEVANCE else asked.limit or RANKED
-        if hits.are_all and len(hits.ids) <= max(_FEW, wanted):
-            return self._by_words(query, asked, hits, iter([(_ANY_TIME, [(0, _LAST)])]))
+        wanted_hits = (
+            MAX_RANKED_ARTICLES
+            if search_request.sort is SortOrder.RELEVANCE
+            else search_request.limit or MAX_RANKED_ARTICLES
+        )
+        if hits.is_complete and len(hits.document_ids) <= max(_MAX_HITS_READ_AT_ONCE, wanted_hits):
+            return self._merge_index_blocks(
+                query, search_request, hits, iter([(_MAX_UNIX_SECONDS, [(0, _MAX_DOCUMENT_ID)])])
+            )
         # A few more, so that the first look is most often the last.
-        documents = hits.documents_of(wanted + wanted // 4)
-        if condition := narrow(self._db, asked, hits.number()):
-            return self._by_filter(query, asked, hits, condition, documents)
-        return self._by_words(query, asked, hits, self._spans(asked, hits, documents))
+        document_span = hits.documents_spanned_by(wanted_hits + wanted_hits // 4)
+        if condition := find_selective_condition(self._db, search_request, hits.estimated_total()):
+            return self._check_filtered_rows(query, search_request, hits, condition, document_span)
+        return self._merge_index_blocks(
+            query, search_request, hits, self._block_groups(search_request, hits, document_span)
+        )
 
-    def _spans(self, asked: Asked, hits: _Hits, documents: int) -> Iterator[Span]:
+    def _block_groups(
+        self, search_request: SearchRequest, hits: _IndexHits, document_span: int
+    ) -> Iterator[BlockGroup]:
         """First the documents that were indexed last, which are the newest most often; then the others that may be."""
-        start = max(0, start_of_block(hits.ids[-1] - documents))
-        yield _ANY_TIME, [(start, _LAST)]
-        blocks = self._blocks(asked, start)
-        if hits.are_all and len(hits.ids) < _NEWEST_HITS:
-            yield from ((newest, [(0, start - 1)]) for _, newest in itertools.islice(blocks, 1))
+        first_id = max(0, first_id_in_block(hits.document_ids[-1] - document_span))
+        yield _MAX_UNIX_SECONDS, [(first_id, _MAX_DOCUMENT_ID)]
+        blocks = self._blocks_before(search_request, first_id)
+        if hits.is_complete and len(hits.document_ids) < _HIT_SAMPLE_SIZE:
+            yield from ((newest, [(0, first_id - 1)]) for _, newest in itertools.islice(blocks, 1))
         else:
-            yield from spans_of(blocks, documents)
+            yield from group_blocks(blocks, document_span)
 
-    def _by_words(self, query: Query, asked: Asked, hits: _Hits, spans: Iterator[Span]) -> Iterator[Version]:
+    def _merge_index_blocks(
+        self, query: Query, search_request: SearchRequest, hits: _IndexHits, block_groups: Iterator[BlockGroup]
+    ) -> Iterator[Candidate]:
         """What a span gives waits until no other may hold a newer one."""
-        waiting = [*self._unindexed(asked), *self._by_keys(query, asked)]
-        heapq.heapify(waiting)
-        where, values = conditions(asked, DOCUMENTS)
-        for newest, ranges in spans:
-            while waiting and -waiting[0].before > newest:
-                yield heapq.heappop(waiting)
-            for source, more in hits.within(ranges):
-                for row in self._db.execute(_SELECTED.format(source, where), {**values, **more}):
-                    heapq.heappush(waiting, version(*row))
-        while waiting:
-            yield heapq.heappop(waiting)
+        heap = [*self._unindexed_candidates(search_request), *self._candidates_by_key(query, search_request)]
+        heapq.heapify(heap)
+        where, parameters = build_conditions(search_request, DOCUMENT_ROWS)
+        for newest, ranges in block_groups:
+            while heap and -heap[0].neg_published > newest:
+                yield heapq.heappop(heap)
+            for source, range_parameters in hits.queries_for_ranges(ranges):
+                for row in self._db.execute(_SELECT_FILTERED.format(source, where), {**parameters, **range_parameters}):
+                    heapq.heappush(heap, make_candidate(*row))
+        while heap:
+            yield heapq.heappop(heap)
 
-    def _by_filter(self, query: Query, asked: Asked, hits: _Hits, condition: str, number: int) -> Iterator[Version]:
+    def _check_filtered_rows(
+        self, query: Query, search_request: SearchRequest, hits: _IndexHits, condition: str, chunk_size: int
+    ) -> Iterator[Candidate]:
         """The articles that meet a filter, but for those of which the index tells that they do not hold the words.
 
         The index is asked of so many at a time, and of twice as many the next.
         """
-        where, values = conditions(asked, ARTICLES)
-        keyed = {each.code for each in self._by_keys(query, asked)}
-        rows = iter(self._db.execute(_NEWEST_INDEXED.format(f"{where} AND {condition}"), values))
-        while chunk := list(itertools.islice(rows, min(number, _CHUNK))):
-            held = self._among(hits, [document for *_, document in chunk if document])
+        where, parameters = build_conditions(search_request, ARTICLE_ROWS)
+        codes_by_key = {candidate.code for candidate in self._candidates_by_key(query, search_request)}
+        rows = iter(self._db.execute(_SELECT_NEWEST_WITH_DOCUMENT_ID.format(f"{where} AND {condition}"), parameters))
+        while chunk := list(itertools.islice(rows, min(chunk_size, _MAX_ROWS_PER_CHUNK))):
+            matching_ids = self._matching_ids(hits, [document_id for *_, document_id in chunk if document_id])
             for code, revision, current, published, document in chunk:
-                if not document or document in held or code in keyed:
-                    yield version(code, revision, current, published)
-            number *= 2
+                if not document or document in matching_ids or code in codes_by_key:
+                    yield make_candidate(code, revision, current, published)
+            chunk_size *= 2
 
-    def _among(self, hits: _Hits, ids: list[int]) -> set[int]:
+    def _matching_ids(self, hits: _IndexHits, document_ids: list[int]) -> set[int]:
         """Those of these documents that the index may have found."""
-        if not ids or (max(ids) - min(ids)) // hits.documents_of(1) > _DEAR * len(ids):
-            return set(ids)
-        values = {"match": hits.match, "first": min(ids), "last": max(ids), "ids": json.dumps(ids)}
-        return {number for (number,) in self._db.execute(_AMONG, values)}
+        if not document_ids or (max(document_ids) - min(document_ids)) // hits.documents_spanned_by(
+            1
+        ) > _HIT_READS_PER_COMPARISON * len(document_ids):
+            return set(document_ids)
+        parameters = {
+            "match": hits.fts_query,
+            "first": min(document_ids),
+            "last": max(document_ids),
+            "ids": json.dumps(document_ids),
+        }
+        return {document_id for (document_id,) in self._db.execute(_SELECT_MATCHES_AMONG_IDS, parameters)}
 
-    def _hits(self, match: str, limit: int) -> _Hits:
+    def _find_hits(self, fts_query: str, limit: int) -> _IndexHits:
         sql = "SELECT rowid FROM search_pairs WHERE search_pairs MATCH ? ORDER BY rowid DESC LIMIT ?"
-        ids = array("q", (number for (number,) in self._db.execute(sql, [match, limit])))
-        ids.reverse()
-        return _Hits(match, ids, len(ids) != limit)
+        document_ids = array("q", (document_id for (document_id,) in self._db.execute(sql, [fts_query, limit])))
+        document_ids.reverse()
+        return _IndexHits(fts_query, document_ids, len(document_ids) != limit)
 
-    def _blocks(self, asked: Asked, end: int) -> Iterator[tuple[int, int]]:
+    def _blocks_before(self, search_request: SearchRequest, end_id: int) -> Iterator[tuple[int, int]]:
         """Blocks before this id and the time of their newest, newest first, but for those of other times only."""
-        oldest = seconds(iso(asked.since)) if asked.since else -(2**63)
-        newest = seconds(iso(asked.until)) if asked.until else 2**63 - 1
-        return iter(self._db.execute(_BLOCKS, [oldest, newest, block_of(end)]))
+        oldest = unix_seconds(format_iso(search_request.since)) if search_request.since else -(2**63)
+        newest = unix_seconds(format_iso(search_request.until)) if search_request.until else 2**63 - 1
+        return iter(self._db.execute(_SELECT_BLOCKS, [oldest, newest, block_number(end_id)]))
 
-    def _unindexed(self, asked: Asked) -> Iterator[Version]:
-        codes = self._pending()
-        return self.of_codes(codes, asked) if codes else iter(())
+    def _unindexed_candidates(self, search_request: SearchRequest) -> Iterator[Candidate]:
+        codes = self._pending_codes()
+        return self.find_by_codes(codes, search_request) if codes else iter(())
 
-    def _pending(self) -> list[str]:
+    def _pending_codes(self) -> list[str]:
         # Not by `query`, which sets a savepoint: each question asks this.
         return [code for (code,) in self._db.execute("SELECT code FROM search_pending")]
 
-    def _by_keys(self, query: Query, asked: Asked) -> Iterator[Version]:
+    def _candidates_by_key(self, query: Query, search_request: SearchRequest) -> Iterator[Candidate]:
         for key in query.keys:
-            codes = [code for (code,) in self._db.execute(_KEYED, {"key": key})]
-            yield from self.of_codes(codes, asked)
+            codes = [code for (code,) in self._db.execute(_SELECT_CODES_BY_KEY, {"key": key})]
+            yield from self.find_by_codes(codes, search_request)
 
 
-def version(code: str, revision: int, current: int, published: int | str) -> Version:
+def make_candidate(code: str, revision: int, current: int, published: int | str) -> Candidate:
     """A candidate from the columns of a row."""
-    digits = int(code) if code.isascii() and code.isdigit() else 0
-    moment = published if isinstance(published, int) else seconds(published)
-    return Version(-moment, -digits, revision, current, code)
+    numeric_code = int(code) if code.isascii() and code.isdigit() else 0
+    published_seconds = published if isinstance(published, int) else unix_seconds(published)
+    return Candidate(-published_seconds, -numeric_code, revision, current, code)
 
 
-def _may_answer(query: Query, document: Document) -> bool:
-    return any(all(term.key or term.text in document for term in clause.wanted) for clause in query.clauses)
+def _may_match(query: Query, document: SearchDocument) -> bool:
+    return any(all(term.key or term.text in document for term in clause.required) for clause in query.clauses)
 
 
-def _expression(query: Query) -> tuple[str, bool]:
+def _build_fts_query(query: Query) -> tuple[str, bool]:
     """What the index is asked, and whether all at once since single characters are dear; empty: it cannot help."""
-    clauses = [clause for clause in query.clauses if clause.can_be_met]
-    parts = [_clause_expression(clause) for clause in clauses[:_MOST_CLAUSES]]
-    if not all(parts) or len(clauses) > _MOST_CLAUSES:
+    clauses = [clause for clause in query.clauses if clause.is_satisfiable]
+    clause_queries = [_build_clause_query(clause) for clause in clauses[:_MAX_CLAUSES]]
+    if not all(clause_queries) or len(clauses) > _MAX_CLAUSES:
         return "", False
-    return " OR ".join(f"({part})" for part, _ in filter(None, parts)), any(single for _, single in filter(None, parts))
+    return " OR ".join(f"({part})" for part, _ in filter(None, clause_queries)), any(
+        single for _, single in filter(None, clause_queries)
+    )
 
 
-def _clause_expression(clause: Clause) -> tuple[str, bool] | None:
-    named = [term for term in clause.wanted if not term.key] or clause.wanted
-    pairs = list(dict.fromkeys(pair for term in named for pair in tokens_of_term(term.text)))[:_MOST_PAIRS]
-    if pairs:
+def _build_clause_query(clause: Clause) -> tuple[str, bool] | None:
+    text_terms = [term for term in clause.required if not term.key] or clause.required
+    bigrams = list(dict.fromkeys(pair for term in text_terms for pair in bigrams_of_term(term.text)))[
+        :_MAX_BIGRAMS_PER_CLAUSE
+    ]
+    if bigrams:
         # A word of two characters is in a text where its pair is.
-        unwanted = [tokens_of_term(term.text)[0] for term in clause.unwanted[:_MOST_PAIRS] if len(term.text) == 2]
-        return _joined(" AND ", pairs) + (f" NOT ({_joined(' OR ', unwanted)})" if unwanted else ""), False
-    if named:
-        return " AND ".join(f'"{prefix_of(term.text)}" *' for term in named[:_MOST_CLAUSES]), True
+        excluded_bigrams = [
+            bigrams_of_term(term.text)[0] for term in clause.excluded[:_MAX_BIGRAMS_PER_CLAUSE] if len(term.text) == 2
+        ]
+        return _join_quoted(" AND ", bigrams) + (
+            f" NOT ({_join_quoted(' OR ', excluded_bigrams)})" if excluded_bigrams else ""
+        ), False
+    if text_terms:
+        return " AND ".join(f'"{bigram_prefix(term.text)}" *' for term in text_terms[:_MAX_CLAUSES]), True
     return None
 
 
-def _joined(between: str, pairs: list[str]) -> str:
-    return between.join(f'"{pair}"' for pair in pairs)
+def _join_quoted(separator: str, bigrams: list[str]) -> str:
+    return separator.join(f'"{pair}"' for pair in bigrams)

@@ -12,173 +12,196 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from crawler.content.dates import iso
-from crawler.content.stocks import mentions
-from crawler.storage.connection import errors_told
-from crawler.storage.reprints.queries import Reprints
-from crawler.storage.search.bigrams import Document, fold
-from crawler.storage.search.candidates import RANKED, Candidates, Version
-from crawler.storage.search.index import text_of
-from crawler.storage.search.query import Query, parse
-from crawler.storage.search.request import Asked, Sort
-from crawler.storage.search.snippets import Passage, passage, scores, whole
+from crawler.content.dates import format_iso
+from crawler.content.stocks import extract_mentions
+from crawler.storage.connection import as_store_error
+from crawler.storage.reprints.queries import ReprintQueries
+from crawler.storage.search.bigrams import SearchDocument, normalise_for_search
+from crawler.storage.search.candidates import MAX_RANKED_ARTICLES, Candidate, CandidateFinder
+from crawler.storage.search.index import version_text
+from crawler.storage.search.query import Query, parse_query
+from crawler.storage.search.request import SearchRequest, SortOrder
+from crawler.storage.search.snippets import Snippet, best_snippet, bm25_scores, highlight_all
 
-_COLUMNS_THEN = """
+_SELECT_COLUMNS_AS_OF = """
     SELECT DISTINCT column_id FROM entries JOIN runs ON runs.id = run_id
     WHERE code = :code AND column_id != '' AND finished_at <= :as_of ORDER BY column_id
 """
 # So many articles are read at once, at most.
-_READ = 256
-_ROWS = "SELECT articles.* FROM json_each(?) CROSS JOIN articles ON articles.code = json_each.value"
-_REVISIONS_THEN = "SELECT * FROM revisions WHERE code = :code AND revision < :revision ORDER BY revision"
+_MAX_ROWS_PER_READ = 256
+_SELECT_ARTICLES = "SELECT articles.* FROM json_each(?) CROSS JOIN articles ON articles.code = json_each.value"
+_SELECT_EARLIER_REVISIONS = "SELECT * FROM revisions WHERE code = :code AND revision < :revision ORDER BY revision"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """An article that answers, with the columns of `articles`, and where its title and its text do."""
+class SearchHit:
+    """An article that answers, with the columns of `rows`, and where its title and its text do."""
 
     article: dict[str, Any]
-    title: Passage
-    passage: Passage
+    title: Snippet
+    snippet: Snippet
 
 
-class Search:
+class SearchEngine:
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._candidates = Candidates(db)
-        self._reprints = Reprints(db)
+        self._candidates = CandidateFinder(db)
+        self._reprints = ReprintQueries(db)
 
-    def find(self, asked: Asked) -> Iterator[Found]:
+    def hits(self, search_request: SearchRequest) -> Iterator[SearchHit]:
         """The articles that answer, in the order that was asked for, one at a time."""
-        return self.told(self.articles(asked), asked)
+        return self.with_snippets(self.rows(search_request), search_request)
 
-    def told(self, rows: Iterable[dict[str, Any]], asked: Asked) -> Iterator[Found]:
+    def with_snippets(self, rows: Iterable[dict[str, Any]], search_request: SearchRequest) -> Iterator[SearchHit]:
         """Rows that answer, with the places where they do."""
-        words = parse(asked.text).words
+        words = parse_query(search_request.text).words
         for row in rows:
-            yield Found(row, whole(row["title"], words), passage(row["body_text"], words))
+            yield SearchHit(row, highlight_all(row["title"], words), best_snippet(row["body_text"], words))
 
-    def articles(self, asked: Asked) -> Generator[dict[str, Any], None, None]:
-        """The same as rows with the columns of `articles`. Who leaves off half way closes it before the store."""
-        with errors_told(), self._db.atomic():
-            rows = self._newest(asked)
-            if asked.sort is Sort.RELEVANCE:
-                rows = iter(_ranked(list(itertools.islice(rows, RANKED)), parse(asked.text)))
-            yield from itertools.islice(rows, asked.limit)
+    def rows(self, search_request: SearchRequest) -> Generator[dict[str, Any], None, None]:
+        """The same as rows with the columns of `rows`. Who leaves off half way closes it before the store."""
+        with as_store_error(), self._db.atomic():
+            rows = self._newest_rows(search_request)
+            if search_request.sort is SortOrder.RELEVANCE:
+                rows = iter(_rank(list(itertools.islice(rows, MAX_RANKED_ARTICLES)), parse_query(search_request.text)))
+            yield from itertools.islice(rows, search_request.limit)
 
-    def count(self, asked: Asked) -> int:
+    def count(self, search_request: SearchRequest) -> int:
         """How many articles answer, `limit` or not."""
-        with errors_told(), self._db.atomic():
-            exact = self._candidates.counted(parse(asked.text), asked)
-            return sum(1 for _ in self._newest(asked)) if exact is None else exact
+        with as_store_error(), self._db.atomic():
+            exact = self._candidates.count_from_index(parse_query(search_request.text), search_request)
+            return sum(1 for _ in self._newest_rows(search_request)) if exact is None else exact
 
-    def as_of(self, code: str, at: datetime) -> dict[str, Any] | None:
-        """One article as it was known then, with the columns of `articles`; None when it was not."""
-        with errors_told():
-            found = min(self._candidates.of_codes([code], Asked(as_of=at)), default=None)
-            return self._as_known(self._rows([code]).get(code), found, at) if found else None
+    def get_as_of(self, code: str, as_of: datetime) -> dict[str, Any] | None:
+        """One article as it was known then, with the columns of `rows`; None when it was not."""
+        with as_store_error():
+            candidate = min(self._candidates.find_by_codes([code], SearchRequest(as_of=as_of)), default=None)
+            return self._row_of_candidate(self._rows_by_code([code]).get(code), candidate, as_of) if candidate else None
 
-    def whole_as_of(self, code: str, at: datetime) -> dict[str, Any] | None:
-        """The same with `revisions`, `mentions`, `columns` and `story` of then; `Articles.whole` gives them of now."""
-        row = self.as_of(code, at)
+    def get_full_as_of(self, code: str, as_of: datetime) -> dict[str, Any] | None:
+        """The same with `revisions`, `mentions`, `columns` and `story` of then; `Articles.get_full` gives them of
+        now.
+        """
+        row = self.get_as_of(code, as_of)
         if row is None:
             return None
-        values = {"code": code, "revision": row["revision"], "as_of": iso(at)}
-        with errors_told():
-            columns = [each["column_id"] for each in self._db.query(_COLUMNS_THEN, values)]
-            revisions = list(self._db.query(_REVISIONS_THEN, values))
-        found = sorted(mentions(row["body_html"]), key=lambda each: (-each.count, each.secid))
-        parts = {"revisions": revisions, "mentions": [asdict(each) for each in found], "columns": columns}
-        return {**row, **parts, "story": self._story_as_of(code, at)}
+        parameters = {"code": code, "revision": row["revision"], "as_of": format_iso(as_of)}
+        with as_store_error():
+            columns = [each["column_id"] for each in self._db.query(_SELECT_COLUMNS_AS_OF, parameters)]
+            revisions = list(self._db.query(_SELECT_EARLIER_REVISIONS, parameters))
+        stock_mentions = sorted(extract_mentions(row["body_html"]), key=lambda each: (-each.count, each.secid))
+        relations = {"revisions": revisions, "mentions": [asdict(each) for each in stock_mentions], "columns": columns}
+        return {**row, **relations, "story": self._cluster_as_of(code, as_of)}
 
-    def _story_as_of(self, code: str, at: datetime) -> list[dict[str, Any]]:
+    def _cluster_as_of(self, code: str, as_of: datetime) -> list[dict[str, Any]]:
         """The story without what was not known then: who had not printed it yet, or said something else."""
-        codes = self._reprints.codes(code)
-        known = [each.code for each in self._candidates.of_codes(codes, Asked(as_of=at)) if each.current]
-        return self._reprints.among(known) if code in known else []
+        codes = self._reprints.cluster_codes(code)
+        known_codes = [
+            candidate.code
+            for candidate in self._candidates.find_by_codes(codes, SearchRequest(as_of=as_of))
+            if candidate.current
+        ]
+        return self._reprints.cluster_articles_among(known_codes) if code in known_codes else []
 
-    def _newest(self, asked: Asked) -> Iterator[dict[str, Any]]:
-        query = parse(asked.text)
-        folded: set[str] = set()
+    def _newest_rows(self, search_request: SearchRequest) -> Iterator[dict[str, Any]]:
+        query = parse_query(search_request.text)
+        hidden: set[str] = set()
         # A version that several sources give comes several times in a row.
-        versions = (version for version, _ in itertools.groupby(self._candidates.newest(query, asked)))
-        for version, row in self._answering(versions, query, asked):
-            if asked.distinct and version.current and version.code not in folded:
-                folded.update(self._folded_by(version.code, query, asked))
-            if version.code not in folded:
+        candidates = (
+            candidate for candidate, _ in itertools.groupby(self._candidates.find_newest(query, search_request))
+        )
+        for version, row in self._matching(candidates, query, search_request):
+            if search_request.collapse_reprints and version.current and version.code not in hidden:
+                hidden.update(self._reprints_hidden_by(version.code, query, search_request))
+            if version.code not in hidden:
                 yield row
 
-    def _folded_by(self, code: str, query: Query, asked: Asked) -> list[str]:
+    def _reprints_hidden_by(self, code: str, query: Query, search_request: SearchRequest) -> list[str]:
         """The story of an article that answers, but for the one that stands for it: the earliest that answers.
 
         One that is withdrawn only stands for others of its kind; one that said something else then is of no story.
         """
-        codes = self._reprints.codes(code)
+        codes = self._reprints.cluster_codes(code)
         if len(codes) == 1:
             return []
-        known = {each.code: each for each in self._candidates.of_codes(codes, asked) if each.current}
-        rows = self._answering((known[each] for each in codes if each in known), query, asked)
-        _, told = min(rows, key=lambda found: found[1]["withdrawn_at"] is not None)
-        return [each for each in known if each != told["code"]]
+        candidate_by_code = {
+            each.code: each for each in self._candidates.find_by_codes(codes, search_request) if each.current
+        }
+        rows = self._matching(
+            (candidate_by_code[each] for each in codes if each in candidate_by_code), query, search_request
+        )
+        _, shown_row = min(rows, key=lambda result: result[1]["withdrawn_at"] is not None)
+        return [each for each in candidate_by_code if each != shown_row["code"]]
 
-    def _answering(
-        self, versions: Iterator[Version], query: Query, asked: Asked
-    ) -> Iterator[tuple[Version, dict[str, Any]]]:
+    def _matching(
+        self, candidates: Iterator[Candidate], query: Query, search_request: SearchRequest
+    ) -> Iterator[tuple[Candidate, dict[str, Any]]]:
         """Those of the candidates that answer, with their rows, of which many are read at once."""
         has_keys = bool(query.keys)
-        size = max(1, min(asked.limit or _READ, _READ))
-        while chunk := list(itertools.islice(versions, size)):
-            rows = self._rows([version.code for version in chunk])
+        chunk_size = max(1, min(search_request.limit or _MAX_ROWS_PER_READ, _MAX_ROWS_PER_READ))
+        while chunk := list(itertools.islice(candidates, chunk_size)):
+            rows = self._rows_by_code([candidate.code for candidate in chunk])
             for version in chunk:
-                row = self._as_known(rows.get(version.code), version, asked.as_of)
-                if row and self._answers(row, version, query, asked, has_keys=has_keys):
+                row = self._row_of_candidate(rows.get(version.code), version, search_request.as_of)
+                if row and self._is_match(row, version, query, search_request, has_keys=has_keys):
                     yield version, row
-            size = min(2 * size, _READ)
+            chunk_size = min(2 * chunk_size, _MAX_ROWS_PER_READ)
 
-    def _answers(self, row: dict[str, Any], version: Version, query: Query, asked: Asked, *, has_keys: bool) -> bool:
-        is_of_stock = not asked.stock or bool(version.current)
-        keys = {row["code"]} if is_of_stock and not has_keys else self._keys(row, version)
-        return (is_of_stock or asked.stock in keys) and query.is_met(Document(row["title"], row["body_text"]), keys)
+    def _is_match(
+        self, row: dict[str, Any], candidate: Candidate, query: Query, search_request: SearchRequest, *, has_keys: bool
+    ) -> bool:
+        meets_stock_filter = not search_request.stock or bool(candidate.current)
+        keys = {row["code"]} if meets_stock_filter and not has_keys else self._search_keys(row, candidate)
+        return (meets_stock_filter or search_request.stock in keys) and query.matches(
+            SearchDocument(row["title"], row["body_text"]), keys
+        )
 
-    def _rows(self, codes: list[str]) -> dict[str, dict[str, Any]]:
-        cursor = self._db.execute(_ROWS, [json.dumps(codes)])
+    def _rows_by_code(self, codes: list[str]) -> dict[str, dict[str, Any]]:
+        cursor = self._db.execute(_SELECT_ARTICLES, [json.dumps(codes)])
         names = [column[0] for column in cursor.description]
         rows = (dict(zip(names, values, strict=True)) for values in cursor)
         return {row["code"]: row for row in rows}
 
-    def _as_known(self, row: dict[str, Any] | None, version: Version, as_of: datetime | None) -> dict[str, Any] | None:
+    def _row_of_candidate(
+        self, row: dict[str, Any] | None, candidate: Candidate, as_of: datetime | None
+    ) -> dict[str, Any] | None:
         """An article's row as this version of it, and as far as was known then; None where there is no such version."""
         if row is None:
             return None
-        if as_of and row["withdrawn_at"] and row["withdrawn_at"] > iso(as_of):
+        if as_of and row["withdrawn_at"] and row["withdrawn_at"] > format_iso(as_of):
             row = {**row, "withdrawn_at": None}
-        if version.current:
-            return row if row["revision"] == version.revision else None
-        return self._then(row, version)
+        if candidate.current:
+            return row if row["revision"] == candidate.revision else None
+        return self._old_row(row, candidate)
 
-    def _then(self, row: dict[str, Any], version: Version) -> dict[str, Any] | None:
+    def _old_row(self, row: dict[str, Any], candidate: Candidate) -> dict[str, Any] | None:
         """The row as it was; what is not kept of a version, its summary and its post, is not told."""
         sql = "SELECT * FROM revisions WHERE code = ? AND revision = ?"
-        old = next(iter(self._db.query(sql, [version.code, version.revision])), None)
-        if old is None:
+        revision = next(iter(self._db.query(sql, [candidate.code, candidate.revision])), None)
+        if revision is None:
             return None
-        seen_at = old.pop("seen_at")
+        seen_at = revision.pop("seen_at")
         changed_at = None if seen_at == row["first_seen_at"] else seen_at
-        unknown = {"summary": "", "post_sha256": None, "published_revision": None, "changed_at": changed_at}
-        return {**row, **old, **unknown, "body_text": text_of({**old, "body_text": None})}
+        not_kept = {"summary": "", "post_sha256": None, "published_revision": None, "changed_at": changed_at}
+        return {**row, **revision, **not_kept, "body_text": version_text({**revision, "body_text": None})}
 
-    def _keys(self, row: dict[str, Any], version: Version) -> set[str]:
+    def _search_keys(self, row: dict[str, Any], candidate: Candidate) -> set[str]:
         """The codes and names that stand for the article: its own, and those of its stocks."""
-        if version.current:
+        if candidate.current:
             sql = "SELECT secid, name FROM mentions WHERE code = ?"
-            pairs = [(each["secid"], each["name"]) for each in self._db.query(sql, [version.code])]
+            secids_and_names = [(each["secid"], each["name"]) for each in self._db.query(sql, [candidate.code])]
         else:
-            pairs = [(each.secid, each.name) for each in mentions(row["body_html"])]
-        return {row["code"], *(part for secid, name in pairs for part in (secid, secid.partition(".")[2], name))}
+            secids_and_names = [(each.secid, each.name) for each in extract_mentions(row["body_html"])]
+        return {
+            row["code"],
+            *(key for secid, name in secids_and_names for key in (secid, secid.partition(".")[2], name)),
+        }
 
 
-def _ranked(rows: list[dict[str, Any]], query: Query) -> list[dict[str, Any]]:
+def _rank(rows: list[dict[str, Any]], query: Query) -> list[dict[str, Any]]:
     """Best first; what answers equally well stays newest first."""
-    found = scores(((fold(row["title"]), fold(row["body_text"])) for row in rows), query.words)
-    order = sorted(range(len(rows)), key=lambda place: -found[place])
+    relevance = bm25_scores(
+        ((normalise_for_search(row["title"]), normalise_for_search(row["body_text"])) for row in rows), query.words
+    )
+    order = sorted(range(len(rows)), key=lambda position: -relevance[position])
     return [rows[place] for place in order]

@@ -5,17 +5,17 @@ from datetime import datetime
 from enum import StrEnum
 
 
-class Sort(StrEnum):
+class SortOrder(StrEnum):
     NEWEST = "newest"
     RELEVANCE = "relevance"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SearchRequest:
     """A question. An empty text and empty filters ask for everything; `since` and `until` are inclusive.
 
     `categories` are slugs; `stock` is `600160`, `1.600160` or a name; `as_of` answers with what was known then. Of a
-    story that several media have, `distinct` gives the earliest article that answers.
+    story that several media have, `collapse_reprints` gives the earliest article that answers.
     """
 
     text: str = ""
@@ -25,6 +25,6 @@ class Asked:
     until: datetime | None = None
     stock: str = ""
     as_of: datetime | None = None
-    distinct: bool = False
-    sort: Sort = Sort.NEWEST
+    collapse_reprints: bool = False
+    sort: SortOrder = SortOrder.NEWEST
     limit: int | None = None

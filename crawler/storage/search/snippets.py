@@ -5,90 +5,95 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from crawler.storage.search.bigrams import fold_with_places
+from crawler.storage.search.bigrams import normalise_with_offsets
 
-_WIDTH = 80
-_BEFORE = 20
+_SNIPPET_WIDTH = 80
+_CONTEXT_BEFORE_HIT = 20
 # BM25's usual constants; a word in the title counts as much as so many in the text.
-_SATURATION, _LENGTH_WEIGHT, _TITLE_WEIGHT = 1.2, 0.75, 5
+_BM25_K1, _BM25_B, _TITLE_WEIGHT = 1.2, 0.75, 5
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class Snippet:
     """A text and the places in it, start and end, that a query hits."""
 
     text: str
-    hits: tuple[tuple[int, int], ...] = ()
+    highlights: tuple[tuple[int, int], ...] = ()
 
-    def parts(self) -> Iterator[tuple[str, bool]]:
+    def segments(self) -> Iterator[tuple[str, bool]]:
         """The text in parts, each with whether it is a hit."""
-        done = 0
-        for start, end in self.hits:
-            yield self.text[done:start], False
+        last_end = 0
+        for start, end in self.highlights:
+            yield self.text[last_end:start], False
             yield self.text[start:end], True
-            done = end
-        yield self.text[done:], False
+            last_end = end
+        yield self.text[last_end:], False
 
 
-def whole(text: str, words: Sequence[str]) -> Passage:
+def highlight_all(text: str, words: Sequence[str]) -> Snippet:
     """All of a text with its hits."""
-    return Passage(text, _hits(text, words))
+    return Snippet(text, _find_highlights(text, words))
 
 
-def passage(text: str, words: Sequence[str], width: int = _WIDTH) -> Passage:
+def best_snippet(text: str, words: Sequence[str], width: int = _SNIPPET_WIDTH) -> Snippet:
     """The part of a text, on one line, that holds most of the words' hits; its beginning where there are none."""
     line = " ".join(text.split())
-    hits = _hits(line, words)
-    start = max(0, _best_start(hits, width) - _BEFORE)
+    spans = _find_highlights(line, words)
+    start = max(0, _densest_start(spans, width) - _CONTEXT_BEFORE_HIT)
     start = max(0, min(start, len(line) - width))
     end = min(len(line), start + width)
-    before, after = "…" * (start > 0), "…" * (end < len(line))
-    moved = len(before) - start
-    inside = tuple((max(a, start) + moved, min(b, end) + moved) for a, b in hits if a < end and b > start)
-    return Passage(before + line[start:end] + after, inside)
+    prefix, suffix = "…" * (start > 0), "…" * (end < len(line))
+    shift = len(prefix) - start
+    highlights = tuple(
+        (max(span_start, start) + shift, min(span_end, end) + shift)
+        for span_start, span_end in spans
+        if span_start < end and span_end > start
+    )
+    return Snippet(prefix + line[start:end] + suffix, highlights)
 
 
-def scores(documents: Iterable[tuple[str, str]], words: Sequence[str]) -> list[float]:
+def bm25_scores(documents: Iterable[tuple[str, str]], words: Sequence[str]) -> list[float]:
     """How well each of these documents, folded title and folded text, answers these words: BM25 among them alone."""
     counts, lengths = [], []
     for title, body in documents:
         counts.append([_TITLE_WEIGHT * title.count(word) + body.count(word) for word in words])
         lengths.append(len(title) + len(body))
-    mean = sum(lengths) / len(lengths) if lengths else 1
-    rarity = [_rarity(sum(bool(count[place]) for count in counts), len(counts)) for place in range(len(words))]
-    return [_score(count, rarity, length / mean) for count, length in zip(counts, lengths, strict=True)]
+    mean_length = sum(lengths) / len(lengths) if lengths else 1
+    idf = [
+        _inverse_document_frequency(sum(bool(count[word_index]) for count in counts), len(counts))
+        for word_index in range(len(words))
+    ]
+    return [_bm25_score(count, idf, length / mean_length) for count, length in zip(counts, lengths, strict=True)]
 
 
-def _rarity(having: int, of: int) -> float:
-    return math.log(1 + (of - having + 0.5) / (having + 0.5))
+def _inverse_document_frequency(matching_documents: int, all_documents: int) -> float:
+    return math.log(1 + (all_documents - matching_documents + 0.5) / (matching_documents + 0.5))
 
 
-def _score(counts: Sequence[int], rarity: Sequence[float], length: float) -> float:
-    damping = _SATURATION * (1 - _LENGTH_WEIGHT + _LENGTH_WEIGHT * length)
-    return sum(
-        weight * count * (_SATURATION + 1) / (count + damping) for weight, count in zip(rarity, counts, strict=True)
-    )
+def _bm25_score(counts: Sequence[int], idf: Sequence[float], relative_length: float) -> float:
+    damping = _BM25_K1 * (1 - _BM25_B + _BM25_B * relative_length)
+    return sum(weight * count * (_BM25_K1 + 1) / (count + damping) for weight, count in zip(idf, counts, strict=True))
 
 
-def _hits(text: str, words: Sequence[str]) -> tuple[tuple[int, int], ...]:
+def _find_highlights(text: str, words: Sequence[str]) -> tuple[tuple[int, int], ...]:
     """Where the words stand, in order; those that touch or overlap are one."""
     if not words:
         return ()
-    folded, places = fold_with_places(text)
+    normalised, offsets = normalise_with_offsets(text)
     # Longer words first: the first alternative that fits is taken.
     pattern = re.compile("|".join(re.escape(word) for word in sorted(words, key=len, reverse=True)))
-    found: list[tuple[int, int]] = []
-    for match in pattern.finditer(folded):
-        start, end = places[match.start()], max(places[match.end()], places[match.end() - 1] + 1)
-        if found and start <= found[-1][1]:
-            found[-1] = (found[-1][0], end)
+    spans: list[tuple[int, int]] = []
+    for match in pattern.finditer(normalised):
+        start, end = offsets[match.start()], max(offsets[match.end()], offsets[match.end() - 1] + 1)
+        if spans and start <= spans[-1][1]:
+            spans[-1] = (spans[-1][0], end)
         else:
-            found.append((start, end))
-    return tuple(found)
+            spans.append((start, end))
+    return tuple(spans)
 
 
-def _best_start(hits: Sequence[tuple[int, int]], width: int) -> int:
-    def number(place: int) -> int:
-        return sum(1 for start, _ in hits[place:] if start < hits[place][0] + width - _BEFORE)
+def _densest_start(spans: Sequence[tuple[int, int]], width: int) -> int:
+    def count_spans_from(position: int) -> int:
+        return sum(1 for start, _ in spans[position:] if start < spans[position][0] + width - _CONTEXT_BEFORE_HIT)
 
-    return hits[max(range(min(len(hits), 50)), key=number)][0] if hits else 0
+    return spans[max(range(min(len(spans), 50)), key=count_spans_from)][0] if spans else 0

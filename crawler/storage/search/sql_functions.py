@@ -9,25 +9,25 @@ import sqlite3
 
 from sqlite_utils import Database
 
-from crawler.storage.search.bigrams import folded_document
-from crawler.storage.search.engine import Search
-from crawler.storage.search.query import parse
-from crawler.storage.search.request import Asked
+from crawler.storage.search.bigrams import build_search_text
+from crawler.storage.search.engine import SearchEngine
+from crawler.storage.search.query import parse_query
+from crawler.storage.search.request import SearchRequest
 
 
-def register(connection: sqlite3.Connection) -> None:
+def register_search_functions(connection: sqlite3.Connection) -> None:
     """Give a connection `finews_search(query[, limit])` and `finews_match(query, title, text)`."""
-    search = Search(Database(connection, execute_plugins=False))
+    search = SearchEngine(Database(connection, execute_plugins=False))
 
-    def codes(query: str | None, limit: int | None = None) -> str:
+    def search_codes(query: str | None, limit: int | None = None) -> str:
         """The codes of the articles that answer, newest first, as a JSON array."""
-        asked = Asked(text=str(query or ""), limit=None if limit is None else max(0, int(limit)))
-        return json.dumps([row["code"] for row in search.articles(asked)])
+        search_request = SearchRequest(text=str(query or ""), limit=None if limit is None else max(0, int(limit)))
+        return json.dumps([row["code"] for row in search.rows(search_request)])
 
-    for number in (1, 2):
-        connection.create_function("finews_search", number, codes)
-    connection.create_function("finews_match", 3, _match, deterministic=True)
+    for argument_count in (1, 2):
+        connection.create_function("finews_search", argument_count, search_codes)
+    connection.create_function("finews_match", 3, _matches, deterministic=True)
 
 
-def _match(query: str | None, title: str | None, text: str | None) -> bool:
-    return parse(str(query or "")).is_met(folded_document(str(title or ""), str(text or "")))
+def _matches(query: str | None, title: str | None, text: str | None) -> bool:
+    return parse_query(str(query or "")).matches(build_search_text(str(title or ""), str(text or "")))
