@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.cli import tell
+from crawler.cli import output as tell
 from tests.conftest import Finews
 from tests.injection.grammar import terminals
 

@@ -7,32 +7,32 @@ from pkgutil import resolve_name
 
 import click
 
-from crawler.cli import tell
+from crawler.cli import output as tell
 from crawler.content.unicode_text import collapse_whitespace
 from crawler.errors import CommandError, UsageError
 
 COMMANDS = {
-    "categories": "questions:categories",
-    "columns": "questions:columns",
+    "categories": "lists:categories",
+    "columns": "lists:columns",
     "crawl": "crawl:crawl",
     "demo": "demo:demo",
-    "diff": "history:diff",
-    "explain": "history:explain",
-    "export": "search:export",
+    "diff": "diff:diff",
+    "explain": "explain:explain",
+    "export": "export:export",
     "feed": "feed:feed",
-    "fetch": "machines:fetch",
-    "import": "upkeep:import_posts",
-    "rebuild": "upkeep:rebuild",
-    "record": "machines:record",
+    "fetch": "distributed:fetch",
+    "import": "import_posts:import_posts",
+    "rebuild": "rebuild:rebuild",
+    "record": "distributed:record",
     "replay": "replay:replay",
-    "runs": "questions:runs",
+    "runs": "runs:runs",
     "schedule": "schedule:schedule",
     "search": "search:search",
     "serve": "serve:serve",
-    "show": "questions:show",
+    "show": "show:show",
     "site": "site:site",
-    "stocks": "search:stocks",
-    "verify": "upkeep:verify",
+    "stocks": "stocks:stocks",
+    "verify": "verify:verify",
 }
 """Where each command is, by name."""
 

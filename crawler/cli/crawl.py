@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import click
 
-from crawler.cli import options, tell
+from crawler.cli import options
+from crawler.cli import output as tell
 from crawler.content.dates import format_iso, format_rough_duration
 from crawler.crawl.policy.estimate import Plan, Precision
 from crawler.crawl.policy.result import EXIT_CODES, CrawlResult

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from crawler.cli import options, tell
+from crawler.cli import options
+from crawler.cli import output as tell
 from crawler.storage.output_dir import DEFAULT_OUTPUT_DIR
 
 _QUERY = "select published_at, media, title from articles order by published_at desc limit 3"

@@ -5,9 +5,10 @@ from typing import Any
 
 import click
 
-from crawler.cli import options, tell
-from crawler.cli.search import asked, filters
-from crawler.cli.upkeep import site_option
+from crawler.cli import options
+from crawler.cli import output as tell
+from crawler.cli.options import site_option
+from crawler.cli.search_options import asked, filters
 from crawler.publish import feeds
 from crawler.storage import Store
 from crawler.storage.site_links import load_site_links

@@ -23,3 +23,20 @@ output: Callable[[Command], Command] = click.option("--output", metavar="DIR", c
 as_json: Callable[[Command], Command] = click.option(
     "--json", "as_json", is_flag=True, help="One JSON value on stdout, and nothing else."
 )
+
+
+def _digits(_context: click.Context, _argument: click.Parameter, value: str) -> str:
+    code = value.strip()
+    return code[2:] if code[:2].upper() == "NW" else code
+
+
+code = click.argument("code", callback=_digits)
+
+
+site_option = click.option(
+    "--site",
+    "address",
+    default="",
+    metavar="ADDRESS",
+    help="The site that the posts link back to, e.g. //news.example.org.  [default: the output folder's own]",
+)

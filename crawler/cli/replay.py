@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from crawler.cli import options, tell
-from crawler.cli.upkeep import site_option
+from crawler.cli import options
+from crawler.cli import output as tell
+from crawler.cli.options import site_option
 from crawler.content.unicode_text import collapse_whitespace
 from crawler.crawl.policy.result import EXIT_CODES
 from crawler.storage.site_links import load_site_links

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from crawler.cli import options, tell
+from crawler.cli import options
+from crawler.cli import output as tell
 from crawler.jobs import schedule as texts
 
 _KINDS = {"cron": texts.render_cron, "systemd": texts.render_systemd, "github": texts.render_github_workflow}

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from crawler.cli import options, tell
+from crawler.cli import options
+from crawler.cli import output as tell
 from crawler.errors import missing_extra_error
 
 

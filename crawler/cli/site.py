@@ -5,8 +5,9 @@ from pathlib import Path
 
 import click
 
-from crawler.cli import options, tell
-from crawler.cli.upkeep import site_option
+from crawler.cli import options
+from crawler.cli import output as tell
+from crawler.cli.options import site_option
 from crawler.publish.jekyll.config import MAX_KEEP_DAYS
 from crawler.storage.site_links import load_site_links
 

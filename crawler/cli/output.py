@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from crawler.cli import output as tell
 from crawler.content.unicode_text import collapse_whitespace, strip_invisible
 
 _WIDEST = 160
@@ -78,3 +79,14 @@ def _cell(value: Any) -> str:
     if isinstance(value, str) and _MOMENT.fullmatch(value):
         return minute(value)
     return collapse_whitespace(str(value))
+
+
+def as_value_or_table(rows: list[dict[str, Any]], names: tuple[str, ...], as_json: bool) -> None:
+    if as_json:
+        tell.as_value(rows)
+    else:
+        tell.as_table(rows, names)
+
+
+def published(version: dict[str, Any]) -> str:
+    return str(version["published_at"])[:19].replace("T", " ")

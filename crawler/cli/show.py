@@ -1,6 +1,5 @@
-"""`finews categories`, `columns`, `show` and `runs`: questions to the database."""
+"""`finews show`."""
 
-import json
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -8,50 +7,15 @@ from typing import Any
 
 import click
 
-from crawler.cli import options, tell
-from crawler.cli.search import moment
+from crawler.cli import options
+from crawler.cli import output as tell
+from crawler.cli.search_options import moment
 from crawler.content import clock
-from crawler.content.categories import bundled_categories
 from crawler.content.dates import format_duration
 from crawler.errors import FatalError
-from crawler.items import Outcome
 from crawler.storage import Store
 from crawler.storage.connection import DATABASE_FILE_NAME
 from crawler.storage.post_files import locate_post
-
-
-@click.command()
-@click.option("--all", "everything", is_flag=True, help="Also the media that are known and have no article yet.")
-@options.output
-@options.as_json
-def categories(everything: bool, output: Path, as_json: bool) -> None:
-    """The media, with their articles counted."""
-    rows = _met_categories(output) if not everything or (output / DATABASE_FILE_NAME).exists() else []
-    if everything:
-        met = {row["slug"] for row in rows}
-        unmet = (known for known in bundled_categories() if known.slug not in met)
-        rows += [
-            {"slug": known.slug, "media": known.media, "aliases": list(known.aliases), "articles": 0, "latest": None}
-            for known in unmet
-        ]
-    _tell(rows, ("slug", "media", "articles", "latest"), as_json)
-
-
-@click.command()
-@options.output
-@options.as_json
-def columns(output: Path, as_json: bool) -> None:
-    """The listings of each spider, counted."""
-    from crawler.jobs.list_columns import load_columns  # Scrapy takes a third of a second to import
-
-    counts: dict[str, dict[str, Any]] = {}
-    if (output / DATABASE_FILE_NAME).exists():
-        with Store.open_ro(output) as store:
-            counts = store.articles.counts_by_column()
-    rows = [
-        {**column, "articles": 0, "latest": None, **counts.get(column["column_id"], {})} for column in load_columns()
-    ]
-    _tell(rows, ("spider", "column_id", "name", "by_default", "articles", "latest"), as_json)
 
 
 @click.command()
@@ -77,35 +41,8 @@ def show(code: str, as_html: bool, as_of: str | None, output: Path, as_json: boo
         _tell_article(article, output)
 
 
-@click.command()
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="The last N.")
-@click.option("--gaps", is_flag=True, help="What was missed for certain between two crawls instead.")
-@options.output
-@options.as_json
-def runs(limit: int, gaps: bool, output: Path, as_json: bool) -> None:
-    """The crawls so far, newest first."""
-    with Store.open_ro(output) as store:
-        if gaps:
-            _tell(store.coverage.latest_gaps(limit), ("run_id", "spider", "column_id", "after", "before"), as_json)
-            return
-        rows = [{**row, "arguments": json.loads(row["arguments"])} for row in store.runs.latest(limit)]
-    _tell(rows, ("id", "spider", "started_at", "outcome", "listed", *Outcome), as_json)
-
-
 def _whole(store: Store, code: str, at: datetime | None) -> dict[str, Any] | None:
     return store.articles.get_full(code) if at is None else store.search.get_full_as_of(code, at)
-
-
-def _met_categories(output: Path) -> list[dict[str, Any]]:
-    with Store.open_ro(output) as store:
-        return [{**row, "aliases": json.loads(row["aliases"])} for row in store.categories.with_article_counts()]
-
-
-def _tell(rows: list[dict[str, Any]], names: tuple[str, ...], as_json: bool) -> None:
-    if as_json:
-        tell.as_value(rows)
-    else:
-        tell.as_table(rows, names)
 
 
 def _tell_article(article: dict[str, Any], output: Path) -> None:

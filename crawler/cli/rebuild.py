@@ -1,0 +1,93 @@
+"""`finews rebuild`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from crawler.cli import options
+from crawler.cli import output as tell
+from crawler.cli.options import site_option
+from crawler.storage.site_links import load_site_links
+
+
+@click.group()
+def rebuild() -> None:
+    """Make posts anew from the rows, the database from the posts, or what is found out of the articles."""
+
+
+@rebuild.command(name="posts")
+@click.option("--into", metavar="DIR", type=click.Path(path_type=Path), help="An empty folder to write them into.")
+@options.output
+@site_option
+def rebuild_posts(into: Path | None, output: Path, address: str) -> None:
+    """Write every post from its row: the same bytes that the crawls wrote.
+
+    They go where they belong, or into an empty folder. Posts that are right already are not touched.
+    """
+    from crawler.jobs import rebuild as body
+
+    written = body.rewrite_posts(output, load_site_links(output, address), into)
+    tell.line(f"{tell.counted(written, 'post')} written into {into or output}/_posts")
+
+
+@rebuild.command(name="db")
+@click.option(
+    "--from",
+    "source",
+    metavar="DIR",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A folder that holds _posts.  [default: the output folder]",
+)
+@options.output
+@site_option
+def rebuild_db(source: Path | None, output: Path, address: str) -> None:
+    """Make news.db anew from the posts.
+
+    Articles, categories and mentions follow from the posts alone. The old database is kept beside the new one as
+    news.db.before-rebuild-TIME.
+
+    
+    What posts do not say is copied from the old database where that can be read:
+      runs, entries, quarantine, and every table not named here else: none
+      columns and revisions of an article, raw replies          else: none
+      summary                                                   else: empty
+      source     else: choice where the post links to a share page, eastmoney elsewhere
+      first_seen_at                                             else: the publication time
+      revision, changed_at, withdrawn_at                        else: 1, none, none
+
+    A category's name is the one that its first post is tagged with, where neither the old database nor the package
+    knows it. Exit code 3 when posts could not be read: each is named, and has no row then.
+    """
+    from crawler.jobs import rebuild as body
+
+    rebuilt = body.rebuild_database(output, load_site_links(output, address), source)
+    for path, reason in rebuilt.unreadable_posts.items():
+        tell.line(f"finews: {path}: {reason}", err=True)
+    beside = "with what the old database knew beside them" if rebuilt.carried_over else "from posts alone"
+    tell.line(f"{tell.counted(rebuilt.article_count, 'article')} in {output}/news.db, {beside}")
+    sys.exit(3 if rebuilt.unreadable_posts else 0)
+
+
+@rebuild.command(name="search")
+@options.output
+def rebuild_search(output: Path) -> None:
+    """Make the index of words anew from the articles.
+
+    It follows every change by itself: this is for a database that was damaged, or to make it small again.
+    """
+    from crawler.jobs import rebuild as body
+
+    tell.line(f"{tell.counted(body.rebuild_search_index(output), 'article')} in the index of words")
+
+
+@rebuild.command(name="reprints")
+@options.output
+def rebuild_reprints(output: Path) -> None:
+    """Look anew for the articles that are reprints of one another.
+
+    Every crawl does so for what has changed: this is for a database that was damaged.
+    """
+    from crawler.jobs import rebuild as body
+
+    tell.line(f"{tell.counted(body.rebuild_reprint_clusters(output), 'article')} compared")

@@ -1,0 +1,28 @@
+"""`finews runs`."""
+
+import json
+from pathlib import Path
+
+import click
+
+from crawler.cli import options
+from crawler.cli.output import as_value_or_table
+from crawler.items import Outcome
+from crawler.storage import Store
+
+
+@click.command()
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="The last N.")
+@click.option("--gaps", is_flag=True, help="What was missed for certain between two crawls instead.")
+@options.output
+@options.as_json
+def runs(limit: int, gaps: bool, output: Path, as_json: bool) -> None:
+    """The crawls so far, newest first."""
+    with Store.open_ro(output) as store:
+        if gaps:
+            as_value_or_table(
+                store.coverage.latest_gaps(limit), ("run_id", "spider", "column_id", "after", "before"), as_json
+            )
+            return
+        rows = [{**row, "arguments": json.loads(row["arguments"])} for row in store.runs.latest(limit)]
+    as_value_or_table(rows, ("id", "spider", "started_at", "outcome", "listed", *Outcome), as_json)
