@@ -7,107 +7,119 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measure import HERE, PYTHON, Cost, Served, by_turns, cost, machine, plain_table, served, table, work_folder
+from measure import (
+    BENCHMARKS_DIR,
+    PYTHON,
+    Cost,
+    SampleServer,
+    create_work_dir,
+    describe_machine,
+    measure_command,
+    print_cost_table,
+    print_throughput_table,
+    run_interleaved,
+    run_sample_server,
+)
 
 from crawler.sample_site import SampleSite
 
 # The sample site asks for no manners, and the bare spider has none.
-FAST = ("--set", "DOWNLOAD_DELAY=0", "--set", "AUTOTHROTTLE_ENABLED=0", "--set", "CONCURRENT_REQUESTS=16",
+FAST_OPTIONS = ("--set", "DOWNLOAD_DELAY=0", "--set", "AUTOTHROTTLE_ENABLED=0", "--set", "CONCURRENT_REQUESTS=16",
         "--set", "CONCURRENT_REQUESTS_PER_DOMAIN=8")  # fmt: skip
 
 
-def finews(site: Served | SampleSite, output: Path, spider: str = "eastmoney") -> list[str]:
-    where = ("--mirror", site.url, "--output", str(output))
-    return [PYTHON, "-m", "crawler", "crawl", spider, *where, *FAST, "--quiet"]
+def finews_command(site: SampleServer | SampleSite, output: Path, spider: str = "eastmoney") -> list[str]:
+    target_options = ("--mirror", site.url, "--output", str(output))
+    return [PYTHON, "-m", "crawler", "crawl", spider, *target_options, *FAST_OPTIONS, "--quiet"]
 
 
-def bare(site: Served, *words: str) -> list[str]:
-    return [PYTHON, str(HERE / "bare_spider.py"), site.url, *words]
+def bare_spider_command(site: SampleServer, *flags: str) -> list[str]:
+    return [PYTHON, str(BENCHMARKS_DIR / "bare_spider.py"), site.url, *flags]
 
 
-def old_script(site: Served, folder: Path, rounds: int) -> list[str]:
-    return [PYTHON, str(HERE / "old_script.py"), site.url, str(folder), str(rounds)]
+def first_script_command(site: SampleServer, folder: Path, rounds: int) -> list[str]:
+    return [PYTHON, str(BENCHMARKS_DIR / "old_script.py"), site.url, str(folder), str(rounds)]
 
 
-def anew(words: list[str], output: Path) -> Cost:
+def measure_into_empty_output(command: list[str], output: Path) -> Cost:
     """With an empty output folder. What stood there is moved aside: ext4 looks past all that was deleted in the last
     minutes whenever a file is made, which once cost more than all else that finews does with a post."""
     if output.exists():
         output.rename(tempfile.mkdtemp(prefix="before-", dir=output.parent))
-    return cost(words)
+    return measure_command(command)
 
 
-def whole_crawl(articles: int, rounds: int, folder: Path) -> None:
-    with served(articles) as site:
+def benchmark_full_crawl(article_count: int, rounds: int, folder: Path) -> None:
+    with run_sample_server(article_count) as site:
         output = folder / "output"
         subjects = {
-            "bare spider, Scrapy's defaults": lambda: cost(bare(site)),
-            "bare spider, Scrapy's defaults and log": lambda: cost(bare(site, "log")),
-            "bare spider, finews' settings": lambda: cost(bare(site, "lean")),
-            "finews": lambda: anew(finews(site, output), output),
+            "bare spider, Scrapy's defaults": lambda: measure_command(bare_spider_command(site)),
+            "bare spider, Scrapy's defaults and log": lambda: measure_command(bare_spider_command(site, "log")),
+            "bare spider, finews' settings": lambda: measure_command(bare_spider_command(site, "lean")),
+            "finews": lambda: measure_into_empty_output(finews_command(site, output), output),
         }
-        costs = by_turns(subjects, rounds)
-        taken = len(list((output / "_posts").rglob("*.md")))
-        print(f"\n### A whole crawl of {taken:,} articles\n")
-        table(costs, dict.fromkeys(subjects, taken), "bare spider, Scrapy's defaults")
-        nothing_new(site, output, rounds)
+        costs = run_interleaved(subjects, rounds)
+        saved_count = len(list((output / "_posts").rglob("*.md")))
+        print(f"\n### A whole crawl of {saved_count:,} articles\n")
+        print_throughput_table(costs, dict.fromkeys(subjects, saved_count), "bare spider, Scrapy's defaults")
+        benchmark_nothing_new(site, output, rounds)
 
 
-def nothing_new(site: Served, output: Path, rounds: int) -> None:
+def benchmark_nothing_new(site: SampleServer, output: Path, rounds: int) -> None:
     """The output folder is that of the crawl before."""
-    costs = by_turns(
+    costs = run_interleaved(
         {
-            "import scrapy": lambda: cost([PYTHON, "-c", "import scrapy"]),
-            "bare spider, Scrapy's defaults": lambda: cost(bare(site, "nothing")),
-            "finews": lambda: cost(finews(site, output)),
+            "import scrapy": lambda: measure_command([PYTHON, "-c", "import scrapy"]),
+            "bare spider, Scrapy's defaults": lambda: measure_command(bare_spider_command(site, "nothing")),
+            "finews": lambda: measure_command(finews_command(site, output)),
         },
         rounds,
     )
     print("\n### A crawl that finds nothing new, and a bare spider that sends the same requests\n")
-    plain_table(costs, "bare spider, Scrapy's defaults")
+    print_cost_table(costs, "bare spider, Scrapy's defaults")
 
 
-def against_the_old_script(rounds: int, folder: Path) -> None:
+def benchmark_first_script(rounds: int, folder: Path) -> None:
     """Five lists of 100; then 15 new articles: the first script takes all again, five times."""
-    with served(3_100) as site:
+    with run_sample_server(3_100) as site:
         output = folder / "choice"
-        cost(finews(site, output, "choice"))
-        asked: dict[str, int] = {}
+        measure_command(finews_command(site, output, "choice"))
+        request_counts: dict[str, int] = {}
 
-        def counted(name: str, words: list[str]) -> Cost:
-            site.ask("count")
-            found = cost(words)
-            asked[name] = int(site.ask("count"))
-            return found
+        def measure_counting_requests(name: str, command: list[str]) -> Cost:
+            site.send_command("count")
+            measured = measure_command(command)
+            request_counts[name] = int(site.send_command("count"))
+            return measured
 
-        def steady() -> Cost:
-            site.ask("publish 90")  # of which each sixth is in one of the five lists
-            return counted("finews", finews(site, output, "choice"))
+        def crawl_new_articles() -> Cost:
+            site.send_command("publish 90")  # of which each sixth is in one of the five lists
+            return measure_counting_requests("finews", finews_command(site, output, "choice"))
 
-        def old() -> Cost:
-            return counted("first script, 5 rounds", old_script(site, folder / "old", 5))
+        def run_first_script() -> Cost:
+            return measure_counting_requests("first script, 5 rounds", first_script_command(site, folder / "old", 5))
 
-        costs = by_turns({"first script, 5 rounds": old, "finews": steady}, rounds)
+        costs = run_interleaved({"first script, 5 rounds": run_first_script, "finews": crawl_new_articles}, rounds)
         print("\n### Five lists of 100 articles, 15 of them new\n")
-        plain_table(costs, "first script, 5 rounds")
-        print("\nrequests: " + ", ".join(f"{name} {count:,}" for name, count in asked.items()))
-        costs = by_turns(
+        print_cost_table(costs, "first script, 5 rounds")
+        print("\nrequests: " + ", ".join(f"{name} {count:,}" for name, count in request_counts.items()))
+        costs = run_interleaved(
             {
-                "first script, 1 round": lambda: cost(old_script(site, folder / "old", 1)),
-                "finews": lambda: anew(finews(site, output, "choice"), output),
+                "first script, 1 round": lambda: measure_command(first_script_command(site, folder / "old", 1)),
+                "finews": lambda: measure_into_empty_output(finews_command(site, output, "choice"), output),
             },
             rounds,
         )
         print("\n### The same lists, all new\n")
-        table(costs, dict.fromkeys(costs, 500), "first script, 1 round")
+        print_throughput_table(costs, dict.fromkeys(costs, 500), "first script, 1 round")
 
 
 def main() -> None:
-    articles, rounds = [*map(int, sys.argv[1:]), *(2_000, 5)[len(sys.argv) - 1 :]]
-    print(f"{machine()}; {rounds} rounds")
-    folder = work_folder()
-    whole_crawl(articles, rounds, folder)
-    against_the_old_script(rounds, folder)
+    article_count, rounds = [*map(int, sys.argv[1:]), *(2_000, 5)[len(sys.argv) - 1 :]]
+    print(f"{describe_machine()}; {rounds} rounds")
+    folder = create_work_dir()
+    benchmark_full_crawl(article_count, rounds, folder)
+    benchmark_first_script(rounds, folder)
 
 
 if __name__ == "__main__":

@@ -32,8 +32,8 @@ from dataclasses import astuple, dataclass, fields
 from itertools import pairwise
 from pathlib import Path
 
-from crawl import FAST
-from measure import HERE, PYTHON, Served, served
+from crawl import FAST_OPTIONS
+from measure import BENCHMARKS_DIR, PYTHON, SampleServer, run_sample_server
 
 # No article that the sample site always has stands in this column.
 COLUMN = "1207"
@@ -69,7 +69,7 @@ def in_order(trace: Trace) -> list[Function]:
     return list(dict.fromkeys(function for _, function in trace))
 
 
-def steady_trace(site: Served, checkout: Path) -> Trace:
+def steady_trace(site: SampleServer, checkout: Path) -> Trace:
     """Trace crawls until two agree: on a machine that is busy, a timer may end before the crawl has nothing to do."""
     seen: set[Trace] = set()
     for _ in range(_MAX_TRIES):
@@ -79,13 +79,22 @@ def steady_trace(site: Served, checkout: Path) -> Trace:
     raise SystemExit(f"{checkout}: {_MAX_TRIES} crawls, and no two called the same functions")
 
 
-def trace_of(site: Served, checkout: Path) -> Trace:
+def trace_of(site: SampleServer, checkout: Path) -> Trace:
     """Trace one crawl. Raises SystemExit with what it printed when it did not take the article in."""
     with tempfile.TemporaryDirectory(prefix="finews-hops-") as folder:
         written, output = Path(folder) / "trace.json", Path(folder) / "output"
         words = ["crawl", "eastmoney", "--column", COLUMN, "--mirror", site.url, "--output", str(output), "--quiet"]
         crawl = subprocess.run(
-            [PYTHON, "-P", str(HERE / "traced.py"), str(checkout), str(written), str(output), *words, *FAST],
+            [
+                PYTHON,
+                "-P",
+                str(BENCHMARKS_DIR / "traced.py"),
+                str(checkout),
+                str(written),
+                str(output),
+                *words,
+                *FAST_OPTIONS,
+            ],
             env={**os.environ, "PYTHONPATH": str(checkout), **_ENVIRONMENT},
             capture_output=True,
             text=True,
@@ -124,10 +133,10 @@ def print_functions(name: str, trace: Trace) -> None:
 
 def main() -> None:
     words = [word for word in sys.argv[1:] if word != "--list"]
-    checkouts = {word: Path(word).resolve() for word in words or [str(HERE.parent)]}
+    checkouts = {word: Path(word).resolve() for word in words or [str(BENCHMARKS_DIR.parent)]}
     if missing := [name for name, checkout in checkouts.items() if not (checkout / "crawler").is_dir()]:
         raise SystemExit(f"no checkout with a folder crawler/: {', '.join(missing)}")
-    with served(1, COLUMN) as site:
+    with run_sample_server(1, COLUMN) as site:
         traces = {name: steady_trace(site, checkout) for name, checkout in checkouts.items()}
     print_counts({name: Counts.from_trace(trace) for name, trace in traces.items()})
     for name, trace in traces.items() if "--list" in sys.argv else ():

@@ -19,25 +19,25 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from crawl import finews
-from measure import by_turns, cost, machine, plain_table, run, served
-from search import Words, fill
-from steps import SITE, raw_articles
+from crawl import finews_command
+from measure import describe_machine, measure_command, print_cost_table, run_command, run_interleaved, run_sample_server
+from search import Vocabulary, fill_database
+from steps import SITE_LINKS, build_raw_articles
 
 from crawler.content import clock
 from crawler.content.categories import CategoryRegistry
 from crawler.content.normalise import normalise_article
 from crawler.items import Article, ListingEntry
-from crawler.sample_site import Corpus, SampleSite, body
+from crawler.sample_site import Corpus, SampleSite, return_body
 from crawler.storage import Store
 from crawler.storage.article_writer import BATCH_SIZE, BatchWriter, PendingArticle
 
 SPIDER = "eastmoney"
-PAGE = 100
-TIMES = 200
+ROWS_PER_PAGE = 100
+REPEATS = 200
 ROUNDS = 5
 # What a crawl leaves beside the articles: all of them known, none owed.
-_AS_CRAWLED = (
+_MARK_AS_CRAWLED = (
     "UPDATE articles SET published_revision = 1",
     f"INSERT INTO sightings (code, spider, title, published_at) SELECT code, '{SPIDER}', title, published_at FROM articles",  # noqa: S608  # ours
     f"""
@@ -51,164 +51,176 @@ _AS_CRAWLED = (
 )
 
 
-Found = dict[str, list[float]]
+Timings = dict[str, list[float]]
 
 
-def made_up(output: Path, articles: int) -> None:
+def create_database(output: Path, article_count: int) -> None:
     """A database of so many articles, unless it stands there."""
     if output.exists():
         return
     output.mkdir(parents=True)
     rng = random.Random(1)
     Store.open_rw(output).close()
-    fill(output / "news.db", Words.made_up(rng), rng, articles, 400)
+    fill_database(output / "news.db", Vocabulary.generate(rng), rng, article_count, 400)
     connection = sqlite3.connect(output / "news.db")
     with connection:
-        for statement in _AS_CRAWLED:
+        for statement in _MARK_AS_CRAWLED:
             connection.execute(statement)
     connection.close()
     Store.open_rw(output).close()  # which makes the index of words
 
 
-def timed(work: Callable[[], object]) -> float:
+def measure_cpu_ms(action: Callable[[], object]) -> float:
     """Milliseconds of this process's CPU."""
     start = time.process_time()
-    work()
+    action()
     return (time.process_time() - start) * 1000
 
 
-def pages_of(output: Path) -> dict[str, list[list[str]]]:
+def build_lookups(output: Path) -> dict[str, list[list[str]]]:
     """Listing pages to look up: neighbours, as a listing has them, the newest above all; any; and what nobody knows."""
     rng = random.Random(2)
     connection = sqlite3.connect(output / "news.db")
     count = connection.execute("SELECT max(rowid) FROM articles").fetchone()[0]
 
-    def codes(rows: Iterable[int]) -> list[str]:
+    def select_codes(rows: Iterable[int]) -> list[str]:
         sql = "SELECT code FROM articles WHERE rowid IN (SELECT value FROM json_each(?))"
         return [code for (code,) in connection.execute(sql, [json.dumps(list(rows))])]
 
-    every = range(1, count + 1)
-    places = [rng.randrange(count - PAGE) for _ in range(TIMES)]
+    all_rowids = range(1, count + 1)
+    offsets = [rng.randrange(count - ROWS_PER_PAGE) for _ in range(REPEATS)]
     return {
-        "100 rows, the newest": [codes(every[-PAGE:])] * TIMES,
-        "100 rows, neighbours": [codes(every[place : place + PAGE]) for place in places],
-        "100 rows, any": [codes(rng.sample(every, PAGE)) for _ in range(TIMES)],
-        "100 rows, unknown": [[f"{rng.randrange(10**17):018}" for _ in range(PAGE)] for _ in range(TIMES)],
-        "10,000 rows, any": [codes(rng.choices(every, k=100 * PAGE)) for _ in range(ROUNDS)],
+        "100 rows, the newest": [select_codes(all_rowids[-ROWS_PER_PAGE:])] * REPEATS,
+        "100 rows, neighbours": [select_codes(all_rowids[offset : offset + ROWS_PER_PAGE]) for offset in offsets],
+        "100 rows, any": [select_codes(rng.sample(all_rowids, ROWS_PER_PAGE)) for _ in range(REPEATS)],
+        "100 rows, unknown": [[f"{rng.randrange(10**17):018}" for _ in range(ROWS_PER_PAGE)] for _ in range(REPEATS)],
+        "10,000 rows, any": [select_codes(rng.choices(all_rowids, k=100 * ROWS_PER_PAGE)) for _ in range(ROUNDS)],
     }
 
 
-def known_checks(output: Path) -> Found:
+def time_known_checks(output: Path) -> Timings:
     with Store.open_rw(output) as store:
         return {
-            name: [timed(partial(store.articles.get_known, codes, SPIDER)) for codes in pages]
-            for name, pages in pages_of(output).items()
+            name: [measure_cpu_ms(partial(store.articles.get_known, codes, SPIDER)) for codes in pages]
+            for name, pages in build_lookups(output).items()
         }
 
 
-def new_articles(first: int, count: int) -> list[Article]:
+def build_new_articles(first_code: int, count: int) -> list[Article]:
     """Made up by the sample site, with the next codes that the database does not know."""
-    raws, media = raw_articles(count), CategoryRegistry()
+    raws, media = build_raw_articles(count), CategoryRegistry()
     return [
-        normalise_article(replace(raw, code=f"{first + place:018}"), media.get_or_create)
-        for place, raw in enumerate(raws)
+        normalise_article(replace(raw, code=f"{first_code + index:018}"), media.get_or_create)
+        for index, raw in enumerate(raws)
     ]
 
 
-def recorded(output: Path) -> Found:
+def time_recording(output: Path) -> Timings:
     """Rows, index of words, post files and marks of new articles, as the recorder of a crawl writes them."""
-    found: Found = {}
+    timings: Timings = {}
     with Store.open_rw(output) as store:
         run_id = store.runs.start(SPIDER, {}, clock.now())
-        recorder = BatchWriter(output, store, SITE)
-        for name, size in (("one new article", 1), (f"one of {BATCH_SIZE} at once", BATCH_SIZE)):
-            articles = new_articles(store.articles.count(), ROUNDS * BATCH_SIZE)
-            for start in range(0, len(articles), size):
-                batch = articles[start : start + size]
-                found.setdefault(name, []).append(timed(partial(take_in, recorder, store, run_id, batch)) / len(batch))
+        recorder = BatchWriter(output, store, SITE_LINKS)
+        for name, batch_size in (("one new article", 1), (f"one of {BATCH_SIZE} at once", BATCH_SIZE)):
+            articles = build_new_articles(store.articles.count(), ROUNDS * BATCH_SIZE)
+            for start in range(0, len(articles), batch_size):
+                batch = articles[start : start + batch_size]
+                timings.setdefault(name, []).append(
+                    measure_cpu_ms(partial(record_batch, recorder, store, run_id, batch)) / len(batch)
+                )
         store.runs.finish(run_id, "done", clock.now())
-    return found
+    return timings
 
 
-def take_in(recorder: BatchWriter, store: Store, run_id: int, articles: list[Article]) -> None:
-    ids = store.runs.add_entries(run_id, [(each.code, "344", None, "") for each in articles])
+def record_batch(recorder: BatchWriter, store: Store, run_id: int, articles: list[Article]) -> None:
+    ids = store.runs.add_entries(run_id, [(article.code, "344", None, "") for article in articles])
     for each, entry_id in zip(articles, ids, strict=True):
         entry = ListingEntry(each.code, each.title, each.published_at, "344", each.url)
         recorder.add(PendingArticle(each, entry, entry_id))
     recorder.flush()
 
 
-def started(output: Path) -> Found:
+def time_opening(output: Path) -> Timings:
     """Opening the database for a crawl."""
-    return {"opening": [timed(lambda: Store.open_rw(output).close()) for _ in range(ROUNDS)]}
+    return {"opening": [measure_cpu_ms(lambda: Store.open_rw(output).close()) for _ in range(ROUNDS)]}
 
 
-def compare(outputs: dict[int, Path]) -> None:
+def print_comparison(outputs: dict[int, Path]) -> None:
     """In this process, each part at all sizes."""
-    few, many = outputs
+    small_size, large_size = outputs
     print(
-        f"| ms of CPU | {few:,} known, p50 | p99 | {many:,} known, p50 | p99 | p50, ratio |\n|---|---|---|---|---|---|"
+        f"| ms of CPU | {small_size:,} known, p50 | p99 | {large_size:,} known, p50 | p99 | p50, ratio |\n|---|---|---|---|---|---|"
     )
-    for part in (started, known_checks, recorded):
-        at_few, at_many = (part(output) for output in outputs.values())
-        for name, times in at_many.items():
-            middles = [statistics.median(each) for each in (at_few[name], times)]
+    for measure_part in (time_opening, time_known_checks, time_recording):
+        small_timings, large_timings = (measure_part(output) for output in outputs.values())
+        for name, times in large_timings.items():
+            medians = [statistics.median(values) for values in (small_timings[name], times)]
             print(
-                f"| {name} | {middles[0]:.2f} | {p99(at_few[name]):.2f} | {middles[1]:.2f} | {p99(times):.2f} "
-                f"| {middles[1] / middles[0]:.2f} |"
+                f"| {name} | {medians[0]:.2f} | {percentile_99(small_timings[name]):.2f} | {medians[1]:.2f} | {percentile_99(times):.2f} "
+                f"| {medians[1] / medians[0]:.2f} |"
             )
 
 
-def p99(times: list[float]) -> float:
+def percentile_99(times: list[float]) -> float:
     return sorted(times)[len(times) * 99 // 100]
 
 
-def crawl_them(outputs: dict[int, Path]) -> None:
+def benchmark_crawls(outputs: dict[int, Path]) -> None:
     """The sample's articles are new to all once; then nothing is."""
-    with served(2_000) as site:
+    with run_sample_server(2_000) as site:
         for output in outputs.values():
-            cost(finews(site, output))
-        costs = by_turns(
-            {f"{size:,} known": partial(cost, finews(site, output)) for size, output in outputs.items()}, ROUNDS
+            measure_command(finews_command(site, output))
+        costs = run_interleaved(
+            {
+                f"{size:,} known": partial(measure_command, finews_command(site, output))
+                for size, output in outputs.items()
+            },
+            ROUNDS,
         )
     print("\n### A whole crawl that finds nothing new\n")
-    plain_table(costs, next(iter(costs)))
+    print_cost_table(costs, next(iter(costs)))
 
 
-def in_one_reply(output: Path, count: int) -> None:
+def benchmark_large_response(output: Path, row_count: int) -> None:
     """A listing of so many known articles that comes in one reply: what it takes, and what the user is told."""
-    reply = {"code": "1", "data": {"list": listed(output, count), "totle_hits": count, "page_size": count}}
-    content = json.dumps(reply, ensure_ascii=False, separators=(",", ":")).encode()
+    payload = {
+        "code": "1",
+        "data": {"list": load_listing_rows(output, row_count), "totle_hits": row_count, "page_size": row_count},
+    }
+    content = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
     with SampleSite(Corpus.sample(0)) as site:
-        site.fail("getNewsByColumns", body(content))
-        found, code, said = run([*finews(site, output), "--column", "344"])
+        site.add_fault("getNewsByColumns", return_body(content))
+        measured, exit_code, printed = run_command([*finews_command(site, output), "--column", "344"])
     print(
-        f"\n{count:,} rows in one reply of {len(content) / 2**20:.1f} MiB: exit {code}, {found.cpu:.2f} s CPU, "
-        f"{found.memory:.0f} MB{': ' if said else ''}{said.strip()}"
+        f"\n{row_count:,} rows in one reply of {len(content) / 2**20:.1f} MiB: exit {exit_code}, {measured.cpu_seconds:.2f} s CPU, "
+        f"{measured.peak_mb:.0f} MB{': ' if printed else ''}{printed.strip()}"
     )
 
 
-def listed(output: Path, count: int) -> list[dict[str, str]]:
+def load_listing_rows(output: Path, count: int) -> list[dict[str, str]]:
     """The newest known articles, as the source lists them."""
     with sqlite3.connect(output / "news.db") as connection:
         rows = connection.execute(
             "SELECT code, title, published_at FROM sightings ORDER BY published_at DESC LIMIT ?", [count]
         ).fetchall()
-    return [{"code": code, "title": title, "showTime": time[:19].replace("T", " ")} for code, title, time in rows]
+    return [
+        {"code": code, "title": title, "showTime": published_at[:19].replace("T", " ")}
+        for code, title, published_at in rows
+    ]
 
 
 def main() -> None:
-    numbers, folders = sys.argv[1:3], sys.argv[3:]
-    sizes = [*map(int, numbers), *(2_000, 1_000_000)[len(numbers) :]]
-    print(f"{machine()}\n")
-    with tempfile.TemporaryDirectory() as temporary:
-        outputs = {size: Path(*(folders or [temporary]), str(size)) for size in sizes}
+    size_arguments, folder_arguments = sys.argv[1:3], sys.argv[3:]
+    sizes = [*map(int, size_arguments), *(2_000, 1_000_000)[len(size_arguments) :]]
+    print(f"{describe_machine()}\n")
+    with tempfile.TemporaryDirectory() as temporary_dir:
+        outputs = {size: Path(*(folder_arguments or [temporary_dir]), str(size)) for size in sizes}
         for size, output in outputs.items():
-            made_up(output, size)
-        crawl_them(outputs)  # first: a child's peak counts what this process held when it was born
-        compare(outputs)
-        for count in (10_000, 100_000):
-            in_one_reply(outputs[sizes[-1]], count)
+            create_database(output, size)
+        benchmark_crawls(outputs)  # first: a child's peak counts what this process held when it was born
+        print_comparison(outputs)
+        for row_count in (10_000, 100_000):
+            benchmark_large_response(outputs[sizes[-1]], row_count)
 
 
 if __name__ == "__main__":

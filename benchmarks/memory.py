@@ -11,32 +11,35 @@ import sys
 import tempfile
 from pathlib import Path
 
-from crawl import anew, finews
-from measure import Cost, machine, served, spread
+from crawl import finews_command, measure_into_empty_output
+from measure import Cost, describe_machine, format_spread, run_sample_server
 
 from crawler.spiders.eastmoney import COLUMNS
 
 
-def crawls(articles: int, rounds: int, folder: Path) -> tuple[int, list[Cost]]:
+def measure_crawls(article_count: int, rounds: int, folder: Path) -> tuple[int, list[Cost]]:
     """How many articles came, and what each crawl took."""
-    with served(articles, *COLUMNS) as site:
+    with run_sample_server(article_count, *COLUMNS) as site:
         columns = [word for column in COLUMNS for word in ("--column", column)]
-        costs = [anew([*finews(site, folder), *columns], folder) for _ in range(rounds)]
+        costs = [measure_into_empty_output([*finews_command(site, folder), *columns], folder) for _ in range(rounds)]
     return sum(1 for _ in (folder / "_posts").rglob("*.md")), costs
 
 
 def main() -> None:
-    few, many, rounds = [*map(int, sys.argv[1:]), *(2_000, 100_000, 5)[len(sys.argv) - 1 :]]
-    print(f"{machine()}; {rounds} crawls of the few, one of the many\n")
+    small_size, large_size, rounds = [*map(int, sys.argv[1:]), *(2_000, 100_000, 5)[len(sys.argv) - 1 :]]
+    print(f"{describe_machine()}; {rounds} crawls of the few, one of the many\n")
     print("| articles | peak MB | CPU s per 1,000 | seconds |\n|---|---|---|---|")
     peaks = []
-    for articles, times in ((few, rounds), (many, 1)):
+    for article_count, repeats in ((small_size, rounds), (large_size, 1)):
         with tempfile.TemporaryDirectory() as folder:
-            taken, costs = crawls(articles, times, Path(folder) / "output")
-        peaks.append(statistics.median(each.memory for each in costs))
-        cpu = spread([each.cpu * 1000 / taken for each in costs])
-        memory, seconds = spread([each.memory for each in costs], 0), spread([each.seconds for each in costs], 0)
-        print(f"| {taken:,} | {memory} | {cpu} | {seconds} |", flush=True)
+            saved_count, costs = measure_crawls(article_count, repeats, Path(folder) / "output")
+        peaks.append(statistics.median(crawl_cost.peak_mb for crawl_cost in costs))
+        cpu = format_spread([each.cpu_seconds * 1000 / saved_count for each in costs])
+        memory, seconds = (
+            format_spread([each.peak_mb for each in costs], 0),
+            format_spread([each.seconds for each in costs], 0),
+        )
+        print(f"| {saved_count:,} | {memory} | {cpu} | {seconds} |", flush=True)
     print(f"\nratio of the peaks: {peaks[1] / peaks[0]:.2f}")
 
 

@@ -14,39 +14,39 @@ from functools import partial
 from pathlib import Path
 
 # finews asks for as many pages at the same time (crawl.py).
-THREADS = 8
+THREAD_COUNT = 8
 
 
-def news_please(addresses: list[str]) -> Iterator[tuple[str, str]]:
+def extract_with_news_please(urls: list[str]) -> Iterator[tuple[str, str]]:
     """One by one: given many, it starts a thread for each, and processes that each load its dictionary again."""
     from newsplease import NewsPlease
 
     fetch = partial(NewsPlease.from_url, request_args={"timeout": 20}, fetch_images=False)
-    with ThreadPoolExecutor(THREADS) as pool:
-        yield from ((article.url, article.maintext or "") for article in pool.map(fetch, addresses) if article)
+    with ThreadPoolExecutor(THREAD_COUNT) as pool:
+        yield from ((article.url, article.maintext or "") for article in pool.map(fetch, urls) if article)
 
 
-def newspaper4k(addresses: list[str]) -> Iterator[tuple[str, str]]:
+def extract_with_newspaper4k(urls: list[str]) -> Iterator[tuple[str, str]]:
     from newspaper import Article
     from newspaper.mthreading import fetch_news
 
-    articles = [Article(url, language="zh", fetch_images=False) for url in addresses]
-    yield from ((article.url, article.text) for article in fetch_news(articles, threads=THREADS))
+    articles = [Article(url, language="zh", fetch_images=False) for url in urls]
+    yield from ((article.url, article.text) for article in fetch_news(articles, threads=THREAD_COUNT))
 
 
-PEERS: dict[str, Callable[[list[str]], Iterator[tuple[str, str]]]] = {
-    "news-please": news_please,
-    "newspaper4k": newspaper4k,
+EXTRACTORS: dict[str, Callable[[list[str]], Iterator[tuple[str, str]]]] = {
+    "news-please": extract_with_news_please,
+    "newspaper4k": extract_with_newspaper4k,
 }
 
 
 def main() -> None:
-    name, addresses, answer = sys.argv[1:]
+    name, urls_path, result_path = sys.argv[1:]
     logging.disable()
-    with Path(answer).open("w") as file:
+    with Path(result_path).open("w") as file:
         file.writelines(
             json.dumps({"url": url, "text": text}) + "\n"
-            for url, text in PEERS[name](Path(addresses).read_text().split())
+            for url, text in EXTRACTORS[name](Path(urls_path).read_text().split())
         )
 
 

@@ -13,31 +13,33 @@ from pathlib import Path
 from crawler.sample_site import Corpus, SampleSite
 from crawler.storage import Store
 
-_NO_MANNERS = ("--set", "DOWNLOAD_DELAY=0", "--set", "AUTOTHROTTLE_ENABLED=0")
+_FAST_OPTIONS = ("--set", "DOWNLOAD_DELAY=0", "--set", "AUTOTHROTTLE_ENABLED=0")
 
 
 def main() -> None:
-    articles = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000
+    article_count = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000
     with tempfile.TemporaryDirectory(prefix="finews-benchmark-") as folder:
         output = Path(folder) / "output"
-        crawl = crawled(output, articles)
+        crawl_seconds = measure_crawl_cpu(output, article_count)
         with Store.open_rw(output) as store:
             start = time.process_time()
-            number = store.reprint_clusters.rebuild()
-            reprints = time.process_time() - start
-            compared = store.reprint_clusters.compared_pairs
-    print(f"{number} articles: crawl {crawl / number * 1e3:.2f} ms of CPU each, with reprints; {compared} comparisons")
+            compared_count = store.reprint_clusters.rebuild()
+            reprint_seconds = time.process_time() - start
+            comparison_count = store.reprint_clusters.compared_pairs
     print(
-        f"reprints alone {reprints / number * 1e3:.2f} ms each: {reprints / (crawl - reprints):.1%} on top of the rest"
+        f"{compared_count} articles: crawl {crawl_seconds / compared_count * 1e3:.2f} ms of CPU each, with reprints; {comparison_count} comparisons"
+    )
+    print(
+        f"reprints alone {reprint_seconds / compared_count * 1e3:.2f} ms each: {reprint_seconds / (crawl_seconds - reprint_seconds):.1%} on top of the rest"
     )
 
 
-def crawled(output: Path, articles: int) -> float:
+def measure_crawl_cpu(output: Path, article_count: int) -> float:
     """CPU seconds of one crawl; the site's own do not count."""
-    with SampleSite(Corpus.sample(articles)) as site:
-        words = ("crawl", "eastmoney", "--mirror", site.url, "--output", str(output), *_NO_MANNERS, "--quiet")
+    with SampleSite(Corpus.sample(article_count)) as site:
+        arguments = ("crawl", "eastmoney", "--mirror", site.url, "--output", str(output), *_FAST_OPTIONS, "--quiet")
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "-m", "crawler", *words], check=False)
+        subprocess.run([sys.executable, "-m", "crawler", *arguments], check=False)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 

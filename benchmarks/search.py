@@ -25,79 +25,88 @@ from crawler.content.dates import CHINA_TZ, format_iso
 from crawler.storage import Store
 from crawler.storage.search.request import SearchRequest, SortOrder
 
-_WORDS = 60_000
-LATIN = ("A", "B", "ETF", "5G", "AI", "IPO", "GDP", "CPI")
+_VOCABULARY_SIZE = 60_000
+LATIN_WORDS = ("A", "B", "ETF", "5G", "AI", "IPO", "GDP", "CPI")
 # How many of the texts hold one of those, with a number or a character.
-_MIXED = 0.3
-_FIRST = datetime(2022, 1, 1, tzinfo=CHINA_TZ)
-_TIMES = 200
+_MIXED_TEXT_SHARE = 0.3
+_FIRST_PUBLISHED_AT = datetime(2022, 1, 1, tzinfo=CHINA_TZ)
+_QUERIES_PER_KIND = 200
 # One article in so many links to the stock that is asked for.
-_OF_A_STOCK = 1_000
+_ARTICLES_PER_STOCK_LINK = 1_000
 # A scan is slow, and as slow as the one before.
-_SCANS = 3
+_SCAN_REPEATS = 3
 # So many answers are compared with a scan's, of each kind that it can answer.
-_COMPARED = 2
+_CHECKED_QUERIES = 2
 
 
-class Words(NamedTuple):
+class Vocabulary(NamedTuple):
     """Invented words, and how often each is used (cumulated)."""
 
     words: list[str]
-    weights: list[float]
+    cumulative_weights: list[float]
 
     @classmethod
-    def made_up(cls, rng: random.Random) -> "Words":
+    def generate(cls, rng: random.Random) -> "Vocabulary":
         """Mostly of two characters, from 2,500 of which some are used far more often."""
-        characters = [chr(0x4E00 + place * 7) for place in range(2_500)]
-        weights = [1 / (place + 20) for place in range(len(characters))]
+        characters = [chr(0x4E00 + rank * 7) for rank in range(2_500)]
+        character_weights = [1 / (place + 20) for place in range(len(characters))]
         rng.shuffle(characters)
-        sizes = rng.choices((1, 2, 3, 4), weights=(1, 12, 3, 2), k=_WORDS)
-        words = ["".join(rng.choices(characters, weights, k=size)) for size in sizes]
-        return cls(words, list(itertools.accumulate(1 / (place + 5) for place in range(_WORDS))))
+        lengths = rng.choices((1, 2, 3, 4), weights=(1, 12, 3, 2), k=_VOCABULARY_SIZE)
+        words = ["".join(rng.choices(characters, character_weights, k=size)) for size in lengths]
+        return cls(words, list(itertools.accumulate(1 / (place + 5) for place in range(_VOCABULARY_SIZE))))
 
-    def text(self, rng: random.Random, length: int) -> str:
-        parts: list[str] = []
+    def generate_text(self, rng: random.Random, length: int) -> str:
+        tokens: list[str] = []
         size = 0
         while size < length:
-            parts += [*rng.choices(self.words, cum_weights=self.weights, k=8), rng.choice("，，。")]
-            size += sum(map(len, parts[-9:]))
-        if rng.random() < _MIXED:
-            parts.insert(rng.randrange(len(parts)), f"{rng.choice(LATIN)}{rng.choice((rng.randrange(100), '股'))}")
-        return "".join(parts)[:length]
+            tokens += [*rng.choices(self.words, cum_weights=self.cumulative_weights, k=8), rng.choice("，，。")]
+            size += sum(map(len, tokens[-9:]))
+        if rng.random() < _MIXED_TEXT_SHARE:
+            tokens.insert(
+                rng.randrange(len(tokens)), f"{rng.choice(LATIN_WORDS)}{rng.choice((rng.randrange(100), '股'))}"
+            )
+        return "".join(tokens)[:length]
 
 
 def main() -> None:
-    articles = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    length = int(sys.argv[2]) if len(sys.argv) > 2 else 400
+    article_count = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    text_length = int(sys.argv[2]) if len(sys.argv) > 2 else 400
     rng = random.Random(1)
-    words = Words.made_up(rng)
+    vocabulary = Vocabulary.generate(rng)
     with tempfile.TemporaryDirectory(prefix="finews-benchmark-") as folder:
         path = Path(folder) / "news.db"
         with Store.open_rw(Path(folder)) as store:
-            size = fill(path, words, rng, articles, length)
-            print(f"{articles:,} articles of about {length} characters, {size / 1e6:,.0f} MB of UTF-8 text")
-            took = timed(store.search_index.index_pending)
-            print(f"index: {articles / took:,.0f} articles/s, {index_size(path) / size:.2f} of the text's size")
-            taken = timed(lambda: trigram(path))
+            text_bytes = fill_database(path, vocabulary, rng, article_count, text_length)
             print(
-                f"FTS5 trigram: {articles / taken:,.0f} articles/s, {trigram_size(path) / size:.2f} of the text's size"
+                f"{article_count:,} articles of about {text_length} characters, {text_bytes / 1e6:,.0f} MB of UTF-8 text"
             )
-            compare(store, path, words, rng)
+            index_seconds = measure_cpu_seconds(store.search_index.index_pending)
+            print(
+                f"index: {article_count / index_seconds:,.0f} articles/s, {measure_index_bytes(path) / text_bytes:.2f} of the text's size"
+            )
+            trigram_seconds = measure_cpu_seconds(lambda: build_trigram_index(path))
+            print(
+                f"FTS5 trigram: {article_count / trigram_seconds:,.0f} articles/s, {measure_trigram_bytes(path) / text_bytes:.2f} of the text's size"
+            )
+            print_comparison(store, path, vocabulary, rng)
 
 
-def fill(path: Path, words: Words, rng: random.Random, articles: int, length: int) -> int:
+def fill_database(path: Path, vocabulary: Vocabulary, rng: random.Random, article_count: int, text_length: int) -> int:
     """Articles in the order of their times; the bytes of their titles and texts."""
     connection = sqlite3.connect(path)
     connection.execute("INSERT INTO categories (slug, media) VALUES ('a', 'A'), ('b', 'B')")
-    size = 0
+    text_bytes = 0
 
     def rows() -> Iterator[tuple[str, ...]]:
-        nonlocal size
-        for number in range(articles):
-            published = _FIRST + timedelta(seconds=number * 60 + rng.randrange(600))
+        nonlocal text_bytes
+        for number in range(article_count):
+            published = _FIRST_PUBLISHED_AT + timedelta(seconds=number * 60 + rng.randrange(600))
             moment = format_iso(published)
-            title, text = words.text(rng, 20), words.text(rng, max(20, int(rng.gauss(length, length / 4))))
-            size += len((title + text).encode())
+            title, text = (
+                vocabulary.generate_text(rng, 20),
+                vocabulary.generate_text(rng, max(20, int(rng.gauss(text_length, text_length / 4)))),
+            )
+            text_bytes += len((title + text).encode())
             category = "b" if number % 100 == 0 else "a"
             code, day = f"{published:%Y%m%d%H%M%S}{number % 10_000:04}", moment[:10]
             yield code, title, moment, category, text, f"_posts/{day.replace('-', '/')}/{day}-NW{code}.md", moment
@@ -112,14 +121,14 @@ def fill(path: Path, words: Words, rng: random.Random, articles: int, length: in
     )
     connection.execute(
         "INSERT INTO mentions SELECT code, '1.600160', 'stock', '巨化股份', 1 FROM articles WHERE code % ? = 0",
-        [_OF_A_STOCK],
+        [_ARTICLES_PER_STOCK_LINK],
     )
     connection.commit()
     connection.close()
-    return size
+    return text_bytes
 
 
-def trigram(path: Path) -> None:
+def build_trigram_index(path: Path) -> None:
     """What SQLite itself offers: the same texts in an external-content index of trigrams."""
     with sqlite3.connect(path) as connection:
         connection.execute(
@@ -128,98 +137,123 @@ def trigram(path: Path) -> None:
         connection.execute("INSERT INTO three (three) VALUES ('rebuild')")
 
 
-def index_size(path: Path) -> int:
-    return _bytes(path, "search_*", "sqlite_autoindex_search_*")
+def measure_index_bytes(path: Path) -> int:
+    return _sum_table_bytes(path, "search_*", "sqlite_autoindex_search_*")
 
 
-def trigram_size(path: Path) -> int:
-    return _bytes(path, "three_*")
+def measure_trigram_bytes(path: Path) -> int:
+    return _sum_table_bytes(path, "three_*")
 
 
-def _bytes(path: Path, *names: str) -> int:
+def _sum_table_bytes(path: Path, *names: str) -> int:
     sql = "SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE name GLOB ?"
     connection = sqlite3.connect(path)
-    found = sum(int(connection.execute(sql, [name]).fetchone()[0]) for name in names)
+    total = sum(int(connection.execute(sql, [name]).fetchone()[0]) for name in names)
     connection.close()
-    return found
+    return total
 
 
-def timed(work: Callable[..., object], *arguments: object) -> float:
+def measure_cpu_seconds(action: Callable[..., object], *arguments: object) -> float:
     start = time.process_time()
-    work(*arguments)
+    action(*arguments)
     return time.process_time() - start
 
 
-def compare(store: Store, path: Path, words: Words, rng: random.Random) -> None:
+def print_comparison(store: Store, path: Path, vocabulary: Vocabulary, rng: random.Random) -> None:
     connection = sqlite3.connect(path)
-    scan = statistics.median(timed(scanned, connection, text) for text in rng.choices(words.words, k=_SCANS))
-    print(f"LIKE scan for the newest 20: {scan * 1000:,.0f} ms; below, times in ms and the scan's time over the p99\n")
+    scan_seconds = statistics.median(
+        measure_cpu_seconds(scan_codes, connection, text) for text in rng.choices(vocabulary.words, k=_SCAN_REPEATS)
+    )
+    print(
+        f"LIKE scan for the newest 20: {scan_seconds * 1000:,.0f} ms; below, times in ms and the scan's time over the p99\n"
+    )
     print(f"{'query':34} {'p50':>9} {'p99':>9} {'scan/p99':>10} {'trigram p50':>12} {'p99':>9}")
-    last = datetime.fromisoformat(connection.execute("SELECT max(published_at) FROM articles").fetchone()[0])
-    for name, queries, asked in kinds(words, rng, last - timedelta(days=1)):
-        check(store, connection, queries, asked)
-        ours = [timed(answers, store, replace(asked, text=query)) for query in queries]
-        line = f"{name:34} {p(ours, 50):9.2f} {p(ours, 99):9.2f} {scan * 1000 / p(ours, 99):10,.0f}"
-        theirs = [timed(trigrams, connection, query) for query in queries if is_for_trigrams(query)]
+    newest_at = datetime.fromisoformat(connection.execute("SELECT max(published_at) FROM articles").fetchone()[0])
+    for name, queries, request in query_kinds(vocabulary, rng, newest_at - timedelta(days=1)):
+        check_against_scan(store, connection, queries, request)
+        finews_seconds = [measure_cpu_seconds(search_codes, store, replace(request, text=query)) for query in queries]
+        line = f"{name:34} {percentile_ms(finews_seconds, 50):9.2f} {percentile_ms(finews_seconds, 99):9.2f} {scan_seconds * 1000 / percentile_ms(finews_seconds, 99):10,.0f}"
+        trigram_seconds = [
+            measure_cpu_seconds(query_trigram_index, connection, query)
+            for query in queries
+            if suits_trigram_index(query)
+        ]
         print(
-            line + (f" {p(theirs, 50):12.2f} {p(theirs, 99):9.2f}" if theirs else f" {'finds none':>12} {'':>9}"),
+            line
+            + (
+                f" {percentile_ms(trigram_seconds, 50):12.2f} {percentile_ms(trigram_seconds, 99):9.2f}"
+                if trigram_seconds
+                else f" {'finds none':>12} {'':>9}"
+            ),
             flush=True,
         )
     connection.close()
 
 
-def answers(store: Store, asked: SearchRequest) -> list[str]:
-    return [row["code"] for row in store.search.rows(asked)]
+def search_codes(store: Store, request: SearchRequest) -> list[str]:
+    return [row["code"] for row in store.search.rows(request)]
 
 
-def check(store: Store, connection: sqlite3.Connection, queries: list[str], asked: SearchRequest) -> None:
+def check_against_scan(
+    store: Store, connection: sqlite3.Connection, queries: list[str], request: SearchRequest
+) -> None:
     """Assert that the first answers are a scan's, which finds single words and phrases, newest first."""
-    for query in queries[:_COMPARED]:
+    for query in queries[:_CHECKED_QUERIES]:
         text = query.strip('"')
-        if " " not in text and asked.sort is SortOrder.NEWEST:
-            assert answers(store, replace(asked, text=query)) == scanned(connection, text, asked), query
+        if " " not in text and request.sort is SortOrder.NEWEST:
+            assert search_codes(store, replace(request, text=query)) == scan_codes(connection, text, request), query
 
 
-def kinds(words: Words, rng: random.Random, since: datetime) -> Iterator[tuple[str, list[str], SearchRequest]]:
-    def drawn(size: int, number: int = _TIMES) -> list[str]:
-        found = (
+def query_kinds(
+    vocabulary: Vocabulary, rng: random.Random, since: datetime
+) -> Iterator[tuple[str, list[str], SearchRequest]]:
+    def draw_words(length: int, count: int = _QUERIES_PER_KIND) -> list[str]:
+        matching_words = (
             word
-            for word in iter(lambda: rng.choices(words.words, cum_weights=words.weights)[0], "")
-            if len(word) == size
+            for word in iter(lambda: rng.choices(vocabulary.words, cum_weights=vocabulary.cumulative_weights)[0], "")
+            if len(word) == length
         )
-        return list(itertools.islice(found, number))
+        return list(itertools.islice(matching_words, count))
 
-    def joined(between: str) -> list[str]:
-        return [f"{a}{between}{b}" for a, b in zip(drawn(2), drawn(2), strict=True)]
+    def join_words(separator: str) -> list[str]:
+        return [f"{a}{separator}{b}" for a, b in zip(draw_words(2), draw_words(2), strict=True)]
 
     newest, ranked = SearchRequest(limit=20), SearchRequest(limit=20, sort=SortOrder.RELEVANCE)
-    rare = [word for word in words.words[-_WORDS // 10 :] if len(word) == 2]
-    yield "1 character", drawn(1), newest
-    yield "2 characters", drawn(2), newest
-    yield "2 characters, ranked", drawn(2, 30), ranked
-    yield "2 characters, rare", rng.choices(rare, k=_TIMES), newest
-    yield "3 characters", drawn(3), newest
-    yield "4 characters", drawn(4), newest
-    yield "4 characters, ranked", drawn(4, 30), ranked
-    yield "Latin and digits", [f"{a}{rng.randrange(100)}" for a in rng.choices(LATIN, k=_TIMES)], newest
-    yield "mixed with Han characters", rng.choices([f"{a}股" for a in LATIN], k=_TIMES), newest
-    yield "phrase of two words", [f'"{text}"' for text in joined("，")], newest
-    yield "two words, both", joined(" "), newest
-    yield "two words, either", joined(" OR "), newest
-    yield "one word, without another", joined(" -"), newest
-    yield "not there, 4 characters", ["".join(rng.sample("龘靐齉爩麤灪龗", 4)) for _ in range(_TIMES)], newest
-    yield "2 characters, 1 % category", drawn(2), replace(newest, categories=("b",))
-    yield "2 characters, 0.1 % stock", drawn(2, 30), replace(newest, stock="600160")
-    yield "2 characters, last day", drawn(2), replace(newest, since=since)
+    rare = [word for word in vocabulary.words[-_VOCABULARY_SIZE // 10 :] if len(word) == 2]
+    yield "1 character", draw_words(1), newest
+    yield "2 characters", draw_words(2), newest
+    yield "2 characters, ranked", draw_words(2, 30), ranked
+    yield "2 characters, rare", rng.choices(rare, k=_QUERIES_PER_KIND), newest
+    yield "3 characters", draw_words(3), newest
+    yield "4 characters", draw_words(4), newest
+    yield "4 characters, ranked", draw_words(4, 30), ranked
+    yield (
+        "Latin and digits",
+        [f"{a}{rng.randrange(100)}" for a in rng.choices(LATIN_WORDS, k=_QUERIES_PER_KIND)],
+        newest,
+    )
+    yield "mixed with Han characters", rng.choices([f"{a}股" for a in LATIN_WORDS], k=_QUERIES_PER_KIND), newest
+    yield "phrase of two words", [f'"{text}"' for text in join_words("，")], newest
+    yield "two words, both", join_words(" "), newest
+    yield "two words, either", join_words(" OR "), newest
+    yield "one word, without another", join_words(" -"), newest
+    yield (
+        "not there, 4 characters",
+        ["".join(rng.sample("龘靐齉爩麤灪龗", 4)) for _ in range(_QUERIES_PER_KIND)],
+        newest,
+    )
+    yield "2 characters, 1 % category", draw_words(2), replace(newest, categories=("b",))
+    yield "2 characters, 0.1 % stock", draw_words(2, 30), replace(newest, stock="600160")
+    yield "2 characters, last day", draw_words(2), replace(newest, since=since)
 
 
-def is_for_trigrams(query: str) -> bool:
+def suits_trigram_index(query: str) -> bool:
     return query.isalnum() and len(query) > 2
 
 
-def scanned(connection: sqlite3.Connection, text: str, asked: SearchRequest | None = None) -> list[str]:
+def scan_codes(connection: sqlite3.Connection, text: str, request: SearchRequest | None = None) -> list[str]:
     """What a scan finds, in the order of search; filters are compared after the text."""
-    asked = asked or SearchRequest()
+    request = request or SearchRequest()
     sql = """
         SELECT code FROM (
             SELECT code, published_at, category FROM articles NOT INDEXED WHERE title LIKE :part OR body_text LIKE :part
@@ -228,17 +262,20 @@ def scanned(connection: sqlite3.Connection, text: str, asked: SearchRequest | No
             AND (:stock = '' OR code IN (SELECT code FROM mentions WHERE secid = :stock))
         ORDER BY published_at DESC, code DESC LIMIT 20
     """
-    values = {
+    parameters = {
         "part": f"%{text}%",
-        "category": next(iter(asked.categories), ""),
-        "stock": asked.stock and f"1.{asked.stock}",
+        "category": next(iter(request.categories), ""),
+        "stock": request.stock and f"1.{request.stock}",
     }
     return [
-        code for (code,) in connection.execute(sql, {**values, "since": format_iso(asked.since) if asked.since else ""})
+        code
+        for (code,) in connection.execute(
+            sql, {**parameters, "since": format_iso(request.since) if request.since else ""}
+        )
     ]
 
 
-def trigrams(connection: sqlite3.Connection, text: str) -> object:
+def query_trigram_index(connection: sqlite3.Connection, text: str) -> object:
     sql = """
         SELECT code FROM articles WHERE rowid IN (SELECT rowid FROM three WHERE three MATCH ?)
         ORDER BY published_at DESC LIMIT 20
@@ -246,7 +283,7 @@ def trigrams(connection: sqlite3.Connection, text: str) -> object:
     return connection.execute(sql, [f'"{text}"']).fetchall()
 
 
-def p(times: list[float], percent: int) -> float:
+def percentile_ms(times: list[float], percent: int) -> float:
     """A percentile, in milliseconds."""
     return sorted(times)[min(len(times) - 1, len(times) * percent // 100)] * 1000
 

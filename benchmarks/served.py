@@ -9,9 +9,9 @@ from crawler.sample_site import Corpus, SampleSite
 
 
 def main() -> None:
-    articles, *columns = sys.argv[1:]
-    spread = {"columns": tuple(columns)} if columns else {}
-    with SampleSite(Corpus.sample(int(articles), **spread)) as site:
+    article_count, *columns = sys.argv[1:]
+    corpus_options = {"columns": tuple(columns)} if columns else {}
+    with SampleSite(Corpus.sample(int(article_count), **corpus_options)) as site:
         print(site.url, flush=True)
         for line in sys.stdin:
             command, *numbers = line.split()
@@ -19,7 +19,7 @@ def main() -> None:
                 print(len(site.corpus.publish(int(numbers[0]))), flush=True)
             else:
                 print(len(site.requests), flush=True)
-                site.requests.reset()
+                site.requests.clear()
 
 
 main()

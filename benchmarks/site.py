@@ -27,36 +27,36 @@ from crawler.storage import Store
 from crawler.storage.articles import post_from_row
 from crawler.storage.connection import open_database_rw
 
-SITE = SiteLinks("//finews.withounder.com")
-A_DAY = 30
-PAPERS, STOCKS = 300, 5_000
+SITE_LINKS = SiteLinks("//finews.withounder.com")
+ARTICLES_PER_DAY = 30
+MEDIA_COUNT, STOCK_COUNT = 300, 5_000
 ROUNDS = 5
 
 
 @cache
-def weights(count: int) -> list[float]:
+def zipf_weights(count: int) -> list[float]:
     """Those of Zipf's law, summed up."""
     return list(accumulate(1 / rank for rank in range(1, count + 1)))
 
 
-def midnight() -> datetime:
+def last_midnight() -> datetime:
     return clock.now().replace(hour=0, minute=0, second=0)
 
 
-def article(number: int) -> Article:
+def generate_article(number: int) -> Article:
     """Number 0 is of the last midnight, higher ones are older, negative ones are of days to come."""
-    chance = random.Random(number)
-    at = midnight() - timedelta(days=number / A_DAY)
-    code = f"{at:%Y%m%d}{5_000_000_000 - number:010d}"
-    paper = chance.choices(range(PAPERS), cum_weights=weights(PAPERS))[0]
-    stocks = dict.fromkeys(chance.choices(range(STOCKS), cum_weights=weights(STOCKS), k=2))
+    rng = random.Random(number)
+    published_at = last_midnight() - timedelta(days=number / ARTICLES_PER_DAY)
+    code = f"{published_at:%Y%m%d}{5_000_000_000 - number:010d}"
+    media_number = rng.choices(range(MEDIA_COUNT), cum_weights=zipf_weights(MEDIA_COUNT))[0]
+    stocks = dict.fromkeys(rng.choices(range(STOCK_COUNT), cum_weights=zipf_weights(STOCK_COUNT), k=2))
     text = f"第{number}号消息：" + "央行公布最新数据，市场平稳运行。" * 40
     return Article(
         code=code,
         title=f"第{number}号财经消息 市场平稳运行",
-        published_at=at,
-        media=f"样报{paper}",
-        category=Category(f"yangbao{paper}", f"样报{paper}"),
+        published_at=published_at,
+        media=f"样报{media_number}",
+        category=Category(f"yangbao{media_number}", f"样报{media_number}"),
         spider="eastmoney",
         url=f"https://finance.eastmoney.com/a/{code}.html",
         summary="",
@@ -64,72 +64,74 @@ def article(number: int) -> Article:
         body_text=text,
         mentions=tuple(Mention(f"1.{600_000 + stock}", "stock", f"样股{stock}", 1) for stock in stocks),
         columns=(),
-        fetched_at=at,
+        fetched_at=published_at,
     )
 
 
-def take_in(output: Path, numbers: range) -> None:
+def save_articles(output: Path, numbers: range) -> None:
     """Rows and posts of these articles, as a crawl leaves them."""
     output.mkdir(parents=True, exist_ok=True)
     db = open_database_rw(output)
     db.execute("PRAGMA synchronous = OFF")
     with Store(db) as store, db.atomic():
         for number in numbers:
-            each = article(number)
-            post = post_from_row({**{name: getattr(each, name) for name in ("code", "title", "media", "body_html", "url")},
-                            "published_at": each.published_at.isoformat(), "category": each.category.slug})  # fmt: skip
-            text = render_post(post, SITE)
-            store.articles.restore_from_post(each, make_post_path(post), text, post_exists=True)
+            new_article = generate_article(number)
+            post = post_from_row({**{name: getattr(new_article, name) for name in ("code", "title", "media", "body_html", "url")},
+                            "published_at": new_article.published_at.isoformat(), "category": new_article.category.slug})  # fmt: skip
+            text = render_post(post, SITE_LINKS)
+            store.articles.restore_from_post(new_article, make_post_path(post), text, post_exists=True)
             target = output / make_post_path(post)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text)
 
 
-def build(output: Path, *words: str) -> tuple[float, float]:
+def measure_build(output: Path, *options: str) -> tuple[float, float]:
     """Seconds by the clock, and of work."""
-    start, worked = time.perf_counter(), _worked()
-    subprocess.run([sys.executable, "-m", "crawler", "site", "build", "--output", str(output), *words], check=True)
-    return time.perf_counter() - start, _worked() - worked
+    start, cpu_start = time.perf_counter(), _children_cpu_seconds()
+    subprocess.run([sys.executable, "-m", "crawler", "site", "build", "--output", str(output), *options], check=True)
+    return time.perf_counter() - start, _children_cpu_seconds() - cpu_start
 
 
-def _worked() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+def _children_cpu_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
-def days_there(output: Path) -> int:
+def count_future_days(output: Path) -> int:
     """How many of the days to come are in the history already."""
     with Store.open_ro(output) as store:
         newest = datetime.fromisoformat(store.site_pages.latest_articles(1)[0]["published_at"])
-    return max(0, ceil((newest - midnight()) / timedelta(days=1)))
+    return max(0, ceil((newest - last_midnight()) / timedelta(days=1)))
 
 
-def daily(output: Path, *words: str) -> tuple[float, float]:
+def measure_daily_builds(output: Path, *options: str) -> tuple[float, float]:
     """The medians of so many daily builds."""
-    times, first_day = [], days_there(output)
+    times, first_day = [], count_future_days(output)
     for day in range(first_day, first_day + ROUNDS):
-        take_in(output, range(-A_DAY * (day + 1), -A_DAY * day))
-        times.append(build(output, *words))
-    clocked, worked = (median(column) for column in zip(*times, strict=True))
-    return clocked, worked
+        save_articles(output, range(-ARTICLES_PER_DAY * (day + 1), -ARTICLES_PER_DAY * day))
+        times.append(measure_build(output, *options))
+    elapsed_seconds, cpu_seconds = (median(column) for column in zip(*times, strict=True))
+    return elapsed_seconds, cpu_seconds
 
 
 def main() -> None:
-    folder, *words = sys.argv[1:]
-    outputs = {int(word): Path(folder, word) for word in words or ["2000", "200000"]}
+    folder, *sizes = sys.argv[1:]
+    outputs = {int(size_text): Path(folder, size_text) for size_text in sizes or ["2000", "200000"]}
     for size, output in outputs.items():
         if not output.exists():
-            take_in(output, range(size))
-        print(f"{size} articles, first build: {build(output)[0]:.1f} s")  # its answer
-    for what, window in (("nothing frozen", ()), ("--keep-days 30", ("--keep-days", "30"))):
+            save_articles(output, range(size))
+        print(f"{size} articles, first build: {measure_build(output)[0]:.1f} s")  # its answer
+    for label, options in (("nothing frozen", ()), ("--keep-days 30", ("--keep-days", "30"))):
         results = []
         for size, output in outputs.items():
-            print(f"{size} articles, {what}, once: {build(output, *window)[0]:.1f} s")  # its answer
-            results.append(daily(output, *window))
-            clocked, worked = results[-1]
-            print(f"{size} articles, {what}, daily: {clocked:.2f} s, of work {worked:.2f} s")  # its answer
+            print(f"{size} articles, {label}, once: {measure_build(output, *options)[0]:.1f} s")  # its answer
+            results.append(measure_daily_builds(output, *options))
+            elapsed_seconds, cpu_seconds = results[-1]
+            print(
+                f"{size} articles, {label}, daily: {elapsed_seconds:.2f} s, of work {cpu_seconds:.2f} s"
+            )  # its answer
         ratios = [last / first for first, last in zip(results[0], results[-1], strict=True)]
-        print(f"{what}: {ratios[0]:.2f} times as long, {ratios[1]:.2f} times as much work")  # its answer
+        print(f"{label}: {ratios[0]:.2f} times as long, {ratios[1]:.2f} times as much work")  # its answer
 
 
 if __name__ == "__main__":

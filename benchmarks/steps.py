@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from measure import machine, spread, work_folder
+from measure import create_work_dir, describe_machine, format_spread
 
 from crawler.content import clock, html_cleaner
 from crawler.content.categories import CategoryRegistry
@@ -23,80 +23,88 @@ from crawler.storage.article_writer import BATCH_SIZE
 from crawler.storage.articles import post_from_row
 from crawler.storage.output_dir import create_output_dir
 
-SITE = SiteLinks("//finews.withounder.com")
+SITE_LINKS = SiteLinks("//finews.withounder.com")
 
 
-def raw_articles(count: int) -> list[RawArticle]:
+def build_raw_articles(count: int) -> list[RawArticle]:
     corpus = Corpus.sample(count)
-    found = (corpus.article(code) for code in corpus)
+    articles = (corpus.find_article(code) for code in corpus)
     return [
         RawArticle(
-            each.code, each.title, each.published, each.media, "东方财富网", each.summary, each.content,
-            f"https://finance.eastmoney.com/a/{each.code}.html", "eastmoney", each.columns, clock.now(), NO_RESPONSE,
+            article.code, article.title, article.published_at, article.media, "东方财富网", article.summary, article.content,
+            f"https://finance.eastmoney.com/a/{article.code}.html", "eastmoney", article.columns, clock.now(), NO_RESPONSE,
         )
-        for each in found
-        if each and each.content and each.title
+        for article in articles
+        if article and article.content and article.title
     ][:count]  # fmt: skip
 
 
-def batches(things: list[Any]) -> Iterator[list[Any]]:
-    return (things[start : start + BATCH_SIZE] for start in range(0, len(things), BATCH_SIZE))
+def split_into_batches(items: list[Any]) -> Iterator[list[Any]]:
+    return (items[start : start + BATCH_SIZE] for start in range(0, len(items), BATCH_SIZE))
 
 
-def once(raws: list[RawArticle], folder: Path, spent: dict[str, list[float]]) -> None:
-    def step(name: str, work: Callable[[], Any]) -> Any:
+def measure_once(raw_articles: list[RawArticle], folder: Path, timings: dict[str, list[float]]) -> None:
+    def time_step(name: str, action: Callable[[], Any]) -> Any:
         started = time.process_time()
-        result = work()
-        spent.setdefault(name, []).append((time.process_time() - started) * 1e6 / len(raws))
+        result = action()
+        timings.setdefault(name, []).append((time.process_time() - started) * 1e6 / len(raw_articles))
         return result
 
     media = CategoryRegistry()
-    step(
+    time_step(
         "clean the HTML (part of normalise)",
-        lambda: [html_cleaner.clean_html(raw.body, base_url=raw.url) for raw in raws],
+        lambda: [html_cleaner.clean_html(raw.body, base_url=raw.url) for raw in raw_articles],
     )
-    articles: list[Article] = step("normalise", lambda: [normalise_article(raw, media.get_or_create) for raw in raws])
-    entries = [ListingEntry(each.code, each.title, each.published_at, "344", each.url) for each in articles]
+    articles: list[Article] = time_step(
+        "normalise", lambda: [normalise_article(raw, media.get_or_create) for raw in raw_articles]
+    )
+    entries = [
+        ListingEntry(article.code, article.title, article.published_at, "344", article.url) for article in articles
+    ]
     create_output_dir(folder)
     with Store.open_rw(folder) as store:
         run_id = store.runs.start("eastmoney", {}, clock.now())
-        ids = store.runs.add_entries(run_id, [(entry.code, entry.column, None, "") for entry in entries])
+        entry_ids = store.runs.add_entries(run_id, [(entry.code, entry.column, None, "") for entry in entries])
 
-        def rows() -> Iterator[SavedArticle]:
-            for batch in batches(list(zip(articles, entries, strict=True))):
-                yield from (done for done in store.articles.save_all(batch, SITE) if isinstance(done, SavedArticle))
+        def save_rows() -> Iterator[SavedArticle]:
+            for batch in split_into_batches(list(zip(articles, entries, strict=True))):
+                yield from (
+                    saved for saved in store.articles.save_all(batch, SITE_LINKS) if isinstance(saved, SavedArticle)
+                )
 
-        saved = list(zip(step("rows, with the index of words", lambda: list(rows())), ids, strict=True))
-        step(
+        saved_entries = list(
+            zip(time_step("rows, with the index of words", lambda: list(save_rows())), entry_ids, strict=True)
+        )
+        time_step(
             "render the post from its row (part of rows)",
-            lambda: [render_post(post_from_row(row), SITE) for row in store.articles.rows()],
+            lambda: [render_post(post_from_row(row), SITE_LINKS) for row in store.articles.rows()],
         )
 
-        def files() -> None:
-            for batch in batches(saved):
-                post_files.write_posts(folder, {done.post_path: done.post_text for done, _ in batch})
+        def write_post_files() -> None:
+            for batch in split_into_batches(saved_entries):
+                post_files.write_posts(folder, {saved.post_path: saved.post_text for saved, _ in batch})
 
-        def marks() -> None:
-            for batch in batches(saved):
+        def mark_and_settle() -> None:
+            for batch in split_into_batches(saved_entries):
                 with store.transaction():
-                    for done, number in batch:
-                        store.articles.mark_post_written(done.article.code, done.revision)
-                        store.runs.set_outcome(number, done.outcome)
+                    for saved, entry_id in batch:
+                        store.articles.mark_post_written(saved.article.code, saved.revision)
+                        store.runs.set_outcome(entry_id, saved.outcome)
 
-        step("post files", files)
-        step("marks and outcomes", marks)
+        time_step("post files", write_post_files)
+        time_step("marks and outcomes", mark_and_settle)
 
 
 def main() -> None:
-    count, rounds = [*map(int, sys.argv[1:]), *(500, 5)[len(sys.argv) - 1 :]]
-    raws, spent, folder = raw_articles(count), dict[str, list[float]](), work_folder()
-    for number in range(rounds):
-        once(raws, folder / str(number), spent)
+    article_count, rounds = [*map(int, sys.argv[1:]), *(500, 5)[len(sys.argv) - 1 :]]
+    raw_articles, timings, folder = build_raw_articles(article_count), dict[str, list[float]](), create_work_dir()
+    for round_number in range(rounds):
+        measure_once(raw_articles, folder / str(round_number), timings)
     print(
-        f"{machine()}; {len(raws)} articles, {rounds} rounds\n\n| step | µs of CPU an article | articles/s |\n|---|---|---|"
+        f"{describe_machine()}; {len(raw_articles)} articles, {rounds} rounds\n\n| step | µs of CPU an article | articles/s |\n|---|---|---|"
     )
-    for name, values in spent.items():
-        print(f"| {name} | {spread(values, 0)} | {1e6 / statistics.median(values):,.0f} |")
+    for name, values in timings.items():
+        print(f"| {name} | {format_spread(values, 0)} | {1e6 / statistics.median(values):,.0f} |")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import settings
 
-from crawler.sample_site import Corpus, Exchange, Hits, SampleSite, hang
+from crawler.sample_site import Corpus, Exchange, RequestLog, SampleSite, delay_response
 
 # Nobody's own settings: not the folder that his crawls go to, nor his way to the net or his terminal.
 for name in list(os.environ):
@@ -57,21 +57,21 @@ class Gate:
     """
 
     def __init__(self, site: SampleSite, pattern: str, *, passing: int = 0) -> None:
-        self.held = Hits()
+        self.held = RequestLog()
         self._site = site
         self._opened = Event()
-        site.fail(pattern, hang(0), times=passing)
-        site.fail(pattern, self)
+        site.add_fault(pattern, delay_response(0), times=passing)
+        site.add_fault(pattern, self)
 
     def apply(self, exchange: Exchange) -> None:
-        self.held.add(exchange.hit)
-        while not self._opened.is_set() and not exchange.stopping.is_set():
+        self.held.append(exchange.request)
+        while not self._opened.is_set() and not exchange.stop_event.is_set():
             exchange.wait(0.01)
-        exchange.answer(exchange.reply)
+        exchange.send_response(exchange.default_response)
 
     def open(self) -> None:
         self._opened.set()
-        self._site.heal()
+        self._site.clear_faults()
 
 
 def waited_for(found: Callable[[], Found]) -> Found:

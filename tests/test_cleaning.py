@@ -196,7 +196,7 @@ def crawl(start: list[str], site: SampleSite, output: Path) -> list[str]:
 def test_a_crawl_that_is_told_to_stop_does_not_wait_for_it(
     site: SampleSite, output: Path, query: Callable[..., list[Any]]
 ) -> None:
-    codes = site.corpus.in_columns(["345"])
+    codes = site.corpus.codes_in_columns(["345"])
     gate = Gate(site, DETAIL, passing=1)
     words = [*crawl(["-c", ALWAYS], site, output), "--column", "345"]
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as crawling:
@@ -204,7 +204,7 @@ def test_a_crawl_that_is_told_to_stop_does_not_wait_for_it(
         try:
             os.kill(second, signal.SIGSTOP)
             gate.open()
-            waited_for(lambda: len(site.article_requests) == len(codes))
+            waited_for(lambda: len(site.requested_codes) == len(codes))
             crawling.terminate()
             crawling.terminate()
             waited_for(lambda: crawling.poll() is not None)

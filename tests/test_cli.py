@@ -100,7 +100,7 @@ def test_runs_tell_what_became_of_every_entry(finews: Finews, crawl: Finews, cra
 def test_runs_count_what_a_crawl_at_work_has_brought_so_far(
     finews: Finews, site: SampleSite, output: Path, query: Query
 ) -> None:
-    listed = len(site.corpus.in_columns(["345"]))
+    listed = len(site.corpus.codes_in_columns(["345"]))
     gate = Gate(site, DETAIL, passing=3)
     words = [sys.executable, "-m", "crawler", "crawl", "--mirror", site.url, "--output", str(output), "--column", "345"]
     with subprocess.Popen([*words, *NO_MANNERS, "--quiet"]) as crawling:

@@ -11,7 +11,7 @@ import pytest
 from crawler import sample_site
 from crawler.content.post_format import SiteLinks, render_post
 from crawler.items import Outcome
-from crawler.sample_site import SampleSite, cut, redirect, reset, status
+from crawler.sample_site import SampleSite, reset_connection, return_redirect, return_status, truncate_body
 from crawler.storage import Store
 from crawler.storage.articles import post_from_row
 from tests.conftest import Finews
@@ -87,7 +87,7 @@ def test_a_second_crawl_fetches_no_article_and_changes_no_byte(crawl: Finews, si
     before = {path: path.stat().st_mtime_ns for path in posts_in(output)}
     site.reset()
     answers = [crawl(spider) for spider in ("choice", "eastmoney", "flash")]
-    assert site.article_requests == []
+    assert site.requested_codes == []
     assert [answer.code for answer in answers] == [0, 0, 0]
     assert [answer.value["new"] + answer.value["updated"] for answer in answers] == [0, 0, 0]
     assert {path: path.stat().st_mtime_ns for path in posts_in(output)} == before
@@ -98,7 +98,7 @@ def test_what_two_spiders_and_many_columns_list_is_one_row_and_one_post(
 ) -> None:
     crawl("choice")
     crawl("eastmoney")
-    both = set(site.corpus.in_list("37")) & set(site.corpus.in_columns(["350", "355"]))
+    both = set(site.corpus.codes_in_list("37")) & set(site.corpus.codes_in_columns(["350", "355"]))
     assert both
     for code in both:
         assert query("SELECT source FROM articles WHERE code = ?", code) == ["choice"]
@@ -132,7 +132,7 @@ def test_a_crawl_of_one_category_fetches_its_bodies_and_no_other(
     crawl: Finews, site: SampleSite, query: Query, asked: str
 ) -> None:
     answer = crawl("eastmoney", "--category", asked)
-    heads = [site.corpus.head(code) for code in set(site.article_requests)]
+    heads = [site.corpus.find_listed(code) for code in set(site.requested_codes)]
     assert answer.code == 0
     assert heads
     assert {head.media for head in heads if head} == {"中国农网"}
@@ -174,7 +174,7 @@ def test_columns_by_id_and_by_name_are_the_same(crawl: Finews, site: SampleSite)
 
 def test_paging_goes_on_to_the_end_of_the_list(crawl: Finews, site: SampleSite) -> None:
     site.corpus.publish(400)
-    listed = site.corpus.in_columns(["345"])
+    listed = site.corpus.codes_in_columns(["345"])
     assert len(listed) > 100
     answer = crawl("eastmoney", "--column", "345")
     assert answer.value["listed"] == answer.value["new"] == len(listed)
@@ -184,15 +184,15 @@ def test_paging_goes_on_to_the_end_of_the_list(crawl: Finews, site: SampleSite) 
 
 def test_the_cursor_of_fast_news_is_followed_to_its_end(crawl: Finews, site: SampleSite) -> None:
     site.corpus.publish(300)
-    listed = site.corpus.in_fast_news()
+    listed = site.corpus.codes_in_fast_news()
     assert len(listed) > 50
     assert crawl("flash").value["listed"] == len(listed)
 
 
 def test_since_ends_the_paging_and_until_narrows(crawl: Finews, site: SampleSite, query: Query) -> None:
     site.corpus.publish(500)
-    newest = [site.corpus.head(code) for code in site.corpus.in_columns(["345"])]
-    since, until = (newest[place].published.strftime("%Y-%m-%d %H:%M") for place in (40, 10) if newest[place])  # type: ignore[union-attr]
+    newest = [site.corpus.find_listed(code) for code in site.corpus.codes_in_columns(["345"])]
+    since, until = (newest[place].published_at.strftime("%Y-%m-%d %H:%M") for place in (40, 10) if newest[place])  # type: ignore[union-attr]
     answer = crawl("eastmoney", "--column", "345", "--since", since, "--until", until)
     times = query("SELECT published_at FROM articles ORDER BY 1")
     assert answer.value["new"] == len(times) >= 30
@@ -212,7 +212,7 @@ def test_limit_counts_wanted_entries_known_ones_included(crawl: Finews, query: Q
 def test_a_page_that_comes_again_and_again_ends_the_walk(crawl: Finews, site: SampleSite) -> None:
     """A recorded reply says 5000 hits: a source that answers every page with it must not be walked 250 times."""
     recorded = (Path(sample_site.__file__).parent / "recorded" / "df_list_344.json").read_bytes()
-    site.fail("getNewsByColumns", sample_site.body(recorded, "application/json"))
+    site.add_fault("getNewsByColumns", sample_site.return_body(recorded, "application/json"))
     crawl("eastmoney", "--column", "344")
     assert len([hit for hit in site.requests if "getNewsByColumns" in hit.path]) == 2
 
@@ -227,7 +227,7 @@ def test_a_source_that_is_down_is_one_line_and_exit_1(finews: Finews, output: Pa
 
 def test_an_error_shell_with_http_200_fails_like_any_error(crawl: Finews, site: SampleSite, query: Query) -> None:
     shell = b'{"code": 0, "message": "Required String parameter \'req_trace\' is not present"}'
-    site.fail("getNewsByColumns", sample_site.body(shell, "application/json"))
+    site.add_fault("getNewsByColumns", sample_site.return_body(shell, "application/json"))
     answer = crawl()
     assert answer.code == 1
     assert "req_trace" in answer.err
@@ -237,16 +237,18 @@ def test_an_error_shell_with_http_200_fails_like_any_error(crawl: Finews, site: 
 def test_some_failures_are_exit_3_and_are_tried_again(
     crawl: Finews, site: SampleSite, output: Path, query: Query
 ) -> None:
-    codes = list(site.corpus.in_columns(["345"]))
-    for code, fault in zip(codes, (status(500), reset(), cut(40), status(404)), strict=False):
-        site.fail(f"article/{code}", fault)
-    site.fail(f"/a/{codes[3]}", status(404))
+    codes = list(site.corpus.codes_in_columns(["345"]))
+    for code, fault in zip(
+        codes, (return_status(500), reset_connection(), truncate_body(40), return_status(404)), strict=False
+    ):
+        site.add_fault(f"article/{code}", fault)
+    site.add_fault(f"/a/{codes[3]}", return_status(404))
     answer = crawl("eastmoney", "--column", "345")
     assert answer.code == 3
     assert set(query("SELECT code FROM entries WHERE outcome = 'failed'")) == set(codes[:4])
     assert all(code in answer.err for code in codes[:4])
     assert_books_balance(query)
-    site.heal()
+    site.clear_faults()
     again = crawl("eastmoney", "--column", "345")
     assert again.code == 0
     assert again.value["new"] == 4
@@ -255,8 +257,8 @@ def test_some_failures_are_exit_3_and_are_tried_again(
 
 def test_a_redirect_to_another_host_is_a_failed_entry(crawl: Finews, site: SampleSite, query: Query) -> None:
     """Scrapy's offsite filter gives neither callback nor errback."""
-    code = site.corpus.in_columns(["345"])[0]
-    site.fail(f"article/{code}", redirect(f"http://localhost:{site.url.rsplit(':', 1)[1]}/article/{code}"))
+    code = site.corpus.codes_in_columns(["345"])[0]
+    site.add_fault(f"article/{code}", return_redirect(f"http://localhost:{site.url.rsplit(':', 1)[1]}/article/{code}"))
     answer = crawl("eastmoney", "--column", "345")
     assert answer.code == 3
     assert query("SELECT outcome, detail FROM entries WHERE code = ?", code) == [
@@ -274,7 +276,7 @@ def test_a_fault_in_the_crawl_itself_is_one_line_and_exit_1(crawl: Finews) -> No
 def test_a_listing_that_is_no_json_goes_to_quarantine_and_the_others_go_on(
     crawl: Finews, site: SampleSite, query: Query
 ) -> None:
-    site.fail("column=351", sample_site.body(b"<html><body>maintenance</body></html>", "text/html"))
+    site.add_fault("column=351", sample_site.return_body(b"<html><body>maintenance</body></html>", "text/html"))
     answer = crawl()
     assert answer.code == 3
     assert answer.value["new"] > 0
@@ -283,9 +285,9 @@ def test_a_listing_that_is_no_json_goes_to_quarantine_and_the_others_go_on(
 
 
 def test_another_articles_text_is_not_taken(crawl: Finews, site: SampleSite, query: Query) -> None:
-    wrong, right = list(site.corpus.in_columns(["345"]))[:2]
+    wrong, right = list(site.corpus.codes_in_columns(["345"]))[:2]
     with_detail = json.dumps({"success": 1, "data": {"Art_Code": right, "Art_Content": "<p>另一篇</p>"}})
-    site.fail(f"article/{wrong}", sample_site.body(with_detail.encode(), "application/json"))
+    site.add_fault(f"article/{wrong}", sample_site.return_body(with_detail.encode(), "application/json"))
     assert crawl("eastmoney", "--column", "345").code == 3
     assert query("SELECT outcome FROM entries WHERE code = ?", wrong) == ["quarantined"]
     assert query("SELECT count(*) FROM articles WHERE code = ?", wrong) == [0]
@@ -295,7 +297,7 @@ def test_html_pages_of_both_layouts_stand_in_for_an_empty_detail(crawl: Finews, 
     site.corpus.publish(30)
     crawl()
     for layout in ("page2022", "page2018"):
-        codes = [code for code in site.corpus if getattr(site.corpus.article(code), "body_in", "") == layout]
+        codes = [code for code in site.corpus if getattr(site.corpus.find_article(code), "body_in", "") == layout]
         assert codes
         for code in codes:
             assert query("SELECT length(body_text) > 20 FROM articles WHERE code = ?", code) == [1]
@@ -308,9 +310,9 @@ def test_a_page_that_would_take_minutes_to_parse_goes_to_quarantine(
     crawl: Finews, site: SampleSite, query: Query, filling: str
 ) -> None:
     site.corpus.publish(30)
-    code = next(code for code in site.corpus if getattr(site.corpus.article(code), "body_in", "") == "page2022")
+    code = next(code for code in site.corpus if getattr(site.corpus.find_article(code), "body_in", "") == "page2022")
     page = f'<html><body><div id="ContentBody"><p>字</p></div>{filling}</body></html>'
-    site.fail(f"/a/{code}", sample_site.body(page.encode(), "text/html"))
+    site.add_fault(f"/a/{code}", sample_site.return_body(page.encode(), "text/html"))
     assert crawl().code == 3
     assert query("SELECT outcome, detail LIKE 'too complex: %' FROM entries WHERE code = ?", code)[0] == (
         "quarantined",

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from crawler import sample_site
-from crawler.sample_site import Exchange, SampleSite, status
+from crawler.sample_site import Exchange, SampleSite, return_status
 from tests.conftest import NO_MANNERS, Finews, Gate, waited_for
 
 
@@ -36,19 +36,19 @@ class CountsAtOnce:
         time.sleep(0.05)
         with self._lock:
             self._now -= 1
-        exchange.answer(exchange.reply)
+        exchange.send_response(exchange.default_response)
 
 
 def test_never_more_than_four_requests_at_once(crawl: Finews, site: SampleSite) -> None:
     counts = CountsAtOnce()
-    site.fail("", counts)
+    site.add_fault("", counts)
     crawl()
     assert 2 <= counts.most <= 4
 
 
 def test_robots_txt_is_asked_first_and_obeyed(crawl: Finews, site: SampleSite) -> None:
     """By all listing requests: Scrapy 2.19 lets those through that wait for the file with the first one."""
-    site.fail("robots.txt", sample_site.body(b"User-agent: finews\nDisallow: /comm/\n", "text/plain"))
+    site.add_fault("robots.txt", sample_site.return_body(b"User-agent: finews\nDisallow: /comm/\n", "text/plain"))
     answer = crawl()
     assert answer.code == 1
     assert "robots.txt" in answer.err
@@ -66,23 +66,23 @@ def test_a_user_agent_that_the_operator_wrote_is_sent_as_it_is(crawl: Finews, si
 
 
 def test_no_cookie_is_sent_back(crawl: Finews, site: SampleSite) -> None:
-    site.fail("page_index=1", status(500, headers={"Set-Cookie": "who=you"}), times=7)
+    site.add_fault("page_index=1", return_status(500, headers={"Set-Cookie": "who=you"}), times=7)
     crawl()
     assert len(site.requests) > 8
     assert not [hit for hit in site.requests if "cookie" in hit.headers]
 
 
 def test_a_failed_request_is_sent_twice_more_and_later_each_time(crawl: Finews, site: SampleSite) -> None:
-    site.fail("getFastNewsList", status(503))
+    site.add_fault("getFastNewsList", return_status(503))
     crawl("flash", "--set", "RETRY_BACKOFF=0.2")
-    first, second, third = (hit.at for hit in site.requests if "getFastNewsList" in hit.path)
+    first, second, third = (hit.received_at for hit in site.requests if "getFastNewsList" in hit.path)
     # Spread by a quarter; a busy machine may add to it, and never takes from it.
     assert second - first > 0.14
     assert third - second > 0.28
 
 
 def test_a_reply_over_the_largest_size_is_not_taken(crawl: Finews, site: SampleSite) -> None:
-    site.fail("getFastNewsList", sample_site.body(b" " * (9 << 20)))
+    site.add_fault("getFastNewsList", sample_site.return_body(b" " * (9 << 20)))
     answer = crawl("flash")
     assert answer.code == 1
     assert "larger than DOWNLOAD_MAXSIZE" in answer.err

@@ -28,7 +28,7 @@ from crawler.crawl.policy.estimate import (
 from crawler.crawl.policy.pagination import ListingPaginator
 from crawler.crawl.policy.selection import Selection
 from crawler.items import Coverage, KnownArticle, ListingEntry, ListingSize
-from crawler.sample_site import SampleSite, body, status
+from crawler.sample_site import SampleSite, return_body, return_status
 from tests.conftest import NO_MANNERS, Answer, Finews
 
 NOON = datetime(2026, 9, 18, 12, 0, tzinfo=CHINA_TZ)
@@ -250,7 +250,7 @@ def both(plan: Answer, crawl: Finews, site: SampleSite, *words: str) -> tuple[in
     assert len(site.requests) == plan.value["asked"]
     site.reset()
     assert crawl(*words).code in {0, 3}
-    return pages_asked(site), len(set(site.article_requests)), len(site.requests)
+    return pages_asked(site), len(set(site.requested_codes)), len(site.requests)
 
 
 @pytest.mark.parametrize("spider", ["eastmoney", "choice"])
@@ -262,7 +262,7 @@ def test_what_is_counted_is_what_the_crawl_asks_for(
     assert plan.value["requests_precision"] == "counted"
     assert (plan.value["pages"], plan.value["articles"]) == (pages, articles)
     # Where the detail has no text, the page is asked for, too.
-    assert plan.value["requests"] == requests - (len(site.article_requests) - articles)
+    assert plan.value["requests"] == requests - (len(site.requested_codes) - articles)
 
 
 def test_a_listing_is_counted_to_its_end(crawl_plan: Finews, crawl: Finews, site: SampleSite) -> None:
@@ -277,9 +277,9 @@ def test_a_listing_is_counted_to_its_end(crawl_plan: Finews, crawl: Finews, site
 def test_an_estimate_is_near_what_the_crawl_asks_for(crawl_plan: Finews, crawl: Finews, site: SampleSite) -> None:
     """The sample's articles come at an even pace: a page and a tenth is all that it is wrong by."""
     site.corpus.publish(900)
-    head = site.corpus.head(site.corpus.in_columns(["344"])[160])
+    head = site.corpus.find_listed(site.corpus.codes_in_columns(["344"])[160])
     assert head
-    words = ("eastmoney", "--since", f"{head.published:%Y-%m-%d %H:%M}")
+    words = ("eastmoney", "--since", f"{head.published_at:%Y-%m-%d %H:%M}")
     plan = crawl_plan(*words)
     pages, articles, _ = both(plan, crawl, site, *words)
     assert plan.value["requests_precision"] == "estimated"
@@ -357,14 +357,14 @@ def test_a_plan_ends_with_the_exit_codes_of_a_crawl(
     crawl_plan: Finews, site: SampleSite, words: tuple[str, ...], fault: str, code: int
 ) -> None:
     if fault:
-        site.fail(fault, status(503))
+        site.add_fault(fault, return_status(503))
     answer = crawl_plan("eastmoney", *words)
     assert answer.code == code
     assert answer.err.startswith("finews: ") == (code != 0)
 
 
 def test_a_plan_obeys_robots_txt(crawl_plan: Finews, site: SampleSite) -> None:
-    site.fail("robots.txt", body(b"User-agent: finews\nDisallow: /comm/\n", "text/plain"))
+    site.add_fault("robots.txt", return_body(b"User-agent: finews\nDisallow: /comm/\n", "text/plain"))
     assert crawl_plan().code == 1
     assert [hit.path for hit in site.requests] == ["/robots.txt"]
 

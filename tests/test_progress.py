@@ -131,9 +131,9 @@ def test_it_says_nothing_before_there_is_a_pace() -> None:
 def backfill(site: SampleSite, output: Path) -> list[str]:
     """The words of a crawl of three pages of one column."""
     site.corpus.publish(900)
-    head = site.corpus.head(site.corpus.in_columns(["345"])[250])
+    head = site.corpus.find_listed(site.corpus.codes_in_columns(["345"])[250])
     assert head
-    since = f"{head.published:%Y-%m-%d}"
+    since = f"{head.published_at:%Y-%m-%d}"
     return ["crawl", "--column", "345", "--since", since, "--mirror", site.url, "--output", str(output), *NO_MANNERS]
 
 

@@ -36,11 +36,11 @@ def test_an_article_that_could_not_be_read_is_taken_in_once_it_can_be(
     finews: Finews, crawl: Finews, site: SampleSite, output: Path, query: Query
 ) -> None:
     """The reply was sound all along, and an extractor of yesterday refused it."""
-    code = site.corpus.in_columns(["345"])[0]
-    article = site.corpus.article(code)
+    code = site.corpus.codes_in_columns(["345"])[0]
+    article = site.corpus.find_article(code)
     assert article
     detail = {"success": 1, "data": {"Art_Code": code, "Art_Content": "<p>　　正文。</p>", "Art_ShowTime": "昨天"}}
-    site.fail(f"article/{code}", sample_site.body(json.dumps(detail).encode(), "application/json"))
+    site.add_fault(f"article/{code}", sample_site.return_body(json.dumps(detail).encode(), "application/json"))
     assert crawl("eastmoney", "--column", "345").code == 3
     unread = finews("replay", "--output", str(output))
     assert unread.out.splitlines()[-1] == "0 articles changed, 1 reply cannot be read"

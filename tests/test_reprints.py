@@ -16,8 +16,8 @@ import pytest
 
 from crawler.content import html_cleaner
 from crawler.content.dates import format_iso
-from crawler.sample_site import NEWEST, Corpus, SampleSite
-from crawler.sample_site.reprints import Labelled, add_reprints, labelled
+from crawler.sample_site import NEWEST_AT, Corpus, SampleSite
+from crawler.sample_site.reprints import LabelledArticle, add_reprints, build_labelled_articles
 from crawler.storage import Store
 from crawler.storage.reprints import minhash
 from crawler.storage.search.request import SearchRequest
@@ -27,10 +27,10 @@ Row = tuple[str, str, str, str]  # code, media, published_at, body_text
 PERMUTATIONS = 5
 
 
-def row_of(item: Labelled) -> Row:
+def row_of(item: LabelledArticle) -> Row:
     article = item.article
     text = html_cleaner.html_to_text(html_cleaner.clean_html(article.content, base_url="http://finance.eastmoney.com/"))
-    return article.code, article.media, format_iso(article.published), text
+    return article.code, article.media, format_iso(article.published_at), text
 
 
 def insert(output: Path, rows: Iterable[Row]) -> None:
@@ -80,17 +80,17 @@ def pairs_of(groups: Iterable[frozenset[str]]) -> set[frozenset[str]]:
 
 
 @pytest.fixture(scope="module")
-def items() -> list[Labelled]:
-    return labelled()
+def items() -> list[LabelledArticle]:
+    return build_labelled_articles()
 
 
 # what is found
 
 
-def test_stories_are_those_of_the_labels(items: list[Labelled], output: Path) -> None:
+def test_stories_are_those_of_the_labels(items: list[LabelledArticle], output: Path) -> None:
     by_story: dict[str, set[str]] = {}
     for item in items:
-        by_story.setdefault(item.story, set()).add(item.article.code)
+        by_story.setdefault(item.cluster_label, set()).add(item.article.code)
     wanted = pairs_of(map(frozenset, by_story.values()))
     with filed(output, map(row_of, items)):
         found = pairs_of(stories(output))
@@ -100,7 +100,7 @@ def test_stories_are_those_of_the_labels(items: list[Labelled], output: Path) ->
     assert (precision, recall) == (1.0, 1.0)
 
 
-def test_keys_lose_no_pair_that_a_comparison_of_all_finds(items: list[Labelled], output: Path) -> None:
+def test_keys_lose_no_pair_that_a_comparison_of_all_finds(items: list[LabelledArticle], output: Path) -> None:
     rows = list(map(row_of, items))
     told = [Told(row) for row in rows]
     found = {frozenset((one.code, two.code)) for one, two in itertools.combinations(told, 2) if one.is_linked(two)}
@@ -134,8 +134,8 @@ def joined(pairs: Iterable[frozenset[str]]) -> list[frozenset[str]]:
     return list(map(frozenset, groups))
 
 
-def test_the_threshold_lies_between_reprints_and_the_rest(items: list[Labelled]) -> None:
-    told = [(item.story, Told(row_of(item))) for item in items]
+def test_the_threshold_lies_between_reprints_and_the_rest(items: list[LabelledArticle]) -> None:
+    told = [(item.cluster_label, Told(row_of(item))) for item in items]
     reprints, others, templates = [], [], []
     for (story, one), (another, two) in itertools.combinations(told, 2):
         how_alike = minhash.jaccard_similarity(one.runs, two.runs)
@@ -156,7 +156,7 @@ def test_the_threshold_lies_between_reprints_and_the_rest(items: list[Labelled])
 
 
 # A text without figures.
-PLAIN = re.sub("[0-9.%]", "", row_of(labelled(1)[0])[3])
+PLAIN = re.sub("[0-9.%]", "", row_of(build_labelled_articles(1)[0])[3])
 
 
 def crowd(number: int, rng: random.Random) -> list[Row]:
@@ -168,7 +168,7 @@ def crowd(number: int, rng: random.Random) -> list[Row]:
         text = "".join(words[start : start + 6]) + f"。{rng.randrange(1, 5)}元" + "尾" * rng.randrange(12)
         if rng.random() < 0.2:
             text = text.replace(words[start], "改", 1)
-        at = NEWEST + timedelta(hours=rng.randrange(150))
+        at = NEWEST_AT + timedelta(hours=rng.randrange(150))
         rows.append((f"{20260101}{place:010}", f"报{rng.randrange(4)}", format_iso(at), text))
     return rows
 
@@ -222,7 +222,7 @@ def repeated(number: int, *, differing: bool) -> list[Row]:
         (
             f"{20260101}{place:010}",
             f"报{place}",
-            format_iso(NEWEST - timedelta(seconds=place * 20)),
+            format_iso(NEWEST_AT - timedelta(seconds=place * 20)),
             PLAIN + ends[place],
         )
         for place in range(number)
@@ -272,9 +272,9 @@ def test_the_demo_holds_stories_that_are_found(output: Path) -> None:
     known = {*corpus}
     add_reprints(corpus)
     reprints = {*corpus} - known
-    articles = [article for code in corpus if (article := corpus.article(code))]
-    assert all(article.published <= NEWEST for article in articles if article.code in reprints)
-    with filed(output, (row_of(Labelled("", article)) for article in articles)):
+    articles = [article for code in corpus if (article := corpus.find_article(code))]
+    assert all(article.published_at <= NEWEST_AT for article in articles if article.code in reprints)
+    with filed(output, (row_of(LabelledArticle("", article)) for article in articles)):
         several = [group for group in stories(output) if len(group) > 1]
     assert [len(group) for group in several] == [3, 3, 3]
     assert all(len(group & reprints) == 2 for group in several)
@@ -285,8 +285,8 @@ def crawled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A crawl of a sample in which papers reprint one another, which the tests work on copies of."""
     output = tmp_path_factory.mktemp("reprints") / "output"
     corpus = Corpus.sample(12)
-    for item in labelled(12):
-        if item.article.code not in corpus and item.article.published > NEWEST - timedelta(days=1):
+    for item in build_labelled_articles(12):
+        if item.article.code not in corpus and item.article.published_at > NEWEST_AT - timedelta(days=1):
             corpus.add(item.article)
     with SampleSite(corpus) as site:
         words = ("crawl", "eastmoney", "--mirror", site.url, "--output", str(output), *NO_MANNERS, "--quiet")
@@ -387,7 +387,7 @@ def test_distinct_knows_nothing_later(store: Store, copied: Path) -> None:
 
 def test_a_withdrawn_original_is_folded_into_a_reprint(store: Store) -> None:
     original, first, _ = store.reprints.cluster_articles(reprinted(store))
-    store.articles.mark_withdrawn(original["code"], NEWEST)
+    store.articles.mark_withdrawn(original["code"], NEWEST_AT)
     found = [row["code"] for row in store.search.rows(SearchRequest(collapse_reprints=True))]
     assert first["code"] in found
     assert original["code"] not in found

@@ -40,9 +40,9 @@ class Left:
 
 
 def backfill(site: SampleSite, output: Path) -> list[str]:
-    head = site.corpus.head(site.corpus.in_columns(["345"])[130])
+    head = site.corpus.find_listed(site.corpus.codes_in_columns(["345"])[130])
     assert head
-    since = ("--since", f"{head.published:%Y-%m-%d %H:%M}")
+    since = ("--since", f"{head.published_at:%Y-%m-%d %H:%M}")
     where = ("--mirror", site.url, "--output", str(output), "--column", ",".join(COLUMNS))
     return [sys.executable, "-m", "crawler", "crawl", *where, *since, *NO_MANNERS, "--quiet"]
 

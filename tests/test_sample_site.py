@@ -22,23 +22,23 @@ from urllib.request import HTTPRedirectHandler, ProxyHandler, build_opener
 import pytest
 
 from crawler.sample_site import (
-    NEWEST,
+    NEWEST_AT,
     Corpus,
     Fault,
     SampleSite,
     SourceArticle,
-    body,
-    cut,
-    drip,
-    hang,
-    raw,
-    redirect,
-    reset,
-    status,
-    wrong_length,
+    declare_length,
+    delay_response,
+    drip_response,
+    reset_connection,
+    return_body,
+    return_redirect,
+    return_status,
+    send_raw,
+    truncate_body,
 )
 from crawler.sample_site.html_quirks import QUIRKS
-from crawler.sample_site.synthetic import COLUMNS, LISTS
+from crawler.sample_site.synthetic import LEGACY_LISTS, SAMPLE_COLUMNS
 
 POSTS = files("crawler.sample_site") / "posts"
 RECORDED = files("crawler.sample_site") / "recorded"
@@ -63,13 +63,13 @@ class _Stay(HTTPRedirectHandler):
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[SampleSite]:
-    with SampleSite(articles=60) as site:
+    with SampleSite(article_count=60) as site:
         yield site
 
 
 @pytest.fixture
 def site() -> Iterator[SampleSite]:
-    with SampleSite(articles=5) as site:
+    with SampleSite(article_count=5) as site:
         yield site
 
 
@@ -137,7 +137,7 @@ def recorded(name: str) -> bytes:
 
 def article(code: str = "202609190000000001", **fields: Any) -> SourceArticle:
     known = {"title": "标题", "media": "财联社", "content": "<p>　　正文</p>", "columns": ("344",)}
-    return SourceArticle(code=code, published=NEWEST + timedelta(days=1), **known | fields)
+    return SourceArticle(code=code, published_at=NEWEST_AT + timedelta(days=1), **known | fields)
 
 
 # Columns
@@ -187,7 +187,7 @@ def test_the_error_shell_is_the_recorded_one(shared: SampleSite) -> None:
 
 
 def test_a_page_holds_at_most_200_rows_and_beyond_the_end_none() -> None:
-    with SampleSite(articles=1000) as site:
+    with SampleSite(article_count=1000) as site:
         assert len(columns(site, page_size=500)["data"]["list"]) == 200
         assert columns(site, page_size=200, page_index=90)["data"]["list"] == []
 
@@ -220,7 +220,7 @@ def test_a_cfh_row_has_no_unique_url_and_its_own_host(shared: SampleSite) -> Non
 
 
 def test_some_rows_have_no_media(shared: SampleSite) -> None:
-    pages = [columns(shared, column=column, page_size=200) for column in COLUMNS]
+    pages = [columns(shared, column=column, page_size=200) for column in SAMPLE_COLUMNS]
     rows = [row for page in pages for row in page["data"]["list"] if not row.get("mediaName")]
     assert {"mediaName" in row for row in rows} == {True, False}
 
@@ -277,7 +277,7 @@ def test_a_page_from_before_2022_has_the_old_layout(shared: SampleSite) -> None:
 def test_some_texts_stand_only_in_the_page(shared: SampleSite) -> None:
     layouts = {"page2022": "txtinfos", "page2018": "newsContent"}
     for form, layout in layouts.items():
-        found = [a for code in shared.corpus if (a := shared.corpus.article(code)) and a.body_in == form]
+        found = [a for code in shared.corpus if (a := shared.corpus.find_article(code)) and a.body_location == form]
         assert found
         for source in found:
             assert detail(shared, source.code)["data"]["Art_Content"] == ""
@@ -335,7 +335,7 @@ def test_recorded_fast_rows_come_back(shared: SampleSite) -> None:
 def test_a_walk_by_cursor_meets_each_row_once(shared: SampleSite, size: int) -> None:
     rows = walk_fast(shared, size)
     codes = [row["code"] for row in rows]
-    assert codes == list(shared.corpus.in_fast_news())
+    assert codes == list(shared.corpus.codes_in_fast_news())
     assert len(set(codes)) == len(codes) > 10
     sorts = [int(row["realSort"]) for row in rows]
     assert sorts == sorted(sorts, reverse=True)
@@ -384,7 +384,7 @@ def test_a_walk_through_kuaixun_meets_each_row_once(shared: SampleSite) -> None:
     while rows := kuaixun(shared, page)["LivesList"]:
         codes += [row["newsid"] for row in rows]
         page += 1
-    assert codes == list(shared.corpus.in_fast_news())
+    assert codes == list(shared.corpus.codes_in_fast_news())
 
 
 def test_kuaixun_rows_are_strings_and_their_digest_is_the_flash(shared: SampleSite) -> None:
@@ -451,12 +451,12 @@ def test_an_unknown_text_has_neither(shared: SampleSite) -> None:
 
 def test_text_has_plain_names_where_content_has_links(shared: SampleSite) -> None:
     corpus = shared.corpus
-    linked = [a for code in corpus if (a := corpus.article(code)) and "keytip" in a.content]
+    linked = [a for code in corpus if (a := corpus.find_article(code)) and "keytip" in a.content]
     for source in linked:
         reply = text_of(shared, source.code)
         assert "keytip" not in (reply["text"] or "")
         assert "em_stock_key_common" not in (reply["text"] or "")
-        assert "102" not in source.lists or "keytip" in reply["content"]
+        assert "102" not in source.legacy_lists or "keytip" in reply["content"]
 
 
 def test_bare_digits_are_an_id_too(shared: SampleSite) -> None:
@@ -498,7 +498,7 @@ def test_a_real_post_is_its_text_without_the_indents(shared: SampleSite, name: s
 @pytest.mark.parametrize("name", REAL_POSTS)
 def test_a_real_post_is_listed_under_its_title_and_time(shared: SampleSite, name: str) -> None:
     front = (POSTS / name).read_text(encoding="utf-8").split("---\n")[1]
-    head = shared.corpus.head(re.findall(r"\d{18}", name)[0])
+    head = shared.corpus.find_listed(re.findall(r"\d{18}", name)[0])
     assert head is not None
     assert f'title: "{head.title}"' in front
     assert f"date: {head.show_time}" in front
@@ -512,7 +512,7 @@ def test_the_digest_of_a_real_post_is_its_quote(shared: SampleSite) -> None:
 
 
 def test_the_opening_post_is_no_article_of_the_source(shared: SampleSite) -> None:
-    assert all(head.title != "开站大吉" for code in shared.corpus if (head := shared.corpus.head(code)))
+    assert all(head.title != "开站大吉" for code in shared.corpus if (head := shared.corpus.find_listed(code)))
 
 
 # The made-up articles
@@ -522,7 +522,7 @@ def all_replies(corpus: Corpus) -> list[bytes]:
     """Every list once, and everything of every article."""
     with SampleSite(corpus) as site:
         query = {"client": "web", "biz": "x", "req_trace": "1", "page_size": "200", "pageSize": "200"}
-        lists = [get(site, "/comm/web/getNewsByColumns", column=column, **query) for column in COLUMNS]
+        lists = [get(site, "/comm/web/getNewsByColumns", column=column, **query) for column in SAMPLE_COLUMNS]
         lists.append(get(site, "/comm/web/getFastNewsList", **query))
         forms = ("/kuaixun/v2/api/article/{}", "/NewsData/GetNewsText.do?id=NW{}")
         return lists + [get(site, form.format(code)) for form in forms for code in corpus]
@@ -531,7 +531,7 @@ def all_replies(corpus: Corpus) -> list[bytes]:
 def made_up(count: int) -> list[SourceArticle]:
     """Without the real posts and the recorded articles."""
     corpus, others = Corpus.sample(count), Corpus.sample(0)
-    return [a for code in corpus if code not in others and (a := corpus.article(code))]
+    return [a for code in corpus if code not in others and (a := corpus.find_article(code))]
 
 
 def test_the_same_seed_gives_the_same_bytes() -> None:
@@ -544,10 +544,10 @@ def test_another_seed_gives_other_articles() -> None:
 
 def test_newest_moves_the_made_up_articles() -> None:
     newest = datetime.fromisoformat("2026-11-01T08:00:00+08:00")
-    corpus = Corpus.sample(3, newest=newest)
-    head = corpus.head(next(iter(corpus)))
+    corpus = Corpus.sample(3, newest_at=newest)
+    head = corpus.find_listed(next(iter(corpus)))
     assert head is not None
-    assert head.published == newest
+    assert head.published_at == newest
 
 
 def test_fifty_articles_show_every_quirk() -> None:
@@ -568,9 +568,9 @@ def test_fifty_articles_have_every_kind_of_title_list_and_column() -> None:
     for sign in "“", '"', "　":
         assert any(sign in head.title for head in heads)
     assert any(not head.media for head in heads)
-    assert {name for head in heads for name in head.lists} == set(LISTS)
-    assert {column for head in heads for column in head.columns} >= set(COLUMNS)
-    assert sum(head.fast for head in heads) > 12
+    assert {name for head in heads for name in head.legacy_lists} == set(LEGACY_LISTS)
+    assert {column for head in heads for column in head.columns} >= set(SAMPLE_COLUMNS)
+    assert sum(head.is_fast_news for head in heads) > 12
 
 
 def test_codes_are_18_digits_and_may_be_of_the_day_before() -> None:
@@ -591,7 +591,7 @@ def test_a_hundred_thousand_articles_are_served() -> None:
     assert len(corpus) == len(set(corpus)) == 100_000 + len(Corpus.sample(0))
     with SampleSite(corpus) as site:
         assert columns(site)["data"]["totle_hits"] == 5000
-        last = corpus.in_columns(["350"])[20_000]
+        last = corpus.codes_in_columns(["350"])[20_000]
         assert detail(site, last)["data"]["Art_Code"] == last
         assert fast(site, pageSize=200)["data"]["total"] > 25_000
 
@@ -605,7 +605,7 @@ def test_add_replace_and_remove_show_at_once(site: SampleSite) -> None:
     site.corpus.replace("202609190000000001", title="新标题", columns=("350",))
     assert detail(site, "202609190000000001")["data"]["Art_Title"] == "新标题"
     assert columns(site, column="350")["data"]["list"][0]["title"] == "新标题"
-    assert "202609190000000001" not in site.corpus.in_columns(["344"])
+    assert "202609190000000001" not in site.corpus.codes_in_columns(["344"])
     site.corpus.remove("202609190000000001")
     assert detail(site, "202609190000000001")["success"] == 0
 
@@ -615,15 +615,15 @@ def test_a_made_up_article_can_be_edited(site: SampleSite) -> None:
     before = detail(site, code)["data"]
     changed = site.corpus.replace(code, content="<p>　　更正</p>")
     assert detail(site, code)["data"] == before | {"Art_Content": "<p>　　更正</p>"}
-    assert changed == site.corpus.article(code)
+    assert changed == site.corpus.find_article(code)
 
 
 def test_published_articles_are_newer_than_the_made_up_ones(site: SampleSite) -> None:
     known = set(site.corpus)
     codes = site.corpus.publish(3)
     assert not known & set(codes)
-    heads = [head for code in codes if (head := site.corpus.head(code))]
-    assert NEWEST < heads[0].published < heads[1].published < heads[2].published
+    heads = [head for code in codes if (head := site.corpus.find_listed(code))]
+    assert NEWEST_AT < heads[0].published_at < heads[1].published_at < heads[2].published_at
 
 
 def test_wrong_changes_are_refused(site: SampleSite) -> None:
@@ -632,7 +632,7 @@ def test_wrong_changes_are_refused(site: SampleSite) -> None:
     with pytest.raises(KeyError):
         site.corpus.remove("1")
     with pytest.raises(ValueError, match="offset"):
-        SourceArticle(code="1", title="", published=datetime.fromisoformat("2026-01-01"))
+        SourceArticle(code="1", title="", published_at=datetime.fromisoformat("2026-01-01"))
 
 
 # What the site remembers
@@ -649,11 +649,11 @@ def test_requests_are_noted_in_order(site: SampleSite) -> None:
     ]
     assert site.requests[1].query["column"] == "344"
     assert site.requests[0].headers["user-agent"].startswith("Python-urllib")
-    assert site.requests[0].at <= site.requests[-1].at
-    assert site.article_requests == [FARMERS, TWICE, DAILY]
-    site.requests.reset()
+    assert site.requests[0].received_at <= site.requests[-1].received_at
+    assert site.requested_codes == [FARMERS, TWICE, DAILY]
+    site.requests.clear()
     assert len(site.requests) == 0
-    assert site.article_requests == []
+    assert site.requested_codes == []
 
 
 def test_any_host_is_this_site(site: SampleSite) -> None:
@@ -687,7 +687,7 @@ def test_head_has_the_headers_only_and_other_methods_are_refused(site: SampleSit
 
 
 def test_a_closed_site_ends_its_connections() -> None:
-    with SampleSite(articles=0) as site:
+    with SampleSite(article_count=0) as site:
         connection = connect(site)
         connection.request("GET", "/robots.txt")
         connection.getresponse().read()
@@ -726,7 +726,7 @@ ROBOTS = b"User-agent: *\nAllow: /\n"
 
 
 def test_status(site: SampleSite) -> None:
-    site.fail("robots", status(503, b"later", {"Retry-After": "30"}))
+    site.add_fault("robots", return_status(503, b"later", {"Retry-After": "30"}))
     head, text = parts(talk(site))
     assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
     assert b"\r\nRetry-After: 30" in head
@@ -734,7 +734,7 @@ def test_status(site: SampleSite) -> None:
 
 
 def test_body(site: SampleSite) -> None:
-    site.fail("robots", body(b"\xff\xfe", content_type="text/plain; charset=gbk"))
+    site.add_fault("robots", return_body(b"\xff\xfe", content_type="text/plain; charset=gbk"))
     head, text = parts(talk(site))
     assert head.startswith(b"HTTP/1.1 200 OK")
     assert b"Content-Type: text/plain; charset=gbk" in head
@@ -742,24 +742,24 @@ def test_body(site: SampleSite) -> None:
 
 
 def test_reset(site: SampleSite) -> None:
-    site.fail("robots", reset())
+    site.add_fault("robots", reset_connection())
     with pytest.raises(ConnectionResetError):
         talk(site)
 
 
 def test_hang_is_silent_until_the_client_gives_up(site: SampleSite) -> None:
-    site.fail("robots", hang(60))
+    site.add_fault("robots", delay_response(60))
     with pytest.raises(TimeoutError):
         OPENER.open(f"{site.url}/robots.txt", timeout=0.2)
 
 
 def test_hang_answers_at_last(site: SampleSite) -> None:
-    site.fail("robots", hang(0.01))
+    site.add_fault("robots", delay_response(0.01))
     assert get(site, "/robots.txt") == ROBOTS
 
 
 def test_cut(site: SampleSite) -> None:
-    site.fail("robots", cut(5))
+    site.add_fault("robots", truncate_body(5))
     head, text = parts(talk(site))
     assert b"Content-Length: 23" in head
     assert text == ROBOTS[:5]
@@ -768,13 +768,13 @@ def test_cut(site: SampleSite) -> None:
 
 
 def test_drip(site: SampleSite) -> None:
-    site.fail("robots", drip(5000))
+    site.add_fault("robots", drip_response(5000))
     assert parts(talk(site))[1] == ROBOTS
     assert get(site, "/robots.txt") == ROBOTS
 
 
 def test_redirect(site: SampleSite) -> None:
-    site.fail("robots", redirect("http://127.0.0.1:9/elsewhere", 301))
+    site.add_fault("robots", return_redirect("http://127.0.0.1:9/elsewhere", 301))
     with pytest.raises(HTTPError) as caught:
         build_opener(ProxyHandler({}), _Stay()).open(f"{site.url}/robots.txt", timeout=10)
     assert caught.value.code == 301
@@ -783,44 +783,46 @@ def test_redirect(site: SampleSite) -> None:
 
 
 def test_wrong_length(site: SampleSite) -> None:
-    site.fail("robots", wrong_length(3))
+    site.add_fault("robots", declare_length(3))
     head, text = parts(talk(site))
     assert b"Content-Length: 3\r\n" in head + b"\r\n"
     assert text == ROBOTS
 
 
 def test_raw(site: SampleSite) -> None:
-    site.fail("robots", raw(b"\x16\x03\x01 no HTTP"))
+    site.add_fault("robots", send_raw(b"\x16\x03\x01 no HTTP"))
     assert talk(site) == b"\x16\x03\x01 no HTTP"
 
 
 def test_a_fault_strikes_so_many_times_and_then_the_next_does(site: SampleSite) -> None:
-    site.fail("robots", status(500), times=2)
-    site.fail("robots", status(404), times=1)
+    site.add_fault("robots", return_status(500), times=2)
+    site.add_fault("robots", return_status(404), times=1)
     found = [talk(site).split()[1] for _ in range(4)]
     assert found == [b"500", b"500", b"404", b"200"]
 
 
 def test_a_fault_strikes_by_path_and_query(site: SampleSite) -> None:
-    site.fail(r"getNewsByColumns.*page_index=2", status(500))
+    site.add_fault(r"getNewsByColumns.*page_index=2", return_status(500))
     assert columns(site, page_index=1)["code"] == "1"
     query = "client=web&biz=x&column=344&page_index=2&req_trace=1"
     assert refused(site, f"/comm/web/getNewsByColumns?{query}")[0] == 500
 
 
 def test_heal_and_reset(site: SampleSite) -> None:
-    site.fail("robots", status(500))
-    site.heal()
+    site.add_fault("robots", return_status(500))
+    site.clear_faults()
     assert get(site, "/robots.txt") == ROBOTS
-    site.fail("robots", status(500))
+    site.add_fault("robots", return_status(500))
     site.reset()
     assert len(site.requests) == 0
     assert get(site, "/robots.txt") == ROBOTS
 
 
-@pytest.mark.parametrize("fault", [status(500), cut(3), wrong_length(1), raw(b"x"), reset()])
+@pytest.mark.parametrize(
+    "fault", [return_status(500), truncate_body(3), declare_length(1), send_raw(b"x"), reset_connection()]
+)
 def test_a_fault_hits_its_own_request_only(site: SampleSite, fault: Fault) -> None:
-    site.fail("robots", fault, times=1)
+    site.add_fault("robots", fault, times=1)
     with suppress(ConnectionResetError):
         talk(site)
     assert get(site, "/robots.txt") == ROBOTS

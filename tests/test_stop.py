@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from crawler.sample_site import SampleSite, hang
+from crawler.sample_site import SampleSite, delay_response
 from tests.conftest import NO_MANNERS, Finews, waited_for
 from tests.test_crawl import assert_books_balance, assert_posts_are_rows
 
@@ -36,10 +36,10 @@ def test_a_signal_ends_a_crawl_and_keeps_what_was_fetched(
     crawl: Finews, site: SampleSite, output: Path, query: Query, number: signal.Signals
 ) -> None:
     """Even while a reply hangs that would take longer than anybody waits."""
-    codes = site.corpus.in_columns(["345"])
-    site.fail(codes[-1], hang(60))
+    codes = site.corpus.codes_in_columns(["345"])
+    site.add_fault(codes[-1], delay_response(60))
     running = start(site, output)
-    waited_for(lambda: len(site.article_requests) == len(codes))
+    waited_for(lambda: len(site.requested_codes) == len(codes))
     waited_for(lambda: query("SELECT count(*) FROM articles")[0] == len(codes) - 1)
     running.send_signal(number)
     _, err = running.communicate()
@@ -55,9 +55,9 @@ def test_a_signal_ends_a_crawl_and_keeps_what_was_fetched(
 
 
 def test_a_second_signal_ends_it_at_once(site: SampleSite, output: Path, query: Query) -> None:
-    site.fail("article", hang(600))
+    site.add_fault("article", delay_response(600))
     running = start(site, output, "-c", PATIENT)
-    waited_for(lambda: site.article_requests)
+    waited_for(lambda: site.requested_codes)
     # Two of one kind that come together would be one.
     running.send_signal(signal.SIGTERM)
     running.send_signal(signal.SIGINT)

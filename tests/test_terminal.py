@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.cli import output as tell
+from crawler.cli.output import pluralise, print_highlighted_line, print_json, print_line, print_table
 from tests.conftest import Finews
 from tests.injection.grammar import terminals
 
@@ -20,11 +20,11 @@ HOSTILE = [text.replace("\n", " ") for text in terminals()] + ["涨\x9b31m跌", 
 OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 PRINTERS: dict[str, Callable[[str], None]] = {
-    "a line": tell.line,
-    "a line on stderr": lambda text: tell.line(text, err=True),
-    "a value": lambda text: tell.as_value([{text: text}]),
-    "a line of marked parts": lambda text: tell.marked_line([(text, False), (text, True)], ("【", "】")),
-    "a cell": lambda text: tell.as_table([{"a": text, "b": [text, 1], "c": None}], ("a", "b", "c")),
+    "a line": print_line,
+    "a line on stderr": lambda text: print_line(text, err=True),
+    "a value": lambda text: print_json([{text: text}]),
+    "a line of marked parts": lambda text: print_highlighted_line([(text, False), (text, True)], ("【", "】")),
+    "a cell": lambda text: print_table([{"a": text, "b": [text, 1], "c": None}], ("a", "b", "c")),
 }
 
 
@@ -40,7 +40,7 @@ def test_no_printer_lets_a_control_character_through(
 
 
 def test_a_value_is_still_the_value(capsys: pytest.CaptureFixture[str]) -> None:
-    tell.as_value(HOSTILE)
+    print_json(HOSTILE)
     assert json.loads(capsys.readouterr().out) == HOSTILE
 
 
@@ -70,8 +70,8 @@ def test_a_database_that_holds_escapes_is_shown_without_them(question: str, as_j
 
 @pytest.mark.parametrize(("number", "told"), [(0, "0 replies"), (1, "1 reply"), (2, "2 replies")])
 def test_one_thing_is_not_told_as_many(number: int, told: str) -> None:
-    assert tell.counted(number, "reply", "replies") == told
-    assert tell.counted(1, "page") == "1 page"
+    assert pluralise(number, "reply", "replies") == told
+    assert pluralise(1, "page") == "1 page"
 
 
 def test_a_terminal_is_shown_our_marks_and_no_others(crawl: Finews, output: Path) -> None:

@@ -188,7 +188,7 @@ def test_the_reprints_that_a_crawl_at_work_looks_for_at_its_end_are_no_disagreem
     Gate(site, DETAIL, passing=8)
     words = [sys.executable, "-m", "crawler", "crawl", "--mirror", site.url, "--output", str(output), *NO_MANNERS]
     with subprocess.Popen([*words, "--quiet"], stderr=subprocess.DEVNULL) as crawling:
-        waited_for(lambda: len(site.article_requests) == 12)
+        waited_for(lambda: len(site.requested_codes) == 12)
         waited_for(lambda: query("SELECT count(*) FROM articles WHERE published_revision = revision") == [8])
         beside = finews("verify", "--output", str(output))
         crawling.terminate()

@@ -7,7 +7,7 @@ from pkgutil import resolve_name
 
 import click
 
-from crawler.cli import output as tell
+from crawler.cli.output import print_line
 from crawler.content.unicode_text import collapse_whitespace
 from crawler.errors import CommandError, UsageError
 
@@ -37,10 +37,10 @@ COMMANDS = {
 """Where each command is, by name."""
 
 # A disk that is full, for this user or this file, is no fault of ours.
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-class _Commands(click.Group):
+class _LazyGroup(click.Group):
     """Loads a command when it is asked for: a crawl by schedule mostly finds nothing, and pays for no other."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -54,7 +54,7 @@ class _Commands(click.Group):
         return command
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="finews")
 def finews() -> None:
     """Chinese financial news from Eastmoney, as Jekyll posts and a SQLite database.
@@ -66,41 +66,41 @@ def finews() -> None:
 
 def main() -> None:
     """Run a command. Whatever goes wrong is one line on stderr and an exit code, never a traceback."""
-    sys.exit(_exit_code())
+    sys.exit(_run_to_exit_code())
 
 
-def _exit_code() -> int:
+def _run_to_exit_code() -> int:
     try:
         return finews.main(standalone_mode=False) or 0
     except click.exceptions.NoArgsIsHelpError as error:
-        return _told_what_there_is(error.ctx)
+        return _print_group_usage(error.ctx)
     except click.UsageError as error:
-        where = f" (see `{error.ctx.command_path} --help`)" if error.ctx else ""
-        return _told(f"{error.format_message()}{where}", UsageError.exit_code)
+        help_hint = f" (see `{error.ctx.command_path} --help`)" if error.ctx else ""
+        return _print_error(f"{error.format_message()}{help_hint}", UsageError.exit_code)
     except click.ClickException as error:
-        return _told(error.format_message(), 1)
+        return _print_error(error.format_message(), 1)
     except CommandError as error:
-        return _told(str(error), error.exit_code)
+        return _print_error(str(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        return _told("stopped", 1)
+        return _print_error("stopped", 1)
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in _NO_ROOM:
-            return _told(f"cannot write {error.filename or 'the answer'}: {error.strerror}", 1)
+        if isinstance(error, OSError) and error.errno in _DISK_FULL_ERRNOS:
+            return _print_error(f"cannot write {error.filename or 'the answer'}: {error.strerror}", 1)
         if os.environ.get("FINEWS_DEBUG"):
             raise
-        return _told(f"internal error: {type(error).__name__}: {error} (FINEWS_DEBUG=1 shows where)", 1)
+        return _print_error(f"internal error: {type(error).__name__}: {error} (FINEWS_DEBUG=1 shows where)", 1)
 
 
-def _told_what_there_is(group: click.Context) -> int:
+def _print_group_usage(group: click.Context) -> int:
     """A group alone is wrong usage: which of its commands is wanted? Who types `finews` alone is shown all of them."""
     if group.parent is None:
         click.echo(group.get_help(), err=True)
         return UsageError.exit_code
     assert isinstance(group.command, click.Group)
     names = ", ".join(group.command.list_commands(group))
-    return _told(f"{group.info_name} what? {names} (see `{group.command_path} --help`)", UsageError.exit_code)
+    return _print_error(f"{group.info_name} what? {names} (see `{group.command_path} --help`)", UsageError.exit_code)
 
 
-def _told(message: str, exit_code: int) -> int:
-    tell.line(f"finews: {collapse_whitespace(message)}", err=True)
+def _print_error(message: str, exit_code: int) -> int:
+    print_line(f"finews: {collapse_whitespace(message)}", err=True)
     return exit_code

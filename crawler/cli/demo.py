@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 
 from crawler.cli import options
-from crawler.cli import output as tell
+from crawler.cli.output import print_line
 from crawler.storage.output_dir import DEFAULT_OUTPUT_DIR
 
-_QUERY = "select published_at, media, title from articles order by published_at desc limit 3"
+_EXAMPLE_QUERY = "select published_at, media, title from articles order by published_at desc limit 3"
 
 
 @click.command()
@@ -34,28 +34,28 @@ def demo(articles: int, output: Path) -> None:
 
     body.mark_as_demo(output)
     for command in body.crawl_sample_site(output, articles):
-        tell.line(f"$ {command}")
-    tell.line()
-    for words in _next_steps(output, body.pick_example_article(output)):
-        tell.line(words)
+        print_line(f"$ {command}")
+    print_line()
+    for next_step in _next_steps(output, body.pick_example_article(output)):
+        print_line(next_step)
 
 
 def _next_steps(output: Path, code: str) -> list[str]:
-    folder = "" if output == DEFAULT_OUTPUT_DIR else f" --output {output}"
-    finews = _typed("finews")
+    output_option = "" if output == DEFAULT_OUTPUT_DIR else f" --output {output}"
+    finews_command = _shell_command("finews")
     return [
         "What came of it, and what to try next:",
-        f"  {finews} categories{folder}",
-        f"  {finews} show {code}{folder}",
-        f"  {finews} runs{folder}",
-        *([f"  {finews} serve{folder} --open"] if find_spec("datasette") else []),
-        f"  {_typed('sqlite-utils')} query {output}/news.db '{_QUERY}' --table",
+        f"  {finews_command} categories{output_option}",
+        f"  {finews_command} show {code}{output_option}",
+        f"  {finews_command} runs{output_option}",
+        *([f"  {finews_command} serve{output_option} --open"] if find_spec("datasette") else []),
+        f"  {_shell_command('sqlite-utils')} query {output}/news.db '{_EXAMPLE_QUERY}' --table",
         f"  ls {output}/_posts/*/*/*",
         "The row in quarantine is a real one of 2022: a blank row, which the first system published as a post.",
-        f"The real source: {finews} crawl --since 2h --set CONTACT=you@example.org --output news",
+        f"The real source: {finews_command} crawl --since 2h --set CONTACT=you@example.org --output news",
     ]
 
 
-def _typed(program: str) -> str:
+def _shell_command(program: str) -> str:
     """What to type for a program: its name where the shell finds it, else where it lies beside this one."""
     return program if shutil.which(program) else os.path.relpath(Path(sys.executable).with_name(program))

@@ -9,9 +9,8 @@ from typing import Any
 import click
 
 from crawler.cli import options
-from crawler.cli import output as tell
-from crawler.cli.options import code
-from crawler.cli.output import published
+from crawler.cli.options import code_argument
+from crawler.cli.output import format_minute, format_published_at, format_withdrawal, pluralise, print_json, print_line
 from crawler.content.unicode_text import collapse_whitespace
 from crawler.crawl.policy.entry_filter import WITHDRAWN_PREFIX
 from crawler.errors import FatalError
@@ -22,18 +21,18 @@ from crawler.storage.post_files import locate_post
 
 
 @dataclass(frozen=True, slots=True)
-class _Crawl:
+class _CrawlSummary:
     """What one crawl made of an article: the columns of each outcome, in words; and where it was listed once more."""
 
     run_id: int
     spider: str
     started_at: str
-    became: dict[str, list[str]]
-    again: list[str]
+    columns_by_outcome: dict[str, list[str]]
+    duplicate_columns: list[str]
 
 
 @click.command()
-@code
+@code_argument
 @options.output
 @options.as_json
 def explain(code: str, output: Path, as_json: bool) -> None:
@@ -43,130 +42,144 @@ def explain(code: str, output: Path, as_json: bool) -> None:
     went to quarantine is told.
     """
     with Store.open_ro(output) as store:
-        known = store.history.for_code(code) if code else None
+        history = store.history.for_code(code) if code else None
         versions = store.history.versions(code)
-    if known is None:
+    if history is None:
         raise FatalError(f"nothing is known of {code!r} in {output / DATABASE_FILE_NAME}: no crawl has met it")
     if as_json:
-        tell.as_value(known)
+        print_json(history)
     else:
-        for words in itertools.chain(_head(known), _path(known), _kept_raw(known), _state(known, versions, output)):
-            tell.line(words)
+        for line in itertools.chain(
+            _format_heading(history),
+            _format_crawls(history),
+            _format_kept_responses(history),
+            _format_state(history, versions, output),
+        ):
+            print_line(line)
 
 
-def _head(known: dict[str, Any]) -> Iterator[str]:
-    article = known["article"]
+def _format_heading(history: dict[str, Any]) -> Iterator[str]:
+    article = history["article"]
     if article is None:
-        yield f"{known['code']}: no article came of it"
+        yield f"{history['code']}: no article came of it"
     else:
-        yield f"{known['code']}: {collapse_whitespace(article['title'])}"
-        yield f"{collapse_whitespace(article['media'])} ({article['category']}), published {published(article)}"
+        yield f"{history['code']}: {collapse_whitespace(article['title'])}"
+        media = collapse_whitespace(article["media"])
+        yield f"{media} ({article['category']}), published {format_published_at(article)}"
     yield ""
 
 
-def _path(known: dict[str, Any]) -> Iterator[str]:
+def _format_crawls(history: dict[str, Any]) -> Iterator[str]:
     """A line for each stretch of crawls that made the same of it."""
-    stretches = _stretches(_crawls(known["entries"]))
-    if not stretches:
+    crawl_groups = _group_equal_crawls(_summarise_crawls(history["entries"]))
+    if not crawl_groups:
         yield "No crawl's listing of it is on the books."
-    width = max((len(_run(stretch[0])) for stretch in stretches), default=0)
-    for number, stretch in enumerate(stretches):
-        listed = "first listed" if number == 0 else "listed"
-        words = _once(stretch[0], listed) if len(stretch) == 1 else _many_times(stretch)
-        yield f"{tell.minute(stretch[0].started_at)}  {_run(stretch[0]):{width}}  {words}"
+    width = max((len(_format_run(crawls[0])) for crawls in crawl_groups), default=0)
+    for number, stretch in enumerate(crawl_groups):
+        listed_text = "first listed" if number == 0 else "listed"
+        description = (
+            _format_single_crawl(stretch[0], listed_text) if len(stretch) == 1 else _format_repeated_crawls(stretch)
+        )
+        yield f"{format_minute(stretch[0].started_at)}  {_format_run(stretch[0]):{width}}  {description}"
     yield ""
 
 
-def _crawls(entries: list[dict[str, Any]]) -> Iterator[_Crawl]:
-    for run_id, found in itertools.groupby(entries, key=lambda entry: entry["run_id"]):
-        listed = list(found)
-        first = [entry for entry in listed if entry["outcome"] != Outcome.DUPLICATE]
-        became: dict[str, list[str]] = {}
-        for entry in first:
-            became.setdefault(_words(entry), []).append(entry["column_id"])
-        again = [entry["column_id"] for entry in listed if entry["outcome"] == Outcome.DUPLICATE]
-        yield _Crawl(run_id, listed[0]["spider"], listed[0]["started_at"], became, again)
+def _summarise_crawls(entries: list[dict[str, Any]]) -> Iterator[_CrawlSummary]:
+    for run_id, run_entries in itertools.groupby(entries, key=lambda entry: entry["run_id"]):
+        crawl_entries = list(run_entries)
+        first_listings = [entry for entry in crawl_entries if entry["outcome"] != Outcome.DUPLICATE]
+        columns_by_outcome: dict[str, list[str]] = {}
+        for entry in first_listings:
+            columns_by_outcome.setdefault(_format_outcome(entry), []).append(entry["column_id"])
+        duplicate_columns = [entry["column_id"] for entry in crawl_entries if entry["outcome"] == Outcome.DUPLICATE]
+        yield _CrawlSummary(
+            run_id, crawl_entries[0]["spider"], crawl_entries[0]["started_at"], columns_by_outcome, duplicate_columns
+        )
 
 
-def _stretches(crawls: Iterable[_Crawl]) -> list[list[_Crawl]]:
+def _group_equal_crawls(crawls: Iterable[_CrawlSummary]) -> list[list[_CrawlSummary]]:
     """Crawls of one spider that made the same of an article, one after the other; crawls of others may lie between."""
-    stretches: list[list[_Crawl]] = []
-    latest: dict[str, list[_Crawl]] = {}
+    crawl_groups: list[list[_CrawlSummary]] = []
+    latest_group: dict[str, list[_CrawlSummary]] = {}
     for crawl in crawls:
-        stretch = latest.get(crawl.spider)
-        if stretch and set(stretch[0].became) == set(crawl.became):
-            stretch.append(crawl)
+        group = latest_group.get(crawl.spider)
+        if group and set(group[0].columns_by_outcome) == set(crawl.columns_by_outcome):
+            group.append(crawl)
         else:
-            latest[crawl.spider] = [crawl]
-            stretches.append(latest[crawl.spider])
-    return stretches
+            latest_group[crawl.spider] = [crawl]
+            crawl_groups.append(latest_group[crawl.spider])
+    return crawl_groups
 
 
-def _words(entry: dict[str, Any]) -> str:
+def _format_outcome(entry: dict[str, Any]) -> str:
     """The outcome of a listing, as the books have it, and why."""
-    taken = {Outcome.NEW: ", its text taken in", Outcome.UPDATED: ", its changed text taken in"}
+    saved_texts = {Outcome.NEW: ", its text taken in", Outcome.UPDATED: ", its changed text taken in"}
     outcome = entry["outcome"]
-    text = "" if entry["detail"].startswith(WITHDRAWN_PREFIX) else taken.get(outcome, "")
-    why = f": {collapse_whitespace(entry['detail'])}" if entry["detail"] else ""
-    return f"{outcome}{text}{why}" if outcome else "not decided yet"
+    saved_text = "" if entry["detail"].startswith(WITHDRAWN_PREFIX) else saved_texts.get(outcome, "")
+    reason = f": {collapse_whitespace(entry['detail'])}" if entry["detail"] else ""
+    return f"{outcome}{saved_text}{reason}" if outcome else "not decided yet"
 
 
-def _once(crawl: _Crawl, listed: str) -> str:
-    told = [
-        f"{'in no listing' if columns == [NO_COLUMN] else f'{listed} in {_columns(columns)}'}: {words}"
-        for words, columns in crawl.became.items()
+def _format_single_crawl(crawl: _CrawlSummary, listed_text: str) -> str:
+    clauses = [
+        f"{'in no listing' if columns == [NO_COLUMN] else f'{listed_text} in {_format_columns(columns)}'}:"
+        f" {outcome_text}"
+        for outcome_text, columns in crawl.columns_by_outcome.items()
     ]
-    if crawl.again:
-        told.append(f"listed again in {_columns(crawl.again)}")
-    return "; ".join(told)
+    if crawl.duplicate_columns:
+        clauses.append(f"listed again in {_format_columns(crawl.duplicate_columns)}")
+    return "; ".join(clauses)
 
 
-def _many_times(stretch: list[_Crawl]) -> str:
-    first, last = stretch[0], stretch[-1]
-    span = f"from {tell.minute(first.started_at)} to {tell.minute(last.started_at)} (#{first.run_id} … #{last.run_id})"
-    told = []
-    for words in first.became:
-        outcome, colon, why = words.partition(": ")
-        told.append(f"{outcome} in {len(stretch)} crawls {span}{colon}{why}")
-    return "; ".join(told)
+def _format_repeated_crawls(crawls: list[_CrawlSummary]) -> str:
+    first, last = crawls[0], crawls[-1]
+    span = (
+        f"from {format_minute(first.started_at)} to {format_minute(last.started_at)} (#{first.run_id} … #{last.run_id})"
+    )
+    clauses = []
+    for outcome_text in first.columns_by_outcome:
+        outcome, colon, reason = outcome_text.partition(": ")
+        clauses.append(f"{outcome} in {len(crawls)} crawls {span}{colon}{reason}")
+    return "; ".join(clauses)
 
 
-def _kept_raw(known: dict[str, Any]) -> Iterator[str]:
-    for kept in known["quarantine"]:
-        reply = kept["url"] or "its row in a listing"
+def _format_kept_responses(history: dict[str, Any]) -> Iterator[str]:
+    for quarantined in history["quarantine"]:
+        response_label = quarantined["url"] or "its row in a listing"
         yield (
-            f"quarantine: {collapse_whitespace(kept['reason'])}: {collapse_whitespace(reply)},"
-            f" kept raw {tell.minute(kept['seen_at'])} (row {kept['id']}, {tell.counted(kept['bytes'], 'byte')})"
+            f"quarantine: {collapse_whitespace(quarantined['reason'])}: {collapse_whitespace(response_label)},"
+            f" kept raw {format_minute(quarantined['seen_at'])} (row {quarantined['id']},"
+            f" {pluralise(quarantined['bytes'], 'byte')})"
         )
-    for refused in known["refused"]:
+    for rejected in history["refused"]:
         yield (
-            f"refused: {collapse_whitespace(refused['refused'])}: not asked for again while {refused['spider']}"
-            f" lists it as {collapse_whitespace(refused['title'])!r} of {published(refused)}"
+            f"refused: {collapse_whitespace(rejected['refused'])}: not asked for again while {rejected['spider']}"
+            f" lists it as {collapse_whitespace(rejected['title'])!r} of {format_published_at(rejected)}"
         )
 
 
-def _state(known: dict[str, Any], versions: list[dict[str, Any]], output: Path) -> Iterator[str]:
-    article = known["article"]
+def _format_state(history: dict[str, Any], versions: list[dict[str, Any]], output: Path) -> Iterator[str]:
+    article = history["article"]
     if article is None:
         return
     for version in versions:
-        seen = tell.minute(version["seen_at"])
+        seen = format_minute(version["seen_at"])
         yield f"revision {version['revision']}: first seen {seen}: {collapse_whitespace(version['title'])}"
-    yield f"text: {article['source']}'s is kept{_not_replaced(known)}"
+    yield f"text: {article['source']}'s is kept{_format_precedence(history)}"
     if article["withdrawn_at"]:
-        yield tell.withdrawn(article)
+        yield format_withdrawal(article)
     path = locate_post(output, article["post_path"])
-    yield f"post: {path} ({_post_state(article, path)})"
+    yield f"post: {path} ({_describe_post_state(article, path)})"
 
 
-def _not_replaced(known: dict[str, Any]) -> str:
+def _format_precedence(history: dict[str, Any]) -> str:
     """The spiders whose listings led to no request, since another one's text takes precedence."""
-    kept_by = f"kept by {known['article']['source']}"
-    others = dict.fromkeys(entry["spider"] for entry in known["entries"] if entry["detail"] == kept_by)
-    return f": {' and '.join(others)} listed it too, and that does not take its place" if others else ""
+    kept_by = f"kept by {history['article']['source']}"
+    other_spiders = dict.fromkeys(entry["spider"] for entry in history["entries"] if entry["detail"] == kept_by)
+    return f": {' and '.join(other_spiders)} listed it too, and that does not take its place" if other_spiders else ""
 
 
-def _post_state(article: dict[str, Any], path: Path) -> str:
+def _describe_post_state(article: dict[str, Any], path: Path) -> str:
     if article["published_revision"] != article["revision"]:
         return f"revision {article['revision']} is owed: the next crawl writes it"
     if not path.exists():
@@ -174,10 +187,10 @@ def _post_state(article: dict[str, Any], path: Path) -> str:
     return f"it stands, revision {article['revision']}"
 
 
-def _run(crawl: _Crawl) -> str:
+def _format_run(crawl: _CrawlSummary) -> str:
     return f"{crawl.spider} #{crawl.run_id}"
 
 
-def _columns(columns: list[str]) -> str:
-    different = list(dict.fromkeys(columns))
-    return f"column{'s' if len(different) > 1 else ''} {', '.join(map(collapse_whitespace, different))}"
+def _format_columns(columns: list[str]) -> str:
+    unique_columns = list(dict.fromkeys(columns))
+    return f"column{'s' if len(unique_columns) > 1 else ''} {', '.join(map(collapse_whitespace, unique_columns))}"

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from crawler.cli import options
-from crawler.cli.output import as_value_or_table
+from crawler.cli.output import print_rows
 from crawler.content.categories import bundled_categories
 from crawler.storage import Store
 from crawler.storage.connection import DATABASE_FILE_NAME
@@ -19,15 +19,15 @@ from crawler.storage.connection import DATABASE_FILE_NAME
 @options.as_json
 def categories(everything: bool, output: Path, as_json: bool) -> None:
     """The media, with their articles counted."""
-    rows = _met_categories(output) if not everything or (output / DATABASE_FILE_NAME).exists() else []
+    rows = _load_used_categories(output) if not everything or (output / DATABASE_FILE_NAME).exists() else []
     if everything:
-        met = {row["slug"] for row in rows}
-        unmet = (known for known in bundled_categories() if known.slug not in met)
+        known_slugs = {row["slug"] for row in rows}
+        unused_categories = (category for category in bundled_categories() if category.slug not in known_slugs)
         rows += [
             {"slug": known.slug, "media": known.media, "aliases": list(known.aliases), "articles": 0, "latest": None}
-            for known in unmet
+            for known in unused_categories
         ]
-    as_value_or_table(rows, ("slug", "media", "articles", "latest"), as_json)
+    print_rows(rows, ("slug", "media", "articles", "latest"), as_json)
 
 
 @click.command()
@@ -44,9 +44,9 @@ def columns(output: Path, as_json: bool) -> None:
     rows = [
         {**column, "articles": 0, "latest": None, **counts.get(column["column_id"], {})} for column in load_columns()
     ]
-    as_value_or_table(rows, ("spider", "column_id", "name", "by_default", "articles", "latest"), as_json)
+    print_rows(rows, ("spider", "column_id", "name", "by_default", "articles", "latest"), as_json)
 
 
-def _met_categories(output: Path) -> list[dict[str, Any]]:
+def _load_used_categories(output: Path) -> list[dict[str, Any]]:
     with Store.open_ro(output) as store:
         return [{**row, "aliases": json.loads(row["aliases"])} for row in store.categories.with_article_counts()]

@@ -8,32 +8,34 @@ import click
 
 from crawler.storage.output_dir import resolve_output_dir
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+CommandFunction = TypeVar("CommandFunction", bound=Callable[..., Any])
 
 
-def _folder(_context: click.Context, _option: click.Parameter, value: str | None) -> Path:
+def _parse_output_dir(_context: click.Context, _option: click.Parameter, value: str | None) -> Path:
     if value == "":
         raise click.BadParameter("it is empty: name a folder, or leave the option out", param_hint="--output")
     return resolve_output_dir(value)
 
 
-_HELP = "The output folder.  [default: output/ where one stands, else $FINEWS_OUTPUT]"
+_OUTPUT_HELP = "The output folder.  [default: output/ where one stands, else $FINEWS_OUTPUT]"
 
-output: Callable[[Command], Command] = click.option("--output", metavar="DIR", callback=_folder, help=_HELP)
-as_json: Callable[[Command], Command] = click.option(
+output: Callable[[CommandFunction], CommandFunction] = click.option(
+    "--output", metavar="DIR", callback=_parse_output_dir, help=_OUTPUT_HELP
+)
+as_json: Callable[[CommandFunction], CommandFunction] = click.option(
     "--json", "as_json", is_flag=True, help="One JSON value on stdout, and nothing else."
 )
 
 
-def _digits(_context: click.Context, _argument: click.Parameter, value: str) -> str:
+def _parse_code(_context: click.Context, _argument: click.Parameter, value: str) -> str:
     code = value.strip()
     return code[2:] if code[:2].upper() == "NW" else code
 
 
-code = click.argument("code", callback=_digits)
+code_argument = click.argument("code", callback=_parse_code)
 
 
-site_option = click.option(
+site_address = click.option(
     "--site",
     "address",
     default="",

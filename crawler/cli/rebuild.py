@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from crawler.cli import options
-from crawler.cli import output as tell
-from crawler.cli.options import site_option
+from crawler.cli.options import site_address
+from crawler.cli.output import pluralise, print_line
 from crawler.storage.site_links import load_site_links
 
 
@@ -19,7 +19,7 @@ def rebuild() -> None:
 @rebuild.command(name="posts")
 @click.option("--into", metavar="DIR", type=click.Path(path_type=Path), help="An empty folder to write them into.")
 @options.output
-@site_option
+@site_address
 def rebuild_posts(into: Path | None, output: Path, address: str) -> None:
     """Write every post from its row: the same bytes that the crawls wrote.
 
@@ -28,7 +28,7 @@ def rebuild_posts(into: Path | None, output: Path, address: str) -> None:
     from crawler.jobs import rebuild as body
 
     written = body.rewrite_posts(output, load_site_links(output, address), into)
-    tell.line(f"{tell.counted(written, 'post')} written into {into or output}/_posts")
+    print_line(f"{pluralise(written, 'post')} written into {into or output}/_posts")
 
 
 @rebuild.command(name="db")
@@ -40,7 +40,7 @@ def rebuild_posts(into: Path | None, output: Path, address: str) -> None:
     help="A folder that holds _posts.  [default: the output folder]",
 )
 @options.output
-@site_option
+@site_address
 def rebuild_db(source: Path | None, output: Path, address: str) -> None:
     """Make news.db anew from the posts.
 
@@ -61,12 +61,12 @@ def rebuild_db(source: Path | None, output: Path, address: str) -> None:
     """
     from crawler.jobs import rebuild as body
 
-    rebuilt = body.rebuild_database(output, load_site_links(output, address), source)
-    for path, reason in rebuilt.unreadable_posts.items():
-        tell.line(f"finews: {path}: {reason}", err=True)
-    beside = "with what the old database knew beside them" if rebuilt.carried_over else "from posts alone"
-    tell.line(f"{tell.counted(rebuilt.article_count, 'article')} in {output}/news.db, {beside}")
-    sys.exit(3 if rebuilt.unreadable_posts else 0)
+    result = body.rebuild_database(output, load_site_links(output, address), source)
+    for path, reason in result.unreadable_posts.items():
+        print_line(f"finews: {path}: {reason}", err=True)
+    origin_note = "with what the old database knew beside them" if result.carried_over else "from posts alone"
+    print_line(f"{pluralise(result.article_count, 'article')} in {output}/news.db, {origin_note}")
+    sys.exit(3 if result.unreadable_posts else 0)
 
 
 @rebuild.command(name="search")
@@ -78,7 +78,7 @@ def rebuild_search(output: Path) -> None:
     """
     from crawler.jobs import rebuild as body
 
-    tell.line(f"{tell.counted(body.rebuild_search_index(output), 'article')} in the index of words")
+    print_line(f"{pluralise(body.rebuild_search_index(output), 'article')} in the index of words")
 
 
 @rebuild.command(name="reprints")
@@ -90,4 +90,4 @@ def rebuild_reprints(output: Path) -> None:
     """
     from crawler.jobs import rebuild as body
 
-    tell.line(f"{tell.counted(body.rebuild_reprint_clusters(output), 'article')} compared")
+    print_line(f"{pluralise(body.rebuild_reprint_clusters(output), 'article')} compared")

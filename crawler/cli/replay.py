@@ -8,19 +8,19 @@ from typing import Any
 import click
 
 from crawler.cli import options
-from crawler.cli import output as tell
-from crawler.cli.options import site_option
+from crawler.cli.options import site_address
+from crawler.cli.output import pluralise, print_json, print_line
 from crawler.content.unicode_text import collapse_whitespace
 from crawler.crawl.policy.result import EXIT_CODES
 from crawler.storage.site_links import load_site_links
 
-_LONGEST_VALUE = 60
+_MAX_VALUE_CHARACTERS = 60
 
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Only say what would change.")
 @options.output
-@site_option
+@site_address
 @options.as_json
 def replay(dry_run: bool, output: Path, address: str, as_json: bool) -> None:
     """Read kept replies again, without network.
@@ -30,16 +30,18 @@ def replay(dry_run: bool, output: Path, address: str, as_json: bool) -> None:
     """
     from crawler.jobs.replay import open_replayer  # Scrapy takes a third of a second to import
 
-    with open_replayer(output, load_site_links(output, address), dry_run=dry_run) as body:
-        found = [_as_row(replayed) for replayed in chain(body.replay_quarantine(), body.replay_articles())]
+    with open_replayer(output, load_site_links(output, address), dry_run=dry_run) as session:
+        rows = [
+            _replayed_as_dict(replayed) for replayed in chain(session.replay_quarantine(), session.replay_articles())
+        ]
     if as_json:
-        tell.as_value(found)
+        print_json(rows)
     else:
-        _tell_all(found, dry_run=dry_run)
-    sys.exit(EXIT_CODES[body.outcome])
+        _print_replayed(rows, dry_run=dry_run)
+    sys.exit(EXIT_CODES[session.outcome])
 
 
-def _as_row(replayed: Any) -> dict[str, Any]:
+def _replayed_as_dict(replayed: Any) -> dict[str, Any]:
     changes = {name: {"old": old, "new": new} for name, (old, new) in replayed.changes.items()}
     return {
         "code": replayed.code,
@@ -50,24 +52,24 @@ def _as_row(replayed: Any) -> dict[str, Any]:
     }
 
 
-def _tell_all(found: list[dict[str, Any]], *, dry_run: bool) -> None:
-    for row in found:
-        _tell(row)
-    changed = sum(bool(row["changes"]) for row in found)
-    unreadable = tell.counted(sum(not row["readable"] for row in found), "reply", "replies")
-    would = "would change" if dry_run else "changed"
-    tell.line(f"{tell.counted(changed, 'article')} {would}, {unreadable} cannot be read")
+def _print_replayed(rows: list[dict[str, Any]], *, dry_run: bool) -> None:
+    for row in rows:
+        _print_replayed_article(row)
+    changed = sum(bool(row["changes"]) for row in rows)
+    unreadable = pluralise(sum(not row["readable"] for row in rows), "reply", "replies")
+    verb = "would change" if dry_run else "changed"
+    print_line(f"{pluralise(changed, 'article')} {verb}, {unreadable} cannot be read")
 
 
-def _tell(row: dict[str, Any]) -> None:
-    name = row["code"] or row["kind"]
+def _print_replayed_article(row: dict[str, Any]) -> None:
+    label = row["code"] or row["kind"]
     if row["detail"] or not row["changes"]:
         state = "readable" if row["readable"] else "not readable"
-        tell.line(f"{name}: {state}{': ' if row['detail'] else ''}{row['detail']}")
+        print_line(f"{label}: {state}{': ' if row['detail'] else ''}{row['detail']}")
     for field, change in row["changes"].items():
-        tell.line(f"{name}: {field}: {_short(change['old'])} -> {_short(change['new'])}")
+        print_line(f"{label}: {field}: {_shorten(change['old'])} -> {_shorten(change['new'])}")
 
 
-def _short(text: str) -> str:
+def _shorten(text: str) -> str:
     line = collapse_whitespace(text)
-    return repr(line if len(line) <= _LONGEST_VALUE else line[: _LONGEST_VALUE - 1] + "…")
+    return repr(line if len(line) <= _MAX_VALUE_CHARACTERS else line[: _MAX_VALUE_CHARACTERS - 1] + "…")

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from crawler.cli import options
-from crawler.cli.output import as_value_or_table
+from crawler.cli.output import print_rows
 from crawler.items import Outcome
 from crawler.storage import Store
 
@@ -20,9 +20,7 @@ def runs(limit: int, gaps: bool, output: Path, as_json: bool) -> None:
     """The crawls so far, newest first."""
     with Store.open_ro(output) as store:
         if gaps:
-            as_value_or_table(
-                store.coverage.latest_gaps(limit), ("run_id", "spider", "column_id", "after", "before"), as_json
-            )
+            print_rows(store.coverage.latest_gaps(limit), ("run_id", "spider", "column_id", "after", "before"), as_json)
             return
         rows = [{**row, "arguments": json.loads(row["arguments"])} for row in store.runs.latest(limit)]
-    as_value_or_table(rows, ("id", "spider", "started_at", "outcome", "listed", *Outcome), as_json)
+    print_rows(rows, ("id", "spider", "started_at", "outcome", "listed", *Outcome), as_json)

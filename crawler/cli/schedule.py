@@ -5,14 +5,14 @@ from pathlib import Path
 import click
 
 from crawler.cli import options
-from crawler.cli import output as tell
+from crawler.cli.output import print_line
 from crawler.jobs import schedule as texts
 
-_KINDS = {"cron": texts.render_cron, "systemd": texts.render_systemd, "github": texts.render_github_workflow}
+_RENDERERS = {"cron": texts.render_cron, "systemd": texts.render_systemd, "github": texts.render_github_workflow}
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(tuple(_KINDS)))
+@click.argument("kind", type=click.Choice(tuple(_RENDERERS)))
 @options.output
 def schedule(kind: str, output: Path) -> None:
     """Print what crawls and publishes by a schedule.
@@ -20,4 +20,4 @@ def schedule(kind: str, output: Path) -> None:
     cron: lines for a crontab; systemd: a service and a timer; github: a workflow that commits what is new and publishes
     the site. The paths are this installation's.
     """
-    tell.line(_KINDS[kind](texts.detect_installation(output)).rstrip("\n"))
+    print_line(_RENDERERS[kind](texts.detect_installation(output)).rstrip("\n"))

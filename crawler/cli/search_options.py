@@ -14,13 +14,13 @@ from crawler.storage import Store
 from crawler.storage.search.query import check_query_has_words
 from crawler.storage.search.request import SearchRequest
 
-_SHOWN = 20
+DEFAULT_LIMIT = 20
 
 
-_FILTERS = ("category", "column", "since", "until", "stock", "as_of")
+_FILTER_NAMES = ("category", "column", "since", "until", "stock", "as_of")
 
 
-def filters(command: Callable[..., Any]) -> Callable[..., Any]:
+def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say which articles."""
     for option in reversed(
         (
@@ -39,30 +39,33 @@ def filters(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def asked(store: Store, text: str | None, chosen: dict[str, Any]) -> SearchRequest:
+def build_search_request(store: Store, text: str | None, filter_values: dict[str, Any]) -> SearchRequest:
     """The question that these options ask; `text` is None where no query was given. Raises UsageError."""
     if text is not None:
         check_query_has_words(text)
     now = clock.now()
     media = CategoryRegistry(store.categories.all())
-    since, until = moment("since", chosen["since"], now), moment("until", chosen["until"], now, last=True)
+    since, until = (
+        parse_moment("since", filter_values["since"], now),
+        parse_moment("until", filter_values["until"], now, end_of_span=True),
+    )
     if since and until and since > until:
-        raise UsageError(f"--since {chosen['since']} is after --until {chosen['until']}: swap them")
+        raise UsageError(f"--since {filter_values['since']} is after --until {filter_values['until']}: swap them")
     return SearchRequest(
         text=text or "",
-        categories=tuple(media.resolve(name).slug for name in chosen["category"]),
-        columns=chosen["column"],
+        categories=tuple(media.resolve(name).slug for name in filter_values["category"]),
+        columns=filter_values["column"],
         since=since,
         until=until,
-        stock=chosen["stock"].strip().upper(),
-        as_of=moment("as-of", chosen["as_of"], now),
-        collapse_reprints=chosen["distinct"],
+        stock=filter_values["stock"].strip().upper(),
+        as_of=parse_moment("as-of", filter_values["as_of"], now),
+        collapse_reprints=filter_values["distinct"],
     )
 
 
-def moment(name: str, text: str | None, now: datetime, *, last: bool = False) -> datetime | None:
+def parse_moment(option: str, text: str | None, now: datetime, *, end_of_span: bool = False) -> datetime | None:
     """What a person typed for a moment. Raises UsageError."""
     try:
-        return None if text is None else parse_bound(text, now, end_of_span=last)
+        return None if text is None else parse_bound(text, now, end_of_span=end_of_span)
     except ValueError as error:
-        raise UsageError(f"--{name}: {error}") from error
+        raise UsageError(f"--{option}: {error}") from error

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from crawler.cli import options
-from crawler.cli import output as tell
+from crawler.cli.output import print_line
 from crawler.errors import missing_extra_error
 
 
@@ -24,4 +24,4 @@ def serve(host: str, port: int, open_browser: bool, output: Path) -> None:
         from crawler.publish.web import server
     except ModuleNotFoundError as error:
         raise missing_extra_error(f"serve needs {error.name}", "serve") from error
-    server.serve(output, host, port, tell.line, open_browser=open_browser)
+    server.serve(output, host, port, print_line, open_browser=open_browser)

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from crawler.cli import options
-from crawler.cli import output as tell
-from crawler.cli.search_options import moment
+from crawler.cli.output import format_withdrawal, print_json, print_line
+from crawler.cli.search_options import parse_moment
 from crawler.content import clock
 from crawler.content.dates import format_duration
 from crawler.errors import FatalError
@@ -30,47 +30,50 @@ def show(code: str, as_html: bool, as_of: str | None, output: Path, as_json: boo
     CODE is its digits, with or without NW.
     """
     with Store.open_ro(output) as store:
-        article = _whole(store, code.strip().upper().removeprefix("NW"), moment("as-of", as_of, clock.now()))
+        article = _load_article(
+            store, code.strip().upper().removeprefix("NW"), parse_moment("as-of", as_of, clock.now())
+        )
     if article is None:
         raise FatalError(f"no article {code} in {output / DATABASE_FILE_NAME}{f' as of {as_of}' if as_of else ''}")
     if as_json:
-        tell.as_value(article)
+        print_json(article)
     elif as_html:
-        tell.line(article["body_html"])
+        print_line(article["body_html"])
     else:
-        _tell_article(article, output)
+        _print_article(article, output)
 
 
-def _whole(store: Store, code: str, at: datetime | None) -> dict[str, Any] | None:
-    return store.articles.get_full(code) if at is None else store.search.get_full_as_of(code, at)
+def _load_article(store: Store, code: str, as_of: datetime | None) -> dict[str, Any] | None:
+    return store.articles.get_full(code) if as_of is None else store.search.get_full_as_of(code, as_of)
 
 
-def _tell_article(article: dict[str, Any], output: Path) -> None:
-    tell.line(article["title"])
-    tell.line(f"{article['published_at']}  {article['media']} ({article['category']})  {article['code']}")
-    tell.line(article["url"])
+def _print_article(article: dict[str, Any], output: Path) -> None:
+    print_line(article["title"])
+    print_line(f"{article['published_at']}  {article['media']} ({article['category']})  {article['code']}")
+    print_line(article["url"])
     if article["withdrawn_at"]:
-        tell.line(tell.withdrawn(article))
-    tell.line()
-    tell.line(article["body_text"])
-    tell.line()
+        print_line(format_withdrawal(article))
+    print_line()
+    print_line(article["body_text"])
+    print_line()
     if article["mentions"]:
-        tell.line("stocks: " + ", ".join(f"{found['name']} {found['secid']}" for found in article["mentions"]))
-    tell.line(f"columns: {', '.join(article['columns'])}")
-    tell.line(f"post: {locate_post(output, article['post_path'])}")
-    tell.line(f"revision {article['revision']}, first seen {article['first_seen_at']}")
-    for old in article["revisions"]:
-        tell.line(f"  {old['revision']}  seen {old['seen_at']}  {old['title']}")
-    for line in _story(article):
-        tell.line(line)
+        print_line("stocks: " + ", ".join(f"{mention['name']} {mention['secid']}" for mention in article["mentions"]))
+    print_line(f"columns: {', '.join(article['columns'])}")
+    print_line(f"post: {locate_post(output, article['post_path'])}")
+    print_line(f"revision {article['revision']}, first seen {article['first_seen_at']}")
+    for revision in article["revisions"]:
+        print_line(f"  {revision['revision']}  seen {revision['seen_at']}  {revision['title']}")
+    for line in _format_reprints(article):
+        print_line(line)
 
 
-def _story(article: dict[str, Any]) -> Iterator[str]:
+def _format_reprints(article: dict[str, Any]) -> Iterator[str]:
     """Who printed it first, where that is another, and who else did, how much later."""
-    first, *reprints = article["story"] or [article]
-    if first["code"] != article["code"]:
-        later = next(each for each in reprints if each["code"] == article["code"])["seconds_later"]
-        yield f"reprint, {format_duration(later)} later, of {first['code']}  {first['media']}  {first['title']}"
+    original, *reprints = article["story"] or [article]
+    if original["code"] != article["code"]:
+        seconds_later = next(reprint for reprint in reprints if reprint["code"] == article["code"])["seconds_later"]
+        delay = format_duration(seconds_later)
+        yield f"reprint, {delay} later, of {original['code']}  {original['media']}  {original['title']}"
         if len(reprints) > 1:
             yield "also reprinted by:"
     elif reprints:

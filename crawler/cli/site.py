@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from crawler.cli import options
-from crawler.cli import output as tell
-from crawler.cli.options import site_option
+from crawler.cli.options import site_address
+from crawler.cli.output import pluralise, print_json, print_line
 from crawler.publish.jekyll.config import MAX_KEEP_DAYS
 from crawler.storage.site_links import load_site_links
 
@@ -27,7 +27,7 @@ def site() -> None:
 @click.option("--all", "everything", is_flag=True, help="Render every page anew, frozen ones too.")
 @click.option("--quiet", is_flag=True, help="Say nothing unless something went wrong.")
 @options.output
-@site_option
+@site_address
 @options.as_json
 def build(keep_days: int | None, everything: bool, quiet: bool, output: Path, address: str, as_json: bool) -> None:
     """Bring the site in _site up to date.
@@ -40,34 +40,34 @@ def build(keep_days: int | None, everything: bool, quiet: bool, output: Path, ad
         build_site,  # it shares the ledger with crawls, and Scrapy takes a third of a second to import
     )
 
-    published = build_site.build_site(output, load_site_links(output, address), keep_days, render_all=everything)
+    build_result = build_site.build_site(output, load_site_links(output, address), keep_days, render_all=everything)
     if as_json:
-        built = published.build
-        tell.as_value(
+        summary = build_result.build
+        print_json(
             {
                 "site": str(output / "_site"),
-                "rendered": built.pages_rendered,
-                "frozen": built.posts_archived,
-                "outdated_theme": built.outdated_theme,
-                "kept": published.customised_files,
+                "rendered": summary.pages_rendered,
+                "frozen": summary.posts_archived,
+                "outdated_theme": summary.outdated_theme,
+                "kept": build_result.customised_files,
             }
         )
     elif not quiet:
         rendered, frozen = (
-            tell.counted(published.build.pages_rendered, "page"),
-            tell.counted(published.build.posts_archived, "post"),
+            pluralise(build_result.build.pages_rendered, "page"),
+            pluralise(build_result.build.posts_archived, "post"),
         )
-        tell.line(f"{output}/_site: {rendered} rendered, {frozen} frozen")
-        for path in published.customised_files:
-            tell.line(f"note: {path} is as you have changed it, and stays so; delete it to get ours")
-        if published.build.outdated_theme:
-            tell.line("note: frozen pages have an older look; `finews site build --all` renders them anew")
+        print_line(f"{output}/_site: {rendered} rendered, {frozen} frozen")
+        for path in build_result.customised_files:
+            print_line(f"note: {path} is as you have changed it, and stays so; delete it to get ours")
+        if build_result.build.outdated_theme:
+            print_line("note: frozen pages have an older look; `finews site build --all` renders them anew")
 
 
 @site.command()
 @click.option("--quiet", is_flag=True, help="Say nothing unless something is wrong.")
 @options.output
-@site_option
+@site_address
 @options.as_json
 def check(quiet: bool, output: Path, address: str, as_json: bool) -> None:
     """Is the site in _site what it should be?
@@ -77,15 +77,15 @@ def check(quiet: bool, output: Path, address: str, as_json: bool) -> None:
     """
     from crawler.jobs import build_site
 
-    checked = build_site.check_site(output, load_site_links(output, address))
+    report = build_site.check_site(output, load_site_links(output, address))
     if as_json:
-        faults = [{"kind": fault.kind, "path": fault.path, "detail": fault.detail} for fault in checked.faults]
-        counts = {"articles": checked.articles, "pages": checked.pages, "links": checked.links}
-        tell.as_value({**counts, "faults": faults})
-    elif checked.faults or not quiet:
-        for fault in checked.faults:
-            tell.line(f"{fault.kind}: {fault.path}" + (f": {fault.detail}" if fault.detail else ""))
-        found = ", ".join(tell.counted(getattr(checked, f"{name}s"), name) for name in ("article", "page", "link"))
-        wrong = tell.counted(len(checked.faults), "fault") if checked.faults else "no faults"
-        tell.line(f"{found} inside the site, {wrong}")
-    sys.exit(1 if checked.faults else 0)
+        faults = [{"kind": fault.kind, "path": fault.path, "detail": fault.detail} for fault in report.faults]
+        counts = {"articles": report.articles, "pages": report.pages, "links": report.links}
+        print_json({**counts, "faults": faults})
+    elif report.faults or not quiet:
+        for fault in report.faults:
+            print_line(f"{fault.kind}: {fault.path}" + (f": {fault.detail}" if fault.detail else ""))
+        counts_text = ", ".join(pluralise(getattr(report, f"{name}s"), name) for name in ("article", "page", "link"))
+        fault_count = pluralise(len(report.faults), "fault") if report.faults else "no faults"
+        print_line(f"{counts_text} inside the site, {fault_count}")
+    sys.exit(1 if report.faults else 0)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from crawler.cli import options
-from crawler.cli import output as tell
-from crawler.cli.options import site_option
+from crawler.cli.options import site_address
+from crawler.cli.output import pluralise, print_json, print_line
 from crawler.storage.site_links import load_site_links
 
 if TYPE_CHECKING:
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--repair", "mend", is_flag=True, help="Mend what is certain; exit code 75 while a crawl runs.")
+@click.option("--repair", is_flag=True, help="Mend what is certain; exit code 75 while a crawl runs.")
 @options.output
-@site_option
+@site_address
 @options.as_json
-def verify(mend: bool, output: Path, address: str, as_json: bool) -> None:
+def verify(repair: bool, output: Path, address: str, as_json: bool) -> None:
     """Do posts and rows agree?
 
     Names each post that is missing, different, extra (no row is for it) or unfinished, and each article that the index
@@ -30,36 +30,36 @@ def verify(mend: bool, output: Path, address: str, as_json: bool) -> None:
     """
     from crawler.jobs import verify  # it shares the ledger with crawls, and Scrapy takes a third of a second to import
 
-    report = (verify.repair_output if mend else verify.verify_output)(output, load_site_links(output, address))
+    report = (verify.repair_output if repair else verify.verify_output)(output, load_site_links(output, address))
     if as_json:
-        tell.as_value(_as_value(report))
+        print_json(_report_as_dict(report))
     else:
-        _tell_report(report)
+        _print_report(report)
     sys.exit(1 if report.mismatches else 0)
 
 
-def _as_value(report: "VerifyReport") -> dict[str, object]:
+def _report_as_dict(report: "VerifyReport") -> dict[str, object]:
     return {
         "agree": report.matching_posts,
-        "disagreements": [each.as_dict() for each in report.mismatches],
+        "disagreements": [mismatch.as_dict() for mismatch in report.mismatches],
         "mended": [each.as_dict() for each in report.repaired],
     }
 
 
-def _tell_report(report: "VerifyReport") -> None:
-    for each in report.repaired:
-        tell.line(f"mended: {_in_a_line(each)}")
-    for each in report.mismatches:
-        tell.line(_in_a_line(each))
-    told = [tell.counted(report.matching_posts, "post agrees with its row", "posts agree with their rows")]
-    if of_posts := len(report.mismatches) - report.derived_count:
-        told.append(tell.counted(of_posts, "disagreement"))
+def _print_report(report: "VerifyReport") -> None:
+    for mismatch in report.repaired:
+        print_line(f"mended: {_format_mismatch(mismatch)}")
+    for mismatch in report.mismatches:
+        print_line(_format_mismatch(mismatch))
+    totals = [pluralise(report.matching_posts, "post agrees with its row", "posts agree with their rows")]
+    if post_mismatches := len(report.mismatches) - report.derived_count:
+        totals.append(pluralise(post_mismatches, "disagreement"))
     if report.derived_count:
-        told.append(f"{tell.counted(report.derived_count, 'article')} to be indexed or linked")
-    tell.line(", ".join(told))
+        totals.append(f"{pluralise(report.derived_count, 'article')} to be indexed or linked")
+    print_line(", ".join(totals))
 
 
-def _in_a_line(each: "Mismatch") -> str:
-    shown = each.as_dict()
-    detail = f" ({shown['detail']})" if shown["detail"] else ""
-    return " ".join(filter(None, (shown["kind"], shown["path"], shown["code"], shown["title"]))) + detail
+def _format_mismatch(mismatch: "Mismatch") -> str:
+    fields = mismatch.as_dict()
+    detail = f" ({fields['detail']})" if fields["detail"] else ""
+    return " ".join(filter(None, (fields["kind"], fields["path"], fields["code"], fields["title"]))) + detail

@@ -1,6 +1,7 @@
 """Post <-> file: the only room that knows front matter and writes post files.
 
-The bytes of a post are a pure function of a `Post`: either side of the system can be made anew from the other.
+The bytes of a post are a pure function of a `LegacyPostFile`: either side of the system can be made anew from the
+other.
 """
 
 import re

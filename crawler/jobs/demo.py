@@ -32,8 +32,8 @@ def mark_as_demo(output: Path) -> None:
 def crawl_sample_site(output: Path, articles: int) -> Iterator[str]:
     """Serve the sample site and crawl it with each spider; yields each command before it runs. Raises FatalError."""
     now = clock.now()
-    corpus = Corpus.sample(articles, newest=now)
-    add_reprints(corpus, newest=now)
+    corpus = Corpus.sample(articles, newest_at=now)
+    add_reprints(corpus, newest_at=now)
     with SampleSite(corpus) as site:
         for spider in DEMO_SPIDERS:
             arguments = ["crawl", spider, "--mirror", site.url, "--output", str(output)]

@@ -1,59 +1,59 @@
 """A small real web server that answers as the source does: for the demo, the tests and the benchmarks.
 
-    with SampleSite(articles=50) as site:
+    with SampleSite(article_count=50) as site:
         site.corpus.publish(3)
-        site.fail("page_index=2", status(503), times=1)
+        site.add_fault("page_index=2", return_status(503), times=1)
         ...  # crawl site.url
-        print(site.article_requests)
+        print(site.requested_codes)
 
 It holds real posts of the old site, recorded replies, and as many made-up articles as wanted. It imports
 nothing else of this project, so that it cannot share a mistake with the code that it tests.
 """
 
-from crawler.sample_site.corpus import NEWEST, Corpus, Listed, SourceArticle
+from crawler.sample_site.corpus import NEWEST_AT, Corpus, ListedArticle, SourceArticle
 from crawler.sample_site.faults import (
     Fault,
-    body,
-    cut,
-    cut_chunks,
-    drip,
-    edited,
-    endless,
-    hang,
-    raw,
-    redirect,
-    reset,
-    reset_in_body,
-    status,
-    undeclared,
-    wrong_length,
+    declare_length,
+    delay_response,
+    drip_response,
+    edit_response,
+    omit_length,
+    reset_connection,
+    reset_mid_body,
+    return_body,
+    return_redirect,
+    return_status,
+    send_forever,
+    send_raw,
+    truncate_body,
+    truncate_chunks,
 )
-from crawler.sample_site.http import Exchange, Hit, Reply
-from crawler.sample_site.server import Hits, SampleSite
+from crawler.sample_site.http_exchange import Exchange, HttpRequest, HttpResponse
+from crawler.sample_site.server import RequestLog, SampleSite
 
 __all__ = [
-    "NEWEST",
+    "NEWEST_AT",
     "Corpus",
     "Exchange",
     "Fault",
-    "Hit",
-    "Hits",
-    "Listed",
-    "Reply",
+    "HttpRequest",
+    "HttpResponse",
+    "ListedArticle",
+    "RequestLog",
     "SampleSite",
     "SourceArticle",
-    "body",
-    "cut",
-    "cut_chunks",
-    "drip",
-    "edited",
-    "endless",
-    "hang",
-    "raw",
-    "redirect",
-    "reset",
-    "reset_in_body",
-    "status",
-    "undeclared",
-    "wrong_length",
+    "declare_length",
+    "delay_response",
+    "drip_response",
+    "edit_response",
+    "omit_length",
+    "reset_connection",
+    "reset_mid_body",
+    "return_body",
+    "return_redirect",
+    "return_status",
+    "send_forever",
+    "send_raw",
+    "truncate_body",
+    "truncate_chunks",
 ]

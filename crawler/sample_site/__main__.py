@@ -13,19 +13,19 @@ from crawler.sample_site.reprints import add_reprints
 
 def main() -> None:
     """Prints the address first, so that another program can read it."""
-    options = _options()
-    stop = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stop.set())
-    corpus = Corpus.sample(options.articles, seed=options.seed)
+    arguments = _parse_arguments()
+    stop_event = threading.Event()
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal_number, lambda *_: stop_event.set())
+    corpus = Corpus.sample(arguments.articles, seed=arguments.seed)
     add_reprints(corpus)
-    with SampleSite(corpus, port=options.port, host=options.host) as site:
+    with SampleSite(corpus, port=arguments.port, host=arguments.host) as site:
         sys.stdout.write(f"{site.url}\n")
         sys.stdout.flush()
-        stop.wait()
+        stop_event.wait()
 
 
-def _options() -> argparse.Namespace:
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m crawler.sample_site", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--host", default="127.0.0.1")

@@ -11,38 +11,38 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Literal
 
-SHANGHAI = timezone(timedelta(hours=8))
+SHANGHAI_TIME = timezone(timedelta(hours=8))
 
-BodyIn = Literal["json", "page2022", "page2018"]
-_HEADLINE = re.compile(r"^\s*【[^】]*】")
+BodyLocation = Literal["json", "page2022", "page2018"]
+_BRACKETED_HEADLINE = re.compile(r"^\s*【[^】]*】")
 
 
-def real_sort(code: str, published: datetime) -> int:
+def compute_real_sort(code: str, published_at: datetime) -> int:
     """Sixteen digits: the second, a 0, the code's last five. So it is in all recorded rows."""
-    tail = "".join(filter(str.isdigit, code))[-5:]
-    return int(f"{int(published.timestamp())}0{tail:0>5}")
+    code_digits = "".join(filter(str.isdigit, code))[-5:]
+    return int(f"{int(published_at.timestamp())}0{code_digits:0>5}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Listed:
+class ListedArticle:
     """One article as the listings tell it."""
 
     code: str
     title: str
-    published: datetime
+    published_at: datetime
     media: str = ""
     summary: str = ""
-    digest: str = ""
+    flash_override: str = ""
     """The text of fast news and of list 102; empty: ``【title】summary（media）``."""
     image: str = ""
     columns: tuple[str, ...] = ()
     """Column ids, the primary one first: the old links are named after it."""
-    lists: tuple[str, ...] = ()
+    legacy_lists: tuple[str, ...] = ()
     """Those of the 2022 lists that carry it: "102", "45", "37", "38", "39"."""
-    stocks: tuple[str, ...] = ()
+    secids: tuple[str, ...] = ()
     """What fast news calls them: "<market>.<code>"."""
     np_dst: Literal["CMS", "CFH"] = "CMS"
-    fast: bool = False
+    is_fast_news: bool = False
     """Is it in fast news? Then it stands in column 102, which is all of it, and in ``fast_columns``."""
     fast_columns: tuple[str, ...] = ()
     fast_title: str | None = None
@@ -50,11 +50,11 @@ class Listed:
     fast_images: tuple[str, ...] = ()
     title_color: int = 0
     """0, or 3 for red."""
-    blank: bool = False
+    is_blank: bool = False
     """A blank row of list 102: no title, time or link, and only the 2022 site has its text."""
 
     def __post_init__(self) -> None:
-        if self.published.tzinfo is None:
+        if self.published_at.tzinfo is None:
             raise ValueError(f"{self.code}: published needs an offset")
 
     @property
@@ -65,47 +65,47 @@ class Listed:
     @property
     def local_time(self) -> datetime:
         """Every time the source writes is of Shanghai, without offset."""
-        return self.published.astimezone(SHANGHAI)
+        return self.published_at.astimezone(SHANGHAI_TIME)
 
     @property
     def show_time(self) -> str:
         """``2026-09-19 01:09:08``; a blank row has none."""
-        return "" if self.blank else f"{self.local_time:%Y-%m-%d %H:%M:%S}"
+        return "" if self.is_blank else f"{self.local_time:%Y-%m-%d %H:%M:%S}"
 
     @property
     def real_sort(self) -> int:
         """The order of fast news."""
-        return real_sort(self.code, self.published)
+        return compute_real_sort(self.code, self.published_at)
 
     @property
     def page_url(self) -> str:
         """Today's link; a 财富号 article has none, a blank row neither."""
-        if self.blank or self.np_dst == "CFH":
+        if self.is_blank or self.np_dst == "CFH":
             return ""
         return f"http://finance.eastmoney.com/a/{self.code}.html"
 
     @property
-    def old_url(self) -> str:
+    def listing_url(self) -> str:
         """The link of the listings: the old form, "1" and the primary column; 财富号 has its own host."""
         if self.np_dst == "CFH":
             return f"http://caifuhao.eastmoney.com/news/{self.code}"
-        if self.blank or not self.columns:
+        if self.is_blank or not self.columns:
             return self.page_url
         return f"http://finance.eastmoney.com/news/1{self.columns[0]},{self.code}.html"
 
     @property
-    def flash(self) -> str:
+    def flash_text(self) -> str:
         """``【title】text（media）``, the text of fast news, of list 102 and of type 45."""
-        if self.digest:
-            return self.digest
-        ending = f"（{self.media}）" if self.media else ""
-        return f"【{self.title}】{_HEADLINE.sub('', self.summary)}{ending}"
+        if self.flash_override:
+            return self.flash_override
+        media_suffix = f"（{self.media}）" if self.media else ""
+        return f"【{self.title}】{_BRACKETED_HEADLINE.sub('', self.summary)}{media_suffix}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class SourceArticle(Listed):
+class SourceArticle(ListedArticle):
     """One article with its body: the HTML as the source holds it, quirks and all."""
 
     content: str = ""
-    body_in: BodyIn = "json"
+    body_location: BodyLocation = "json"
     """Who has the body: the JSON detail, or only the page, in the layout of that year."""

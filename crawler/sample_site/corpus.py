@@ -13,79 +13,85 @@ from datetime import datetime
 from threading import RLock
 from typing import Any, NamedTuple
 
-from crawler.sample_site.articles import Listed, SourceArticle, real_sort
-from crawler.sample_site.legacy_posts import old_posts
-from crawler.sample_site.recorded_articles import recorded_articles
-from crawler.sample_site.synthetic import COLUMNS, NEWEST, MadeUp, Place
+from crawler.sample_site.articles import ListedArticle, SourceArticle, compute_real_sort
+from crawler.sample_site.legacy_posts import load_legacy_posts
+from crawler.sample_site.recorded_articles import load_recorded_articles
+from crawler.sample_site.synthetic import NEWEST_AT, SAMPLE_COLUMNS, ArticleGenerator, ListingPlacement
 
-__all__ = ["NEWEST", "Corpus", "Listed", "SourceArticle"]
+__all__ = ["NEWEST_AT", "Corpus", "ListedArticle", "SourceArticle"]
 
 
-class Slot(NamedTuple):
+class ListingPosition(NamedTuple):
     """Where an article stands in the listings."""
 
-    order: tuple[int, str]
+    sort_key: tuple[int, str]
     columns: tuple[str, ...]
-    lists: tuple[str, ...]
-    fast: tuple[str, ...]
+    legacy_lists: tuple[str, ...]
+    fast_columns: tuple[str, ...]
 
 
 class Corpus:
     """Articles by code. Safe to change while a site serves it."""
 
-    def __init__(self, articles: Iterable[SourceArticle] = (), made_up: MadeUp | None = None) -> None:
-        self._made_up = made_up or MadeUp()
-        self._kept: dict[str, SourceArticle] = {}
-        self._indexes: dict[str, int] = {}
-        self._slots: dict[str, Slot] = {}
+    def __init__(self, articles: Iterable[SourceArticle] = (), generator: ArticleGenerator | None = None) -> None:
+        self._generator = generator or ArticleGenerator()
+        self._stored: dict[str, SourceArticle] = {}
+        self._number_by_code: dict[str, int] = {}
+        self._positions: dict[str, ListingPosition] = {}
         self._listings: dict[object, list[str]] = {}
-        self._published = 0
+        self._published_count = 0
         self._lock = RLock()
         for article in articles:
             self.add(article)
 
     @classmethod
     def sample(
-        cls, articles: int = 50, newest: datetime | None = None, seed: int = 1, columns: tuple[str, ...] = COLUMNS
+        cls,
+        article_count: int = 50,
+        newest_at: datetime | None = None,
+        seed: int = 1,
+        columns: tuple[str, ...] = SAMPLE_COLUMNS,
     ) -> Corpus:
         """The real posts, the recorded articles, and this many made-up ones, which stand in these columns."""
-        corpus = cls([*old_posts(), *recorded_articles()], MadeUp(seed, newest or NEWEST, columns))
-        for index in range(articles):
-            corpus._make(index)
+        corpus = cls(
+            [*load_legacy_posts(), *load_recorded_articles()], ArticleGenerator(seed, newest_at or NEWEST_AT, columns)
+        )
+        for number in range(article_count):
+            corpus._add_synthetic(number)
         return corpus
 
     def __len__(self) -> int:
-        return len(self._slots)
+        return len(self._positions)
 
     def __contains__(self, code: object) -> bool:
-        return code in self._slots
+        return code in self._positions
 
     def __iter__(self) -> Iterator[str]:
         """The codes of everything, newest first."""
-        return iter(self._listing("all", lambda _: True))
+        return iter(self._get_listing("all", lambda _: True))
 
-    def head(self, code: str) -> Listed | None:
+    def find_listed(self, code: str) -> ListedArticle | None:
         """What the listings say of an article."""
-        index = self._indexes.get(code)
-        return self._kept.get(code) if index is None else self._made_up.head(index)
+        number = self._number_by_code.get(code)
+        return self._stored.get(code) if number is None else self._generator.generate_listed(number)
 
-    def article(self, code: str) -> SourceArticle | None:
+    def find_article(self, code: str) -> SourceArticle | None:
         """The article with its body."""
-        index = self._indexes.get(code)
-        return self._kept.get(code) if index is None else self._made_up.article(index)
+        number = self._number_by_code.get(code)
+        return self._stored.get(code) if number is None else self._generator.generate_article(number)
 
     def add(self, article: SourceArticle) -> None:
         """A new article."""
         with self._lock:
             if article.code in self:
                 raise ValueError(f"{article.code} is already there: replace it")
-            self._kept[article.code] = article
-            self._place(article)
+            self._stored[article.code] = article
+            self._add_to_listings(article)
 
     def replace(self, code: str, **changes: Any) -> SourceArticle:
         """The article with other values, as after an edit at the source."""
         with self._lock:
-            article = replace(self._known(code), **changes)
+            article = replace(self._get_article(code), **changes)
             self.remove(code)
             self.add(article)
         return article
@@ -93,59 +99,61 @@ class Corpus:
     def remove(self, code: str) -> None:
         """Takes an article out of every listing; its detail and page are gone, too."""
         with self._lock:
-            self._known(code)
-            del self._slots[code]
-            self._kept.pop(code, None)
-            self._indexes.pop(code, None)
+            self._get_article(code)
+            del self._positions[code]
+            self._stored.pop(code, None)
+            self._number_by_code.pop(code, None)
             self._listings = {}
 
     def publish(self, count: int = 1) -> list[str]:
         """Adds made-up articles, each newer than all made-up ones before it; their codes, oldest first."""
         with self._lock:
-            first = self._published + 1
-            self._published += count
-            return [self._make(-number) for number in range(first, first + count)]
+            first = self._published_count + 1
+            self._published_count += count
+            return [self._add_synthetic(-number) for number in range(first, first + count)]
 
-    def in_columns(self, columns: Iterable[str]) -> Sequence[str]:
+    def codes_in_columns(self, columns: Iterable[str]) -> Sequence[str]:
         """The codes of one or more columns, newest first, each once."""
         wanted = frozenset(columns)
-        return self._listing(wanted, lambda slot: not wanted.isdisjoint(slot.columns))
+        return self._get_listing(wanted, lambda slot: not wanted.isdisjoint(slot.columns))
 
-    def in_list(self, name: str) -> Sequence[str]:
+    def codes_in_list(self, name: str) -> Sequence[str]:
         """The codes of a 2022 list: "102", "45", "37", "38" or "39"."""
-        return self._listing(("list", name), lambda slot: name in slot.lists)
+        return self._get_listing(("list", name), lambda slot: name in slot.legacy_lists)
 
-    def in_fast_news(self, column: str = "102", before: int | None = None) -> Sequence[str]:
+    def codes_in_fast_news(self, column: str = "102", older_than: int | None = None) -> Sequence[str]:
         """The codes of a column of fast news (102 holds all), all or those strictly older than a cursor."""
-        codes = self._listing(("fast", column), lambda slot: column in slot.fast)
-        return codes if before is None else codes[bisect_right(codes, -before, key=self._age) :]
+        codes = self._get_listing(("fast", column), lambda slot: column in slot.fast_columns)
+        return codes if older_than is None else codes[bisect_right(codes, -older_than, key=self._negated_real_sort) :]
 
-    def _age(self, code: str) -> int:
-        return -self._slots[code].order[0]
+    def _negated_real_sort(self, code: str) -> int:
+        return -self._positions[code].sort_key[0]
 
-    def _known(self, code: str) -> SourceArticle:
-        article = self.article(code)
+    def _get_article(self, code: str) -> SourceArticle:
+        article = self.find_article(code)
         if article is None:
             raise KeyError(code)
         return article
 
-    def _make(self, index: int) -> str:
-        place = self._made_up.place(index)
-        self._indexes[place.code] = index
-        self._place(place)
-        return place.code
+    def _add_synthetic(self, number: int) -> str:
+        placement = self._generator.generate_placement(number)
+        self._number_by_code[placement.code] = number
+        self._add_to_listings(placement)
+        return placement.code
 
-    def _place(self, at: Listed | Place) -> None:
-        fast = ("102", *at.fast_columns) if at.fast else ()
-        order = (real_sort(at.code, at.published), at.code)
-        self._slots[at.code] = Slot(order, at.columns, at.lists, fast)
+    def _add_to_listings(self, article: ListedArticle | ListingPlacement) -> None:
+        fast_columns = ("102", *article.fast_columns) if article.is_fast_news else ()
+        sort_key = (compute_real_sort(article.code, article.published_at), article.code)
+        self._positions[article.code] = ListingPosition(sort_key, article.columns, article.legacy_lists, fast_columns)
         self._listings = {}
 
-    def _listing(self, name: object, wanted: Callable[[Slot], bool]) -> list[str]:
+    def _get_listing(self, key: object, is_member: Callable[[ListingPosition], bool]) -> list[str]:
         """A listing is made when first asked for, and kept until the corpus changes."""
         with self._lock:
-            listing = self._listings.get(name)
+            listing = self._listings.get(key)
             if listing is None:
-                found = [(slot.order, code) for code, slot in self._slots.items() if wanted(slot)]
-                listing = self._listings[name] = [code for _, code in sorted(found, reverse=True)]
+                keyed_codes = [
+                    (position.sort_key, code) for code, position in self._positions.items() if is_member(position)
+                ]
+                listing = self._listings[key] = [code for _, code in sorted(keyed_codes, reverse=True)]
             return listing

@@ -1,8 +1,8 @@
 """What can go wrong on the wire: each fault answers one request in its own way.
 
     with SampleSite() as site:
-        site.fail(r"/kuaixun/v2/api/article/", status(503, headers={"Retry-After": "30"}), times=2)
-        site.fail(r"getNewsByColumns.*page_index=2", cut(100))
+        site.add_fault(r"/kuaixun/v2/api/article/", return_status(503, headers={"Retry-After": "30"}), times=2)
+        site.add_fault(r"getNewsByColumns.*page_index=2", truncate_body(100))
 
 A new fault is a class with ``apply`` and a small function that makes one.
 """
@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from crawler.sample_site.http import HTML, JSON, Exchange, Reply
+from crawler.sample_site.http_exchange import HTML_CONTENT_TYPE, JSON_CONTENT_TYPE, Exchange, HttpResponse
 
-NOTHING: Mapping[str, str] = {}
+NO_HEADERS: Mapping[str, str] = {}
 
 
 class Fault(Protocol):
@@ -26,27 +26,27 @@ class Fault(Protocol):
 
 
 @dataclass(frozen=True)
-class Instead:
+class ReturnResponse:
     """Another reply than the site's own."""
 
-    reply: Reply
+    response: HttpResponse
 
     def apply(self, exchange: Exchange) -> None:
         """Sends it."""
-        exchange.answer(self.reply)
+        exchange.send_response(self.response)
 
 
 @dataclass(frozen=True)
-class Reset:
+class ResetConnection:
     """No reply: the connection is reset."""
 
     def apply(self, exchange: Exchange) -> None:
         """Resets it."""
-        exchange.reset()
+        exchange.reset_connection()
 
 
 @dataclass(frozen=True)
-class Hang:
+class DelayResponse:
     """A long silence, then the site's own reply."""
 
     seconds: float
@@ -54,187 +54,201 @@ class Hang:
     def apply(self, exchange: Exchange) -> None:
         """Waits, and answers."""
         exchange.wait(self.seconds)
-        exchange.answer(exchange.reply)
+        exchange.send_response(exchange.default_response)
 
 
 @dataclass(frozen=True)
-class Cut:
+class TruncateBody:
     """The site's own reply, whose body ends too early."""
 
-    sent: int
+    body_bytes: int
 
     def apply(self, exchange: Exchange) -> None:
         """Declares all and sends a part."""
-        reply = exchange.reply
-        exchange.answer(reply._replace(body=reply.body[: self.sent]), length=len(reply.body))
-        exchange.hang_up()
+        reply = exchange.default_response
+        exchange.send_response(reply._replace(body=reply.body[: self.body_bytes]), length=len(reply.body))
+        exchange.disable_keep_alive()
 
 
 @dataclass(frozen=True)
-class Drip:
+class DripResponse:
     """The site's own reply, some bytes at a time."""
 
     bytes_per_second: float
 
     def apply(self, exchange: Exchange) -> None:
         """Sends ten pieces a second, or one byte at a time where that is faster than asked for."""
-        data = exchange.reply.head(len(exchange.reply.body)) + exchange.reply.body
-        piece = max(1, round(self.bytes_per_second / 10))
-        for start in range(0, len(data), piece):
-            exchange.send(data[start : start + piece])
-            exchange.wait(piece / self.bytes_per_second)
+        raw_response = (
+            exchange.default_response.encode_head(len(exchange.default_response.body)) + exchange.default_response.body
+        )
+        chunk_size = max(1, round(self.bytes_per_second / 10))
+        for start in range(0, len(raw_response), chunk_size):
+            exchange.send_bytes(raw_response[start : start + chunk_size])
+            exchange.wait(chunk_size / self.bytes_per_second)
 
 
 @dataclass(frozen=True)
-class WrongLength:
+class DeclareLength:
     """The site's own reply with a wrong length."""
 
-    declared: int
+    declared_length: int
 
     def apply(self, exchange: Exchange) -> None:
         """Declares one length, sends the other, and closes: the next request could not be told apart."""
-        exchange.answer(exchange.reply, length=self.declared)
-        exchange.hang_up()
+        exchange.send_response(exchange.default_response, length=self.declared_length)
+        exchange.disable_keep_alive()
 
 
 @dataclass(frozen=True)
-class Raw:
+class SendRaw:
     """Bytes that need not be HTTP at all."""
 
     data: bytes
 
     def apply(self, exchange: Exchange) -> None:
         """Sends them and closes."""
-        exchange.send(self.data)
-        exchange.hang_up()
+        exchange.send_bytes(self.data)
+        exchange.disable_keep_alive()
 
 
 @dataclass(frozen=True)
-class Edited:
+class EditResponse:
     """The site's own reply, changed."""
 
-    change: Callable[[Reply], Reply]
+    edit: Callable[[HttpResponse], HttpResponse]
 
     def apply(self, exchange: Exchange) -> None:
         """Sends what the change makes of it."""
-        exchange.answer(self.change(exchange.reply))
+        exchange.send_response(self.edit(exchange.default_response))
 
 
 @dataclass(frozen=True)
-class Undeclared:
+class OmitLength:
     """The site's own reply without its length: the end of the connection is the end of the body."""
 
-    sent: int | None
+    body_bytes: int | None
 
     def apply(self, exchange: Exchange) -> None:
         """Sends all or a part."""
-        exchange.send(exchange.reply.head(0).replace(b"Content-Length: 0", b"Connection: close"))
-        exchange.send(exchange.reply.body[: self.sent])
-        exchange.hang_up()
+        exchange.send_bytes(
+            exchange.default_response.encode_head(0).replace(b"Content-Length: 0", b"Connection: close")
+        )
+        exchange.send_bytes(exchange.default_response.body[: self.body_bytes])
+        exchange.disable_keep_alive()
 
 
 @dataclass(frozen=True)
-class CutChunks:
+class TruncateChunks:
     """The site's own reply in chunks, of which the last never comes."""
 
-    sent: int
+    body_bytes: int
 
     def apply(self, exchange: Exchange) -> None:
         """Sends a chunk, and the head of another."""
-        exchange.send(exchange.reply.head(0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked"))
-        exchange.send(b"%x\r\n%b\r\n400\r\n" % (self.sent, exchange.reply.body[: self.sent].ljust(self.sent)))
-        exchange.hang_up()
+        exchange.send_bytes(
+            exchange.default_response.encode_head(0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+        )
+        exchange.send_bytes(
+            b"%x\r\n%b\r\n400\r\n"
+            % (self.body_bytes, exchange.default_response.body[: self.body_bytes].ljust(self.body_bytes))
+        )
+        exchange.disable_keep_alive()
 
 
 @dataclass(frozen=True)
-class Endless:
+class SendForever:
     """A body that never ends."""
 
     def apply(self, exchange: Exchange) -> None:
         """Sends blanks until nobody wants more."""
-        exchange.send(exchange.reply.head(0).replace(b"Content-Length: 0", b"Connection: close"))
-        while not exchange.stopping.is_set():
-            exchange.send(b" " * 65536)
+        exchange.send_bytes(
+            exchange.default_response.encode_head(0).replace(b"Content-Length: 0", b"Connection: close")
+        )
+        while not exchange.stop_event.is_set():
+            exchange.send_bytes(b" " * 65536)
 
 
 @dataclass(frozen=True)
-class ResetInBody:
+class ResetMidBody:
     """A part of the site's own reply, then a reset."""
 
-    sent: int
+    body_bytes: int
 
     def apply(self, exchange: Exchange) -> None:
         """Sends the part, lets it arrive, and resets."""
-        exchange.send(exchange.reply.head(len(exchange.reply.body)) + exchange.reply.body[: self.sent])
+        exchange.send_bytes(
+            exchange.default_response.encode_head(len(exchange.default_response.body))
+            + exchange.default_response.body[: self.body_bytes]
+        )
         exchange.wait(0.1)
-        exchange.reset()
+        exchange.reset_connection()
 
 
-def status(code: int, body: bytes = b"", headers: Mapping[str, str] = NOTHING) -> Fault:
+def return_status(code: int, body: bytes = b"", headers: Mapping[str, str] = NO_HEADERS) -> Fault:
     """Another status."""
-    return Instead(Reply(body, HTML, code, tuple(headers.items())))
+    return ReturnResponse(HttpResponse(body, HTML_CONTENT_TYPE, code, tuple(headers.items())))
 
 
-def body(data: bytes, content_type: str = JSON, headers: Mapping[str, str] = NOTHING) -> Fault:
+def return_body(data: bytes, content_type: str = JSON_CONTENT_TYPE, headers: Mapping[str, str] = NO_HEADERS) -> Fault:
     """Status 200 with another body."""
-    return Instead(Reply(data, content_type, 200, tuple(headers.items())))
+    return ReturnResponse(HttpResponse(data, content_type, 200, tuple(headers.items())))
 
 
-def redirect(url: str, code: int = 302) -> Fault:
+def return_redirect(url: str, code: int = 302) -> Fault:
     """A redirect."""
-    return Instead(Reply(b"", HTML, code, (("Location", url),)))
+    return ReturnResponse(HttpResponse(b"", HTML_CONTENT_TYPE, code, (("Location", url),)))
 
 
-def reset() -> Fault:
+def reset_connection() -> Fault:
     """A reset before any reply."""
-    return Reset()
+    return ResetConnection()
 
 
-def hang(seconds: float) -> Fault:
+def delay_response(seconds: float) -> Fault:
     """This long nothing, then the reply."""
-    return Hang(seconds)
+    return DelayResponse(seconds)
 
 
-def cut(n: int) -> Fault:
+def truncate_body(body_bytes: int) -> Fault:
     """The whole length declared, this many bytes of the body sent, then the end."""
-    return Cut(n)
+    return TruncateBody(body_bytes)
 
 
-def drip(bytes_per_second: float) -> Fault:
+def drip_response(bytes_per_second: float) -> Fault:
     """The reply this slowly, headers included."""
-    return Drip(bytes_per_second)
+    return DripResponse(bytes_per_second)
 
 
-def wrong_length(n: int) -> Fault:
+def declare_length(declared_length: int) -> Fault:
     """The whole body under this declared length."""
-    return WrongLength(n)
+    return DeclareLength(declared_length)
 
 
-def raw(data: bytes) -> Fault:
+def send_raw(data: bytes) -> Fault:
     """These bytes instead of a reply."""
-    return Raw(data)
+    return SendRaw(data)
 
 
-def edited(change: Callable[[Reply], Reply]) -> Fault:
+def edit_response(edit: Callable[[HttpResponse], HttpResponse]) -> Fault:
     """The reply, changed."""
-    return Edited(change)
+    return EditResponse(edit)
 
 
-def undeclared(sent: int | None = None) -> Fault:
+def omit_length(body_bytes: int | None = None) -> Fault:
     """The reply without its length, or this many bytes of its body."""
-    return Undeclared(sent)
+    return OmitLength(body_bytes)
 
 
-def cut_chunks(sent: int) -> Fault:
+def truncate_chunks(body_bytes: int) -> Fault:
     """This many bytes in a chunk, and no end."""
-    return CutChunks(sent)
+    return TruncateChunks(body_bytes)
 
 
-def endless() -> Fault:
+def send_forever() -> Fault:
     """Blanks without end."""
-    return Endless()
+    return SendForever()
 
 
-def reset_in_body(sent: int) -> Fault:
+def reset_mid_body(body_bytes: int) -> Fault:
     """This many bytes of the body, then a reset."""
-    return ResetInBody(sent)
+    return ResetMidBody(body_bytes)

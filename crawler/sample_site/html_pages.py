@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from html import escape
 
-from crawler.sample_site.api_responses import with_source_line
+from crawler.sample_site.api_responses import ensure_source_line
 from crawler.sample_site.articles import SourceArticle
 from crawler.sample_site.corpus import Corpus
 
-ROBOTS = b"User-agent: *\nAllow: /\n"
-NOT_FOUND = b"<!DOCTYPE html><html><head><title>404</title></head><body>404 Not Found</body></html>"
+ROBOTS_TXT = b"User-agent: *\nAllow: /\n"
+NOT_FOUND_PAGE = b"<!DOCTYPE html><html><head><title>404</title></head><body>404 Not Found</body></html>"
 
-_SECTIONS = (
+_MENU_SECTIONS = (
     ("ccjdd", "财经导读"),
     ("cgnjj", "国内经济"),
     ("cgjjj", "国际经济"),
@@ -24,19 +24,19 @@ _SECTIONS = (
     ("cjjsp", "经济时评"),
     ("cjzc", "财经早餐"),
 )
-_MENU = "".join(
-    f'<li><a href="https://finance.eastmoney.com/a/{slug}.html">{name}</a></li>' for slug, name in _SECTIONS
+_MENU_HTML = "".join(
+    f'<li><a href="https://finance.eastmoney.com/a/{slug}.html">{name}</a></li>' for slug, name in _MENU_SECTIONS
 )
-_HEAD = """<!DOCTYPE html>
+_HEAD_TEMPLATE = """<!DOCTYPE html>
 <html lang="zh-CN"><head><meta charset="utf-8" />
 <title>{title}_东方财富网</title>
 <meta name="description" content="{summary}" />
 <script>var newsid = "{code}";</script></head>
 <body><div class="nav"><ul>{menu}</ul></div>
 """
-_FOOT = '<div class="footer"><p>东方财富网</p><script>window.loaded = true;</script></div>\n</body></html>\n'
-_SHARE = "<p>打开微信，</p><p>点击底部的“发现”</p><p>使用“扫一扫”即可将网页分享至朋友圈。</p>"
-_NEW = """<div class="main"><div class="mainleft">
+_FOOTER_HTML = '<div class="footer"><p>东方财富网</p><script>window.loaded = true;</script></div>\n</body></html>\n'
+_SHARE_HINT_HTML = "<p>打开微信，</p><p>点击底部的“发现”</p><p>使用“扫一扫”即可将网页分享至朋友圈。</p>"
+_LAYOUT_2022 = """<div class="main"><div class="mainleft">
 <div class="title">{title}</div>
 <div class="infos"><div class=" item">{time}</div><div class="item">{source}</div></div>
 <div class="txtinfos" id="ContentBody" style="margin-top:0;"><!--文章主体-->
@@ -46,7 +46,7 @@ _NEW = """<div class="main"><div class="mainleft">
 <div class="share">{share}</div>
 </div><div class="mainright"><ul>{menu}</ul></div></div>
 """
-_OLD = """<div class="newsContent"><h1>{title}</h1>
+_LAYOUT_2018 = """<div class="newsContent"><h1>{title}</h1>
 <div class="time-source"><div class="time">{time}</div>
 <div class="source data-source" data-source="{source}">来源：{source}</div></div>
 <div class="b-review">{summary}</div>
@@ -56,49 +56,53 @@ _OLD = """<div class="newsContent"><h1>{title}</h1>
 </div>
 {share}</div>
 """
-_SHARE_PAGE = """<!DOCTYPE html>
+_SHARE_PAGE_TEMPLATE = """<!DOCTYPE html>
 <html><head><meta charset="utf-8" /><title>{title}</title></head>
 <body><h1>{title}</h1><p>{time}　{source}</p></body></html>
 """
 
 
-def article_page(article: SourceArticle) -> bytes:
+def render_article_page(article: SourceArticle) -> bytes:
     """A full page, in the layout of 2022 or of the years before; its time has no seconds."""
-    old = article.body_in == "page2018" or article.local_time.year < 2022
-    parts = _parts(article)
-    layout = _OLD.format(**parts, share=_SHARE) if old else _new_layout(article, parts)
-    return "".join((_HEAD.format(**parts), layout, _FOOT)).encode()
+    uses_old_layout = article.body_location == "page2018" or article.local_time.year < 2022
+    values = _template_values(article)
+    layout = (
+        _LAYOUT_2018.format(**values, share=_SHARE_HINT_HTML)
+        if uses_old_layout
+        else _render_layout_2022(article, values)
+    )
+    return "".join((_HEAD_TEMPLATE.format(**values), layout, _FOOTER_HTML)).encode()
 
 
-def share_page(article: SourceArticle) -> bytes:
+def render_share_page(article: SourceArticle) -> bytes:
     """What the 2022 links led to. Assumed: no such page was recorded."""
-    return _SHARE_PAGE.format(**_parts(article)).encode()
+    return _SHARE_PAGE_TEMPLATE.format(**_template_values(article)).encode()
 
 
-def wanted_page(corpus: Corpus, code: str) -> SourceArticle | None:
+def find_article_with_page(corpus: Corpus, code: str) -> SourceArticle | None:
     """The article, if it has a page at all: of a blank row no page is known."""
-    article = corpus.article(code)
-    return None if article is None or article.blank else article
+    article = corpus.find_article(code)
+    return None if article is None or article.is_blank else article
 
 
-def _parts(article: SourceArticle) -> dict[str, str]:
+def _template_values(article: SourceArticle) -> dict[str, str]:
     return {
         "code": article.code,
         "title": escape(article.title, quote=False),
         "summary": escape(article.summary),
         "time": f"{article.local_time:%Y年%m月%d日 %H:%M}",
         "source": escape(article.media),
-        "body": with_source_line(article),
-        "menu": _MENU,
+        "body": ensure_source_line(article),
+        "menu": _MENU_HTML,
     }
 
 
-def _new_layout(article: SourceArticle, parts: dict[str, str]) -> str:
+def _render_layout_2022(article: SourceArticle, values: dict[str, str]) -> str:
     """Both forms of the editor's line occur, and the words on sharing stand after the text or still in it;
     some pages write 来源 before the media."""
-    digit = article.code[-1:]
-    ending, share = '<p class="res-edit">（责任编辑：11）</p>\n</div>', _SHARE
-    if digit in "13579":
-        ending, share = f"<p>（责任编辑：11）</p>\n{_SHARE}</div>", ""
-    source = ("来源：" if digit in "048" else "") + parts["source"]
-    return _NEW.format(**parts | {"source": source}, ending=ending, share=share)
+    last_digit = article.code[-1:]
+    ending, share = '<p class="res-edit">（责任编辑：11）</p>\n</div>', _SHARE_HINT_HTML
+    if last_digit in "13579":
+        ending, share = f"<p>（责任编辑：11）</p>\n{_SHARE_HINT_HTML}</div>", ""
+    source = ("来源：" if last_digit in "048" else "") + values["source"]
+    return _LAYOUT_2022.format(**values | {"source": source}, ending=ending, share=share)

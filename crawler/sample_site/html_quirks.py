@@ -10,56 +10,56 @@ from dataclasses import dataclass
 
 from crawler.sample_site.phrases import BOARDS, Company
 
-HIDDEN = '<p style="display:none;height:1px;overflow:hidden;"><br /></p>'
-START, END = "<!-- EM_StockImg_Start -->", "<!-- EM_StockImg_End -->"
-QUOTE = "http://quote.eastmoney.com/unify/r"
+HIDDEN_PARAGRAPH = '<p style="display:none;height:1px;overflow:hidden;"><br /></p>'
+CHART_START_COMMENT, CHART_END_COMMENT = "<!-- EM_StockImg_Start -->", "<!-- EM_StockImg_End -->"
+QUOTE_URL = "http://quote.eastmoney.com/unify/r"
 CHART_KEY = "28dfeb41d35cc81d84b4664d7c23c49f"  # the public one of every chart that was recorded
 
 
 @dataclass
-class Draft:
+class ArticleDraft:
     """An article on its way: blocks of HTML, and what joins them."""
 
     blocks: list[str]
     companies: tuple[Company, ...]
     media: str
     number: int
-    joint: str = ""
+    separator: str = ""
     source_line: str = ""
 
-    def html(self) -> str:
+    def render(self) -> str:
         """The body."""
-        return self.joint.join([*self.blocks, self.source_line] if self.source_line else self.blocks)
+        return self.separator.join([*self.blocks, self.source_line] if self.source_line else self.blocks)
 
-    def mark(self, word: str, first: str, later: str) -> None:
+    def replace_word(self, word: str, first_html: str, later_html: str) -> None:
         """Marks up the word: the first time one way, all later times another."""
         text = "\0".join(self.blocks)
-        before, found, after = text.partition(word)
-        if found:
-            self.blocks = (before + first + after.replace(word, later)).split("\0")
+        before, match, after = text.partition(word)
+        if match:
+            self.blocks = (before + first_html + after.replace(word, later_html)).split("\0")
 
 
-def stock_link(kind: str, quote: str, secid: str, name: str) -> str:
+def render_stock_link(link_prefix: str, quote_prefix: str, secid: str, name: str) -> str:
     """A name as a link, and the empty span that follows every one of them."""
     return (
-        f'<span id="{kind}_{secid}"><a href="{QUOTE}/{secid}" class="keytip" '
-        f'data-code="{secid.replace(".", ",")}">{name}</a></span><span id="{quote}_{secid}"></span>'
+        f'<span id="{link_prefix}_{secid}"><a href="{QUOTE_URL}/{secid}" class="keytip" '
+        f'data-code="{secid.replace(".", ",")}">{name}</a></span><span id="{quote_prefix}_{secid}"></span>'
     )
 
 
-def stock_mark(secid: str, name: str) -> str:
+def render_stock_span(secid: str, name: str) -> str:
     """The same name later in the text."""
     return (
-        f'<span web="1" href="{QUOTE}/{secid}" class="em_stock_key_common" '
+        f'<span web="1" href="{QUOTE_URL}/{secid}" class="em_stock_key_common" '
         f'data-code="{secid.replace(".", ",")}">{name}</span>'
     )
 
 
-def chart(secid: str) -> str:
+def render_chart(secid: str) -> str:
     """The live chart of a stock, in the form of 2026; its address has a bare ``&``."""
     market, code = secid.split(".")
     return (
-        f'<p style="text-align:center;"><a href="{QUOTE}/{secid}" data-code="{code}|{market}|_UI" '
+        f'<p style="text-align:center;"><a href="{QUOTE_URL}/{secid}" data-code="{code}|{market}|_UI" '
         f'data-code2="{code}|{market}|0|" class="EmImageRemark" target="_blank">'
         f'<img src="https://webquotepic.eastmoney.com/GetPic.aspx?nid={secid}&imageType=k&token={CHART_KEY}" '
         f'border="0" alt="K图 {code}_0" data-code="K {code}|{market}|_UI" data-code2="K {code}|{market}|0|" '
@@ -67,51 +67,55 @@ def chart(secid: str) -> str:
     )
 
 
-def stock_links(draft: Draft) -> None:
+def add_stock_links(draft: ArticleDraft) -> None:
     """Every company is a link once, and a span after that."""
     for name, secid in draft.companies:
-        draft.mark(name, stock_link("stock", "quote", secid, name), stock_mark(secid, name))
+        draft.replace_word(name, render_stock_link("stock", "quote", secid, name), render_stock_span(secid, name))
 
 
-def board_links(draft: Draft) -> None:
+def add_board_links(draft: ArticleDraft) -> None:
     """So are the boards."""
     for name, code in BOARDS:
         secid = f"90.{code}"
-        draft.mark(name, stock_link("bk", "bkquote", secid, name), stock_mark(secid, name))
+        draft.replace_word(name, render_stock_link("bk", "bkquote", secid, name), render_stock_span(secid, name))
 
 
-def info_links(draft: Draft) -> None:
+def add_info_link(draft: ArticleDraft) -> None:
     """A word that leads to a page of data."""
     link = '<span id="Info.3321"><a href="http://data.eastmoney.com/bbsj/" class="infokey">业绩</a></span>'
-    draft.mark("业绩", link, "业绩")
+    draft.replace_word("业绩", link, "业绩")
 
 
-def info_span(draft: Draft) -> None:
+def add_info_span(draft: ArticleDraft) -> None:
     """A name in a span with an id and no link; the sentence is a recorded one."""
     name = '<span id="Info.116.00700">腾讯控股</span>'
     draft.blocks.insert(1, f"<p>　　港交所文件显示，{name}于8月19日回购673,000股，耗资3亿港元。</p>")
 
 
-def charts(draft: Draft) -> None:
+def add_charts(draft: ArticleDraft) -> None:
     """One chart a company before the text, each after a hidden paragraph."""
-    shown = (f"{HIDDEN}{START}{chart(company.secid)}{END}" for company in draft.companies)
-    draft.blocks[:0] = shown
+    chart_blocks = (
+        f"{HIDDEN_PARAGRAPH}{CHART_START_COMMENT}{render_chart(company.secid)}{CHART_END_COMMENT}"
+        for company in draft.companies
+    )
+    draft.blocks[:0] = chart_blocks
 
 
-def tangled_charts(draft: Draft) -> None:
+def add_overlapping_charts(draft: ArticleDraft) -> None:
     """The comments around a chart begin inside a paragraph, and end twice."""
-    first = draft.blocks[0].removesuffix("</p>")
-    chart_block = f"{chart(draft.companies[0].secid)}{END}{START}{HIDDEN}{END}"
-    draft.blocks[:1] = [f"{first}{START}</p>", chart_block]
-    draft.blocks[-1] += END
+    first_paragraph = draft.blocks[0].removesuffix("</p>")
+    chart = render_chart(draft.companies[0].secid)
+    chart_block = f"{chart}{CHART_END_COMMENT}{CHART_START_COMMENT}{HIDDEN_PARAGRAPH}{CHART_END_COMMENT}"
+    draft.blocks[:1] = [f"{first_paragraph}{CHART_START_COMMENT}</p>", chart_block]
+    draft.blocks[-1] += CHART_END_COMMENT
 
 
-def hidden_paragraph(draft: Draft) -> None:
+def add_hidden_paragraph(draft: ArticleDraft) -> None:
     """A first paragraph that nobody sees."""
-    draft.blocks.insert(0, HIDDEN)
+    draft.blocks.insert(0, HIDDEN_PARAGRAPH)
 
 
-def advert_picture(draft: Draft) -> None:
+def add_advert_picture(draft: ArticleDraft) -> None:
     """A picture of the house's own advertising, last."""
     draft.blocks.append(
         '<p style="text-align:center;"><a href="https://acttg.eastmoney.com/pub/xxlout_khmbdfcfappnew_random_0007467a">'
@@ -120,86 +124,86 @@ def advert_picture(draft: Draft) -> None:
     )
 
 
-def advert_link(draft: Draft) -> None:
+def add_advert_link(draft: ArticleDraft) -> None:
     """A promotion that looks like a paragraph, first."""
     words = "在东方财富看资讯行情，选东方财富证券一站式开户交易&gt;&gt;"
     link = f'<a class="toplink" href="https://acttg.eastmoney.com/pub/x">{words}</a>'
     draft.blocks.insert(0, f"<p>　　{link}</p>")
 
 
-def advert_script(draft: Draft) -> None:
+def add_advert_script(draft: ArticleDraft) -> None:
     """A box with a script."""
     draft.blocks.insert(1, '<div class="ad_context3"><script>ads()</script><p>广告</p></div>')
 
 
-def pictures(draft: Draft) -> None:
+def add_pictures(draft: ArticleDraft) -> None:
     """Pictures in ``center``, with a caption under the first."""
-    for place in (1, 3):
-        address = f"https://np-newspic.dfcfw.com/download/D2546534410{draft.number % 10000:04d}87954{place}"
+    for index in (1, 3):
+        image_url = f"https://np-newspic.dfcfw.com/download/D2546534410{draft.number % 10000:04d}87954{index}"
         draft.blocks.insert(
-            place,
-            f'<center><img src="{address}_w800h555.jpg" alt="图片" width="552" '
+            index,
+            f'<center><img src="{image_url}_w800h555.jpg" alt="图片" width="552" '
             'style="border:#d1d1d1 1px solid;padding:3px;margin:5px 0;" /></center>',
         )
     draft.blocks.insert(2, f'<p style="text-align:center;">图片来源：{draft.companies[0].name}官网</p>')
 
 
-def headings(draft: Draft) -> None:
+def add_headings(draft: ArticleDraft) -> None:
     """``h3`` with an indent, before every second paragraph."""
     names = ("全球要闻", "公司新闻", "机构观点", "市场数据")
-    for place, name in zip(range(1, len(draft.blocks), 3), names, strict=False):
-        draft.blocks.insert(place, f'<h3 class="emh3">　　{name}</h3>')
+    for index, name in zip(range(1, len(draft.blocks), 3), names, strict=False):
+        draft.blocks.insert(index, f'<h3 class="emh3">　　{name}</h3>')
 
 
-def strong_headings(draft: Draft) -> None:
+def add_strong_heading(draft: ArticleDraft) -> None:
     """A bold paragraph for a heading, with a blank after it, and a line break at a paragraph's end."""
     draft.blocks[0] = draft.blocks[0].replace("</p>", "<br /></p>")
     draft.blocks.insert(1, "<p>　　<strong>需求端持续回暖 </strong></p>")
 
 
-def tables(draft: Draft) -> None:
+def add_table(draft: ArticleDraft) -> None:
     """A table without classes."""
     rows = "".join(
         f"<tr><td>{secid[2:]}</td><td>{name}</td><td>{index + 2}</td></tr>"
         for index, (name, secid) in enumerate(draft.companies)
     )
-    head = "<tr><th>证券代码</th><th>证券简称</th><th>机构调研次数</th></tr>"
+    header = "<tr><th>证券代码</th><th>证券简称</th><th>机构调研次数</th></tr>"
     draft.blocks[1:1] = [
         "<p>　　近5日机构调研股一览</p>",
-        f'<table border="0"><tbody>{head}{rows}</tbody></table>',
+        f'<table border="0"><tbody>{header}{rows}</tbody></table>',
     ]
 
 
-def line_joints(draft: Draft) -> None:
+def separate_with_line_breaks(draft: ArticleDraft) -> None:
     """A line break and one blank between the paragraphs."""
-    draft.joint = "\n "
+    draft.separator = "\n "
 
 
-def zero_width(draft: Draft) -> None:
+def add_zero_width_characters(draft: ArticleDraft) -> None:
     """Characters without width, and a no-break space."""
     draft.blocks[0] = draft.blocks[0].replace("，", "，\u200b", 1).replace("</p>", "\ufeff</p>")
     draft.blocks[-1] = draft.blocks[-1].replace("，", "，&nbsp;", 1)
 
 
-def escaped_signs(draft: Draft) -> None:
+def add_escaped_signs(draft: ArticleDraft) -> None:
     """Signs that must stay escaped."""
     treaty = "《&lt;蒙特利尔议定书&gt;基加利修正案》"
     draft.blocks.insert(1, f"<p>　　据了解，{treaty}已正式生效，A&amp;B两类产品受益。</p>")
 
 
-def cut_source_line(draft: Draft) -> None:
+def add_linked_source_line(draft: ArticleDraft) -> None:
     """The source line, cut by a link to a board."""
-    linked = draft.media.replace("证券", stock_link("bk", "bkquote", "90.BK0473", "证券"))
-    if linked:
-        draft.source_line = f'<p class="em_media">（文章来源：{linked}）</p>'
+    linked_media = draft.media.replace("证券", render_stock_link("bk", "bkquote", "90.BK0473", "证券"))
+    if linked_media:
+        draft.source_line = f'<p class="em_media">（文章来源：{linked_media}）</p>'
 
 
-def wide_spaces(draft: Draft) -> None:
+def add_wide_space(draft: ArticleDraft) -> None:
     """A single full-width space inside the text."""
     draft.blocks[-1] = draft.blocks[-1].replace("，", "，　", 1)
 
 
-def links(draft: Draft) -> None:
+def add_article_links(draft: ArticleDraft) -> None:
     """Links to other articles, one plain and one secure."""
     draft.blocks.insert(
         1,
@@ -208,21 +212,22 @@ def links(draft: Draft) -> None:
     )
 
 
-def plain(draft: Draft) -> None:
+def leave_unchanged(draft: ArticleDraft) -> None:
     """None at all."""
 
 
-QUIRKS: tuple[Callable[[Draft], None], ...] = (
-    stock_links, board_links, info_links, info_span, escaped_signs, links, strong_headings, headings, tables,
-    pictures, zero_width, wide_spaces, tangled_charts, charts, hidden_paragraph, advert_link, advert_script,
-    advert_picture, line_joints, cut_source_line, plain,
+QUIRKS: tuple[Callable[[ArticleDraft], None], ...] = (
+    add_stock_links, add_board_links, add_info_link, add_info_span, add_escaped_signs, add_article_links,
+    add_strong_heading, add_headings, add_table, add_pictures, add_zero_width_characters, add_wide_space,
+    add_overlapping_charts, add_charts, add_hidden_paragraph, add_advert_link, add_advert_script, add_advert_picture,
+    separate_with_line_breaks, add_linked_source_line, leave_unchanged,
 )  # fmt: skip
 """In the order to apply them: links are for the text alone, charts and adverts go around it."""
 
 
-def apply_quirks(draft: Draft) -> None:
+def apply_quirks(draft: ArticleDraft) -> None:
     """Two of them by the article's number, so that any fifty neighbours show them all."""
-    turn = draft.number % len(QUIRKS)
-    second = (draft.number // len(QUIRKS) * 5 + turn + 8) % len(QUIRKS)
-    for place in sorted({turn, second}):
-        QUIRKS[place](draft)
+    first_index = draft.number % len(QUIRKS)
+    second_index = (draft.number // len(QUIRKS) * 5 + first_index + 8) % len(QUIRKS)
+    for index in sorted({first_index, second_index}):
+        QUIRKS[index](draft)

@@ -13,7 +13,7 @@ from random import Random
 from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
-Slot = Callable[[Random], str]
+SlotFiller = Callable[[Random], str]
 """Fills in one word."""
 
 
@@ -24,26 +24,26 @@ class Company(NamedTuple):
     secid: str
 
 
-_MEDIA = """
+_MEDIA_NAMES_TEXT = """
     财联社 证券时报 上海证券报 中国证券报 每日经济新闻 第一财经 界面新闻 21世纪经济报道 券商中国
     新华社 央视新闻 经济日报 证券日报 澎湃新闻 东方财富Choice数据 东方财富研究中心 中国基金报
     智通财经 科创板日报 北京商报 中国新闻网 经济参考报 证券时报网 中国农网 36氪 IT之家 安信国际证券(香港)
 """
-MEDIA = _MEDIA.split()
+MEDIA_NAMES = _MEDIA_NAMES_TEXT.split()
 """Short and long, with Latin letters, digits and brackets."""
-SECURITIES_PAPERS = ("上海证券报", "中国证券报", "证券时报", "证券日报")
+SECURITIES_MEDIA_NAMES = ("上海证券报", "中国证券报", "证券时报", "证券日报")
 """Those with a word in their name that is also a board: a link cuts their source line."""
 
-_COMPANIES = """
+_COMPANIES_TEXT = """
     东屿科技=1.609001 禾川新材=0.009002 云岭重工=1.609003 北辰医药=0.309004 远帆物流=1.609005
     天沐食品=0.009006 青峦电子=1.689007 华屏显示=0.309008 金穗农业=0.009009 海澜动力=1.609010
     瑞祥生物=1.689011 泰岳建设=1.609012 星桥通信=0.309013 宏图能源=1.609014 锦江化纤=0.009015
     百川智造=1.689016 龙栖文旅=0.009017 中岳矿业=1.609018 清源环保=0.309019 恒筑家居=0.009020
 """
-COMPANIES = [Company(*pair.split("=")) for pair in _COMPANIES.split()]
+COMPANIES = [Company(*pair.split("=")) for pair in _COMPANIES_TEXT.split()]
 BOARDS = (("新能源", "BK0493"), ("人工智能", "BK0800"), ("知识产权", "BK0839"), ("证券", "BK0473"))
 
-_WORDS = {
+_SLOT_WORDS = {
     "industry": "新能源 人工智能 半导体 创新药 储能 商业航天 机器人 农业 证券 消费电子",
     "place": "北京 上海 深圳 广州 成都 武汉 长春 山西 浙江 江苏 安徽 海南 重庆 厦门",
     "goods": "动力电池 功率器件 高端装备 绿色甲醇 光伏组件 大豆 电解铝 特种纤维 工业软件 疫苗",
@@ -56,7 +56,7 @@ _WORDS = {
     "aim": "扩大有效投资 支持中小企业 推动绿色转型 促进消费 稳定就业 加快技术攻关 完善市场规则",
 }
 
-_TITLES = """
+_TITLE_TEMPLATES = """
 {company}：前三季度{measure}同比增长{percent}
 {company}拟投资{money}建设{goods}项目
 {place}发布{industry}{policy} {aim}
@@ -66,14 +66,14 @@ _TITLES = """
 {goods}价格{month}以来上涨{percent} 机构怎么看？
 """.strip().splitlines()
 
-_LEADS = """
+_LEAD_TEMPLATES = """
 {company}{month}{day}公告称，公司拟以自有资金投资{money}，用于{goods}的研发和生产。
 {day}盘中，{industry}板块{moves}，{company}领涨，板块成交额较前一交易日放大{percent}。
 {company}上半年{measure}为{money}，业绩同比增长{percent}，毛利率为{percent}。
 """.strip().splitlines()
 
-_SENTENCES = [
-    *_LEADS,
+_SENTENCE_TEMPLATES = [
+    *_LEAD_TEMPLATES,
     *"""
 数据显示，{month}{place}{figure}同比增长{percent}，环比增长{percent}。
 {person}{says}，{industry}行业景气度回升，{goods}需求有望在明年释放。
@@ -89,59 +89,59 @@ _SENTENCES = [
 ]
 
 
-def pick(rng: Random, words: Sequence[T]) -> T:
+def choose(rng: Random, words: Sequence[T]) -> T:
     """One of them. (``random()`` alone is the same in every Python.)"""
     return words[int(rng.random() * len(words))]
 
 
-def title(rng: Random, company: str) -> str:
+def generate_title(rng: Random, company: str) -> str:
     """One headline."""
-    return _say(rng, _TITLES, company)
+    return _fill_template(rng, _TITLE_TEMPLATES, company)
 
 
-def lead(rng: Random, company: str) -> str:
+def generate_lead(rng: Random, company: str) -> str:
     """The first paragraph; it names the company."""
-    return _say(rng, _LEADS, company) + _say(rng, _SENTENCES, company)
+    return _fill_template(rng, _LEAD_TEMPLATES, company) + _fill_template(rng, _SENTENCE_TEMPLATES, company)
 
 
-def paragraphs(rng: Random, companies: Sequence[str], characters: float) -> list[str]:
+def generate_paragraphs(rng: Random, companies: Sequence[str], min_characters: float) -> list[str]:
     """Paragraphs of two to four sentences, until there are about so many characters."""
-    found: list[str] = []
-    while characters > 0:
+    texts: list[str] = []
+    while min_characters > 0:
         count = 2 + int(rng.random() * 3)
-        text = "".join(_say(rng, _SENTENCES, pick(rng, companies)) for _ in range(count))
-        found.append(text)
-        characters -= len(text)
-    return found
+        text = "".join(_fill_template(rng, _SENTENCE_TEMPLATES, choose(rng, companies)) for _ in range(count))
+        texts.append(text)
+        min_characters -= len(text)
+    return texts
 
 
-def _say(rng: Random, templates: Sequence[str], company: str) -> str:
+def _fill_template(rng: Random, templates: Sequence[str], company: str) -> str:
     """One of the templates, filled in; the company is the same all through it."""
-    text, slots = _form(pick(rng, templates))
+    text, slots = _compile_template(choose(rng, templates))
     return (text % tuple([slot(rng) for slot in slots])).replace("{company}", company)
 
 
 @cache
-def _form(template: str) -> tuple[str, list[Slot]]:
+def _compile_template(template: str) -> tuple[str, list[SlotFiller]]:
     """The template with a ``%s`` for each slot but the company's, and the slots."""
-    slots = [_SLOTS[name] for name in _SLOT.findall(template)]
-    return _SLOT.sub("%s", template), slots
+    slots = [_SLOT_FILLERS[name] for name in _SLOT_PATTERN.findall(template)]
+    return _SLOT_PATTERN.sub("%s", template), slots
 
 
-def _picker(words: Sequence[str]) -> Slot:
+def _make_chooser(words: Sequence[str]) -> SlotFiller:
     """``pick`` itself would cost a second call a word."""
     count = len(words)
     return lambda rng: words[int(rng.random() * count)]
 
 
-_SLOT = re.compile(r"\{(?!company)(\w+)\}")
-_SLOTS: dict[str, Slot] = {
-    **{name: _picker(words.split()) for name, words in _WORDS.items()},
+_SLOT_PATTERN = re.compile(r"\{(?!company)(\w+)\}")
+_SLOT_FILLERS: dict[str, SlotFiller] = {
+    **{name: _make_chooser(words.split()) for name, words in _SLOT_WORDS.items()},
     "percent": lambda rng: f"{rng.random() * 60:.2f}%",
     "rise": lambda rng: f"{rng.random() * 9.9 + 0.1:.2f}%",
     "price": lambda rng: f"{rng.random() * 80 + 3:.2f}",
-    "money": lambda rng: f"{rng.random() * 90 + 0.5:.2f}{pick(rng, ('亿元', '亿美元'))}",
-    "quantity": lambda rng: f"{rng.random() * 90 + 0.5:.2f}{pick(rng, ('万吨', '万台'))}",
+    "money": lambda rng: f"{rng.random() * 90 + 0.5:.2f}{choose(rng, ('亿元', '亿美元'))}",
+    "quantity": lambda rng: f"{rng.random() * 90 + 0.5:.2f}{choose(rng, ('万吨', '万台'))}",
     "month": lambda rng: f"{int(rng.random() * 12) + 1}月",
     "day": lambda rng: f"{int(rng.random() * 28) + 1}日",
 }

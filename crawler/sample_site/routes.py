@@ -7,126 +7,139 @@ import re
 from collections.abc import Callable
 
 from crawler.sample_site.api_responses import (
-    Query,
-    article_detail,
-    columns_page,
-    fast_page,
-    kuaixun_page,
-    market_list,
-    news_text,
-    node_list,
-    rolling_list,
+    QueryParams,
+    build_columns_response,
+    build_detail_response,
+    build_fast_news_response,
+    build_kuaixun_response,
+    build_market_list_response,
+    build_news_text_response,
+    build_node_list_response,
+    build_rolling_list_response,
 )
 from crawler.sample_site.corpus import Corpus
-from crawler.sample_site.html_pages import NOT_FOUND, ROBOTS, article_page, share_page, wanted_page
-from crawler.sample_site.http import HTML, JSON, SCRIPT, TEXT, Hit, Reply
+from crawler.sample_site.html_pages import (
+    NOT_FOUND_PAGE,
+    ROBOTS_TXT,
+    find_article_with_page,
+    render_article_page,
+    render_share_page,
+)
+from crawler.sample_site.http_exchange import (
+    HTML_CONTENT_TYPE,
+    JSON_CONTENT_TYPE,
+    SCRIPT_CONTENT_TYPE,
+    TEXT_CONTENT_TYPE,
+    HttpRequest,
+    HttpResponse,
+)
 
-MISSING = Reply(NOT_FOUND, HTML, 404)
+NOT_FOUND_RESPONSE = HttpResponse(NOT_FOUND_PAGE, HTML_CONTENT_TYPE, 404)
 
-_CODE = r"(?:/news/1\d{2,4},|/a/)(?P<code>\w+)\.html"
-_DETAIL = re.compile(r"/kuaixun/v2/api/article/(?P<code>\w+)")
-_PAGE = re.compile(_CODE)
-_CFH_PAGE = re.compile(r"/news/(?P<code>\w+)")
-_KUAIXUN = re.compile(r"/kuaixun/v1/getlist_(\w+?)_([\w$]*)_(\d+)_(\d+)_\.html")
+_ARTICLE_PATH = r"(?:/news/1\d{2,4},|/a/)(?P<code>\w+)\.html"
+_DETAIL_PATH = re.compile(r"/kuaixun/v2/api/article/(?P<code>\w+)")
+_PAGE_PATH = re.compile(_ARTICLE_PATH)
+_CFH_PAGE_PATH = re.compile(r"/news/(?P<code>\w+)")
+_KUAIXUN_PATH = re.compile(r"/kuaixun/v1/getlist_(\w+?)_([\w$]*)_(\d+)_(\d+)_\.html")
 
 
-def answer(corpus: Corpus, hit: Hit) -> Reply:
+def route_request(corpus: Corpus, request: HttpRequest) -> HttpResponse:
     """The site's own reply."""
-    if hit.method not in ("GET", "HEAD"):
-        return MISSING._replace(status=405)
-    if fixed := _FIXED.get(hit.path):
-        return fixed(corpus, hit.query)
-    for pattern, route in _PATTERNS:
-        if found := pattern.fullmatch(hit.path):
-            return route(corpus, found)
-    return MISSING
+    if request.method not in ("GET", "HEAD"):
+        return NOT_FOUND_RESPONSE._replace(status=405)
+    if path_handler := _HANDLERS_BY_PATH.get(request.path):
+        return path_handler(corpus, request.query)
+    for pattern, pattern_handler in _HANDLERS_BY_PATTERN:
+        if match := pattern.fullmatch(request.path):
+            return pattern_handler(corpus, match)
+    return NOT_FOUND_RESPONSE
 
 
-def article_code(hit: Hit) -> str | None:
+def requested_article_code(request: HttpRequest) -> str | None:
     """Of which article a request wants the body, if it wants one."""
-    if hit.path == "/NewsData/GetNewsText.do":
-        return hit.query.get("id", "").removeprefix("NW")
-    for pattern in (_DETAIL, _PAGE, _CFH_PAGE):
-        if found := pattern.fullmatch(hit.path):
-            return found["code"]
+    if request.path == "/NewsData/GetNewsText.do":
+        return request.query.get("id", "").removeprefix("NW")
+    for pattern in (_DETAIL_PATH, _PAGE_PATH, _CFH_PAGE_PATH):
+        if match := pattern.fullmatch(request.path):
+            return match["code"]
     return None
 
 
-def _columns(corpus: Corpus, query: Query) -> Reply:
-    return Reply(columns_page(corpus, query), _script_or_json(query))
+def _handle_columns(corpus: Corpus, query: QueryParams) -> HttpResponse:
+    return HttpResponse(build_columns_response(corpus, query), _content_type_for(query))
 
 
-def _fast(corpus: Corpus, query: Query) -> Reply:
-    return Reply(fast_page(corpus, query), _script_or_json(query))
+def _handle_fast_news(corpus: Corpus, query: QueryParams) -> HttpResponse:
+    return HttpResponse(build_fast_news_response(corpus, query), _content_type_for(query))
 
 
-def _web(corpus: Corpus, query: Query) -> Reply:
+def _handle_web_list(corpus: Corpus, query: QueryParams) -> HttpResponse:
     """The two lists of one path; assumed: no other type is one."""
-    lists = {"102": rolling_list, "45": node_list}
-    found = lists.get(query.get("type", ""))
-    return Reply(found(corpus, query), JSON) if found else MISSING
+    builder_by_type = {"102": build_rolling_list_response, "45": build_node_list_response}
+    build_list = builder_by_type.get(query.get("type", ""))
+    return HttpResponse(build_list(corpus, query), JSON_CONTENT_TYPE) if build_list else NOT_FOUND_RESPONSE
 
 
-def _market(corpus: Corpus, query: Query) -> Reply:
+def _handle_market_list(corpus: Corpus, query: QueryParams) -> HttpResponse:
     if query.get("marketType") not in ("37", "38", "39"):
-        return MISSING
-    return Reply(market_list(corpus, query), JSON)
+        return NOT_FOUND_RESPONSE
+    return HttpResponse(build_market_list_response(corpus, query), JSON_CONTENT_TYPE)
 
 
-def _text(corpus: Corpus, query: Query) -> Reply:
-    return Reply(news_text(corpus, query), JSON)
+def _handle_news_text(corpus: Corpus, query: QueryParams) -> HttpResponse:
+    return HttpResponse(build_news_text_response(corpus, query), JSON_CONTENT_TYPE)
 
 
-def _share(corpus: Corpus, query: Query) -> Reply:
-    article = wanted_page(corpus, query.get("infoCode", "").removeprefix("NW"))
-    return Reply(share_page(article)) if article else MISSING
+def _handle_share_page(corpus: Corpus, query: QueryParams) -> HttpResponse:
+    article = find_article_with_page(corpus, query.get("infoCode", "").removeprefix("NW"))
+    return HttpResponse(render_share_page(article)) if article else NOT_FOUND_RESPONSE
 
 
-def _robots(_corpus: Corpus, _query: Query) -> Reply:
-    return Reply(ROBOTS, TEXT)
+def _handle_robots(_corpus: Corpus, _query: QueryParams) -> HttpResponse:
+    return HttpResponse(ROBOTS_TXT, TEXT_CONTENT_TYPE)
 
 
-def _detail(corpus: Corpus, found: re.Match[str]) -> Reply:
-    return Reply(article_detail(corpus, found["code"]), JSON)
+def _handle_detail(corpus: Corpus, match: re.Match[str]) -> HttpResponse:
+    return HttpResponse(build_detail_response(corpus, match["code"]), JSON_CONTENT_TYPE)
 
 
-def _page(corpus: Corpus, found: re.Match[str]) -> Reply:
-    return _page_of(corpus, found["code"], "CMS")
+def _handle_page(corpus: Corpus, match: re.Match[str]) -> HttpResponse:
+    return _page_response(corpus, match["code"], "CMS")
 
 
-def _cfh_page(corpus: Corpus, found: re.Match[str]) -> Reply:
-    return _page_of(corpus, found["code"], "CFH")
+def _handle_cfh_page(corpus: Corpus, match: re.Match[str]) -> HttpResponse:
+    return _page_response(corpus, match["code"], "CFH")
 
 
-def _page_of(corpus: Corpus, code: str, np_dst: str) -> Reply:
+def _page_response(corpus: Corpus, code: str, np_dst: str) -> HttpResponse:
     """Each kind has its page under its own form of address only."""
-    article = wanted_page(corpus, code)
+    article = find_article_with_page(corpus, code)
     if article is None or article.np_dst != np_dst:
-        return MISSING
-    return Reply(article_page(article))
+        return NOT_FOUND_RESPONSE
+    return HttpResponse(render_article_page(article))
 
 
-def _kuaixun(corpus: Corpus, found: re.Match[str]) -> Reply:
-    column, callback, size, page = found.groups()
-    return Reply(kuaixun_page(corpus, column, callback, int(size), int(page)), SCRIPT)
+def _handle_kuaixun(corpus: Corpus, match: re.Match[str]) -> HttpResponse:
+    column, callback, size, page = match.groups()
+    return HttpResponse(build_kuaixun_response(corpus, column, callback, int(size), int(page)), SCRIPT_CONTENT_TYPE)
 
 
-def _script_or_json(query: Query) -> str:
-    return SCRIPT if query.get("callback") else JSON
+def _content_type_for(query: QueryParams) -> str:
+    return SCRIPT_CONTENT_TYPE if query.get("callback") else JSON_CONTENT_TYPE
 
 
-_FIXED: dict[str, Callable[[Corpus, Query], Reply]] = {
-    "/comm/web/getNewsByColumns": _columns,
-    "/comm/web/getFastNewsList": _fast,
-    "/web/webapi": _web,
-    "/information/newmarket/web/webapi": _market,
-    "/NewsData/GetNewsText.do": _text,
-    "/html_News/NewsShare.html": _share,
-    "/robots.txt": _robots,
+_HANDLERS_BY_PATH: dict[str, Callable[[Corpus, QueryParams], HttpResponse]] = {
+    "/comm/web/getNewsByColumns": _handle_columns,
+    "/comm/web/getFastNewsList": _handle_fast_news,
+    "/web/webapi": _handle_web_list,
+    "/information/newmarket/web/webapi": _handle_market_list,
+    "/NewsData/GetNewsText.do": _handle_news_text,
+    "/html_News/NewsShare.html": _handle_share_page,
+    "/robots.txt": _handle_robots,
 }
-_PATTERNS: tuple[tuple[re.Pattern[str], Callable[[Corpus, re.Match[str]], Reply]], ...] = (
-    (_DETAIL, _detail),
-    (_PAGE, _page),
-    (_CFH_PAGE, _cfh_page),
-    (_KUAIXUN, _kuaixun),
+_HANDLERS_BY_PATTERN: tuple[tuple[re.Pattern[str], Callable[[Corpus, re.Match[str]], HttpResponse]], ...] = (
+    (_DETAIL_PATH, _handle_detail),
+    (_PAGE_PATH, _handle_page),
+    (_CFH_PAGE_PATH, _handle_cfh_page),
+    (_KUAIXUN_PATH, _handle_kuaixun),
 )

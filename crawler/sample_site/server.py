@@ -15,72 +15,79 @@ from typing import Any, overload
 
 from crawler.sample_site.corpus import Corpus
 from crawler.sample_site.faults import Fault
-from crawler.sample_site.http import TEXT, Exchange, Hit, Reply, read_hit, wants_to_stay
-from crawler.sample_site.routes import answer, article_code
+from crawler.sample_site.http_exchange import (
+    TEXT_CONTENT_TYPE,
+    Exchange,
+    HttpRequest,
+    HttpResponse,
+    read_request,
+    wants_keep_alive,
+)
+from crawler.sample_site.routes import requested_article_code, route_request
 
 
-class Hits(Sequence[Hit]):
+class RequestLog(Sequence[HttpRequest]):
     """The requests so far, in order; safe to read while more come in."""
 
     def __init__(self) -> None:
-        self._hits: list[Hit] = []
+        self._requests: list[HttpRequest] = []
         self._lock = Lock()
 
     def __len__(self) -> int:
-        return len(self._hits)
+        return len(self._requests)
 
     @overload
-    def __getitem__(self, index: int) -> Hit: ...
+    def __getitem__(self, index: int) -> HttpRequest: ...
     @overload
-    def __getitem__(self, index: slice) -> list[Hit]: ...
-    def __getitem__(self, index: int | slice) -> Hit | list[Hit]:
-        return self._copy()[index]
+    def __getitem__(self, index: slice) -> list[HttpRequest]: ...
+    def __getitem__(self, index: int | slice) -> HttpRequest | list[HttpRequest]:
+        return self._snapshot()[index]
 
-    def __iter__(self) -> Iterator[Hit]:
-        return iter(self._copy())
+    def __iter__(self) -> Iterator[HttpRequest]:
+        return iter(self._snapshot())
 
     def __repr__(self) -> str:
         return f"Hits({[hit.target for hit in self]})"
 
-    def add(self, hit: Hit) -> None:
+    def append(self, request: HttpRequest) -> None:
         """One more."""
         with self._lock:
-            self._hits.append(hit)
+            self._requests.append(request)
 
-    def reset(self) -> None:
+    def clear(self) -> None:
         """Forgets them."""
         with self._lock:
-            self._hits.clear()
+            self._requests.clear()
 
-    def _copy(self) -> list[Hit]:
+    def _snapshot(self) -> list[HttpRequest]:
         with self._lock:
-            return self._hits.copy()
+            return self._requests.copy()
 
 
 @dataclass
-class Rule:
+class FaultRule:
     """A fault, the requests that it strikes, and how often it still does."""
 
     pattern: re.Pattern[str]
     fault: Fault
-    times: int | None
+    remaining: int | None
 
 
 class SampleSite:
     """Serves a corpus on loopback.
 
-    with SampleSite(articles=50) as site:
+    with SampleSite(article_count=50) as site:
         urlopen(f"{site.url}/robots.txt")
     """
 
     def __init__(
-        self, corpus: Corpus | None = None, *, articles: int = 50, port: int = 0, host: str = "127.0.0.1"
+        self, corpus: Corpus | None = None, *, article_count: int = 50, port: int = 0, host: str = "127.0.0.1"
     ) -> None:
-        self.corpus = Corpus.sample(articles) if corpus is None else corpus
-        self.requests = Hits()
-        self._rules: list[Rule] = []
+        self.corpus = Corpus.sample(article_count) if corpus is None else corpus
+        self.requests = RequestLog()
+        self._fault_rules: list[FaultRule] = []
         self._rules_lock = Lock()
-        self._server = _Server((host, port), self)
+        self._server = _SiteServer((host, port), self)
         self._thread = Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._started = False
 
@@ -102,14 +109,14 @@ class SampleSite:
         return f"http://{host!s}:{port}"
 
     @property
-    def article_requests(self) -> list[str]:
+    def requested_codes(self) -> list[str]:
         """The codes of the articles whose body was asked for, in order."""
-        return [code for hit in self.requests if (code := article_code(hit)) is not None]
+        return [code for hit in self.requests if (code := requested_article_code(hit)) is not None]
 
     @property
-    def idle(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether nobody is connected: whatever was asked so far is among the requests."""
-        return not self._server.open
+        return not self._server.open_connections
 
     def start(self) -> SampleSite:
         """Serves from now on, from a thread of its own."""
@@ -119,97 +126,97 @@ class SampleSite:
 
     def close(self) -> None:
         """Stops, and ends every open connection."""
-        self._server.stopping.set()
+        self._server.stop_event.set()
         if self._started:
             self._server.shutdown()
         self._server.server_close()
-        self._server.hang_up_all()
+        self._server.close_connections()
 
     def reset(self) -> None:
         """Forgets the requests and the faults."""
-        self.requests.reset()
-        self.heal()
+        self.requests.clear()
+        self.clear_faults()
 
-    def fail(self, pattern: str, fault: Fault, times: int | None = None) -> None:
+    def add_fault(self, pattern: str, fault: Fault, times: int | None = None) -> None:
         """From now on (``times`` times) a request whose path and query match meets this fault.
 
         The first fault that matches strikes, so faults with ``times`` come one after the other.
         """
         with self._rules_lock:
-            self._rules.append(Rule(re.compile(pattern), fault, times))
+            self._fault_rules.append(FaultRule(re.compile(pattern), fault, times))
 
-    def heal(self) -> None:
+    def clear_faults(self) -> None:
         """No more faults."""
         with self._rules_lock:
-            self._rules.clear()
+            self._fault_rules.clear()
 
     def handle(self, exchange: Exchange) -> None:
         """Notes the request, and lets a fault or the site answer it."""
-        self.requests.add(exchange.hit)
-        fault = self._fault_for(exchange.hit)
+        self.requests.append(exchange.request)
+        fault = self._next_fault(exchange.request)
         if fault is None:
-            exchange.answer(exchange.reply)
+            exchange.send_response(exchange.default_response)
         else:
             fault.apply(exchange)
 
-    def _fault_for(self, hit: Hit) -> Fault | None:
+    def _next_fault(self, request: HttpRequest) -> Fault | None:
         with self._rules_lock:
-            for rule in self._rules:
-                if rule.times != 0 and rule.pattern.search(hit.target):
-                    rule.times = rule.times if rule.times is None else rule.times - 1
+            for rule in self._fault_rules:
+                if rule.remaining != 0 and rule.pattern.search(request.target):
+                    rule.remaining = rule.remaining if rule.remaining is None else rule.remaining - 1
                     return rule.fault
         return None
 
 
-class _Connection(StreamRequestHandler):
+class _ConnectionHandler(StreamRequestHandler):
     """One connection, request after request."""
 
     disable_nagle_algorithm = True
-    server: _Server
+    server: _SiteServer
 
     def handle(self) -> None:
-        site, stopping = self.server.site, self.server.stopping
+        site, stopping = self.server.site, self.server.stop_event
         # A client that leaves early is no fault of the site's.
         with suppress(ConnectionError):
-            while not stopping.is_set() and (hit := read_hit(self.rfile)):
-                exchange = Exchange(hit, self.connection, stopping, _reply(site.corpus, hit))
+            while not stopping.is_set() and (hit := read_request(self.rfile)):
+                exchange = Exchange(hit, self.connection, stopping, _respond(site.corpus, hit))
                 site.handle(exchange)
-                if not (exchange.keep_alive and wants_to_stay(hit.headers)):
+                if not (exchange.keep_alive and wants_keep_alive(hit.headers)):
                     return
 
 
-class _Server(ThreadingHTTPServer):
+class _SiteServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
     def __init__(self, address: tuple[str, int], site: SampleSite) -> None:
         self.site = site
-        self.stopping = Event()
-        self.open: set[socket.socket] = set()
-        super().__init__(address, _Connection)
+        self.stop_event = Event()
+        self.open_connections: set[socket.socket] = set()
+        super().__init__(address, _ConnectionHandler)
 
     def server_bind(self) -> None:
         """Without looking up the host's name, which can take seconds and nobody reads."""
         TCPServer.server_bind(self)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        self.open.add(request)
+        self.open_connections.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        self.open.discard(request)
+        self.open_connections.discard(request)
         super().shutdown_request(request)
 
-    def hang_up_all(self) -> None:
+    def close_connections(self) -> None:
         """A connection that is kept would otherwise be served even after the end."""
-        for connection in self.open.copy():
+        for connection in self.open_connections.copy():
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
 
-def _reply(corpus: Corpus, hit: Hit) -> Reply:
+def _respond(corpus: Corpus, request: HttpRequest) -> HttpResponse:
     """An error in the site itself must not look like a fault of the wire."""
     try:
-        return answer(corpus, hit)
+        return route_request(corpus, request)
     except Exception as error:
-        return Reply(f"the sample site failed: {error!r}".encode(), TEXT, 500)
+        return HttpResponse(f"the sample site failed: {error!r}".encode(), TEXT_CONTENT_TYPE, 500)

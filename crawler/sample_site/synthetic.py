@@ -13,30 +13,30 @@ from random import Random
 from typing import NamedTuple
 
 from crawler.sample_site import phrases
-from crawler.sample_site.articles import SHANGHAI, BodyIn, Listed, SourceArticle
-from crawler.sample_site.html_quirks import QUIRKS, Draft, apply_quirks, cut_source_line
+from crawler.sample_site.articles import SHANGHAI_TIME, BodyLocation, ListedArticle, SourceArticle
+from crawler.sample_site.html_quirks import QUIRKS, ArticleDraft, add_linked_source_line, apply_quirks
 
-NEWEST = datetime(2026, 9, 18, 21, 30, tzinfo=SHANGHAI)
+NEWEST_AT = datetime(2026, 9, 18, 21, 30, tzinfo=SHANGHAI_TIME)
 """A fixed time, so that the same sample gives the same bytes on every day."""
 
-COLUMNS = ("344", "345", "350", "351", "353", "354", "355")
-LISTS = ("102", "45", "37", "38", "39")
-FAST_COLUMNS = (("101",), (), ("103",), ("105", "107"), ())
-IMAGE = "https://np-newspic.dfcfw.com/download/D2546534410{:04d}879549_w210h154.jpg"
+SAMPLE_COLUMNS = ("344", "345", "350", "351", "353", "354", "355")
+LEGACY_LISTS = ("102", "45", "37", "38", "39")
+FAST_COLUMN_GROUPS = (("101",), (), ("103",), ("105", "107"), ())
+IMAGE_URL_TEMPLATE = "https://np-newspic.dfcfw.com/download/D2546534410{:04d}879549_w210h154.jpg"
 
 
-class Place(NamedTuple):
+class ListingPlacement(NamedTuple):
     """Where a made-up article stands: all that a listing needs to sort it."""
 
     code: str
-    published: datetime
+    published_at: datetime
     columns: tuple[str, ...]
-    lists: tuple[str, ...]
-    fast: bool
+    legacy_lists: tuple[str, ...]
+    is_fast_news: bool
     fast_columns: tuple[str, ...]
 
 
-class Words(NamedTuple):
+class GeneratedText(NamedTuple):
     """What is made up of an article before its body is; ``rng`` goes on from there."""
 
     rng: Random
@@ -46,117 +46,121 @@ class Words(NamedTuple):
     lead: str
 
 
-class MadeUp(NamedTuple):
+class ArticleGenerator(NamedTuple):
     """The made-up articles of one seed, spread over some columns."""
 
     seed: int = 1
-    newest: datetime = NEWEST
-    columns: tuple[str, ...] = COLUMNS
+    newest_at: datetime = NEWEST_AT
+    columns: tuple[str, ...] = SAMPLE_COLUMNS
 
-    def place(self, number: int) -> Place:
+    def generate_placement(self, number: int) -> ListingPlacement:
         """Its code and where it is listed."""
-        published = self.newest - timedelta(seconds=number * 300 + number * 97 % 240)
-        fast = number % 4 == 0
-        return Place(
-            _code(number, published, self.seed),
-            published,
-            _columns(number, self.columns),
-            (LISTS[number // 6 % len(LISTS)],) if number % 6 == 2 else (),
-            fast,
-            FAST_COLUMNS[number // 4 % len(FAST_COLUMNS)] if fast else (),
+        published_at = self.newest_at - timedelta(seconds=number * 300 + number * 97 % 240)
+        is_fast_news = number % 4 == 0
+        return ListingPlacement(
+            _generate_code(number, published_at, self.seed),
+            published_at,
+            _choose_columns(number, self.columns),
+            (LEGACY_LISTS[number // 6 % len(LEGACY_LISTS)],) if number % 6 == 2 else (),
+            is_fast_news,
+            FAST_COLUMN_GROUPS[number // 4 % len(FAST_COLUMN_GROUPS)] if is_fast_news else (),
         )
 
-    def head(self, number: int) -> Listed:
+    def generate_listed(self, number: int) -> ListedArticle:
         """What the listings say of it."""
-        return _head(self, number)
+        return _generate_listed(self, number)
 
-    def article(self, number: int) -> SourceArticle:
+    def generate_article(self, number: int) -> SourceArticle:
         """The whole article."""
-        return _article(self, number)
+        return _generate_article(self, number)
 
 
 @lru_cache(4096)
-def _head(source: MadeUp, number: int) -> Listed:
+def _generate_listed(generator: ArticleGenerator, number: int) -> ListedArticle:
     """Words of its own for every number; the fields of ``Place`` as they are."""
-    words = _words(source.seed, number)
-    place = source.place(number)
-    summary = words.lead if number % 3 else f"【{words.title}】{words.lead}"
-    return Listed(
-        title=words.title,
-        media=words.media,
+    generated = _generate_text(generator.seed, number)
+    placement = generator.generate_placement(number)
+    summary = generated.lead if number % 3 else f"【{generated.title}】{generated.lead}"
+    return ListedArticle(
+        title=generated.title,
+        media=generated.media,
         summary=summary,
-        digest=_digest(number, words) if place.fast else "",
-        image=IMAGE.format(number % 10000) if number % 5 else "",
-        stocks=tuple(company.secid for company in words.companies),
-        fast_title=_fast_title(number, words.title) if place.fast else None,
+        flash_override=_generate_flash_override(number, generated) if placement.is_fast_news else "",
+        image=IMAGE_URL_TEMPLATE.format(number % 10000) if number % 5 else "",
+        secids=tuple(company.secid for company in generated.companies),
+        fast_title=_choose_fast_title(number, generated.title) if placement.is_fast_news else None,
         title_color=3 if number % 5 == 4 else 0,
-        **place._asdict(),
+        **placement._asdict(),
     )
 
 
 @lru_cache(4096)
-def _article(source: MadeUp, number: int) -> SourceArticle:
-    words = _words(source.seed, number)
-    draft = Draft(_blocks(words), words.companies, words.media, number)
+def _generate_article(generator: ArticleGenerator, number: int) -> SourceArticle:
+    generated = _generate_text(generator.seed, number)
+    draft = ArticleDraft(_generate_paragraphs(generated), generated.companies, generated.media, number)
     apply_quirks(draft)
-    return SourceArticle(**vars(_head(source, number)), content=draft.html(), body_in=_body_in(number))
+    return SourceArticle(
+        **vars(_generate_listed(generator, number)), content=draft.render(), body_location=_choose_body_location(number)
+    )
 
 
-def _blocks(words: Words) -> list[str]:
+def _generate_paragraphs(generated: GeneratedText) -> list[str]:
     """Most articles are short, a few long: the lengths are spread as those of the source are."""
-    characters = min(max(math.exp(words.rng.gauss(6.95, 0.6)), 300), 3900) - len(words.lead)
-    names = [company.name for company in words.companies]
-    texts = [words.lead, *phrases.paragraphs(words.rng, names, max(characters, 1))]
-    return [f"<p>　　{text}</p>" for text in texts]
+    characters = min(max(math.exp(generated.rng.gauss(6.95, 0.6)), 300), 3900) - len(generated.lead)
+    names = [company.name for company in generated.companies]
+    paragraphs = [generated.lead, *phrases.generate_paragraphs(generated.rng, names, max(characters, 1))]
+    return [f"<p>　　{text}</p>" for text in paragraphs]
 
 
-def _words(seed: int, number: int) -> Words:
+def _generate_text(seed: int, number: int) -> GeneratedText:
     rng = Random(seed * 1_000_003 + number + (1 << 40))
-    known = phrases.COMPANIES
-    first = int(rng.random() * len(known))
-    companies = tuple(known[(first + step * 7) % len(known)] for step in range(1 + number % 3))
-    title = _title(number, phrases.title(rng, companies[0].name))
-    return Words(rng, companies, title, _media(rng, number), phrases.lead(rng, companies[0].name))
+    all_companies = phrases.COMPANIES
+    first_index = int(rng.random() * len(all_companies))
+    companies = tuple(all_companies[(first_index + step * 7) % len(all_companies)] for step in range(1 + number % 3))
+    title = _decorate_title(number, phrases.generate_title(rng, companies[0].name))
+    return GeneratedText(
+        rng, companies, title, _choose_media(rng, number), phrases.generate_lead(rng, companies[0].name)
+    )
 
 
-def _code(number: int, published: datetime, seed: int) -> str:
+def _generate_code(number: int, published_at: datetime, seed: int) -> str:
     """The day it was created, which may be the day before, and a serial that grows by and large."""
-    created = published - timedelta(minutes=number * 37 % 50)
-    scattered = (number * 2_654_435_761 + seed * 40_503) % 3_700
-    return f"{created:%Y%m%d}{3_878_840_000 - number * 3_700 + scattered:010d}"
+    created_at = published_at - timedelta(minutes=number * 37 % 50)
+    scatter = (number * 2_654_435_761 + seed * 40_503) % 3_700
+    return f"{created_at:%Y%m%d}{3_878_840_000 - number * 3_700 + scatter:010d}"
 
 
-def _columns(number: int, names: tuple[str, ...]) -> tuple[str, ...]:
+def _choose_columns(number: int, columns: tuple[str, ...]) -> tuple[str, ...]:
     """One to three, each of them first by turns."""
-    count = len(names)
-    return tuple(names[(number + step * 2) % count] for step in range(1 + number // count % 3))
+    count = len(columns)
+    return tuple(columns[(number + step * 2) % count] for step in range(1 + number // count % 3))
 
 
-def _title(number: int, title: str) -> str:
+def _decorate_title(number: int, title: str) -> str:
     """Some hold quotation marks, in either form, or a full-width space."""
-    forms = {3: f"“{title}”意味着什么？", 5: f'"{title}" 引发热议', 7: title.replace(" ", "　") + "　快讯"}
-    return forms.get(number % 11, title)
+    title_by_remainder = {3: f"“{title}”意味着什么？", 5: f'"{title}" 引发热议', 7: title.replace(" ", "　") + "　快讯"}
+    return title_by_remainder.get(number % 11, title)
 
 
-def _media(rng: Random, number: int) -> str:
+def _choose_media(rng: Random, number: int) -> str:
     """Now and then the source names none."""
-    if QUIRKS[number % len(QUIRKS)] is cut_source_line:
-        return phrases.pick(rng, phrases.SECURITIES_PAPERS)
-    return "" if number % 17 == 16 else phrases.pick(rng, phrases.MEDIA)
+    if QUIRKS[number % len(QUIRKS)] is add_linked_source_line:
+        return phrases.choose(rng, phrases.SECURITIES_MEDIA_NAMES)
+    return "" if number % 17 == 16 else phrases.choose(rng, phrases.MEDIA_NAMES)
 
 
-def _body_in(number: int) -> BodyIn:
+def _choose_body_location(number: int) -> BodyLocation:
     """A few have an empty body in the JSON detail, and the whole only in their page."""
-    forms: dict[int, BodyIn] = {12: "page2022", 23: "page2018"}
-    return forms.get(number % 25, "json")
+    location_by_remainder: dict[int, BodyLocation] = {12: "page2022", 23: "page2018"}
+    return location_by_remainder.get(number % 25, "json")
 
 
-def _fast_title(number: int, title: str) -> str | None:
+def _choose_fast_title(number: int, title: str) -> str | None:
     """Fast news has rows without title, and rows that begin with a blank."""
     return {12: "", 20: f" {title}"}.get(number % 28)
 
 
-def _digest(number: int, words: Words) -> str:
+def _generate_flash_override(number: int, generated: GeneratedText) -> str:
     """Some texts of fast news begin with a blank; the others are built from the summary."""
-    ending = f"（{words.media}）" if words.media else ""
-    return f" 【{words.title}】{words.lead}{ending}" if number % 28 == 24 else ""
+    media_suffix = f"（{generated.media}）" if generated.media else ""
+    return f" 【{generated.title}】{generated.lead}{media_suffix}" if number % 28 == 24 else ""

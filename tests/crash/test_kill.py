@@ -72,7 +72,7 @@ def sizes(kills: int, most: int) -> list[int]:
 def measured(site: SampleSite, output: Path) -> tuple[float, float]:
     begin = time.monotonic()
     crawl_once(site, output)
-    return time.monotonic() - begin, site.requests[0].at - begin
+    return time.monotonic() - begin, site.requests[0].received_at - begin
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def killed(words: list[str], moment: float) -> bool:
 def fetched_since(site: SampleSite, first: int) -> list[str]:
     """The articles that were asked for, once for each request that the site has taken note of."""
     # A request that a killed crawl sent last may still be on its way to the site.
-    waited_for(lambda: site.idle)
+    waited_for(lambda: site.is_idle)
     return [hit.path.removeprefix(DETAIL) for hit in site.requests[first:] if hit.path.startswith(DETAIL)]
 
 
@@ -154,9 +154,9 @@ ARTICLES = "SELECT code, revision, title, published_at, body_html, post_path FRO
 
 def edit_all(corpus: Corpus) -> None:
     for code in list(corpus):
-        article = corpus.article(code)
+        article = corpus.find_article(code)
         assert article
-        corpus.replace(code, title=f"更正：{article.title}", published=article.published + timedelta(minutes=1))
+        corpus.replace(code, title=f"更正：{article.title}", published_at=article.published_at + timedelta(minutes=1))
 
 
 @pytest.fixture(scope="module")

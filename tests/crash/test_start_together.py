@@ -42,7 +42,7 @@ def test_of_ten_crawls_started_at_once_one_works_and_nine_are_turned_away(
     assert [answer.code for answer in answers] == [0] + [BUSY] * (AT_ONCE - 1)
     assert [len(answer.err.splitlines()) for answer in answers] == [0] + [1] * (AT_ONCE - 1)
     assert all("another crawl" in answer.err for answer in answers[1:])
-    assert len(site.article_requests) == len(set(site.article_requests))
+    assert len(site.requested_codes) == len(set(site.requested_codes))
     assert asker(output / "news.db")("SELECT count(*) FROM runs") == [1]
     assert_healed(output, visible(tmp_path / "alone"))
 
@@ -125,5 +125,5 @@ def test_another_writer_only_delays_a_crawl(moment: str, site: SampleSite, outpu
         connection.execute("ROLLBACK")
     answer = ended(crawl)
     assert (answer.code, answer.err) == (0, "")
-    assert new & set(site.article_requests)
+    assert new & set(site.requested_codes)
     assert_healed(output, visible(output))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from crawler.items import Outcome
-from crawler.sample_site import Fault, Reply, SampleSite, edited
+from crawler.sample_site import Fault, HttpResponse, SampleSite, edit_response
 from tests.conftest import NO_MANNERS, Answer
 
 # A hanging reply need not be waited for as long as a real one; a sound one may take its time on a busy machine.
@@ -111,12 +111,12 @@ def assert_sound(crawled: Crawled) -> None:
 def rewritten(change: Callable[[bytes], bytes], **headers: str) -> Fault:
     """The site's own reply with another body, and headers besides."""
     more = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-    return edited(lambda reply: reply._replace(body=change(reply.body), headers=(*reply.headers, *more)))
+    return edit_response(lambda reply: reply._replace(body=change(reply.body), headers=(*reply.headers, *more)))
 
 
 def typed(content_type: str, change: Callable[[bytes], bytes] = bytes) -> Fault:
     """The site's own reply under another type, and perhaps in another encoding."""
-    return edited(lambda reply: Reply(change(reply.body), content_type))
+    return edit_response(lambda reply: HttpResponse(change(reply.body), content_type))
 
 
 def reworded(change: Callable[[Any], Any]) -> Fault:

@@ -15,19 +15,19 @@ from crawler.items import Outcome
 from crawler.sample_site import (
     Corpus,
     SampleSite,
-    body,
-    cut,
-    cut_chunks,
-    drip,
-    endless,
-    hang,
-    raw,
-    redirect,
-    reset,
-    reset_in_body,
-    status,
-    undeclared,
-    wrong_length,
+    declare_length,
+    delay_response,
+    drip_response,
+    omit_length,
+    reset_connection,
+    reset_mid_body,
+    return_body,
+    return_redirect,
+    return_status,
+    send_forever,
+    send_raw,
+    truncate_body,
+    truncate_chunks,
 )
 from tests.hostile.conftest import Row, crawl, fails, rejected, reworded, rewritten, taken, typed, unreadable
 
@@ -74,27 +74,27 @@ def deep(bracket: str) -> Callable[[bytes], bytes]:
 
 
 NETWORK = [
-    fails("reset before the reply", reset(), "Connection"),
-    fails("reset in the body", reset_in_body(200), ""),
-    fails("no reply", hang(30), "took longer"),
-    fails("body byte by byte", drip(40), "took longer"),
-    fails("body cut", cut(100), ""),
-    fails("length too large", wrong_length(1 << 20), ""),
-    unreadable("length too small", wrong_length(50), "no JSON object"),
-    unreadable("no length, body cut", undeclared(300), "no JSON object"),
-    taken("no length, whole body", undeclared()),
-    fails("chunks cut", cut_chunks(120), ""),
-    fails("endless body", endless(), "DOWNLOAD_MAXSIZE"),
+    fails("reset before the reply", reset_connection(), "Connection"),
+    fails("reset in the body", reset_mid_body(200), ""),
+    fails("no reply", delay_response(30), "took longer"),
+    fails("body byte by byte", drip_response(40), "took longer"),
+    fails("body cut", truncate_body(100), ""),
+    fails("length too large", declare_length(1 << 20), ""),
+    unreadable("length too small", declare_length(50), "no JSON object"),
+    unreadable("no length, body cut", omit_length(300), "no JSON object"),
+    taken("no length, whole body", omit_length()),
+    fails("chunks cut", truncate_chunks(120), ""),
+    fails("endless body", send_forever(), "DOWNLOAD_MAXSIZE"),
     fails("declared too large", rewritten(lambda content: content + b" " * (9 << 20)), "DOWNLOAD_MAXSIZE"),
-    fails("not HTTP", raw(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), ""),
-    fails("HTTP/0.9", raw(b"<p>no status line</p>\r\n"), ""),
-    fails("closed at once", raw(b""), ""),
-    fails("400", status(400), "HTTP 400"),
-    fails("403", status(403, HTML_ERROR), "HTTP 403"),
-    fails("500", status(500), "HTTP 500"),
-    fails("502", status(502, HTML_ERROR), "HTTP 502"),
-    fails("503", status(503), "HTTP 503"),
-    fails("429", status(429), "HTTP 429"),
+    fails("not HTTP", send_raw(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), ""),
+    fails("HTTP/0.9", send_raw(b"<p>no status line</p>\r\n"), ""),
+    fails("closed at once", send_raw(b""), ""),
+    fails("400", return_status(400), "HTTP 400"),
+    fails("403", return_status(403, HTML_ERROR), "HTTP 403"),
+    fails("500", return_status(500), "HTTP 500"),
+    fails("502", return_status(502, HTML_ERROR), "HTTP 502"),
+    fails("503", return_status(503), "HTTP 503"),
+    fails("429", return_status(429), "HTTP 429"),
     fails("gzip cut", rewritten(lambda content: gzip.compress(content)[:-200], Content_Encoding="gzip"), "cut"),
     fails("gzip without its end", rewritten(lambda c: gzip.compress(c)[:-8], Content_Encoding="gzip"), "cut"),
     fails("gzip with a wrong checksum", rewritten(spoiled_checksum, Content_Encoding="gzip"), "incorrect data check"),
@@ -113,17 +113,17 @@ NETWORK = [
     fails("a packing that nobody has", rewritten(bytes, Content_Encoding="rot13\x1b[31m"), "packed as rot13"),
     fails("megabytes of headers", rewritten(bytes, **{f"X-{n}": "x" * 4000 for n in range(250)}), "bytes of headers"),
     fails("thousands of headers", rewritten(bytes, **{f"X-{n}": "x" * 20 for n in range(4000)}), "bytes of headers"),
-    fails("redirect to itself", redirect(""), "redirect"),
-    unreadable("redirect to the front page", redirect("/robots.txt"), "another page"),
-    fails("redirect to a file", redirect("file:///etc/passwd"), "HTTP 302"),
-    fails("redirect to nowhere", status(302), "HTTP 302"),
+    fails("redirect to itself", return_redirect(""), "redirect"),
+    unreadable("redirect to the front page", return_redirect("/robots.txt"), "another page"),
+    fails("redirect to a file", return_redirect("file:///etc/passwd"), "HTTP 302"),
+    fails("redirect to nowhere", return_status(302), "HTTP 302"),
 ]  # fmt: skip
 
 PAYLOAD = [
-    unreadable("HTML error page", body(HTML_ERROR, "text/html"), "no JSON object"),
-    unreadable("a meta refresh to elsewhere", body(b'<meta http-equiv="refresh" content="0;url=http://127.0.0.1:9/">'), "no JSON"),
-    unreadable("nothing", body(b""), "no JSON object"),
-    unreadable("a picture", body(b"\x89PNG\r\n\x1a\n\x00\x00\xff\xfe", "image/png"), "no text in any encoding"),
+    unreadable("HTML error page", return_body(HTML_ERROR, "text/html"), "no JSON object"),
+    unreadable("a meta refresh to elsewhere", return_body(b'<meta http-equiv="refresh" content="0;url=http://127.0.0.1:9/">'), "no JSON"),
+    unreadable("nothing", return_body(b""), "no JSON object"),
+    unreadable("a picture", return_body(b"\x89PNG\r\n\x1a\n\x00\x00\xff\xfe", "image/png"), "no text in any encoding"),
     unreadable("JSON cut", rewritten(lambda content: content[: content.rindex(b"\"Art_Title")] + b"}"), "broken JSON"),
     unreadable("JSON followed by script", rewritten(lambda content: content + b"<script>x()</script>"), "not JSON"),
     unreadable("a list", rewritten(lambda content: b"[%s]" % content), "JSON"),
@@ -183,12 +183,12 @@ class Place:
 
     def __init__(self, folder: Path) -> None:
         with SampleSite(Corpus.sample(760)) as site:
-            articles = [site.corpus.article(code) for code in site.corpus.in_columns(["345"])]
-            codes = [found.code for found in articles if found and found.body_in == "json"]
+            articles = [site.corpus.find_article(code) for code in site.corpus.codes_in_columns(["345"])]
+            codes = [found.code for found in articles if found and found.body_location == "json"]
             assert len(codes) >= 2 * len(ROWS)
             self.codes = dict(zip((row.name for row in ROWS), itertools.islice(codes, 0, None, 2), strict=False))
             for row in ROWS:
-                site.fail(f"/article/{self.codes[row.name]}", row.fault)
+                site.add_fault(f"/article/{self.codes[row.name]}", row.fault)
             self.faulty = crawl(site, folder / "output", *COLUMN, *ONCE)
             site.reset()
             self.healed = crawl(site, folder / "output", *COLUMN)

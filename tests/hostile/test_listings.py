@@ -11,7 +11,17 @@ from typing import Any
 
 import pytest
 
-from crawler.sample_site import Corpus, Fault, SampleSite, body, cut, hang, redirect, reset, status
+from crawler.sample_site import (
+    Corpus,
+    Fault,
+    SampleSite,
+    delay_response,
+    reset_connection,
+    return_body,
+    return_redirect,
+    return_status,
+    truncate_body,
+)
 from crawler.spiders.eastmoney import COLUMNS
 from tests.conftest import NO_MANNERS
 from tests.hostile.conftest import Crawled, crawl, finews, reworded, rewritten
@@ -24,7 +34,7 @@ SOUND = ("350", "351")
 def page(*rows: object, **more: Any) -> Fault:
     data = {"page_index": 1, "list": list(rows), "totle_hits": len(rows), "page_size": 100, **more}
     reply = {"code": "1", "message": "success", "data": data}
-    return body(json.dumps(reply, ensure_ascii=False).encode())
+    return return_body(json.dumps(reply, ensure_ascii=False).encode())
 
 
 def without(name: str) -> Callable[[Any], None]:
@@ -33,16 +43,16 @@ def without(name: str) -> Callable[[Any], None]:
 
 # The listing does not come, or is none: its reason.
 LOST: dict[str, tuple[Fault, str]] = {
-    "reset": (reset(), "Connection"),
-    "hang": (hang(30), "took longer"),
-    "cut": (cut(100), ""),
-    "404": (status(404), "HTTP 404"),
-    "410": (status(410), "HTTP 410"),
-    "503": (status(503), "HTTP 503"),
-    "redirect elsewhere": (redirect("http://127.0.0.1:9/"), "none of its hosts"),
-    "redirect in a circle": (redirect(""), "redirect"),
-    "error shell": (body(b'{"code":0,"message":"\\u001b[31mRequired \\n parameter"}'), "the source answers: [31mRequired parameter"),
-    "HTML": (body(b"<html>maintenance</html>", "text/html"), f"{ENDPOINT}: no JSON object"),
+    "reset": (reset_connection(), "Connection"),
+    "hang": (delay_response(30), "took longer"),
+    "cut": (truncate_body(100), ""),
+    "404": (return_status(404), "HTTP 404"),
+    "410": (return_status(410), "HTTP 410"),
+    "503": (return_status(503), "HTTP 503"),
+    "redirect elsewhere": (return_redirect("http://127.0.0.1:9/"), "none of its hosts"),
+    "redirect in a circle": (return_redirect(""), "redirect"),
+    "error shell": (return_body(b'{"code":0,"message":"\\u001b[31mRequired \\n parameter"}'), "the source answers: [31mRequired parameter"),
+    "HTML": (return_body(b"<html>maintenance</html>", "text/html"), f"{ENDPOINT}: no JSON object"),
     "cut JSON": (rewritten(lambda content: content[:-40] + b"}"), f"{ENDPOINT}: broken JSON"),
     "code missing": (reworded(lambda reply: reply.pop("code") and None), f"{ENDPOINT} has changed: field 'code' is missing"),
     "data missing": (reworded(lambda reply: reply.pop("data") and None), f"{ENDPOINT} has changed: field 'data' is missing"),
@@ -88,7 +98,7 @@ def numbered(fault: Fault, number: int) -> Fault:
 
 
 def rewritten_reply(fault: Any, change: Callable[[bytes], bytes]) -> Fault:
-    return body(change(fault.reply.body))
+    return return_body(change(fault.reply.body))
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +107,7 @@ def crawled(tmp_path_factory: pytest.TempPathFactory) -> Crawled:
     with SampleSite(Corpus.sample(8)) as site:
         for number, name in enumerate(NAMES):
             fault = LOST[name][0] if name in LOST else EMPTY.get(name)
-            site.fail(f"column={COLUMN_OF[name]}&", fault or numbered(BAD[name][0], number))
+            site.add_fault(f"column={COLUMN_OF[name]}&", fault or numbered(BAD[name][0], number))
         words = [word for column in (*COLUMN_OF.values(), *SOUND) for word in ("--column", column)]
         return crawl(site, tmp_path_factory.mktemp("listings") / "output", *words, "--set", "RETRY_TIMES=0")
 
@@ -143,7 +153,7 @@ def changed_rows(reply: Any) -> None:
 
 def test_a_renamed_field_is_one_alert_for_all_rows_that_names_endpoint_and_field(tmp_path: Path) -> None:
     with SampleSite(Corpus.sample(30)) as site:
-        site.fail("getNewsByColumns", reworded(changed_rows))
+        site.add_fault("getNewsByColumns", reworded(changed_rows))
         crawled = crawl(site, tmp_path / "output")
         rows = crawled.answer.value["quarantined"]
         assert (crawled.answer.code, crawled.answer.value["new"]) == (3, 0)
@@ -152,7 +162,7 @@ def test_a_renamed_field_is_one_alert_for_all_rows_that_names_endpoint_and_field
         says = f"and {rows - 1} more: {ENDPOINT} has changed: field 'title' is missing, field 'showTime' is missing"
         assert line.endswith(says)
         assert crawled.query("SELECT count(*) FROM quarantine") == [rows]
-        site.heal()
+        site.clear_faults()
         assert crawl(site, tmp_path / "output").answer.code == 0
 
 
@@ -161,7 +171,7 @@ def test_a_date_far_ahead_does_not_cover_what_is_published_until_then(tmp_path: 
         reply["data"]["list"].insert(0, {**ROW, "showTime": "2099-01-01 00:00:00"})
 
     with SampleSite(Corpus.sample(30)) as site:
-        site.fail("getNewsByColumns", reworded(ahead))
+        site.add_fault("getNewsByColumns", reworded(ahead))
         crawled = crawl(site, tmp_path / "output", "--column", "345")
         assert crawled.query("SELECT newest < '2027' FROM coverage") == [1]
 
@@ -189,7 +199,7 @@ finally:
 @pytest.mark.parametrize("content", HEAVY.values(), ids=HEAVY.keys())
 def test_memory_stays_flat_whatever_one_reply_holds(tmp_path: Path, content: bytes) -> None:
     with SampleSite(Corpus.sample(2)) as site:
-        site.fail("getNewsByColumns", body(content))
+        site.add_fault("getNewsByColumns", return_body(content))
         words = ["crawl", "--mirror", site.url, "--output", str(tmp_path / "output"), *NO_MANNERS]
         done = subprocess.run([sys.executable, "-c", MEASURED, *words], cwd=tmp_path, timeout=100, check=False)
     assert done.returncode == 3
@@ -211,7 +221,7 @@ NUMBERS = itertools.count(1)
 def test_a_listing_without_end_is_left_and_told(tmp_path: Path) -> None:
     few_pages = "from crawler import walk; pagination.MAX_PAGES = 7; from crawler.cli import main; main()"
     with SampleSite(Corpus.sample(2)) as site:
-        site.fail("getFastNewsList", reworded(endless))
+        site.add_fault("getFastNewsList", reworded(endless))
         words = ["crawl", "flash", "--mirror", site.url, "--output", str(tmp_path / "output"), *NO_MANNERS, "--quiet"]
         done = subprocess.run(
             [sys.executable, "-c", few_pages, *words], capture_output=True, text=True, timeout=100, check=False
@@ -232,10 +242,10 @@ LINE = "\x1b[31m红\x9b2J\u202e\r\n2026-09-18 10:00:00 [forged] ERROR: a line of
 
 def test_no_line_of_a_log_is_the_sources(tmp_path: Path) -> None:
     with SampleSite(Corpus.sample(8)) as site:
-        site.fail("column=350&", page({**ROW, "title": LINE}, {**ROW, "code": LINE}, {**ROW, "showTime": LINE}))
-        site.fail("column=351&", body(json.dumps({"code": 0, "message": LINE}).encode()))
-        site.fail("column=353&", body(LINE.encode(), LINE.split("\r")[0]))
-        site.fail("/article/", status(302, headers={"Location": "/\x1b[31m"}))
+        site.add_fault("column=350&", page({**ROW, "title": LINE}, {**ROW, "code": LINE}, {**ROW, "showTime": LINE}))
+        site.add_fault("column=351&", return_body(json.dumps({"code": 0, "message": LINE}).encode()))
+        site.add_fault("column=353&", return_body(LINE.encode(), LINE.split("\r")[0]))
+        site.add_fault("/article/", return_status(302, headers={"Location": "/\x1b[31m"}))
         crawled = crawl(site, tmp_path / "output", "--set", "LOG_LEVEL=DEBUG", "--set", "RETRY_TIMES=0")
     assert "红" in crawled.answer.err
     assert OBEYED.findall(crawled.answer.err) == []

@@ -10,7 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from crawler.sample_site import Corpus, Exchange, Fault, SampleSite, body, hang, raw, redirect, reset, status
+from crawler.sample_site import (
+    Corpus,
+    Exchange,
+    Fault,
+    SampleSite,
+    delay_response,
+    reset_connection,
+    return_body,
+    return_redirect,
+    return_status,
+    send_raw,
+)
 from tests.hostile.conftest import IMPATIENT, crawl, finews, rewritten
 
 COLUMN = ("--column", "345")
@@ -23,22 +34,25 @@ def site() -> Iterator[SampleSite]:
 
 
 DOWN: dict[str, tuple[Fault, str]] = {
-    "resets": (reset(), "Connection"),
-    "says nothing": (hang(30), "took longer"),
-    "speaks no HTTP": (raw(b"SSH-2.0-x\r\n"), ""),
-    "500": (status(500), "HTTP 500"),
-    "503": (status(503), "HTTP 503"),
-    "403": (status(403), "HTTP 403"),
+    "resets": (reset_connection(), "Connection"),
+    "says nothing": (delay_response(30), "took longer"),
+    "speaks no HTTP": (send_raw(b"SSH-2.0-x\r\n"), ""),
+    "500": (return_status(500), "HTTP 500"),
+    "503": (return_status(503), "HTTP 503"),
+    "403": (return_status(403), "HTTP 403"),
     "gzip cut": (rewritten(lambda _: b"\x1f\x8b\x08\x00", Content_Encoding="gzip"), "the reply is cut"),
-    "sends to another host": (redirect("https://example.org/"), "https://example.org/, which is none of its hosts"),
-    "an error for all": (body(b'{"code":0,"message":"down"}'), "the source answers: down"),
+    "sends to another host": (
+        return_redirect("https://example.org/"),
+        "https://example.org/, which is none of its hosts",
+    ),
+    "an error for all": (return_body(b'{"code":0,"message":"down"}'), "the source answers: down"),
 }
 
 
 @pytest.mark.parametrize("name", DOWN)
 def test_a_source_that_is_down_is_exit_1_and_one_line(site: SampleSite, tmp_path: Path, name: str) -> None:
     fault, says = DOWN[name]
-    site.fail("getNewsByColumns", fault)
+    site.add_fault("getNewsByColumns", fault)
     crawled = crawl(site, tmp_path / "output", "--set", "RETRY_TIMES=1")
     (line,) = crawled.answer.err.splitlines()
     assert crawled.answer.code == 1
@@ -58,7 +72,7 @@ def test_a_host_that_nobody_knows_is_exit_1_and_one_line(tmp_path: Path) -> None
 
 
 def times(site: SampleSite, pattern: str) -> list[float]:
-    return [hit.at for hit in site.requests if pattern in hit.target]
+    return [hit.received_at for hit in site.requests if pattern in hit.target]
 
 
 def in_seconds(seconds: int) -> str:
@@ -72,7 +86,7 @@ class Later:
         self._code, self._wait = code, wait
 
     def apply(self, exchange: Exchange) -> None:
-        status(self._code, headers={"Retry-After": self._wait()}).apply(exchange)
+        return_status(self._code, headers={"Retry-After": self._wait()}).apply(exchange)
 
 
 @pytest.mark.parametrize("code", [429, 503])
@@ -80,7 +94,7 @@ class Later:
 def test_a_short_wait_is_kept_by_all_requests(
     site: SampleSite, tmp_path: Path, code: int, wait: Callable[[], str]
 ) -> None:
-    site.fail("/article/", Later(code, wait), times=1)
+    site.add_fault("/article/", Later(code, wait), times=1)
     crawled = crawl(site, tmp_path / "output", *COLUMN)
     asked = times(site, "/article/")
     # Up to three more were on their way already.
@@ -91,7 +105,7 @@ def test_a_short_wait_is_kept_by_all_requests(
 @pytest.mark.parametrize("wait", [lambda: "3600", lambda: in_seconds(7200)], ids=["seconds", "date"])
 def test_a_long_wait_is_kept_by_the_crawls_that_follow(site: SampleSite, tmp_path: Path, wait: object) -> None:
     assert callable(wait)
-    site.fail("getNewsByColumns", status(429, headers={"Retry-After": wait()}))
+    site.add_fault("getNewsByColumns", return_status(429, headers={"Retry-After": wait()}))
     first = crawl(site, tmp_path / "output")
     asked = len(times(site, "getNewsByColumns"))
     assert first.answer.code == 1
@@ -109,7 +123,7 @@ def test_a_long_wait_is_kept_by_the_crawls_that_follow(site: SampleSite, tmp_pat
     "wait", ["", "0", "-5", "soon", "999999999999", "9999999", "Mon, 01 Jan 2001 00:00:00 GMT", "\x00"]
 )
 def test_a_wait_that_nobody_means_is_none(site: SampleSite, tmp_path: Path, wait: str) -> None:
-    site.fail("getNewsByColumns", status(503, headers={"Retry-After": wait}), times=1)
+    site.add_fault("getNewsByColumns", return_status(503, headers={"Retry-After": wait}), times=1)
     crawled = crawl(site, tmp_path / "output", *COLUMN)
     assert (crawled.answer.code, crawled.answer.err) == (0, "")
 
@@ -118,7 +132,7 @@ def test_a_source_that_has_had_too_many_requests_is_left_alone_for_longer_each_t
     site: SampleSite, tmp_path: Path
 ) -> None:
     """It names no time: a minute first, then as long as the trouble has lasted by then; six hours at most."""
-    site.fail("getNewsByColumns", status(429))
+    site.add_fault("getNewsByColumns", return_status(429))
     output = tmp_path / "output"
     waits = []
     for hours in (0, 1, 2, 40):
@@ -134,7 +148,7 @@ def test_a_source_that_has_had_too_many_requests_is_left_alone_for_longer_each_t
         assert crawl(site, output).answer.code == 1
         assert len(times(site, "getNewsByColumns")) == asked
     assert waits == pytest.approx([1, 60, 120, 360], rel=0.05, abs=1)
-    site.heal()
+    site.clear_faults()
     change(output, "UPDATE pauses SET until = '2022-01-01T00:00:00+08:00'")
     assert crawl(site, output).answer.code == 0
 
@@ -157,7 +171,7 @@ TARGETS = [
     "http://127.0.0.1:{port}/x?id=CODE", "http:///127.0.0.1:{port}/x", "file:///etc/passwd", "ftp://127.0.0.1/x",
     "data:text/html,x", "s3://bucket/x", "javascript:x()", "http://127.0.0.1:99999/", "http://[/",
 ]  # fmt: skip
-ENTRIES = {"at once": (), "after a retry": (status(503),)}
+ENTRIES = {"at once": (), "after a retry": (return_status(503),)}
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
@@ -167,8 +181,8 @@ def test_no_redirect_leads_off_the_source(tmp_path: Path, start: str, entry: str
         ports = {"port": canary.url.rsplit(":", 1)[1], "own": site.url.removeprefix("http://")}
         for target in TARGETS:
             for fault in ENTRIES[entry]:
-                site.fail(start, fault, times=1)
-            site.fail(start, redirect(target.format(**ports)), times=1)
+                site.add_fault(start, fault, times=1)
+            site.add_fault(start, return_redirect(target.format(**ports)), times=1)
         words = COLUMN if start == "/article/" else ()
         crawled = crawl(site, tmp_path / "output", *words, "--set", "RETRY_TIMES=9", "--set", "CONCURRENT_REQUESTS=1")
         assert list(canary.requests) == []
@@ -183,7 +197,7 @@ def test_no_redirect_leads_off_the_source(tmp_path: Path, start: str, entry: str
 
 def test_a_crawl_gives_up_a_source_that_fails_again_and_again(tmp_path: Path) -> None:
     with SampleSite(Corpus.sample(400)) as site:
-        site.fail("/article/", status(500))
+        site.add_fault("/article/", return_status(500))
         crawled = crawl(site, tmp_path / "output", *COLUMN, "--set", "RETRY_TIMES=0")
         listed = crawled.answer.value["listed"]
         assert listed > 60
@@ -193,7 +207,7 @@ def test_a_crawl_gives_up_a_source_that_fails_again_and_again(tmp_path: Path) ->
             r"more: given up after 30 failures in a row, the last: [a-z-]+\.eastmoney\.com: HTTP 500\n",
             crawled.answer.err,
         )
-        site.heal()
+        site.clear_faults()
         again = crawl(site, tmp_path / "output", *COLUMN)
         assert again.answer.code == 0
         assert again.answer.value["new"] >= listed

@@ -33,12 +33,12 @@ def _jekyll() -> None:
 def crawled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The old site's posts, imported, and a crawl of today's with a reprint; nothing built yet. Tests take a copy."""
     output = tmp_path_factory.mktemp("crawled") / "output"
-    corpus = Corpus.sample(40, newest=clock.now())
-    listed = [article for code in corpus.in_columns(["345"]) if (article := corpus.article(code))]
+    corpus = Corpus.sample(40, newest_at=clock.now())
+    listed = [article for code in corpus.codes_in_columns(["345"]) if (article := corpus.find_article(code))]
     first = max(listed, key=lambda article: len(article.content))
-    later = first.published + timedelta(seconds=20)
+    later = first.published_at + timedelta(seconds=20)
     corpus.add(
-        replace(first, code=f"{later:%Y%m%d}{REPRINT}", media="智通财经", title="另题：本社消息", published=later)
+        replace(first, code=f"{later:%Y%m%d}{REPRINT}", media="智通财经", title="另题：本社消息", published_at=later)
     )
     with SampleSite(corpus) as site:
         where = ("--mirror", site.url, "--output", str(output), *NO_MANNERS, "--quiet")

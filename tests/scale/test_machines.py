@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from crawler.sample_site import Corpus, SampleSite
-from crawler.sample_site.routes import article_code
+from crawler.sample_site.routes import requested_article_code
 from crawler.spiders.eastmoney import EastmoneySpider
 from tests.conftest import DETAIL, NO_MANNERS, Answer, Finews, Gate, waited_for
 from tests.crash.conftest import asker, ended, recorded
@@ -39,7 +39,7 @@ def site() -> Iterator[SampleSite]:
 
 
 def fetched(site: SampleSite) -> Counter[str]:
-    return Counter(hit.target for hit in site.requests if article_code(hit))
+    return Counter(hit.target for hit in site.requests if requested_article_code(hit))
 
 
 def content(output: Path) -> dict[str, bytes]:
@@ -108,12 +108,12 @@ def test_a_recorder_that_is_killed_again_and_again_asks_for_no_article_twice(
 def test_a_request_that_three_fetchers_die_of_is_failed_and_the_crawl_goes_on(
     start: Start, server: Server, site: SampleSite, output: Path
 ) -> None:
-    poison = site.corpus.in_columns(EastmoneySpider.default_columns)[0]
+    poison = site.corpus.codes_in_columns(EastmoneySpider.default_columns)[0]
     gate = Gate(site, DETAIL + poison)
     recorder = start("record", "--output", str(output), "--json", "--quiet")
     for deaths in range(1, 4):
         fetcher = start("fetch", "--set", "CONCURRENT_REQUESTS=1")
-        waited_for(lambda times=deaths: site.article_requests.count(poison) == times)  # type: ignore[misc]  # mypy knows no defaults of lambdas
+        waited_for(lambda times=deaths: site.requested_codes.count(poison) == times)  # type: ignore[misc]  # mypy knows no defaults of lambdas
         fetcher.kill()
         fetcher.wait()
         server.forget_who_fetches()
@@ -121,7 +121,7 @@ def test_a_request_that_three_fetchers_die_of_is_failed_and_the_crawl_goes_on(
     answer = ended(recorder)
     assert (answer.code, answer.value["failed"]) == (3, 1)
     assert answer.err == f"finews: failed: {poison}: 3 fetchers have died of it\n"
-    assert site.article_requests.count(poison) == 3
+    assert site.requested_codes.count(poison) == 3
     assert_books_balance(asker(output / "news.db"))
     gate.open()
 

@@ -80,7 +80,7 @@ def serving(output: Path, *words: str) -> Iterator[Served]:
 def crawled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The old site's posts, imported, and a crawl of today's."""
     output = tmp_path_factory.mktemp("served") / "output"
-    with SampleSite(Corpus.sample(40, newest=clock.now())) as site:
+    with SampleSite(Corpus.sample(40, newest_at=clock.now())) as site:
         fill(output, "import", str(OLD_POSTS))
         crawl(site, output)
     return output

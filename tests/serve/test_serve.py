@@ -158,7 +158,7 @@ def test_everything_in_the_overview_opens(served: Served) -> None:
 
 
 def test_new_articles_appear_while_it_runs(output: Path) -> None:
-    corpus = Corpus.sample(12, newest=clock.now())
+    corpus = Corpus.sample(12, newest_at=clock.now())
     with SampleSite(corpus) as site:
         crawl(site, output, "--limit", "3")
         with serving(output) as server:
@@ -183,7 +183,7 @@ def test_pages_are_read_in_the_middle_of_a_write(crawled: Path, served: Served) 
 
 
 def test_a_correction_is_shown_with_what_changed(output: Path) -> None:
-    with SampleSite(Corpus.sample(6, newest=clock.now())) as site:
+    with SampleSite(Corpus.sample(6, newest_at=clock.now())) as site:
         crawl(site, output)
     ((code, title, body),) = rows(output, "SELECT code, title, body_html FROM articles LIMIT 1")
     change(
@@ -206,7 +206,7 @@ def test_a_correction_is_shown_with_what_changed(output: Path) -> None:
 
 
 def test_a_database_made_anew_is_seen(output: Path, finews: Finews) -> None:
-    with SampleSite(Corpus.sample(6, newest=clock.now())) as site:
+    with SampleSite(Corpus.sample(6, newest_at=clock.now())) as site:
         crawl(site, output)
     with serving(output) as server:
         assert server.get("/").status == 200
@@ -222,7 +222,7 @@ def test_a_database_made_anew_is_seen(output: Path, finews: Finews) -> None:
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Rows as no crawl of ours writes them, but another program could."""
     output = tmp_path_factory.mktemp("hostile") / "output"
-    with SampleSite(Corpus.sample(6, newest=clock.now())) as site:
+    with SampleSite(Corpus.sample(6, newest_at=clock.now())) as site:
         crawl(site, output)
     bad = f'{SCRIPT}"><img src=x onerror=alert(2)>'
     change(

@@ -17,15 +17,15 @@ from time import monotonic
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
 
-HTML = "text/html; charset=utf-8"
-JSON = "application/json; charset=utf-8"
-SCRIPT = "application/javascript; charset=utf-8"
-TEXT = "text/plain; charset=utf-8"
+HTML_CONTENT_TYPE = "text/html; charset=utf-8"
+JSON_CONTENT_TYPE = "application/json; charset=utf-8"
+SCRIPT_CONTENT_TYPE = "application/javascript; charset=utf-8"
+TEXT_CONTENT_TYPE = "text/plain; charset=utf-8"
 
-_LONGEST_LINE = 1 << 16
+_MAX_LINE_BYTES = 1 << 16
 
 
-class Hit(NamedTuple):
+class HttpRequest(NamedTuple):
     """A request as it came. The names of the headers are in lower case."""
 
     method: str
@@ -34,19 +34,19 @@ class Hit(NamedTuple):
     headers: dict[str, str]
     target: str = ""
     """Path and query as sent."""
-    at: float = 0.0
+    received_at: float = 0.0
     """When, on the monotonic clock."""
 
 
-class Reply(NamedTuple):
+class HttpResponse(NamedTuple):
     """A whole reply; ``headers`` come on top of the type and the length."""
 
     body: bytes
-    content_type: str = HTML
+    content_type: str = HTML_CONTENT_TYPE
     status: int = 200
     headers: Sequence[tuple[str, str]] = ()
 
-    def head(self, length: int) -> bytes:
+    def encode_head(self, length: int) -> bytes:
         """Status line and headers, with the length to declare."""
         lines = [
             f"HTTP/1.1 {self.status} {responses.get(self.status, 'Unknown')}",
@@ -61,65 +61,65 @@ class Reply(NamedTuple):
 class Exchange:
     """A request and what may be done about it: all that a fault needs."""
 
-    hit: Hit
+    request: HttpRequest
     connection: socket.socket
-    stopping: Event
-    reply: Reply
+    stop_event: Event
+    default_response: HttpResponse
     """What the site would answer."""
     keep_alive: bool = True
 
-    def answer(self, reply: Reply, length: int | None = None) -> None:
+    def send_response(self, response: HttpResponse, length: int | None = None) -> None:
         """Sends a reply, with a declared length of its own if there is one."""
-        head = reply.head(len(reply.body) if length is None else length)
-        self.send(head if self.hit.method == "HEAD" else head + reply.body)
+        head = response.encode_head(len(response.body) if length is None else length)
+        self.send_bytes(head if self.request.method == "HEAD" else head + response.body)
 
-    def send(self, data: bytes) -> None:
+    def send_bytes(self, data: bytes) -> None:
         """These bytes, in one write."""
         self.connection.sendall(data)
 
     def wait(self, seconds: float) -> None:
         """Does nothing, unless the site stops before."""
-        self.stopping.wait(seconds)
+        self.stop_event.wait(seconds)
 
-    def hang_up(self) -> None:
+    def disable_keep_alive(self) -> None:
         """Ends the connection after this exchange."""
         self.keep_alive = False
 
-    def reset(self) -> None:
+    def reset_connection(self) -> None:
         """Ends the connection at once and rudely: the client sees a reset, not an end."""
-        self.hang_up()
+        self.disable_keep_alive()
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         # Reading keeps a copy of the file descriptor open; only closing that itself sends the reset.
         socket.close(self.connection.detach())
 
 
-def read_hit(stream: BufferedIOBase) -> Hit | None:
+def read_request(stream: BufferedIOBase) -> HttpRequest | None:
     """The next request, or None when the client is gone or does not speak HTTP."""
-    line = stream.readline(_LONGEST_LINE).split()
-    if len(line) != 3:
+    request_line = stream.readline(_MAX_LINE_BYTES).split()
+    if len(request_line) != 3:
         return None
     headers = _read_headers(stream)
     if (length := headers.get("content-length", "")).isdecimal():
         stream.read(int(length))
-    method, target = line[0].decode("latin-1"), line[1].decode("latin-1")
+    method, target = request_line[0].decode("latin-1"), request_line[1].decode("latin-1")
     path, _, query = target.partition("?")
-    if line[2] == b"HTTP/1.0":
+    if request_line[2] == b"HTTP/1.0":
         headers.setdefault("connection", "close")
-    return Hit(method, unquote(path), _pairs(query), headers, target, monotonic())
+    return HttpRequest(method, unquote(path), _parse_query(query), headers, target, monotonic())
 
 
-def wants_to_stay(headers: Mapping[str, str]) -> bool:
+def wants_keep_alive(headers: Mapping[str, str]) -> bool:
     """Shall the connection be kept?"""
     return headers.get("connection", "").lower() != "close"
 
 
 def _read_headers(stream: BufferedIOBase) -> dict[str, str]:
     headers: dict[str, str] = {}
-    while (line := stream.readline(_LONGEST_LINE)) not in (b"\r\n", b"\n", b""):
+    while (line := stream.readline(_MAX_LINE_BYTES)) not in (b"\r\n", b"\n", b""):
         name, _, value = line.decode("latin-1").partition(":")
         headers[name.lower()] = value.strip()
     return headers
 
 
-def _pairs(query: str) -> dict[str, str]:
+def _parse_query(query: str) -> dict[str, str]:
     return dict(parse_qsl(query, keep_blank_values=True)) if query else {}
