@@ -133,7 +133,7 @@ def time_recording(output: Path) -> Timings:
 
 
 def record_batch(recorder: BatchWriter, store: Store, run_id: int, articles: list[Article]) -> None:
-    ids = store.runs.add_entries(run_id, [(article.code, "344", None, "") for article in articles])
+    ids = store.runs.add_entries(run_id, [(article.code, "344", None, None, "") for article in articles])
     for each, entry_id in zip(articles, ids, strict=True):
         entry = ListingEntry(each.code, each.title, each.published_at, "344", each.url)
         recorder.add(PendingArticle(each, entry, entry_id))

@@ -16,7 +16,7 @@ from crawler.content import clock, html_cleaner
 from crawler.content.categories import CategoryRegistry
 from crawler.content.normalise import normalise_article
 from crawler.content.post_format import SiteLinks, render_post
-from crawler.items import NO_RESPONSE, Article, ListingEntry, RawArticle, SavedArticle
+from crawler.items import NO_RESPONSE, Article, ListingEntry, RawArticle, Reason, SavedArticle
 from crawler.sample_site import Corpus
 from crawler.storage import Store, post_files
 from crawler.storage.article_writer import BATCH_SIZE
@@ -64,7 +64,7 @@ def measure_once(raw_articles: list[RawArticle], folder: Path, timings: dict[str
     create_output_dir(folder)
     with Store.open_rw(folder) as store:
         run_id = store.runs.start("eastmoney", {}, clock.now())
-        entry_ids = store.runs.add_entries(run_id, [(entry.code, entry.column, None, "") for entry in entries])
+        entry_ids = store.runs.add_entries(run_id, [(entry.code, entry.column, None, None, "") for entry in entries])
 
         def save_rows() -> Iterator[SavedArticle]:
             for batch in split_into_batches(list(zip(articles, entries, strict=True))):
@@ -89,7 +89,7 @@ def measure_once(raw_articles: list[RawArticle], folder: Path, timings: dict[str
                 with store.transaction():
                     for saved, entry_id in batch:
                         store.articles.mark_post_written(saved.article.code, saved.revision)
-                        store.runs.set_outcome(entry_id, saved.outcome)
+                        store.runs.set_outcome(entry_id, saved.outcome, Reason.SCRAPED)
 
         time_step("post files", write_post_files)
         time_step("marks and outcomes", mark_and_settle)

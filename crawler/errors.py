@@ -1,17 +1,19 @@
 """The error tree, named by what the caller does about it.
 
 FinewsError
-├── UsageError        asked for what does not exist: say what to type instead      exit 2
-├── Busy              another crawl holds this output folder: try later            exit 75
-├── Failed            the work cannot be done at all                               exit 1
-│   ├── StoreError        the database refuses to open, read or write
-│   └── OutputError       the output folder refuses to be written
-└── Unusable          one reply, row or article cannot be used; the crawl goes on
-    ├── Unreadable        it is not what the source's endpoint answers: quarantine
-    │   └── ShapeChanged      its fields are not those that the endpoint has: quarantine, and an alert
-    ├── Rejected          it was read, and must not be published: quarantine
-    ├── NoBody            it was read, and holds no text: try the next reader
-    └── Refused           the source itself says no (an error shell): failed, try again
+├── CommandError              ends the command, with its exit code
+│   ├── UsageError                asked for what does not exist: say what to type instead      exit 2
+│   ├── OutputLockedError         another crawl holds this output folder: try later            exit 75
+│   └── FatalError                the work cannot be done at all                               exit 1
+│       ├── StoreError                the database refuses to open, read or write
+│       └── OutputError               the output folder refuses to be written
+└── ItemError                 one response, row or article cannot be used; the crawl goes on
+    ├── ParseError                it is not what the source's endpoint answers: quarantine
+    │   └── SchemaChangedError        its fields are not those that the endpoint has: quarantine, and an alert
+    ├── RejectedArticleError      it was parsed, and must not be published: quarantine
+    ├── EmptyBodyError            it was parsed, and holds no text: try the next extractor
+    └── SourceError               the source itself says no (an error shell): failed, try again
+        └── IncompleteResponseError   its response is truncated or broken: failed, try again
 """
 
 from typing import ClassVar
@@ -82,3 +84,7 @@ class EmptyBodyError(ItemError):
 
 class SourceError(ItemError):
     """The source itself answers with an error."""
+
+
+class IncompleteResponseError(SourceError):
+    """A response is truncated, or cannot be decompressed."""

@@ -27,6 +27,43 @@ class Outcome(StrEnum):
     QUARANTINED = "quarantined"
 
 
+class Reason(StrEnum):
+    """Why an entry has its outcome; the codes of `entries.reason`, whose texts in `detail` may change at any time."""
+
+    # new, updated, unchanged
+    SCRAPED = "scraped"  # its article was read; the outcome compares it with the stored one
+    REPLAYED = "replayed"  # the same, from a stored response
+    IMPORTED = "imported"  # the same, from a post of an old site
+    WITHDRAWN = "withdrawn"  # the source has removed an article that is stored
+    NOT_MODIFIED = "not_modified"  # listed as it was before: not requested
+    ALREADY_STORED = "already_stored"  # imports leave stored articles as they are
+    OTHER_SOURCE = "other_source"  # stored from a source that this one does not supersede
+    REJECTED_EARLIER = "rejected_earlier"  # led to nothing in an earlier crawl, and is listed as it was then
+    # duplicate
+    LISTED_TWICE = "listed_twice"
+    # filtered
+    OTHER_CATEGORY = "other_category"
+    BEFORE_SINCE = "before_since"
+    AFTER_UNTIL = "after_until"
+    OVER_LIMIT = "over_limit"
+    # failed: the next crawl tries again
+    HTTP_ERROR = "http_error"
+    CONNECTION_ERROR = "connection_error"  # also name resolution, TLS and timeouts
+    REQUEST_DROPPED = "request_dropped"  # not sent, or given up: robots.txt, hosts, redirects, pauses
+    RESPONSE_TOO_LARGE = "response_too_large"
+    RESPONSE_INCOMPLETE = "response_incomplete"  # truncated, or its compression is broken
+    SOURCE_ERROR = "source_error"  # the source answers that it has an error
+    INTERRUPTED = "interrupted"  # the crawl was stopped or killed first
+    BUG = "bug"  # an error in finews
+    # quarantined
+    UNREADABLE = "unreadable"  # a response, row or file is not what it should be
+    SCHEMA_CHANGED = "schema_changed"  # a field is missing, or has another type
+    REJECTED = "rejected"  # an article that must not be published
+    NO_BODY = "no_body"  # an article without text; also filtered
+    # any: recorded by an older finews, and only the text says why
+    UNSPECIFIED = "unspecified"
+
+
 class RunOutcome(StrEnum):
     """How a crawl ended; the words of `runs.outcome`."""
 

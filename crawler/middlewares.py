@@ -11,7 +11,7 @@
 import asyncio
 from collections import Counter, defaultdict
 from random import SystemRandom
-from typing import Protocol, Self, TypeVar, cast
+from typing import Any, Protocol, Self, TypeVar, cast
 from urllib.parse import urlsplit
 
 from scrapy import Request
@@ -26,11 +26,12 @@ from scrapy.utils.httpobj import urlparse_cached
 from crawler.content import clock
 from crawler.content.dates import format_iso
 from crawler.content.decompress import ACCEPT_ENCODING, check_header_size, decompress
-from crawler.crawl.interface import EntryTracker, describe_request_error, get_tracker
+from crawler.crawl.interface import DroppedRequestError, EntryTracker, describe_request_error, get_tracker
 from crawler.crawl.policy.backoff import MAX_WAIT, parse_retry_after
 from crawler.crawl.policy.origins import origin_of, redact_url
 from crawler.crawl.public_dns import PublicResolver
-from crawler.errors import ParseError, SourceError
+from crawler.errors import IncompleteResponseError, ParseError
+from crawler.items import Reason
 
 Result = TypeVar("Result", bound=Request | Response | None)
 
@@ -40,14 +41,22 @@ _MAX_TOTAL_WAIT = 300.0
 _MAX_CONSECUTIVE_FAILURES = 30
 # So many "too many requests" in a row are no accident.
 _MAX_CONSECUTIVE_429 = 3
-# The mark of a reply that came broken, before its reason.
-_BROKEN_FLAG_PREFIX = "broken: "
 
 
 class HasOrigins(Protocol):
     """What the guard asks of a spider."""
 
     allowed_origins: frozenset[str]
+
+
+class IncompleteResponse(Response):
+    """A response as it came, truncated or broken, with the error that says how."""
+
+    attributes = (*Response.attributes, "error")
+
+    def __init__(self, *args: Any, error: IncompleteResponseError, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.error = error
 
 
 class AllowedOriginsMiddleware:
@@ -126,19 +135,19 @@ class BackoffRetryMiddleware:
             )
 
     async def process_response(self, request: Request, response: Response) -> Request | Response:
-        broken_reason = next((flag for flag in response.flags if flag.startswith(_BROKEN_FLAG_PREFIX)), "")
+        error = response.error if isinstance(response, IncompleteResponse) else None
         failure = f"HTTP {response.status}" if response.status in self._scrapy_retry.retry_http_codes else ""
-        self._count_failure(request, broken_reason.removeprefix(_BROKEN_FLAG_PREFIX) or failure)
+        self._count_failure(request, str(error) if error else failure)
         origin = origin_of(request.url)
         self._consecutive_429[origin] = self._consecutive_429[origin] + 1 if response.status == 429 else 0
         self._obey_retry_after(request, response)
-        if not broken_reason:
+        if error is None:
             result = self._scrapy_retry.process_response(request, response)
             self._back_off_if_throttled(request, result)
             return await self._delay_retry(result)
-        if retry := self._create_retry(request, broken_reason):
+        if retry := self._create_retry(request, str(error)):
             return await self._delay_retry(retry)
-        raise IgnoreRequest(broken_reason.removeprefix(_BROKEN_FLAG_PREFIX))
+        raise DroppedRequestError(Reason.RESPONSE_INCOMPLETE, str(error)) from error
 
     async def process_exception(self, request: Request, exception: Exception) -> Request | Response | None:
         if not isinstance(exception, IgnoreRequest):
@@ -217,7 +226,9 @@ class StrictDecompressionMiddleware:
             check_header_size(dict.items(response.headers))  # Scrapy's own makes each name its own form again
             body = decompress(response.body, content_encoding, self._max_size)
         except ParseError as error:
-            raise IgnoreRequest(str(error)) from error
-        except SourceError as error:
-            return response.replace(flags=[*response.flags, f"{_BROKEN_FLAG_PREFIX}{error}"])
+            raise DroppedRequestError(Reason.RESPONSE_TOO_LARGE, str(error)) from error
+        except IncompleteResponseError as error:
+            return IncompleteResponse(
+                response.url, response.status, response.headers, response.body, request=response.request, error=error
+            )
         return response if body is response.body else response.replace(body=body)

@@ -58,7 +58,7 @@ class NormalisePipeline(_TrackerPipeline):
             body = await self._body_batcher.submit((item.body, item.url))
             return build_article(item, body, self._tracker.registry.get_or_create)
         except ItemError as error:
-            self._tracker.quarantine(self._tracker.open_entry(item.code), str(error), item.response)
+            self._tracker.quarantine(self._tracker.open_entry(item.code), error, item.response)
             raise DropItem(f"{item.code}: {error}", log_level="INFO") from error
 
     def close_spider(self) -> None:

@@ -22,7 +22,7 @@ ARTICLE = Article(
 
 def waiting(store: Store, *articles: Article) -> list[PendingArticle]:
     run_id = store.runs.start("eastmoney", {}, NOW)
-    ids = store.runs.add_entries(run_id, [(each.code, "350", None, "") for each in articles])
+    ids = store.runs.add_entries(run_id, [(each.code, "350", None, None, "") for each in articles])
     entries = [ListingEntry(each.code, "标题", each.published_at, "350", each.url) for each in articles]
     return [PendingArticle(*each) for each in zip(articles, entries, ids, strict=True)]
 

@@ -8,8 +8,9 @@ import pytest
 from sqlite_utils import Database
 
 from crawler.errors import StoreError
-from crawler.items import Outcome
+from crawler.items import Outcome, Reason
 from crawler.storage.connection import open_database_ro, open_database_rw
+from crawler.storage.migrations import migrations
 
 RELIED_ON = {
     "articles": [
@@ -24,7 +25,7 @@ RELIED_ON = {
         "id", "spider", "arguments", "started_at", "finished_at", "outcome", "listed",
         "new", "updated", "unchanged", "duplicate", "filtered", "failed", "quarantined",
     ],
-    "entries": ["run_id", "code", "outcome", "detail"],
+    "entries": ["run_id", "code", "outcome", "reason", "detail"],
     "quarantine": ["reason", "raw"],
 }  # fmt: skip
 KEYS = {
@@ -136,6 +137,61 @@ def test_opening_again_changes_nothing(db: Database, tmp_path: Path) -> None:
     assert list(again.execute("SELECT name, applied_at FROM _sqlite_migrations ORDER BY id")) == steps
     assert again.execute("SELECT count(*) FROM categories").fetchone()[0] == 1
     again.close()
+
+
+# What an older finews wrote of an entry, and the code of that.
+OLD_ENTRIES = {
+    (None, ""): None,
+    ("new", ""): "scraped",
+    ("new", "2022-01-10-NW202201102242171631.md"): "imported",
+    ("new", "read again from its kept reply"): "replayed",
+    ("updated", ""): "scraped",
+    ("updated", "withdrawn at the source: HTTP 404"): "withdrawn",
+    ("unchanged", ""): "not_modified",
+    ("unchanged", "kept by choice"): "other_source",
+    ("unchanged", "in quarantine since an earlier crawl: the title is empty"): "rejected_earlier",
+    ("unchanged", "a.md: in the database already, from eastmoney"): "already_stored",
+    ("duplicate", "listed already in this crawl"): "listed_twice",
+    ("filtered", "category: 财联社"): "other_category",
+    ("filtered", "before --since"): "before_since",
+    ("filtered", "after --until"): "after_until",
+    ("filtered", "over --limit"): "over_limit",
+    ("filtered", "the page has no #ContentBody"): "no_body",
+    ("failed", "HTTP 503"): "http_error",
+    ("failed", "internal error: KeyError: 'x'"): "bug",
+    ("failed", "the crawl was stopped"): "interrupted",
+    ("failed", "the crawl was killed before its answer came"): "interrupted",
+    ("failed", "its request was dropped"): "request_dropped",
+    ("failed", "given up after 30 failures in a row, the last: a.cn: HTTP 500"): "request_dropped",
+    ("failed", "the reply is larger than DOWNLOAD_MAXSIZE"): "response_too_large",
+    ("failed", "the reply is cut"): "response_incomplete",
+    ("failed", "the source answers: busy"): "source_error",
+    ("failed", "Connection was refused by other side: 111"): "unspecified",
+    ("quarantined", "a.cn/list has changed: field 'title' is missing"): "schema_changed",
+    ("quarantined", "too complex: the body is over 1 MiB"): "rejected",
+    ("quarantined", "Art_Content is empty"): "no_body",
+    ("quarantined", "a.cn/list: broken JSON"): "unspecified",
+}
+
+
+def test_entries_of_an_older_finews_get_the_code_of_their_text(tmp_path: Path) -> None:
+    older = Database(tmp_path / "news.db")
+    migrations.apply(older, stop_before="m012_reasons")
+    insert(older, "runs", {"id": 1, "spider": "eastmoney", "started_at": ""})
+    for outcome, detail in OLD_ENTRIES:
+        row = {"run_id": 1, "code": "5", "column_id": "350", "outcome": outcome, "detail": detail}
+        insert(older, "entries", row)
+    older.conn.commit()
+    older.close()
+    db = open_database_rw(tmp_path)
+    assert {
+        (row[0], row[1]): row[2] for row in db.execute("SELECT outcome, detail, reason FROM entries")
+    } == OLD_ENTRIES
+    db.close()
+
+
+def test_every_code_of_an_old_entry_is_one_of_todays() -> None:
+    assert {code for code in OLD_ENTRIES.values() if code} <= set(Reason)
 
 
 def test_a_connection_for_reading_cannot_write(tmp_path: Path) -> None:

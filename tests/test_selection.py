@@ -11,7 +11,7 @@ from crawler.content.categories import CategoryRegistry
 from crawler.content.dates import CHINA_TZ
 from crawler.crawl.policy.selection import Selection, parse_selection
 from crawler.errors import UsageError
-from crawler.items import ListingEntry
+from crawler.items import ListingEntry, Reason
 
 NOW = datetime(2022, 1, 12, 12, 0, tzinfo=CHINA_TZ)
 COLUMNS = {"344": "财经导读", "345": "资讯精华", "350": "国内经济", "zhibo": "股市直播"}
@@ -211,31 +211,41 @@ MEDIA = CategoryRegistry()
 TWO = Selection(columns=DEFAULT, categories=(MEDIA.get_or_create("中国农网"), MEDIA.get_or_create("21世纪经济报道")))
 DAY = Selection(columns=DEFAULT, since=china(2022, 1, 10), until=china(2022, 1, 10, 23, 59, 59))
 
-UNWANTED: dict[str, tuple[Selection, dict[str, Any], str]] = {
-    "all": (ALL, {}, ""),
-    "all, without media": (ALL, {"media": ""}, ""),
-    "category asked": (TWO, {}, ""),
-    "category asked, other spelling": (TWO, {"media": " <em>中国</em>农网"}, ""),
-    "category asked, by its alias": (TWO, {"media": "21世界经济报道"}, ""),
-    "another category": (TWO, {"media": "财联社"}, "category: 财联社"),
-    "a media that nobody knows": (TWO, {"media": "不存在的新报纸"}, "category: 不存在的新报纸"),
-    "no media": (TWO, {"media": ""}, "category: the listing names no media"),
-    "media of blanks": (TWO, {"media": " \u200b"}, "category: the listing names no media"),
-    "media that is no name": (TWO, {"media": "报" * 41}, "category: the listing names no media"),
-    "first second": (DAY, {"published": china(2022, 1, 10)}, ""),
-    "last second": (DAY, {"published": china(2022, 1, 10, 23, 59, 59)}, ""),
-    "a second before": (DAY, {"published": china(2022, 1, 9, 23, 59, 59)}, "before --since"),
-    "a second after": (DAY, {"published": china(2022, 1, 11)}, "after --until"),
+UNWANTED: dict[str, tuple[Selection, dict[str, Any], tuple[Reason, str] | None]] = {
+    "all": (ALL, {}, None),
+    "all, without media": (ALL, {"media": ""}, None),
+    "category asked": (TWO, {}, None),
+    "category asked, other spelling": (TWO, {"media": " <em>中国</em>农网"}, None),
+    "category asked, by its alias": (TWO, {"media": "21世界经济报道"}, None),
+    "another category": (TWO, {"media": "财联社"}, (Reason.OTHER_CATEGORY, "category: 财联社")),
+    "a media that nobody knows": (
+        TWO,
+        {"media": "不存在的新报纸"},
+        (Reason.OTHER_CATEGORY, "category: 不存在的新报纸"),
+    ),
+    "no media": (TWO, {"media": ""}, (Reason.OTHER_CATEGORY, "category: the listing names no media")),
+    "media of blanks": (TWO, {"media": " \u200b"}, (Reason.OTHER_CATEGORY, "category: the listing names no media")),
+    "media that is no name": (
+        TWO,
+        {"media": "报" * 41},
+        (Reason.OTHER_CATEGORY, "category: the listing names no media"),
+    ),
+    "first second": (DAY, {"published": china(2022, 1, 10)}, None),
+    "last second": (DAY, {"published": china(2022, 1, 10, 23, 59, 59)}, None),
+    "a second before": (DAY, {"published": china(2022, 1, 9, 23, 59, 59)}, (Reason.BEFORE_SINCE, "before --since")),
+    "a second after": (DAY, {"published": china(2022, 1, 11)}, (Reason.AFTER_UNTIL, "after --until")),
     "both wrong": (
         Selection(columns=DEFAULT, categories=TWO.categories, since=china(2022, 1, 11)),
         {"media": "财联社"},
-        "category: 财联社",
+        (Reason.OTHER_CATEGORY, "category: 财联社"),
     ),
 }
 
 
 @pytest.mark.parametrize(("selection", "changes", "reason"), UNWANTED.values(), ids=UNWANTED.keys())
-def test_why_an_entry_is_not_wanted(selection: Selection, changes: dict[str, Any], reason: str) -> None:
+def test_why_an_entry_is_not_wanted(
+    selection: Selection, changes: dict[str, Any], reason: tuple[Reason, str] | None
+) -> None:
     assert selection.skip_reason(entry(**changes), MEDIA) == reason
 
 

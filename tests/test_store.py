@@ -20,7 +20,7 @@ from crawler.content.post_format import SiteLinks, render_post
 from crawler.content.stocks import extract_mentions
 from crawler.crawl.policy.entry_filter import matches_listing
 from crawler.errors import StoreError
-from crawler.items import Article, Category, KnownArticle, ListingEntry, Outcome, RawResponse, RunOutcome
+from crawler.items import Article, Category, KnownArticle, ListingEntry, Outcome, RawResponse, Reason, RunOutcome
 from crawler.storage import Store, load_stored_categories
 from crawler.storage.articles import post_from_row
 from crawler.storage.connection import open_database_rw
@@ -397,30 +397,33 @@ def test_a_run_says_who_asked_what_and_when(store: Store) -> None:
 def test_the_first_outcome_of_an_entry_stays(store: Store, query: Query) -> None:
     run_id = store.runs.start("eastmoney", {}, NOW)
     first, second = store.runs.add_entries(
-        run_id, [(CODE, "350", None, ""), (CODE, "355", Outcome.DUPLICATE, "listed already")]
+        run_id, [(CODE, "350", None, None, ""), (CODE, "355", Outcome.DUPLICATE, Reason.LISTED_TWICE, "listed already")]
     )
-    store.runs.set_outcome(first, Outcome.NEW)
-    store.runs.set_outcome(first, Outcome.FAILED, "too late")
-    store.runs.set_outcome(second, Outcome.NEW)
-    assert query("SELECT id, outcome, detail FROM entries ORDER BY id") == [
-        (first, "new", ""),
-        (second, "duplicate", "listed already"),
+    store.runs.set_outcome(first, Outcome.NEW, Reason.SCRAPED)
+    store.runs.set_outcome(first, Outcome.FAILED, Reason.BUG, "too late")
+    store.runs.set_outcome(second, Outcome.NEW, Reason.SCRAPED)
+    assert query("SELECT id, outcome, reason, detail FROM entries ORDER BY id") == [
+        (first, "new", "scraped", ""),
+        (second, "duplicate", "listed_twice", "listed already"),
     ]
 
 
 def test_an_outcome_is_there_for_others_at_once(store: Store, query: Query) -> None:
     run_id = store.runs.start("eastmoney", {}, NOW)
-    (entry_id,) = store.runs.add_entries(run_id, [(CODE, "350", None, "")])
-    assert query("SELECT outcome FROM entries") == [(None,)]
-    store.runs.set_outcome(entry_id, Outcome.QUARANTINED, "the title is empty")
-    assert query("SELECT outcome, detail FROM entries") == [("quarantined", "the title is empty")]
+    (entry_id,) = store.runs.add_entries(run_id, [(CODE, "350", None, None, "")])
+    assert query("SELECT outcome, reason FROM entries") == [(None, None)]
+    store.runs.set_outcome(entry_id, Outcome.QUARANTINED, Reason.REJECTED, "the title is empty")
+    assert query("SELECT outcome, reason, detail FROM entries") == [("quarantined", "rejected", "the title is empty")]
 
 
 def test_what_got_no_answer_has_failed_when_the_run_is_closed(store: Store, query: Query) -> None:
     run_id = store.runs.start("eastmoney", {}, NOW)
-    store.runs.add_entries(run_id, [(CODE, "350", None, ""), ("", "350", Outcome.QUARANTINED, "blank row")])
+    store.runs.add_entries(
+        run_id, [(CODE, "350", None, None, ""), ("", "350", Outcome.QUARANTINED, Reason.UNREADABLE, "blank row")]
+    )
     store.runs.fail_open_entries(run_id, "the crawl ended before its answer came")
     assert store.runs.entry_counts(run_id)["failed"] == 1
+    assert query("SELECT reason FROM entries ORDER BY id") == [("interrupted",), ("unreadable",)]
     store.runs.finish(run_id, RunOutcome.PARTIAL, LATER, "why")
     run = store.runs.get(run_id)
     assert (run["outcome"], run["finished_at"], run["detail"]) == ("partial", "2022-01-10T18:00:00+08:00", "why")
@@ -439,11 +442,14 @@ def test_every_run_lists_as_many_entries_as_have_an_outcome(
     open_runs = []
     for entries in runs:
         run_id = shared_store.runs.start("eastmoney", {}, NOW)
-        rows = [(f"{CODE}{place}", "350", decided, "") for place, (decided, _) in enumerate(entries)]
+        rows = [
+            (f"{CODE}{place}", "350", decided, Reason.SCRAPED if decided else None, "")
+            for place, (decided, _) in enumerate(entries)
+        ]
         ids = shared_store.runs.add_entries(run_id, rows)
         for entry_id, (_, later) in zip(ids, entries, strict=True):
             if later:
-                shared_store.runs.set_outcome(entry_id, later)
+                shared_store.runs.set_outcome(entry_id, later, Reason.SCRAPED)
         open_runs.append((run_id, len(entries)))
     for run_id, length in open_runs:
         shared_store.runs.fail_open_entries(run_id, "no answer")
@@ -454,7 +460,9 @@ def test_every_run_lists_as_many_entries_as_have_an_outcome(
 
 def test_what_a_killed_crawl_left_open_is_closed_once(store: Store, query: Query) -> None:
     killed = [store.runs.start("eastmoney", {}, NOW) for _ in range(2)]
-    store.runs.add_entries(killed[0], [(CODE, "350", None, ""), (CODE, "355", Outcome.DUPLICATE, "")])
+    store.runs.add_entries(
+        killed[0], [(CODE, "350", None, None, ""), (CODE, "355", Outcome.DUPLICATE, Reason.LISTED_TWICE, "")]
+    )
     closed = store.runs.start("flash", {}, NOW)
     store.runs.finish(closed, RunOutcome.DONE, NOW)
     assert store.runs.open_run_ids() == killed
@@ -474,9 +482,10 @@ def test_what_a_killed_crawl_left_open_is_closed_once(store: Store, query: Query
 def test_a_closed_run_adds_the_columns_that_listed_an_article(store: Store) -> None:
     save(store, article(columns=("350",)))
     run_id = store.runs.start("eastmoney", {}, NOW)
-    rows: list[tuple[str, str, Outcome | None, str]] = [
-        (CODE, "350", Outcome.UNCHANGED, ""), (CODE, "355", Outcome.DUPLICATE, ""),
-        ("5" * 18, "344", Outcome.FILTERED, ""),
+    rows: list[tuple[str, str, Outcome | None, Reason | None, str]] = [
+        (CODE, "350", Outcome.UNCHANGED, Reason.NOT_MODIFIED, ""),
+        (CODE, "355", Outcome.DUPLICATE, Reason.LISTED_TWICE, ""),
+        ("5" * 18, "344", Outcome.FILTERED, Reason.OVER_LIMIT, ""),
     ]  # fmt: skip
     store.runs.add_entries(run_id, rows)
     store.runs.finish(run_id, RunOutcome.DONE, LATER)
@@ -502,7 +511,7 @@ def test_the_same_raw_reply_is_kept_once_for_each_reason(store: Store, query: Qu
     assert keep(store, first) is True
     assert keep(store, first) is False
     assert keep(store, second, seen_at=LATER, url="http://b.cn/") is False
-    assert keep(store, second, reason="no time") is True
+    assert keep(store, second, reason="no time") is False  # a reason is a text: the content is not new for another one
     assert keep(store, second, b"\xff\xfe") is True
     assert query("SELECT run_id, reason, raw FROM quarantine ORDER BY id") == [
         (first, "the title is empty", b'{"title": ""}'),
@@ -699,7 +708,7 @@ def test_nothing_stays_locked_between_two_calls(store: Store, tmp_path: Path) ->
 
     run_id = store.runs.start("eastmoney", {}, NOW)
     write()
-    (entry_id,) = store.runs.add_entries(run_id, [(CODE, "350", None, "")])
+    (entry_id,) = store.runs.add_entries(run_id, [(CODE, "350", None, None, "")])
     write()
     store.articles.get_known([CODE], "eastmoney")
     save(store, article())
@@ -712,7 +721,7 @@ def test_nothing_stays_locked_between_two_calls(store: Store, tmp_path: Path) ->
     write()
     keep(store, run_id)
     write()
-    store.runs.set_outcome(entry_id, Outcome.NEW)
+    store.runs.set_outcome(entry_id, Outcome.NEW, Reason.SCRAPED)
     write()
     store.runs.finish(run_id, RunOutcome.DONE, LATER)
     write()

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -12,22 +12,28 @@ from crawler.cli import options
 from crawler.cli.options import code_argument
 from crawler.cli.output import format_minute, format_published_at, format_withdrawal, pluralise, print_json, print_line
 from crawler.content.unicode_text import collapse_whitespace
-from crawler.crawl.policy.entry_filter import WITHDRAWN_PREFIX
 from crawler.errors import FatalError
-from crawler.items import NO_COLUMN, Outcome
+from crawler.items import NO_COLUMN, Outcome, Reason
 from crawler.storage import Store
 from crawler.storage.connection import DATABASE_FILE_NAME
 from crawler.storage.post_files import locate_post
 
 
+class _OutcomeText(NamedTuple):
+    """The outcome of a listing, in words, and why, ready to be joined."""
+
+    outcome: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class _CrawlSummary:
-    """What one crawl made of an article: the columns of each outcome, in words; and where it was listed once more."""
+    """What one crawl made of an article: the columns of each outcome and why; and where it was listed once more."""
 
     run_id: int
     spider: str
     started_at: str
-    columns_by_outcome: dict[str, list[str]]
+    columns_by_outcome: dict[_OutcomeText, list[str]]
     duplicate_columns: list[str]
 
 
@@ -88,7 +94,7 @@ def _summarise_crawls(entries: list[dict[str, Any]]) -> Iterator[_CrawlSummary]:
     for run_id, run_entries in itertools.groupby(entries, key=lambda entry: entry["run_id"]):
         crawl_entries = list(run_entries)
         first_listings = [entry for entry in crawl_entries if entry["outcome"] != Outcome.DUPLICATE]
-        columns_by_outcome: dict[str, list[str]] = {}
+        columns_by_outcome: dict[_OutcomeText, list[str]] = {}
         for entry in first_listings:
             columns_by_outcome.setdefault(_format_outcome(entry), []).append(entry["column_id"])
         duplicate_columns = [entry["column_id"] for entry in crawl_entries if entry["outcome"] == Outcome.DUPLICATE]
@@ -111,20 +117,20 @@ def _group_equal_crawls(crawls: Iterable[_CrawlSummary]) -> list[list[_CrawlSumm
     return crawl_groups
 
 
-def _format_outcome(entry: dict[str, Any]) -> str:
+def _format_outcome(entry: dict[str, Any]) -> _OutcomeText:
     """The outcome of a listing, as the books have it, and why."""
     saved_texts = {Outcome.NEW: ", its text taken in", Outcome.UPDATED: ", its changed text taken in"}
     outcome = entry["outcome"]
-    saved_text = "" if entry["detail"].startswith(WITHDRAWN_PREFIX) else saved_texts.get(outcome, "")
+    saved_text = "" if entry["reason"] == Reason.WITHDRAWN else saved_texts.get(outcome, "")
     reason = f": {collapse_whitespace(entry['detail'])}" if entry["detail"] else ""
-    return f"{outcome}{saved_text}{reason}" if outcome else "not decided yet"
+    return _OutcomeText(f"{outcome}{saved_text}", reason) if outcome else _OutcomeText("not decided yet", "")
 
 
 def _format_single_crawl(crawl: _CrawlSummary, listed_text: str) -> str:
     clauses = [
         f"{'in no listing' if columns == [NO_COLUMN] else f'{listed_text} in {_format_columns(columns)}'}:"
-        f" {outcome_text}"
-        for outcome_text, columns in crawl.columns_by_outcome.items()
+        f" {outcome}{reason}"
+        for (outcome, reason), columns in crawl.columns_by_outcome.items()
     ]
     if crawl.duplicate_columns:
         clauses.append(f"listed again in {_format_columns(crawl.duplicate_columns)}")
@@ -136,11 +142,9 @@ def _format_repeated_crawls(crawls: list[_CrawlSummary]) -> str:
     span = (
         f"from {format_minute(first.started_at)} to {format_minute(last.started_at)} (#{first.run_id} … #{last.run_id})"
     )
-    clauses = []
-    for outcome_text in first.columns_by_outcome:
-        outcome, colon, reason = outcome_text.partition(": ")
-        clauses.append(f"{outcome} in {len(crawls)} crawls {span}{colon}{reason}")
-    return "; ".join(clauses)
+    return "; ".join(
+        f"{outcome} in {len(crawls)} crawls {span}{reason}" for outcome, reason in first.columns_by_outcome
+    )
 
 
 def _format_kept_responses(history: dict[str, Any]) -> Iterator[str]:
@@ -174,8 +178,9 @@ def _format_state(history: dict[str, Any], versions: list[dict[str, Any]], outpu
 
 def _format_precedence(history: dict[str, Any]) -> str:
     """The spiders whose listings led to no request, since another one's text takes precedence."""
-    kept_by = f"kept by {history['article']['source']}"
-    other_spiders = dict.fromkeys(entry["spider"] for entry in history["entries"] if entry["detail"] == kept_by)
+    source = history["article"]["source"]
+    spiders = (entry["spider"] for entry in history["entries"] if entry["reason"] == Reason.OTHER_SOURCE)
+    other_spiders = dict.fromkeys(spider for spider in spiders if spider != source)
     return f": {' and '.join(other_spiders)} listed it too, and that does not take its place" if other_spiders else ""
 
 

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterable
 
 from crawler.content.unicode_text import collapse_whitespace
-from crawler.errors import ParseError, SourceError
+from crawler.errors import IncompleteResponseError, ParseError
 
 # What a crawl asks for: a packing whose end and checksum tell that nothing is missing, and that needs no library.
 ACCEPT_ENCODING = "gzip"
@@ -27,23 +27,23 @@ def check_header_size(headers: Iterable[tuple[bytes, Iterable[bytes]]]) -> None:
 def decompress(body: bytes, content_encoding: str, max_size: int) -> bytes:
     """What a body holds that is packed as its header Content-Encoding says.
 
-    Raises SourceError when it is cut or broken, and may come whole the next time, and ParseError before more than
-    `max_size` bytes are unpacked.
+    Raises IncompleteResponseError when it is cut or broken, and may come whole the next time, and ParseError before
+    more than `max_size` bytes are unpacked.
     """
     encoding = content_encoding.strip().lower().removeprefix("x-")
     if not body or encoding in {"", "identity"}:
         return body
     if encoding != ACCEPT_ENCODING:
-        raise SourceError(
+        raise IncompleteResponseError(
             f"the reply is packed as {collapse_whitespace(content_encoding)[:40]}, which was not asked for"
         )
     decompressor = zlib.decompressobj(_GZIP_WBITS)
     try:
         decompressed = decompressor.decompress(body, max_size + 1)
     except zlib.error as error:
-        raise SourceError(f"the reply is broken: {error}") from error
+        raise IncompleteResponseError(f"the reply is broken: {error}") from error
     if len(decompressed) > max_size:
         raise ParseError(f"the reply is over {max_size} bytes when unpacked")
     if not decompressor.eof or decompressor.unused_data:
-        raise SourceError("the reply is cut" if not decompressor.eof else "the reply goes on after its end")
+        raise IncompleteResponseError("the reply is cut" if not decompressor.eof else "the reply goes on after its end")
     return decompressed

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from scrapy import Request
 from scrapy.crawler import Crawler
-from scrapy.exceptions import DownloadCancelledError, IgnoreRequest
+from scrapy.exceptions import DownloadCancelledError, IgnoreRequest, ResponseDataLossError
 from scrapy.spidermiddlewares.httperror import HttpError
 
 from crawler.content import clock
@@ -20,7 +20,7 @@ from crawler.crawl.policy.failures import describe_item_error
 from crawler.crawl.policy.origins import redact_url
 from crawler.crawl.policy.selection import Selection, parse_selection
 from crawler.errors import ItemError, ParseError
-from crawler.items import ListingEntry, ListingSize, RawResponse
+from crawler.items import ListingEntry, ListingSize, RawResponse, Reason
 from crawler.storage import load_stored_categories
 
 
@@ -41,6 +41,14 @@ class BadRow:
     row: Any
     error: ItemError
     url: str
+
+
+class DroppedRequestError(IgnoreRequest):
+    """A request is given up, for a reason that has a code."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
 class EntryTracker(ABC):
@@ -119,6 +127,22 @@ def describe_request_error(error: BaseException | None, request: Request) -> str
     # The mirror's address is nobody's concern but the operator's.
     canonical_url = redact_url(request.meta.get("canonical", request.url))
     return collapse_whitespace(str(error).replace(request.url, canonical_url) or type(error).__name__)[:200]
+
+
+def request_reason(error: BaseException | None) -> Reason:
+    """Return the code of why a request got no response."""
+    match error:
+        case HttpError():
+            return Reason.HTTP_ERROR
+        case DroppedRequestError():
+            return error.reason
+        case IgnoreRequest():
+            return Reason.REQUEST_DROPPED
+        case DownloadCancelledError():
+            return Reason.RESPONSE_TOO_LARGE
+        case ResponseDataLossError():
+            return Reason.RESPONSE_INCOMPLETE
+    return Reason.CONNECTION_ERROR
 
 
 def describe_bug(error: BaseException | None) -> str:

@@ -40,12 +40,12 @@ from crawler.crawl.policy.entry_filter import (
     Decision,
     EntryFilter,
 )
-from crawler.crawl.policy.failures import FailureGroup, FailureGroups, describe_item_error, failure_group_key
+from crawler.crawl.policy.failures import FailureGroup, FailureGroups, describe_item_error, failure_group_key, reason_of
 from crawler.crawl.policy.pagination import ListingPaginator, StopReason
 from crawler.crawl.policy.result import FINISHED_REASON, CrawlResult, crawl_outcome
 from crawler.crawl.policy.selection import Selection
 from crawler.errors import CommandError, ItemError, ParseError, UsageError
-from crawler.items import NO_COLUMN, Article, Gap, KnownArticle, ListingEntry, ListingSize, Outcome, RawResponse
+from crawler.items import NO_COLUMN, Article, Gap, KnownArticle, ListingEntry, ListingSize, Outcome, RawResponse, Reason
 from crawler.storage import Store
 from crawler.storage.article_writer import BATCH_SIZE, BatchWriter, PendingArticle
 from crawler.storage.output_dir import create_output_dir, lock_output_dir, resolve_output_dir
@@ -114,7 +114,7 @@ class CrawlTracker(EntryTracker):
         self._spider = cast(SpiderInfo, crawler.spider)
         self._entry_filter = EntryFilter(self._spider.name, self._spider.supersedes, selection, self.registry)
         self._open_entries: dict[str, _OpenEntry] = {}
-        self._missing: dict[str, str] = {}
+        self._missing: dict[str, tuple[Reason, str]] = {}
         self._articles_saved = 0
         self._listing_pages_read = 0
         self._failed_listings: defaultdict[str, list[str]] = defaultdict(list)
@@ -190,19 +190,19 @@ class CrawlTracker(EntryTracker):
         )
         decisions = [self._decide(column, row, known_articles) for row in rows]
         entry_rows = [
-            (row.code if isinstance(row, ListingEntry) else _extract_code(row.row), column, outcome, detail)
-            for row, (outcome, detail) in zip(rows, decisions, strict=True)
+            (row.code if isinstance(row, ListingEntry) else _extract_code(row.row), column, *decision)
+            for row, decision in zip(rows, decisions, strict=True)
         ]
         entry_ids = self.store.runs.add_entries(self._run_id, entry_rows)
         to_fetch = []
-        for row, entry_id, (outcome, _) in zip(rows, entry_ids, decisions, strict=True):
-            if outcome is None and isinstance(row, ListingEntry):
+        for row, entry_id, decision in zip(rows, entry_ids, decisions, strict=True):
+            if decision.outcome is None and isinstance(row, ListingEntry):
                 has_article = row.code in known_articles and known_articles[row.code].source is not None
                 self._open_entries[row.code] = _OpenEntry(row, entry_id, has_article)
                 to_fetch.append(row)
         codes = (row.code if isinstance(row, ListingEntry) else "" for row in rows)
         self._send_entry_events(
-            [EntryEvent(code, outcome, newly_listed=True) for code, (outcome, _) in zip(codes, decisions, strict=True)]
+            [EntryEvent(code, each.outcome, newly_listed=True) for code, each in zip(codes, decisions, strict=True)]
         )
         return to_fetch
 
@@ -215,33 +215,35 @@ class CrawlTracker(EntryTracker):
         self._crawler.signals.send_catch_log(listing_page_done, column=column, paginator=None)
         logger.warning("no listing of %s: %s", column, reason)
 
-    def quarantine(self, entry: ListingEntry, reason: str, response: RawResponse) -> None:
+    def quarantine(self, entry: ListingEntry, error: ItemError, response: RawResponse) -> None:
         """An article came that must not be published: kept raw, and not asked for again as listed."""
-        self._save_to_quarantine(response, KIND_ARTICLE, reason, entry=entry)
-        self.reject(entry, Outcome.QUARANTINED, reason)
+        self._save_to_quarantine(response, KIND_ARTICLE, str(error), entry=entry)
+        self.reject(entry, Outcome.QUARANTINED, error)
 
     def quarantine_unparsable(self, entry: ListingEntry, error: ParseError, response: RawResponse) -> None:
         """What came is no article: kept raw, and asked for again by the next crawl, since it may be one by then."""
-        reason = describe_item_error(error, response.url)
-        self._save_to_quarantine(response, KIND_ARTICLE, reason, entry=entry)
-        self._retry_next_crawl.append((entry, reason))
-        self.set_outcome(entry.code, Outcome.QUARANTINED, reason, group_key=failure_group_key(error, response.url))
+        detail = describe_item_error(error, response.url)
+        self._save_to_quarantine(response, KIND_ARTICLE, detail, entry=entry)
+        self._retry_next_crawl.append((entry, detail))
+        self.set_outcome(
+            entry.code, Outcome.QUARANTINED, reason_of(error), detail, group_key=failure_group_key(error, response.url)
+        )
 
-    def reject(self, entry: ListingEntry, outcome: Outcome, reason: str) -> None:
+    def reject(self, entry: ListingEntry, outcome: Outcome, error: ItemError) -> None:
         """An entry leads to nothing that can be published, and is not asked for again as it is listed now."""
-        self.store.articles.mark_rejected(entry, self._spider.name, reason)
-        self.set_outcome(entry.code, outcome, reason)
+        self.store.articles.mark_rejected(entry, self._spider.name, str(error))
+        self.set_outcome(entry.code, outcome, reason_of(error), str(error))
 
-    def fail(self, entry: ListingEntry, reason: str) -> None:
+    def fail(self, entry: ListingEntry, reason: Reason, detail: str) -> None:
         """An entry's article could not be had; the next crawl tries again, and its walk comes by it again."""
         self._retry_next_crawl.append((entry, ""))
-        self.set_outcome(entry.code, Outcome.FAILED, reason)
+        self.set_outcome(entry.code, Outcome.FAILED, reason, detail)
 
-    def note_missing(self, entry: ListingEntry, reason: str) -> bool:
+    def note_missing(self, entry: ListingEntry, reason: Reason, detail: str) -> bool:
         """Whether a missing article is one that we have: if so, the end of the crawl tells whether it was withdrawn."""
         if not self._open_entries[entry.code].has_article:
             return False
-        self._missing[entry.code] = reason
+        self._missing[entry.code] = reason, detail
         return True
 
     # what middlewares ask and tell
@@ -263,10 +265,12 @@ class CrawlTracker(EntryTracker):
         """The listing entry that an article on its way came from."""
         return self._open_entries[code].entry
 
-    def set_outcome(self, code: str, outcome: Outcome, detail: str = "", *, group_key: Hashable = None) -> None:
+    def set_outcome(
+        self, code: str, outcome: Outcome, reason: Reason, detail: str, *, group_key: Hashable = None
+    ) -> None:
         """The outcome of an entry that was to be fetched; troubles of one `group_key` are told once."""
-        self.store.runs.set_outcome(self._open_entries.pop(code).entry_id, outcome, detail)
-        self._record_failure(code, outcome, detail, group_key or detail)
+        self.store.runs.set_outcome(self._open_entries.pop(code).entry_id, outcome, reason, detail)
+        self._record_failure(FailureGroup(code, outcome, reason, detail), group_key or detail)
         self._send_entry_events([EntryEvent(code, outcome, newly_listed=False)])
 
     def enqueue(self, article: Article) -> None:
@@ -335,7 +339,7 @@ class CrawlTracker(EntryTracker):
         )
         for entry, bug in bugs:
             logger.error("%s: %s", entry.code, bug, exc_info=bug)
-            self.fail(entry, describe_bug(bug))
+            self.fail(entry, Reason.BUG, describe_bug(bug))
 
     def _decide(self, column: str, row: ListingEntry | BadRow, known_articles: Mapping[str, KnownArticle]) -> Decision:
         return (
@@ -345,22 +349,25 @@ class CrawlTracker(EntryTracker):
         )
 
     def _quarantine_row(self, column: str, bad_row: BadRow) -> Decision:
-        code, reason = _extract_code(bad_row.row), describe_item_error(bad_row.error, bad_row.url)
+        code, detail = _extract_code(bad_row.row), describe_item_error(bad_row.error, bad_row.url)
         if not self._entry_filter.mark_seen(code):
-            return Outcome.DUPLICATE, DUPLICATE_DETAIL
+            return Decision(Outcome.DUPLICATE, Reason.LISTED_TWICE, DUPLICATE_DETAIL)
         row_json = json.dumps(bad_row.row, ensure_ascii=False, default=str).encode("utf-8", "replace")
         if not self._save_to_quarantine(
-            RawResponse(bad_row.url, "application/json", row_json), KIND_ROW, reason, code=code, column=column
+            RawResponse(bad_row.url, "application/json", row_json), KIND_ROW, detail, code=code, column=column
         ):
-            return Outcome.UNCHANGED, STILL_REJECTED_PREFIX + reason
-        self._record_failure(code, Outcome.QUARANTINED, reason, failure_group_key(bad_row.error, bad_row.url))
-        return Outcome.QUARANTINED, reason
+            return Decision(Outcome.UNCHANGED, Reason.REJECTED_EARLIER, STILL_REJECTED_PREFIX + detail)
+        reason = reason_of(bad_row.error)
+        self._record_failure(
+            FailureGroup(code, Outcome.QUARANTINED, reason, detail), failure_group_key(bad_row.error, bad_row.url)
+        )
+        return Decision(Outcome.QUARANTINED, reason, detail)
 
-    def _record_failure(self, code: str, outcome: Outcome, detail: str, group_key: Hashable) -> None:
-        if outcome not in {Outcome.FAILED, Outcome.QUARANTINED}:
+    def _record_failure(self, trouble: FailureGroup, group_key: Hashable) -> None:
+        if trouble.outcome not in {Outcome.FAILED, Outcome.QUARANTINED}:
             return
-        if self._failures.add(FailureGroup(code, outcome, detail), (outcome, group_key)):
-            logger.error("%s: %s: %s", outcome, code, detail)
+        if self._failures.add(trouble, (trouble.outcome, group_key)):
+            logger.error("%s: %s: %s", trouble.outcome, trouble.code, trouble.detail)
 
     def _save_to_quarantine(self, response: RawResponse, kind: str, reason: str, **row_fields: Any) -> bool:
         return self.store.quarantine.add(
@@ -379,7 +386,7 @@ class CrawlTracker(EntryTracker):
         if isinstance(error, CommandError):
             self.abort(error)
         elif code in self._open_entries:
-            self.fail(self.open_entry(code), describe_bug(error))
+            self.fail(self.open_entry(code), Reason.BUG, describe_bug(error))
 
     def abort(self, error: CommandError) -> None:
         """End the crawl as failed: the work cannot go on."""
@@ -393,9 +400,9 @@ class CrawlTracker(EntryTracker):
         self._mark_withdrawn()
         for unsettled in list(self._open_entries.values()):
             if reason == FINISHED_REASON:
-                self.fail(unsettled.entry, "its request was dropped")
+                self.fail(unsettled.entry, Reason.REQUEST_DROPPED, "its request was dropped")
             else:
-                self.set_outcome(unsettled.entry.code, Outcome.FAILED, "the crawl was stopped")
+                self.set_outcome(unsettled.entry.code, Outcome.FAILED, Reason.INTERRUPTED, "the crawl was stopped")
         gaps = (
             self._save_coverage(self._times_to_revisit()) if reason == FINISHED_REASON and not self.fatal_error else {}
         )
@@ -422,12 +429,12 @@ class CrawlTracker(EntryTracker):
     def _mark_withdrawn(self) -> None:
         """An article that is gone while its neighbours answer was withdrawn; when they are gone too, it is none."""
         is_outage = self._articles_saved < max(1, len(self._missing))
-        for code, reason in self._missing.items():
+        for code, (reason, detail) in self._missing.items():
             if is_outage:
-                self.fail(self.open_entry(code), reason)
+                self.fail(self.open_entry(code), reason, detail)
             else:
                 self.store.articles.mark_withdrawn(code, clock.now())
-                self.set_outcome(code, Outcome.UPDATED, WITHDRAWN_PREFIX + reason)
+                self.set_outcome(code, Outcome.UPDATED, Reason.WITHDRAWN, WITHDRAWN_PREFIX + detail)
 
     def _times_to_revisit(self) -> Mapping[str, list[datetime]]:
         """By column, the times of what the next walk has to come by again.

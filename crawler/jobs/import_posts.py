@@ -11,8 +11,9 @@ from crawler.content import clock
 from crawler.content.categories import CategoryRegistry
 from crawler.content.normalise import normalise_article
 from crawler.content.post_format import SiteLinks
+from crawler.crawl.policy.failures import reason_of
 from crawler.errors import CommandError, ItemError, OutputError, ParseError
-from crawler.items import Outcome, RawResponse, RunOutcome
+from crawler.items import Outcome, RawResponse, Reason, RunOutcome
 from crawler.jobs import legacy_posts
 from crawler.jobs.legacy_posts import IMPORT_COLUMN, LegacyPost
 from crawler.publish.jekyll import pages, theme_installer
@@ -47,15 +48,17 @@ class _PostImporter:
     imported_paths: dict[str, str] = field(default_factory=dict)
     rejected_files: dict[str, str] = field(default_factory=dict)
 
-    def import_file(self, legacy_post: LegacyPost) -> tuple[Outcome, str]:
-        """What becomes of one file, and why."""
+    def import_file(self, legacy_post: LegacyPost) -> tuple[Outcome, Reason, str]:
+        """What becomes of one file, and why, as code and text."""
         if legacy_post.code in self.imported_paths:
             return (
                 Outcome.DUPLICATE,
+                Reason.LISTED_TWICE,
                 f"{legacy_post.display_path}: the same article as {self.imported_paths[legacy_post.code]}",
             )
         if legacy_post.code and (row := self.store.articles.get(legacy_post.code)):
-            return Outcome.UNCHANGED, f"{legacy_post.display_path}: in the database already, from {row['source']}"
+            detail = f"{legacy_post.display_path}: in the database already, from {row['source']}"
+            return Outcome.UNCHANGED, Reason.ALREADY_STORED, detail
         content = b""
         try:
             content = self._read_post_file(legacy_post)
@@ -64,9 +67,9 @@ class _PostImporter:
             if content:
                 self._quarantine(legacy_post, content, str(error))
             self.rejected_files[legacy_post.display_path] = str(error)
-            return Outcome.QUARANTINED, f"{legacy_post.display_path}: {error}"
+            return Outcome.QUARANTINED, reason_of(error), f"{legacy_post.display_path}: {error}"
         self.imported_paths[legacy_post.code] = legacy_post.display_path
-        return Outcome.NEW, legacy_post.display_path
+        return Outcome.NEW, Reason.IMPORTED, legacy_post.display_path
 
     def _read_post_file(self, legacy_post: LegacyPost) -> bytes:
         """A file that may not be read is one that is no article; the others may."""
@@ -120,7 +123,10 @@ def import_folder(folder: Path, output: Path, site_links: SiteLinks) -> ImportRe
             )
             entry_ids = store.runs.add_entries(
                 run_id,
-                [(legacy_post.code, IMPORT_COLUMN, None, legacy_post.display_path) for legacy_post in legacy_posts],
+                [
+                    (legacy_post.code, IMPORT_COLUMN, None, None, legacy_post.display_path)
+                    for legacy_post in legacy_posts
+                ],
             )
             for old, entry_id in zip(legacy_posts, entry_ids, strict=True):
                 store.runs.set_outcome(entry_id, *importer.import_file(old))

@@ -17,7 +17,7 @@ from crawler.content.categories import CategoryRegistry
 from crawler.content.normalise import normalise_article
 from crawler.content.post_format import SiteLinks
 from crawler.errors import ItemError
-from crawler.items import NO_COLUMN, Article, ListingEntry, Outcome, RawArticle, RawResponse, RunOutcome
+from crawler.items import NO_COLUMN, Article, ListingEntry, Outcome, RawArticle, RawResponse, Reason, RunOutcome
 from crawler.jobs import legacy_posts
 from crawler.jobs.legacy_posts import LegacyPost
 from crawler.spiders.base import SourceSpider, to_text_response
@@ -133,7 +133,7 @@ class Replayer:
         self._store.articles.mark_post_written(article.code, saved.revision)
         outcome = Outcome.NEW if saved.outcome is Outcome.NEW else Outcome.UPDATED
         self._store.runs.add_entries(
-            self._run_id, [(article.code, NO_COLUMN, outcome, "read again from its kept reply")]
+            self._run_id, [(article.code, NO_COLUMN, outcome, Reason.REPLAYED, "read again from its kept reply")]
         )
 
     def _load_spider(self, name: str) -> SourceSpider:

@@ -23,11 +23,12 @@ from crawler.content import clock
 from crawler.content.encoding import decode_body
 from crawler.content.normalise import check_date
 from crawler.content.unicode_text import collapse_whitespace
-from crawler.crawl.interface import BadRow, EntryTracker, describe_request_error, get_tracker
+from crawler.crawl.interface import BadRow, EntryTracker, describe_request_error, get_tracker, request_reason
+from crawler.crawl.policy import failures
 from crawler.crawl.policy.origins import origin_of, redact_url
 from crawler.crawl.tracker import CrawlTracker, require_crawl_tracker
 from crawler.errors import EmptyBodyError, ItemError, ParseError, SourceError, UsageError
-from crawler.items import NO_COLUMN, ListingEntry, ListingSize, Outcome, RawArticle, RawResponse
+from crawler.items import NO_COLUMN, ListingEntry, ListingSize, Outcome, RawArticle, RawResponse, Reason
 from crawler.storage.article_writer import BATCH_SIZE
 
 # Articles are fetched before the next listing page, so that what waits in memory stays small.
@@ -205,11 +206,11 @@ class SourceSpider(Spider):
         except EmptyBodyError as error:
             yield from self._try_next_extractor(entry, error, raw_response)
         except SourceError as error:
-            self.tracker.fail(entry, str(error))
+            self.tracker.fail(entry, failures.reason_of(error), str(error))
         except ParseError as error:
             self.tracker.quarantine_unparsable(entry, error, raw_response)
         except ItemError as error:
-            self.tracker.quarantine(entry, str(error), raw_response)
+            self.tracker.quarantine(entry, error, raw_response)
 
     def handle_article_error(self, failure: Failure) -> Iterator[Any]:
         cb_kwargs = _failed_request(failure).cb_kwargs
@@ -219,8 +220,8 @@ class SourceSpider(Spider):
             yield from self._try_next_extractor(
                 entry, EmptyBodyError(describe_failure(failure)), RawResponse(entry.url, "", b"", extractor_index)
             )
-        elif not (is_missing and self.tracker.note_missing(entry, describe_failure(failure))):
-            self.tracker.fail(entry, describe_failure(failure))
+        elif not (is_missing and self.tracker.note_missing(entry, Reason.HTTP_ERROR, describe_failure(failure))):
+            self.tracker.fail(entry, request_reason(failure.value), describe_failure(failure))
 
     def on_spider_idle(self) -> None:
         """When nothing is left to do, look once at the known articles that no listing has named."""
@@ -258,12 +259,12 @@ class SourceSpider(Spider):
     def _try_next_extractor(self, entry: ListingEntry, error: EmptyBodyError, response: RawResponse) -> Iterator[Any]:
         if self._has_next_extractor(response.extractor_index):
             yield self._article_request(entry, response.extractor_index + 1)
-        elif self.tracker.note_missing(entry, str(error)):
+        elif self.tracker.note_missing(entry, Reason.NO_BODY, str(error)):
             return
         elif (outcome := self.outcome_without_text(entry)) is Outcome.QUARANTINED:
-            self.tracker.quarantine(entry, str(error), response)
+            self.tracker.quarantine(entry, error, response)
         else:
-            self.tracker.reject(entry, outcome, str(error))
+            self.tracker.reject(entry, outcome, error)
 
     def _has_next_extractor(self, extractor_index: int) -> bool:
         return extractor_index + 1 < len(self.extractors)

@@ -23,7 +23,7 @@ from crawler.content.json_fields import (
     parse_json,
 )
 from crawler.content.unicode_text import clean_title
-from crawler.errors import EmptyBodyError, ParseError, RejectedArticleError, SourceError
+from crawler.errors import EmptyBodyError, IncompleteResponseError, ParseError, RejectedArticleError, SourceError
 from crawler.items import ListingEntry, ListingSize, Outcome
 from crawler.spiders.base import ExtractedArticle, Extractor, ListingPage, SourceSpider
 
@@ -119,7 +119,7 @@ def extract_from_detail(response: TextResponse, entry: ListingEntry) -> Extracte
 def extract_from_page(response: TextResponse, entry: ListingEntry) -> ExtractedArticle:
     """The HTML page: the layout since 2022, then that of 2018 to 2021. Its time has no seconds."""
     if "</html" not in response.text[-_PAGE_END_CHARS:].lower():
-        raise SourceError("the page is cut: it has no end")
+        raise IncompleteResponseError("the page is cut: it has no end")
     if response.text.count("<") > _MAX_TAGS:
         raise RejectedArticleError(f"too complex: the page has over {_MAX_TAGS:,} tags")
     check_word_count(response.text, _MAX_WORDS)

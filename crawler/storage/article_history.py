@@ -19,7 +19,7 @@ _SELECT_ARTICLE = """
     FROM articles WHERE code = :code
 """
 _SELECT_ENTRIES = """
-    SELECT run_id, spider, started_at, column_id, entries.outcome, entries.detail
+    SELECT run_id, spider, started_at, column_id, entries.outcome, entries.reason, entries.detail
     FROM entries JOIN runs ON runs.id = run_id WHERE code = :code ORDER BY entries.id
 """
 _SELECT_REVISIONS = "SELECT revision, seen_at, title, published_at FROM revisions WHERE code = :code ORDER BY revision"

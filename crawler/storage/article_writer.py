@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crawler.content.post_format import SiteLinks
-from crawler.items import Article, ListingEntry, SavedArticle
+from crawler.items import Article, ListingEntry, Reason, SavedArticle
 from crawler.storage import Store, post_files
 
 # A commit and a folder cost the disk as much for one as for so many.
@@ -57,5 +57,5 @@ class BatchWriter:
         with self._store.transaction():
             for each, done in saved_pairs:
                 self._store.articles.mark_post_written(each.article.code, done.revision)
-                self._store.runs.set_outcome(each.entry_id, done.outcome)
+                self._store.runs.set_outcome(each.entry_id, done.outcome, Reason.SCRAPED)
         return [done for _, done in saved_pairs], failed_entries

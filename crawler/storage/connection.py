@@ -14,13 +14,16 @@ from crawler.storage.migrations import migrations
 DATABASE_FILE_NAME = "news.db"
 # A crawl waits this long for another program's write before it gives up.
 BUSY_TIMEOUT_SECONDS = 30.0
-# What to do about it, by SQLite's words.
+# What to do about it, by SQLite's result code.
 _REBUILD_HINT = ": move it away, and `finews rebuild db` makes it anew from the posts"
+_LOCKED = ": another program is writing to it; end that, and try again"
+_READONLY = ": this user may not write it, which SQLite needs to read it, too: ask as its owner, or copy news.db"
 _HINT_BY_MESSAGE = {
-    "locked": ": another program is writing to it; end that, and try again",
-    "readonly": ": this user may not write it, which SQLite needs to read it, too: ask as its owner, or copy news.db",
-    "malformed": _REBUILD_HINT,
-    "not a database": _REBUILD_HINT,
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
+    sqlite3.SQLITE_READONLY: _READONLY,
+    sqlite3.SQLITE_CORRUPT: _REBUILD_HINT,
+    sqlite3.SQLITE_NOTADB: _REBUILD_HINT,
 }
 
 
@@ -76,8 +79,12 @@ def as_store_error(path: Path | None = None) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        hint = next((hint for message_part, hint in _HINT_BY_MESSAGE.items() if message_part in str(error)), "")
-        raise StoreError(f"{path or 'the database'}: {error}{hint}") from error
+        raise StoreError(f"{path or 'the database'}: {error}{_HINT_BY_MESSAGE.get(sqlite_code(error), '')}") from error
+
+
+def sqlite_code(error: BaseException | None) -> int:
+    """Return SQLite's primary result code of an error; SQLITE_OK for what is no error of SQLite's own."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
 
 
 def query_rows(db: Database, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[dict[str, Any]]:

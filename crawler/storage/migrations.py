@@ -566,3 +566,79 @@ def m011_raw_contents_in_use(db: Database) -> None:
     """Replies as they came are kept no longer than an article names them."""
     db.execute("CREATE INDEX raw_replies_sha256 ON raw_replies(sha256)")
     db.execute("DELETE FROM raw_contents WHERE sha256 NOT IN (SELECT sha256 FROM raw_replies)")
+
+
+# The codes of the texts that were written before, by outcome and as patterns of LIKE; the first that matches counts.
+_REASONS_BY_TEXT = {
+    "unchanged": {
+        "": "not_modified",
+        "kept by %": "other_source",
+        "in quarantine since an earlier crawl: %": "rejected_earlier",
+        "%: in the database already, from %": "already_stored",
+    },
+    "duplicate": {"%": "listed_twice"},
+    "new": {"": "scraped", "read again from its kept reply": "replayed", "%.md": "imported"},
+    "updated": {
+        "": "scraped",
+        "withdrawn at the source: %": "withdrawn",
+        "read again from its kept reply": "replayed",
+    },
+    "filtered": {
+        "category: %": "other_category",
+        "before --since": "before_since",
+        "after --until": "after_until",
+        "over --limit": "over_limit",
+        "%": "no_body",
+    },
+    "failed": {
+        "HTTP ___": "http_error",
+        "internal error: %": "bug",
+        "the crawl was stopped": "interrupted",
+        "the crawl was killed before its answer came": "interrupted",
+        "the import was stopped": "interrupted",
+        "Forbidden by robots.txt": "request_dropped",
+        "%the request was dropped": "request_dropped",
+        "its request was dropped": "request_dropped",
+        "given up after %": "request_dropped",
+        "the source asks to be left alone until %": "request_dropped",
+        "%, which is none of its hosts": "request_dropped",
+        "%, which is no public address": "request_dropped",
+        "the reply is larger than %": "response_too_large",
+        "the reply is over % bytes when unpacked": "response_too_large",
+        "the reply has % bytes of headers, over %": "response_too_large",
+        "the reply is broken: %": "response_incomplete",
+        "the reply is packed as %": "response_incomplete",
+        "the reply is cut": "response_incomplete",
+        "the reply goes on after its end": "response_incomplete",
+        "the page is cut: it has no end": "response_incomplete",
+        "the source answers: %": "source_error",
+    },
+    "quarantined": {
+        "% has changed: %": "schema_changed",
+        "too complex: %": "rejected",
+        "dated %": "rejected",
+        "the title %": "rejected",
+        "Art_Content is empty": "no_body",
+        "neither text nor content holds anything": "no_body",
+        "the article reply holds no article": "no_body",
+        "the body holds nothing to read": "no_body",
+        "the page has no #ContentBody": "no_body",
+    },
+}
+
+
+def _reason_by_text() -> str:
+    """Return the code of an entry's text, as SQL."""
+    cases = [
+        f"WHEN outcome = '{outcome}' AND detail LIKE '{text}' THEN '{reason}'"
+        for outcome, reasons in _REASONS_BY_TEXT.items()
+        for text, reason in reasons.items()
+    ]
+    return f"CASE {' '.join(cases)} ELSE 'unspecified' END"
+
+
+@migrations()
+def m012_reasons(db: Database) -> None:
+    """Why an entry has its outcome, as a code; NULL as long as `outcome` is."""
+    db.execute("ALTER TABLE entries ADD COLUMN reason TEXT")
+    db.execute(f"UPDATE entries SET reason = {_reason_by_text()} WHERE outcome IS NOT NULL")  # noqa: S608  # ours

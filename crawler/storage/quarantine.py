@@ -25,6 +25,7 @@ _INSERT_QUARANTINED = """
         :raw
     )
 """
+_KEPT = "SELECT 1 FROM quarantine WHERE sha256 = :sha256 AND kind = :kind AND spider = :spider"
 
 
 class Quarantine:
@@ -44,7 +45,10 @@ class Quarantine:
         column: str = "",
         entry: ListingEntry | None = None,
     ) -> bool:
-        """Keep a raw reply or row; the same content for the same reason is kept once. Whether it is new here."""
+        """Keep a raw reply or row; the same content for the same reason is kept once. Whether it is new here.
+
+        A reason is a text, and may be another in the next version: content of the same kind is not new for that.
+        """
         row = {
             "run_id": run_id,
             "spider": spider,
@@ -61,7 +65,9 @@ class Quarantine:
             "raw": response.body[:_MAX_RAW_BYTES],
         }
         with as_store_error(), self._db.atomic():
-            return self._db.execute(_INSERT_QUARANTINED, row).rowcount == 1
+            is_new = not self._db.execute(_KEPT, row).fetchone()
+            self._db.execute(_INSERT_QUARANTINED, row)
+            return is_new
 
     def unresolved(self) -> list[dict[str, Any]]:
         """What stands in quarantine, oldest first, without the raw bytes."""

@@ -8,7 +8,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from crawler.content.dates import format_iso
-from crawler.items import Outcome, RunOutcome
+from crawler.items import Outcome, Reason, RunOutcome
 from crawler.storage.connection import as_store_error
 
 # A crawl that ended so got nowhere.
@@ -33,29 +33,33 @@ class Runs:
             )
             return int(inserted.last_rowid or 0)
 
-    def add_entries(self, run_id: int, entries: Iterable[tuple[str, str, Outcome | None, str]]) -> list[int]:
+    def add_entries(
+        self, run_id: int, entries: Iterable[tuple[str, str, Outcome | None, Reason | None, str]]
+    ) -> list[int]:
         """Write down a listing page before anything is fetched; the id of each entry, in order.
 
-        An entry is code, column id, outcome (None while it is not decided) and detail.
+        An entry is code, column id, outcome and reason (None while they are not decided), and detail.
         """
         with as_store_error(), self._db.atomic():
-            insert_entry = "INSERT INTO entries (run_id, code, column_id, outcome, detail) VALUES (?, ?, ?, ?, ?)"
+            insert_entry = (
+                "INSERT INTO entries (run_id, code, column_id, outcome, reason, detail) VALUES (?, ?, ?, ?, ?, ?)"
+            )
             return [int(self._db.execute(insert_entry, [run_id, *entry]).lastrowid or 0) for entry in entries]
 
-    def set_outcome(self, entry_id: int, outcome: Outcome, detail: str = "") -> None:
+    def set_outcome(self, entry_id: int, outcome: Outcome, reason: Reason, detail: str = "") -> None:
         """An entry's one and only outcome: the first one stays."""
         with as_store_error():
             self._db.execute(
-                "UPDATE entries SET outcome = ?, detail = ? WHERE id = ? AND outcome IS NULL",
-                [outcome, detail, entry_id],
+                "UPDATE entries SET outcome = ?, reason = ?, detail = ? WHERE id = ? AND outcome IS NULL",
+                [outcome, reason, detail, entry_id],
             )
 
     def fail_open_entries(self, run_id: int, detail: str) -> None:
-        """What has no outcome by now has failed."""
+        """Fail what has no outcome by now: whatever was at work on it was stopped."""
         with as_store_error(), self._db.atomic():
             self._db.execute(
-                "UPDATE entries SET outcome = ?, detail = ? WHERE run_id = ? AND outcome IS NULL",
-                [Outcome.FAILED, detail, run_id],
+                "UPDATE entries SET outcome = ?, reason = ?, detail = ? WHERE run_id = ? AND outcome IS NULL",
+                [Outcome.FAILED, Reason.INTERRUPTED, detail, run_id],
             )
 
     def finish(self, run_id: int, outcome: RunOutcome, finished_at: datetime, detail: str = "") -> None:

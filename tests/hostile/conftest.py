@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from crawler.items import Outcome
+from crawler.items import Outcome, Reason
 from crawler.sample_site import Fault, HttpResponse, SampleSite, edit_response
 from tests.conftest import NO_MANNERS, Answer
 
@@ -28,28 +28,29 @@ class Row:
     name: str
     fault: Fault
     outcome: Outcome
+    reason: Reason
     says: str = ""
     then: Outcome = Outcome.NEW
 
 
-def fails(name: str, fault: Fault, says: str) -> Row:
+def fails(name: str, fault: Fault, says: str, reason: Reason = Reason.CONNECTION_ERROR) -> Row:
     """No reply that could be read: it has failed, and the next crawl tries again."""
-    return Row(name, fault, Outcome.FAILED, says)
+    return Row(name, fault, Outcome.FAILED, reason, says)
 
 
-def unreadable(name: str, fault: Fault, says: str) -> Row:
+def unreadable(name: str, fault: Fault, says: str, reason: Reason = Reason.UNREADABLE) -> Row:
     """Another reply than the endpoint's: kept raw, and the next crawl tries again."""
-    return Row(name, fault, Outcome.QUARANTINED, says)
+    return Row(name, fault, Outcome.QUARANTINED, reason, says)
 
 
-def rejected(name: str, fault: Fault, says: str) -> Row:
+def rejected(name: str, fault: Fault, says: str, reason: Reason = Reason.REJECTED) -> Row:
     """A sound reply that must not be published: kept raw, and not asked for again."""
-    return Row(name, fault, Outcome.QUARANTINED, says, Outcome.UNCHANGED)
+    return Row(name, fault, Outcome.QUARANTINED, reason, says, Outcome.UNCHANGED)
 
 
 def taken(name: str, fault: Fault) -> Row:
     """Odd, and read all the same, to the letter."""
-    return Row(name, fault, Outcome.NEW, then=Outcome.UNCHANGED)
+    return Row(name, fault, Outcome.NEW, Reason.SCRAPED, then=Outcome.UNCHANGED)
 
 
 @dataclass
@@ -58,7 +59,7 @@ class Crawled:
 
     answer: Answer
     output: Path
-    entries: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    entries: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
 
     def query(self, sql: str, *values: object) -> list[Any]:
         connection = sqlite3.connect(self.output / "news.db")
@@ -92,15 +93,15 @@ def crawl(site: SampleSite, output: Path, *words: str, spider: str = "eastmoney"
     assert (output / "news.db").exists(), answer.err
     assert_sound(crawled)
     run = crawled.query("SELECT max(id) FROM runs")[0]
-    rows = crawled.query("SELECT code, outcome, detail FROM entries WHERE run_id = ? AND outcome != 'duplicate'", run)
-    crawled.entries = {code: (outcome, detail) for code, outcome, detail in rows}
+    sql = "SELECT code, outcome, reason, detail FROM entries WHERE run_id = ? AND outcome != 'duplicate'"
+    crawled.entries = {code: found for code, *found in crawled.query(sql, run)}
     return crawled
 
 
 def assert_sound(crawled: Crawled) -> None:
     total = " + ".join(f'"{outcome}"' for outcome in Outcome)
     assert crawled.query(f"SELECT id FROM runs WHERE listed != {total}") == []  # noqa: S608  # our own words
-    assert crawled.query("SELECT id FROM entries WHERE outcome IS NULL") == []
+    assert crawled.query("SELECT id FROM entries WHERE outcome IS NULL OR reason IS NULL") == []
     verified = finews("verify", "--output", str(crawled.output))
     assert verified.code == 0, verified.out + verified.err
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from crawler.items import Outcome
+from crawler.items import Outcome, Reason
 from crawler.sample_site import (
     Corpus,
     SampleSite,
@@ -75,48 +75,49 @@ def deep(bracket: str) -> Callable[[bytes], bytes]:
 
 NETWORK = [
     fails("reset before the reply", reset_connection(), "Connection"),
-    fails("reset in the body", reset_mid_body(200), ""),
+    fails("reset in the body", reset_mid_body(200), "", Reason.RESPONSE_INCOMPLETE),
     fails("no reply", delay_response(30), "took longer"),
     fails("body byte by byte", drip_response(40), "took longer"),
-    fails("body cut", truncate_body(100), ""),
-    fails("length too large", declare_length(1 << 20), ""),
+    fails("body cut", truncate_body(100), "", Reason.RESPONSE_INCOMPLETE),
+    fails("length too large", declare_length(1 << 20), "", Reason.RESPONSE_INCOMPLETE),
     unreadable("length too small", declare_length(50), "no JSON object"),
     unreadable("no length, body cut", omit_length(300), "no JSON object"),
     taken("no length, whole body", omit_length()),
-    fails("chunks cut", truncate_chunks(120), ""),
-    fails("endless body", send_forever(), "DOWNLOAD_MAXSIZE"),
-    fails("declared too large", rewritten(lambda content: content + b" " * (9 << 20)), "DOWNLOAD_MAXSIZE"),
+    fails("chunks cut", truncate_chunks(120), "", Reason.RESPONSE_INCOMPLETE),
+    fails("endless body", send_forever(), "DOWNLOAD_MAXSIZE", Reason.RESPONSE_TOO_LARGE),
+    fails("declared too large", rewritten(lambda content: content + b" " * (9 << 20)), "DOWNLOAD_MAXSIZE", Reason.RESPONSE_TOO_LARGE),
     fails("not HTTP", send_raw(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), ""),
     fails("HTTP/0.9", send_raw(b"<p>no status line</p>\r\n"), ""),
     fails("closed at once", send_raw(b""), ""),
-    fails("400", return_status(400), "HTTP 400"),
-    fails("403", return_status(403, HTML_ERROR), "HTTP 403"),
-    fails("500", return_status(500), "HTTP 500"),
-    fails("502", return_status(502, HTML_ERROR), "HTTP 502"),
-    fails("503", return_status(503), "HTTP 503"),
-    fails("429", return_status(429), "HTTP 429"),
-    fails("gzip cut", rewritten(lambda content: gzip.compress(content)[:-200], Content_Encoding="gzip"), "cut"),
-    fails("gzip without its end", rewritten(lambda c: gzip.compress(c)[:-8], Content_Encoding="gzip"), "cut"),
-    fails("gzip with a wrong checksum", rewritten(spoiled_checksum, Content_Encoding="gzip"), "incorrect data check"),
-    fails("gzip that is none", rewritten(bytes, Content_Encoding="gzip"), "broken"),
-    fails("gzip and more", rewritten(lambda c: gzip.compress(c) + b"{}", Content_Encoding="gzip"), "after its end"),
+    fails("400", return_status(400), "HTTP 400", Reason.HTTP_ERROR),
+    fails("403", return_status(403, HTML_ERROR), "HTTP 403", Reason.HTTP_ERROR),
+    fails("500", return_status(500), "HTTP 500", Reason.HTTP_ERROR),
+    fails("502", return_status(502, HTML_ERROR), "HTTP 502", Reason.HTTP_ERROR),
+    fails("503", return_status(503), "HTTP 503", Reason.HTTP_ERROR),
+    fails("429", return_status(429), "HTTP 429", Reason.HTTP_ERROR),
+    fails("gzip cut", rewritten(lambda content: gzip.compress(content)[:-200], Content_Encoding="gzip"), "cut", Reason.RESPONSE_INCOMPLETE),
+    fails("gzip without its end", rewritten(lambda c: gzip.compress(c)[:-8], Content_Encoding="gzip"), "cut", Reason.RESPONSE_INCOMPLETE),
+    fails("gzip with a wrong checksum", rewritten(spoiled_checksum, Content_Encoding="gzip"), "incorrect data check", Reason.RESPONSE_INCOMPLETE),
+    fails("gzip that is none", rewritten(bytes, Content_Encoding="gzip"), "broken", Reason.RESPONSE_INCOMPLETE),
+    fails("gzip and more", rewritten(lambda c: gzip.compress(c) + b"{}", Content_Encoding="gzip"), "after its end", Reason.RESPONSE_INCOMPLETE),
     taken("gzip", rewritten(gzip.compress, Content_Encoding="gzip")),
     taken("x-gzip", rewritten(gzip.compress, Content_Encoding="x-gzip")),
-    fails("gzip bomb", rewritten(lambda _: BOMB, Content_Encoding="gzip"), "over 8388608 bytes"),
+    fails("gzip bomb", rewritten(lambda _: BOMB, Content_Encoding="gzip"), "over 8388608 bytes", Reason.RESPONSE_TOO_LARGE),
     fails(
-        "gzip in gzip", rewritten(lambda _: gzip.compress(BOMB), Content_Encoding="gzip, gzip"), "not asked for"
+        "gzip in gzip", rewritten(lambda _: gzip.compress(BOMB), Content_Encoding="gzip, gzip"), "not asked for",
+        Reason.RESPONSE_INCOMPLETE,
     ),
-    fails("brotli bomb", rewritten(lambda _: BROTLI_BOMB, Content_Encoding="br"), "packed as br"),
-    fails("brotli cut", rewritten(lambda _: BROTLI_BOMB[:90], Content_Encoding="br"), "packed as br"),
-    fails("zstd", rewritten(lambda _: ZSTD, Content_Encoding="zstd"), "packed as zstd"),
-    fails("deflate", rewritten(zlib.compress, Content_Encoding="deflate"), "packed as deflate"),
-    fails("a packing that nobody has", rewritten(bytes, Content_Encoding="rot13\x1b[31m"), "packed as rot13"),
-    fails("megabytes of headers", rewritten(bytes, **{f"X-{n}": "x" * 4000 for n in range(250)}), "bytes of headers"),
-    fails("thousands of headers", rewritten(bytes, **{f"X-{n}": "x" * 20 for n in range(4000)}), "bytes of headers"),
-    fails("redirect to itself", return_redirect(""), "redirect"),
+    fails("brotli bomb", rewritten(lambda _: BROTLI_BOMB, Content_Encoding="br"), "packed as br", Reason.RESPONSE_INCOMPLETE),
+    fails("brotli cut", rewritten(lambda _: BROTLI_BOMB[:90], Content_Encoding="br"), "packed as br", Reason.RESPONSE_INCOMPLETE),
+    fails("zstd", rewritten(lambda _: ZSTD, Content_Encoding="zstd"), "packed as zstd", Reason.RESPONSE_INCOMPLETE),
+    fails("deflate", rewritten(zlib.compress, Content_Encoding="deflate"), "packed as deflate", Reason.RESPONSE_INCOMPLETE),
+    fails("a packing that nobody has", rewritten(bytes, Content_Encoding="rot13\x1b[31m"), "packed as rot13", Reason.RESPONSE_INCOMPLETE),
+    fails("megabytes of headers", rewritten(bytes, **{f"X-{n}": "x" * 4000 for n in range(250)}), "bytes of headers", Reason.RESPONSE_TOO_LARGE),
+    fails("thousands of headers", rewritten(bytes, **{f"X-{n}": "x" * 20 for n in range(4000)}), "bytes of headers", Reason.RESPONSE_TOO_LARGE),
+    fails("redirect to itself", return_redirect(""), "redirect", Reason.REQUEST_DROPPED),
     unreadable("redirect to the front page", return_redirect("/robots.txt"), "another page"),
-    fails("redirect to a file", return_redirect("file:///etc/passwd"), "HTTP 302"),
-    fails("redirect to nowhere", return_status(302), "HTTP 302"),
+    fails("redirect to a file", return_redirect("file:///etc/passwd"), "HTTP 302", Reason.HTTP_ERROR),
+    fails("redirect to nowhere", return_status(302), "HTTP 302", Reason.HTTP_ERROR),
 ]  # fmt: skip
 
 PAYLOAD = [
@@ -137,15 +138,15 @@ PAYLOAD = [
     taken("a key twice", rewritten(lambda content: b'{"data":null,' + content[1:])),
     taken("a number without end", rewritten(lambda content: content[:-1] + b',"x":1e999}')),
     taken("fields that nobody knows", reworded(lambda reply: reply["data"].update({"x": [1], "__proto__": {}, "": None}))),
-    unreadable("data of another type", reworded(lambda reply: reply.update(data=[])), "has changed: field 'data' holds a list"),
-    unreadable("data missing", reworded(lambda _: {"success": 1}), "has changed: field 'data' is missing"),
-    unreadable("text missing", data(Art_Content=None), "has changed: field 'Art_Content' is missing"),
-    unreadable("text a number", data(Art_Content=5), "field 'Art_Content' holds a number, not text"),
-    unreadable("text a list", data(Art_Content=["<p>x</p>"]), "field 'Art_Content' holds a list, not text"),
-    unreadable("text a truth", data(Art_Content=True), "field 'Art_Content' holds bool, not text"),
-    unreadable("title an object", data(Art_Title={}), "field 'Art_Title' holds an object"),
+    unreadable("data of another type", reworded(lambda reply: reply.update(data=[])), "has changed: field 'data' holds a list", Reason.SCHEMA_CHANGED),
+    unreadable("data missing", reworded(lambda _: {"success": 1}), "has changed: field 'data' is missing", Reason.SCHEMA_CHANGED),
+    unreadable("text missing", data(Art_Content=None), "has changed: field 'Art_Content' is missing", Reason.SCHEMA_CHANGED),
+    unreadable("text a number", data(Art_Content=5), "field 'Art_Content' holds a number, not text", Reason.SCHEMA_CHANGED),
+    unreadable("text a list", data(Art_Content=["<p>x</p>"]), "field 'Art_Content' holds a list, not text", Reason.SCHEMA_CHANGED),
+    unreadable("text a truth", data(Art_Content=True), "field 'Art_Content' holds bool, not text", Reason.SCHEMA_CHANGED),
+    unreadable("title an object", data(Art_Title={}), "field 'Art_Title' holds an object", Reason.SCHEMA_CHANGED),
     unreadable("another article", data(Art_Code="202201102242171631"), "is about"),
-    unreadable("code missing", data(Art_Code=None), "field 'Art_Code' is missing"),
+    unreadable("code missing", data(Art_Code=None), "field 'Art_Code' is missing", Reason.SCHEMA_CHANGED),
     unreadable("30 February", data(Art_ShowTime="2026/02/30 10:00:00"), "field 'Art_ShowTime'"),
     unreadable("a time in milliseconds", data(Art_ShowTime="1790556000000"), "field 'Art_ShowTime'"),
     rejected("a time in 2099", data(Art_ShowTime="2099/01/01 00:00:00"), "24 hours ahead"),
@@ -155,7 +156,7 @@ PAYLOAD = [
     rejected("a tag of 200,000 attributes", data(Art_Content="<p " + " ".join(f"a{n:x}" for n in range(200_000))), "too complex"),
     rejected("a tag of 200,000 attributes that touch", data(Art_Content="<p " + "".join(f"{n:x}=''" for n in range(110_000))), "too complex"),
     rejected("a body of nested tags", data(Art_Content="<div>" * 5_000 + "x"), "too complex"),
-    rejected("a body of nothing but a script", data(Art_Content="<script>x()</script>"), "nothing to read"),
+    rejected("a body of nothing but a script", data(Art_Content="<script>x()</script>"), "nothing to read", Reason.NO_BODY),
     taken("columns that are none", data(Art_Column_List={"345": 1})),
 ]  # fmt: skip
 
@@ -203,13 +204,16 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_a_fault_strikes_its_article_alone_and_the_next_crawl_makes_up_for_it(place: Place, row: Row) -> None:
     code = place.codes[row.name]
-    outcome, detail = place.faulty.entries[code]
-    assert outcome == row.outcome, detail
+    outcome, reason, detail = place.faulty.entries[code]
+    assert (outcome, reason) == (row.outcome, row.reason), detail
     assert row.says in detail
     assert "\n" not in detail
     assert len(detail) < 400
     assert bool(place.faulty.kept(code)) == (row.outcome is Outcome.QUARANTINED)
     assert place.healed.entries[code][0] == row.then
+    if row.then is Outcome.UNCHANGED:
+        known = Reason.NOT_MODIFIED if row.outcome is Outcome.NEW else Reason.REJECTED_EARLIER
+        assert place.healed.entries[code][1] == known
     if row.then is Outcome.NEW or row.outcome is Outcome.NEW:
         assert place.healed.articles[code] == place.right.articles[code]
     else:
@@ -218,7 +222,7 @@ def test_a_fault_strikes_its_article_alone_and_the_next_crawl_makes_up_for_it(pl
 
 def test_all_other_articles_are_taken_in(place: Place) -> None:
     struck = set(place.codes.values())
-    outcomes = {outcome for code, (outcome, _) in place.faulty.entries.items() if code not in struck}
+    outcomes = {outcome for code, (outcome, *_) in place.faulty.entries.items() if code not in struck}
     assert outcomes == {"new"}
     assert place.faulty.answer.code == 3
     assert place.faulty.answer.value["listed"] == place.right.answer.value["new"]

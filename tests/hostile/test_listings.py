@@ -125,9 +125,12 @@ def test_a_listing_that_is_lost_is_told_with_its_reason(crawled: Crawled, name: 
 
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_row_is_kept_and_told_and_never_fetched(crawled: Crawled, name: str) -> None:
-    found = crawled.query("SELECT outcome, detail FROM entries WHERE column_id = ?", COLUMN_OF[name])
-    assert [outcome for outcome, _ in found] == ["quarantined"]
-    assert BAD[name][1] in found[0][1]
+    ((outcome, reason, detail),) = crawled.query(
+        "SELECT outcome, reason, detail FROM entries WHERE column_id = ?", COLUMN_OF[name]
+    )
+    assert outcome == "quarantined"
+    assert BAD[name][1] in detail
+    assert (reason == "schema_changed") == ("has changed" in detail)
     assert crawled.query("SELECT kind FROM quarantine WHERE column_id = ?", COLUMN_OF[name]) == ["row"]
 
 

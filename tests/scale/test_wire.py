@@ -6,23 +6,55 @@ import zlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from scrapy import Request
+from scrapy.exceptions import IgnoreRequest
 
+from crawler.crawl.interface import request_reason
 from crawler.errors import ParseError
+from crawler.items import Reason
+from crawler.jobs.distributed.coordinator import received
 from crawler.jobs.distributed.messages import FetchResult, decode_message, encode_message
+from crawler.middlewares import IncompleteResponse
 
 
 @given(
     some.builds(
         FetchResult,
         headers=some.dictionaries(some.text(), some.text()),
-        flags=some.lists(some.text()),
         body=some.binary(max_size=500),
+        reason=some.none() | some.sampled_from(Reason),
     )
 )
 def test_what_is_packed_is_unpacked(fetched: FetchResult) -> None:
     packed = encode_message(fetched)
     assert packed.isascii()
     assert decode_message(packed, 500) == fetched
+
+
+REQUEST = Request("https://a.cn/")
+
+
+def test_a_truncated_response_is_one_on_the_other_side() -> None:
+    fetched = FetchResult(
+        "https://a.cn/", 429, {"Retry-After": "5"}, b"x", "the reply is cut", Reason.RESPONSE_INCOMPLETE
+    )
+    response = received(decode_message(encode_message(fetched), 100), REQUEST)
+    assert isinstance(response, IncompleteResponse)
+    assert (response.status, response.body, response.headers["Retry-After"]) == (429, b"x", b"5")
+    assert str(response.error) == "the reply is cut"
+
+
+@pytest.mark.parametrize("passing", [True, False])
+@pytest.mark.parametrize(
+    "reason", [Reason.CONNECTION_ERROR, Reason.RESPONSE_INCOMPLETE, Reason.REQUEST_DROPPED, Reason.RESPONSE_TOO_LARGE]
+)
+def test_what_failed_has_the_same_code_on_the_other_side(reason: Reason, passing: bool) -> None:
+    fetched = decode_message(encode_message(FetchResult(error="it failed", reason=reason, retryable=passing)), 100)
+    with pytest.raises(Exception, match="it failed") as told:
+        received(fetched, REQUEST)
+    assert isinstance(told.value, IgnoreRequest) is not passing
+    if not passing or reason in {Reason.CONNECTION_ERROR, Reason.RESPONSE_INCOMPLETE}:
+        assert request_reason(told.value) is reason
 
 
 def test_a_message_that_swells_is_not_unpacked() -> None:

@@ -1,5 +1,6 @@
 """`finews serve`: the real command, asked over HTTP."""
 
+import asyncio
 import json
 import re
 import signal
@@ -10,9 +11,13 @@ from typing import Any
 
 import feedparser
 import pytest
+from datasette.app import Datasette
 
 from crawler.content import clock
+from crawler.publish.web import datasette_database
 from crawler.sample_site import Corpus, SampleSite
+from crawler.storage import Store
+from crawler.storage.connection import as_store_error
 from tests.conftest import Finews
 from tests.serve.conftest import Served, crawl, serving
 
@@ -305,6 +310,22 @@ def test_endless_sql_is_stopped(served: Served) -> None:
     reply = served.get(f"/news.json?sql={endless.replace(' + ', '%2B').replace(' ', '+')}")
     assert reply.status == 400
     assert "too long" in reply.text
+
+
+def test_a_page_that_takes_too_long_is_stopped(crawled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(store: Store) -> None:
+        with as_store_error():
+            store.connection.execute(
+                "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n"
+            )
+
+    monkeypatch.setattr(datasette_database, "_MILLISECONDS", 20)
+    datasette = Datasette()
+    try:
+        with pytest.raises(datasette_database.QueryTimeoutError):
+            asyncio.run(datasette_database.FinewsDatabase(datasette, crawled).execute_on_store(endless))
+    finally:
+        datasette.executor.shutdown()
 
 
 def test_sql_can_be_typed_on_loopback_alone(crawled: Path, served: Served) -> None:

@@ -1,10 +1,12 @@
 """Which listing entries need a request. Pure: what is known is handed in."""
 
+from typing import NamedTuple
+
 from crawler.content.categories import CategoryRegistry
 from crawler.content.dates import format_iso
 from crawler.crawl.policy.seen_codes import SeenCodes
 from crawler.crawl.policy.selection import Selection
-from crawler.items import KnownArticle, ListingEntry, Outcome
+from crawler.items import KnownArticle, ListingEntry, Outcome, Reason
 
 DUPLICATE_DETAIL = "listed already in this crawl"
 WITHDRAWN_PREFIX = "withdrawn at the source: "
@@ -16,8 +18,15 @@ def matches_listing(known: KnownArticle, entry: ListingEntry) -> bool:
     return (known.title, known.published_at) == (entry.title, format_iso(entry.published))
 
 
-# The outcome of an entry that needs no request, and why; no outcome for one that is to be fetched.
-Decision = tuple[Outcome | None, str]
+class Decision(NamedTuple):
+    """The outcome of an entry that needs no request, and why, as code and text; no outcome for one to be fetched."""
+
+    outcome: Outcome | None = None
+    reason: Reason | None = None
+    detail: str = ""
+
+
+_FETCH = Decision()
 
 
 class EntryFilter:
@@ -52,29 +61,31 @@ class EntryFilter:
 
     def decide(self, entry: ListingEntry, known_article: KnownArticle | None) -> Decision:
         if self.is_seen(entry.code):
-            return Outcome.DUPLICATE, DUPLICATE_DETAIL
+            return Decision(Outcome.DUPLICATE, Reason.LISTED_TWICE, DUPLICATE_DETAIL)
         # What is filtered is not met: another listing may name the media that this one leaves out.
-        if reason := self._selection.skip_reason(entry, self._registry):
-            return Outcome.FILTERED, reason
+        if unwanted := self._selection.skip_reason(entry, self._registry):
+            return Decision(Outcome.FILTERED, *unwanted)
         if self.is_limit_reached:
-            return Outcome.FILTERED, "over --limit"
+            return Decision(Outcome.FILTERED, Reason.OVER_LIMIT, "over --limit")
         self.mark_seen(entry.code)
         self._wanted_count += 1
-        return self._decide_known(entry, known_article) if known_article else (None, "")
+        return self._decide_known(entry, known_article) if known_article else _FETCH
 
     def _decide_known(self, entry: ListingEntry, known_article: KnownArticle) -> Decision:
         is_same_spider = known_article.source == self._spider
         if known_article.source and not is_same_spider and known_article.source not in self._supersedes:
-            return Outcome.UNCHANGED, f"kept by {known_article.source}"
+            return Decision(Outcome.UNCHANGED, Reason.OTHER_SOURCE, f"kept by {known_article.source}")
         if (
             not matches_listing(known_article, entry)
             or known_article.withdrawn
             or self._needs_refresh(entry, known_article)
         ):
-            return None, ""
+            return _FETCH
         if known_article.rejection_reason:
-            return Outcome.UNCHANGED, STILL_REJECTED_PREFIX + known_article.rejection_reason
-        return (Outcome.UNCHANGED, "") if is_same_spider else (None, "")
+            return Decision(
+                Outcome.UNCHANGED, Reason.REJECTED_EARLIER, STILL_REJECTED_PREFIX + known_article.rejection_reason
+            )
+        return Decision(Outcome.UNCHANGED, Reason.NOT_MODIFIED) if is_same_spider else _FETCH
 
     def _needs_refresh(self, entry: ListingEntry, known_article: KnownArticle) -> bool:
         refresh = self._selection.refresh

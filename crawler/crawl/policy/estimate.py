@@ -202,7 +202,7 @@ class _ColumnEstimate:
         self._to_fetch = [
             entry
             for entry in page.entries
-            if entry_filter.decide(entry, page.known_articles.get(entry.code))[0] is None
+            if entry_filter.decide(entry, page.known_articles.get(entry.code)).outcome is None
         ]
         self._paginator = inputs.create_paginator(page.column)
         wants_next_page = self._paginator.wants_next_page(

@@ -6,16 +6,31 @@ and the field, not a hundred lines.
 
 import re
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from crawler.errors import ItemError, ParseError, SchemaChangedError
-from crawler.items import Outcome
+from crawler.errors import (
+    EmptyBodyError,
+    IncompleteResponseError,
+    ItemError,
+    ParseError,
+    SchemaChangedError,
+    SourceError,
+)
+from crawler.items import Outcome, Reason
 
 _ARTICLE_CODE = re.compile(r"[0-9]{18,24}", re.ASCII)
 # So many kinds are told one by one.
 _MAX_GROUPS = 10
+_REASONS: dict[type, Reason] = {
+    ItemError: Reason.REJECTED,
+    ParseError: Reason.UNREADABLE,
+    SchemaChangedError: Reason.SCHEMA_CHANGED,
+    EmptyBodyError: Reason.NO_BODY,
+    SourceError: Reason.SOURCE_ERROR,
+    IncompleteResponseError: Reason.RESPONSE_INCOMPLETE,
+}
 
 
 @dataclass(slots=True)
@@ -24,6 +39,7 @@ class FailureGroup:
 
     code: str
     outcome: Outcome
+    reason: Reason
     detail: str
     count: int = 0
 
@@ -43,11 +59,17 @@ class FailureGroups:
         return group.count == 1
 
     def as_dicts(self) -> list[dict[str, Any]]:
-        """Each kind with its first `code`, `outcome`, `detail` and `count`."""
-        return [
-            {"code": group.code, "outcome": group.outcome, "detail": group.detail, "count": group.count}
-            for group in self._groups.values()
-        ]
+        """Each kind with its first `code`, `outcome`, `reason`, `detail` and `count`."""
+        return [asdict(group) for group in self._groups.values()]
+
+
+def reason_of(error: ItemError) -> Reason:
+    """Return the code of an error: that of the most specific of its classes.
+
+    >>> reason_of(SchemaChangedError("field 'title' is missing", "title")).value
+    'schema_changed'
+    """
+    return next(_REASONS[kind] for kind in type(error).__mro__ if kind in _REASONS)
 
 
 def describe_item_error(error: ItemError, url: str) -> str:

@@ -10,7 +10,7 @@ from crawler.content.categories import CategoryRegistry
 from crawler.content.dates import parse_bound
 from crawler.content.normalise import clean_media_name
 from crawler.errors import UsageError
-from crawler.items import Category, ListingEntry
+from crawler.items import Category, ListingEntry, Reason
 
 ARGUMENT_NAMES = ("category", "column", "since", "until", "limit", "refresh")
 
@@ -34,15 +34,15 @@ class Selection:
         """Whether every entry that is walked by is taken in: only then is a listing covered by a walk."""
         return not (self.categories or self.until or self.limit)
 
-    def skip_reason(self, entry: ListingEntry, registry: CategoryRegistry) -> str:
-        """Why an entry is not wanted, in a few words; an empty string when it is."""
+    def skip_reason(self, entry: ListingEntry, registry: CategoryRegistry) -> tuple[Reason, str] | None:
+        """Return why an entry is not wanted, as code and text; None when it is."""
         if self.categories and not self._matches_category(entry, registry):
-            return f"category: {clean_media_name(entry.media) or 'the listing names no media'}"
+            return Reason.OTHER_CATEGORY, f"category: {clean_media_name(entry.media) or 'the listing names no media'}"
         if self.since and entry.published < self.since:
-            return "before --since"
+            return Reason.BEFORE_SINCE, "before --since"
         if self.until and entry.published > self.until:
-            return "after --until"
-        return ""
+            return Reason.AFTER_UNTIL, "after --until"
+        return None
 
     def _matches_category(self, entry: ListingEntry, registry: CategoryRegistry) -> bool:
         entry_category = registry.find(clean_media_name(entry.media)) if entry.media else None

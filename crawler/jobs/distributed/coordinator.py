@@ -18,16 +18,18 @@ from procrastinate.jobs import Job, Status
 from scrapy import Request, signals
 from scrapy.core.downloader.handlers.base import BaseDownloadHandler
 from scrapy.crawler import Crawler
-from scrapy.exceptions import DownloadFailedError, IgnoreRequest
+from scrapy.exceptions import DownloadFailedError, IgnoreRequest, ResponseDataLossError
 from scrapy.http import Response
 from scrapy.settings import Settings
 
 from crawler.content.dates import format_iso
+from crawler.crawl.interface import DroppedRequestError
 from crawler.crawl.tracker import EntryEvent, entry_events, require_crawl_tracker
-from crawler.errors import FatalError, ParseError
-from crawler.items import ListingEntry
+from crawler.errors import FatalError, IncompleteResponseError, ParseError
+from crawler.items import ListingEntry, Reason
 from crawler.jobs.distributed import queue
-from crawler.jobs.distributed.messages import decode_message
+from crawler.jobs.distributed.messages import FetchResult, decode_message
+from crawler.middlewares import IncompleteResponse
 from crawler.storage.output_dir import resolve_output_dir
 
 # Seconds between two looks at what has become of the requests under way.
@@ -128,11 +130,7 @@ class WorkerPool:
         finally:
             if not pending.code:
                 self._acknowledge(pending.key)
-        if result.error:
-            raise (DownloadFailedError if result.retryable else IgnoreRequest)(result.error)
-        return Response(
-            result.url, result.status, result.headers, body=result.body, flags=result.flags, request=request
-        )
+        return received(result, request)
 
     def acknowledge_entries(self, entries: Sequence[EntryEvent]) -> None:
         """The outcomes of entries are committed: their replies may leave the queue."""
@@ -263,6 +261,19 @@ class WorkerPool:
         for key in self._pending_requests:
             if not self._response_futures[key].done():
                 self._response_futures[key].set_exception(IgnoreRequest(str(error)))
+
+
+def received(fetched: FetchResult, request: Request) -> Response:
+    """Return what a fetcher has received, whole or not. Raises as Scrapy does where that is nothing."""
+    answer = (fetched.url, fetched.status, fetched.headers, fetched.body)
+    if fetched.reason is None:
+        return Response(*answer, request=request)
+    if fetched.status:
+        return IncompleteResponse(*answer, request=request, error=IncompleteResponseError(fetched.error))
+    if fetched.retryable:
+        lost = fetched.reason is Reason.RESPONSE_INCOMPLETE
+        raise (ResponseDataLossError if lost else DownloadFailedError)(fetched.error)
+    raise DroppedRequestError(fetched.reason, fetched.error)
 
 
 def _to_pending_request(request: Request) -> PendingRequest:

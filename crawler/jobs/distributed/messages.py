@@ -6,6 +6,7 @@ import zlib
 from dataclasses import asdict, dataclass, field
 
 from crawler.errors import ParseError
+from crawler.items import Reason
 
 # What a recorder reads of a reply's headers.
 FORWARDED_HEADERS = ("Content-Type", "Retry-After")
@@ -15,16 +16,16 @@ FORWARDED_HEADERS = ("Content-Type", "Retry-After")
 class FetchResult:
     """A reply as it came, or why there is none.
 
-    `url` is the address that answered in the end. Without a reply `error` says why in one line, and `retryable` whether
-    the next attempt may have one.
+    `url` is the address that answered in the end. Without a complete reply `error` says why in one line, `reason` is
+    its code, and `retryable` whether the next attempt may have one.
     """
 
     url: str = ""
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
-    flags: list[str] = field(default_factory=list)
     body: bytes = b""
     error: str = ""
+    reason: Reason | None = None
     retryable: bool = False
 
 
@@ -47,6 +48,7 @@ def decode_message(message: str, max_size: int) -> FetchResult:
         if not decompressor.eof:
             raise ParseError("a fetcher's message is cut or too large")
         fields = json.loads(text)
-        return FetchResult(**{**fields, "body": base64.b64decode(fields["body"], validate=True)})
+        reason = Reason(fields["reason"]) if fields["reason"] else None
+        return FetchResult(**{**fields, "reason": reason, "body": base64.b64decode(fields["body"], validate=True)})
     except (ValueError, TypeError, KeyError, zlib.error) as error:
         raise ParseError("a fetcher's message cannot be read: is its finews as new as the recorder's?") from error

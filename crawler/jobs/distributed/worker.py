@@ -7,6 +7,7 @@ limits are the spider's; what is asked, and asked again, is the recorder's to sa
 import asyncio
 import signal
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 from procrastinate import App
@@ -14,11 +15,13 @@ from scrapy import Request
 from scrapy.exceptions import DownloadCancelledError, IgnoreRequest
 from scrapy.settings import Settings
 
-from crawler.crawl.interface import describe_bug, describe_request_error
+from crawler.crawl.interface import describe_bug, describe_request_error, request_reason
 from crawler.crawl.runner import SHUTDOWN_TIMEOUT, check_spider, create_process, raise_crawl_error
 from crawler.errors import CommandError, FatalError
+from crawler.items import Reason
 from crawler.jobs.distributed import queue
 from crawler.jobs.distributed.messages import FORWARDED_HEADERS, FetchResult, encode_message
+from crawler.middlewares import IncompleteResponse
 from crawler.spiders.base import SourceSpider, mirror_url
 
 # The recorder accounts for what is fetched; a fetcher writes nothing, asks once, and goes on for ever.
@@ -103,10 +106,15 @@ class _WorkerSpider(SourceSpider):
             response = await self.crawler.engine.download_async(request)
         except Exception as error:
             is_final = isinstance(error, IgnoreRequest | DownloadCancelledError)
-            return FetchResult(error=describe_request_error(error, request), retryable=not is_final)
+            return FetchResult(
+                error=describe_request_error(error, request), reason=request_reason(error), retryable=not is_final
+            )
         headers = {
             name: value.decode("latin-1")
             for name in FORWARDED_HEADERS
             if (value := response.headers.get(name)) is not None
         }
-        return FetchResult(response.url, response.status, headers, list(response.flags), response.body)
+        fetched = FetchResult(response.url, response.status, headers, response.body)
+        if isinstance(response, IncompleteResponse):
+            return replace(fetched, error=str(response.error), reason=Reason.RESPONSE_INCOMPLETE, retryable=True)
+        return fetched

@@ -13,7 +13,7 @@ from datasette.utils import sqlite_timelimit
 
 from crawler.errors import StoreError
 from crawler.storage import Store
-from crawler.storage.connection import DATABASE_FILE_NAME
+from crawler.storage.connection import DATABASE_FILE_NAME, sqlite_code
 
 DATABASE_NAME = Path(DATABASE_FILE_NAME).stem
 # What our own pages ask is bounded; a cold disk may be slow.
@@ -50,7 +50,7 @@ class FinewsDatabase(Database):
                 try:
                     return fn(store)
                 except StoreError as error:
-                    if error.__cause__ is not None and str(error.__cause__) == "interrupted":
+                    if sqlite_code(error.__cause__) == sqlite3.SQLITE_INTERRUPT:
                         raise QueryTimeoutError from error
                     raise
 
