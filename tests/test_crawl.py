@@ -327,10 +327,10 @@ def test_hosts_of_the_spider_choice_are_settings(site: SampleSite, finews: Finew
 
 
 def test_a_second_crawl_of_one_output_is_turned_away(crawl: Finews, output: Path) -> None:
-    from crawler.storage.output_dir import create_output_dir, lock_output_dir
+    from crawler.storage.output_dir import OutputDir, create_output_dir
 
     create_output_dir(output)
-    with lock_output_dir(output):
+    with OutputDir.lock(output):
         answer = crawl()
     assert answer.code == 75
     assert len(answer.err.splitlines()) == 1

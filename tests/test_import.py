@@ -18,7 +18,7 @@ from crawler.content.normalise import normalise_article
 from crawler.errors import ItemError, ParseError
 from crawler.jobs import legacy_posts
 from crawler.jobs.legacy_posts import LegacyPost
-from crawler.storage.output_dir import create_output_dir, lock_output_dir
+from crawler.storage.output_dir import OutputDir, create_output_dir
 from tests.conftest import CHECKOUT, Answer, Finews
 from tests.test_crawl import assert_books_balance, assert_posts_are_rows, posts_in
 from tests.test_posts_read import NOON
@@ -216,7 +216,7 @@ def test_a_file_of_the_largest_size_is_read_in_one_go(place: str, blank: str) ->
 
 def test_an_import_waits_for_no_crawl(take_in: Any, output: Path) -> None:
     create_output_dir(output)
-    with lock_output_dir(output):
+    with OutputDir.lock(output):
         answer = take_in(REAL_POSTS)
     assert (answer.code, len(answer.err.splitlines())) == (75, 1)
 

@@ -336,10 +336,10 @@ def fingerprints(folder: Path) -> dict[Path, str]:
 
 def test_a_plan_goes_on_beside_a_crawl(crawl_plan: Finews, crawl: Finews, output: Path) -> None:
     """Which holds the folder; a plan needs no more than to read it."""
-    from crawler.storage.output_dir import lock_output_dir
+    from crawler.storage.output_dir import OutputDir
 
     crawl()
-    with lock_output_dir(output):
+    with OutputDir.lock(output):
         assert crawl_plan().code == 0
 
 

@@ -20,7 +20,7 @@ from crawler.items import ListingEntry
 from crawler.jobs.rebuild import rebuild_database, rewrite_posts
 from crawler.sample_site import Corpus, SampleSite
 from crawler.storage import Store
-from crawler.storage.output_dir import lock_output_dir
+from crawler.storage.output_dir import OutputDir
 from crawler.storage.post_files import write_post
 from tests.conftest import NO_MANNERS, Finews
 from tests.test_crawl import assert_books_balance, assert_posts_are_rows, posts_in
@@ -219,7 +219,7 @@ def test_posts_of_another_folder_are_owed_here(rebuild: Finews, finews: Finews, 
 
 @pytest.mark.parametrize("side", ["posts", "db"])
 def test_nothing_is_rebuilt_while_a_crawl_runs(rebuild: Finews, output: Path, side: str) -> None:
-    with lock_output_dir(output):
+    with OutputDir.lock(output):
         answer = rebuild(side)
     assert (answer.code, len(answer.err.splitlines())) == (75, 1)
     assert kept_in(output) == []
@@ -248,9 +248,9 @@ def test_row_to_post_to_row_is_the_identity(parts: list[tuple[str, str, str, str
         output.mkdir()
         assume(save_all(output, parts))
         before = ask(output / "news.db", *FROM_POSTS)
-        rewrite_posts(output, SITE, again)
+        rewrite_posts(output, "", again)
         assert bytes_of(again) == bytes_of(output)
-        assert not rebuild_database(output, SITE).unreadable_posts
+        assert not rebuild_database(output, "").unreadable_posts
         assert ask(output / "news.db", *FROM_POSTS) == before
 
 
@@ -274,7 +274,7 @@ def save_all(output: Path, parts: list[tuple[str, str, str, str, int]]) -> int:
 
 def test_a_folder_without_posts_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(FatalError, match="no posts in"):
-        rebuild_database(tmp_path / "none", SITE)
+        rebuild_database(tmp_path / "none", "")
     assert not (tmp_path / "none").exists()
 
 

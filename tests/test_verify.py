@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from crawler.sample_site import Corpus, SampleSite
-from crawler.storage.output_dir import lock_output_dir
+from crawler.storage.output_dir import OutputDir
 from tests.conftest import DETAIL, NO_MANNERS, Finews, Gate, waited_for
 from tests.test_crawl import assert_posts_are_rows, posts_in
 
@@ -170,7 +170,7 @@ def test_a_post_that_a_crawl_at_work_still_owes_is_no_disagreement(verify: Finew
     owed.unlink()
     owed.with_name(f".{owed.name}.abc123").write_text("half")
     change("UPDATE articles SET published_revision = NULL WHERE code = ?", owed.name[13:-3])
-    with lock_output_dir(output):
+    with OutputDir.lock(output):
         at_work = verify()
         lost.unlink()
         with_a_loss = verify("--json")
@@ -209,7 +209,7 @@ def test_the_reprints_that_a_crawl_at_work_looks_for_at_its_end_are_no_disagreem
 def test_nothing_is_mended_while_a_crawl_runs(verify: Finews, output: Path) -> None:
     lost = posts_in(output)[0]
     lost.unlink()
-    with lock_output_dir(output):
+    with OutputDir.lock(output):
         answer = verify("--repair")
     assert answer.code == 75
     assert len(answer.err.splitlines()) == 1

@@ -9,7 +9,6 @@ from crawler.cli import options
 from crawler.cli.options import site_address
 from crawler.cli.output import pluralise, print_json, print_line
 from crawler.items import Outcome
-from crawler.storage.site_links import load_site_links
 
 
 @click.command(name="import")
@@ -25,7 +24,7 @@ def import_posts(folder: Path, output: Path, address: str, as_json: bool) -> Non
     """
     from crawler.jobs import import_posts
 
-    result = import_posts.import_folder(folder, output, load_site_links(output, address))
+    result = import_posts.import_folder(folder, output, address)
     if as_json:
         failures = [{"path": path, "reason": reason} for path, reason in result.rejected_files.items()]
         arguments = {"folder": str(folder)}

@@ -8,7 +8,6 @@ import click
 from crawler.cli import options
 from crawler.cli.options import site_address
 from crawler.cli.output import pluralise, print_line
-from crawler.storage.site_links import load_site_links
 
 
 @click.group()
@@ -27,7 +26,7 @@ def rebuild_posts(into: Path | None, output: Path, address: str) -> None:
     """
     from crawler.jobs import rebuild as body
 
-    written = body.rewrite_posts(output, load_site_links(output, address), into)
+    written = body.rewrite_posts(output, address, into)
     print_line(f"{pluralise(written, 'post')} written into {into or output}/_posts")
 
 
@@ -61,7 +60,7 @@ def rebuild_db(source: Path | None, output: Path, address: str) -> None:
     """
     from crawler.jobs import rebuild as body
 
-    result = body.rebuild_database(output, load_site_links(output, address), source)
+    result = body.rebuild_database(output, address, source)
     for path, reason in result.unreadable_posts.items():
         print_line(f"finews: {path}: {reason}", err=True)
     origin_note = "with what the old database knew beside them" if result.carried_over else "from posts alone"

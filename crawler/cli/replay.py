@@ -12,7 +12,6 @@ from crawler.cli.options import site_address
 from crawler.cli.output import pluralise, print_json, print_line
 from crawler.content.unicode_text import collapse_whitespace
 from crawler.crawl.policy.result import EXIT_CODES
-from crawler.storage.site_links import load_site_links
 
 _MAX_VALUE_CHARACTERS = 60
 
@@ -30,7 +29,7 @@ def replay(dry_run: bool, output: Path, address: str, as_json: bool) -> None:
     """
     from crawler.jobs.replay import open_replayer  # Scrapy takes a third of a second to import
 
-    with open_replayer(output, load_site_links(output, address), dry_run=dry_run) as session:
+    with open_replayer(output, address, dry_run=dry_run) as session:
         rows = [
             _replayed_as_dict(replayed) for replayed in chain(session.replay_quarantine(), session.replay_articles())
         ]

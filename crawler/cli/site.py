@@ -9,7 +9,6 @@ from crawler.cli import options
 from crawler.cli.options import site_address
 from crawler.cli.output import pluralise, print_json, print_line
 from crawler.publish.jekyll.config import MAX_KEEP_DAYS
-from crawler.storage.site_links import load_site_links
 
 
 @click.group()
@@ -40,7 +39,7 @@ def build(keep_days: int | None, everything: bool, quiet: bool, output: Path, ad
         build_site,  # it shares the ledger with crawls, and Scrapy takes a third of a second to import
     )
 
-    build_result = build_site.build_site(output, load_site_links(output, address), keep_days, render_all=everything)
+    build_result = build_site.build_site(output, address, keep_days, render_all=everything)
     if as_json:
         summary = build_result.build
         print_json(
@@ -77,7 +76,7 @@ def check(quiet: bool, output: Path, address: str, as_json: bool) -> None:
     """
     from crawler.jobs import build_site
 
-    report = build_site.check_site(output, load_site_links(output, address))
+    report = build_site.check_site(output, address)
     if as_json:
         faults = [{"kind": fault.kind, "path": fault.path, "detail": fault.detail} for fault in report.faults]
         counts = {"articles": report.articles, "pages": report.pages, "links": report.links}

@@ -9,7 +9,6 @@ import click
 from crawler.cli import options
 from crawler.cli.options import site_address
 from crawler.cli.output import pluralise, print_json, print_line
-from crawler.storage.site_links import load_site_links
 
 if TYPE_CHECKING:
     from crawler.jobs.verify import Mismatch, VerifyReport
@@ -30,7 +29,7 @@ def verify(repair: bool, output: Path, address: str, as_json: bool) -> None:
     """
     from crawler.jobs import verify  # it shares the ledger with crawls, and Scrapy takes a third of a second to import
 
-    report = (verify.repair_output if repair else verify.verify_output)(output, load_site_links(output, address))
+    report = (verify.repair_output if repair else verify.verify_output)(output, address)
     if as_json:
         print_json(_report_as_dict(report))
     else:

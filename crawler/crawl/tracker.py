@@ -11,17 +11,14 @@ from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, NamedTuple, Self, cast
 
-from filelock import FileLock
 from scrapy import signals
 from scrapy.crawler import Crawler
 from twisted.python.failure import Failure
 
 from crawler.content import clock
 from crawler.content.categories import CategoryRegistry
-from crawler.content.post_format import SiteLinks
 from crawler.content.unicode_text import collapse_whitespace
 from crawler.crawl.body_cleaner import BodyCleaner
 from crawler.crawl.interface import (
@@ -46,12 +43,9 @@ from crawler.crawl.policy.result import FINISHED_REASON, CrawlResult, crawl_outc
 from crawler.crawl.policy.selection import Selection
 from crawler.errors import CommandError, ItemError, ParseError, UsageError
 from crawler.items import NO_COLUMN, Article, Gap, KnownArticle, ListingEntry, ListingSize, Outcome, RawResponse, Reason
-from crawler.storage import Store
 from crawler.storage.article_writer import BATCH_SIZE, BatchWriter, PendingArticle
-from crawler.storage.output_dir import create_output_dir, lock_output_dir, resolve_output_dir
+from crawler.storage.output_dir import OutputDir, resolve_output_dir
 from crawler.storage.quarantine import KIND_ARTICLE, KIND_LISTING, KIND_ROW
-from crawler.storage.recovery import recover_interrupted_crawl
-from crawler.storage.site_links import load_site_links
 
 logger = logging.getLogger(__name__)
 
@@ -90,27 +84,18 @@ class _OpenEntry:
 class CrawlTracker(EntryTracker):
     """One crawl's book-keeping. Spiders take entries down, pipelines settle them."""
 
-    def __init__(
-        self,
-        crawler: Crawler,
-        *,
-        output: Path,
-        lock: FileLock,
-        store: Store,
-        selection: Selection,
-        site_links: SiteLinks,
-    ) -> None:
-        self._batch_writer = BatchWriter(output, store, site_links)
+    def __init__(self, crawler: Crawler, out: OutputDir, selection: Selection) -> None:
+        self._out = out
+        self._batch_writer = BatchWriter(out.path, out.db, out.links)
         self._flush_timer: asyncio.TimerHandle | None = None
         self._close_task: asyncio.Future[None] | None = None
-        self.output, self.store, self.selection, self.site_links = output, store, selection, site_links
-        self.registry = CategoryRegistry(store.categories.all())
+        self.output, self.store, self.selection, self.site_links = out.path, out.db, selection, out.links
+        self.registry = CategoryRegistry(self.store.categories.all())
         self.body_cleaner = BodyCleaner()
         self.result: CrawlResult | None = None
         self.fatal_error: CommandError | None = None
         self._closed = False
         self._crawler = crawler
-        self._lock = lock
         self._spider = cast(SpiderInfo, crawler.spider)
         self._entry_filter = EntryFilter(self._spider.name, self._spider.supersedes, selection, self.registry)
         self._open_entries: dict[str, _OpenEntry] = {}
@@ -120,14 +105,14 @@ class CrawlTracker(EntryTracker):
         self._failed_listings: defaultdict[str, list[str]] = defaultdict(list)
         self._listing_parse_failed = False
         self._failures = FailureGroups()
-        self.paused_origins = store.paused_origins.get_active(clock.now())
-        coverage = store.coverage.for_spider(self._spider.name)
+        self.paused_origins = self.store.paused_origins.get_active(clock.now())
+        coverage = self.store.coverage.for_spider(self._spider.name)
         self._paginators = {
             column: ListingPaginator(coverage.get(column), selection.since, selection.refresh)
             for column in selection.columns
         }
         self._retry_next_crawl: list[tuple[ListingEntry, str]] = []
-        self._run_id = store.runs.start(self._spider.name, self._spider.arguments, clock.now())
+        self._run_id = self.store.runs.start(self._spider.name, self._spider.arguments, clock.now())
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -135,12 +120,8 @@ class CrawlTracker(EntryTracker):
         spider = cast(SpiderInfo, crawler.spider)
         output = resolve_output_dir(crawler.settings.get("OUTPUT_DIR"))
         selection = selection_from_arguments(spider, output)
-        create_output_dir(output)
-        lock = lock_output_dir(output)
-        store = Store.open_rw(output)
-        site_links = load_site_links(output, crawler.settings["SITE_ADDRESS"])
-        recover_interrupted_crawl(output, store, site_links, clock.now())
-        tracker = cls(crawler, output=output, lock=lock, store=store, selection=selection, site_links=site_links)
+        out = OutputDir.open_for_writing(output, address=crawler.settings["SITE_ADDRESS"])
+        tracker = cls(crawler, out, selection)
         crawler.signals.connect(tracker.spider_error, signal=signals.spider_error)
         crawler.signals.connect(tracker.item_error, signal=signals.item_error)
         crawler.signals.connect(tracker.spider_idle, signal=signals.spider_idle)
@@ -317,8 +298,7 @@ class CrawlTracker(EntryTracker):
         except CommandError as error:
             self.fatal_error = self.fatal_error or error
         finally:
-            self.store.close()
-            self._lock.release()
+            self._out.close()
 
     # its steps
 

@@ -10,7 +10,6 @@ from typing import Any
 from crawler.content import clock
 from crawler.content.categories import CategoryRegistry
 from crawler.content.normalise import normalise_article
-from crawler.content.post_format import SiteLinks
 from crawler.crawl.policy.failures import reason_of
 from crawler.errors import CommandError, ItemError, OutputError, ParseError
 from crawler.items import Outcome, RawResponse, Reason, RunOutcome
@@ -18,9 +17,8 @@ from crawler.jobs import legacy_posts
 from crawler.jobs.legacy_posts import IMPORT_COLUMN, LegacyPost
 from crawler.publish.jekyll import pages, theme_installer
 from crawler.storage import Store, post_files
-from crawler.storage.output_dir import create_output_dir, lock_output_dir
+from crawler.storage.output_dir import OutputDir
 from crawler.storage.quarantine import KIND_FILE
-from crawler.storage.recovery import recover_interrupted_crawl
 
 IMPORT_SPIDER = "import"
 
@@ -40,9 +38,7 @@ class ImportResult:
 @dataclass(slots=True)
 class _PostImporter:
     folder: Path
-    output: Path
-    store: Store
-    site_links: SiteLinks
+    out: OutputDir
     registry: CategoryRegistry
     run_id: int
     imported_paths: dict[str, str] = field(default_factory=dict)
@@ -56,7 +52,7 @@ class _PostImporter:
                 Reason.LISTED_TWICE,
                 f"{legacy_post.display_path}: the same article as {self.imported_paths[legacy_post.code]}",
             )
-        if legacy_post.code and (row := self.store.articles.get(legacy_post.code)):
+        if legacy_post.code and (row := self.out.db.articles.get(legacy_post.code)):
             detail = f"{legacy_post.display_path}: in the database already, from {row['source']}"
             return Outcome.UNCHANGED, Reason.ALREADY_STORED, detail
         content = b""
@@ -85,7 +81,7 @@ class _PostImporter:
 
     def _quarantine(self, legacy_post: LegacyPost, content: bytes, reason: str) -> None:
         response = RawResponse(legacy_post.display_path, "text/markdown", content)
-        quarantine = self.store.quarantine
+        quarantine = self.out.db.quarantine
         quarantine.add(
             response,
             run_id=self.run_id,
@@ -99,14 +95,14 @@ class _PostImporter:
     def _save(self, legacy_post: LegacyPost, content: bytes) -> None:
         """The row first and the post after it, as the pipelines of a crawl do."""
         raw = legacy_posts.parse_legacy_post(legacy_post, content, self.registry, clock.now())
-        saved = self.store.articles.save(
-            normalise_article(raw, self.registry.get_or_create), legacy_posts.build_entry(raw), self.site_links
+        saved = self.out.db.articles.save(
+            normalise_article(raw, self.registry.get_or_create), legacy_posts.build_entry(raw), self.out.links
         )
-        post_files.write_post(self.output, saved.post_path, saved.post_text)
-        self.store.articles.mark_post_written(saved.article.code, saved.revision)
+        post_files.write_post(self.out.path, saved.post_path, saved.post_text)
+        self.out.db.articles.mark_post_written(saved.article.code, saved.revision)
 
 
-def import_folder(folder: Path, output: Path, site_links: SiteLinks) -> ImportResult:
+def import_folder(folder: Path, output: Path, address: str) -> ImportResult:
     """Import every file below a folder, hidden ones aside. Raises OutputLockedError and FatalError.
 
     An article that is stored twice is taken once, from the post that ranks highest; one that the database has is not
@@ -114,14 +110,10 @@ def import_folder(folder: Path, output: Path, site_links: SiteLinks) -> ImportRe
     none goes to quarantine, too.
     """
     legacy_posts = sorted(_find_files(folder), key=LegacyPost.sort_rank, reverse=True)
-    create_output_dir(output)
-    with lock_output_dir(output), Store.open_rw(output) as store:
-        recover_interrupted_crawl(output, store, site_links, clock.now())
-        with _recorded_run(store, folder) as run_id:
-            importer = _PostImporter(
-                folder, output, store, site_links, CategoryRegistry(store.categories.all()), run_id
-            )
-            entry_ids = store.runs.add_entries(
+    with OutputDir.open_for_writing(output, address=address) as out:
+        with _recorded_run(out.db, folder) as run_id:
+            importer = _PostImporter(folder, out, CategoryRegistry(out.db.categories.all()), run_id)
+            entry_ids = out.db.runs.add_entries(
                 run_id,
                 [
                     (legacy_post.code, IMPORT_COLUMN, None, None, legacy_post.display_path)
@@ -129,11 +121,11 @@ def import_folder(folder: Path, output: Path, site_links: SiteLinks) -> ImportRe
                 ],
             )
             for old, entry_id in zip(legacy_posts, entry_ids, strict=True):
-                store.runs.set_outcome(entry_id, *importer.import_file(old))
-        store.reprint_clusters.cluster_pending()
-        theme_installer.install_theme(output, site_links)
-        pages.update_pages(output, store)
-        return ImportResult(store.runs.get(run_id), importer.rejected_files)
+                out.db.runs.set_outcome(entry_id, *importer.import_file(old))
+        out.db.reprint_clusters.cluster_pending()
+        theme_installer.install_theme(output, out.links)
+        pages.update_pages(output, out.db)
+        return ImportResult(out.db.runs.get(run_id), importer.rejected_files)
 
 
 @contextmanager

@@ -17,9 +17,10 @@ from crawler.items import Article, Category, Post
 from crawler.storage import Store, load_stored_categories, post_files
 from crawler.storage.articles import post_from_row
 from crawler.storage.database_swap import checkpoint_old_database, replacement_database
-from crawler.storage.output_dir import create_output_dir, lock_output_dir
+from crawler.storage.output_dir import OutputDir, create_output_dir
 from crawler.storage.post_files import is_partial_file, iter_post_paths
 from crawler.storage.recovery import recover_interrupted_crawl
+from crawler.storage.site_links import load_site_links
 
 _POST_PATH = re.compile(r"_posts/(\d{4})/(\d\d)/(\d\d)/\1-\2-\3-NW(\d+)\.md", re.ASCII)
 _SHARE_PAGE_PATH = "/html_News/NewsShare.html?"
@@ -70,22 +71,25 @@ class _PostRestorer:
         return registered if registered and registered.slug == post.category else Category(post.category, post.media)
 
 
-def rewrite_posts(output: Path, site_links: SiteLinks, target_dir: Path | None = None) -> int:
+def rewrite_posts(output: Path, address: str, target_dir: Path | None = None) -> int:
     """Write every post from its row, into another folder that is empty, or where they belong; how many were written.
 
     A post that is right already is not touched. Raises UsageError, OutputLockedError and FatalError.
     """
     if target_dir is None:
-        with Store.open_ro(output), lock_output_dir(output), Store.open_rw(output) as store:
-            return _write_outdated_posts(store, output, site_links, update_marks=True)
+        # What an interrupted crawl left is counted with the rest.
+        with OutputDir.open_for_writing(output, address=address, must_exist=True, recover=False) as out:
+            written_count = _write_outdated_posts(out, output, update_marks=True)
+            recover_interrupted_crawl(out, clock.now())
+            return written_count
     if target_dir.exists() and (not target_dir.is_dir() or any(target_dir.iterdir())):
         raise UsageError(f"--into {target_dir}: not an empty folder; name one, or leave the option out")
-    with Store.open_ro(output) as store:
+    with OutputDir.open_for_reading(output, address=address) as out:
         create_output_dir(target_dir)
-        return _write_outdated_posts(store, target_dir, site_links, update_marks=False)
+        return _write_outdated_posts(out, target_dir, update_marks=False)
 
 
-def rebuild_database(output: Path, site_links: SiteLinks, source_dir: Path | None = None) -> RebuildResult:
+def rebuild_database(output: Path, address: str, source_dir: Path | None = None) -> RebuildResult:
     """Make the database anew from the posts of a folder, this one's own unless another is named.
 
     Raises OutputLockedError and FatalError: then the old database stays as it is.
@@ -93,11 +97,11 @@ def rebuild_database(output: Path, site_links: SiteLinks, source_dir: Path | Non
     if not (output / "_posts").is_dir() and source_dir is None:
         raise FatalError(f"no posts in {output}: `--from DIR` names a folder that holds _posts")
     create_output_dir(output)
-    with lock_output_dir(output):
-        carry_over = _prepare_old_database(output, site_links)
+    with OutputDir.lock(output):
+        carry_over = _prepare_old_database(output, address)
         restorer = _PostRestorer(
             source_dir or output,
-            site_links,
+            load_site_links(output, address),
             CategoryRegistry(load_stored_categories(output) if carry_over else ()),
             in_place=source_dir is None,
         )
@@ -110,38 +114,35 @@ def rebuild_database(output: Path, site_links: SiteLinks, source_dir: Path | Non
 
 def rebuild_search_index(output: Path) -> int:
     """Make the index of words anew; how many articles it holds. Raises OutputLockedError and FatalError."""
-    Store.open_ro(output).close()  # there is one, or the reader is told
-    with lock_output_dir(output), Store.open_rw(output) as store:
-        return store.search_index.rebuild()
+    with OutputDir.open_for_writing(output, must_exist=True) as out:
+        return out.db.search_index.rebuild()
 
 
 def rebuild_reprint_clusters(output: Path) -> int:
     """Look for the reprints of all articles anew; how many articles there are. Raises OutputLockedError and
     FatalError.
     """
-    Store.open_ro(output).close()  # there is one, or the reader is told
-    with lock_output_dir(output), Store.open_rw(output) as store:
-        return store.reprint_clusters.rebuild()
+    with OutputDir.open_for_writing(output, must_exist=True) as out:
+        return out.db.reprint_clusters.rebuild()
 
 
-def _prepare_old_database(output: Path, site_links: SiteLinks) -> bool:
+def _prepare_old_database(output: Path, address: str) -> bool:
     """Whether there is an old database to carry over from; the posts that it still owes are written first."""
     if not checkpoint_old_database(output):
         return False
-    with Store.open_rw(output) as store:
-        recover_interrupted_crawl(output, store, site_links, clock.now())
+    OutputDir.open_for_writing(output, address=address, already_locked=True).close()
     return checkpoint_old_database(output)
 
 
-def _write_outdated_posts(store: Store, target_dir: Path, site_links: SiteLinks, *, update_marks: bool) -> int:
+def _write_outdated_posts(out: OutputDir, target_dir: Path, *, update_marks: bool) -> int:
     written_count = 0
-    for row in store.articles.rows():
-        text = post_format.render_post(post_from_row(row), site_links)
+    for row in out.db.articles.rows():
+        text = post_format.render_post(post_from_row(row), out.links)
         if not _is_current_file(post_files.locate_post(target_dir, row["post_path"]), text):
             post_files.write_post(target_dir, row["post_path"], text)
             written_count += 1
         if update_marks and not _has_current_marks(row, text):
-            store.articles.mark_post_repaired(row["code"], row["revision"], text)
+            out.db.articles.mark_post_repaired(row["code"], row["revision"], text)
     return written_count
 
 

@@ -15,18 +15,16 @@ from crawler import settings as our_settings
 from crawler.content import clock
 from crawler.content.categories import CategoryRegistry
 from crawler.content.normalise import normalise_article
-from crawler.content.post_format import SiteLinks
 from crawler.errors import ItemError
 from crawler.items import NO_COLUMN, Article, ListingEntry, Outcome, RawArticle, RawResponse, Reason, RunOutcome
 from crawler.jobs import legacy_posts
 from crawler.jobs.legacy_posts import LegacyPost
 from crawler.spiders.base import SourceSpider, to_text_response
-from crawler.storage import Store, post_files
+from crawler.storage import post_files
 from crawler.storage.articles import find_differences
-from crawler.storage.output_dir import create_output_dir, lock_output_dir
+from crawler.storage.output_dir import OutputDir
 from crawler.storage.quarantine import KIND_ARTICLE, KIND_FILE, KIND_LISTING
 from crawler.storage.raw_responses import entry_from_json
-from crawler.storage.recovery import recover_interrupted_crawl
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,31 +44,31 @@ class Replayer:
     `outcome` is a crawl's word for how that went so far.
     """
 
-    def __init__(self, output: Path, store: Store, site_links: SiteLinks, *, dry_run: bool) -> None:
+    def __init__(self, out: OutputDir, *, dry_run: bool) -> None:
         settings = Settings()
         settings.setmodule(our_settings)
-        self._output, self._store, self._site_links, self._dry_run = output, store, site_links, dry_run
+        self._out, self._dry_run = out, dry_run
         self._settings = settings
-        self._registry = CategoryRegistry(store.categories.all())
+        self._registry = CategoryRegistry(out.db.categories.all())
         self._spiders: dict[str, SourceSpider] = {}
         self.outcome = RunOutcome.DONE
-        self._run_id = 0 if dry_run else store.runs.start("replay", {}, clock.now())
+        self._run_id = 0 if dry_run else out.db.runs.start("replay", {}, clock.now())
 
     def replay_quarantine(self) -> Iterator[ReplayResult]:
         """What stands in quarantine, oldest first. A listing or a row that is readable now is for the next crawl."""
-        for row in self._store.quarantine.unresolved():
+        for row in self._out.db.quarantine.unresolved():
             try:
                 result = self._replay_quarantined(row)
             except ItemError as error:
                 yield self._report_failure(row["code"], row["kind"], error)
                 continue
             if not self._dry_run:
-                self._store.quarantine.mark_resolved(row["id"], clock.now())
+                self._out.db.quarantine.mark_resolved(row["id"], clock.now())
             yield result
 
     def replay_articles(self) -> Iterator[ReplayResult]:
         """The articles whose replies were kept, and that would come out differently today."""
-        for spider, entry, response in self._store.raw_responses.all():
+        for spider, entry, response in self._out.db.raw_responses.all():
             try:
                 result = self._replay_article(spider, entry, response)
             except ItemError as error:
@@ -81,8 +79,8 @@ class Replayer:
 
     def close(self) -> None:
         if not self._dry_run:
-            self._store.reprint_clusters.cluster_pending()
-            self._store.runs.finish(self._run_id, self.outcome, clock.now())
+            self._out.db.reprint_clusters.cluster_pending()
+            self._out.db.runs.finish(self._run_id, self.outcome, clock.now())
 
     def _report_failure(self, code: str, kind: str, error: ItemError) -> ReplayResult:
         self.outcome = RunOutcome.PARTIAL
@@ -90,7 +88,7 @@ class Replayer:
 
     def _replay_quarantined(self, row: Mapping[str, Any]) -> ReplayResult:
         response = RawResponse(
-            row["url"], row["content_type"], self._store.quarantine.get_raw(row["id"]), row["reader"]
+            row["url"], row["content_type"], self._out.db.quarantine.get_raw(row["id"]), row["reader"]
         )
         if row["kind"] == KIND_FILE:
             return self._replay_file(response)
@@ -108,7 +106,7 @@ class Replayer:
     def _replay_file(self, response: RawResponse) -> ReplayResult:
         """As an import does it, which does not touch what the database has already."""
         legacy_post = LegacyPost.from_path(response.url)
-        if self._store.articles.get(legacy_post.code):
+        if self._out.db.articles.get(legacy_post.code):
             return ReplayResult(legacy_post.code, KIND_FILE, readable=True, detail="in the database already")
         raw = legacy_posts.parse_legacy_post(legacy_post, response.body, self._registry, clock.now())
         return self._compare_with_stored(raw, legacy_posts.build_entry(raw), KIND_FILE)
@@ -120,19 +118,19 @@ class Replayer:
 
     def _compare_with_stored(self, raw: RawArticle, entry: ListingEntry, kind: str) -> ReplayResult:
         article = normalise_article(raw, self._registry.get_or_create)
-        row = self._store.articles.get(article.code)
+        row = self._out.db.articles.get(article.code)
         changes = find_differences(article, row) if row else {"article": ("", article.title)}
         if changes and not self._dry_run:
             self._save(article, entry)
         return ReplayResult(article.code, kind, readable=True, changes=changes)
 
     def _save(self, article: Article, entry: ListingEntry) -> None:
-        saved = self._store.articles.save(article, entry, self._site_links, compare_markup=True)
+        saved = self._out.db.articles.save(article, entry, self._out.links, compare_markup=True)
         if saved.post_text:
-            post_files.write_post(self._output, saved.post_path, saved.post_text)
-        self._store.articles.mark_post_written(article.code, saved.revision)
+            post_files.write_post(self._out.path, saved.post_path, saved.post_text)
+        self._out.db.articles.mark_post_written(article.code, saved.revision)
         outcome = Outcome.NEW if saved.outcome is Outcome.NEW else Outcome.UPDATED
-        self._store.runs.add_entries(
+        self._out.db.runs.add_entries(
             self._run_id, [(article.code, NO_COLUMN, outcome, Reason.REPLAYED, "read again from its kept reply")]
         )
 
@@ -145,15 +143,13 @@ class Replayer:
 
 
 @contextmanager
-def open_replayer(output: Path, site_links: SiteLinks, *, dry_run: bool) -> Iterator[Replayer]:
+def open_replayer(output: Path, address: str, *, dry_run: bool) -> Iterator[Replayer]:
     """A replay of an output folder; under the crawl's lock, and with its books, unless it is a dry run."""
     if dry_run:
-        with Store.open_ro(output) as store:
-            yield Replayer(output, store, site_links, dry_run=True)
+        with OutputDir.open_for_reading(output, address=address) as out:
+            yield Replayer(out, dry_run=True)
         return
-    create_output_dir(output)
-    with lock_output_dir(output), Store.open_rw(output) as store:
-        recover_interrupted_crawl(output, store, site_links, clock.now())
-        replayer = Replayer(output, store, site_links, dry_run=False)
+    with OutputDir.open_for_writing(output, address=address) as out:
+        replayer = Replayer(out, dry_run=False)
         yield replayer
         replayer.close()

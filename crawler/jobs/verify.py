@@ -21,7 +21,7 @@ from crawler.content.post_format import SiteLinks
 from crawler.errors import OutputError, OutputLockedError, ParseError
 from crawler.storage import Store, post_files
 from crawler.storage.articles import post_from_row
-from crawler.storage.output_dir import lock_output_dir
+from crawler.storage.output_dir import OutputDir
 from crawler.storage.post_files import is_partial_file, iter_post_paths
 from crawler.storage.recovery import recover_interrupted_crawl
 from crawler.storage.search.index import IndexFault
@@ -84,39 +84,39 @@ class VerifyReport:
         return sum(mismatch.kind in _DERIVED_KINDS for mismatch in self.mismatches)
 
 
-def verify_output(output: Path, site_links: SiteLinks) -> VerifyReport:
+def verify_output(output: Path, address: str) -> VerifyReport:
     """Compare every row with its post, changing nothing. Works beside a crawl. Raises StoreError.
 
     A crawl writes the row first and the post after it, and looks for reprints when it ends: what looks wrong is looked
     at once more when all is read, and what the crawl that holds the folder just then still owes is no disagreement.
     """
-    with Store.open_ro(output) as store:
-        row_count, suspects = _compare_all(output, store, site_links)
-        mismatches = [*_find_unindexed(store), *_find_wrongly_linked(store)]
-        any_in_progress = any(mismatch.in_progress for mismatch in [*suspects, *_find_not_yet_linked(store)])
+    with OutputDir.open_for_reading(output, address=address) as out:
+        row_count, suspects = _compare_all(out)
+        mismatches = [*_find_unindexed(out.db), *_find_wrongly_linked(out.db)]
+        any_in_progress = any(mismatch.in_progress for mismatch in [*suspects, *_find_not_yet_linked(out.db)])
         crawl_is_running = any_in_progress and _is_locked(output)
-        mismatches += [each for suspect in suspects if (each := _recheck_path(output, store, site_links, suspect.path))]
-        mismatches += _find_not_yet_linked(store)
+        mismatches += [each for suspect in suspects if (each := _recheck_path(out, suspect.path))]
+        mismatches += _find_not_yet_linked(out.db)
     matching_posts = row_count - sum(each.kind in _ROW_KINDS for each in mismatches)
     return VerifyReport(
         matching_posts, [each for each in mismatches if not (crawl_is_running and each.in_progress)], []
     )
 
 
-def repair_output(output: Path, site_links: SiteLinks) -> VerifyReport:
+def repair_output(output: Path, address: str) -> VerifyReport:
     """Mend what is certain: posts that are missing or different are written from their rows, unfinished files go.
 
     A file without a row stays: whatever it is, it is somebody's. Raises OutputLockedError while a crawl runs, and
     FatalError.
     """
-    Store.open_ro(output).close()  # there is one, or the reader is told
-    with lock_output_dir(output), Store.open_rw(output) as store:
-        row_count, mismatches = _compare_all(output, store, site_links)
-        recover_interrupted_crawl(output, store, site_links, clock.now())
-        mismatches += [*_find_unindexed(store), *_find_not_yet_linked(store), *_find_wrongly_linked(store)]
+    # What an interrupted crawl left is reported with the rest.
+    with OutputDir.open_for_writing(output, address=address, must_exist=True, recover=False) as out:
+        row_count, mismatches = _compare_all(out)
+        recover_interrupted_crawl(out, clock.now())
+        mismatches += [*_find_unindexed(out.db), *_find_not_yet_linked(out.db), *_find_wrongly_linked(out.db)]
         if any(mismatch.kind is MismatchKind.UNLINKED for mismatch in mismatches):
-            store.reprint_clusters.repair()
-        repaired = [each for each in mismatches if _repair_mismatch(output, store, site_links, each)]
+            out.db.reprint_clusters.repair()
+        repaired = [each for each in mismatches if _repair_mismatch(out, each)]
     return VerifyReport(row_count, [each for each in mismatches if each not in repaired], repaired)
 
 
@@ -145,17 +145,17 @@ def _mismatches_from_faults(
     ]
 
 
-def _compare_all(output: Path, store: Store, site_links: SiteLinks) -> tuple[int, list[Mismatch]]:
+def _compare_all(out: OutputDir) -> tuple[int, list[Mismatch]]:
     """How many rows there are, and the paths at which they and the files disagree."""
     row_count, mismatches = 0, []
-    row_pairs = ((row["post_path"], row) for row in store.articles.rows())
-    file_pairs = ((path, None) for path in iter_post_paths(output))
-    load_registry = _lazy_registry(store)
+    row_pairs = ((row["post_path"], row) for row in out.db.articles.rows())
+    file_pairs = ((path, None) for path in iter_post_paths(out.path))
+    load_registry = _lazy_registry(out.db)
     for path, group in groupby(heapq.merge(row_pairs, file_pairs, key=_pair_sort_key), key=_pair_path):
         pairs = list(group)
         row = pairs[0][1]
         row_count += row is not None
-        if mismatch := _check_path(output, site_links, load_registry, path, row, file_exists=pairs[-1][1] is None):
+        if mismatch := _check_path(out, load_registry, path, row, file_exists=pairs[-1][1] is None):
             mismatches.append(mismatch)
     return row_count, mismatches
 
@@ -168,22 +168,15 @@ def _pair_sort_key(pair: tuple[str, ArticleRow | None]) -> bytes:
     return os.fsencode(pair[0])
 
 
-def _recheck_path(output: Path, store: Store, site_links: SiteLinks, path: str) -> Mismatch | None:
+def _recheck_path(out: OutputDir, path: str) -> Mismatch | None:
     """The same of one path, as it is now. The row is read first: a crawl commits it before it writes the file."""
-    row = store.articles.get_by_post_path(path)
-    return _check_path(
-        output,
-        site_links,
-        _lazy_registry(store),
-        path,
-        row,
-        file_exists=os.path.lexists(post_files.locate_post(output, path)),
-    )
+    row = out.db.articles.get_by_post_path(path)
+    file_exists = os.path.lexists(post_files.locate_post(out.path, path))
+    return _check_path(out, _lazy_registry(out.db), path, row, file_exists=file_exists)
 
 
 def _check_path(
-    output: Path,
-    site_links: SiteLinks,
+    out: OutputDir,
     load_registry: Callable[[], CategoryRegistry],
     path: str,
     row: ArticleRow | None,
@@ -191,9 +184,9 @@ def _check_path(
     file_exists: bool,
 ) -> Mismatch | None:
     if row is None:
-        return _mismatch_without_row(output, site_links, load_registry, path) if file_exists else None
+        return _mismatch_without_row(out, load_registry, path) if file_exists else None
     kind, detail = (
-        _compare_post(post_files.locate_post(output, path), site_links, row)
+        _compare_post(post_files.locate_post(out.path, path), out.links, row)
         if file_exists
         else (MismatchKind.MISSING, "")
     )
@@ -213,14 +206,14 @@ def _compare_post(file: Path, site_links: SiteLinks, row: ArticleRow) -> tuple[M
     return None, ""
 
 
-def _mismatch_without_row(
-    output: Path, site_links: SiteLinks, load_registry: Callable[[], CategoryRegistry], path: str
-) -> Mismatch:
+def _mismatch_without_row(out: OutputDir, load_registry: Callable[[], CategoryRegistry], path: str) -> Mismatch:
     if is_partial_file(path):
         return Mismatch(MismatchKind.UNFINISHED, path, in_progress=True)
     try:
         post = post_format.parse_post(
-            (post_files.read_if_file(post_files.locate_post(output, path)) or b"").decode(), site_links, load_registry()
+            (post_files.read_if_file(post_files.locate_post(out.path, path)) or b"").decode(),
+            out.links,
+            load_registry(),
         )
     except UnicodeDecodeError:
         return Mismatch(MismatchKind.EXTRA, path, detail="no post of ours: not UTF-8")
@@ -237,26 +230,26 @@ def _lazy_registry(store: Store) -> Callable[[], CategoryRegistry]:
 def _is_locked(output: Path) -> bool:
     """Whether a crawl is at work. Who may not even open the lock cannot tell, and trusts that one is."""
     try:
-        lock_output_dir(output).release()
+        with OutputDir.lock(output):
+            return False
     except (OutputLockedError, OutputError):
         return True
-    return False
 
 
-def _repair_mismatch(output: Path, store: Store, site_links: SiteLinks, mismatch: Mismatch) -> bool:
+def _repair_mismatch(out: OutputDir, mismatch: Mismatch) -> bool:
     if mismatch.kind is MismatchKind.EXTRA:
         return False
     if mismatch.kind is MismatchKind.UNINDEXED:
-        store.search_index.reindex(mismatch.code)
+        out.db.search_index.reindex(mismatch.code)
         return True
     if mismatch.kind is MismatchKind.UNLINKED:
         return True  # with all the others, already
     if mismatch.kind is MismatchKind.UNFINISHED:
-        post_files.locate_post(output, mismatch.path).unlink(missing_ok=True)
+        post_files.locate_post(out.path, mismatch.path).unlink(missing_ok=True)
         return True
-    row = store.articles.get_by_post_path(mismatch.path)
+    row = out.db.articles.get_by_post_path(mismatch.path)
     assert row is not None, "whoever holds the lock is the only one who writes rows"
-    text = post_format.render_post(post_from_row(row), site_links)
-    post_files.write_post(output, mismatch.path, text)
-    store.articles.mark_post_repaired(row["code"], row["revision"], text)
+    text = post_format.render_post(post_from_row(row), out.links)
+    post_files.write_post(out.path, mismatch.path, text)
+    out.db.articles.mark_post_repaired(row["code"], row["revision"], text)
     return True

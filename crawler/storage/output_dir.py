@@ -1,11 +1,20 @@
-"""The folder that a crawl writes: which one it is, that it can be written, and that only one crawl holds it."""
+"""The output folder: which one it is, and how it is opened, locked, recovered and closed."""
 
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from filelock import FileLock, Timeout
 
+from crawler.content import clock
+from crawler.content.post_format import SiteLinks
 from crawler.errors import OutputError, OutputLockedError
+from crawler.storage import Store
+from crawler.storage.recovery import recover_interrupted_crawl
+from crawler.storage.site_links import load_site_links
 
 DEFAULT_OUTPUT_DIR = Path("output")
 OUTPUT_DIR_VARIABLE = "FINEWS_OUTPUT"
@@ -35,21 +44,91 @@ def create_output_dir(folder: Path) -> None:
         raise OutputError(f"cannot write the output folder {folder}: permission denied")
 
 
-def lock_output_dir(folder: Path) -> FileLock:
-    """The one lock of a folder, which the kernel takes back when its holder dies. Raises OutputLockedError when
-    another has it.
+@dataclass(frozen=True, slots=True)
+class OutputDir:
+    """An open output folder: its path, its database, and the site that its posts link back to.
+
+    Use it as a context manager, or call `close`.
     """
-    lock = FileLock(folder / _LOCK_FILE_NAME, timeout=0, mode=0o644)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise OutputLockedError(f"another crawl of {folder} is running: try again when it has ended") from error
-    except OSError as error:
-        raise OutputError(f"cannot lock the output folder {folder}: {error.strerror}") from error
-    return lock
 
+    path: Path
+    db: Store
+    links: SiteLinks
+    _resources: ExitStack = field(repr=False)
 
-def remove_partial_files(folder: Path) -> None:
-    """Remove the unfinished files that a killed crawl left among the posts."""
-    for partial_file in (folder / "_posts").rglob(".*.md.*"):
-        partial_file.unlink(missing_ok=True)
+    @classmethod
+    def open_for_writing(
+        cls,
+        path: Path,
+        *,
+        address: str = "",
+        must_exist: bool = False,
+        recover: bool = True,
+        already_locked: bool = False,
+    ) -> Self:
+        """Lock a folder, open its database, and finish what an interrupted crawl left.
+
+        A folder or a database that is missing is created, unless `must_exist`: then a database that is missing, or
+        that an older finews wrote, raises StoreError. `address` is the site's; by default it is the folder's own.
+        `recover=False` is for callers that first look at what was left, and `already_locked` for those in `lock`.
+
+        Raises:
+            OutputLockedError, StoreError, OutputError: nothing stays open or locked then.
+        """
+        if must_exist:
+            Store.open_ro(path).close()
+        create_output_dir(path)
+        resources = ExitStack()
+        try:
+            if not already_locked:
+                resources.enter_context(cls.lock(path))
+            db = resources.enter_context(Store.open_rw(path))
+            out = cls(path, db, load_site_links(path, address), resources)
+            if recover:
+                recover_interrupted_crawl(out, clock.now())
+        except BaseException:
+            resources.close()
+            raise
+        return out
+
+    @classmethod
+    def open_for_reading(cls, path: Path, *, address: str = "") -> Self:
+        """Open a folder without changing it, also while a crawl writes it.
+
+        Raises:
+            StoreError: there is no database, or an older finews wrote it.
+        """
+        resources = ExitStack()
+        db = resources.enter_context(Store.open_ro(path))
+        return cls(path, db, load_site_links(path, address), resources)
+
+    @staticmethod
+    @contextmanager
+    def lock(path: Path) -> Iterator[None]:
+        """Hold the one lock of a folder, which the kernel takes back when its holder dies.
+
+        Raises:
+            OutputLockedError: another process holds it.
+            OutputError: the lock file cannot be written.
+        """
+        lock = FileLock(path / _LOCK_FILE_NAME, timeout=0, mode=0o644)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise OutputLockedError(f"another crawl of {path} is running: try again when it has ended") from error
+        except OSError as error:
+            raise OutputError(f"cannot lock the output folder {path}: {error.strerror}") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def close(self) -> None:
+        """Close the database and give the lock back. Calling it again does nothing."""
+        self._resources.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()

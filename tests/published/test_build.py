@@ -13,7 +13,7 @@ import pytest
 
 from crawler.content.categories import bundled_categories
 from crawler.storage import Store
-from crawler.storage.output_dir import lock_output_dir
+from crawler.storage.output_dir import OutputDir
 from tests.conftest import Answer, Finews
 from tests.published.conftest import FIRST, OLD_POSTS, REPRINT, TREE, jekyll, tree
 from tests.test_crawl import posts_in
@@ -351,7 +351,7 @@ def test_without_jekyll_a_build_says_how_to_get_it(publish: Site, tmp_path: Path
 
 
 def test_a_build_waits_for_no_crawl(built: Path, publish: Site) -> None:
-    with lock_output_dir(built):
+    with OutputDir.lock(built):
         assert publish("build").code == 75
 
 
