@@ -27,7 +27,7 @@ from steps import SITE_LINKS, build_raw_articles
 from crawler.content import clock
 from crawler.content.categories import CategoryRegistry
 from crawler.content.normalise import normalise_article
-from crawler.items import Article, ListingEntry
+from crawler.items import Article
 from crawler.sample_site import Corpus, SampleSite, return_body
 from crawler.storage import Store
 from crawler.storage.article_writer import BATCH_SIZE, BatchWriter, PendingArticle
@@ -110,7 +110,7 @@ def build_new_articles(first_code: int, count: int) -> list[Article]:
     """Made up by the sample site, with the next codes that the database does not know."""
     raws, media = build_raw_articles(count), CategoryRegistry()
     return [
-        normalise_article(replace(raw, code=f"{first_code + index:018}"), media.get_or_create)
+        normalise_article(replace(raw, entry=replace(raw.entry, code=f"{first_code + index:018}")), media.get_or_create)
         for index, raw in enumerate(raws)
     ]
 
@@ -135,8 +135,7 @@ def time_recording(output: Path) -> Timings:
 def record_batch(recorder: BatchWriter, store: Store, run_id: int, articles: list[Article]) -> None:
     ids = store.runs.add_entries(run_id, [(article.code, "344", None, None, "") for article in articles])
     for each, entry_id in zip(articles, ids, strict=True):
-        entry = ListingEntry(each.code, each.title, each.published_at, "344", each.url)
-        recorder.add(PendingArticle(each, entry, entry_id))
+        recorder.add(PendingArticle(each, each.entry, entry_id))
     recorder.flush()
 
 

@@ -22,7 +22,7 @@ from statistics import median
 
 from crawler.content import clock
 from crawler.content.post_format import SiteLinks, make_post_path, render_post
-from crawler.items import Article, Category, Mention
+from crawler.items import Article, Category, ListingEntry, Mention
 from crawler.storage import Store
 from crawler.storage.articles import post_from_row
 from crawler.storage.connection import open_database_rw
@@ -51,14 +51,16 @@ def generate_article(number: int) -> Article:
     media_number = rng.choices(range(MEDIA_COUNT), cum_weights=zipf_weights(MEDIA_COUNT))[0]
     stocks = dict.fromkeys(rng.choices(range(STOCK_COUNT), cum_weights=zipf_weights(STOCK_COUNT), k=2))
     text = f"第{number}号消息：" + "央行公布最新数据，市场平稳运行。" * 40
+    title, url = f"第{number}号财经消息 市场平稳运行", f"https://finance.eastmoney.com/a/{code}.html"
     return Article(
+        entry=ListingEntry(code, title, published_at, "344", url),
         code=code,
-        title=f"第{number}号财经消息 市场平稳运行",
+        title=title,
         published_at=published_at,
         media=f"样报{media_number}",
         category=Category(f"yangbao{media_number}", f"样报{media_number}"),
         spider="eastmoney",
-        url=f"https://finance.eastmoney.com/a/{code}.html",
+        url=url,
         summary="",
         body_html=f"<p>{text}</p>",
         body_text=text,

@@ -16,7 +16,7 @@ from crawler.content import clock, html_cleaner
 from crawler.content.categories import CategoryRegistry
 from crawler.content.normalise import normalise_article
 from crawler.content.post_format import SiteLinks, render_post
-from crawler.items import NO_RESPONSE, Article, ListingEntry, RawArticle, Reason, SavedArticle
+from crawler.items import Article, ListingEntry, RawArticle, Reason, SavedArticle
 from crawler.sample_site import Corpus
 from crawler.storage import Store, post_files
 from crawler.storage.article_writer import BATCH_SIZE
@@ -31,8 +31,12 @@ def build_raw_articles(count: int) -> list[RawArticle]:
     articles = (corpus.find_article(code) for code in corpus)
     return [
         RawArticle(
-            article.code, article.title, article.published_at, article.media, "东方财富网", article.summary, article.content,
-            f"https://finance.eastmoney.com/a/{article.code}.html", "eastmoney", article.columns, clock.now(), NO_RESPONSE,
+            ListingEntry(
+                article.code, article.title, article.published_at, "344",
+                f"https://finance.eastmoney.com/a/{article.code}.html", article.media, article.summary,
+            ),
+            body=article.content, columns=article.columns, spider="eastmoney", default_media="东方财富网",
+            fetched_at=clock.now(),
         )
         for article in articles
         if article and article.content and article.title
@@ -53,14 +57,12 @@ def measure_once(raw_articles: list[RawArticle], folder: Path, timings: dict[str
     media = CategoryRegistry()
     time_step(
         "clean the HTML (part of normalise)",
-        lambda: [html_cleaner.clean_html(raw.body, base_url=raw.url) for raw in raw_articles],
+        lambda: [html_cleaner.clean_html(raw.body, base_url=raw.entry.url) for raw in raw_articles],
     )
     articles: list[Article] = time_step(
         "normalise", lambda: [normalise_article(raw, media.get_or_create) for raw in raw_articles]
     )
-    entries = [
-        ListingEntry(article.code, article.title, article.published_at, "344", article.url) for article in articles
-    ]
+    entries = [article.entry for article in articles]
     create_output_dir(folder)
     with Store.open_rw(folder) as store:
         run_id = store.runs.start("eastmoney", {}, clock.now())

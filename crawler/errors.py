@@ -12,8 +12,11 @@ FinewsError
     │   └── SchemaChangedError        its fields are not those that the endpoint has: quarantine, and an alert
     ├── RejectedArticleError      it was parsed, and must not be published: quarantine
     ├── EmptyBodyError            it was parsed, and holds no text: try the next extractor
+    │   └── NoArticleError            the entry is of a kind that has no text here: filtered
     └── SourceError               the source itself says no (an error shell): failed, try again
-        └── IncompleteResponseError   its response is truncated or broken: failed, try again
+        ├── IncompleteResponseError   its response is truncated or broken: failed, try again
+        └── RequestError              no response came that could be used: failed, try again
+            └── MissingArticleError       the source has no such article (any more): withdrawn, or failed
 """
 
 from typing import ClassVar
@@ -82,9 +85,25 @@ class EmptyBodyError(ItemError):
     """A reply was read, and holds no text."""
 
 
+class NoArticleError(EmptyBodyError):
+    """An entry is of a kind whose articles have no text at this source."""
+
+
 class SourceError(ItemError):
     """The source itself answers with an error."""
 
 
 class IncompleteResponseError(SourceError):
     """A response is truncated, or cannot be decompressed."""
+
+
+class RequestError(SourceError):
+    """No response came that could be used; `reason` is the code of why, one of `items.Reason`."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class MissingArticleError(RequestError):
+    """The source answers that there is no such article (any more)."""

@@ -1,12 +1,13 @@
-"""The shapes one article takes on its way; each type is the proof that a step was done.
+"""The shapes that one article takes on its way; each type is the proof that a step was done.
 
-    listing reply ─▶ Entry ─▶ article reply ─▶ RawArticle ─▶ Article ─▶ Recorded ─▶ post file
+    listing page ─▶ ListingEntry ─▶ RawResponse ─▶ RawArticle ─▶ Article ─▶ SavedArticle
+                    (a row parsed)  (fetched)      (extracted)   (clean)    (in the database)
 
-This module imports nothing from the house.
+A `Post` is what the post file of an article is rendered from. This module imports nothing of the package.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 
 # The column of an entry that no listing listed: the crawl asked for it by itself.
@@ -78,7 +79,8 @@ class ListingEntry:
     """One row of a listing: enough to fetch the article, or to leave it.
 
     `code` is digits only; `published` has the source's offset; `media` is empty where the listing names none;
-    `stocks` are secids such as `1.600160`; `url` is the article's canonical address.
+    `stocks` are secids such as `1.600160`; `url` is the article's canonical URL. The crawl that records the entry sets
+    the last two: its row in `entries`, and whether the database has its article already.
     """
 
     code: str
@@ -89,12 +91,19 @@ class ListingEntry:
     media: str = ""
     summary: str = ""
     stocks: tuple[str, ...] = ()
+    entry_id: int = 0
+    has_article: bool = False
+
+    def recorded(self, entry_id: int, *, has_article: bool) -> "ListingEntry":
+        """Return the entry as the crawl has recorded it."""
+        return replace(self, entry_id=entry_id, has_article=has_article)
 
 
 @dataclass(frozen=True, slots=True)
 class RawResponse:
-    """What came for a request, as it came. `url` is the canonical address, `extractor_index` which of the spider's
-    read it.
+    """A response as it came.
+
+    `url` is the canonical URL, `extractor_index` which of the spider's extractors it is for.
     """
 
     url: str
@@ -103,30 +112,31 @@ class RawResponse:
     extractor_index: int = 0
 
 
-# Of an article that was not read from a reply.
+# Of an article that was not extracted from a response.
 NO_RESPONSE = RawResponse("", "", b"")
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class RawArticle:
     """An article as the source has it: nothing cleaned, nothing decided.
 
-    `media` is empty where the source names none, and `default_media` is what its readers then see;
-    `columns` are all column ids that the source itself lists the article under, `response` what it was read from.
+    An extractor gives the entry and what the response says of the article; what it leaves empty is the entry's to say.
+    `columns` are the column ids that the response names. The spider adds the rest: its name, the media of an article
+    that names none, the response, and when it came.
     """
 
-    code: str
-    title: str
-    published: datetime
-    media: str
-    default_media: str
-    summary: str
+    entry: ListingEntry
     body: str
-    url: str
-    spider: str
-    columns: tuple[str, ...]
-    fetched_at: datetime
+    title: str = ""
+    published: datetime | None = None
+    media: str = ""
+    summary: str = ""
+    columns: tuple[str, ...] = ()
+    spider: str = ""
+    default_media: str = ""
     response: RawResponse = NO_RESPONSE
+    fetched_at: datetime = _NEVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +162,10 @@ class Mention:
 class Article:
     """Ready to publish. `media` is the name as the source writes it, `category` where it is filed.
 
-    `body_html` is clean; `body_text` and `mentions` follow from it alone.
+    `body_html` is clean; `body_text` and `mentions` follow from it alone. `columns` are all that list the article.
     """
 
+    entry: ListingEntry
     code: str
     title: str
     published_at: datetime

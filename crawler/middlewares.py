@@ -26,10 +26,11 @@ from scrapy.utils.httpobj import urlparse_cached
 from crawler.content import clock
 from crawler.content.dates import format_iso
 from crawler.content.decompress import ACCEPT_ENCODING, check_header_size, decompress
-from crawler.crawl.interface import DroppedRequestError, EntryTracker, describe_request_error, get_tracker
+from crawler.crawl.interface import DroppedRequestError, describe_request_error, get_tracker
 from crawler.crawl.policy.backoff import MAX_WAIT, parse_retry_after
 from crawler.crawl.policy.origins import origin_of, redact_url
 from crawler.crawl.public_dns import PublicResolver
+from crawler.crawl.request_meta import get_canonical_url
 from crawler.errors import IncompleteResponseError, ParseError
 from crawler.items import Reason
 
@@ -126,7 +127,7 @@ class BackoffRetryMiddleware:
         origin = origin_of(request.url)
         while (wait := self._next_request_at.get(origin, 0.0) - asyncio.get_running_loop().time()) > 0:
             await asyncio.sleep(wait)
-        if until := self._entry_tracker.paused_until(origin):
+        if until := get_tracker(self._crawler).paused_until(origin):
             raise IgnoreRequest(f"the source asks to be left alone until {format_iso(until)}")
         if self._consecutive_failures[origin] >= _MAX_CONSECUTIVE_FAILURES:
             last_failure = self._last_failure[origin]
@@ -154,12 +155,6 @@ class BackoffRetryMiddleware:
             self._count_failure(request, describe_request_error(exception, request))
         return await self._delay_retry(self._scrapy_retry.process_exception(request, exception))
 
-    @property
-    def _entry_tracker(self) -> EntryTracker:
-        entry_tracker = get_tracker(self._crawler)
-        assert entry_tracker is not None, "a spider of ours asks for them first, and tells the user"
-        return entry_tracker
-
     def _create_retry(self, request: Request, reason: str) -> Request | None:
         assert self._crawler.spider is not None
         return get_retry_request(request, spider=self._crawler.spider, reason=reason)
@@ -169,7 +164,7 @@ class BackoffRetryMiddleware:
         self._consecutive_failures[origin] = self._consecutive_failures[origin] + 1 if failure else 0
         # What was under way when it was given up changes nothing: one reason for all.
         if failure and self._consecutive_failures[origin] <= _MAX_CONSECUTIVE_FAILURES:
-            host = urlsplit(request.meta.get("canonical", request.url)).hostname
+            host = urlsplit(get_canonical_url(request)).hostname
             self._last_failure[origin] = f"{host}: {failure}"
 
     def _obey_retry_after(self, request: Request, response: Response) -> None:
@@ -181,7 +176,7 @@ class BackoffRetryMiddleware:
             return
         origin, now = origin_of(request.url), asyncio.get_running_loop().time()
         if wait > MAX_WAIT or self._seconds_waited[origin] > _MAX_TOTAL_WAIT:
-            self._entry_tracker.pause(origin, wait)
+            get_tracker(self._crawler).pause(origin, wait)
             return
         allowed_at, previously_allowed_at = now + wait.total_seconds(), max(now, self._next_request_at.get(origin, now))
         self._seconds_waited[origin] += max(0.0, allowed_at - previously_allowed_at)
@@ -195,7 +190,7 @@ class BackoffRetryMiddleware:
             and result.status == 429
             and self._consecutive_429[origin] >= _MAX_CONSECUTIVE_429
         ):
-            self._entry_tracker.back_off(origin)
+            get_tracker(self._crawler).back_off(origin)
 
     async def _delay_retry(self, result: Result) -> Result:
         if isinstance(result, Request):

@@ -1,72 +1,100 @@
 """The steps of one article, in this order:
 
-    200 KeepRawPipeline     the reply that an article was read from, where KEEP_RAW is on
-    300 NormalisePipeline   RawArticle -> Article, or the reason why it goes to quarantine; the bodies that come in the
-                            same moment are cleaned one right after the other, many of them in a second process
-    500 RecordPipeline      Article -> row, post file and outcome, with those that come at the same time
+    200 KeepRawPipeline     keep the response that the article was extracted from, where KEEP_RAW is on
+    300 NormalisePipeline   RawArticle -> Article, or its entry's outcome where it must not be published; the bodies
+                            that come in the same moment are cleaned one right after the other
+    500 SavePipeline        Article -> row, post file and outcome, together with those that come at the same time
 
-The row before the file: whatever moment a crawl is killed at, the next one finds in the database what it still owes
-(crawler/storage/article_writer.py).
+The row is committed before the post file is written (crawler/storage/article_writer.py): if a crawl is killed between
+the two, the next one finds in the database which post is missing.
+
+Items of other spiders may be dicts or of any class that itemadapter reads: what has the fields of a `RawArticle` is
+treated as one, and anything else is passed on as it is.
 """
 
-from typing import Self
+from dataclasses import fields
+from typing import Any, Self
 
+from itemadapter import ItemAdapter
 from scrapy.crawler import Crawler
 from scrapy.exceptions import DropItem, NotConfigured
 
 from crawler.content.normalise import build_article
 from crawler.crawl.batcher import Batcher
-from crawler.crawl.tracker import CrawlTracker, require_crawl_tracker
+from crawler.crawl.body_cleaner import BodyCleaner
+from crawler.crawl.session import CrawlSession, get_session
 from crawler.errors import ItemError
-from crawler.items import Article, RawArticle
+from crawler.items import Article, ListingEntry, RawArticle
 from crawler.storage.article_writer import BATCH_SIZE
 
-# At two hundred articles a second, so long gathers twenty; at the default manners it is nothing to wait for.
+# Seconds; at two hundred articles a second they gather twenty, and at polite settings nothing waits for them.
 _BATCH_WAIT = 0.1
+_RAW_FIELDS = frozenset(field.name for field in fields(RawArticle))
 
 
-class _TrackerPipeline:
-    def __init__(self, tracker: CrawlTracker) -> None:
-        self._tracker = tracker
+class KeepRawPipeline:
+    def __init__(self, session: CrawlSession) -> None:
+        self._session = session
 
-    @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Self:
-        return cls(require_crawl_tracker(crawler))
-
-
-class KeepRawPipeline(_TrackerPipeline):
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         if not crawler.settings.getbool("KEEP_RAW"):
             raise NotConfigured
-        return super().from_crawler(crawler)
+        return cls(get_session(crawler))
 
-    def process_item(self, item: RawArticle) -> RawArticle:
-        self._tracker.store.raw_responses.save(
-            item.spider, self._tracker.open_entry(item.code), item.response, item.fetched_at
-        )
+    def process_item(self, item: Any) -> Any:
+        raw = to_raw_article(item)
+        if raw is not None and self._session.context:
+            self._session.context.out.db.raw_responses.save(raw.spider, raw.entry, raw.response, raw.fetched_at)
         return item
 
 
-class NormalisePipeline(_TrackerPipeline):
-    def __init__(self, tracker: CrawlTracker) -> None:
-        super().__init__(tracker)
-        self._body_batcher = Batcher(tracker.body_cleaner.clean_all, max_size=BATCH_SIZE, max_wait=_BATCH_WAIT)
+class NormalisePipeline:
+    def __init__(self, session: CrawlSession) -> None:
+        self._session = session
+        self._body_cleaner = BodyCleaner()
+        self._bodies = Batcher(self._body_cleaner.clean_all, max_size=BATCH_SIZE, max_wait=_BATCH_WAIT)
+        session.close_at_end(self._body_cleaner.close)
 
-    async def process_item(self, item: RawArticle) -> Article:
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        return cls(get_session(crawler))
+
+    async def process_item(self, item: Any) -> Any:
+        raw = to_raw_article(item)
+        if raw is None or self._session.context is None or self._session.tracker is None:
+            return item
         try:
-            body = await self._body_batcher.submit((item.body, item.url))
-            return build_article(item, body, self._tracker.registry.get_or_create)
+            body = await self._bodies.submit((raw.body, raw.entry.url))
+            return build_article(raw, body, self._session.context.registry.get_or_create)
         except ItemError as error:
-            self._tracker.quarantine(self._tracker.open_entry(item.code), error, item.response)
-            raise DropItem(f"{item.code}: {error}", log_level="INFO") from error
+            self._session.tracker.record_article_failure(raw.entry, error, raw.response)
+            raise DropItem(f"{raw.entry.code}: {error}", log_level="INFO") from error
 
     def close_spider(self) -> None:
-        self._tracker.body_cleaner.close()
+        self._body_cleaner.close()
 
 
-class SavePipeline(_TrackerPipeline):
-    def process_item(self, item: Article) -> Article:
-        """The item goes on, for whoever exports it with `-O`."""
-        self._tracker.enqueue(item)
+class SavePipeline:
+    def __init__(self, session: CrawlSession) -> None:
+        self._session = session
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        return cls(get_session(crawler))
+
+    def process_item(self, item: Any) -> Any:
+        """Save an article. The item goes on, for whoever exports it with `-O`."""
+        if isinstance(item, Article) and self._session.tracker:
+            self._session.tracker.enqueue(item)
         return item
+
+
+def to_raw_article(item: Any) -> RawArticle | None:
+    """Return an item as a RawArticle; None for an item that is none: it has no `entry` of a listing, or no `body`."""
+    if isinstance(item, RawArticle):
+        return item
+    adapter = ItemAdapter(item)
+    if not isinstance(adapter.get("entry"), ListingEntry) or not isinstance(adapter.get("body"), str):
+        return None
+    return RawArticle(**{name: adapter[name] for name in adapter if name in _RAW_FIELDS})

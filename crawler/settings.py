@@ -37,10 +37,9 @@ ITEM_PIPELINES = {
     "crawler.pipelines.NormalisePipeline": 300,
     "crawler.pipelines.SavePipeline": 500,
 }
-# When a spider closes, the site's pages are written before the ledger closes its books.
 EXTENSIONS = {
-    "crawler.crawl.site_updater.SiteUpdater": -10,
-    "crawler.crawl.tracker.CrawlTracker": 0,
+    "crawler.crawl.session.CrawlSession": 0,
+    "crawler.crawl.site_updater.SiteUpdater": 10,
 }
 # Of Scrapy's own parts, those that a crawl of ours has a use for. Scrapy loads what its lists name even where it is
 # switched off, and that is half a web server; so the lists themselves are shorter here. Nothing of the crawler listens:

@@ -139,7 +139,7 @@ def test_questions_without_a_database_say_what_to_do(finews: Finews) -> None:
         (("crawl", "--catgory", "x"), "--category"),
         (("crawl", "--set", "SPIDER_MODULES=x"), "No module named 'x'"),
         (("crawl", "--set", "LOG_LEVEL=nope"), "Unknown level: 'nope'"),
-        (("crawl", "--set", "EXTENSIONS={}"), "CrawlTracker is switched off"),
+        (("crawl", "--set", "EXTENSIONS={}"), "CrawlSession is switched off"),
         (("crawl", "--category", "cailianse"), "cailianshe (财联社)"),
         (("crwal",), "crawl"),
         (("show",), "CODE"),

@@ -297,7 +297,7 @@ def test_html_pages_of_both_layouts_stand_in_for_an_empty_detail(crawl: Finews, 
     site.corpus.publish(30)
     crawl()
     for layout in ("page2022", "page2018"):
-        codes = [code for code in site.corpus if getattr(site.corpus.find_article(code), "body_in", "") == layout]
+        codes = [code for code in site.corpus if getattr(site.corpus.find_article(code), "body_location", "") == layout]
         assert codes
         for code in codes:
             assert query("SELECT length(body_text) > 20 FROM articles WHERE code = ?", code) == [1]
@@ -310,7 +310,9 @@ def test_a_page_that_would_take_minutes_to_parse_goes_to_quarantine(
     crawl: Finews, site: SampleSite, query: Query, filling: str
 ) -> None:
     site.corpus.publish(30)
-    code = next(code for code in site.corpus if getattr(site.corpus.find_article(code), "body_in", "") == "page2022")
+    code = next(
+        code for code in site.corpus if getattr(site.corpus.find_article(code), "body_location", "") == "page2022"
+    )
     page = f'<html><body><div id="ContentBody"><p>字</p></div>{filling}</body></html>'
     site.add_fault(f"/a/{code}", sample_site.return_body(page.encode(), "text/html"))
     assert crawl().code == 3

@@ -18,27 +18,56 @@ from crawler.content.normalise import (
     normalise_article,
 )
 from crawler.errors import EmptyBodyError, RejectedArticleError
-from crawler.items import Article, Mention, RawArticle
+from crawler.items import NO_COLUMN, Article, ListingEntry, Mention, RawArticle
 
 FETCHED_AT = datetime(2022, 1, 10, 17, 0, tzinfo=CHINA_TZ)
 PUBLISHED = datetime(2022, 1, 10, 16, 20, 36, tzinfo=CHINA_TZ)
-RAW = RawArticle(
+ENTRY = ListingEntry(
     code="202201102242171631",
     title="山西运城：固好脱贫成果 启好振兴之路",
     published=PUBLISHED,
-    media="中国农网",
-    default_media="东方财富网",
-    summary="摘要",
-    body="<p>　　正文</p>",
+    column="350",
     url="https://finance.eastmoney.com/a/202201102242171631.html",
-    spider="eastmoney",
+    media="中国农网",
+    summary="摘要",
+)
+RAW = RawArticle(
+    ENTRY,
+    body="<p>　　正文</p>",
     columns=("350", "355"),
+    spider="eastmoney",
+    default_media="东方财富网",
     fetched_at=FETCHED_AT,
 )
 
 
 def published(**changes: Any) -> Article:
-    return normalise_article(replace(RAW, **changes), CategoryRegistry().get_or_create)
+    """What comes of an article whose listing entry, or else whose response, says something else."""
+    of_entry = {name: value for name, value in changes.items() if hasattr(ENTRY, name)}
+    of_response = {name: value for name, value in changes.items() if name not in of_entry}
+    raw = replace(RAW, entry=replace(ENTRY, **of_entry), **of_response)
+    return normalise_article(raw, CategoryRegistry().get_or_create)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "field"),
+    [
+        ("title", "另一个题", "title"),
+        ("published", FETCHED_AT, "published_at"),
+        ("media", "人民网", "media"),
+        ("summary", "另一个摘要", "summary"),
+    ],
+)
+def test_what_the_response_says_takes_the_place_of_what_the_listing_says(name: str, value: Any, field: str) -> None:
+    changed = replace(RAW, **{name: value})
+    assert getattr(normalise_article(changed, CategoryRegistry().get_or_create), field) == value
+
+
+def test_columns_are_the_listings_and_those_that_the_response_names() -> None:
+    raw = replace(RAW, columns=("355", "350"))
+    assert normalise_article(raw, CategoryRegistry().get_or_create).columns == ("350", "355")
+    refreshed = replace(raw, entry=replace(ENTRY, column=NO_COLUMN))
+    assert normalise_article(refreshed, CategoryRegistry().get_or_create).columns == ("355", "350")
 
 
 def test_an_article_is_what_the_source_says_cleaned() -> None:
@@ -50,6 +79,7 @@ def test_an_article_is_what_the_source_says_cleaned() -> None:
         '<p class="em_media">（文章来源：中国农网）</p>'
     )
     assert article == Article(
+        entry=ENTRY,
         code="202201102242171631",
         title="山西运城：固好脱贫成果 启好振兴之路",
         published_at=PUBLISHED,
@@ -98,7 +128,7 @@ ACCEPTED: dict[str, tuple[dict[str, Any], str, Any]] = {
         "body_html",
         '<p><a href="https://finance.eastmoney.com/b">x</a></p>',
     ),
-    "no columns": ({"columns": ()}, "columns", ()),
+    "no columns": ({"columns": (), "column": NO_COLUMN}, "columns", ()),
 }
 
 

@@ -24,7 +24,7 @@ from crawler.content.post_format import (
 )
 from crawler.content.slugs import make_slug
 from crawler.errors import ItemError, ParseError
-from crawler.items import Article, Category, Post, RawArticle, RawResponse
+from crawler.items import NO_COLUMN, Article, Category, ListingEntry, Post, RawArticle, RawResponse
 
 SITE = SiteLinks("//finews.withounder.com")
 REAL_POSTS = Path(sample_site.__file__).parent / "posts"
@@ -88,17 +88,12 @@ def raw(
     minutes: int = 0,
     code: str = "202201102242171631",
 ) -> RawArticle:
+    entry = ListingEntry(code, title, NOON - timedelta(minutes=minutes), NO_COLUMN, url.format(code), media)
     return RawArticle(
-        code=code,
-        title=title,
-        published=NOON - timedelta(minutes=minutes),
-        media=media,
-        default_media="东方财富网",
-        summary="",
+        entry,
         body=body,
-        url=url.format(code),
         spider="choice",
-        columns=(),
+        default_media="东方财富网",
         fetched_at=NOON,
         response=RawResponse(url, "text/html", b""),
     )

@@ -17,14 +17,17 @@ from crawler.content.categories import CategoryRegistry
 from crawler.content.dates import CHINA_TZ, format_iso
 from crawler.crawl.interface import DroppedRequestError, request_reason
 from crawler.crawl.policy.entry_filter import EntryFilter
-from crawler.crawl.policy.failures import reason_of
+from crawler.crawl.policy.failures import classify_error
 from crawler.crawl.policy.selection import Selection
 from crawler.errors import (
     EmptyBodyError,
     IncompleteResponseError,
     ItemError,
+    MissingArticleError,
+    NoArticleError,
     ParseError,
     RejectedArticleError,
+    RequestError,
     SchemaChangedError,
     SourceError,
 )
@@ -100,14 +103,18 @@ def test_what_is_listed_twice_and_what_is_over_the_limit() -> None:
         (OwnError("x"), Reason.SCHEMA_CHANGED),
         (RejectedArticleError("x"), Reason.REJECTED),
         (ItemError("x"), Reason.REJECTED),
+        (NoArticleError("x"), Reason.NO_BODY),
+        (RequestError(Reason.CONNECTION_ERROR, "x"), Reason.CONNECTION_ERROR),
+        (MissingArticleError(Reason.HTTP_ERROR, "x"), Reason.HTTP_ERROR),
+        (ValueError("x"), Reason.BUG),
         (EmptyBodyError("x"), Reason.NO_BODY),
         (SourceError("x"), Reason.SOURCE_ERROR),
         (IncompleteResponseError("x"), Reason.RESPONSE_INCOMPLETE),
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_an_error_has_the_code_of_its_class(error: ItemError, reason: Reason) -> None:
-    assert reason_of(error) is reason
+def test_an_error_has_the_code_of_its_class(error: Exception, reason: Reason) -> None:
+    assert classify_error(error, "https://a.cn/").reason is reason
 
 
 @pytest.mark.parametrize(

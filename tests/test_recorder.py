@@ -14,7 +14,7 @@ from crawler.storage.article_writer import BatchWriter, PendingArticle
 
 NOW = datetime.fromisoformat("2022-01-10T16:20:36+08:00")
 ARTICLE = Article(
-    code="", title="标题", published_at=NOW, media="中国农网", category=Category("zhongguonongwang", "中国农网"),
+    entry=ListingEntry("", "标题", NOW, "350", "https://finance.eastmoney.com/a/1.html"), code="", title="标题", published_at=NOW, media="中国农网", category=Category("zhongguonongwang", "中国农网"),
     spider="eastmoney", url="https://finance.eastmoney.com/a/1.html", summary="", body_html="<p>文</p>", body_text="文",
     mentions=(), columns=(), fetched_at=NOW,
 )  # fmt: skip

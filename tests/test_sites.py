@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from scrapy.crawler import Crawler
-from scrapy.http import TextResponse
 from scrapy.settings import Settings
 from scrapy.spiderloader import SpiderLoader
 
@@ -55,12 +54,12 @@ class Case:
     def entry(self) -> ListingEntry:
         spider, column = self.spider, self.about["column"]
         body = (self.folder / "listing.json").read_bytes()
-        listing = spider.extract_listing(TextResponse("http://list", body=body, encoding="utf-8"), spider.first_cursor)
+        listing = spider.extract_listing(body.decode(), spider.first_cursor)
         entries = [spider.parse_row(row, column) for row in listing.rows]
         return next(entry for entry in entries if entry.code == self.about["code"])
 
     def raw_article(self, entry: ListingEntry) -> RawArticle:
-        if not self.spider.extractors:
+        if self.spider.rows_are_articles:
             return self.spider.extract_article(RawResponse(entry.url, "text/plain", b""), entry, FETCHED_AT)
         for number, name in enumerate(sorted(self._replies())):
             kind = "text/html" if name.endswith(".html") else "application/json"

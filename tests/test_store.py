@@ -55,7 +55,9 @@ def article(body: str = "<p>正文</p>", **changes: Any) -> Article:
         "columns": ("350",),
         "fetched_at": NOW,
     }
-    return Article(**{**parts, **changes})
+    parts |= changes
+    parts.setdefault("entry", ListingEntry(parts["code"], parts["title"], parts["published_at"], "350", parts["url"]))
+    return Article(**parts)
 
 
 def listed(found: Article, **changes: Any) -> ListingEntry:

@@ -10,7 +10,7 @@ from crawler.content.json_fields import CODE_PATTERN
 from crawler.content.stocks import extract_mentions
 from crawler.content.unicode_text import clean_title, collapse_whitespace
 from crawler.errors import EmptyBodyError, RejectedArticleError
-from crawler.items import Article, Category, RawArticle
+from crawler.items import NO_COLUMN, Article, Category, RawArticle
 
 MAX_TITLE_CHARS = 300
 MAX_SUMMARY_CHARS = 5_000
@@ -32,7 +32,7 @@ def normalise_article(raw: RawArticle, get_category: Callable[[str], Category]) 
     Raises RejectedArticleError with the reason when it must not be published, and EmptyBodyError when nothing is
     left to read.
     """
-    return build_article(raw, clean_body(raw.body, raw.url), get_category)
+    return build_article(raw, clean_body(raw.body, raw.entry.url), get_category)
 
 
 def clean_body(body: str, url: str) -> CleanBody:
@@ -47,20 +47,22 @@ def clean_body(body: str, url: str) -> CleanBody:
 
 def build_article(raw: RawArticle, body: CleanBody, get_category: Callable[[str], Category]) -> Article:
     """The article as it is published, where its body is clean already. Raises RejectedArticleError."""
-    media = clean_media_name(raw.media) or raw.default_media
+    entry = raw.entry
+    media = clean_media_name(raw.media or entry.media) or raw.default_media
     return Article(
-        code=_check_code(raw.code),
-        title=_check_title(raw.title),
-        published_at=check_date(raw.published, raw.fetched_at),
+        entry=entry,
+        code=_check_code(entry.code),
+        title=_check_title(raw.title or entry.title),
+        published_at=check_date(raw.published or entry.published, raw.fetched_at),
         media=media,
         category=get_category(media),
         spider=raw.spider,
-        url=raw.url,
-        summary=collapse_whitespace(raw.summary)[:MAX_SUMMARY_CHARS],
+        url=entry.url,
+        summary=collapse_whitespace(raw.summary or entry.summary)[:MAX_SUMMARY_CHARS],
         body_html=body.html,
         body_text=body.text,
         mentions=extract_mentions(body.html),
-        columns=raw.columns,
+        columns=tuple(dict.fromkeys(column for column in (entry.column, *raw.columns) if column != NO_COLUMN)),
         fetched_at=raw.fetched_at,
     )
 

@@ -1,4 +1,4 @@
-"""What a spider's walk and the middlewares tell whoever keeps the books: the ledger of a crawl, or a planner."""
+"""What a crawl and a spider know of each other: what a crawl asks of a spider, and what a spider tells its tracker."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -19,19 +19,26 @@ from crawler.content.unicode_text import collapse_whitespace
 from crawler.crawl.policy.failures import describe_item_error
 from crawler.crawl.policy.origins import redact_url
 from crawler.crawl.policy.selection import Selection, parse_selection
-from crawler.errors import ItemError, ParseError
+from crawler.crawl.request_meta import get_canonical_url
+from crawler.errors import ItemError, MissingArticleError, ParseError, RequestError, UsageError
 from crawler.items import ListingEntry, ListingSize, RawResponse, Reason
 from crawler.storage import load_stored_categories
 
+# The source answers so when it has no such article, or has it no more.
+_MISSING_STATUSES = {404, 410}
+
 
 class SpiderInfo(Protocol):
-    """What is asked of a spider."""
+    """What a crawl reads of its spider."""
 
     name: str
     arguments: Mapping[str, str]
     columns: Mapping[str, str]
     default_columns: tuple[str, ...]
     supersedes: frozenset[str]
+    rows_are_articles: bool
+
+    def first_article_url(self, entry: ListingEntry) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,24 +50,13 @@ class BadRow:
     url: str
 
 
-class DroppedRequestError(IgnoreRequest):
-    """A request is given up, for a reason that has a code."""
-
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-
-
 class EntryTracker(ABC):
-    """`selection` is what was asked for, `paused_origins` until when origins asked to be left alone."""
+    """Records what a spider meets, and decides what it fetches: in a crawl, in a plan, in a dry run.
+
+    `selection` is what the user wants.
+    """
 
     selection: Selection
-    paused_origins: dict[str, datetime]
-
-    def paused_until(self, origin: str) -> datetime | None:
-        """Until when an origin asked to be left alone, if it is not over."""
-        until = self.paused_origins.get(origin)
-        return until if until and until > clock.now() else None
 
     @abstractmethod
     def record_listing_page(
@@ -71,36 +67,57 @@ class EntryTracker(ABC):
         is_last_page: bool,
         listing_size: ListingSize | None = None,
     ) -> tuple[list[ListingEntry], bool]:
-        """Take a listing page in; say which of its entries are to be fetched, and whether its next page is wanted.
-
-        `is_last_page` is the listing's end, `listing_size` its length.
-        """
+        """Record a listing page. Return the entries to fetch, and whether to fetch the next page."""
 
     @abstractmethod
     def record_listing_failure(self, column: str, error: ItemError, response: RawResponse) -> None:
-        """A listing did not come, or could not be read."""
+        """Record that a listing page could not be fetched or parsed."""
+
+    @abstractmethod
+    def record_article_failure(self, entry: ListingEntry, error: BaseException | None, response: RawResponse) -> None:
+        """Record that the article of an entry could not be fetched, extracted or normalised."""
 
     @abstractmethod
     def entries_to_refresh(self) -> list[ListingEntry]:
-        """The known articles to be fetched again that no listing has named."""
+        """Return the stored articles that `--refresh` asks to fetch again, but for those that a listing has named."""
+
+    @abstractmethod
+    def paused_until(self, origin: str) -> datetime | None:
+        """Return until when an origin asked not to be sent requests; None if that is over, or it never did."""
 
     @abstractmethod
     def pause(self, origin: str, wait: timedelta) -> None:
-        """An origin asks to be left alone for longer than a crawl waits."""
+        """Send an origin no more requests for a time that is longer than a crawl waits."""
 
     @abstractmethod
     def back_off(self, origin: str) -> None:
-        """An origin refuses to answer so many requests, and says not for how long."""
+        """Pause an origin that answers "too many requests" and does not say for how long."""
 
 
-def get_tracker(crawler: Crawler) -> EntryTracker | None:
-    """Who keeps the books of a crawl; None where that is switched off."""
-    extensions = crawler.extensions.middlewares if crawler.extensions else ()
-    return next((extension for extension in extensions if isinstance(extension, EntryTracker)), None)
+class TrackerExtension:
+    """A Scrapy extension that has the tracker of a crawl, from when the spider is opened."""
+
+    tracker: EntryTracker | None = None
+
+
+class DroppedRequestError(IgnoreRequest):
+    """A request is given up, for a reason that has a code."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+def get_tracker(crawler: Crawler) -> EntryTracker:
+    """Return the tracker of a crawl. Raises UsageError where the extension that has it is switched off."""
+    extension = crawler.get_extension(TrackerExtension)
+    if extension is None or extension.tracker is None:
+        raise UsageError("the extension crawler.crawl.session.CrawlSession is switched off: a crawl needs it")
+    return extension.tracker
 
 
 def selection_from_arguments(spider: SpiderInfo, output: Path) -> Selection:
-    """What a spider's arguments ask for. Raises UsageError, or StoreError for a database that cannot be read."""
+    """Return what a spider's arguments select. Raises UsageError, or StoreError for a database that is unreadable."""
     return parse_selection(
         spider.arguments,
         columns=spider.columns,
@@ -111,13 +128,21 @@ def selection_from_arguments(spider: SpiderInfo, output: Path) -> Selection:
 
 
 def describe_listing_error(error: ItemError, url: str) -> str:
-    """Why there is no listing, in one line."""
+    """Return one line about why there is no listing."""
     reason = describe_item_error(error, url)
     return reason if isinstance(error, ParseError) else f"{urlsplit(url).hostname}: {reason}"
 
 
+def to_request_error(error: BaseException | None, request: Request) -> RequestError:
+    """Return an error of Scrapy's as ours: why a request got no response that can be used."""
+    detail = describe_request_error(error, request)
+    if isinstance(error, HttpError) and error.response.status in _MISSING_STATUSES:
+        return MissingArticleError(Reason.HTTP_ERROR, detail)
+    return RequestError(request_reason(error), detail)
+
+
 def describe_request_error(error: BaseException | None, request: Request) -> str:
-    """Why a request got no answer, in one line."""
+    """Return one line about why a request got no response that can be used."""
     if isinstance(error, HttpError):
         return f"HTTP {error.response.status}"
     if isinstance(error, IgnoreRequest):
@@ -125,12 +150,12 @@ def describe_request_error(error: BaseException | None, request: Request) -> str
     if isinstance(error, DownloadCancelledError):
         return "the reply is larger than DOWNLOAD_MAXSIZE"
     # The mirror's address is nobody's concern but the operator's.
-    canonical_url = redact_url(request.meta.get("canonical", request.url))
+    canonical_url = redact_url(get_canonical_url(request))
     return collapse_whitespace(str(error).replace(request.url, canonical_url) or type(error).__name__)[:200]
 
 
 def request_reason(error: BaseException | None) -> Reason:
-    """Return the code of why a request got no response."""
+    """Return the code of why a request got no response that can be used."""
     match error:
         case HttpError():
             return Reason.HTTP_ERROR
@@ -143,8 +168,3 @@ def request_reason(error: BaseException | None) -> Reason:
         case ResponseDataLossError():
             return Reason.RESPONSE_INCOMPLETE
     return Reason.CONNECTION_ERROR
-
-
-def describe_bug(error: BaseException | None) -> str:
-    """A fault of ours, in one line."""
-    return collapse_whitespace(f"internal error: {type(error).__name__}: {error}")[:300]

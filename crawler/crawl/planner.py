@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from statistics import median
-from typing import Any, Protocol, Self, cast
+from typing import Any, Self, cast
 from urllib.parse import urlsplit
 
 from scrapy import Request, signals
 from scrapy.crawler import Crawler
+from scrapy.exceptions import CloseSpider
 from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
@@ -20,36 +21,30 @@ from crawler.crawl.interface import (
     BadRow,
     EntryTracker,
     SpiderInfo,
-    describe_bug,
+    TrackerExtension,
     describe_listing_error,
     selection_from_arguments,
 )
 from crawler.crawl.policy.backoff import backoff_delay
 from crawler.crawl.policy.estimate import FirstPage, Plan, PlanInputs, Throttle, estimate_columns
-from crawler.crawl.policy.failures import describe_item_error
+from crawler.crawl.policy.failures import describe_bug, describe_item_error
 from crawler.crawl.policy.result import FINISHED_REASON, crawl_outcome
-from crawler.crawl.policy.selection import Selection
+from crawler.crawl.request_meta import get_column
 from crawler.errors import CommandError, ItemError, ParseError
 from crawler.items import ListingEntry, ListingSize, Outcome, RawResponse, RunOutcome
 from crawler.storage import Store
 from crawler.storage.output_dir import resolve_output_dir
 
 
-class PlannableSpider(SpiderInfo, Protocol):
-    """What the planner asks of a spider beside that."""
+class Planner(EntryTracker, TrackerExtension):
+    """Takes in the first pages, and plans when the last of them has come. The database is only read.
 
-    extractors: Sequence[object]
+    `plan` is there when the spider is closed; `fatal_error` is why there is none.
+    """
 
-    def first_article_url(self, entry: ListingEntry) -> str: ...
-
-
-class Planner(EntryTracker):
-    """Takes in the first pages, and plans when the last of them has come. The database is only read."""
-
-    def __init__(self, crawler: Crawler, selection: Selection, store: Store | None) -> None:
+    def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
-        self._spider = cast(PlannableSpider, crawler.spider)
-        self._store = store
+        self._store: Store | None = None
         self._pages: dict[str, FirstPage] = {}
         self._hosts: set[str] = set()
         self._notes: list[str] = []
@@ -57,24 +52,38 @@ class Planner(EntryTracker):
         self._requests_sent = 0
         self._failed_listings: defaultdict[str, list[str]] = defaultdict(list)
         self._listing_parse_failed = False
-        self.paused_origins = store.paused_origins.get_all() if store else {}
-        self._registry = CategoryRegistry(store.categories.all() if store else ())
-        self.selection = selection
+        self._paused_origins: dict[str, datetime] = {}
+        self._registry = CategoryRegistry()
         self.plan: Plan | None = None
         self.fatal_error: CommandError | None = None
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        """Raises UsageError, or StoreError for a database that cannot be read: then nothing is asked for."""
-        output = resolve_output_dir(crawler.settings.get("OUTPUT_DIR"))
-        planner = cls(
-            crawler, selection_from_arguments(cast(SpiderInfo, crawler.spider), output), Store.open_ro_if_exists(output)
-        )
+        planner = cls(crawler)
+        crawler.signals.connect(planner.spider_opened, signal=signals.spider_opened)
         crawler.signals.connect(planner.request_reached_downloader, signal=signals.request_reached_downloader)
         crawler.signals.connect(planner.response_downloaded, signal=signals.response_downloaded)
         crawler.signals.connect(planner.spider_error, signal=signals.spider_error)
         crawler.signals.connect(planner.spider_closed, signal=signals.spider_closed)
         return planner
+
+    @property
+    def _spider(self) -> SpiderInfo:
+        return cast(SpiderInfo, self._crawler.spider)
+
+    def spider_opened(self) -> None:
+        """Open the database, if there is one. Raises CloseSpider when it or the selection cannot be had."""
+        try:
+            output = resolve_output_dir(self._crawler.settings.get("OUTPUT_DIR"))
+            self.selection = selection_from_arguments(self._spider, output)
+            self._store = Store.open_ro_if_exists(output)
+            if self._store:
+                self._paused_origins = self._store.paused_origins.get_all()
+                self._registry = CategoryRegistry(self._store.categories.all())
+        except CommandError as error:
+            self.fatal_error = error
+            raise CloseSpider("cannot_start") from error
+        self.tracker = self
 
     # what spiders tell
 
@@ -101,13 +110,20 @@ class Planner(EntryTracker):
         self._listing_parse_failed |= isinstance(error, ParseError)
         self._failed_listings[describe_listing_error(error, response.url)].append(column)
 
+    def record_article_failure(self, entry: ListingEntry, error: BaseException | None, response: RawResponse) -> None:
+        """No article is fetched for a plan."""
+
     def entries_to_refresh(self) -> list[ListingEntry]:
         return []
 
     # what middlewares tell: this crawl heeds it; the next one is told again
 
+    def paused_until(self, origin: str) -> datetime | None:
+        until = self._paused_origins.get(origin)
+        return until if until and until > clock.now() else None
+
     def pause(self, origin: str, wait: timedelta) -> None:
-        self.paused_origins[origin] = clock.now() + wait
+        self._paused_origins[origin] = clock.now() + wait
 
     def back_off(self, origin: str) -> None:
         self.pause(origin, backoff_delay(timedelta()))
@@ -125,7 +141,7 @@ class Planner(EntryTracker):
     def spider_error(self, failure: Failure, response: Any) -> None:
         if isinstance(failure.value, CommandError):
             self.fatal_error = failure.value
-        self._failed_listings[describe_bug(failure.value)].append(response.request.cb_kwargs.get("column", ""))
+        self._failed_listings[describe_bug(failure.value)].append(get_column(response.request))
 
     def spider_closed(self, reason: str) -> None:
         try:
@@ -155,7 +171,7 @@ class Planner(EntryTracker):
             columns=estimate_columns(pages, inputs),
             again=len(self._refreshed_entries(pages)),
             robots=len(self._all_hosts(pages)) if self._crawler.settings.getbool("ROBOTSTXT_OBEY") else 0,
-            article_requests=bool(self._spider.extractors),
+            article_requests=not self._spider.rows_are_articles,
             latency=latency,
             seconds_between=read_throttle(self._crawler.settings).seconds_between(latency),
             asked=self._requests_sent,
@@ -172,7 +188,7 @@ class Planner(EntryTracker):
     def _refreshed_entries(self, pages: Sequence[FirstPage]) -> list[ListingEntry]:
         """What --refresh fetches again, but for what the first pages name."""
         since = self.selection.refresh
-        if since is None or self._store is None or not self._spider.extractors:
+        if since is None or self._store is None or self._spider.rows_are_articles:
             return []
         listed_codes = {entry.code for page in pages for entry in page.entries}
         candidates = self._store.articles.entries_to_refresh(self._spider.name, since)

@@ -1,6 +1,6 @@
 """How far a crawl is: a live line on a terminal, a plain line now and then elsewhere. Both go to stderr."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -15,7 +15,8 @@ from crawler.content import clock
 from crawler.content.dates import format_rough_duration
 from crawler.crawl.policy.eta import EtaEstimator
 from crawler.crawl.policy.pagination import ListingPaginator
-from crawler.crawl.tracker import CrawlTracker, EntryEvent, entry_events, listing_page_done
+from crawler.crawl.session import CrawlSession
+from crawler.crawl.tracker import EntryEvent, entry_events, listing_page_done
 from crawler.items import Outcome
 
 # Entries between two plain lines.
@@ -66,9 +67,11 @@ class Progress:
     def spider_opened(self, spider: Spider) -> None:
         self._spider_name = spider.name
         self._started_at = self._bar.get_time()
-        if tracker := self._crawler.get_extension(CrawlTracker):
-            self._eta = EtaEstimator(tracker.selection.columns, tracker.selection.limit)
-            self._since = tracker.selection.since
+        session = self._crawler.get_extension(CrawlSession)
+        if session and session.context:
+            selection = session.context.selection
+            self._eta = EtaEstimator(selection.columns, selection.limit)
+            self._since = selection.since
         self._bar.update(self._task, description=self._spider_name)
         self._bar.start()
 
@@ -97,12 +100,16 @@ class Progress:
             )
             self._console.print(f"{self._spider_name}: {line}", highlight=False, soft_wrap=True)
 
-    def on_listing_page_done(self, column: str, paginator: ListingPaginator | None) -> None:
+    def on_listing_page_done(
+        self,
+        column: str,
+        paginator: ListingPaginator | None,
+        count_known: Callable[[str, datetime | None, datetime], int],
+    ) -> None:
         """What is known of the pages ahead is asked once: it takes the database longer than a page."""
         known_ahead = None
-        tracker = self._crawler.get_extension(CrawlTracker)
-        if tracker and paginator and paginator.oldest_seen and column not in self._columns_counted:
-            known_ahead = tracker.count_known_articles(column, paginator.stops_at(), paginator.oldest_seen)
+        if paginator and paginator.oldest_seen and column not in self._columns_counted:
+            known_ahead = count_known(column, paginator.stops_at(), paginator.oldest_seen)
             self._columns_counted.add(column)
         self._eta.count_page(column, paginator, known_ahead)
 

@@ -15,7 +15,7 @@ from scrapy.settings import default_settings as scrapy_settings
 from crawler import settings as our_settings
 from crawler.crawl.gc_tuning import freeze_gc
 from crawler.crawl.policy.result import CrawlResult
-from crawler.crawl.tracker import CrawlTracker
+from crawler.crawl.session import CrawlSession, get_session
 from crawler.errors import CommandError, FatalError, UsageError
 
 if TYPE_CHECKING:
@@ -113,8 +113,8 @@ def _run_until_closed(process: AsyncCrawlerProcess, spider: str, arguments: Mapp
     freeze_gc()
     process.start(install_signal_handlers=False)
     raise_crawl_error(task)
-    if (tracker := crawler.get_extension(CrawlTracker)) is not None:
-        tracker.body_cleaner.close()  # a crawl that was given up may still wait for it
+    if (session := crawler.get_extension(CrawlSession)) is not None:
+        session.close()  # a crawl that was given up may still wait for what this ends
     return crawler
 
 
@@ -134,9 +134,8 @@ def _install_signal_handlers(process: AsyncCrawlerProcess, crawler: Crawler) -> 
         from twisted.internet import reactor as module  # only now is it installed
 
         reactor: Any = module
-        tracker = crawler.get_extension(CrawlTracker)
-        if tracker is not None:
-            tracker.spider_closed("shutdown")
+        if (session := crawler.get_extension(CrawlSession)) is not None:
+            session.spider_closed("shutdown")
         if reactor.running:
             reactor.stop()
 
@@ -168,13 +167,12 @@ def raise_crawl_error(task: asyncio.Task[None]) -> None:
 
 
 def _result_or_raise(crawler: Crawler) -> CrawlResult:
-    tracker = crawler.get_extension(CrawlTracker)
-    if tracker is None or (tracker.fatal_error is None and tracker.result is None):
-        raise FatalError("the crawl was stopped before it could close its books")
-    if tracker.fatal_error is not None:
-        raise tracker.fatal_error
-    assert tracker.result is not None
-    return tracker.result
+    session = get_session(crawler)
+    if session.fatal_error is not None:
+        raise session.fatal_error
+    if session.result is None:
+        raise FatalError("the crawl was stopped before its run record was complete; the next crawl completes it")
+    return session.result
 
 
 def _check_setting(settings: Settings, name: str, value_type: type) -> None:

@@ -1,34 +1,24 @@
-"""Keeps the site's frame and pages current with what a crawl brought, so that `jekyll build` works after each."""
+"""Keeps the site's theme and pages up to date with what a crawl brought, so that `jekyll build` works after each."""
 
 from typing import Self
 
-from scrapy import signals
 from scrapy.crawler import Crawler
 
-from crawler.crawl.policy.result import FINISHED_REASON
-from crawler.crawl.tracker import CrawlTracker
-from crawler.errors import CommandError
+from crawler.crawl.context import CrawlContext
+from crawler.crawl.session import crawl_finished
 from crawler.publish.jekyll import pages, theme_installer
 
 
 class SiteUpdater:
-    """Writes them when the crawl has come to its end, before the ledger closes its books and lets go of the folder."""
-
-    def __init__(self, crawler: Crawler) -> None:
-        self._crawler = crawler
+    """Writes them at the end of a crawl. A crawl that is stopped leaves them to the next one."""
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        updater = cls(crawler)
-        crawler.signals.connect(updater.spider_closed, signal=signals.spider_closed)
+        updater = cls()
+        crawler.signals.connect(updater.crawl_finished, signal=crawl_finished)
         return updater
 
-    def spider_closed(self, reason: str) -> None:
-        tracker = self._crawler.get_extension(CrawlTracker)
-        if tracker is None or tracker.fatal_error or reason != FINISHED_REASON:
-            return  # whoever comes next writes what is due
-        try:
-            theme_installer.install_theme(tracker.output, tracker.site_links)
-            pages.update_pages(tracker.output, tracker.store)
-        except CommandError as error:
-            tracker.fatal_error = error
+    def crawl_finished(self, context: CrawlContext) -> None:
+        """Write the pages that changed. Raises OutputError and StoreError."""
+        theme_installer.install_theme(context.out.path, context.out.links)
+        pages.update_pages(context.out.path, context.out.db)

@@ -10,7 +10,7 @@ from typing import Any
 from crawler.content import clock
 from crawler.content.categories import CategoryRegistry
 from crawler.content.normalise import normalise_article
-from crawler.crawl.policy.failures import reason_of
+from crawler.crawl.policy.failures import classify_error
 from crawler.errors import CommandError, ItemError, OutputError, ParseError
 from crawler.items import Outcome, RawResponse, Reason, RunOutcome
 from crawler.jobs import legacy_posts
@@ -63,7 +63,8 @@ class _PostImporter:
             if content:
                 self._quarantine(legacy_post, content, str(error))
             self.rejected_files[legacy_post.display_path] = str(error)
-            return Outcome.QUARANTINED, reason_of(error), f"{legacy_post.display_path}: {error}"
+            reason = classify_error(error, legacy_post.display_path).reason
+            return Outcome.QUARANTINED, reason, f"{legacy_post.display_path}: {error}"
         self.imported_paths[legacy_post.code] = legacy_post.display_path
         return Outcome.NEW, Reason.IMPORTED, legacy_post.display_path
 
@@ -95,9 +96,8 @@ class _PostImporter:
     def _save(self, legacy_post: LegacyPost, content: bytes) -> None:
         """The row first and the post after it, as the pipelines of a crawl do."""
         raw = legacy_posts.parse_legacy_post(legacy_post, content, self.registry, clock.now())
-        saved = self.out.db.articles.save(
-            normalise_article(raw, self.registry.get_or_create), legacy_posts.build_entry(raw), self.out.links
-        )
+        article = normalise_article(raw, self.registry.get_or_create)
+        saved = self.out.db.articles.save(article, article.entry, self.out.links)
         post_files.write_post(self.out.path, saved.post_path, saved.post_text)
         self.out.db.articles.mark_post_written(saved.article.code, saved.revision)
 

@@ -75,7 +75,9 @@ class _SourceLink:
 def parse_legacy_post(
     legacy_post: LegacyPost, content: bytes, registry: CategoryRegistry, imported_at: datetime
 ) -> RawArticle:
-    """The article in a file whose name holds a code; `imported_at` is when it is taken in.
+    """Return the article in a file whose name holds a code, with the entry that a listing would have had for it.
+
+    `imported_at` is when it is taken in.
 
     Raises ParseError, which says what is missing.
     """
@@ -84,32 +86,23 @@ def parse_legacy_post(
     body, link = _split_body_and_link(text)
     source_link = _parse_source_link(legacy_post, link)
     digest, body = _split_digest_and_body(body)
-    return RawArticle(
+    entry = ListingEntry(
         code=legacy_post.code,
         title=title,
         published=published,
-        media=_find_media(legacy_post, metadata, digest, body, registry),
-        default_media="东方财富",
-        summary=digest,
-        body=body,
-        url=source_link.url,
-        spider=source_link.spider,
-        columns=(IMPORT_COLUMN, *source_link.columns),
-        fetched_at=imported_at,
-        response=RawResponse(url=source_link.url, content_type="text/markdown", body=content),
-    )
-
-
-def build_entry(raw: RawArticle) -> ListingEntry:
-    """The listing entry that this article would have had, so that a crawl that lists it knows it."""
-    return ListingEntry(
-        code=raw.code,
-        title=raw.title,
-        published=raw.published,
         column=IMPORT_COLUMN,
-        url=raw.url,
-        media=raw.media,
-        summary=raw.summary,
+        url=source_link.url,
+        media=_find_media(legacy_post, metadata, digest, body, registry),
+        summary=digest,
+    )
+    return RawArticle(
+        entry,
+        body=body,
+        columns=source_link.columns,
+        spider=source_link.spider,
+        default_media="东方财富",
+        response=RawResponse(url=source_link.url, content_type="text/markdown", body=content),
+        fetched_at=imported_at,
     )
 
 

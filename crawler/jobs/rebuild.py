@@ -13,7 +13,7 @@ from crawler.content.html_cleaner import html_to_text
 from crawler.content.post_format import SiteLinks
 from crawler.content.stocks import extract_mentions
 from crawler.errors import FatalError, ItemError, ParseError, UsageError
-from crawler.items import Article, Category, Post
+from crawler.items import NO_COLUMN, Article, Category, ListingEntry, Post
 from crawler.storage import Store, load_stored_categories, post_files
 from crawler.storage.articles import post_from_row
 from crawler.storage.database_swap import checkpoint_old_database, replacement_database
@@ -167,7 +167,9 @@ def _read_text(file: Path) -> str:
 
 def _article_from_post(post: Post, category: Category) -> Article:
     """What a post says of an article; what it does not say is what the help of `finews rebuild db` tells."""
+    entry = ListingEntry(post.code, post.title, post.published_at, NO_COLUMN, post.url, post.media)
     return Article(
+        entry=entry,
         code=post.code,
         title=post.title,
         published_at=post.published_at,

@@ -14,12 +14,13 @@ from scrapy.spiderloader import SpiderLoader
 from crawler import settings as our_settings
 from crawler.content import clock
 from crawler.content.categories import CategoryRegistry
+from crawler.content.encoding import decode_body
 from crawler.content.normalise import normalise_article
 from crawler.errors import ItemError
 from crawler.items import NO_COLUMN, Article, ListingEntry, Outcome, RawArticle, RawResponse, Reason, RunOutcome
 from crawler.jobs import legacy_posts
 from crawler.jobs.legacy_posts import LegacyPost
-from crawler.spiders.base import SourceSpider, to_text_response
+from crawler.spiders.base import SourceSpider
 from crawler.storage import post_files
 from crawler.storage.articles import find_differences
 from crawler.storage.output_dir import OutputDir
@@ -96,7 +97,9 @@ class Replayer:
         if row["kind"] == KIND_ARTICLE:
             return self._replay_article(row["spider"], entry_from_json(row["entry"]), response)
         if row["kind"] == KIND_LISTING:
-            listing_page = spider.extract_listing(to_text_response(response), spider.first_cursor)
+            listing_page = spider.extract_listing(
+                decode_body(response.body, response.content_type), spider.first_cursor
+            )
             return ReplayResult(
                 "", KIND_LISTING, readable=True, detail=f"{len(listing_page.rows)} rows: the next crawl takes them"
             )
@@ -109,23 +112,23 @@ class Replayer:
         if self._out.db.articles.get(legacy_post.code):
             return ReplayResult(legacy_post.code, KIND_FILE, readable=True, detail="in the database already")
         raw = legacy_posts.parse_legacy_post(legacy_post, response.body, self._registry, clock.now())
-        return self._compare_with_stored(raw, legacy_posts.build_entry(raw), KIND_FILE)
+        return self._compare_with_stored(raw, KIND_FILE)
 
     def _replay_article(self, spider: str, entry: ListingEntry, response: RawResponse) -> ReplayResult:
         return self._compare_with_stored(
-            self._load_spider(spider).extract_article(response, entry, clock.now()), entry, KIND_ARTICLE
+            self._load_spider(spider).extract_article(response, entry, clock.now()), KIND_ARTICLE
         )
 
-    def _compare_with_stored(self, raw: RawArticle, entry: ListingEntry, kind: str) -> ReplayResult:
+    def _compare_with_stored(self, raw: RawArticle, kind: str) -> ReplayResult:
         article = normalise_article(raw, self._registry.get_or_create)
         row = self._out.db.articles.get(article.code)
         changes = find_differences(article, row) if row else {"article": ("", article.title)}
         if changes and not self._dry_run:
-            self._save(article, entry)
+            self._save(article)
         return ReplayResult(article.code, kind, readable=True, changes=changes)
 
-    def _save(self, article: Article, entry: ListingEntry) -> None:
-        saved = self._out.db.articles.save(article, entry, self._out.links, compare_markup=True)
+    def _save(self, article: Article) -> None:
+        saved = self._out.db.articles.save(article, article.entry, self._out.links, compare_markup=True)
         if saved.post_text:
             post_files.write_post(self._out.path, saved.post_path, saved.post_text)
         self._out.db.articles.mark_post_written(article.code, saved.revision)

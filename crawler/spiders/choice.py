@@ -2,14 +2,12 @@
 
 from typing import Any, ClassVar
 
-from scrapy.http import TextResponse
-
 from crawler.content.flash_format import extract_trailing_media
 from crawler.content.html_cleaner import find_source_line_media
 from crawler.content.json_fields import FieldSchema, get_code, get_datetime, get_rows, get_text, get_title, parse_json
 from crawler.errors import EmptyBodyError
-from crawler.items import ListingEntry
-from crawler.spiders.base import ExtractedArticle, Extractor, ListingPage, SourceSpider
+from crawler.items import ListingEntry, RawArticle
+from crawler.spiders.base import Extractor, ListingPage, SourceSpider
 
 # The one list whose rows name no media: the foot of the text does, else the end of the digest.
 ROLLING_NEWS = "102"
@@ -38,13 +36,13 @@ def text_url(spider: SourceSpider, entry: ListingEntry) -> str:
     return f"{spider.settings.getdict('CHOICE_HOSTS')['text']}/NewsData/GetNewsText.do?id=NW{entry.code}"
 
 
-def extract_from_text(response: TextResponse, entry: ListingEntry) -> ExtractedArticle:
+def extract_from_text(text: str, entry: ListingEntry) -> RawArticle:
     """`text` is the article with its source line; the rolling news have `content` instead."""
-    body = get_text(_TEXT_SCHEMA.validate(parse_json(response.text)), "text", "content")
+    body = get_text(_TEXT_SCHEMA.validate(parse_json(text)), "text", "content")
     if not body.strip():
         raise EmptyBodyError("neither text nor content holds anything")
     media_at_end = find_source_line_media(body) if entry.column == ROLLING_NEWS else ""
-    return ExtractedArticle(body=body, media=media_at_end or entry.media or find_source_line_media(body))
+    return RawArticle(entry, body=body, media=media_at_end or entry.media or find_source_line_media(body))
 
 
 class ChoiceSpider(SourceSpider):
@@ -62,9 +60,9 @@ class ChoiceSpider(SourceSpider):
         host, path = _LISTING_PATHS[column]
         return f"{self.settings.getdict('CHOICE_HOSTS')[host]}{path}"
 
-    def extract_listing(self, response: TextResponse, cursor: str) -> ListingPage:
+    def extract_listing(self, text: str, cursor: str) -> ListingPage:
         """There are no further pages."""
-        payload = _LISTING_SCHEMA.validate(parse_json(response.text))
+        payload = _LISTING_SCHEMA.validate(parse_json(text))
         name = next(name for name in ("records", "nodeList", "record") if name in payload)
         return ListingPage(get_rows(payload, name))
 

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from scrapy.http import TextResponse
 from scrapy.selector import Selector
 
 from crawler.content import clock
@@ -24,8 +23,8 @@ from crawler.content.json_fields import (
 )
 from crawler.content.unicode_text import clean_title
 from crawler.errors import EmptyBodyError, IncompleteResponseError, ParseError, RejectedArticleError, SourceError
-from crawler.items import ListingEntry, ListingSize, Outcome
-from crawler.spiders.base import ExtractedArticle, Extractor, ListingPage, SourceSpider
+from crawler.items import ListingEntry, ListingSize, Outcome, RawArticle
+from crawler.spiders.base import Extractor, ListingPage, SourceSpider
 
 COLUMNS = {
     "344": "财经导读", "345": "资讯精华", "349": "沪深公司", "350": "国内经济", "351": "国际经济",
@@ -79,9 +78,9 @@ def article_url(code: str, *, caifuhao: bool = False) -> str:
     return f"https://finance.eastmoney.com/a/{code}.html"
 
 
-def extract_list_data(response: TextResponse) -> Mapping[str, Any] | None:
+def extract_list_data(text: str) -> Mapping[str, Any] | None:
     """The `data` of a list reply, None past its end. Raises SourceError for an error shell, which is HTTP 200 too."""
-    payload = ENVELOPE_SCHEMA.validate(parse_json(response.text))
+    payload = ENVELOPE_SCHEMA.validate(parse_json(text))
     if str(payload["code"]) != "1":
         raise SourceError(f"the source answers: {clean_title(str(payload.get('message')))[:120]}")
     data: Mapping[str, Any] | None = DATA_SCHEMA.validate(payload)["data"]
@@ -96,9 +95,9 @@ def page_url(_spider: SourceSpider, entry: ListingEntry) -> str:
     return entry.url
 
 
-def extract_from_detail(response: TextResponse, entry: ListingEntry) -> ExtractedArticle:
+def extract_from_detail(text: str, entry: ListingEntry) -> RawArticle:
     """The JSON detail: every field of `data` is text, times have slashes, the body has no source line."""
-    if (data := DATA_SCHEMA.validate(parse_json(response.text))["data"]) is None:
+    if (data := DATA_SCHEMA.validate(parse_json(text))["data"]) is None:
         raise EmptyBodyError("the article reply holds no article")
     _DETAIL_SCHEMA.validate(data)
     if get_text(data, "Art_Code") != entry.code:
@@ -106,7 +105,8 @@ def extract_from_detail(response: TextResponse, entry: ListingEntry) -> Extracte
     body = get_text(data, "Art_Content")
     if not body.strip():
         raise EmptyBodyError("Art_Content is empty")
-    return ExtractedArticle(
+    return RawArticle(
+        entry,
         body=body,
         title=get_text(data, "Art_Title"),
         published=get_datetime(data, "Art_ShowTime") if get_text(data, "Art_ShowTime") else None,
@@ -116,20 +116,21 @@ def extract_from_detail(response: TextResponse, entry: ListingEntry) -> Extracte
     )
 
 
-def extract_from_page(response: TextResponse, entry: ListingEntry) -> ExtractedArticle:
+def extract_from_page(text: str, entry: ListingEntry) -> RawArticle:
     """The HTML page: the layout since 2022, then that of 2018 to 2021. Its time has no seconds."""
-    if "</html" not in response.text[-_PAGE_END_CHARS:].lower():
+    if "</html" not in text[-_PAGE_END_CHARS:].lower():
         raise IncompleteResponseError("the page is cut: it has no end")
-    if response.text.count("<") > _MAX_TAGS:
+    if text.count("<") > _MAX_TAGS:
         raise RejectedArticleError(f"too complex: the page has over {_MAX_TAGS:,} tags")
-    check_word_count(response.text, _MAX_WORDS)
+    check_word_count(text, _MAX_WORDS)
     # Told that it is HTML: what looks like JSON, as the source may answer, would raise.
-    page = Selector(response, type="html")
+    page = Selector(text=text, type="html")
     body = page.css("#ContentBody")
     if not body:
         raise EmptyBodyError("the page has no #ContentBody")
     page_time = page.css(".infos .item::text, .time-source .time::text").re_first(r"\d{4}年.*\d")
-    return ExtractedArticle(
+    return RawArticle(
+        entry,
         body=_cut_after_source_line(body[0].xpath("./node()[not(self::p[@class='res-edit'])]").getall()),
         title=clean_title(page.css(".newsContent h1::text").get() or page.css("title::text").get() or "").removesuffix(
             _TITLE_SUFFIX
@@ -160,9 +161,9 @@ class EastmoneySpider(SourceSpider):
         }  # fmt: skip
         return "https://np-listapi.eastmoney.com/comm/web/getNewsByColumns?" + urlencode(query, safe=",")
 
-    def extract_listing(self, response: TextResponse, cursor: str) -> ListingPage:
+    def extract_listing(self, text: str, cursor: str) -> ListingPage:
         """Past the last page `list` is empty or `data` null; the count of hits stops at 5,000."""
-        data = extract_list_data(response)
+        data = extract_list_data(text)
         if data is None:
             return ListingPage([])
         rows = get_rows(_LISTING_SCHEMA.validate(data), "list")

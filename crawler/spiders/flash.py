@@ -3,15 +3,13 @@
 from typing import Any
 from urllib.parse import urlencode
 
-from scrapy.http import TextResponse
-
 from crawler.content import clock
 from crawler.content.flash_format import extract_trailing_media, split_title, text_to_html
 from crawler.content.json_fields import FieldSchema, get_code, get_datetime, get_rows, get_text
 from crawler.content.stocks import is_secid, quote_url
 from crawler.errors import ParseError
-from crawler.items import ListingEntry
-from crawler.spiders.base import ExtractedArticle, ListingPage, SourceSpider
+from crawler.items import ListingEntry, RawArticle
+from crawler.spiders.base import ListingPage, SourceSpider
 from crawler.spiders.eastmoney import article_url, extract_list_data
 
 COLUMNS = {
@@ -39,6 +37,7 @@ class FlashSpider(SourceSpider):
     columns = COLUMNS
     default_columns = ("102",)
     hosts = ("np-weblist.eastmoney.com",)
+    rows_are_articles = True
     default_media = "东方财富网"
     # The first page is asked for with no cursor; each reply names the one of the next, older page.
     first_cursor = ""
@@ -51,9 +50,9 @@ class FlashSpider(SourceSpider):
         }  # fmt: skip
         return "https://np-weblist.eastmoney.com/comm/web/getFastNewsList?" + urlencode(query)
 
-    def extract_listing(self, response: TextResponse, cursor: str) -> ListingPage:
+    def extract_listing(self, text: str, cursor: str) -> ListingPage:
         """`sortEnd` is opaque: it has 13 or 16 digits, and only its change is looked at."""
-        data = extract_list_data(response)
+        data = extract_list_data(text)
         if data is None:
             return ListingPage([])
         rows = get_rows(_LISTING_SCHEMA.validate(data), "fastNewsList")
@@ -77,11 +76,11 @@ class FlashSpider(SourceSpider):
             stocks=tuple(secid for secid in (row.get("stockList") or ())[:_MAX_STOCKS] if _is_valid_secid(secid)),
         )
 
-    def extract_from_entry(self, entry: ListingEntry) -> ExtractedArticle:
+    def extract_from_entry(self, entry: ListingEntry) -> RawArticle:
         """The summary as paragraphs; its stocks, which have no names there, stand below it as links."""
         _, summary = split_title(entry.title, entry.summary or entry.title)
         links = "、".join(f'<a href="{quote_url(secid)}">{secid.split(".", 1)[1]}</a>' for secid in entry.stocks)
-        return ExtractedArticle(body=text_to_html(summary) + (f"<p>相关：{links}</p>" if links else ""))
+        return RawArticle(entry, body=text_to_html(summary) + (f"<p>相关：{links}</p>" if links else ""))
 
 
 def _is_valid_secid(secid: object) -> bool:

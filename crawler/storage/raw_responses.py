@@ -69,7 +69,10 @@ class RawResponses:
 
 def entry_to_json(entry: ListingEntry) -> str:
     """An entry as text that `entry_from_json` reads back."""
-    return json.dumps({**asdict(entry), "published": format_iso(entry.published)}, ensure_ascii=False)
+    row = {**asdict(entry), "published": format_iso(entry.published)}
+    for name in ("entry_id", "has_article"):  # they are of one crawl
+        del row[name]
+    return json.dumps(row, ensure_ascii=False)
 
 
 def entry_from_json(entry_json: str) -> ListingEntry:

@@ -18,7 +18,7 @@ Posts = dict[str, bytes]
 Query = Callable[..., list[Any]]
 
 # The pages of a site are made anew from the rows: what is tried here is how the rows and their posts are written.
-NO_PAGES = ("--set", 'EXTENSIONS={"crawler.crawl.tracker.CrawlTracker": 0}')
+NO_PAGES = ("--set", 'EXTENSIONS={"crawler.crawl.session.CrawlSession": 0}')
 # Only what the crawl itself writes shall count, not what Python keeps of its modules.
 ENVIRONMENT = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
 

@@ -168,7 +168,11 @@ def test_articles(texts: list[str], published: datetime, code: str) -> None:
     article = raw(texts[0], 1)
     hostile = replace(article, title=texts[1], body=texts[2], published=published.replace(tzinfo=CHINA_TZ))
     answers(lambda: normalise_article(hostile, CategoryRegistry().get_or_create))
-    answers(lambda: normalise_article(replace(article, code=code), CategoryRegistry().get_or_create))
+    answers(
+        lambda: normalise_article(
+            replace(article, entry=replace(article.entry, code=code)), CategoryRegistry().get_or_create
+        )
+    )
 
 
 @FUZZED

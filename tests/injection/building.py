@@ -67,18 +67,21 @@ def raw(text: str, number: int) -> RawArticle:
     """The string as title, media, summary, and in the body both as text and as markup, out of a reply in JSON."""
     text = json_fields.parse_json(json.dumps({"text": text}))["text"]
     code = f"{202201100000000000 + number}"
-    return RawArticle(
+    entry = ListingEntry(
         code=code,
         # What is too long for a title is tried in the body all the same.
         title=text if 0 < len(clean_title(text)) <= MAX_TITLE_CHARS else "题" + text[:200],
         published=_FIRST + timedelta(minutes=37 * number),
-        media=text if len(clean_title(text)) <= MAX_MEDIA_NAME_CHARS else "",
-        default_media="东方财富网",
-        summary=text,
-        body=f"<p>始</p><p>{html.escape(text)}</p>{text}",
+        column="350",
         url=f"https://finance.eastmoney.com/a/{code}.html",
+        media=text if len(clean_title(text)) <= MAX_MEDIA_NAME_CHARS else "",
+        summary=text,
+    )
+    return RawArticle(
+        entry,
+        body=f"<p>始</p><p>{html.escape(text)}</p>{text}",
         spider="eastmoney",
-        columns=("350",),
+        default_media="东方财富网",
         fetched_at=datetime(2023, 1, 10, tzinfo=CHINA_TZ),
     )
 
@@ -90,11 +93,8 @@ def taken_in(texts: Iterable[str], output: Path) -> tuple[list[Hostile], dict[st
     with Store.open_rw(output) as store:
         for number, text in enumerate(texts):
             article = raw(text, number)
-            entry = ListingEntry(
-                article.code, article.title, article.published, "350", article.url, article.media, article.summary
-            )
             try:
-                recorded = store.articles.save(normalise_article(article, media.get_or_create), entry, _SITE)
+                recorded = store.articles.save(normalise_article(article, media.get_or_create), article.entry, _SITE)
             except ItemError as error:
                 refused[text] = str(error)
                 continue

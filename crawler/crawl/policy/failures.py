@@ -7,14 +7,18 @@ and the field, not a hundred lines.
 import re
 from collections.abc import Hashable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from crawler.content.unicode_text import collapse_whitespace
 from crawler.errors import (
     EmptyBodyError,
     IncompleteResponseError,
     ItemError,
+    MissingArticleError,
+    NoArticleError,
     ParseError,
+    RequestError,
     SchemaChangedError,
     SourceError,
 )
@@ -23,14 +27,21 @@ from crawler.items import Outcome, Reason
 _ARTICLE_CODE = re.compile(r"[0-9]{18,24}", re.ASCII)
 # So many kinds are told one by one.
 _MAX_GROUPS = 10
-_REASONS: dict[type, Reason] = {
-    ItemError: Reason.REJECTED,
-    ParseError: Reason.UNREADABLE,
-    SchemaChangedError: Reason.SCHEMA_CHANGED,
-    EmptyBodyError: Reason.NO_BODY,
-    SourceError: Reason.SOURCE_ERROR,
-    IncompleteResponseError: Reason.RESPONSE_INCOMPLETE,
-}
+
+
+class EntryFailure(NamedTuple):
+    """What becomes of an entry whose article could not be had, and why.
+
+    Failures of one `group_key` are reported once. The next crawl fetches the entry again if `can_retry`; otherwise only
+    when it is listed differently. `is_missing` says that the source may have withdrawn the article.
+    """
+
+    outcome: Outcome
+    reason: Reason
+    detail: str
+    group_key: Hashable
+    can_retry: bool
+    is_missing: bool = False
 
 
 @dataclass(slots=True)
@@ -63,13 +74,46 @@ class FailureGroups:
         return [asdict(group) for group in self._groups.values()]
 
 
-def reason_of(error: ItemError) -> Reason:
-    """Return the code of an error: that of the most specific of its classes.
+def classify_error(error: BaseException | None, url: str) -> EntryFailure:
+    """Map an error to the outcome of its entry. Nothing else in the package does.
 
-    >>> reason_of(SchemaChangedError("field 'title' is missing", "title")).value
-    'schema_changed'
+    `url` is the canonical URL of the response, row or file that could not be used.
+
+    >>> classify_error(SchemaChangedError("field 'title' is missing", "title"), "https://a.cn/list?page=1")[:2]
+    (<Outcome.QUARANTINED: 'quarantined'>, <Reason.SCHEMA_CHANGED: 'schema_changed'>)
     """
-    return next(_REASONS[kind] for kind in type(error).__mro__ if kind in _REASONS)
+    if not isinstance(error, ItemError):
+        detail = describe_bug(error)
+        return EntryFailure(Outcome.FAILED, Reason.BUG, detail, detail, can_retry=True)
+    outcome, reason = _classify(error)
+    return EntryFailure(
+        outcome,
+        reason,
+        describe_item_error(error, url),
+        failure_group_key(error, url),
+        can_retry=isinstance(error, SourceError | ParseError),
+        is_missing=isinstance(error, EmptyBodyError | MissingArticleError),
+    )
+
+
+def _classify(error: ItemError) -> tuple[Outcome, Reason]:
+    match error:
+        case RequestError():
+            return Outcome.FAILED, Reason(error.reason)
+        case IncompleteResponseError():
+            return Outcome.FAILED, Reason.RESPONSE_INCOMPLETE
+        case SourceError():
+            return Outcome.FAILED, Reason.SOURCE_ERROR
+        case SchemaChangedError():
+            return Outcome.QUARANTINED, Reason.SCHEMA_CHANGED
+        case ParseError():
+            return Outcome.QUARANTINED, Reason.UNREADABLE
+        case NoArticleError():
+            return Outcome.FILTERED, Reason.NO_BODY
+        case EmptyBodyError():
+            return Outcome.QUARANTINED, Reason.NO_BODY
+        case _:
+            return Outcome.QUARANTINED, Reason.REJECTED
 
 
 def describe_item_error(error: ItemError, url: str) -> str:
@@ -81,6 +125,11 @@ def describe_item_error(error: ItemError, url: str) -> str:
     if not isinstance(error, ParseError):
         return str(error)
     return f"{describe_endpoint(url)}{' has changed' if isinstance(error, SchemaChangedError) else ''}: {error}"
+
+
+def describe_bug(error: BaseException | None) -> str:
+    """Return one line about an exception that nothing of ours raises on purpose."""
+    return collapse_whitespace(f"internal error: {type(error).__name__}: {error}")[:300]
 
 
 def failure_group_key(error: ItemError, url: str) -> Hashable:

@@ -11,7 +11,7 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self, cast
+from typing import Self
 
 from procrastinate import App
 from procrastinate.jobs import Job, Status
@@ -24,9 +24,11 @@ from scrapy.settings import Settings
 
 from crawler.content.dates import format_iso
 from crawler.crawl.interface import DroppedRequestError
-from crawler.crawl.tracker import EntryEvent, entry_events, require_crawl_tracker
+from crawler.crawl.request_meta import get_canonical_url, get_entry
+from crawler.crawl.session import get_session
+from crawler.crawl.tracker import outcomes_committed
 from crawler.errors import FatalError, IncompleteResponseError, ParseError
-from crawler.items import ListingEntry, Reason
+from crawler.items import Reason
 from crawler.jobs.distributed import queue
 from crawler.jobs.distributed.messages import FetchResult, decode_message
 from crawler.middlewares import IncompleteResponse
@@ -111,7 +113,7 @@ class WorkerPool:
         assert crawler.spider is not None
         output = resolve_output_dir(crawler.settings.get("OUTPUT_DIR")).resolve()
         worker_pool = cls(crawler, queue.create_app(), str(output), crawler.spider.name)
-        crawler.signals.connect(worker_pool.acknowledge_entries, signal=entry_events)
+        crawler.signals.connect(worker_pool.acknowledge_entries, signal=outcomes_committed)
         crawler.signals.connect(worker_pool.close, signal=signals.engine_stopped)
         return worker_pool
 
@@ -132,9 +134,9 @@ class WorkerPool:
                 self._acknowledge(pending.key)
         return received(result, request)
 
-    def acknowledge_entries(self, entries: Sequence[EntryEvent]) -> None:
-        """The outcomes of entries are committed: their replies may leave the queue."""
-        for code in (entry.code for entry in entries if not entry.newly_listed):
+    def acknowledge_entries(self, codes: Sequence[str]) -> None:
+        """Let the responses of entries leave the queue: their outcomes are committed."""
+        for code in codes:
             for key in self._keys_by_code.pop(code, []):
                 self._acknowledge(key)
 
@@ -145,7 +147,7 @@ class WorkerPool:
             self._acknowledge(key)
         for task in self._tasks:
             task.cancel()
-        if require_crawl_tracker(self._crawler).fatal_error:
+        if get_session(self._crawler).fatal_error:
             return  # a queue that does not answer would be waited for once more by each
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._app.close_async()
@@ -257,7 +259,7 @@ class WorkerPool:
 
     def _abort(self, error: FatalError) -> None:
         """Without the queue nothing goes on; what is under way stays there for the next recorder."""
-        require_crawl_tracker(self._crawler).abort(error)
+        get_session(self._crawler).abort(error)
         for key in self._pending_requests:
             if not self._response_futures[key].done():
                 self._response_futures[key].set_exception(IgnoreRequest(str(error)))
@@ -277,8 +279,7 @@ def received(fetched: FetchResult, request: Request) -> Response:
 
 
 def _to_pending_request(request: Request) -> PendingRequest:
-    entry = cast("ListingEntry | None", request.cb_kwargs.get("entry"))
-    url = request.meta["canonical"]
+    entry, url = get_entry(request), get_canonical_url(request)
     if entry is None:
         # A listing is asked for anew in each crawl.
         return PendingRequest(uuid.uuid4().hex, url, request.priority, "")

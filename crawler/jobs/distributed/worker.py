@@ -15,7 +15,9 @@ from scrapy import Request
 from scrapy.exceptions import DownloadCancelledError, IgnoreRequest
 from scrapy.settings import Settings
 
-from crawler.crawl.interface import describe_bug, describe_request_error, request_reason
+from crawler.crawl.interface import describe_request_error, request_reason
+from crawler.crawl.policy.failures import describe_bug
+from crawler.crawl.request_meta import set_canonical_url
 from crawler.crawl.runner import SHUTDOWN_TIMEOUT, check_spider, create_process, raise_crawl_error
 from crawler.errors import CommandError, FatalError
 from crawler.items import Reason
@@ -101,7 +103,7 @@ class _WorkerSpider(SourceSpider):
                 raise worker_task.exception() or FatalError("the queue does not answer: its connection was lost")
 
     async def _download(self, url: str) -> FetchResult:
-        request = Request(mirror_url(url, self.mirror), meta={"canonical": url})
+        request = Request(mirror_url(url, self.mirror), meta=set_canonical_url(url))
         try:
             response = await self.crawler.engine.download_async(request)
         except Exception as error:

@@ -1,0 +1,44 @@
+"""What one crawl has one of: the output folder, what was selected, the category registry, and its row in `runs`."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from scrapy.crawler import Crawler
+from scrapy.signalmanager import SignalManager
+
+from crawler.content import clock
+from crawler.content.categories import CategoryRegistry
+from crawler.crawl.interface import SpiderInfo, selection_from_arguments
+from crawler.crawl.policy.selection import Selection
+from crawler.storage.output_dir import OutputDir, resolve_output_dir
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlContext:
+    """The resources of a crawl, opened once and handed to whoever needs them."""
+
+    spider: SpiderInfo
+    selection: Selection
+    out: OutputDir
+    registry: CategoryRegistry
+    run_id: int
+    signals: SignalManager
+
+    @classmethod
+    def open(cls, crawler: Crawler, spider: SpiderInfo) -> Self:
+        """Open the output folder for writing, and start the crawl's run.
+
+        Raises:
+            UsageError: a spider argument selects what does not exist.
+            OutputLockedError, StoreError, OutputError: the output folder cannot be had.
+        """
+        path = resolve_output_dir(crawler.settings.get("OUTPUT_DIR"))
+        selection = selection_from_arguments(spider, path)
+        out = OutputDir.open_for_writing(path, address=crawler.settings["SITE_ADDRESS"])
+        try:
+            registry = CategoryRegistry(out.db.categories.all())
+            run_id = out.db.runs.start(spider.name, spider.arguments, clock.now())
+        except BaseException:
+            out.close()
+            raise
+        return cls(spider, selection, out, registry, run_id, crawler.signals)

@@ -1,0 +1,84 @@
+"""Coverage of the listings: how far each was read, what the next crawl has to come by again, and what was missed."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from crawler.content import clock
+from crawler.crawl.context import CrawlContext
+from crawler.crawl.policy.pagination import ListingPaginator, StopReason
+from crawler.items import Gap, ListingEntry, ListingSize
+
+# After 3 failed crawls an entry no longer holds back its listing's coverage; if its response could not be parsed each
+# time, it is not requested again.
+_MAX_FAILED_CRAWLS = 3
+# At so many failures without a single success the source has failed, and no entry.
+_OUTAGE_THRESHOLD = 5
+
+
+class CoverageTracker:
+    """Follows the pages of each listing through one crawl.
+
+    `failed_listings` are the columns that could not be read, by reason; `pages_read` counts those of all listings.
+    """
+
+    def __init__(self, context: CrawlContext) -> None:
+        self._context = context
+        stored = context.out.db.coverage.for_spider(context.spider.name)
+        selection = context.selection
+        self._paginators = {
+            column: ListingPaginator(stored.get(column), selection.since, selection.refresh)
+            for column in selection.columns
+        }
+        self._entries_to_retry: list[tuple[ListingEntry, str]] = []
+        self.failed_listings: defaultdict[str, list[str]] = defaultdict(list)
+        self.pages_read = 0
+
+    def record_page(
+        self,
+        column: str,
+        entries: Sequence[ListingEntry],
+        *,
+        all_known: bool,
+        is_last_page: bool,
+        listing_size: ListingSize | None,
+    ) -> tuple[ListingPaginator, bool]:
+        """Record a listing page. Return the listing's paginator, and whether its next page is wanted."""
+        self.pages_read += 1
+        paginator = self._paginators[column]
+        wants_next_page = paginator.wants_next_page(
+            entries, all_known=all_known, is_last_page=is_last_page, listing_size=listing_size
+        )
+        if paginator.stop_reason is StopReason.PAGE_LIMIT:
+            self.failed_listings[f"it has no end after {paginator.pages_read:,} pages"].append(column)
+        return paginator, wants_next_page
+
+    def retry_next_crawl(self, entry: ListingEntry, parse_error: str = "") -> None:
+        """Have the next crawl come by an entry again; `parse_error` says why its response could not be parsed."""
+        self._entries_to_retry.append((entry, parse_error))
+
+    def save(self, articles_saved: int) -> dict[str, Gap]:
+        """Store how far each listing is covered by now. Return what was missed for certain, by column."""
+        times_to_revisit = self._times_to_revisit(articles_saved)
+        context, gaps = self._context, {}
+        for column, paginator in self._paginators.items() if context.selection.is_unfiltered else ():
+            if gap := paginator.find_gap():
+                gaps[column] = gap
+                context.out.db.coverage.add_gap(context.run_id, column, gap)
+            # What is dated ahead, to pin it, covers nothing that is yet to come.
+            if coverage := paginator.new_coverage([*times_to_revisit.get(column, ()), clock.now()]):
+                context.out.db.coverage.save(context.run_id, context.spider.name, column, coverage)
+        return gaps
+
+    def _times_to_revisit(self, articles_saved: int) -> Mapping[str, list[datetime]]:
+        """Return the publication times, by column, of what the next crawl has to come by again."""
+        is_outage = not articles_saved and len(self._entries_to_retry) >= _OUTAGE_THRESHOLD
+        articles, spider = self._context.out.db.articles, self._context.spider.name
+        times_by_column = defaultdict[str, list[datetime]](list)
+        for entry, parse_error in self._entries_to_retry:
+            failed_crawls = 0 if is_outage else articles.record_failure(entry, spider)
+            if failed_crawls < _MAX_FAILED_CRAWLS:
+                times_by_column[entry.column].append(entry.published)
+            elif parse_error:
+                articles.mark_rejected(entry, spider, parse_error)
+        return times_by_column

@@ -1,0 +1,182 @@
+"""The Scrapy extension of a crawl: opens what a crawl needs, hands it out, and closes it in the right order."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any, Self, cast
+
+from scrapy import Spider, signals
+from scrapy.crawler import Crawler
+from scrapy.exceptions import CloseSpider
+from twisted.python.failure import Failure
+
+from crawler.content import clock
+from crawler.content.categories import CategoryRegistry
+from crawler.crawl.context import CrawlContext
+from crawler.crawl.coverage import CoverageTracker
+from crawler.crawl.interface import SpiderInfo, TrackerExtension
+from crawler.crawl.policy.failures import describe_bug
+from crawler.crawl.policy.result import FINISHED_REASON, CrawlResult, crawl_outcome
+from crawler.crawl.request_meta import get_column, get_entry
+from crawler.crawl.tracker import CrawlTracker
+from crawler.errors import CommandError, FatalError, UsageError
+
+# Sent with the crawl's `context` when all articles of a crawl that was not stopped are saved; the output folder is
+# still locked. A CommandError that a handler raises fails the crawl.
+crawl_finished = object()
+
+
+class CrawlSession(TrackerExtension):
+    """One crawl, from the opening of its spider to its result.
+
+    `context` and `tracker` are there from when the spider is opened, `result` when it is closed. `fatal_error` is why
+    the crawl could not start or go on.
+    """
+
+    tracker: CrawlTracker | None = None
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler = crawler
+        self._coverage: CoverageTracker | None = None
+        self._close_task: asyncio.Future[None] | None = None
+        self._closed = False
+        self._resources = ExitStack()
+        self.context: CrawlContext | None = None
+        self.result: CrawlResult | None = None
+        self.fatal_error: CommandError | None = None
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        session = cls(crawler)
+        crawler.signals.connect(session.spider_opened, signal=signals.spider_opened)
+        crawler.signals.connect(session.spider_error, signal=signals.spider_error)
+        crawler.signals.connect(session.item_error, signal=signals.item_error)
+        crawler.signals.connect(session.spider_idle, signal=signals.spider_idle)
+        crawler.signals.connect(session.spider_closed, signal=signals.spider_closed)
+        return session
+
+    def spider_opened(self, spider: Spider) -> None:
+        """Open what the crawl needs. Raises CloseSpider when something of it cannot be had: nothing is fetched then."""
+        try:
+            self.context = CrawlContext.open(self._crawler, cast(SpiderInfo, spider))
+            self._coverage = CoverageTracker(self.context)
+            self.tracker = CrawlTracker(self.context, self._coverage, self.abort)
+        except Exception as error:
+            self.fatal_error = error if isinstance(error, CommandError) else FatalError(describe_bug(error))
+            raise CloseSpider("cannot_start") from error
+
+    def close_at_end(self, close: Callable[[], None]) -> None:
+        """Have something closed when the crawl is over, also if its spider is never closed."""
+        self._resources.callback(close)
+
+    def close(self) -> None:
+        """Close what `close_at_end` was given. Calling it again does nothing."""
+        self._resources.close()
+
+    def abort(self, error: CommandError) -> None:
+        """End the crawl as failed."""
+        if self.fatal_error is None:
+            self.fatal_error = error
+        if not self._closed and self._close_task is None:
+            self._close_task = asyncio.ensure_future(self._crawler.engine.close_spider_async(reason="failed"))
+
+    def spider_error(self, failure: Failure, response: Any) -> None:
+        """Handle an exception in a callback or an errback; in both, `response` knows the request."""
+        request = response.request
+        entry = get_entry(request)
+        if entry is None and self._coverage:
+            self._coverage.failed_listings[describe_bug(failure.value)].append(get_column(request))
+        self._handle_error(failure, entry.code if entry else "")
+
+    def item_error(self, item: Any, failure: Failure) -> None:
+        entry = getattr(item, "entry", None)
+        self._handle_error(failure, entry.code if entry else "")
+
+    def spider_idle(self) -> None:
+        """Save what waits, and look for reprints while nothing else is on its way.
+
+        A crawl that is stopped leaves the reprints to the next one.
+        """
+        if self.tracker is None or self.context is None:
+            return
+        self.tracker.flush()
+        try:
+            self.context.out.db.reprint_clusters.cluster_pending()
+        except CommandError as error:
+            self.abort(error)
+
+    def spider_closed(self, reason: str) -> None:
+        """Complete the run, then close the output folder. Calling it again does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        if self.context is None or self.tracker is None:
+            return
+        try:
+            self.tracker.flush()
+            if reason == FINISHED_REASON and self.fatal_error is None:
+                self._send_crawl_finished()
+            self.result = self._finish_run(reason)
+        except CommandError as error:
+            self.fatal_error = self.fatal_error or error
+        finally:
+            self.context.out.close()
+
+    def _handle_error(self, failure: Failure, code: str) -> None:
+        """What the disk or the database refuses ends the crawl: every further article would meet it. A bug does not."""
+        error = failure.value
+        if isinstance(error, CommandError):
+            self.abort(error)
+        elif self.tracker:
+            self.tracker.record_bug(code, error)
+
+    def _send_crawl_finished(self) -> None:
+        for _, answer in self._crawler.signals.send_catch_log(
+            crawl_finished, context=self.context, dont_log=CommandError
+        ):
+            error = answer.value if isinstance(answer, Failure) else answer
+            if isinstance(error, CommandError):
+                self.fatal_error = self.fatal_error or error
+
+    def _finish_run(self, reason: str) -> CrawlResult:
+        context, tracker, coverage = self.context, self.tracker, self._coverage
+        assert context is not None, "set together, before anything is fetched"
+        assert tracker is not None, "likewise"
+        assert coverage is not None, "likewise"
+        is_finished = reason == FINISHED_REASON
+        tracker.close_entries(finished=is_finished)
+        gaps = coverage.save(tracker.articles_saved) if is_finished and not self.fatal_error else {}
+        runs = context.out.db.runs
+        outcome = crawl_outcome(
+            reason=reason,
+            has_fatal_error=self.fatal_error is not None,
+            listings_read=coverage.pages_read,
+            listings_failed=len(coverage.failed_listings),
+            listing_parse_failed=tracker.listing_parse_failed,
+            gap_count=len(gaps),
+            outcome_counts=runs.entry_counts(context.run_id),
+        )
+        runs.finish(context.run_id, outcome, clock.now(), str(self.fatal_error or "; ".join(coverage.failed_listings)))
+        return CrawlResult(
+            run=runs.get(context.run_id),
+            output=str(context.out.path),
+            failed_listings=dict(coverage.failed_listings),
+            gaps=gaps,
+            failures=tracker.failures.as_dicts(),
+            notes=_unknown_media_notes(context),
+        )
+
+
+def get_session(crawler: Crawler) -> CrawlSession:
+    """Return the session of a crawl. Raises UsageError where its extension is switched off."""
+    session = crawler.get_extension(CrawlSession)
+    if session is None:
+        raise UsageError("the extension crawler.crawl.session.CrawlSession is switched off: a crawl needs it")
+    return session
+
+
+def _unknown_media_notes(context: CrawlContext) -> list[str]:
+    """Return a note for each selected media that no article has named yet."""
+    registry = CategoryRegistry(context.out.db.categories.all())
+    names = (category.media for category in context.selection.categories)
+    return [registry.unknown_message(name) for name in names if registry.find(name) is None]
