@@ -388,4 +388,4 @@ def test_a_plan_is_told_to_a_person(finews: Finews, site: SampleSite, output: Pa
 
 
 def test_only_a_crawl_has_a_plan(finews: Finews) -> None:
-    assert finews("record", "--plan").code == 2
+    assert finews("crawl", "--distributed", "--plan").code == 2

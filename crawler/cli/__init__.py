@@ -20,10 +20,8 @@ COMMANDS = {
     "explain": "explain:explain",
     "export": "export:export",
     "feed": "feed:feed",
-    "fetch": "distributed:fetch",
     "import": "import_posts:import_posts",
     "rebuild": "rebuild:rebuild",
-    "record": "distributed:record",
     "replay": "replay:replay",
     "runs": "runs:runs",
     "schedule": "schedule:schedule",
@@ -33,6 +31,7 @@ COMMANDS = {
     "site": "site:site",
     "stocks": "stocks:stocks",
     "verify": "verify:verify",
+    "worker": "worker:worker",
 }
 """Where each command is, by name."""
 

@@ -1,8 +1,9 @@
 """`finews crawl`."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from crawler.cli.output import pluralise, print_json, print_line, print_table
 from crawler.content.dates import format_iso, format_rough_duration
 from crawler.crawl.policy.estimate import Plan, Precision
 from crawler.crawl.policy.result import EXIT_CODES, CrawlResult
+from crawler.errors import missing_extra_error
 from crawler.items import Outcome, RunOutcome
 
 
@@ -27,20 +29,24 @@ from crawler.items import Outcome, RunOutcome
 @click.option("--refresh", metavar="DATE", help="Fetch known articles again that were published since then, e.g. 2d.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N wanted entries, known ones included.")
 @options.output
-@click.option("--mirror", metavar="URL", help="Send every request there instead, path and query unchanged.")
-@click.option(
-    "--set", "setting_overrides", multiple=True, metavar="NAME=VALUE", help="Any Scrapy setting, or one of ours."
-)
+@options.mirror
+@options.set_
 @click.option("--quiet", is_flag=True, help="Say nothing unless something went wrong.")
 @click.option("--plan", is_flag=True, help="Only tell what it would ask for, and how long that takes; write nothing.")
+@click.option("--distributed", is_flag=True, help="Let the machines that run `finews worker` fetch.")
 @options.as_json
-def crawl(plan: bool, **option_values: Any) -> None:
+def crawl(plan: bool, distributed: bool, **option_values: Any) -> None:
     """Crawl once: fetch what is new, write posts and rows.
 
     SPIDER is eastmoney (the default: column lists and articles), flash (7x24 fast news) or choice (the lists that the
     first posts came from).
     """
-    (run_plan if plan else run_crawl)(**option_values)
+    if plan and distributed:
+        raise click.UsageError("--plan asks the source from this machine alone: leave out --distributed")
+    if plan:
+        run_plan(**option_values)
+    else:
+        run_crawl(distributed=distributed, **option_values)
 
 
 class _CrawlCommand(NamedTuple):
@@ -53,13 +59,16 @@ class _CrawlCommand(NamedTuple):
     as_json: bool
 
 
-def run_crawl(adjust_settings: Callable[[Any], None] | None = None, **option_values: Any) -> None:
-    """One crawl from its options to its exit code; `adjust_settings` has the last word on Scrapy's settings."""
+def run_crawl(*, distributed: bool, **option_values: Any) -> None:
+    """Run one crawl from its options to its exit code."""
     from crawler.crawl import runner  # Scrapy takes a third of a second to import, which no other command needs
 
     command = _build_command(progress=True, **option_values)
-    if adjust_settings:
-        adjust_settings(command.settings)
+    if distributed:
+        require_scale_extra()
+        from crawler.jobs.distributed.coordinator import apply_coordinator_settings
+
+        apply_coordinator_settings(command.settings)
     summary = runner.crawl(command.spider, command.arguments, command.settings)
     if command.as_json:
         print_json({**summary.run, "arguments": command.arguments, **_result_fields(summary)})
@@ -110,6 +119,12 @@ def settings_from_options(mirror: str | None, assignments: tuple[str, ...]) -> d
         **dict(_parse_setting(assignment) for assignment in assignments),
         **({} if mirror is None else {"MIRROR": mirror}),
     }
+
+
+def require_scale_extra() -> None:
+    """Raise UsageError where what distributed crawling needs is not installed."""
+    if find_spec("procrastinate") is None or find_spec("psycopg") is None:
+        raise missing_extra_error("many machines need what a single one does not", "scale")
 
 
 def _parse_setting(assignment: str) -> tuple[str, str]:

@@ -25,6 +25,12 @@ output: Callable[[CommandFunction], CommandFunction] = click.option(
 as_json: Callable[[CommandFunction], CommandFunction] = click.option(
     "--json", "as_json", is_flag=True, help="One JSON value on stdout, and nothing else."
 )
+mirror: Callable[[CommandFunction], CommandFunction] = click.option(
+    "--mirror", metavar="URL", help="Send every request there instead, path and query unchanged."
+)
+set_: Callable[[CommandFunction], CommandFunction] = click.option(
+    "--set", "setting_overrides", multiple=True, metavar="NAME=VALUE", help="Any Scrapy setting, or one of ours."
+)
 
 
 def _parse_code(_context: click.Context, _argument: click.Parameter, value: str) -> str:

@@ -16,7 +16,7 @@ from tests.crash.conftest import asker, ended, recorded
 from tests.scale.conftest import PASSWORD, Server, Start
 from tests.test_crawl import assert_books_balance, posts_in
 
-# `finews fetch` with a fault of ours.
+# `finews worker` with a fault of ours.
 BROKEN = """
 from crawler.jobs.distributed import queue
 def app():
@@ -70,14 +70,14 @@ def test_a_fetcher_and_the_recorder_are_killed_and_every_article_stands_once(
     finews: Finews, start: Start, site: SampleSite, output: Path, single: Path
 ) -> None:
     gate = Gate(site, DETAIL, passing=PASSING)
-    fetchers = [start("fetch") for _ in range(FETCHERS)]
-    recorder = start("record", "--output", str(output), "--quiet")
+    fetchers = [start("worker") for _ in range(FETCHERS)]
+    recorder = start("crawl", "--distributed", "--output", str(output), "--quiet")
     waited_for(lambda: len(gate.held) == FETCHERS * HANDS and recorded(output) >= 10)
     fetchers[0].kill()
     recorder.kill()
     recorder.wait()
     gate.open()
-    answer = ended(start("record", "--output", str(output), "--quiet"))
+    answer = ended(start("crawl", "--distributed", "--output", str(output), "--quiet"))
     assert (answer.code, answer.err) == (0, "")
     again = {target: times - 1 for target, times in fetched(site).items() if times > 1}
     assert list(again.values()) == [1] * HANDS
@@ -93,13 +93,13 @@ def test_a_recorder_that_is_killed_again_and_again_asks_for_no_article_twice(
     finews: Finews, start: Start, site: SampleSite, output: Path, single: Path
 ) -> None:
     for _ in range(FETCHERS):
-        start("fetch")
+        start("worker")
     for articles in (10, 25, 40, 55):
-        recorder = start("record", "--output", str(output), "--quiet")
+        recorder = start("crawl", "--distributed", "--output", str(output), "--quiet")
         waited_for(lambda least=articles: recorded(output) >= least)  # type: ignore[misc]  # mypy knows no defaults of lambdas
         recorder.kill()
         recorder.wait()
-    answer = ended(start("record", "--output", str(output), "--quiet"))
+    answer = ended(start("crawl", "--distributed", "--output", str(output), "--quiet"))
     assert (answer.code, answer.err) == (0, "")
     assert set(fetched(site).values()) == {1}
     assert_sound(finews, output, single)
@@ -110,14 +110,14 @@ def test_a_request_that_three_fetchers_die_of_is_failed_and_the_crawl_goes_on(
 ) -> None:
     poison = site.corpus.codes_in_columns(EastmoneySpider.default_columns)[0]
     gate = Gate(site, DETAIL + poison)
-    recorder = start("record", "--output", str(output), "--json", "--quiet")
+    recorder = start("crawl", "--distributed", "--output", str(output), "--json", "--quiet")
     for deaths in range(1, 4):
-        fetcher = start("fetch", "--set", "CONCURRENT_REQUESTS=1")
+        fetcher = start("worker", "--set", "CONCURRENT_REQUESTS=1")
         waited_for(lambda times=deaths: site.requested_codes.count(poison) == times)  # type: ignore[misc]  # mypy knows no defaults of lambdas
         fetcher.kill()
         fetcher.wait()
         server.forget_who_fetches()
-    start("fetch")
+    start("worker")
     answer = ended(recorder)
     assert (answer.code, answer.value["failed"]) == (3, 1)
     assert answer.err == f"finews: failed: {poison}: 3 fetchers have died of it\n"
@@ -130,20 +130,20 @@ def test_without_a_queue_there_is_one_clear_line_and_what_was_under_way_is_taken
     finews: Finews, start: Start, server: Server, site: SampleSite, output: Path, single: Path
 ) -> None:
     gate = Gate(site, DETAIL, passing=PASSING)
-    fetchers = [start("fetch") for _ in range(FETCHERS)]
-    recorder = start("record", "--output", str(output), "--quiet")
+    fetchers = [start("worker") for _ in range(FETCHERS)]
+    recorder = start("crawl", "--distributed", "--output", str(output), "--quiet")
     waited_for(lambda: len(gate.held) == FETCHERS * HANDS and recorded(output) >= 10)
     server.stop()
     gate.open()
-    for process in (recorder, *fetchers, start("fetch"), start("record", "--output", str(output))):
+    for process in (recorder, *fetchers, start("worker"), start("crawl", "--distributed", "--output", str(output))):
         answer = ended(process)
         assert answer.code == 1, answer
         assert answer.err.startswith("finews: the queue does not answer: ")
         assert answer.err.count("\n") == 1
         assert PASSWORD not in answer.err
     server.start()
-    start("fetch")
-    answer = ended(start("record", "--output", str(output), "--quiet"))
+    start("worker")
+    answer = ended(start("crawl", "--distributed", "--output", str(output), "--quiet"))
     assert (answer.code, answer.err) == (0, "")
     assert_sound(finews, output, single)
 
@@ -152,18 +152,18 @@ def test_without_a_queue_there_is_one_clear_line_and_what_was_under_way_is_taken
     ("address", "told"),
     [("", "finews: FINEWS_QUEUE is not set"), (f"finews:{PASSWORD}@host", "finews: FINEWS_QUEUE is no address")],
 )
-@pytest.mark.parametrize("command", ["fetch", "record"])
+@pytest.mark.parametrize("command", [("worker",), ("crawl", "--distributed")], ids=lambda command: command[0])
 def test_an_address_that_is_none_is_wrong_usage_and_not_repeated(
-    finews: Finews, command: str, address: str, told: str
+    finews: Finews, command: tuple[str, ...], address: str, told: str
 ) -> None:
-    answer = finews(command, FINEWS_QUEUE=address)
+    answer = finews(*command, FINEWS_QUEUE=address)
     assert answer.code == 2
     assert answer.err.startswith(told)
     assert PASSWORD not in answer.err
 
 
 def test_a_fault_of_ours_is_told_and_fails() -> None:
-    done = subprocess.run([sys.executable, "-c", BROKEN, "fetch"], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", BROKEN, "worker"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "finews: internal error: OSError: too many open files\n"
 

@@ -1,4 +1,4 @@
-"""`finews record`: a crawl whose requests are answered by fetchers.
+"""`finews crawl --distributed`: a crawl whose requests are answered by fetchers.
 
 Spider, ledger and pipelines are those of `finews crawl`; only the download is another. A reply stays in the queue until
 the outcome of its entry is committed, so that whoever takes the place of a killed recorder finds it there.

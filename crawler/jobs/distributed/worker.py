@@ -1,4 +1,4 @@
-"""`finews fetch`: takes requests out of the queue and sends them with a spider's manners, until it is stopped.
+"""`finews worker`: takes requests out of the queue and sends them with a spider's manners, until it is stopped.
 
 A fetcher is a crawl of the same spider that starts nothing by itself. Its origins, user agent, robots.txt, delays and
 limits are the spider's; what is asked, and asked again, is the recorder's to say.
