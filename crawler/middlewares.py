@@ -11,7 +11,7 @@
 import asyncio
 from collections import Counter, defaultdict
 from random import SystemRandom
-from typing import Any, Protocol, Self, TypeVar, cast
+from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from scrapy import Request
@@ -44,12 +44,6 @@ _MAX_CONSECUTIVE_FAILURES = 30
 _MAX_CONSECUTIVE_429 = 3
 
 
-class HasOrigins(Protocol):
-    """What the guard asks of a spider."""
-
-    allowed_origins: frozenset[str]
-
-
 class IncompleteResponse(Response):
     """A response as it came, truncated or broken, with the error that says how."""
 
@@ -75,7 +69,9 @@ class AllowedOriginsMiddleware:
         return cls(crawler)
 
     def process_request(self, request: Request) -> None:
-        if origin_of(request.url) not in cast(HasOrigins, self._crawler.spider).allowed_origins:
+        # A spider that is none of ours, as that of `scrapy shell URL` for any other site, may go where it was sent.
+        allowed_origins = getattr(self._crawler.spider, "allowed_origins", None)
+        if allowed_origins is not None and origin_of(request.url) not in allowed_origins:
             raise IgnoreRequest(f"the source sends to {redact_url(request.url)}, which is none of its hosts")
 
     def process_exception(self, request: Request, exception: Exception) -> None:

@@ -4,6 +4,7 @@ A spider says where its listings and articles are and how to parse them; all of 
 be fetched is the tracker's to decide, and each entry ends in the tracker with exactly one outcome.
 """
 
+import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -26,11 +27,12 @@ from crawler.crawl.interface import BadRow, EntryTracker, get_tracker, to_reques
 from crawler.crawl.policy.origins import origin_of, redact_url
 from crawler.crawl.request_meta import get_canonical_url, get_column, get_entry, set_canonical_url
 from crawler.errors import EmptyBodyError, ItemError, MissingArticleError, NoArticleError, ParseError, UsageError
-from crawler.items import ListingEntry, ListingSize, Outcome, RawArticle, RawResponse
+from crawler.items import NO_COLUMN, ListingEntry, ListingSize, Outcome, RawArticle, RawResponse
 from crawler.storage.article_writer import BATCH_SIZE
 
 # Articles are fetched before the next listing page, so that what waits in memory stays small.
 _ARTICLE_PRIORITY = 10
+_CODE_IN_URL = re.compile(r"(?<![0-9])[0-9]{18,24}(?![0-9])", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,11 @@ class SourceSpider(Spider):
         """Return the outcome of an entry that no extractor finds a text for: QUARANTINED or FILTERED."""
         return Outcome.QUARANTINED
 
+    @classmethod
+    def handles_request(cls, request: Request) -> bool:
+        """Return whether a URL is of a host of the source: `scrapy shell URL` finds its spider so."""
+        return urlsplit(request.url).hostname in cls.hosts
+
     # what replay and plan call, too
 
     def extract_article(self, response: RawResponse, entry: ListingEntry, fetched_at: datetime) -> RawArticle:
@@ -166,8 +173,19 @@ class SourceSpider(Spider):
         for column in self.tracker.selection.columns:
             yield self._listing_request(column, self.first_cursor)
 
-    def parse_listing(self, response: Response, column: str, cursor: str) -> Iterator[Any]:
-        """Record a listing page, request the articles that are wanted, then the next page."""
+    def parse(self, response: Response, **_kwargs: Any) -> Iterator[Any]:
+        """Parse the response of a URL that was typed, as `scrapy parse URL` and `scrapy shell` do.
+
+        A URL that holds the code of an article is an article's, any other one a listing's.
+        """
+        yield from self.parse_article(response) if _CODE_IN_URL.search(response.url) else self.parse_listing(response)
+
+    def parse_listing(self, response: Response, column: str = "", cursor: str = "") -> Iterator[Any]:
+        """Record a listing page, request the articles that are wanted, then the next page.
+
+        Without a `column` the first one that is crawled by default is assumed.
+        """
+        column, cursor = column or self.default_columns[0], cursor or self.first_cursor
         raw_response = to_raw_response(response)
         now = clock.now()
         rows: list[ListingEntry | BadRow] = []
@@ -197,8 +215,15 @@ class SourceSpider(Spider):
             RawResponse(get_canonical_url(request), "", b""),
         )
 
-    def parse_article(self, response: Response, entry: ListingEntry, extractor_index: int) -> Iterator[Any]:
-        """Extract an article. Where the response holds no text, the next extractor is tried."""
+    def parse_article(
+        self, response: Response, entry: ListingEntry | None = None, extractor_index: int | None = None
+    ) -> Iterator[Any]:
+        """Extract an article. Where the response holds no text, the next extractor is tried.
+
+        Without an `entry`, one is made of the code in the URL. Raises UsageError where there is none.
+        """
+        entry = entry or self._entry_from_url(response)
+        extractor_index = self._find_extractor(response, entry) if extractor_index is None else extractor_index
         raw_response = to_raw_response(response, extractor_index)
         try:
             if entry.code not in response.url:
@@ -234,6 +259,18 @@ class SourceSpider(Spider):
     def tracker(self) -> EntryTracker:
         """What decides on entries and records them: in a crawl, a plan or a dry run."""
         return get_tracker(self.crawler)
+
+    def _entry_from_url(self, response: Response) -> ListingEntry:
+        url = to_raw_response(response).url
+        if not (match := _CODE_IN_URL.search(url)):
+            raise UsageError(f"no article code in {redact_url(url)}: name the URL of an article")
+        return ListingEntry(match[0], "", clock.now(), NO_COLUMN, url)
+
+    def _find_extractor(self, response: Response, entry: ListingEntry) -> int:
+        """Return the index of the extractor that this response is for, judged by the path of its URL."""
+        paths = [urlsplit(extractor.build_url(self, entry)).path for extractor in self.extractors]
+        path = urlsplit(response.url).path
+        return paths.index(path) if path in paths else 0
 
     def _request_or_extract(self, entry: ListingEntry, now: datetime) -> Request | RawArticle:
         if self.rows_are_articles:

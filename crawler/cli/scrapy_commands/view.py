@@ -1,0 +1,14 @@
+"""`scrapy view`: Scrapy's own, which stores nothing here."""
+
+from argparse import Namespace
+
+from scrapy.commands.view import Command as ScrapyViewCommand
+
+from crawler.cli.scrapy_commands import make_dry_run
+
+
+class Command(ScrapyViewCommand):
+    def process_options(self, args: list[str], opts: Namespace) -> None:
+        super().process_options(args, opts)
+        assert self.settings is not None, "Scrapy sets it before it reads the options"
+        make_dry_run(self.settings)

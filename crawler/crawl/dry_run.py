@@ -1,0 +1,70 @@
+"""The tracker of `scrapy shell`, `scrapy parse` and the like: it wants every entry, and stores nothing."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Self, cast
+
+from scrapy import Spider, signals
+from scrapy.crawler import Crawler
+
+from crawler.crawl.interface import BadRow, EntryTracker, SpiderInfo, TrackerExtension, describe_listing_error
+from crawler.crawl.policy.failures import classify_error
+from crawler.crawl.policy.selection import Selection
+from crawler.errors import ItemError
+from crawler.items import ListingEntry, ListingSize, RawResponse
+
+logger = logging.getLogger(__name__)
+
+
+class DryRunTracker(EntryTracker):
+    """Logs what goes wrong, and forgets everything else."""
+
+    def __init__(self, default_columns: tuple[str, ...]) -> None:
+        self.selection = Selection(columns=default_columns)
+
+    def record_listing_page(
+        self,
+        column: str,
+        rows: Sequence[ListingEntry | BadRow],
+        *,
+        is_last_page: bool,
+        listing_size: ListingSize | None = None,
+    ) -> tuple[list[ListingEntry], bool]:
+        for row in rows:
+            if isinstance(row, BadRow):
+                logger.error("a row is no entry: %s", classify_error(row.error, row.url).detail)
+        return [row for row in rows if isinstance(row, ListingEntry)], not is_last_page
+
+    def record_listing_failure(self, column: str, error: ItemError, response: RawResponse) -> None:
+        logger.error("no listing of %s: %s", column, describe_listing_error(error, response.url))
+
+    def record_article_failure(self, entry: ListingEntry, error: BaseException | None, response: RawResponse) -> None:
+        failure = classify_error(error, response.url)
+        logger.error("%s: %s: %s", failure.outcome, entry.code, failure.detail)
+
+    def entries_to_refresh(self) -> list[ListingEntry]:
+        return []
+
+    def paused_until(self, origin: str) -> datetime | None:
+        return None
+
+    def pause(self, origin: str, wait: timedelta) -> None:
+        logger.warning("%s asks not to be sent requests for %s", origin, wait)
+
+    def back_off(self, origin: str) -> None:
+        logger.warning("%s answers that it has had too many requests", origin)
+
+
+class DryRun(TrackerExtension):
+    """The Scrapy extension that takes the place of `CrawlSession`."""
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        extension = cls()
+        crawler.signals.connect(extension.spider_opened, signal=signals.spider_opened)
+        return extension
+
+    def spider_opened(self, spider: Spider) -> None:
+        columns = getattr(cast(SpiderInfo, spider), "default_columns", ())
+        self.tracker = DryRunTracker(columns)
