@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from sqlite_utils import Database
-
-from crawler.storage.connection import as_store_error
+from crawler.storage.table import Table
 
 _SELECT_VERSIONS = """
     SELECT revision, seen_at, title, published_at, body_html FROM revisions WHERE code = :code
@@ -32,16 +30,15 @@ _SELECT_REJECTIONS = """
 """
 
 
-class ArticleHistory:
-    def __init__(self, db: Database) -> None:
-        self._db = db
+class ArticleHistory(Table):
+    """What the database knows of one code, over all crawls."""
 
     def versions(self, code: str) -> list[dict[str, Any]]:
         """What an article has said, oldest first, the present one last; empty when there is no article.
 
         Each is `revision`, `seen_at` (when it was first seen), `title`, `published_at`, `body_html`.
         """
-        return self._all(_SELECT_VERSIONS, code)
+        return self._all(_SELECT_VERSIONS, code=code)
 
     def for_code(self, code: str) -> dict[str, Any] | None:
         """Everything the books say of a code, also of one that never became an article; None when it was never met.
@@ -52,14 +49,10 @@ class ArticleHistory:
         """
         records = {
             "code": code,
-            "article": next(iter(self._all(_SELECT_ARTICLE, code)), None),
-            "entries": self._all(_SELECT_ENTRIES, code),
-            "revisions": self._all(_SELECT_REVISIONS, code),
-            "quarantine": self._all(_SELECT_QUARANTINED, code),
-            "refused": self._all(_SELECT_REJECTIONS, code),
+            "article": self._one(_SELECT_ARTICLE, code=code),
+            "entries": self._all(_SELECT_ENTRIES, code=code),
+            "revisions": self._all(_SELECT_REVISIONS, code=code),
+            "quarantine": self._all(_SELECT_QUARANTINED, code=code),
+            "refused": self._all(_SELECT_REJECTIONS, code=code),
         }
         return records if any(records[name] for name in records if name != "code") else None
-
-    def _all(self, sql: str, code: str) -> list[dict[str, Any]]:
-        with as_store_error():
-            return list(self._db.query(sql, {"code": code}))

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from sqlite_utils import Database
-
-from crawler.storage.connection import as_store_error
+from crawler.storage.table import Table
 
 _COUNT_BY_DAY_AND_MEDIA = """
     SELECT substr(published_at, 1, 10) AS day, media, count(*) AS articles FROM articles
@@ -17,9 +15,8 @@ _SELECT_LATEST_MEDIA = """
 """
 
 
-class DailyCounts:
-    def __init__(self, db: Database) -> None:
-        self._db = db
+class DailyCounts(Table):
+    """Counts of articles by day and media, for charts."""
 
     def by_day_and_media(self, days: int) -> list[dict[str, Any]]:
         """The days up to the newest article's: `day`, `media`, `articles`; days without any are left out."""
@@ -33,7 +30,3 @@ class DailyCounts:
         """The day of the newest article; empty without articles."""
         rows = self._all("SELECT substr(max(published_at), 1, 10) AS day FROM articles")
         return rows[0]["day"] or ""
-
-    def _all(self, sql: str, **parameters: object) -> list[dict[str, Any]]:
-        with as_store_error():
-            return list(self._db.query(sql, parameters))

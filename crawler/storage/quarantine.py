@@ -4,13 +4,11 @@ import hashlib
 from datetime import datetime
 from typing import Any
 
-from sqlite_utils import Database
-
 from crawler.content.dates import format_iso
 from crawler.errors import ParseError
 from crawler.items import ListingEntry, RawResponse
-from crawler.storage.connection import as_store_error
 from crawler.storage.raw_responses import entry_to_json
+from crawler.storage.table import Table
 
 # What stands in quarantine: a whole listing, one row of one, the reply for an article, or a file that was imported.
 KIND_LISTING, KIND_ROW, KIND_ARTICLE, KIND_FILE = "listing", "row", "article", "file"
@@ -28,9 +26,8 @@ _INSERT_QUARANTINED = """
 _KEPT = "SELECT 1 FROM quarantine WHERE sha256 = :sha256 AND kind = :kind AND spider = :spider"
 
 
-class Quarantine:
-    def __init__(self, db: Database) -> None:
-        self._db = db
+class Quarantine(Table):
+    """The rows of `quarantine`."""
 
     def add(
         self,
@@ -64,24 +61,24 @@ class Quarantine:
             "sha256": hashlib.sha256(response.body).hexdigest(),
             "raw": response.body[:_MAX_RAW_BYTES],
         }
-        with as_store_error(), self._db.atomic():
-            is_new = not self._db.execute(_KEPT, row).fetchone()
-            self._db.execute(_INSERT_QUARANTINED, row)
-            return is_new
+        with self._transaction():
+            is_new = self._one(_KEPT, **row) is None
+            self._execute(_INSERT_QUARANTINED, **row)
+        return is_new
 
     def unresolved(self) -> list[dict[str, Any]]:
         """What stands in quarantine, oldest first, without the raw bytes."""
-        with as_store_error():
-            sql = """
-                SELECT id, spider, kind, code, column_id, url, content_type, reader, entry, reason
-                FROM quarantine WHERE resolved_at IS NULL ORDER BY id
+        return self._all(
             """
-            return list(self._db.query(sql))
+            SELECT id, spider, kind, code, column_id, url, content_type, reader, entry, reason
+            FROM quarantine WHERE resolved_at IS NULL ORDER BY id
+            """
+        )
 
     def get_raw(self, quarantine_id: int) -> bytes:
         """The bytes that are kept. Raises ParseError where that is only the beginning of what came."""
-        with as_store_error():
-            row = self._db.table("quarantine").get(quarantine_id)
+        row = self._one("SELECT raw, sha256 FROM quarantine WHERE id = ?", quarantine_id)
+        assert row is not None, "rows of quarantine are not deleted"
         raw = bytes(row["raw"])
         if len(raw) == _MAX_RAW_BYTES and hashlib.sha256(raw).hexdigest() != row["sha256"]:
             raise ParseError("only its beginning was kept")
@@ -89,5 +86,4 @@ class Quarantine:
 
     def mark_resolved(self, quarantine_id: int, resolved_at: datetime) -> None:
         """It could be read after all."""
-        with as_store_error():
-            self._db.table("quarantine").update(quarantine_id, {"resolved_at": format_iso(resolved_at)})
+        self._execute("UPDATE quarantine SET resolved_at = ? WHERE id = ?", format_iso(resolved_at), quarantine_id)

@@ -8,63 +8,53 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlite_utils import Database
-
 from crawler.content.dates import format_iso
 from crawler.items import ListingEntry, RawResponse
-from crawler.storage.connection import as_store_error
+from crawler.storage.table import Table
 
 
-class RawResponses:
-    def __init__(self, db: Database) -> None:
-        self._db = db
+class RawResponses(Table):
+    """The rows of `raw_replies`, one per article, and of `raw_contents`, one per content."""
 
     def save(self, spider: str, entry: ListingEntry, response: RawResponse, seen_at: datetime) -> None:
         """Keep the reply that an article was read from; an older one of the same article gives way."""
         sha256 = hashlib.sha256(response.body).hexdigest()
-        with as_store_error(), self._db.atomic():
-            old_row = self._db.execute("SELECT sha256 FROM raw_replies WHERE code = ?", [entry.code]).fetchone()
-            self._db.execute(
+        with self._transaction():
+            old_row = self._one("SELECT sha256 FROM raw_replies WHERE code = ?", entry.code)
+            self._execute(
                 "INSERT OR IGNORE INTO raw_contents (sha256, content) VALUES (?, ?)",
-                [sha256, zlib.compress(response.body)],
+                sha256,
+                zlib.compress(response.body),
             )
-            self._db.execute(
+            self._execute(
                 """
                 INSERT OR REPLACE INTO raw_replies (code, spider, url, content_type, reader, entry, sha256, seen_at)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                 """,
-                [
-                    entry.code,
-                    spider,
-                    response.url,
-                    response.content_type,
-                    response.extractor_index,
-                    entry_to_json(entry),
-                    sha256,
-                    format_iso(seen_at),
-                ],
+                entry.code,
+                spider,
+                response.url,
+                response.content_type,
+                response.extractor_index,
+                entry_to_json(entry),
+                sha256,
+                format_iso(seen_at),
             )
             if old_row:
-                self._db.execute(
+                self._execute(
                     """
                     DELETE FROM raw_contents WHERE sha256 = :older
                         AND NOT EXISTS (SELECT 1 FROM raw_replies WHERE sha256 = :older)
                     """,
-                    {"older": old_row[0]},
+                    older=old_row["sha256"],
                 )
 
     def all(self) -> Iterator[tuple[str, ListingEntry, RawResponse]]:
         """Spider, listing entry and reply of each article whose reply was kept, one at a time."""
-        with as_store_error():
-            codes = [row["code"] for row in self._db.query("SELECT code FROM raw_replies ORDER BY code")]
-        for code in codes:
-            row = self._get(code)
+        for code in [row["code"] for row in self._all("SELECT code FROM raw_replies ORDER BY code")]:
+            row = self._one("SELECT * FROM raw_replies JOIN raw_contents USING (sha256) WHERE code = ?", code)
+            assert row is not None, "replies are replaced, not deleted"
             yield row["spider"], entry_from_json(row["entry"]), response_from_row(row, zlib.decompress(row["content"]))
-
-    def _get(self, code: str) -> dict[str, Any]:
-        with as_store_error():
-            sql = "SELECT * FROM raw_replies JOIN raw_contents USING (sha256) WHERE code = ?"
-            return next(iter(self._db.query(sql, [code])))
 
 
 def entry_to_json(entry: ListingEntry) -> str:

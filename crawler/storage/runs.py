@@ -5,11 +5,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlite_utils import Database
-
 from crawler.content.dates import format_iso
 from crawler.items import Outcome, Reason, RunOutcome
-from crawler.storage.connection import as_store_error
+from crawler.storage.table import Table
 
 # A crawl that ended so got nowhere.
 _UNSUCCESSFUL_OUTCOMES = (RunOutcome.FAILED, RunOutcome.INTERRUPTED)
@@ -17,21 +15,18 @@ _UNSUCCESSFUL_OUTCOMES = (RunOutcome.FAILED, RunOutcome.INTERRUPTED)
 _ENTRIES_PER_STATEMENT = 5_000
 
 
-class Runs:
-    def __init__(self, db: Database) -> None:
-        self._db = db
+class Runs(Table):
+    """The rows of `runs`, one per crawl, and of `entries`, one per listing entry of each."""
 
     def start(self, spider: str, arguments: Mapping[str, str], started_at: datetime) -> int:
         """Open a run; its id."""
-        with as_store_error():
-            inserted = self._db.table("runs").insert(
-                {
-                    "spider": spider,
-                    "arguments": json.dumps(arguments, ensure_ascii=False),
-                    "started_at": format_iso(started_at),
-                }
-            )
-            return int(inserted.last_rowid or 0)
+        inserted = self._execute(
+            "INSERT INTO runs (spider, arguments, started_at) VALUES (?, ?, ?)",
+            spider,
+            json.dumps(arguments, ensure_ascii=False),
+            format_iso(started_at),
+        )
+        return int(inserted.lastrowid or 0)
 
     def add_entries(
         self, run_id: int, entries: Iterable[tuple[str, str, Outcome | None, Reason | None, str]]
@@ -40,75 +35,73 @@ class Runs:
 
         An entry is code, column id, outcome and reason (None while they are not decided), and detail.
         """
-        with as_store_error(), self._db.atomic():
-            insert_entry = (
-                "INSERT INTO entries (run_id, code, column_id, outcome, reason, detail) VALUES (?, ?, ?, ?, ?, ?)"
-            )
-            return [int(self._db.execute(insert_entry, [run_id, *entry]).lastrowid or 0) for entry in entries]
+        sql = "INSERT INTO entries (run_id, code, column_id, outcome, reason, detail) VALUES (?, ?, ?, ?, ?, ?)"
+        with self._transaction():
+            return [int(self._execute(sql, run_id, *entry).lastrowid or 0) for entry in entries]
 
     def set_outcome(self, entry_id: int, outcome: Outcome, reason: Reason, detail: str = "") -> None:
         """An entry's one and only outcome: the first one stays."""
-        with as_store_error():
-            self._db.execute(
-                "UPDATE entries SET outcome = ?, reason = ?, detail = ? WHERE id = ? AND outcome IS NULL",
-                [outcome, reason, detail, entry_id],
-            )
+        self._execute(
+            "UPDATE entries SET outcome = ?, reason = ?, detail = ? WHERE id = ? AND outcome IS NULL",
+            outcome,
+            reason,
+            detail,
+            entry_id,
+        )
 
     def fail_open_entries(self, run_id: int, detail: str) -> None:
         """Fail what has no outcome by now: whatever was at work on it was stopped."""
-        with as_store_error(), self._db.atomic():
-            self._db.execute(
-                "UPDATE entries SET outcome = ?, reason = ?, detail = ? WHERE run_id = ? AND outcome IS NULL",
-                [Outcome.FAILED, Reason.INTERRUPTED, detail, run_id],
-            )
+        self._execute(
+            "UPDATE entries SET outcome = ?, reason = ?, detail = ? WHERE run_id = ? AND outcome IS NULL",
+            Outcome.FAILED,
+            Reason.INTERRUPTED,
+            detail,
+            run_id,
+        )
 
     def finish(self, run_id: int, outcome: RunOutcome, finished_at: datetime, detail: str = "") -> None:
         """Close a run all of whose entries are settled: its counts are theirs."""
-        with as_store_error(), self._db.atomic():
+        with self._transaction():
             self._add_article_columns(run_id)
-            self._db.table("runs").update(
-                run_id,
-                {
-                    "finished_at": format_iso(finished_at),
-                    "outcome": outcome,
-                    "detail": detail,
-                    **self.entry_counts(run_id),
-                },
-            )
+            values = {"finished_at": format_iso(finished_at), "outcome": outcome, "detail": detail}
+            self._db.table("runs").update(run_id, {**values, **self.entry_counts(run_id)})
 
     def _add_article_columns(self, run_id: int) -> None:
         """Where a run's articles are listed, by some entries at a time: SQLite keeps what a statement changes.
 
         The `+` makes it look the entries up by their ids, which are neighbours.
         """
-        first_id, last_id = self._db.execute(
-            "SELECT coalesce(min(id), 0), coalesce(max(id), -1) FROM entries WHERE run_id = ?", [run_id]
-        ).fetchone()
-        for start_id in range(first_id, last_id + 1, _ENTRIES_PER_STATEMENT):
-            self._db.execute(
+        (ids,) = self._all(
+            "SELECT coalesce(min(id), 0) AS first, coalesce(max(id), -1) AS last FROM entries WHERE run_id = ?", run_id
+        )
+        for start_id in range(ids["first"], ids["last"] + 1, _ENTRIES_PER_STATEMENT):
+            self._execute(
                 """
                 INSERT OR IGNORE INTO article_columns (code, column_id)
                 SELECT code, column_id FROM entries JOIN articles USING (code)
                 WHERE +run_id = ? AND entries.id BETWEEN ? AND ? AND column_id != ''
                 """,
-                [run_id, start_id, start_id + _ENTRIES_PER_STATEMENT - 1],
+                run_id,
+                start_id,
+                start_id + _ENTRIES_PER_STATEMENT - 1,
             )
 
     def failing_since(self, spider: str) -> datetime:
         """When the first crawl began since which none of this spider's got anywhere; the open one counts."""
-        sql = """
-            SELECT min(started_at) FROM runs WHERE spider = :spider AND id >
+        (row,) = self._all(
+            """
+            SELECT min(started_at) AS since FROM runs WHERE spider = :spider AND id >
             (SELECT coalesce(max(id), 0) FROM runs
              WHERE spider = :spider AND outcome NOT IN (SELECT value FROM json_each(:nowhere)))
-            """
-        values = {"spider": spider, "nowhere": json.dumps(_UNSUCCESSFUL_OUTCOMES)}
-        with as_store_error():
-            return datetime.fromisoformat(self._db.execute(sql, values).fetchone()[0])
+            """,
+            spider=spider,
+            nowhere=json.dumps(_UNSUCCESSFUL_OUTCOMES),
+        )
+        return datetime.fromisoformat(row["since"])
 
     def open_run_ids(self) -> list[int]:
         """The runs that a killed crawl left open. Only the holder of the lock may ask, before it begins its own."""
-        with as_store_error():
-            return [row["id"] for row in self._db.query("SELECT id FROM runs WHERE finished_at IS NULL")]
+        return [row["id"] for row in self._all("SELECT id FROM runs WHERE finished_at IS NULL")]
 
     def finish_interrupted_runs(self, finished_at: datetime) -> None:
         """Close what a killed crawl left open. Only the holder of the lock may ask."""
@@ -118,9 +111,8 @@ class Runs:
 
     def entry_counts(self, run_id: int) -> dict[str, int]:
         """`listed`, and one count per outcome."""
-        with as_store_error():
-            sql = "SELECT outcome, count(*) FROM entries WHERE run_id = ? GROUP BY outcome"
-            count_by_outcome = dict(self._db.execute(sql, [run_id]).fetchall())
+        rows = self._all("SELECT outcome, count(*) AS times FROM entries WHERE run_id = ? GROUP BY outcome", run_id)
+        count_by_outcome = {row["outcome"]: row["times"] for row in rows}
         return {
             "listed": sum(count_by_outcome.values()),
             **{outcome.value: count_by_outcome.get(outcome, 0) for outcome in Outcome},
@@ -128,10 +120,9 @@ class Runs:
 
     def latest(self, limit: int) -> list[dict[str, Any]]:
         """The last runs, newest first; of one that is not closed, what its entries have come to by now."""
-        with as_store_error():
-            rows = list(self._db.query("SELECT * FROM runs ORDER BY id DESC LIMIT ?", [limit]))
+        rows = self._all("SELECT * FROM runs ORDER BY id DESC LIMIT ?", limit)
         return [row if row["finished_at"] else {**row, **self.entry_counts(row["id"])} for row in rows]
 
     def get(self, run_id: int) -> dict[str, Any]:
-        with as_store_error():
-            return dict(self._db.table("runs").get(run_id))
+        (row,) = self._all("SELECT * FROM runs WHERE id = ?", run_id)
+        return row

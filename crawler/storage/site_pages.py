@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlite_utils import Database
-
-from crawler.storage.connection import as_store_error
+from crawler.storage.table import Table
 
 
 class PageKind(StrEnum):
@@ -30,9 +28,8 @@ class SitePage:
 _SELECT_ARTICLE_LINKS = "SELECT code, title, published_at, media, category, post_path FROM articles"
 
 
-class SitePages:
-    def __init__(self, db: Database) -> None:
-        self._db = db
+class SitePages(Table):
+    """What stands on each page of the published site, and the pages that are out of date (`stale_pages`)."""
 
     # which are out of date
 
@@ -54,15 +51,13 @@ class SitePages:
 
     def mark_written(self, pages: Iterable[SitePage]) -> None:
         """These pages show what the articles say. Only the holder of the lock may say so."""
-        with as_store_error(), self._db.atomic():
-            page_keys = json.dumps([[page.kind, page.name] for page in pages])
-            self._db.execute(
-                """
-                DELETE FROM stale_pages WHERE (kind, name) IN
-                    (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))
-                """,
-                [page_keys],
-            )
+        self._execute(
+            """
+            DELETE FROM stale_pages WHERE (kind, name) IN
+                (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))
+            """,
+            json.dumps([[page.kind, page.name] for page in pages]),
+        )
 
     # what stands on them: articles as `code`, `title`, `published_at`, `media`, `category`, `post_path`
 
@@ -76,11 +71,10 @@ class SitePages:
 
     def articles_on_day(self, period: str) -> Iterator[dict[str, Any]]:
         """The articles whose posts stand under a day, or a month such as `2022/01`; newest first, one at a time."""
-        with as_store_error():
-            yield from self._db.query(
-                f"{_SELECT_ARTICLE_LINKS} WHERE post_path >= ? AND post_path < ? ORDER BY published_at DESC, code",
-                _path_range(period),
-            )
+        return self._stream(
+            f"{_SELECT_ARTICLE_LINKS} WHERE post_path >= ? AND post_path < ? ORDER BY published_at DESC, code",
+            *_path_range(period),
+        )
 
     def articles_with_stock(self, secid: str, limit: int) -> list[dict[str, Any]]:
         """The newest articles that link to a stock, newest first; `name` is what they call it.
@@ -146,8 +140,7 @@ class SitePages:
 
     def article_headings(self) -> Iterator[dict[str, str]]:
         """What the page of every article must say: `post_path`, `title`, `published_at`; in the order of the paths."""
-        with as_store_error():
-            yield from self._db.query("SELECT post_path, title, published_at FROM articles ORDER BY post_path")
+        return self._stream("SELECT post_path, title, published_at FROM articles ORDER BY post_path")
 
     def reprints_by_path(self, first_path: str, last_path: str) -> Iterator[dict[str, Any]]:
         """The same story in other media, the oldest first, of each article whose path lies between these (`of`)."""
@@ -161,12 +154,7 @@ class SitePages:
             WHERE here.post_path BETWEEN ? AND ?
             ORDER BY here.post_path, there.published_at, there.code
             """
-        with as_store_error():
-            yield from self._db.query(sql, [first_path, last_path])
-
-    def _all(self, sql: str, *parameters: object) -> list[dict[str, Any]]:
-        with as_store_error():
-            return list(self._db.query(sql, parameters))
+        return self._stream(sql, first_path, last_path)
 
 
 def _path_range(period: str) -> tuple[str, str]:

@@ -4,9 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlite_utils import Database
-
-from crawler.storage.connection import as_store_error
+from crawler.storage.table import Table
 
 # What a code or a name stands for.
 _SELECT_SECIDS = """
@@ -33,9 +31,8 @@ _SELECT_STOCKS_WITH_COUNTS = """
 """
 
 
-class Stocks:
-    def __init__(self, db: Database) -> None:
-        self._db = db
+class Stocks(Table):
+    """Stocks and boards with their articles, from the rows of `mentions`."""
 
     def with_article_counts(self, limit: int) -> list[dict[str, Any]]:
         """Each with `articles`, `times` (links), `first` and `latest`; those of most articles first."""
@@ -66,7 +63,3 @@ class Stocks:
             limit=limit,
         )
         return [(row["name"], row["secid"], row["articles"]) for row in rows]
-
-    def _all(self, sql: str, **parameters: object) -> list[dict[str, Any]]:
-        with as_store_error():
-            return list(self._db.query(sql, parameters))

@@ -15,9 +15,9 @@ from types import MappingProxyType
 
 from sqlite_utils import Database
 
-from crawler.storage.connection import as_store_error
 from crawler.storage.reprints import minhash
 from crawler.storage.search.index import IndexFault, unix_seconds
+from crawler.storage.table import Table
 
 _ARTICLES_PER_BATCH = 500
 _NEIGHBOUR_WINDOW_SECONDS = 3 * 24 * 60 * 60
@@ -98,27 +98,29 @@ class _BatchChanges:
     member_ids: set[int] = field(default_factory=set)
 
 
-class ReprintClusters:
-    """`compared_pairs` counts the pairs of texts that were compared in full."""
+class ReprintClusters(Table):
+    """Groups of reprints, found in the articles and kept in the tables `story_*`.
+
+    `compared_pairs` counts the pairs of texts that were compared in full.
+    """
 
     def __init__(self, db: Database) -> None:
-        self._db = db
+        super().__init__(db)
         self._cached_shingles = lru_cache(_SHINGLE_CACHE_SIZE)(self._read_shingles)
         self.compared_pairs = 0
 
     def cluster_pending(self) -> int:
         """File what has changed since the last time; how many articles that were. A kill loses no more than a batch."""
         clustered_count = 0
-        with as_store_error():
-            while codes := self._pending_codes(_ARTICLES_PER_BATCH):
-                with self._db.atomic():
-                    self._cluster_codes(codes)
-                clustered_count += len(codes)
+        while codes := self._pending_codes(_ARTICLES_PER_BATCH):
+            with self._transaction():
+                self._cluster_codes(codes)
+            clustered_count += len(codes)
         return clustered_count
 
     def rebuild(self) -> int:
         """File every article anew; how many there are. What a kill cuts short, the next crawl ends."""
-        with as_store_error(), self._db.atomic():
+        with self._transaction():
             for statement in _CLEAR_TABLES:
                 self._db.execute(statement)
             self._db.execute("INSERT OR IGNORE INTO story_pending SELECT code FROM articles")
@@ -131,21 +133,20 @@ class ReprintClusters:
 
     def find_pending(self) -> list[IndexFault]:
         """The articles that are to be filed, as the next crawl does when it ends."""
-        with as_store_error():
-            return [IndexFault(code, "the next crawl looks for its reprints") for code in self._pending_codes(-1)]
+        return [IndexFault(code, "the next crawl looks for its reprints") for code in self._pending_codes(-1)]
 
     def find_faults(self) -> list[IndexFault]:
         """Where the stories are not what follows from the articles; in flat memory.
 
         While something is pending, only whether the rest is filed by its texts.
         """
-        with as_store_error(), self._db.atomic():
+        with self._transaction():
             return [*self._find_wrong_members(), *(() if self._pending_codes(1) else self._find_wrong_clusters())]
 
     # filing
 
     def _pending_codes(self, limit: int) -> list[str]:
-        return [code for (code,) in self._db.execute("SELECT code FROM story_pending LIMIT ?", [limit]).fetchall()]
+        return [row["code"] for row in self._all("SELECT code FROM story_pending LIMIT ?", limit)]
 
     def _cluster_codes(self, codes: list[str]) -> None:
         changes = _BatchChanges()

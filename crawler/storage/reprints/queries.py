@@ -4,9 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlite_utils import Database
-
-from crawler.storage.connection import as_store_error
+from crawler.storage.table import Table
 
 _SELECT_CLUSTER_CODES = """
     SELECT code FROM story_articles WHERE story = (SELECT story FROM story_articles WHERE code = ?)
@@ -14,14 +12,12 @@ _SELECT_CLUSTER_CODES = """
 """
 
 
-class ReprintQueries:
-    def __init__(self, db: Database) -> None:
-        self._db = db
+class ReprintQueries(Table):
+    """The groups of reprints (`story_articles`), for readers."""
 
     def cluster_codes(self, code: str) -> list[str]:
         """The codes of an article's story, the original first; at least its own."""
-        with as_store_error():
-            return [row["code"] for row in self._db.query(_SELECT_CLUSTER_CODES, [code])] or [code]
+        return [row["code"] for row in self._all(_SELECT_CLUSTER_CODES, code)] or [code]
 
     def cluster_articles(self, code: str) -> list[dict[str, Any]]:
         """The articles of a story, the original first, the asked one among them; none when nobody else has it.
@@ -33,15 +29,13 @@ class ReprintQueries:
 
     def cluster_articles_among(self, codes: Sequence[str]) -> list[dict[str, Any]]:
         """The same of these articles of a story, as if there were no others."""
-        with as_store_error():
-            rows = self._db.query(
-                """
-                SELECT code, title, published_at, articles.media, category, url, post_path, withdrawn_at,
-                       published - min(published) OVER () AS seconds_later
-                FROM story_articles JOIN articles USING (code)
-                WHERE code IN (SELECT value FROM json_each(?)) ORDER BY published, code
-                """,
-                [json.dumps(codes)],
-            )
-            articles = list(rows)
-            return articles if len(articles) > 1 else []
+        articles = self._all(
+            """
+            SELECT code, title, published_at, articles.media, category, url, post_path, withdrawn_at,
+                   published - min(published) OVER () AS seconds_later
+            FROM story_articles JOIN articles USING (code)
+            WHERE code IN (SELECT value FROM json_each(?)) ORDER BY published, code
+            """,
+            json.dumps(codes),
+        )
+        return articles if len(articles) > 1 else []

@@ -14,7 +14,6 @@ from sqlite_utils import Database
 
 from crawler.content.dates import format_iso
 from crawler.content.stocks import extract_mentions
-from crawler.storage.connection import as_store_error
 from crawler.storage.reprints.queries import ReprintQueries
 from crawler.storage.search.bigrams import SearchDocument, normalise_for_search
 from crawler.storage.search.candidates import MAX_RANKED_ARTICLES, Candidate, CandidateFinder
@@ -22,6 +21,7 @@ from crawler.storage.search.index import version_text
 from crawler.storage.search.query import Query, parse_query
 from crawler.storage.search.request import SearchRequest, SortOrder
 from crawler.storage.search.snippets import Snippet, best_snippet, bm25_scores, highlight_all
+from crawler.storage.table import Table
 
 _SELECT_COLUMNS_AS_OF = """
     SELECT DISTINCT column_id FROM entries JOIN runs ON runs.id = run_id
@@ -42,9 +42,11 @@ class SearchHit:
     snippet: Snippet
 
 
-class SearchEngine:
+class SearchEngine(Table):
+    """Finds the articles that answer a search, in the database as it is or as it was at a moment."""
+
     def __init__(self, db: Database) -> None:
-        self._db = db
+        super().__init__(db)
         self._candidates = CandidateFinder(db)
         self._reprints = ReprintQueries(db)
 
@@ -60,7 +62,7 @@ class SearchEngine:
 
     def rows(self, search_request: SearchRequest) -> Generator[dict[str, Any], None, None]:
         """The same as rows with the columns of `rows`. Who leaves off half way closes it before the store."""
-        with as_store_error(), self._db.atomic():
+        with self._transaction():
             rows = self._newest_rows(search_request)
             if search_request.sort is SortOrder.RELEVANCE:
                 rows = iter(_rank(list(itertools.islice(rows, MAX_RANKED_ARTICLES)), parse_query(search_request.text)))
@@ -68,13 +70,13 @@ class SearchEngine:
 
     def count(self, search_request: SearchRequest) -> int:
         """How many articles answer, `limit` or not."""
-        with as_store_error(), self._db.atomic():
+        with self._transaction():
             exact = self._candidates.count_from_index(parse_query(search_request.text), search_request)
             return sum(1 for _ in self._newest_rows(search_request)) if exact is None else exact
 
     def get_as_of(self, code: str, as_of: datetime) -> dict[str, Any] | None:
         """One article as it was known then, with the columns of `rows`; None when it was not."""
-        with as_store_error():
+        with self._transaction():
             candidate = min(self._candidates.find_by_codes([code], SearchRequest(as_of=as_of)), default=None)
             return self._row_of_candidate(self._rows_by_code([code]).get(code), candidate, as_of) if candidate else None
 
@@ -86,9 +88,8 @@ class SearchEngine:
         if row is None:
             return None
         parameters = {"code": code, "revision": row["revision"], "as_of": format_iso(as_of)}
-        with as_store_error():
-            columns = [each["column_id"] for each in self._db.query(_SELECT_COLUMNS_AS_OF, parameters)]
-            revisions = list(self._db.query(_SELECT_EARLIER_REVISIONS, parameters))
+        columns = [each["column_id"] for each in self._all(_SELECT_COLUMNS_AS_OF, **parameters)]
+        revisions = self._all(_SELECT_EARLIER_REVISIONS, **parameters)
         stock_mentions = sorted(extract_mentions(row["body_html"]), key=lambda each: (-each.count, each.secid))
         relations = {"revisions": revisions, "mentions": [asdict(each) for each in stock_mentions], "columns": columns}
         return {**row, **relations, "story": self._cluster_as_of(code, as_of)}
@@ -157,10 +158,7 @@ class SearchEngine:
         )
 
     def _rows_by_code(self, codes: list[str]) -> dict[str, dict[str, Any]]:
-        cursor = self._db.execute(_SELECT_ARTICLES, [json.dumps(codes)])
-        names = [column[0] for column in cursor.description]
-        rows = (dict(zip(names, values, strict=True)) for values in cursor)
-        return {row["code"]: row for row in rows}
+        return {row["code"]: row for row in self._stream(_SELECT_ARTICLES, json.dumps(codes))}
 
     def _row_of_candidate(
         self, row: dict[str, Any] | None, candidate: Candidate, as_of: datetime | None
@@ -177,7 +175,7 @@ class SearchEngine:
     def _old_row(self, row: dict[str, Any], candidate: Candidate) -> dict[str, Any] | None:
         """The row as it was; what is not kept of a version, its summary and its post, is not told."""
         sql = "SELECT * FROM revisions WHERE code = ? AND revision = ?"
-        revision = next(iter(self._db.query(sql, [candidate.code, candidate.revision])), None)
+        revision = self._one(sql, candidate.code, candidate.revision)
         if revision is None:
             return None
         seen_at = revision.pop("seen_at")
@@ -189,7 +187,7 @@ class SearchEngine:
         """The codes and names that stand for the article: its own, and those of its stocks."""
         if candidate.current:
             sql = "SELECT secid, name FROM mentions WHERE code = ?"
-            secids_and_names = [(each["secid"], each["name"]) for each in self._db.query(sql, [candidate.code])]
+            secids_and_names = [(each["secid"], each["name"]) for each in self._all(sql, candidate.code)]
         else:
             secids_and_names = [(each.secid, each.name) for each in extract_mentions(row["body_html"])]
         return {
