@@ -30,7 +30,8 @@ from crawler.content.normalise import normalise_article
 from crawler.items import Article
 from crawler.sample_site import Corpus, SampleSite, return_body
 from crawler.storage import Store
-from crawler.storage.article_writer import BATCH_SIZE, BatchWriter, PendingArticle
+from crawler.storage.article_writer import BATCH_SIZE, save_articles
+from crawler.storage.output_dir import OutputDir
 
 SPIDER = "eastmoney"
 ROWS_PER_PAGE = 100
@@ -118,25 +119,29 @@ def build_new_articles(first_code: int, count: int) -> list[Article]:
 def time_recording(output: Path) -> Timings:
     """Rows, index of words, post files and marks of new articles, as the recorder of a crawl writes them."""
     timings: Timings = {}
-    with Store.open_rw(output) as store:
+    with OutputDir.open_for_writing(output, address=SITE_LINKS.address) as out:
+        store = out.db
         run_id = store.runs.start(SPIDER, {}, clock.now())
-        recorder = BatchWriter(output, store, SITE_LINKS)
         for name, batch_size in (("one new article", 1), (f"one of {BATCH_SIZE} at once", BATCH_SIZE)):
             articles = build_new_articles(store.articles.count(), ROUNDS * BATCH_SIZE)
             for start in range(0, len(articles), batch_size):
                 batch = articles[start : start + batch_size]
                 timings.setdefault(name, []).append(
-                    measure_cpu_ms(partial(record_batch, recorder, store, run_id, batch)) / len(batch)
+                    measure_cpu_ms(partial(record_batch, out, run_id, batch)) / len(batch)
                 )
         store.runs.finish(run_id, "done", clock.now())
     return timings
 
 
-def record_batch(recorder: BatchWriter, store: Store, run_id: int, articles: list[Article]) -> None:
-    ids = store.runs.add_entries(run_id, [(article.code, "344", None, None, "") for article in articles])
-    for each, entry_id in zip(articles, ids, strict=True):
-        recorder.add(PendingArticle(each, each.entry, entry_id))
-    recorder.flush()
+def record_batch(out: OutputDir, run_id: int, articles: list[Article]) -> None:
+    ids = out.db.runs.add_entries(run_id, [(article.code, "344", None, None, "") for article in articles])
+    save_articles(
+        out,
+        [
+            replace(article, entry=article.entry.recorded(entry_id, has_article=False))
+            for article, entry_id in zip(articles, ids, strict=True)
+        ],
+    )
 
 
 def time_opening(output: Path) -> Timings:

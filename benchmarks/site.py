@@ -22,9 +22,8 @@ from statistics import median
 
 from crawler.content import clock
 from crawler.content.post_format import SiteLinks, make_post_path, render_post
-from crawler.items import Article, Category, ListingEntry, Mention
+from crawler.items import Article, Category, ListingEntry, Mention, Post
 from crawler.storage import Store
-from crawler.storage.articles import post_from_row
 from crawler.storage.connection import open_database_rw
 
 SITE_LINKS = SiteLinks("//finews.withounder.com")
@@ -78,10 +77,10 @@ def save_articles(output: Path, numbers: range) -> None:
     with Store(db) as store, db.atomic():
         for number in numbers:
             new_article = generate_article(number)
-            post = post_from_row({**{name: getattr(new_article, name) for name in ("code", "title", "media", "body_html", "url")},
+            post = Post.from_row({**{name: getattr(new_article, name) for name in ("code", "title", "media", "body_html", "url")},
                             "published_at": new_article.published_at.isoformat(), "category": new_article.category.slug})  # fmt: skip
             text = render_post(post, SITE_LINKS)
-            store.articles.restore_from_post(new_article, make_post_path(post), text, post_exists=True)
+            store.article_upserter.restore_from_post(new_article, make_post_path(post), text, post_exists=True)
             target = output / make_post_path(post)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text)

@@ -16,11 +16,10 @@ from crawler.content import clock, html_cleaner
 from crawler.content.categories import CategoryRegistry
 from crawler.content.normalise import normalise_article
 from crawler.content.post_format import SiteLinks, render_post
-from crawler.items import Article, ListingEntry, RawArticle, Reason, SavedArticle
+from crawler.items import Article, ListingEntry, Post, RawArticle, Reason, SavedArticle
 from crawler.sample_site import Corpus
 from crawler.storage import Store, post_files
 from crawler.storage.article_writer import BATCH_SIZE
-from crawler.storage.articles import post_from_row
 from crawler.storage.output_dir import create_output_dir
 
 SITE_LINKS = SiteLinks("//finews.withounder.com")
@@ -69,17 +68,17 @@ def measure_once(raw_articles: list[RawArticle], folder: Path, timings: dict[str
         entry_ids = store.runs.add_entries(run_id, [(entry.code, entry.column, None, None, "") for entry in entries])
 
         def save_rows() -> Iterator[SavedArticle]:
-            for batch in split_into_batches(list(zip(articles, entries, strict=True))):
-                yield from (
-                    saved for saved in store.articles.save_all(batch, SITE_LINKS) if isinstance(saved, SavedArticle)
-                )
+            for batch in split_into_batches(articles):
+                with store.transaction():
+                    yield from [store.article_upserter.upsert(article, SITE_LINKS) for article in batch]
+                    store.search_index.index_articles([article.code for article in batch])
 
         saved_entries = list(
             zip(time_step("rows, with the index of words", lambda: list(save_rows())), entry_ids, strict=True)
         )
         time_step(
             "render the post from its row (part of rows)",
-            lambda: [render_post(post_from_row(row), SITE_LINKS) for row in store.articles.rows()],
+            lambda: [render_post(Post.from_row(row), SITE_LINKS) for row in store.articles.rows()],
         )
 
         def write_post_files() -> None:

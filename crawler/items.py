@@ -6,9 +6,11 @@
 A `Post` is what the post file of an article is rendered from. This module imports nothing of the package.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any, Self
 
 # The column of an entry that no listing listed: the crawl asked for it by itself.
 NO_COLUMN = ""
@@ -192,6 +194,32 @@ class Post:
     media: str
     body_html: str
     url: str
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """Return the post of a row of `articles`."""
+        return cls(
+            code=row["code"],
+            title=row["title"],
+            published_at=datetime.fromisoformat(row["published_at"]),
+            category=row["category"],
+            media=row["media"],
+            body_html=row["body_html"],
+            url=row["url"],
+        )
+
+    @classmethod
+    def from_article(cls, article: Article) -> Self:
+        """Return the post of an article."""
+        return cls(
+            code=article.code,
+            title=article.title,
+            published_at=article.published_at,
+            category=article.category.slug,
+            media=article.media,
+            body_html=article.body_html,
+            url=article.url,
+        )
 
 
 @dataclass(frozen=True, slots=True)

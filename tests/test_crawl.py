@@ -10,10 +10,9 @@ import pytest
 
 from crawler import sample_site
 from crawler.content.post_format import SiteLinks, render_post
-from crawler.items import Outcome
+from crawler.items import Outcome, Post
 from crawler.sample_site import SampleSite, reset_connection, return_redirect, return_status, truncate_body
 from crawler.storage import Store
-from crawler.storage.articles import post_from_row
 from tests.conftest import Finews
 
 Query = Callable[..., list[Any]]
@@ -43,7 +42,7 @@ def assert_posts_are_rows(output: Path) -> None:
     for path, row in zip(posts_in(output), rows, strict=True):
         assert row is not None
         assert path == output / row["post_path"]
-        assert path.read_text() == render_post(post_from_row(row), SiteLinks("//finews.withounder.com"))
+        assert path.read_text() == render_post(Post.from_row(row), SiteLinks("//finews.withounder.com"))
         assert hashlib.sha256(path.read_bytes()).hexdigest() == row["post_sha256"]
 
 

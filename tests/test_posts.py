@@ -20,7 +20,7 @@ from crawler.content.post_format import SiteLinks, make_post_path, render_post, 
 from crawler.content.unicode_text import clean_title
 from crawler.errors import OutputError
 from crawler.items import Post
-from crawler.storage.post_files import write_post
+from crawler.storage.post_files import write_posts
 
 POSTS = Path(crawler.__file__).parent / "sample_site" / "posts"
 FIRST = "2022-01-10-NW202201102242171631.md"
@@ -268,22 +268,22 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_post_is_written_into_folders_that_are_made(folder: Path) -> None:
-    write_post(folder, "_posts/2022/01/10/a.md", "正文\r\n\ud7ff")
+    write_posts(folder, {"_posts/2022/01/10/a.md": "正文\r\n\ud7ff"})
     assert (folder / "_posts/2022/01/10/a.md").read_bytes() == "正文\r\n\ud7ff".encode()
     assert names_in(folder / "_posts/2022/01/10") == ["a.md"]
 
 
 def test_a_post_takes_the_place_of_the_old_one(folder: Path) -> None:
-    write_post(folder, "_posts/a.md", "old and much longer")
-    write_post(folder, "_posts/a.md", "new")
+    write_posts(folder, {"_posts/a.md": "old and much longer"})
+    write_posts(folder, {"_posts/a.md": "new"})
     assert (folder / "_posts/a.md").read_text("utf-8") == "new"
     assert names_in(folder / "_posts") == ["a.md"]
 
 
 def test_a_reader_of_the_old_post_reads_it_to_its_end(folder: Path) -> None:
-    write_post(folder, "_posts/a.md", "old")
+    write_posts(folder, {"_posts/a.md": "old"})
     with (folder / "_posts/a.md").open(encoding="utf-8") as reader:
-        write_post(folder, "_posts/a.md", "new")
+        write_posts(folder, {"_posts/a.md": "new"})
         assert reader.read() == "old"
 
 
@@ -291,7 +291,7 @@ def test_a_reader_of_the_old_post_reads_it_to_its_end(folder: Path) -> None:
 def test_a_post_can_be_read_by_all_and_written_by_its_owner(folder: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
-        write_post(folder, "_posts/a.md", "x")
+        write_posts(folder, {"_posts/a.md": "x"})
     finally:
         os.umask(before)
     assert stat.S_IMODE((folder / "_posts/a.md").stat().st_mode) == 0o644
@@ -302,7 +302,7 @@ def test_a_symbolic_link_is_replaced_and_not_followed(folder: Path, tmp_path: Pa
     elsewhere.write_text("untouched")
     (folder / "_posts").mkdir(parents=True)
     (folder / "_posts/a.md").symlink_to(elsewhere)
-    write_post(folder, "_posts/a.md", "x")
+    write_posts(folder, {"_posts/a.md": "x"})
     assert elsewhere.read_text() == "untouched"
     assert not (folder / "_posts/a.md").is_symlink()
     assert (folder / "_posts/a.md").read_text() == "x"
@@ -312,26 +312,26 @@ def test_a_file_in_the_place_of_a_folder_is_told(folder: Path) -> None:
     folder.mkdir()
     (folder / "_posts").write_text("a file")
     with pytest.raises(OutputError, match=r"^cannot write .*a\.md: "):
-        write_post(folder, "_posts/a.md", "x")
+        write_posts(folder, {"_posts/a.md": "x"})
     assert (folder / "_posts").read_text() == "a file"
 
 
 def test_a_folder_in_the_place_of_the_post_is_told_and_nothing_is_left(folder: Path) -> None:
     (folder / "_posts/a.md/b").mkdir(parents=True)
     with pytest.raises(OutputError, match=r"^cannot write .*a\.md: "):
-        write_post(folder, "_posts/a.md", "x")
+        write_posts(folder, {"_posts/a.md": "x"})
     assert names_in(folder / "_posts") == ["a.md"]
 
 
 def test_a_name_that_is_too_long_is_told(folder: Path) -> None:
     with pytest.raises(OutputError, match="cannot write"):
-        write_post(folder, "_posts/" + "a" * 300 + ".md", "x")
+        write_posts(folder, {"_posts/" + "a" * 300 + ".md": "x"})
     assert names_in(folder / "_posts") == []
 
 
 def test_what_cannot_be_encoded_leaves_the_old_post(folder: Path) -> None:
-    write_post(folder, "_posts/a.md", "old")
+    write_posts(folder, {"_posts/a.md": "old"})
     with pytest.raises(UnicodeEncodeError):
-        write_post(folder, "_posts/a.md", "half a character \ud83d")
+        write_posts(folder, {"_posts/a.md": "half a character \ud83d"})
     assert (folder / "_posts/a.md").read_text() == "old"
     assert names_in(folder / "_posts") == ["a.md"]

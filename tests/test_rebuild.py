@@ -5,7 +5,6 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +15,13 @@ from hypothesis import strategies as st
 from crawler.content.categories import CategoryRegistry
 from crawler.content.normalise import normalise_article
 from crawler.errors import FatalError, ItemError
-from crawler.items import ListingEntry
 from crawler.jobs.rebuild import rebuild_database, rewrite_posts
 from crawler.sample_site import Corpus, SampleSite
-from crawler.storage import Store
+from crawler.storage.article_writer import save_article
 from crawler.storage.output_dir import OutputDir
-from crawler.storage.post_files import write_post
 from tests.conftest import NO_MANNERS, Finews
 from tests.test_crawl import assert_books_balance, assert_posts_are_rows, posts_in
-from tests.test_posts_read import BODIES, NEWS_NAMES, NOON, SITE, TITLES, URLS, raw
+from tests.test_posts_read import BODIES, NEWS_NAMES, SITE, TITLES, URLS, raw
 
 FROM_POSTS = (
     "SELECT code, title, published_at, media, category, url, body_html, body_text, post_path, post_sha256 "
@@ -256,7 +253,7 @@ def test_row_to_post_to_row_is_the_identity(parts: list[tuple[str, str, str, str
 
 def save_all(output: Path, parts: list[tuple[str, str, str, str, int]]) -> int:
     """Take in what can be published of these, as a crawl does; how many that were."""
-    with Store.open_rw(output) as store:
+    with OutputDir.open_for_writing(output, address=SITE.address) as out:
         media = CategoryRegistry()
         for number, (name, title, body, url, minutes) in enumerate(parts):
             code = f"{202201102242171631 + number}"
@@ -265,11 +262,8 @@ def save_all(output: Path, parts: list[tuple[str, str, str, str, int]]) -> int:
                 article = normalise_article(sent, media.get_or_create)
             except ItemError:
                 continue
-            entry = ListingEntry(code, article.title, NOON - timedelta(minutes=minutes), "37", article.url)
-            recorded = store.articles.save(article, entry, SITE)
-            write_post(output, recorded.post_path, recorded.post_text)
-            store.articles.mark_post_written(code, recorded.revision)
-        return store.articles.count()
+            save_article(out, article)
+        return out.db.articles.count()
 
 
 def test_a_folder_without_posts_is_one_line(tmp_path: Path) -> None:

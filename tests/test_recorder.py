@@ -1,16 +1,19 @@
 """Articles that are taken in together."""
 
+import hashlib
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from crawler.content.post_format import SiteLinks
 from crawler.errors import OutputError
-from crawler.items import Article, Category, ListingEntry, Outcome
-from crawler.storage import Store
-from crawler.storage.article_writer import BatchWriter, PendingArticle
+from crawler.items import Article, Category, ListingEntry, Outcome, SavedArticle
+from crawler.storage import Store, post_files
+from crawler.storage.article_writer import save_article, save_articles, write_missing_posts
+from crawler.storage.output_dir import OutputDir
 
 NOW = datetime.fromisoformat("2022-01-10T16:20:36+08:00")
 ARTICLE = Article(
@@ -20,11 +23,15 @@ ARTICLE = Article(
 )  # fmt: skip
 
 
-def waiting(store: Store, *articles: Article) -> list[PendingArticle]:
+def waiting(store: Store, *articles: Article) -> list[Article]:
+    """Articles whose entries a run has recorded."""
     run_id = store.runs.start("eastmoney", {}, NOW)
     ids = store.runs.add_entries(run_id, [(each.code, "350", None, None, "") for each in articles])
     entries = [ListingEntry(each.code, "标题", each.published_at, "350", each.url) for each in articles]
-    return [PendingArticle(*each) for each in zip(articles, entries, ids, strict=True)]
+    return [
+        replace(each, entry=entry.recorded(entry_id, has_article=False))
+        for each, entry, entry_id in zip(articles, entries, ids, strict=True)
+    ]
 
 
 def numbered(count: int) -> list[Article]:
@@ -34,26 +41,82 @@ def numbered(count: int) -> list[Article]:
 def test_an_article_that_meets_a_fault_of_ours_does_not_take_the_others_with_it(tmp_path: Path) -> None:
     good = numbered(12)
     bad = replace(ARTICLE, code="202201102242171699", title="\ud800")
-    with Store.open_rw(tmp_path) as store:
-        recorder = BatchWriter(tmp_path, store, SiteLinks("//site"))
-        for each in waiting(store, good[0], bad, *good[1:]):
-            recorder.add(each)
-        recorded, faults = recorder.flush()
-        assert [(done.article, done.outcome) for done in recorded] == [(each, Outcome.NEW) for each in good]
-        assert [(entry.code, type(error)) for entry, error in faults] == [(bad.code, UnicodeEncodeError)]
+    with OutputDir.open_for_writing(tmp_path) as out:
+        store = out.db
+        pending = waiting(store, good[0], bad, *good[1:])
+        recorded = save_articles(out, pending)
+        assert isinstance(recorded.pop(1), UnicodeEncodeError)
+        pending.pop(1)
+        assert [(done.article, done.outcome) for done in recorded if isinstance(done, SavedArticle)] == [
+            (each, Outcome.NEW) for each in pending
+        ]
         assert store.articles.get(bad.code) is None
-        assert store.articles.unwritten_posts(SiteLinks("//site")) == []
+        assert store.articles.unwritten(99) == []
         assert store.search_index.find_faults() == []
         assert len(list(tmp_path.rglob("*.md"))) == 12
-        assert recorder.flush() == ([], [])
 
 
 def test_posts_that_cannot_be_written_stay_owed(tmp_path: Path) -> None:
-    (tmp_path / "_posts").write_text("a file where a folder should be")
-    with Store.open_rw(tmp_path) as store:
-        recorder = BatchWriter(tmp_path, store, SiteLinks("//site"))
-        for each in waiting(store, *numbered(9)):
-            recorder.add(each)
+    with OutputDir.open_for_writing(tmp_path) as out:
+        (tmp_path / "_posts").rmdir()
+        (tmp_path / "_posts").write_text("a file where a folder should be")
         with pytest.raises(OutputError, match="cannot write"):
-            recorder.flush()
-        assert len(store.articles.unwritten_posts(SiteLinks("//site"))) == 9
+            save_articles(out, waiting(out.db, *numbered(9)))
+        assert len(out.db.articles.unwritten(99)) == 9
+        assert out.db.runs.entry_counts(1)["new"] == 0
+
+
+def test_the_next_opening_writes_what_is_owed_for_the_site_that_is_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_output: Path, _texts: object) -> None:
+        raise OutputError("no space left on device")
+
+    with OutputDir.open_for_writing(tmp_path) as out:
+        with monkeypatch.context() as patched:
+            patched.setattr("crawler.storage.article_writer.write_posts", fail)
+            with pytest.raises(OutputError, match="no space"):
+                save_articles(out, waiting(out.db, *numbered(40)))
+        assert list(tmp_path.rglob("*.md")) == []
+    with OutputDir.open_for_writing(tmp_path, address="//news.example") as out:
+        assert out.db.articles.unwritten(99) == []
+        rows = list(out.db.articles.rows())
+        assert len(rows) == 40
+        for row in rows:
+            content = (tmp_path / row["post_path"]).read_bytes()
+            assert b"(//news.example/)" in content
+            assert row["post_sha256"] == hashlib.sha256(content).hexdigest()
+
+
+def test_a_post_is_marked_only_when_it_is_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows are committed before posts are written, and posts before marks and outcomes are, with both halves."""
+    states: list[list[tuple[int | None, str | None]]] = []
+
+    def look() -> None:
+        with closing(sqlite3.connect(tmp_path / "news.db")) as other:
+            sql = "SELECT published_revision, outcome FROM articles JOIN entries USING (code)"
+            states.append(other.execute(sql).fetchall())
+
+    def write_and_look(output: Path, texts: dict[str, str]) -> None:
+        look()
+        post_files.write_posts(output, texts)
+        look()
+
+    monkeypatch.setattr("crawler.storage.article_writer.write_posts", write_and_look)
+    with OutputDir.open_for_writing(tmp_path) as out:
+        save_articles(out, waiting(out.db, *numbered(2)))
+        look()
+        write_missing_posts(out, list(out.db.articles.rows()))
+    owed, done = [(None, None)] * 2, [(1, "new")] * 2
+    assert states == [owed, owed, done, done, done]
+
+
+def test_a_fault_of_one_article_alone_is_raised(tmp_path: Path) -> None:
+    with OutputDir.open_for_writing(tmp_path) as out:
+        (good, bad) = waiting(out.db, *numbered(1), replace(ARTICLE, code="202201102242171699", title="\ud800"))
+        with pytest.raises(UnicodeEncodeError):
+            save_article(out, bad)
+        saved = save_article(out, good)
+        assert isinstance(saved, SavedArticle)
+        assert saved.outcome is Outcome.NEW
+        assert out.db.runs.entry_counts(1)["new"] == 1

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from sqlite_utils import Database
 
 from crawler.content.dates import CHINA_TZ
+from crawler.content.ngrams import spaced_ngrams
 from crawler.sample_site import Corpus, SampleSite
 from crawler.storage import Store
 from crawler.storage.migrations import migrations
@@ -26,7 +27,6 @@ from crawler.storage.search.bigrams import (
     build_index_text,
     build_search_text,
     normalise_for_search,
-    spaced_bigrams,
 )
 from crawler.storage.search.index import unix_seconds
 from crawler.storage.search.request import SearchRequest, SortOrder
@@ -264,7 +264,7 @@ def test_an_index_of_an_older_finews_is_brought_up_to_date_on_opening(
             "INSERT INTO search_documents (code, revision, current, published) VALUES (?, ?, 1, ?)",
             [row["code"], row["revision"], unix_seconds(row["published_at"])],
         )
-        pairs = spaced_bigrams(build_index_text(row["title"], row["body_text"]))
+        pairs = spaced_ngrams(build_index_text(row["title"], row["body_text"]), 2)
         old.execute("INSERT INTO search_pairs (rowid, pairs) VALUES (?, ?)", [added.lastrowid, pairs])
     old.execute("DELETE FROM search_pending")
     last = old.execute("SELECT max(id) FROM search_documents").fetchone()[0]

@@ -39,31 +39,14 @@ _PLAIN_SCALAR = re.compile(r"[^\W\d_][\w·（）]*")
 _MARKDOWN_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 
 
-class _JekyllHandler(YAMLHandler):
-    """The six lines as the first posts have them: keys in their order, the title always in double quotes.
-
-    PyYAML would sort the keys, drop the quotes and write an emoji as an escape. Inside double quotes YAML reads two
-    characters only, so that two escapes are enough; control characters and line ends do not get this far.
-    """
+class _TextHandler(YAMLHandler):
+    """Front matter of a bounded length whose values are the text that they are; a date is not to be guessed at."""
 
     def load(self, fm: str, **_kwargs: object) -> Any:
-        """Every value as the text that it is; a date is not to be guessed at."""
+        """Return what it says; raise ParseError where it is too long."""
         if len(fm) > _MAX_FRONT_MATTER_CHARS:
             raise ParseError(f"its front matter is over {_MAX_FRONT_MATTER_CHARS} characters")
         return super().load(fm, Loader=yaml.BaseLoader)
-
-    def export(self, metadata: dict[str, object], **_kwargs: object) -> str:
-        return "\n".join(f"{key}: {self._format_scalar(key, str(value))}" for key, value in metadata.items())
-
-    def format(self, post: frontmatter.Post, **_kwargs: object) -> str:
-        return f"---\n{self.export(post.metadata)}\n---\n{post.content}"
-
-    @staticmethod
-    def _format_scalar(key: str, value: str) -> str:
-        if key in {"layout", "date", "categories"} or (key == "tags" and _is_plain_scalar(value)):
-            return value
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"'
 
 
 @lru_cache(1024)  # there are as many media, and YAML is slow to read
@@ -80,12 +63,6 @@ class SiteLinks:
 
     address: str
 
-    def category_url(self, slug: str) -> str:
-        return f"{self.address}/category/{slug}.html"
-
-    def home_url(self) -> str:
-        return f"{self.address}/"
-
 
 def tag_for_media(media: str) -> str:
     """What a media's posts are tagged with: its name and 新闻, never 新闻新闻, never a space that Jekyll splits at.
@@ -98,21 +75,26 @@ def tag_for_media(media: str) -> str:
 
 
 def render_post(post: Post, site_links: SiteLinks) -> str:
-    """The text of a post file; no newline at the end."""
+    """Return the text of a post file; no newline at the end.
+
+    The front matter is not left to PyYAML, which would sort the keys, drop the quotes of a title and write an emoji as
+    an escape.
+    """
     tag = tag_for_media(post.media)
-    back_links = (
-        f"[返回{_escape_link_text(tag)}]({site_links.category_url(post.category)})｜[返回首页]({site_links.home_url()})"
-    )
-    return frontmatter.dumps(
-        frontmatter.Post(
-            f"{post.body_html}\n\n<{post.url}>\n\n{back_links}",
-            layout="post",
-            title=post.title,
-            date=format_jekyll(post.published_at),
-            categories=post.category,
-            tags=tag,
-        ),
-        handler=_JekyllHandler(),
+    # Inside double quotes YAML reads two characters only; control characters and line ends do not get this far.
+    title, quoted_tag = ('"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in (post.title, tag))
+    link_text = _MARKDOWN_PUNCTUATION.sub(lambda match: f"&#{ord(match[0])};", tag)
+    return (
+        "---\n"
+        "layout: post\n"
+        f"title: {title}\n"
+        f"date: {format_jekyll(post.published_at)}\n"
+        f"categories: {post.category}\n"
+        f"tags: {tag if _is_plain_scalar(tag) else quoted_tag}\n"
+        "---\n"
+        f"{post.body_html}\n\n"
+        f"<{post.url}>\n\n"
+        f"[返回{link_text}]({site_links.address}/category/{post.category}.html)｜[返回首页]({site_links.address}/)"
     )
 
 
@@ -146,7 +128,7 @@ def parse_front_matter(text: str) -> tuple[Mapping[str, str], str]:
     Each of them is one text. What else stands there is not looked at: a few aliases of YAML's can stand for gigabytes.
     """
     try:
-        metadata, content = frontmatter.parse(text, handler=_JekyllHandler())
+        metadata, content = frontmatter.parse(text, handler=_TextHandler())
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise ParseError(f"its front matter is not YAML: {' '.join(str(error).split())[:120]}") from error
     for name in FRONT_MATTER_KEYS:
@@ -238,10 +220,6 @@ def _describe_difference(expected: str, actual: str) -> str:
     pairs = enumerate(zip_longest(expected.split("\n"), actual.split("\n")), 1)
     number, line = next((number, theirs) for number, (ours, theirs) in pairs if ours != theirs)
     return f"line {number} is not as this program writes it: {(line or '')[:40]!r}"
-
-
-def _escape_link_text(text: str) -> str:
-    return _MARKDOWN_PUNCTUATION.sub(lambda match: f"&#{ord(match[0])};", text)
 
 
 def make_post_path(post: Post) -> str:

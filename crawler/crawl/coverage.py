@@ -73,12 +73,12 @@ class CoverageTracker:
     def _times_to_revisit(self, articles_saved: int) -> Mapping[str, list[datetime]]:
         """Return the publication times, by column, of what the next crawl has to come by again."""
         is_outage = not articles_saved and len(self._entries_to_retry) >= _OUTAGE_THRESHOLD
-        articles, spider = self._context.out.db.articles, self._context.spider.name
+        sightings, spider = self._context.out.db.sightings, self._context.spider.name
         times_by_column = defaultdict[str, list[datetime]](list)
         for entry, parse_error in self._entries_to_retry:
-            failed_crawls = 0 if is_outage else articles.record_failure(entry, spider)
+            failed_crawls = 0 if is_outage else sightings.record_failure(entry, spider)
             if failed_crawls < _MAX_FAILED_CRAWLS:
                 times_by_column[entry.column].append(entry.published)
             elif parse_error:
-                articles.mark_rejected(entry, spider, parse_error)
+                sightings.mark_rejected(entry, spider, parse_error)
         return times_by_column

@@ -31,8 +31,9 @@ from crawler.items import (
     Outcome,
     RawResponse,
     Reason,
+    SavedArticle,
 )
-from crawler.storage.article_writer import BATCH_SIZE, BatchWriter, PendingArticle
+from crawler.storage.article_writer import BATCH_SIZE, save_articles
 from crawler.storage.quarantine import KIND_ARTICLE, KIND_LISTING, KIND_ROW
 
 logger = logging.getLogger(__name__)
@@ -75,7 +76,7 @@ class CrawlTracker(EntryTracker):
         )
         self._open_entries: dict[str, ListingEntry] = {}
         self._missing: dict[str, tuple[ListingEntry, EntryFailure]] = {}
-        self._batch_writer = BatchWriter(context.out.path, context.out.db, context.out.links)
+        self._pending_articles: list[Article] = []
         self._flush_timer: asyncio.TimerHandle | None = None
         self._paused_origins = self._db.paused_origins.get_active(clock.now())
 
@@ -130,7 +131,7 @@ class CrawlTracker(EntryTracker):
             parse_error = failure.detail if failure.outcome is Outcome.QUARANTINED else ""
             self._coverage.retry_next_crawl(entry, parse_error)
         else:
-            self._db.articles.mark_rejected(entry, self._spider.name, failure.detail)
+            self._db.sightings.mark_rejected(entry, self._spider.name, failure.detail)
         self._set_outcome(entry, failure)
 
     def entries_to_refresh(self) -> list[ListingEntry]:
@@ -159,8 +160,8 @@ class CrawlTracker(EntryTracker):
 
     def enqueue(self, article: Article) -> None:
         """Save an article, together with those that come in the next moment."""
-        pending_count = self._batch_writer.add(PendingArticle(article, article.entry, article.entry.entry_id))
-        if pending_count >= BATCH_SIZE:
+        self._pending_articles.append(article)
+        if len(self._pending_articles) >= BATCH_SIZE:
             self.flush()
         elif self._flush_timer is None:
             self._flush_timer = asyncio.get_running_loop().call_later(_BATCH_WAIT, self.flush)
@@ -170,18 +171,23 @@ class CrawlTracker(EntryTracker):
         if self._flush_timer is not None:
             self._flush_timer.cancel()
             self._flush_timer = None
+        articles, self._pending_articles = self._pending_articles, []
+        if not articles:
+            return
         try:
-            saved_articles, bugs = self._batch_writer.flush()
+            results = save_articles(self._context.out, articles)
         except CommandError as error:
             self._abort(error)
             return
+        saved_articles = [result for result in results if isinstance(result, SavedArticle)]
         self.articles_saved += len(saved_articles)
         for saved in saved_articles:
             self._open_entries.pop(saved.article.code, None)
         self._send_outcomes([(saved.article.code, saved.outcome) for saved in saved_articles])
-        for entry, bug in bugs:
-            logger.error("%s: %s", entry.code, bug, exc_info=bug)
-            self.record_article_failure(entry, bug, RawResponse(entry.url, "", b""))
+        for article, bug in zip(articles, results, strict=True):
+            if isinstance(bug, Exception):
+                logger.error("%s: %s", article.code, bug, exc_info=bug)
+                self.record_article_failure(article.entry, bug, RawResponse(article.entry.url, "", b""))
 
     # for the session
 

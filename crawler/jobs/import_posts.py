@@ -17,6 +17,7 @@ from crawler.jobs import legacy_posts
 from crawler.jobs.legacy_posts import IMPORT_COLUMN, LegacyPost
 from crawler.publish.jekyll import pages, theme_installer
 from crawler.storage import Store, post_files
+from crawler.storage.article_writer import save_article
 from crawler.storage.output_dir import OutputDir
 from crawler.storage.quarantine import KIND_FILE
 
@@ -58,7 +59,8 @@ class _PostImporter:
         content = b""
         try:
             content = self._read_post_file(legacy_post)
-            self._save(legacy_post, content)
+            raw = legacy_posts.parse_legacy_post(legacy_post, content, self.registry, clock.now())
+            save_article(self.out, normalise_article(raw, self.registry.get_or_create))
         except ItemError as error:
             if content:
                 self._quarantine(legacy_post, content, str(error))
@@ -92,14 +94,6 @@ class _PostImporter:
             seen_at=clock.now(),
             code=legacy_post.code,
         )
-
-    def _save(self, legacy_post: LegacyPost, content: bytes) -> None:
-        """The row first and the post after it, as the pipelines of a crawl do."""
-        raw = legacy_posts.parse_legacy_post(legacy_post, content, self.registry, clock.now())
-        article = normalise_article(raw, self.registry.get_or_create)
-        saved = self.out.db.articles.save(article, article.entry, self.out.links)
-        post_files.write_post(self.out.path, saved.post_path, saved.post_text)
-        self.out.db.articles.mark_post_written(saved.article.code, saved.revision)
 
 
 def import_folder(folder: Path, output: Path, address: str) -> ImportResult:

@@ -1,9 +1,10 @@
 """Either side from the other: posts from rows, byte for byte, and a database from posts."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from crawler.content.stocks import extract_mentions
 from crawler.errors import FatalError, ItemError, ParseError, UsageError
 from crawler.items import NO_COLUMN, Article, Category, ListingEntry, Post
 from crawler.storage import Store, load_stored_categories, post_files
-from crawler.storage.articles import post_from_row
+from crawler.storage.article_writer import BATCH_SIZE, write_missing_posts
 from crawler.storage.database_swap import checkpoint_old_database, replacement_database
 from crawler.storage.output_dir import OutputDir, create_output_dir
 from crawler.storage.post_files import is_partial_file, iter_post_paths
@@ -52,7 +53,9 @@ class _PostRestorer:
                 continue
             try:
                 text = _read_text(post_files.locate_post(self.source_dir, path))
-                store.articles.restore_from_post(self._parse_article(path, text), path, text, post_exists=self.in_place)
+                store.article_upserter.restore_from_post(
+                    self._parse_article(path, text), path, text, post_exists=self.in_place
+                )
                 self.article_count += 1
             except ItemError as error:
                 self.unreadable_posts[path] = str(error)
@@ -77,16 +80,22 @@ def rewrite_posts(output: Path, address: str, target_dir: Path | None = None) ->
     A post that is right already is not touched. Raises UsageError, OutputLockedError and FatalError.
     """
     if target_dir is None:
-        # What an interrupted crawl left is counted with the rest.
+        written_count = 0
+        # The posts that an interrupted crawl did not write are counted with the rest.
         with OutputDir.open_for_writing(output, address=address, must_exist=True, recover=False) as out:
-            written_count = _write_outdated_posts(out, output, update_marks=True)
+            for rows in _batches(row for row in out.db.articles.rows() if not _is_post_current(out, row)):
+                write_missing_posts(out, rows)
+                written_count += len(rows)
             recover_interrupted_crawl(out, clock.now())
-            return written_count
+        return written_count
     if target_dir.exists() and (not target_dir.is_dir() or any(target_dir.iterdir())):
         raise UsageError(f"--into {target_dir}: not an empty folder; name one, or leave the option out")
     with OutputDir.open_for_reading(output, address=address) as out:
         create_output_dir(target_dir)
-        return _write_outdated_posts(out, target_dir, update_marks=False)
+        for rows in _batches(out.db.articles.rows()):
+            texts = {row["post_path"]: post_format.render_post(Post.from_row(row), out.links) for row in rows}
+            post_files.write_posts(target_dir, texts)
+        return out.db.articles.count()
 
 
 def rebuild_database(output: Path, address: str, source_dir: Path | None = None) -> RebuildResult:
@@ -134,21 +143,19 @@ def _prepare_old_database(output: Path, address: str) -> bool:
     return checkpoint_old_database(output)
 
 
-def _write_outdated_posts(out: OutputDir, target_dir: Path, *, update_marks: bool) -> int:
-    written_count = 0
-    for row in out.db.articles.rows():
-        text = post_format.render_post(post_from_row(row), out.links)
-        if not _is_current_file(post_files.locate_post(target_dir, row["post_path"]), text):
-            post_files.write_post(target_dir, row["post_path"], text)
-            written_count += 1
-        if update_marks and not _has_current_marks(row, text):
-            out.db.articles.mark_post_repaired(row["code"], row["revision"], text)
-    return written_count
+def _batches(rows: Iterator[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    while batch := list(islice(rows, BATCH_SIZE)):
+        yield batch
 
 
-def _has_current_marks(row: Mapping[str, Any], text: str) -> bool:
-    stored_marks = (row["published_revision"], row["post_sha256"])
-    return stored_marks == (row["revision"], sha256(text.encode()).hexdigest())
+def _is_post_current(out: OutputDir, row: Mapping[str, Any]) -> bool:
+    """Whether the post file is what the row says, and marked so.
+
+    A file without its mark is written again: nothing says that it is on disk yet.
+    """
+    text = post_format.render_post(Post.from_row(row), out.links)
+    is_marked = row["published_revision"] == row["revision"] and row["post_sha256"] == sha256(text.encode()).hexdigest()
+    return is_marked and _is_current_file(post_files.locate_post(out.path, row["post_path"]), text)
 
 
 def _is_current_file(file: Path, text: str) -> bool:

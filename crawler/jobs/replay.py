@@ -21,8 +21,8 @@ from crawler.items import NO_COLUMN, Article, ListingEntry, Outcome, RawArticle,
 from crawler.jobs import legacy_posts
 from crawler.jobs.legacy_posts import LegacyPost
 from crawler.spiders.base import SourceSpider
-from crawler.storage import post_files
-from crawler.storage.articles import find_differences
+from crawler.storage.article_upsert import find_differences
+from crawler.storage.article_writer import save_article
 from crawler.storage.output_dir import OutputDir
 from crawler.storage.quarantine import KIND_ARTICLE, KIND_FILE, KIND_LISTING
 from crawler.storage.raw_responses import entry_from_json
@@ -128,10 +128,7 @@ class Replayer:
         return ReplayResult(article.code, kind, readable=True, changes=changes)
 
     def _save(self, article: Article) -> None:
-        saved = self._out.db.articles.save(article, article.entry, self._out.links, compare_markup=True)
-        if saved.post_text:
-            post_files.write_post(self._out.path, saved.post_path, saved.post_text)
-        self._out.db.articles.mark_post_written(article.code, saved.revision)
+        saved = save_article(self._out, article, compare_markup=True)
         outcome = Outcome.NEW if saved.outcome is Outcome.NEW else Outcome.UPDATED
         self._out.db.runs.add_entries(
             self._run_id, [(article.code, NO_COLUMN, outcome, Reason.REPLAYED, "read again from its kept reply")]

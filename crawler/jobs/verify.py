@@ -19,8 +19,9 @@ from crawler.content import clock, post_format
 from crawler.content.categories import CategoryRegistry
 from crawler.content.post_format import SiteLinks
 from crawler.errors import OutputError, OutputLockedError, ParseError
+from crawler.items import Post
 from crawler.storage import Store, post_files
-from crawler.storage.articles import post_from_row
+from crawler.storage.article_writer import write_missing_posts
 from crawler.storage.output_dir import OutputDir
 from crawler.storage.post_files import is_partial_file, iter_post_paths
 from crawler.storage.recovery import recover_interrupted_crawl
@@ -198,7 +199,7 @@ def _check_path(
 
 def _compare_post(file: Path, site_links: SiteLinks, row: ArticleRow) -> tuple[MismatchKind | None, str]:
     """What is wrong with the file of a row, if anything is."""
-    expected = post_format.render_post(post_from_row(row), site_links).encode()
+    expected = post_format.render_post(Post.from_row(row), site_links).encode()
     if post_files.read_if_file(file) != expected:
         return MismatchKind.DIFFERENT, ""
     if hashlib.sha256(expected).hexdigest() != row["post_sha256"]:
@@ -249,7 +250,5 @@ def _repair_mismatch(out: OutputDir, mismatch: Mismatch) -> bool:
         return True
     row = out.db.articles.get_by_post_path(mismatch.path)
     assert row is not None, "whoever holds the lock is the only one who writes rows"
-    text = post_format.render_post(post_from_row(row), out.links)
-    post_files.write_post(out.path, mismatch.path, text)
-    out.db.articles.mark_post_repaired(row["code"], row["revision"], text)
+    write_missing_posts(out, [row])
     return True

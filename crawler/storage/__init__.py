@@ -1,8 +1,7 @@
 """The only room that speaks SQL: one file a noun. It takes and gives domain values."""
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Self
 
@@ -10,9 +9,10 @@ from sqlite_utils import Database
 
 from crawler.items import Category
 from crawler.storage.article_history import ArticleHistory
+from crawler.storage.article_upsert import ArticleUpserter
 from crawler.storage.articles import Articles
 from crawler.storage.categories import Categories
-from crawler.storage.connection import as_store_error, open_database_of_any_version, open_database_ro, open_database_rw
+from crawler.storage.connection import open_database_of_any_version, open_database_ro, open_database_rw, transaction
 from crawler.storage.coverage import CoverageTable
 from crawler.storage.daily_counts import DailyCounts
 from crawler.storage.paused_origins import PausedOrigins
@@ -24,6 +24,7 @@ from crawler.storage.runs import Runs
 from crawler.storage.search import sql_functions
 from crawler.storage.search.engine import SearchEngine
 from crawler.storage.search.index import SearchIndex
+from crawler.storage.sightings import Sightings
 from crawler.storage.site_pages import SitePages
 from crawler.storage.stocks import Stocks
 
@@ -43,6 +44,8 @@ class Store:
         self._db = db
         sql_functions.register_search_functions(db.conn)
         self.articles = Articles(db)
+        self.article_upserter = ArticleUpserter(db)
+        self.sightings = Sightings(db)
         self.categories = Categories(db)
         self.runs = Runs(db)
         self.quarantine = Quarantine(db)
@@ -78,11 +81,9 @@ class Store:
         db.close()
         return cls.open_ro(output)
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """What is written in here is committed together, or not at all. Raises StoreError."""
-        with as_store_error(), self._db.atomic():
-            yield
+    def transaction(self) -> AbstractContextManager[None]:
+        """Commit what is written inside together, or nothing of it. Raises StoreError."""
+        return transaction(self._db)
 
     @property
     def connection(self) -> sqlite3.Connection:

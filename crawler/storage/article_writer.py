@@ -1,61 +1,96 @@
-"""Takes articles in, many at once: rows, posts, marks and outcomes, in the order that a kill at any moment allows.
+"""Save articles: rows, search index, post files and outcomes, in batches that survive a kill at any point."""
 
-    1. one commit: the rows of all, which know that their posts are owed; one each, where one meets a fault of ours
-    2. the post files, each whole before it can be seen; then their folders
-    3. one commit: the marks that the posts stand, and the entries' outcomes
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-A kill before 1 loses what was fetched since the last time, and the next crawl fetches it again: no more than
-`BATCH_SIZE` articles here, as many that wait to be cleaned, and those that are being cleaned. After 1, the next one
-writes the posts that are owed; after 2, it writes the same bytes again.
-"""
+from crawler.content.post_format import render_post
+from crawler.errors import CommandError
+from crawler.items import Article, Post, Reason, SavedArticle
+from crawler.storage.post_files import write_posts
 
-from dataclasses import dataclass
-from pathlib import Path
+if TYPE_CHECKING:  # whose opening writes the posts that are missing
+    from crawler.storage.output_dir import OutputDir
 
-from crawler.content.post_format import SiteLinks
-from crawler.items import Article, ListingEntry, Reason, SavedArticle
-from crawler.storage import Store, post_files
-
-# A commit and a folder cost the disk as much for one as for so many.
+# Articles; a commit and the sync of a folder cost the disk the same for one as for this many.
 BATCH_SIZE = 32
 
 
-@dataclass(frozen=True, slots=True)
-class PendingArticle:
-    """An article that is to be taken in, the listing entry that it came from, and that one's row in `entries`."""
+def save_articles(
+    out: "OutputDir", articles: Sequence[Article], *, compare_markup: bool = False
+) -> list[SavedArticle | Exception]:
+    """Save articles in batches, in an order that survives a kill at any point.
 
-    article: Article
-    entry: ListingEntry
-    entry_id: int
+    Rows first, then post files, then outcomes:
+
+        1. one commit: all rows, each of which says that its post is not written yet (`published_revision`)
+        2. the post files, each complete and synced before it gets its name; then their folders
+        3. one commit: the marks that the posts are written, and the outcomes of the entries
+
+    A kill before 1 loses what was fetched since the last batch; the entries are still open, and the next crawl fetches
+    their articles again. After 1, the next opening of the folder writes the posts that are missing
+    (`write_missing_posts`). After 2, it writes the same bytes again: a post is a function of its row. A mark never
+    comes before its file is on disk, nor an outcome before both. The other order would not do: of a file without a row
+    nothing would say whether it is an article's.
+
+    Return, for each article in turn, what was saved, or the bug that it met: that article is rolled back, and does not
+    stop the others. The outcome is that of the entry which a crawl has recorded (`article.entry.entry_id`); other
+    callers record theirs. `compare_markup` is explained at `ArticleUpserter.upsert`.
+
+    Raises:
+        StoreError, OutputError: nothing more can be written.
+    """
+    results = _save_rows(out, articles, compare_markup=compare_markup)
+    saved = [result for result in results if isinstance(result, SavedArticle)]
+    write_posts(out.path, {each.post_path: each.post_text for each in saved if each.post_text})
+    with out.db.transaction():
+        for each in saved:
+            out.db.articles.mark_post_written(each.article.code, each.revision)
+            if entry_id := each.article.entry.entry_id:
+                out.db.runs.set_outcome(entry_id, each.outcome, Reason.SCRAPED)
+    return results
 
 
-class BatchWriter:
-    def __init__(self, output: Path, store: Store, site_links: SiteLinks) -> None:
-        self._output_dir, self._store, self._site_links = output, store, site_links
-        self._pending: list[PendingArticle] = []
+def save_article(out: "OutputDir", article: Article, *, compare_markup: bool = False) -> SavedArticle:
+    """Save one article, and raise the bug that it meets."""
+    (result,) = save_articles(out, [article], compare_markup=compare_markup)
+    if isinstance(result, Exception):
+        raise result
+    return result
 
-    def add(self, pending: PendingArticle) -> int:
-        """Keep an article for the next `flush`; how many there are now."""
-        self._pending.append(pending)
-        return len(self._pending)
 
-    def flush(self) -> tuple[list[SavedArticle], list[tuple[ListingEntry, Exception]]]:
-        """Take in what waits: what was recorded, and the entries whose article met a fault of ours.
+def write_missing_posts(out: "OutputDir", rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write the post files of rows, then mark them as written: steps 2 and 3 of `save_articles`.
 
-        Raises StoreError or OutputError when nothing more can be written.
-        """
-        batch, self._pending = self._pending, []
-        if not batch:
-            return [], []
-        save_results = self._store.articles.save_all([(each.article, each.entry) for each in batch], self._site_links)
-        results = list(zip(batch, save_results, strict=True))
-        saved_pairs = [(each, done) for each, done in results if isinstance(done, SavedArticle)]
-        failed_entries = [(each.entry, fault) for each, fault in results if isinstance(fault, Exception)]
-        post_files.write_posts(
-            self._output_dir, {done.post_path: done.post_text for _, done in saved_pairs if done.post_text}
-        )
-        with self._store.transaction():
-            for each, done in saved_pairs:
-                self._store.articles.mark_post_written(each.article.code, done.revision)
-                self._store.runs.set_outcome(each.entry_id, done.outcome, Reason.SCRAPED)
-        return [done for _, done in saved_pairs], failed_entries
+    For rows whose post is missing, of an older revision or changed by others. `post_sha256` becomes that of the file:
+    the site may have another address than when the row was written.
+
+    Raises:
+        StoreError, OutputError: nothing more can be written.
+    """
+    texts = {row["post_path"]: render_post(Post.from_row(row), out.links) for row in rows}
+    write_posts(out.path, texts)
+    with out.db.transaction():
+        for row in rows:
+            sha256 = hashlib.sha256(texts[row["post_path"]].encode()).hexdigest()
+            out.db.articles.mark_post_written(row["code"], row["revision"], sha256)
+
+
+def _save_rows(
+    out: "OutputDir", articles: Sequence[Article], *, compare_markup: bool
+) -> list[SavedArticle | Exception]:
+    """Write the rows of all in one transaction, or in one each where one of them meets a bug."""
+    try:
+        with out.db.transaction():
+            results = [
+                out.db.article_upserter.upsert(article, out.links, compare_markup=compare_markup)
+                for article in articles
+            ]
+            out.db.search_index.index_articles([article.code for article in articles])
+            return [*results]
+    except CommandError:
+        raise
+    except Exception as bug:
+        if len(articles) == 1:
+            return [bug]
+        return [_save_rows(out, [article], compare_markup=compare_markup)[0] for article in articles]

@@ -15,15 +15,6 @@ class Categories(Table):
         rows = self._all("SELECT slug, media, aliases FROM categories ORDER BY slug")
         return [Category(row["slug"], row["media"], tuple(json.loads(row["aliases"]))) for row in rows]
 
-    def add_if_missing(self, category: Category) -> None:
-        """Make sure that a category exists; one that does stays as it is. Part of the caller's transaction."""
-        self._execute(
-            "INSERT OR IGNORE INTO categories (slug, media, aliases) VALUES (?, ?, ?)",
-            category.slug,
-            category.media,
-            json.dumps(category.aliases, ensure_ascii=False),
-        )
-
     def with_article_counts(self) -> list[dict[str, Any]]:
         """Each category with `articles` (how many) and `latest` (publication time), most articles first."""
         return self._all(

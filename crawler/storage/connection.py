@@ -1,10 +1,9 @@
 """Opens the database, and turns SQLite's errors into ours at this one wall."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from sqlite_utils import Database
 
@@ -104,16 +103,6 @@ def store_error(error: sqlite3.Error, path: Path | None = None) -> StoreError:
 def sqlite_code(error: BaseException | None) -> int:
     """Return SQLite's primary result code of an error; SQLITE_OK for what is no error of SQLite's own."""
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
-
-
-def query_rows(db: Database, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[dict[str, Any]]:
-    """All rows that a query finds.
-
-    Not by the `query` of sqlite-utils, which sets a savepoint, where each article asks this.
-    """
-    cursor = db.execute(sql, parameters)
-    names = [name for name, *_ in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
 def _connect(path_or_uri: str, *, uri: bool) -> Database:

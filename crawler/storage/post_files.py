@@ -4,7 +4,7 @@ import heapq
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 
@@ -50,93 +50,65 @@ def read_file(file: Path, max_bytes: int = -1) -> bytes:
     return data
 
 
-def write_post(output: Path, path: str, text: str) -> None:
-    """Write a post so that a reader sees the old file or the new one, never half of one.
-
-    The unfinished file begins with a dot, which Jekyll passes over. A frozen post is no longer
-    frozen. Raises OutputError.
-    """
-    write_posts(output, {path: text})
-
-
 def write_posts(output: Path, texts: Mapping[str, str]) -> None:
-    """Likewise, posts by their paths: when it returns, they are on disk. Raises OutputError."""
+    """Write posts, given by their paths, so that a reader sees the old file or the new one, never half of one.
+
+    When it returns they are on disk. Unfinished files begin with a dot, which Jekyll passes over. A post that was
+    frozen no longer is.
+
+    Raises:
+        OutputError: a file cannot be written; those of earlier folders are.
+    """
     files_by_folder: dict[str, dict[str, bytes]] = {}
     for path, text in texts.items():
         folder, _, name = path.rpartition("/")
         files_by_folder.setdefault(folder, {})[name] = text.encode("utf-8")
     for folder, contents in sorted(files_by_folder.items()):
-        with _as_output_error(output / folder, next(iter(contents))), _open_folder(output / folder) as folder_fd:
-            _replace_files(output / folder, folder_fd, contents)
-            os.fsync(folder_fd)
+        _replace_files(output / folder, contents)
     if (output / ARCHIVED_POSTS_DIR).is_dir():
         for path in texts:
-            with _as_output_error(output, path):
+            try:
                 archived_path(output, path).unlink(missing_ok=True)
+            except OSError as error:
+                raise OutputError(f"cannot write {output / path}: {error.strerror}") from error
 
 
-@contextmanager
-def _as_output_error(folder: Path, name: str) -> Iterator[None]:
+def _replace_files(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Put files into a folder, each whole before it has its name; the folder is created where it is missing.
+
+    All are on their way to the disk before the first is waited for: one by one, they took twice as long
+    (docs/performance.md). Only the holder of the output folder's lock writes posts, so that an unfinished file needs no
+    random name.
+    """
+    fds: dict[str, int] = {}
+    name = next(iter(contents))
     try:
-        yield
+        folder.mkdir(parents=True, exist_ok=True)
+        folder_fd = os.open(folder, os.O_RDONLY)
+        try:
+            for name, content in contents.items():
+                # Not through a file object: a crawl writes each article, and it costs as much as the writing.
+                fds[name] = fd = os.open(f".{name}.part", _OPEN_FLAGS, 0o644, dir_fd=folder_fd)
+                remaining = memoryview(content)
+                while remaining:
+                    remaining = remaining[os.write(fd, remaining) :]
+                os.fchmod(fd, 0o644)
+                with suppress(AttributeError, OSError):  # a hint to begin with the disk, which not every system takes
+                    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+            for name, fd in fds.items():
+                os.fsync(fd)
+                os.replace(f".{name}.part", name, src_dir_fd=folder_fd, dst_dir_fd=folder_fd)
+            os.fsync(folder_fd)
+        except BaseException:
+            for unfinished in fds:
+                with suppress(FileNotFoundError):
+                    os.unlink(f".{unfinished}.part", dir_fd=folder_fd)
+            raise
+        finally:
+            for fd in (*fds.values(), folder_fd):
+                os.close(fd)
     except OSError as error:
         raise OutputError(f"cannot write {folder / name}: {error.strerror}") from error
-
-
-@contextmanager
-def _open_folder(folder: Path) -> Iterator[int]:
-    """A folder's descriptor; it is made where there is none."""
-    folder.mkdir(parents=True, exist_ok=True)
-    folder_fd = os.open(folder, os.O_RDONLY)
-    try:
-        yield folder_fd
-    finally:
-        os.close(folder_fd)
-
-
-def _replace_files(folder: Path, folder_fd: int, contents: Mapping[str, bytes]) -> None:
-    """Put files into a folder, each whole before it has its name. All are on their way to the disk before the first is
-    waited for: one by one, they took it twice as long (docs/performance.md).
-
-    Only the holder of the output folder's lock writes posts, so that an unfinished file needs no name of chance.
-    """
-    partial_fds: dict[str, int] = {}
-    try:
-        for name, content in contents.items():
-            with _as_output_error(folder, name):
-                # Not through a file object: a crawl writes each article, and it costs as much as the writing.
-                partial_fds[name] = fd = os.open(_partial_name(name), _OPEN_FLAGS, 0o644, dir_fd=folder_fd)
-                _write_all(fd, content)
-                os.fchmod(fd, 0o644)
-                _start_writeback(fd)
-        for name, fd in partial_fds.items():
-            with _as_output_error(folder, name):
-                os.fsync(fd)
-                os.replace(_partial_name(name), name, src_dir_fd=folder_fd, dst_dir_fd=folder_fd)
-    except BaseException:
-        for name in partial_fds:
-            with suppress(FileNotFoundError):
-                os.unlink(_partial_name(name), dir_fd=folder_fd)
-        raise
-    finally:
-        for fd in partial_fds.values():
-            os.close(fd)
-
-
-def _partial_name(name: str) -> str:
-    return f".{name}.part"
-
-
-def _start_writeback(fd: int) -> None:
-    """Have what was written put on disk from now on, without waiting for it: a hint, which not every system takes."""
-    with suppress(AttributeError, OSError):
-        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-
-
-def _write_all(fd: int, content: bytes) -> None:
-    remaining = memoryview(content)
-    while remaining:
-        remaining = remaining[os.write(fd, remaining) :]
 
 
 _PARTIAL_FILE_NAME = re.compile(r"\..*\.md\..*")

@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from crawler.storage import post_files
+from crawler.items import POSTS_DIR
+from crawler.storage.article_writer import BATCH_SIZE, write_missing_posts
 
 if TYPE_CHECKING:  # whose opening ends with this
     from crawler.storage.output_dir import OutputDir
@@ -14,11 +15,11 @@ def recover_interrupted_crawl(out: "OutputDir", now: datetime) -> None:
 
     The runs are closed last: a kill in here leaves one of them open, or a post unwritten, for the next call.
     """
-    unwritten_posts = out.db.articles.unwritten_posts(out.links)
-    if unwritten_posts or out.db.runs.open_run_ids():
-        for partial_file in (out.path / "_posts").rglob(".*.md.*"):
+    unwritten = out.db.articles.unwritten(BATCH_SIZE)
+    if unwritten or out.db.runs.open_run_ids():
+        for partial_file in (out.path / POSTS_DIR).rglob(".*.md.*"):
             partial_file.unlink(missing_ok=True)
-    for code, revision, path, text in unwritten_posts:
-        post_files.write_post(out.path, path, text)
-        out.db.articles.mark_post_written(code, revision)
+    while unwritten:
+        write_missing_posts(out, unwritten)
+        unwritten = out.db.articles.unwritten(BATCH_SIZE)
     out.db.runs.finish_interrupted_runs(now)

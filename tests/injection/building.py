@@ -17,8 +17,9 @@ from crawler.content.post_format import SiteLinks, tag_for_media
 from crawler.content.unicode_text import clean_title
 from crawler.errors import ItemError
 from crawler.items import Article, ListingEntry, RawArticle
-from crawler.storage import Store
-from crawler.storage.post_files import write_post
+from crawler.storage.article_writer import save_article
+from crawler.storage.output_dir import OutputDir
+from crawler.storage.post_files import write_posts
 from tests.injection.grammar import SECRET
 from tests.injection.oracle import Wanted
 
@@ -90,11 +91,11 @@ def taken_in(texts: Iterable[str], output: Path) -> tuple[list[Hostile], dict[st
     """Save every article as a crawl does; what is refused comes with the reason."""
     output.mkdir(parents=True)
     media, saved, refused = CategoryRegistry(), [], {}
-    with Store.open_rw(output) as store:
+    with OutputDir.open_for_writing(output, address=_SITE.address) as out:
         for number, text in enumerate(texts):
             article = raw(text, number)
             try:
-                recorded = store.articles.save(normalise_article(article, media.get_or_create), article.entry, _SITE)
+                recorded = save_article(out, normalise_article(article, media.get_or_create))
             except ItemError as error:
                 refused[text] = str(error)
                 continue
@@ -117,7 +118,7 @@ def build(posts: Iterable[Hostile], folder: Path, render: Render = defended, **c
         _CONFIG + "".join(f"{name}: {value}\n" for name, value in changes.items()), "utf-8"
     )
     for post in posts:
-        write_post(folder, post.path, render(post))
+        write_posts(folder, {post.path: render(post)})
     environment: Mapping[str, str] = {**os.environ, "TZ": "UTC", "LANG": "C.UTF-8"}
     done = subprocess.run(
         ["jekyll", "build", "--quiet", "--disable-disk-cache"],  # noqa: S607  # Debian's or a gem's, wherever it is

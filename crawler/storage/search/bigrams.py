@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Mapping
 from functools import cache, cached_property
 
-from crawler.content.ngrams import code_points, spaced_ngrams
+from crawler.content.ngrams import code_points
 from crawler.content.unicode_text import strip_invisible
 
 _SPACE_RUNS = re.compile(" {2,}")
@@ -103,17 +103,14 @@ def build_search_text(title: str, body_text: str) -> str:
 
 def build_index_text(title: str, body_text: str) -> str:
     """The same as the index has it: without characters that its tokeniser would end a token at."""
-    return (
-        _normalise_for_index(title)
+    title, body_text = (_replace_characters(text, _INDEX_CHARACTERS) for text in (title, body_text))
+    index_text = (
+        title
         + TITLE_SEPARATOR.translate(_PRIVATE_USE_BY_ASCII)
-        + _normalise_for_index(body_text)
+        + body_text
         + _END_OF_TEXT.translate(_PRIVATE_USE_BY_ASCII)
     )
-
-
-def _normalise_for_index(text: str) -> str:
-    normalised = _replace_characters(text, _INDEX_CHARACTERS)
-    return _INDEX_SPACE_RUNS.sub(_INDEX_SPACE, normalised) if _INDEX_SPACE * 2 in normalised else normalised
+    return _INDEX_SPACE_RUNS.sub(_INDEX_SPACE, index_text) if _INDEX_SPACE * 2 in index_text else index_text
 
 
 class SearchDocument:
@@ -152,15 +149,6 @@ def normalise_with_offsets(text: str) -> tuple[str, list[int]]:
                 normalised.append(normalised_character)
                 offsets.append(offset)
     return "".join(normalised), [*offsets, len(text)]
-
-
-def spaced_bigrams(index_text: str) -> str:
-    """The pairs of neighbouring characters of a document as it is indexed.
-
-    >>> spaced_bigrams("a股涨")
-    'a股 股涨 '
-    """
-    return spaced_ngrams(index_text, 2)
 
 
 def bigrams_of_term(term: str) -> list[str]:

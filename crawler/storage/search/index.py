@@ -11,17 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlite_utils import Database
-
 from crawler.content.html_cleaner import html_to_text
-from crawler.storage.connection import as_store_error, query_rows
+from crawler.content.ngrams import spaced_ngrams
 from crawler.storage.migrations import with_integer_codes
-from crawler.storage.search.bigrams import bigram_checksum, build_index_text, spaced_bigrams
+from crawler.storage.search.bigrams import bigram_checksum, build_index_text
+from crawler.storage.table import Table
 
 # Documents that share a row of `search_blocks`: id >> BLOCK_BITS.
 BLOCK_BITS = 6
-# The number of a document, and its pairs.
-DocumentBigrams = tuple[int, str]
 # A time, seconds since 1970, and ranges of ids, whose documents are not newer.
 BlockGroup = tuple[int, Iterable[tuple[int, int]]]
 _ARTICLES_PER_BATCH = 500
@@ -74,71 +71,71 @@ class IndexFault:
     detail: str
 
 
-class SearchIndex:
-    def __init__(self, db: Database) -> None:
-        self._db = db
+class SearchIndex(Table):
+    """The search index: a document for each version of an article (`search_documents`), and its bigrams (FTS5)."""
 
-    def add_missing_documents(self, code: str) -> list[DocumentBigrams]:
-        """Give each new version of an article its document; their pairs, which are to be written in the transaction."""
-        bigrams = [self._add_document(version) for version in query_rows(self._db, _SELECT_UNINDEXED_VERSIONS, [code])]
-        self._db.execute("DELETE FROM search_pending WHERE code = ?", [code])
-        return bigrams
+    def index_articles(self, codes: Iterable[str]) -> None:
+        """Give each version of these articles that has no document one. Part of the caller's transaction, at its end.
 
-    def write_bigrams(self, bigrams: Iterable[DocumentBigrams]) -> None:
-        """Write the pairs of documents that were filed, at the end of the transaction.
-
-        FTS5 gathers what is written in memory, and puts it down as a part of the index at each savepoint that follows.
+        FTS5 gathers what is written in memory, and writes it as a part of the index at each savepoint that follows:
+        so the bigrams of all come last.
         """
+        bigrams: list[tuple[int, str]] = []
+        for code in codes:
+            for version in self._all(_SELECT_UNINDEXED_VERSIONS, code):
+                values = {**version, "published": unix_seconds(version["published_at"])}
+                document_id = int(self._execute(_INSERT_DOCUMENT, **values).lastrowid or 0)
+                self._execute(_UPSERT_BLOCK, **values, block=document_id >> BLOCK_BITS)
+                index_text = build_index_text(version["title"], version_text(version))
+                bigrams.append((document_id, spaced_ngrams(index_text, 2)))
+            self._execute("DELETE FROM search_pending WHERE code = ?", code)
         self._db.conn.executemany(_INSERT_PAIRS, bigrams)
 
     def index_pending(self) -> int:
         """Index what other programs have written, or an older finews; how many articles that were."""
         indexed_count = 0
-        with as_store_error():
-            while codes := self._pending_codes(_ARTICLES_PER_BATCH):
-                with self._db.atomic():
-                    self._index_codes(codes)
-                indexed_count += len(codes)
-            if indexed_count > _ARTICLES_PER_BATCH:
-                self._optimize()
+        while codes := self._pending_codes(_ARTICLES_PER_BATCH):
+            with self._transaction():
+                self.index_articles(codes)
+            indexed_count += len(codes)
+        if indexed_count > _ARTICLES_PER_BATCH:
+            self._optimize()
         return indexed_count
 
     def rebuild(self) -> int:
         """Make the index anew, newest articles last; how many articles it holds."""
-        with as_store_error(), self._db.atomic():
-            self._db.execute("INSERT INTO search_pairs (search_pairs) VALUES ('delete-all')")
+        with self._transaction():
+            self._execute("INSERT INTO search_pairs (search_pairs) VALUES ('delete-all')")
             for statement in _CLEAR_TABLES:
-                self._db.execute(statement)
-            self._db.execute("DELETE FROM sqlite_sequence WHERE name = 'search_documents'")
-            codes = [row["code"] for row in self._db.query("SELECT code FROM articles ORDER BY published_at, code")]
-            self._index_codes(codes)
+                self._execute(statement)
+            self._execute("DELETE FROM sqlite_sequence WHERE name = 'search_documents'")
+            codes = [row["code"] for row in self._stream("SELECT code FROM articles ORDER BY published_at, code")]
+            for start in range(0, len(codes), _ARTICLES_PER_BATCH):
+                self.index_articles(codes[start : start + _ARTICLES_PER_BATCH])
             self._optimize()
         return len(codes)
 
     def find_faults(self) -> list[IndexFault]:
         """Where the index is not what follows from the articles. Reads all of both, in flat memory."""
-        with as_store_error(), self._db.atomic():
+        with self._transaction():
             forgotten = [
-                IndexFault(row["code"], "not in the index of words") for row in self._db.query(_SELECT_FORGOTTEN_CODES)
+                IndexFault(row["code"], "not in the index of words") for row in self._stream(_SELECT_FORGOTTEN_CODES)
             ]
             return [*self._find_pending(), *forgotten, *self._find_wrong_documents()]
 
     def reindex(self, code: str) -> None:
         """Index all versions of an article again."""
-        with as_store_error(), self._db.atomic():
-            self._db.execute(with_integer_codes("DELETE FROM search_documents WHERE code = {:code}"), {"code": code})
-            self._index_codes([code])
-
-    def _index_codes(self, codes: Iterable[str]) -> None:
-        self.write_bigrams(itertools.chain.from_iterable(map(self.add_missing_documents, codes)))
+        with self._transaction():
+            self._execute(with_integer_codes("DELETE FROM search_documents WHERE code = {:code}"), code=code)
+            self.index_articles([code])
 
     def _optimize(self) -> None:
         """Merge what was written in many parts: after much of it, the index is a tenth smaller."""
-        with self._db.atomic():
-            self._db.execute("INSERT INTO search_pairs (search_pairs) VALUES ('optimize')")
+        with self._transaction():
+            self._execute("INSERT INTO search_pairs (search_pairs) VALUES ('optimize')")
 
     def _pending_codes(self, limit: int) -> list[str]:
-        return [row["code"] for row in self._db.query("SELECT code FROM search_pending LIMIT ?", [limit])]
+        return [row["code"] for row in self._all("SELECT code FROM search_pending LIMIT ?", limit)]
 
     def _find_pending(self) -> list[IndexFault]:
         return [IndexFault(code, "written by another program, and not indexed yet") for code in self._pending_codes(-1)]
@@ -147,26 +144,20 @@ class SearchIndex:
         """Documents that are no version any more, or whose pairs are not those of their version's text."""
         stored_checksums = self._stored_checksums()
         stored = next(stored_checksums, None)
-        for row in self._db.query(_SELECT_DOCUMENTS):
+        for row in self._stream(_SELECT_DOCUMENTS):
             while stored and stored[0] < row["id"]:
                 stored = next(stored_checksums, None)
             stored_checksum = stored[1] if stored and stored[0] == row["id"] else 0
-            version = next(iter(self._db.query(_SELECT_VERSION, row)), None)
+            version = self._one(_SELECT_VERSION, **row)
             if version is None:
                 yield IndexFault(row["code"], "the index of words holds a version that is not there")
-            elif stored_checksum != bigram_checksum(_index_text(version)):
+            elif stored_checksum != bigram_checksum(build_index_text(version["title"], version_text(version))):
                 yield IndexFault(row["code"], "the index of words holds another text")
 
     def _stored_checksums(self) -> Iterator[tuple[int, int]]:
         """By document, in order, the checksum of the pairs that the index holds."""
-        self._db.execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.held USING fts5vocab(main, search_pairs, instance)")
-        return ((row["doc"], row["total"]) for row in self._db.query(_SELECT_CHECKSUMS))
-
-    def _add_document(self, version: dict[str, Any]) -> DocumentBigrams:
-        parameters = {**version, "published": unix_seconds(version["published_at"])}
-        document_id = int(self._db.execute(_INSERT_DOCUMENT, parameters).lastrowid or 0)
-        self._db.execute(_UPSERT_BLOCK, {**parameters, "block": block_number(document_id)})
-        return document_id, spaced_bigrams(_index_text(version))
+        self._execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.held USING fts5vocab(main, search_pairs, instance)")
+        return ((row["doc"], row["total"]) for row in self._stream(_SELECT_CHECKSUMS))
 
 
 def version_text(version: dict[str, Any]) -> str:
@@ -218,7 +209,3 @@ def _id_ranges(blocks: Iterator[int]) -> Iterator[tuple[int, int]]:
 def _group_neighbours(numbers: list[int]) -> Iterator[list[int]]:
     for _, group in itertools.groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0]):
         yield [number for _, number in group]
-
-
-def _index_text(version: dict[str, Any]) -> str:
-    return build_index_text(version["title"], version_text(version))

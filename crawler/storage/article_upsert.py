@@ -1,0 +1,157 @@
+"""Insert an article, or update its row and keep the old version as a revision."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from sqlite_utils import Database
+
+from crawler.content.dates import format_iso
+from crawler.content.post_format import SiteLinks, make_post_path, render_post
+from crawler.errors import ParseError
+from crawler.items import Article, Outcome, Post, SavedArticle
+from crawler.storage.search.index import SearchIndex
+from crawler.storage.sightings import UPSERT_SIGHTING
+from crawler.storage.table import Table
+
+# A change in one of these is a correction; other columns follow the source without a revision.
+_REVISED_COLUMNS = ("title", "published_at", "body_text")
+
+_INSERT_ARTICLE = """
+    INSERT INTO articles (
+        code, title, published_at, media, category, source, url, summary, body_html, body_text,
+        post_path, post_sha256, first_seen_at, revision, published_revision
+    ) VALUES (
+        :code, :title, :published_at, :media, :category, :source, :url, :summary, :body_html, :body_text,
+        :post_path, :post_sha256, :fetched_at, 1, :published_revision
+    )
+"""
+_UPDATE_ARTICLE = """
+    UPDATE articles SET
+        title = :title, published_at = :published_at, media = :media, category = :category, source = :source,
+        url = :url, summary = :summary, body_html = :body_html, body_text = :body_text,
+        post_sha256 = :post_sha256, changed_at = :changed_at, revision = :revision, published_revision = NULL,
+        withdrawn_at = NULL
+    WHERE code = :code
+"""
+_INSERT_REVISION = """
+    INSERT INTO revisions (code, revision, seen_at, title, published_at, body_html)
+    SELECT code, revision, coalesce(changed_at, first_seen_at), title, published_at, body_html
+    FROM articles WHERE code = ?
+"""
+
+
+class ArticleUpserter(Table):
+    """Writes articles into all tables that follow from one. Each method is part of the caller's transaction."""
+
+    def __init__(self, db: Database) -> None:
+        super().__init__(db)
+        self._search_index = SearchIndex(db)
+
+    def upsert(self, article: Article, site_links: SiteLinks, *, compare_markup: bool = False) -> SavedArticle:
+        """Insert an article or update its row, and return the post that is to be written.
+
+        Title, time and text are compared: where only the markup differs the old row stays, unless `compare_markup` or
+        another spider's text replaces it. The path of a post never changes. The search index is left to the caller,
+        at the end of the transaction (`SearchIndex.index_articles`).
+        """
+        stored = self._one("SELECT * FROM articles WHERE code = ?", article.code)
+        differences = find_differences(article, stored) if stored else {}
+        if stored is None:
+            outcome, revision = Outcome.NEW, 1
+        elif not differences.keys().isdisjoint(_REVISED_COLUMNS):
+            outcome, revision = Outcome.UPDATED, stored["revision"] + 1
+        else:
+            outcome, revision = Outcome.UNCHANGED, stored["revision"]
+        keeps_row = (
+            outcome is Outcome.UNCHANGED and "source" not in differences and not (compare_markup and differences)
+        )
+        post = Post.from_row(stored) if stored and keeps_row else Post.from_article(article)
+        is_post_written = stored is not None and keeps_row and stored["published_revision"] == revision
+        post_text = "" if is_post_written else render_post(post, site_links)
+        post_path = stored["post_path"] if stored else make_post_path(post)
+
+        if stored is None:
+            self._write(_INSERT_ARTICLE, article, post_text, post_path=post_path, published_revision=None)
+        elif not keeps_row:
+            changed_at = stored["changed_at"]
+            if outcome is Outcome.UPDATED:
+                self._execute(_INSERT_REVISION, article.code)
+                changed_at = format_iso(article.fetched_at)
+            self._execute("DELETE FROM mentions WHERE code = ?", article.code)
+            self._write(_UPDATE_ARTICLE, article, post_text, revision=revision, changed_at=changed_at)
+        elif stored["withdrawn_at"]:
+            self._execute("UPDATE articles SET withdrawn_at = NULL WHERE code = ?", article.code)
+        self._execute(
+            "INSERT OR IGNORE INTO article_columns (code, column_id) SELECT ?, value FROM json_each(?)",
+            article.code,
+            json.dumps(article.columns),
+        )
+        listed = article.entry
+        self._execute(UPSERT_SIGHTING, article.code, article.spider, listed.title, format_iso(listed.published), "")
+        return SavedArticle(article, outcome, revision, post_path, post_text)
+
+    def restore_from_post(self, article: Article, post_path: str, post_text: str, *, post_exists: bool) -> None:
+        """Insert an article that was read from its post, which has this text.
+
+        `post_exists` says that the file is at its path already.
+
+        Raises:
+            ParseError: the article has a row, from another post.
+        """
+        with self._transaction():
+            if existing := self._one("SELECT post_path FROM articles WHERE code = ?", article.code):
+                raise ParseError(f"another post of the same article is {existing['post_path']}")
+            published_revision = 1 if post_exists else None
+            self._write(_INSERT_ARTICLE, article, post_text, post_path=post_path, published_revision=published_revision)
+            self._search_index.index_articles([article.code])
+
+    def _write(self, sql: str, article: Article, post_text: str, **values: object) -> None:
+        """Insert or update the row of an article, and insert its category where it is new, and its mentions."""
+        category = article.category
+        self._execute(
+            "INSERT OR IGNORE INTO categories (slug, media, aliases) VALUES (?, ?, ?)",
+            category.slug,
+            category.media,
+            json.dumps(category.aliases, ensure_ascii=False),
+        )
+        self._execute(
+            sql,
+            code=article.code,
+            **content_columns(article),
+            post_sha256=hashlib.sha256(post_text.encode("utf-8")).hexdigest(),
+            fetched_at=format_iso(article.fetched_at),
+            **values,
+        )
+        for mention in article.mentions:
+            self._execute(
+                "INSERT INTO mentions (code, secid, kind, name, count) VALUES (?, ?, ?, ?, ?)",
+                article.code,
+                mention.secid,
+                mention.kind,
+                mention.name,
+                mention.count,
+            )
+
+
+def find_differences(article: Article, row: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Return, by column, what a row says and what an article says, where they differ."""
+    return {
+        name: (str(row[name]), str(value)) for name, value in content_columns(article).items() if row[name] != value
+    }
+
+
+def content_columns(article: Article) -> dict[str, object]:
+    """Return the columns of `articles` that follow from an article alone."""
+    return {
+        "title": article.title,
+        "published_at": format_iso(article.published_at),
+        "media": article.media,
+        "category": article.category.slug,
+        "source": article.spider,
+        "url": article.url,
+        "summary": article.summary,
+        "body_html": article.body_html,
+        "body_text": article.body_text,
+    }
