@@ -7,7 +7,7 @@ A `Post` is what the post file of an article is rendered from. This module impor
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
@@ -95,10 +95,6 @@ class ListingEntry:
     stocks: tuple[str, ...] = ()
     entry_id: int = 0
     has_article: bool = False
-
-    def recorded(self, entry_id: int, *, has_article: bool) -> "ListingEntry":
-        """Return the entry as the crawl has recorded it."""
-        return replace(self, entry_id=entry_id, has_article=has_article)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,11 +26,10 @@ from scrapy.utils.httpobj import urlparse_cached
 from crawler.content import clock
 from crawler.content.dates import format_iso
 from crawler.content.decompress import ACCEPT_ENCODING, check_header_size, decompress
-from crawler.crawl.interface import DroppedRequestError, describe_request_error, get_tracker
+from crawler.crawl.interface import DroppedRequestError, describe_request_error, get_canonical_url, get_tracker
 from crawler.crawl.policy.backoff import MAX_WAIT, parse_retry_after
 from crawler.crawl.policy.origins import origin_of, redact_url
 from crawler.crawl.public_dns import PublicResolver
-from crawler.crawl.request_meta import get_canonical_url
 from crawler.errors import IncompleteResponseError, ParseError
 from crawler.items import Reason
 
@@ -133,9 +132,11 @@ class BackoffRetryMiddleware:
 
     async def process_response(self, request: Request, response: Response) -> Request | Response:
         error = response.error if isinstance(response, IncompleteResponse) else None
-        failure = f"HTTP {response.status}" if response.status in self._scrapy_retry.retry_http_codes else ""
-        self._count_failure(request, str(error) if error else failure)
         origin = origin_of(request.url)
+        if error is None and response.status not in self._scrapy_retry.retry_http_codes:
+            self._consecutive_failures[origin] = self._consecutive_429[origin] = 0
+            return response
+        self._count_failure(request, str(error) if error else f"HTTP {response.status}")
         self._consecutive_429[origin] = self._consecutive_429[origin] + 1 if response.status == 429 else 0
         self._obey_retry_after(request, response)
         if error is None:
@@ -215,6 +216,8 @@ class StrictDecompressionMiddleware:
         content_encoding = b", ".join(response.headers.getlist("Content-Encoding")).decode("latin-1")
         try:
             check_header_size(dict.items(response.headers))  # Scrapy's own makes each name its own form again
+            if not content_encoding:
+                return response
             body = decompress(response.body, content_encoding, self._max_size)
         except ParseError as error:
             raise DroppedRequestError(Reason.RESPONSE_TOO_LARGE, str(error)) from error

@@ -61,7 +61,7 @@ class NormalisePipeline:
         return cls(get_session(crawler))
 
     async def process_item(self, item: Any) -> Any:
-        raw = to_raw_article(item)
+        raw = item if isinstance(item, RawArticle) else to_raw_article(item)
         if raw is None or self._session.context is None or self._session.tracker is None:
             return item
         try:

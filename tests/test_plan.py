@@ -76,7 +76,7 @@ def walk(
     of: Sequence[ListingEntry], *, extent: ListingSize | None = None, since: datetime | None = None
 ) -> ListingPaginator:
     walked = ListingPaginator(since=since)
-    assert walked.wants_next_page(of, all_known=False, is_last_page=False, listing_size=extent)
+    assert walked.wants_next_page(of, has_new_entries=True, all_known=False, is_last_page=False, listing_size=extent)
     return walked
 
 

@@ -37,7 +37,11 @@ def take_page(
     numbers = range(walk.rows_read, walk.rows_read + len(outcomes))
     page = [ListingEntry(f"{number:018}", "题", NOON - number * MINUTE, "345", "http://x") for number in numbers]
     goes_on = walk.wants_next_page(
-        page, all_known=False, is_last_page=last, listing_size=walk.listing_size or ListingSize(1000, 10)
+        page,
+        has_new_entries=bool(page),
+        all_known=False,
+        is_last_page=last,
+        listing_size=walk.listing_size or ListingSize(1000, 10),
     )
     for outcome in outcomes:
         outlook.count_entry(outcome, newly_listed=True)
@@ -109,7 +113,7 @@ def test_a_limit_is_the_most_that_is_still_to_come() -> None:
 def test_where_nobody_knows_the_end_nothing_is_said_of_it() -> None:
     outlook, walk = EtaEstimator(["102"]), ListingPaginator()
     page = [ListingEntry(f"{number:018}", "题", NOON - number * MINUTE, "102", "http://x") for number in range(50)]
-    assert walk.wants_next_page(page, all_known=False, is_last_page=False)
+    assert walk.wants_next_page(page, has_new_entries=True, all_known=False, is_last_page=False)
     for _ in page:
         outlook.count_entry(None, newly_listed=True)
     outlook.count_page("102", walk, 0)

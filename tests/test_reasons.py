@@ -78,14 +78,15 @@ def test_a_code_is_words_in_snake_case(reason: Reason) -> None:
 def test_a_decision_has_outcome_and_code_or_neither(
     selection: Selection, known: KnownArticle | None, outcome: Outcome | None, reason: Reason | None
 ) -> None:
-    decision = EntryFilter("eastmoney", frozenset({"flash"}), selection, CategoryRegistry()).decide(ENTRY, known)
+    entry_filter = EntryFilter("eastmoney", frozenset({"flash"}), selection, CategoryRegistry())
+    decision = entry_filter.decide(ENTRY, known, is_duplicate=False)
     assert (decision.outcome, decision.reason) == (outcome, reason)
 
 
 def test_what_is_listed_twice_and_what_is_over_the_limit() -> None:
     triage = EntryFilter("eastmoney", frozenset(), replace(ALL, limit=1), CategoryRegistry())
-    entries = (ENTRY, ENTRY, replace(ENTRY, code="5" * 18))
-    assert [triage.decide(entry, None)[:2] for entry in entries] == [
+    entries = ((ENTRY, False), (ENTRY, True), (replace(ENTRY, code="5" * 18), False))
+    assert [triage.decide(entry, None, is_duplicate=is_duplicate)[:2] for entry, is_duplicate in entries] == [
         (None, None),
         (Outcome.DUPLICATE, Reason.LISTED_TWICE),
         (Outcome.FILTERED, Reason.OVER_LIMIT),

@@ -29,7 +29,7 @@ def waiting(store: Store, *articles: Article) -> list[Article]:
     ids = store.runs.add_entries(run_id, [(each.code, "350", None, None, "") for each in articles])
     entries = [ListingEntry(each.code, "标题", each.published_at, "350", each.url) for each in articles]
     return [
-        replace(each, entry=entry.recorded(entry_id, has_article=False))
+        replace(each, entry=replace(entry, entry_id=entry_id))
         for each, entry, entry_id in zip(articles, entries, ids, strict=True)
     ]
 

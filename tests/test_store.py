@@ -742,3 +742,31 @@ def test_nothing_stays_locked_between_two_calls(store: Store, tmp_path: Path) ->
     store.runs.finish(run_id, RunOutcome.DONE, LATER)
     write()
     other.close()
+
+
+def test_what_a_crawl_has_listed_is_asked_of_its_entries_alone(store: Store) -> None:
+    earlier = store.runs.start("eastmoney", {}, NOW)
+    store.runs.add_entries(earlier, [("1", "350", Outcome.NEW, Reason.SCRAPED, "")])
+    before = store.runs.last_entry_id()
+    run = store.runs.start("eastmoney", {}, NOW)
+    assert store.runs.find_listed(before, "350", ["1", "2"]) == (set(), set())
+    store.runs.add_entries(
+        run,
+        [
+            ("2", "350", None, None, ""),
+            ("3", "344", Outcome.UNCHANGED, Reason.NOT_MODIFIED, ""),
+            ("4", "350", Outcome.FILTERED, Reason.OTHER_CATEGORY, ""),
+            ("5", "350", Outcome.FILTERED, Reason.NO_BODY, ""),
+        ],
+    )
+    listed = store.runs.find_listed(before, "350", ["1", "2", "3", "4", "5", "6"])
+    assert listed.in_run == {"2", "3", "5"}, "what its listing filtered may be wanted as another one lists it"
+    assert listed.in_column == {"2", "4", "5"}
+
+
+def test_a_code_that_many_crawls_have_listed_costs_no_more_to_find(store: Store) -> None:
+    """SQLite seeks to the code and to the crawl's first entry at once."""
+    plan = store.connection.execute(
+        "EXPLAIN QUERY PLAN SELECT 1 FROM entries WHERE code = 'x' AND id > 5 AND column_id = '350'"
+    ).fetchall()
+    assert "code=? AND rowid>?" in plan[0][3]

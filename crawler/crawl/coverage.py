@@ -39,6 +39,7 @@ class CoverageTracker:
         column: str,
         entries: Sequence[ListingEntry],
         *,
+        has_new_entries: bool,
         all_known: bool,
         is_last_page: bool,
         listing_size: ListingSize | None,
@@ -47,7 +48,11 @@ class CoverageTracker:
         self.pages_read += 1
         paginator = self._paginators[column]
         wants_next_page = paginator.wants_next_page(
-            entries, all_known=all_known, is_last_page=is_last_page, listing_size=listing_size
+            entries,
+            has_new_entries=has_new_entries,
+            all_known=all_known,
+            is_last_page=is_last_page,
+            listing_size=listing_size,
         )
         if paginator.stop_reason is StopReason.PAGE_LIMIT:
             self.failed_listings[f"it has no end after {paginator.pages_read:,} pages"].append(column)

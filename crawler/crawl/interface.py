@@ -1,4 +1,4 @@
-"""What a crawl and a spider know of each other: what a crawl asks of a spider, and what a spider tells its tracker."""
+"""What a crawl and a spider know of each other: the spider's side, the tracker's side, and what a request carries."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -19,13 +19,14 @@ from crawler.content.unicode_text import collapse_whitespace
 from crawler.crawl.policy.failures import describe_item_error
 from crawler.crawl.policy.origins import redact_url
 from crawler.crawl.policy.selection import Selection, parse_selection
-from crawler.crawl.request_meta import get_canonical_url
 from crawler.errors import ItemError, MissingArticleError, ParseError, RequestError, UsageError
 from crawler.items import ListingEntry, ListingSize, RawResponse, Reason
 from crawler.storage import load_stored_categories
 
 # The source answers so when it has no such article, or has it no more.
 _MISSING_STATUSES = {404, 410}
+# The key in a request's `meta`.
+_CANONICAL_URL = "canonical"
 
 
 class SpiderInfo(Protocol):
@@ -106,6 +107,29 @@ class DroppedRequestError(IgnoreRequest):
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
+
+
+def set_canonical_url(url: str) -> dict[str, str]:
+    """Return the `meta` of a request whose canonical URL is this one, wherever it is sent."""
+    return {_CANONICAL_URL: url}
+
+
+def get_canonical_url(request: Request) -> str:
+    """Return the source's own URL of a request, also where it is sent to a mirror."""
+    url: str = request.meta.get(_CANONICAL_URL, request.url)
+    return url
+
+
+def get_column(request: Request) -> str:
+    """Return the column whose listing a request is for; an empty text for any other request."""
+    column: str = request.cb_kwargs.get("column", "")
+    return column
+
+
+def get_entry(request: Request) -> ListingEntry | None:
+    """Return the entry whose article a request is for; None for any other request."""
+    entry: ListingEntry | None = request.cb_kwargs.get("entry")
+    return entry
 
 
 def get_tracker(crawler: Crawler) -> EntryTracker:

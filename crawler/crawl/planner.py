@@ -23,13 +23,13 @@ from crawler.crawl.interface import (
     SpiderInfo,
     TrackerExtension,
     describe_listing_error,
+    get_column,
     selection_from_arguments,
 )
 from crawler.crawl.policy.backoff import backoff_delay
 from crawler.crawl.policy.estimate import FirstPage, Plan, PlanInputs, Throttle, estimate_columns
 from crawler.crawl.policy.failures import describe_bug, describe_item_error
 from crawler.crawl.policy.result import FINISHED_REASON, crawl_outcome
-from crawler.crawl.request_meta import get_column
 from crawler.errors import CommandError, ItemError, ParseError
 from crawler.items import ListingEntry, ListingSize, Outcome, RawResponse, RunOutcome
 from crawler.storage import Store

@@ -14,10 +14,9 @@ from crawler.content import clock
 from crawler.content.categories import CategoryRegistry
 from crawler.crawl.context import CrawlContext
 from crawler.crawl.coverage import CoverageTracker
-from crawler.crawl.interface import SpiderInfo, TrackerExtension
+from crawler.crawl.interface import SpiderInfo, TrackerExtension, get_column, get_entry
 from crawler.crawl.policy.failures import describe_bug
 from crawler.crawl.policy.result import FINISHED_REASON, CrawlResult, crawl_outcome
-from crawler.crawl.request_meta import get_column, get_entry
 from crawler.crawl.tracker import CrawlTracker
 from crawler.errors import CommandError, FatalError, UsageError
 

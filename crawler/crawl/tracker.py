@@ -3,7 +3,8 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -25,7 +26,6 @@ from crawler.errors import CommandError, ItemError, ParseError
 from crawler.items import (
     NO_COLUMN,
     Article,
-    KnownArticle,
     ListingEntry,
     ListingSize,
     Outcome,
@@ -78,6 +78,7 @@ class CrawlTracker(EntryTracker):
         self._missing: dict[str, tuple[ListingEntry, EntryFailure]] = {}
         self._pending_articles: list[Article] = []
         self._flush_timer: asyncio.TimerHandle | None = None
+        self._entries_before = self._db.runs.last_entry_id()
         self._paused_origins = self._db.paused_origins.get_active(clock.now())
 
     # for spiders
@@ -91,10 +92,13 @@ class CrawlTracker(EntryTracker):
         listing_size: ListingSize | None = None,
     ) -> tuple[list[ListingEntry], bool]:
         """Record a listing page before anything of it is fetched."""
-        to_fetch = self._record_rows(column, rows)
+        entries = [row for row in rows if isinstance(row, ListingEntry)]
+        listed = self._db.runs.find_listed(self._entries_before, column, [entry.code for entry in entries])
+        to_fetch = self._record_rows(column, rows, listed.in_run)
         paginator, wants_next_page = self._coverage.record_page(
             column,
-            [row for row in rows if isinstance(row, ListingEntry)],
+            entries,
+            has_new_entries=any(entry.code not in listed.in_column for entry in entries),
             all_known=not to_fetch,
             is_last_page=is_last_page,
             listing_size=listing_size,
@@ -138,7 +142,8 @@ class CrawlTracker(EntryTracker):
         if self.selection.refresh is None:
             return []
         entries = self._db.articles.entries_to_refresh(self._spider.name, self.selection.refresh)
-        return self._record_rows(NO_COLUMN, [entry for entry in entries if not self._entry_filter.is_seen(entry.code)])
+        listed = self._db.runs.find_listed(self._entries_before, NO_COLUMN, [entry.code for entry in entries])
+        return self._record_rows(NO_COLUMN, [entry for entry in entries if entry.code not in listed.in_run], set())
 
     # for middlewares
 
@@ -224,13 +229,24 @@ class CrawlTracker(EntryTracker):
 
     # recording
 
-    def _record_rows(self, column: str, rows: Sequence[ListingEntry | BadRow]) -> list[ListingEntry]:
-        """Decide on every row, record all of them, and return the entries to fetch, with their rows in `entries`."""
+    def _record_rows(self, column: str, rows: Sequence[ListingEntry | BadRow], met: set[str]) -> list[ListingEntry]:
+        """Decide on every row, record all of them, and return the entries to fetch, with their rows in `entries`.
+
+        `met` are those of the codes that this crawl has met before; the codes of this page are added.
+        """
         codes = [row.code if isinstance(row, ListingEntry) else _find_code(row.row) for row in rows]
         known_articles = self._db.articles.get_known(
             [row.code for row in rows if isinstance(row, ListingEntry)], self._spider.name
         )
-        decisions = [self._decide(column, row, known_articles) for row in rows]
+        decisions = []
+        for row, code in zip(rows, codes, strict=True):
+            if isinstance(row, ListingEntry):
+                decision = self._entry_filter.decide(row, known_articles.get(code), is_duplicate=code in met)
+            else:
+                decision = self._quarantine_row(column, row, code, is_duplicate=code in met)
+            if code and decision.outcome is not Outcome.FILTERED:
+                met.add(code)
+            decisions.append(decision)
         entry_ids = self._db.runs.add_entries(
             self._context.run_id,
             [(code, column, *decision) for code, decision in zip(codes, decisions, strict=True)],
@@ -239,7 +255,8 @@ class CrawlTracker(EntryTracker):
         for row, entry_id, decision in zip(rows, entry_ids, decisions, strict=True):
             if decision.outcome is None and isinstance(row, ListingEntry):
                 known = known_articles.get(row.code)
-                entry = row.recorded(entry_id, has_article=known is not None and known.source is not None)
+                has_article = known is not None and known.source is not None
+                entry = replace(row, entry_id=entry_id, has_article=has_article)
                 self._open_entries[entry.code] = entry
                 to_fetch.append(entry)
         self._context.signals.send_catch_log(
@@ -251,14 +268,12 @@ class CrawlTracker(EntryTracker):
         )
         return to_fetch
 
-    def _decide(self, column: str, row: ListingEntry | BadRow, known_articles: Mapping[str, KnownArticle]) -> Decision:
-        if isinstance(row, ListingEntry):
-            return self._entry_filter.decide(row, known_articles.get(row.code))
-        code, failure = _find_code(row.row), classify_error(row.error, row.url)
-        if not self._entry_filter.mark_seen(code):
+    def _quarantine_row(self, column: str, bad_row: BadRow, code: str, *, is_duplicate: bool) -> Decision:
+        if is_duplicate:
             return Decision(Outcome.DUPLICATE, Reason.LISTED_TWICE, DUPLICATE_DETAIL)
-        row_json = json.dumps(row.row, ensure_ascii=False, default=str).encode("utf-8", "replace")
-        response = RawResponse(row.url, "application/json", row_json)
+        failure = classify_error(bad_row.error, bad_row.url)
+        row_json = json.dumps(bad_row.row, ensure_ascii=False, default=str).encode("utf-8", "replace")
+        response = RawResponse(bad_row.url, "application/json", row_json)
         if not self._save_to_quarantine(response, KIND_ROW, failure.detail, code=code, column=column):
             return Decision(Outcome.UNCHANGED, Reason.REJECTED_EARLIER, STILL_REJECTED_PREFIX + failure.detail)
         self._report_failure(code, failure)

@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from importlib.metadata import version
 from typing import Any, ClassVar, Self, cast
 from urllib.parse import urlsplit
@@ -23,9 +24,17 @@ from crawler.content import clock
 from crawler.content.encoding import decode_body
 from crawler.content.normalise import check_date
 from crawler.content.unicode_text import collapse_whitespace
-from crawler.crawl.interface import BadRow, EntryTracker, get_tracker, to_request_error
+from crawler.crawl.interface import (
+    BadRow,
+    EntryTracker,
+    get_canonical_url,
+    get_column,
+    get_entry,
+    get_tracker,
+    set_canonical_url,
+    to_request_error,
+)
 from crawler.crawl.policy.origins import origin_of, redact_url
-from crawler.crawl.request_meta import get_canonical_url, get_column, get_entry, set_canonical_url
 from crawler.errors import EmptyBodyError, ItemError, MissingArticleError, NoArticleError, ParseError, UsageError
 from crawler.items import NO_COLUMN, ListingEntry, ListingSize, Outcome, RawArticle, RawResponse
 from crawler.storage.article_writer import BATCH_SIZE
@@ -203,7 +212,11 @@ class SourceSpider(Spider):
             column, rows, is_last_page=page.next_cursor is None, listing_size=page.listing_size
         )
         for entry in to_fetch:
-            yield self._request_or_extract(entry, now)
+            if self.rows_are_articles:
+                row_response = RawResponse(entry.url, "text/plain", entry.summary.encode())
+                yield self.extract_article(row_response, entry, now)
+            else:
+                yield self._article_request(entry, extractor_index=0)
         if wants_next_page and page.next_cursor is not None:
             yield self._listing_request(column, page.next_cursor)
 
@@ -255,7 +268,7 @@ class SourceSpider(Spider):
         if entries:
             raise DontCloseSpider
 
-    @property
+    @cached_property
     def tracker(self) -> EntryTracker:
         """What decides on entries and records them: in a crawl, a plan or a dry run."""
         return get_tracker(self.crawler)
@@ -272,11 +285,6 @@ class SourceSpider(Spider):
         path = urlsplit(response.url).path
         return paths.index(path) if path in paths else 0
 
-    def _request_or_extract(self, entry: ListingEntry, now: datetime) -> Request | RawArticle:
-        if self.rows_are_articles:
-            return self.extract_article(RawResponse(entry.url, "text/plain", entry.summary.encode()), entry, now)
-        return self._article_request(entry, extractor_index=0)
-
     def _try_next_extractor(self, entry: ListingEntry, error: ItemError, response: RawResponse) -> Iterator[Any]:
         if response.extractor_index + 1 < len(self.extractors):
             yield self._article_request(entry, response.extractor_index + 1)
@@ -286,25 +294,26 @@ class SourceSpider(Spider):
         self.tracker.record_article_failure(entry, error, response)
 
     def _listing_request(self, column: str, cursor: str) -> Request:
-        return self._request(
-            self.listing_url(column, cursor),
+        url = self.listing_url(column, cursor)
+        return Request(
+            mirror_url(url, self.mirror),
             callback=self.parse_listing,
             errback=self.handle_listing_error,
+            meta=set_canonical_url(url),
             cb_kwargs={"column": column, "cursor": cursor},
         )
 
     def _article_request(self, entry: ListingEntry, extractor_index: int) -> Request:
-        return self._request(
-            self.extractors[extractor_index].build_url(self, entry),
+        url = self.extractors[extractor_index].build_url(self, entry)
+        return Request(
+            mirror_url(url, self.mirror),
             callback=self.parse_article,
             errback=self.handle_article_error,
+            meta=set_canonical_url(url),
             cb_kwargs={"entry": entry, "extractor_index": extractor_index},
             # What has been begun is finished first, so that a crawl that is stopped has little to ask for again.
             priority=_ARTICLE_PRIORITY + extractor_index,
         )
-
-    def _request(self, url: str, **kwargs: Any) -> Request:
-        return Request(mirror_url(url, self.mirror), meta=set_canonical_url(url), **kwargs)
 
 
 def mirror_url(url: str, mirror: str) -> str:

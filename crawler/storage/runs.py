@@ -1,9 +1,9 @@
 """The ledger: each crawl, and what became of each of its listing entries."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from crawler.content.dates import format_iso
 from crawler.items import Outcome, Reason, RunOutcome
@@ -13,6 +13,27 @@ from crawler.storage.table import Table
 _UNSUCCESSFUL_OUTCOMES = (RunOutcome.FAILED, RunOutcome.INTERRUPTED)
 # Entries that are dealt with by one statement.
 _ENTRIES_PER_STATEMENT = 5_000
+
+
+# What was filtered because of its listing may be wanted as another column lists it; without a text it is met once.
+_LISTED_SINCE = """
+    SELECT listed.value AS code,
+           EXISTS (
+               SELECT 1 FROM entries WHERE entries.code = listed.value AND id > :after
+               AND (outcome IS NOT 'filtered' OR reason = 'no_body')
+           ) AS in_run,
+           EXISTS (
+               SELECT 1 FROM entries WHERE entries.code = listed.value AND id > :after AND column_id = :column
+           ) AS in_column
+    FROM json_each(:codes) AS listed
+"""
+
+
+class ListedCodes(NamedTuple):
+    """The codes that the crawl has met, in any column, and those that it has listed in one column."""
+
+    in_run: set[str]
+    in_column: set[str]
 
 
 class Runs(Table):
@@ -38,6 +59,22 @@ class Runs(Table):
         sql = "INSERT INTO entries (run_id, code, column_id, outcome, reason, detail) VALUES (?, ?, ?, ?, ?, ?)"
         with self._transaction():
             return [int(self._execute(sql, run_id, *entry).lastrowid or 0) for entry in entries]
+
+    def last_entry_id(self) -> int:
+        """Return the id of the entry that was added last; 0 without any."""
+        row = self._one("SELECT coalesce(max(id), 0) AS id FROM entries")
+        return int(row["id"]) if row else 0
+
+    def find_listed(self, after_entry_id: int, column: str, codes: Sequence[str]) -> ListedCodes:
+        """Return which codes are among the entries that were added after one, that is, in the crawl that runs.
+
+        The index on `code` holds the ids in their order, so a code that many crawls have listed costs no more.
+        """
+        rows = self._all(_LISTED_SINCE, after=after_entry_id, column=column, codes=json.dumps(codes))
+        return ListedCodes(
+            in_run={row["code"] for row in rows if row["in_run"]},
+            in_column={row["code"] for row in rows if row["in_column"]},
+        )
 
     def set_outcome(self, entry_id: int, outcome: Outcome, reason: Reason, detail: str = "") -> None:
         """An entry's one and only outcome: the first one stays."""

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 from crawler.content.categories import CategoryRegistry
 from crawler.content.dates import format_iso
-from crawler.crawl.policy.seen_codes import SeenCodes
 from crawler.crawl.policy.selection import Selection
 from crawler.items import KnownArticle, ListingEntry, Outcome, Reason
 
@@ -30,14 +29,13 @@ _FETCH = Decision()
 
 
 class EntryFilter:
-    """Decides entry by entry, and remembers what it has met in this crawl."""
+    """Decides entry by entry, and counts those that are wanted, for `--limit`."""
 
     def __init__(
         self, spider: str, supersedes: frozenset[str], selection: Selection, registry: CategoryRegistry
     ) -> None:
         self._spider, self._supersedes = spider, supersedes
         self._selection, self._registry = selection, registry
-        self._seen_codes = SeenCodes()
         self._wanted_count = 0
 
     @property
@@ -49,25 +47,18 @@ class EntryFilter:
     def is_limit_reached(self) -> bool:
         return self.remaining_limit == 0
 
-    def is_seen(self, code: str) -> bool:
-        return code in self._seen_codes
+    def decide(self, entry: ListingEntry, known_article: KnownArticle | None, *, is_duplicate: bool) -> Decision:
+        """Decide on an entry. `is_duplicate` says that this crawl has met its code before.
 
-    def mark_seen(self, code: str) -> bool:
-        """Whether a code is met for the first time in this crawl; a row without one always is."""
-        is_new = code not in self._seen_codes
-        if code:
-            self._seen_codes.add(code)
-        return is_new
-
-    def decide(self, entry: ListingEntry, known_article: KnownArticle | None) -> Decision:
-        if self.is_seen(entry.code):
+        Filtered entries do not count as met: another column may list the same article with its media name.
+        """
+        if is_duplicate:
             return Decision(Outcome.DUPLICATE, Reason.LISTED_TWICE, DUPLICATE_DETAIL)
-        # What is filtered is not met: another listing may name the media that this one leaves out.
         if unwanted := self._selection.skip_reason(entry, self._registry):
             return Decision(Outcome.FILTERED, *unwanted)
-        if self.is_limit_reached:
+        limit = self._selection.limit
+        if limit is not None and self._wanted_count >= limit:
             return Decision(Outcome.FILTERED, Reason.OVER_LIMIT, "over --limit")
-        self.mark_seen(entry.code)
         self._wanted_count += 1
         return self._decide_known(entry, known_article) if known_article else _FETCH
 

@@ -14,7 +14,7 @@ from crawler.content.categories import CategoryRegistry
 from crawler.crawl.policy.entry_filter import EntryFilter
 from crawler.crawl.policy.pagination import MAX_PAGES, ListingPaginator
 from crawler.crawl.policy.selection import Selection
-from crawler.items import Coverage, KnownArticle, ListingEntry, ListingSize, RunOutcome
+from crawler.items import Coverage, KnownArticle, ListingEntry, ListingSize, Outcome, RunOutcome
 
 
 class Precision(StrEnum):
@@ -181,32 +181,40 @@ def estimate_columns(pages: Iterable[FirstPage], inputs: PlanInputs) -> list[Col
 
     An article that several listings name is the first one's.
     """
-    entry_filter = inputs.create_entry_filter()
+    entry_filter, met = inputs.create_entry_filter(), set[str]()
     column_estimates: list[_ColumnEstimate] = []
     for page in pages:
-        column_estimates.append(_ColumnEstimate(page, inputs, entry_filter, column_estimates))
+        column_estimates.append(_ColumnEstimate(page, inputs, entry_filter, met, column_estimates))
     return [column_estimate.to_column_plan(entry_filter.remaining_limit) for column_estimate in column_estimates]
 
 
 class _ColumnEstimate:
-    """One first page, seen after those of the listings `earlier_columns`."""
+    """One first page, after those of the listings `earlier_columns`, whose wanted codes are in `met`."""
 
     def __init__(
         self,
         page: FirstPage,
         inputs: PlanInputs,
         entry_filter: EntryFilter,
+        met: set[str],
         earlier_columns: Sequence["_ColumnEstimate"],
     ) -> None:
         self._page, self._inputs = page, inputs
-        self._to_fetch = [
-            entry
-            for entry in page.entries
-            if entry_filter.decide(entry, page.known_articles.get(entry.code)).outcome is None
-        ]
+        self._to_fetch = []
+        for entry in page.entries:
+            known_article = page.known_articles.get(entry.code)
+            outcome = entry_filter.decide(entry, known_article, is_duplicate=entry.code in met).outcome
+            if outcome is None:
+                self._to_fetch.append(entry)
+            if outcome is not Outcome.FILTERED:
+                met.add(entry.code)
         self._paginator = inputs.create_paginator(page.column)
         wants_next_page = self._paginator.wants_next_page(
-            page.entries, all_known=not self._to_fetch, is_last_page=page.is_last_page, listing_size=page.listing_size
+            page.entries,
+            has_new_entries=bool(page.entries),
+            all_known=not self._to_fetch,
+            is_last_page=page.is_last_page,
+            listing_size=page.listing_size,
         )
         self._remaining = (
             estimate_remaining(self._paginator)

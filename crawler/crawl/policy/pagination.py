@@ -7,11 +7,10 @@ next one may stop once it is past that, and where it cannot reach that any more,
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 
-from crawler.crawl.policy.seen_codes import SeenCodes
 from crawler.items import Coverage, Gap, ListingEntry, ListingSize
 
 # The longest listing of the source has some 50 pages; where a cursor leads on and on there is no end to be found.
@@ -49,28 +48,29 @@ class ListingPaginator:
     pages_read: int = 0
     rows_read: int = 0
     listing_size: ListingSize | None = None
-    _seen_codes: SeenCodes = field(default_factory=SeenCodes)
 
     def wants_next_page(
         self,
         entries: Sequence[ListingEntry],
         *,
+        has_new_entries: bool,
         all_known: bool,
         is_last_page: bool,
         listing_size: ListingSize | None = None,
     ) -> bool:
-        """Whether the next page is wanted after this one, whose entries are in the listing's order."""
+        """Return whether the next page is wanted after this one, whose entries are in the listing's order.
+
+        `has_new_entries` says that an entry was on no earlier page, `all_known` that none has to be fetched.
+        """
         self.pages_read += 1
         self.rows_read += len(entries)
         self.listing_size = listing_size
-        new_codes = {entry.code for entry in entries if entry.code not in self._seen_codes}
-        self._seen_codes.update(new_codes)
         times = [entry.published for entry in entries]
         if times:
             self.newest_published = max([*times, *([self.newest_published] if self.newest_published else [])])
             self.oldest_published = min([*times, *([self.oldest_published] if self.oldest_published else [])])
             self.oldest_seen = oldest_without_outliers(times)
-        if is_last_page or not new_codes:
+        if is_last_page or not has_new_entries:
             # A page that holds nothing new is the same page again: the source's count was wrong, or its cursor turns.
             self.stop_reason = StopReason.END_OF_LISTING
         elif self.since and _is_past(self.since, times):
@@ -81,7 +81,6 @@ class ListingPaginator:
             self.stop_reason = StopReason.PAGE_LIMIT
         else:
             return True
-        self._seen_codes = SeenCodes()  # a crawl of all listings keeps none that it is done with
         return False
 
     def find_gap(self) -> Gap | None:

@@ -23,8 +23,7 @@ from scrapy.http import Response
 from scrapy.settings import Settings
 
 from crawler.content.dates import format_iso
-from crawler.crawl.interface import DroppedRequestError
-from crawler.crawl.request_meta import get_canonical_url, get_entry
+from crawler.crawl.interface import DroppedRequestError, get_canonical_url, get_entry
 from crawler.crawl.session import get_session
 from crawler.crawl.tracker import outcomes_committed
 from crawler.errors import FatalError, IncompleteResponseError, ParseError

@@ -15,9 +15,8 @@ from scrapy import Request
 from scrapy.exceptions import DownloadCancelledError, IgnoreRequest
 from scrapy.settings import Settings
 
-from crawler.crawl.interface import describe_request_error, request_reason
+from crawler.crawl.interface import describe_request_error, request_reason, set_canonical_url
 from crawler.crawl.policy.failures import describe_bug
-from crawler.crawl.request_meta import set_canonical_url
 from crawler.crawl.runner import SHUTDOWN_TIMEOUT, check_spider, create_process, raise_crawl_error
 from crawler.errors import CommandError, FatalError
 from crawler.items import Reason
