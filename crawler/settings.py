@@ -3,6 +3,8 @@
 Our own names come first; each is read in one `from_crawler` and passed on as a value.
 """
 
+from pathlib import Path
+
 # Where posts and database go. Empty: `output/` where one stands, else the folder that FINEWS_OUTPUT names.
 OUTPUT_DIR = ""
 # An address that every request goes to instead of the source's hosts, path and query unchanged. Empty: the source.
@@ -30,6 +32,8 @@ SPIDER_MODULES = ["crawler.spiders"]
 NEWSPIDER_MODULE = "crawler.spiders"
 # `scrapy crawl` ends with the exit codes of `finews crawl`.
 COMMANDS_MODULE = "crawler.cli.scrapy_commands"
+# `scrapy genspider NAME DOMAIN` makes a spider that this project can run.
+TEMPLATES_DIR = str(Path(__file__).parent / "cli" / "scrapy_commands" / "templates")
 
 # The order of one article's steps; crawler/pipelines.py tells it.
 ITEM_PIPELINES = {
@@ -41,16 +45,25 @@ EXTENSIONS = {
     "crawler.crawl.session.CrawlSession": 0,
     "crawler.crawl.site_updater.SiteUpdater": 10,
 }
-# Of Scrapy's own parts, those that a crawl of ours has a use for. Scrapy loads what its lists name even where it is
-# switched off, and that is half a web server; so the lists themselves are shorter here. Nothing of the crawler listens:
-# both of Scrapy's ports, which run code that is sent to them, are not among these.
+# Scrapy's own list but for `remote_control.RemoteControl`, a web server that runs the code sent to it: importing it and
+# aiohttp is a fifth of the CPU of a crawl that finds nothing new (docs/performance.md). Neither `None` nor
+# REMOTE_CONTROL_ENABLED would save that, as Scrapy 2.19 imports every class that a list names, those set to None too
+# (`normalize_key` in scrapy/settings/__init__.py).
 EXTENSIONS_BASE = {
+    "scrapy.extensions.corestats.CoreStats": 0,
+    "scrapy.extensions.logcount.LogCount": 0,
+    "scrapy.extensions.telnet.TelnetConsole": 0,
     "scrapy.extensions.memusage.MemoryUsage": 0,
+    "scrapy.extensions.memdebug.MemoryDebugger": 0,
     "scrapy.extensions.closespider.CloseSpider": 0,
     "scrapy.extensions.feedexport.FeedExporter": 0,
+    "scrapy.extensions.logstats.LogStats": 0,
     "scrapy.extensions.spiderstate.SpiderState": 0,
     "scrapy.extensions.throttle.AutoThrottle": 0,
 }
+# No port is opened, unless whoever runs the crawl asks for one.
+TELNETCONSOLE_ENABLED = False
+REMOTE_CONTROL_ENABLED = False
 
 # Manners. A crawl says who it is (name, version and CONTACT, unless this is changed), and asks robots.txt first.
 USER_AGENT = "finews"
@@ -68,24 +81,22 @@ AUTOTHROTTLE_MAX_DELAY = 30.0
 AUTOTHROTTLE_TARGET_CONCURRENCY = 2.0
 # A request that fails for a passing reason is sent twice more.
 RETRY_TIMES = 2
-# Where Scrapy's own fall short; crawler/middlewares.py says how.
+# Ours take the place of Scrapy's where those fall short; crawler/middlewares.py says how.
 DOWNLOADER_MIDDLEWARES = {
+    "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
     "crawler.middlewares.AllowedOriginsMiddleware": 50,
+    "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
     "crawler.middlewares.RobotsMiddleware": 100,
+    "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
     "crawler.middlewares.BackoffRetryMiddleware": 550,
+    "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
     "crawler.middlewares.StrictDecompressionMiddleware": 590,
 }
-# No password, no cookie, and no address of where a request came from, is ever sent; a redirect inside a page is never
-# the source's.
-DOWNLOADER_MIDDLEWARES_BASE = {
-    "scrapy.downloadermiddlewares.downloadtimeout.DownloadTimeoutMiddleware": 350,
-    "scrapy.downloadermiddlewares.defaultheaders.DefaultHeadersMiddleware": 400,
-    "scrapy.downloadermiddlewares.useragent.UserAgentMiddleware": 500,
-    "scrapy.downloadermiddlewares.redirect.RedirectMiddleware": 600,
-    "scrapy.downloadermiddlewares.httpproxy.HttpProxyMiddleware": 750,
-    "scrapy.downloadermiddlewares.httpcache.HttpCacheMiddleware": 900,
-}
-SPIDER_MIDDLEWARES_BASE = {"scrapy.spidermiddlewares.httperror.HttpErrorMiddleware": 50}
+# The sources need no cookies, and are not told which page led to a request.
+COOKIES_ENABLED = False
+REFERER_ENABLED = False
+# The sources redirect with HTTP statuses; a redirect inside a page would not be theirs.
+METAREFRESH_ENABLED = False
 # Scrapy makes so many tasks for each reply, whatever it holds, and most hold one article. Spiders whose listings hold
 # whole articles have more (crawler/spiders/base.py).
 CONCURRENT_ITEMS = 1
@@ -109,11 +120,25 @@ DOWNLOAD_HANDLERS = {"data": None, "file": None, "ftp": None, "s3": None}
 DUPEFILTER_CLASS = "scrapy.dupefilters.BaseDupeFilter"
 # Articles in the order of their listings.
 SCHEDULER_MEMORY_QUEUE = "scrapy.squeues.FifoMemoryQueue"
+# The first pages of all listings before the second page of any.
+SCHEDULER_START_MEMORY_QUEUE = None
+# With JOBDIR, requests stay in memory too: the database knows what a stopped crawl still has to fetch, and the next one
+# lists it again, whereas a request from disk would belong to an entry of another run.
+SCHEDULER_DISK_QUEUE = "scrapy.squeues.FifoMemoryQueue"
+SCHEDULER_START_DISK_QUEUE = None
+# A retry is not answered with the failure that HTTPCACHE_ENABLED=1 stored.
+HTTPCACHE_IGNORE_HTTP_CODES = [408, 429, 500, 502, 503, 504, 522, 524]
 
 LOG_LEVEL = "INFO"
-# What the run ledger tells better, and per entry.
-STATS_CLASS = "scrapy.statscollectors.DummyStatsCollector"
-STATS_DUMP = False
 # mypy tells of a callback that returns what it should yield; Scrapy would read its source for each reply.
 WARN_ON_GENERATOR_RETURN_VALUE = False
 FEED_EXPORT_ENCODING = "utf-8"
+# Scrapy's own write times without their offset, and Python's notation of objects into CSV.
+FEED_EXPORTERS = {
+    "csv": "crawler.crawl.feed_exporters.CsvExporter",
+    "json": "crawler.crawl.feed_exporters.JsonExporter",
+    "jsonlines": "crawler.crawl.feed_exporters.JsonLinesExporter",
+    "jsonl": "crawler.crawl.feed_exporters.JsonLinesExporter",
+    "jl": "crawler.crawl.feed_exporters.JsonLinesExporter",
+    "xml": "crawler.crawl.feed_exporters.XmlExporter",
+}

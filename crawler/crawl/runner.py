@@ -34,6 +34,12 @@ _VALUE_PARSERS: dict[type, tuple[Callable[[Settings, str], object], str]] = {
     dict: (Settings.getdict, "a JSON object"),
 }
 
+# Scrapy's components that crawler/settings.py replaces or leaves out, by the prefix of their settings.
+_UNUSED_COMPONENTS = {
+    "COMPRESSION_": "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware",
+    "REMOTE_CONTROL_": "scrapy.extensions.remote_control.RemoteControl",
+}
+
 # What these parts of Scrapy warn of is meant so, or told by the listing that fails next: that no Referer is sent, and,
 # with a traceback, that robots.txt does not come.
 _NOISY_LOGGERS = ("scrapy.downloadermiddlewares.redirect", "scrapy.downloadermiddlewares.robotstxt")
@@ -59,9 +65,9 @@ def build_settings(overrides: Mapping[str, Any], *, show_progress: bool) -> Sett
                 else "see crawler/settings.py and Scrapy's documentation"
             )
             raise UsageError(f"unknown setting {name!r}: {hint}")
-        value_type = type(settings[name])
+        default = settings[name]
         settings.set(name, value, priority="cmdline")
-        _check_setting(settings, name, value_type)
+        _check_setting(settings, name, default)
     if show_progress:
         settings["EXTENSIONS"]["crawler.crawl.progress.Progress"] = 100
     return settings
@@ -175,15 +181,16 @@ def _result_or_raise(crawler: Crawler) -> CrawlResult:
     return session.result
 
 
-def _check_setting(settings: Settings, name: str, value_type: type) -> None:
-    """Raises UsageError for a value that Scrapy would stumble over later."""
-    if value_type not in _VALUE_PARSERS:
-        return
-    parse_value, expected = _VALUE_PARSERS[value_type]
+def _check_setting(settings: Settings, name: str, default: Any) -> None:
+    """Raises UsageError for a value that Scrapy would stumble over later, or ignore."""
+    parse_value, expected = _VALUE_PARSERS.get(type(default), (Settings.get, ""))
     try:
-        parse_value(settings, name)
+        value = parse_value(settings, name)
     except (ValueError, TypeError):
         raise UsageError(f"--set {name}={settings[name]}: its value is {expected}") from None
+    unused = next((path for prefix, path in _UNUSED_COMPONENTS.items() if name.startswith(prefix)), None)
+    if unused and value != default:
+        raise UsageError(f"--set {name} has no effect: crawler/settings.py does not load {unused}")
 
 
 def _all_setting_names() -> list[str]:

@@ -8,7 +8,6 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
 from importlib.metadata import version
 from typing import Any, ClassVar, Self, cast
 from urllib.parse import urlsplit
@@ -26,7 +25,6 @@ from crawler.content.normalise import check_date
 from crawler.content.unicode_text import collapse_whitespace
 from crawler.crawl.interface import (
     BadRow,
-    EntryTracker,
     get_canonical_url,
     get_column,
     get_entry,
@@ -92,7 +90,8 @@ class SourceSpider(Spider):
 
     def __init__(self, name: str | None = None, **arguments: str) -> None:
         super().__init__(name)
-        self.arguments = arguments
+        # Those with an underscore are a scheduler's, such as Scrapyd's `_job`.
+        self.arguments = {name: value for name, value in arguments.items() if not name.startswith("_")}
         self._refresh_done = False
 
     @classmethod
@@ -179,7 +178,7 @@ class SourceSpider(Spider):
 
     async def start(self) -> AsyncIterator[Any]:
         """Request the first page of each listing that was selected."""
-        for column in self.tracker.selection.columns:
+        for column in get_tracker(self.crawler).selection.columns:
             yield self._listing_request(column, self.first_cursor)
 
     def parse(self, response: Response, **_kwargs: Any) -> Iterator[Any]:
@@ -201,14 +200,14 @@ class SourceSpider(Spider):
         try:
             page = self.extract_listing(decode_body(raw_response.body, raw_response.content_type), cursor)
         except ItemError as error:
-            self.tracker.record_listing_failure(column, error, raw_response)
+            get_tracker(self.crawler).record_listing_failure(column, error, raw_response)
             return
         for row in page.rows:
             try:
                 rows.append(self.parse_and_check_row(row, column, now))
             except ItemError as error:
                 rows.append(BadRow(row, error, raw_response.url))
-        to_fetch, wants_next_page = self.tracker.record_listing_page(
+        to_fetch, wants_next_page = get_tracker(self.crawler).record_listing_page(
             column, rows, is_last_page=page.next_cursor is None, listing_size=page.listing_size
         )
         for entry in to_fetch:
@@ -222,7 +221,7 @@ class SourceSpider(Spider):
 
     def handle_listing_error(self, failure: Failure) -> None:
         request = get_failed_request(failure)
-        self.tracker.record_listing_failure(
+        get_tracker(self.crawler).record_listing_failure(
             get_column(request),
             to_request_error(failure.value, request),
             RawResponse(get_canonical_url(request), "", b""),
@@ -246,7 +245,7 @@ class SourceSpider(Spider):
         except EmptyBodyError as error:
             yield from self._try_next_extractor(entry, error, raw_response)
         except ItemError as error:
-            self.tracker.record_article_failure(entry, error, raw_response)
+            get_tracker(self.crawler).record_article_failure(entry, error, raw_response)
 
     def handle_article_error(self, failure: Failure) -> Iterator[Any]:
         request = get_failed_request(failure)
@@ -257,21 +256,16 @@ class SourceSpider(Spider):
         if isinstance(error, MissingArticleError):
             yield from self._try_next_extractor(entry, error, response)
         else:
-            self.tracker.record_article_failure(entry, error, response)
+            get_tracker(self.crawler).record_article_failure(entry, error, response)
 
     def on_spider_idle(self) -> None:
         """When nothing is left to do, look once at the stored articles that no listing has named."""
-        entries = [] if self.rows_are_articles or self._refresh_done else self.tracker.entries_to_refresh()
+        entries = [] if self.rows_are_articles or self._refresh_done else get_tracker(self.crawler).entries_to_refresh()
         self._refresh_done = True
         for entry in entries:
             self.crawler.engine.crawl(self._article_request(entry, extractor_index=0))
         if entries:
             raise DontCloseSpider
-
-    @cached_property
-    def tracker(self) -> EntryTracker:
-        """What decides on entries and records them: in a crawl, a plan or a dry run."""
-        return get_tracker(self.crawler)
 
     def _entry_from_url(self, response: Response) -> ListingEntry:
         url = to_raw_response(response).url
@@ -291,7 +285,7 @@ class SourceSpider(Spider):
             return
         if isinstance(error, EmptyBodyError) and self.outcome_without_text(entry) is Outcome.FILTERED:
             error = NoArticleError(str(error))
-        self.tracker.record_article_failure(entry, error, response)
+        get_tracker(self.crawler).record_article_failure(entry, error, response)
 
     def _listing_request(self, column: str, cursor: str) -> Request:
         url = self.listing_url(column, cursor)

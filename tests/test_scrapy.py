@@ -1,0 +1,285 @@
+"""What Scrapy's documentation promises of a project: its lists of components, stats, templates, feeds, jobs and cache."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from scrapy.settings import default_settings
+
+from crawler import settings as our_settings
+from crawler.sample_site import SampleSite, return_body, return_status
+from tests.conftest import CHECKOUT, DETAIL, NO_MANNERS, Finews, Gate, waited_for
+from tests.test_crawl import assert_books_balance, assert_posts_are_rows
+
+Query = Callable[..., list[Any]]
+Scrapy = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def scrapy_crawl(site: SampleSite, output: Path, tmp_path: Path) -> Scrapy:
+    """Runs `scrapy crawl WORDS…` on the sample site into `output`, from an empty folder."""
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        settings = (f"OUTPUT_DIR={output}", f"MIRROR={site.url}", *NO_MANNERS[1::2])
+        options = [word for setting in settings for word in ("-s", setting)]
+        return run_scrapy("crawl", *words, *options, cwd=tmp_path, project=CHECKOUT)
+
+    return run
+
+
+def run_scrapy(*words: str, cwd: Path, project: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(project), "SCRAPY_SETTINGS_MODULE": "crawler.settings"}
+    command = [sys.executable, "-m", "scrapy", *words]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+# components
+
+
+def test_extensions_are_those_of_scrapy_but_for_the_one_that_is_expensive() -> None:
+    """A new version of Scrapy that adds one fails here, so that somebody decides about it."""
+    remote_control = "scrapy.extensions.remote_control.RemoteControl"
+    assert {**our_settings.EXTENSIONS_BASE, remote_control: 0} == default_settings.EXTENSIONS_BASE
+
+
+def test_the_other_lists_are_scrapys_own() -> None:
+    assert [name for name in vars(our_settings) if name.endswith("_BASE")] == ["EXTENSIONS_BASE"]
+    switched_off = {path for path, order in our_settings.DOWNLOADER_MIDDLEWARES.items() if order is None}
+    assert switched_off <= default_settings.DOWNLOADER_MIDDLEWARES_BASE.keys()
+
+
+def test_ours_stand_where_those_that_they_replace_stood() -> None:
+    replaced = {
+        order
+        for path, order in default_settings.DOWNLOADER_MIDDLEWARES_BASE.items()
+        if path in our_settings.DOWNLOADER_MIDDLEWARES
+    }
+    assert replaced == {order for order in our_settings.DOWNLOADER_MIDDLEWARES.values() if order is not None}
+
+
+@pytest.mark.parametrize(
+    ("assignment", "component"),
+    [
+        ("COMPRESSION_ENABLED=0", "HttpCompressionMiddleware"),
+        ("REMOTE_CONTROL_ENABLED=1", "RemoteControl"),
+        ("REMOTE_CONTROL_TIMEOUT_MAX=9", "RemoteControl"),
+    ],
+)
+def test_a_setting_of_a_component_that_is_not_loaded_is_refused(
+    crawl: Finews, site: SampleSite, output: Path, assignment: str, component: str
+) -> None:
+    answer = crawl("flash", "--set", assignment)
+    assert answer.code == 2
+    assert len(answer.err.splitlines()) == 1
+    assert assignment.partition("=")[0] in answer.err
+    assert component in answer.err
+    assert not site.requests
+    assert not output.exists()
+
+
+def test_a_setting_that_says_how_it_is_anyway_is_taken(crawl: Finews) -> None:
+    assert crawl("flash", "--set", "COMPRESSION_ENABLED=1", "--set", "REMOTE_CONTROL_ENABLED=0").code == 0
+
+
+def test_what_a_setting_switches_off_it_switches_on(crawl: Finews, site: SampleSite) -> None:
+    """Cookies, for one: off by default (tests/test_manners.py)."""
+    site.add_fault("page_index=1", return_status(500, headers={"Set-Cookie": "who=you"}), times=7)
+    crawl("eastmoney", "--set", "COOKIES_ENABLED=1", "--set", "REFERER_ENABLED=1")
+    assert {hit.headers["cookie"] for hit in site.requests if "cookie" in hit.headers} == {"who=you"}
+    assert {hit.headers.get("referer", "")[: len(site.url)] for hit in site.requests if DETAIL in hit.path} == {
+        site.url
+    }
+
+
+def test_no_referer_and_no_password_is_sent(crawl: Finews, site: SampleSite) -> None:
+    crawl()
+    assert len(site.requests) > 8
+    assert not [hit for hit in site.requests if {"referer", "authorization"} & hit.headers.keys()]
+
+
+# stats
+
+
+def test_closing_stats_are_logged_when_asked_for_and_not_otherwise(crawl: Finews) -> None:
+    logged = crawl("flash", "--set", "LOG_LEVEL=INFO")
+    assert "Dumping Scrapy stats" in logged.err
+    for name in ("downloader/response_status_count/200", "item_scraped_count", "elapsed_time_seconds", "finish_reason"):
+        assert f"'{name}'" in logged.err
+    assert crawl("flash").err == ""
+
+
+# a new spider
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of this project that may be changed."""
+    copy = tmp_path / "project"
+    shutil.copytree(CHECKOUT / "crawler", copy / "crawler", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("scrapy.cfg", "pyproject.toml"):
+        shutil.copy(CHECKOUT / name, copy)
+    return copy
+
+
+def test_a_generated_spider_crawls_as_it_is(site: SampleSite, project: Path, output: Path, query: Query) -> None:
+    made = run_scrapy("genspider", "gazette", "gazette.example.org", cwd=project, project=project)
+    assert made.returncode == 0, made.stderr
+    assert "gazette" in run_scrapy("list", cwd=project, project=project).stdout.split()
+    lint = (
+        [sys.executable, "-m", "ruff", *words, "crawler/spiders/gazette.py"]
+        for words in (["check"], ["format", "--check"])
+    )
+    for command in lint:
+        checked = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+
+    code = "202203040123456789"
+    row = {"code": code, "title": "新闻", "time": "2022-03-04 05:06:07", "url": f"https://gazette.example.org/{code}"}
+    site.add_fault("/news.json", return_body(json.dumps({"rows": [row]}).encode(), "application/json"))
+    site.add_fault(f"/{code}", return_body("<h1>新闻一则</h1><article><p>正文。</p></article>".encode(), "text/html"))
+    settings = (f"OUTPUT_DIR={output}", f"MIRROR={site.url}", *NO_MANNERS[1::2])
+    options = [word for setting in settings for word in ("-s", setting)]
+    done = run_scrapy("crawl", "gazette", *options, cwd=project, project=project)
+    assert done.returncode == 0, done.stderr
+    assert query("SELECT code, title, media, source, body_html FROM articles") == [
+        (code, "新闻一则", "gazette", "gazette", "<p>正文。</p>")
+    ]
+
+
+# feeds
+
+
+@pytest.fixture
+def scraped(scrapy_crawl: Scrapy, tmp_path: Path) -> dict[str, Path]:
+    """One crawl, in each format."""
+    paths = {extension: tmp_path / f"out.{extension}" for extension in ("csv", "json", "jsonl", "xml")}
+    words = [word for path in paths.values() for word in ("-O", str(path))]
+    done = scrapy_crawl("eastmoney", *words)
+    assert done.returncode == 0, done.stderr
+    return paths
+
+
+def test_feeds_hold_text_and_json(scraped: dict[str, Path], query: Query) -> None:
+    objects = json.loads(scraped["json"].read_bytes())
+    rows = query("SELECT code, published_at, category, title FROM articles ORDER BY code")
+    assert not [each for each in objects if "entry" in each]
+    assert rows == sorted(
+        tuple(each[name] for name in ("code", "published_at", "category", "title")) for each in objects
+    )
+    mentions = [mention for each in objects for mention in each["mentions"]]
+    assert {(mention["secid"], mention["count"]) for mention in mentions} <= set(
+        query("SELECT DISTINCT secid, count FROM mentions")
+    )
+    assert mentions
+    assert [json.loads(line) for line in scraped["jsonl"].read_bytes().splitlines()] == objects
+    assert [element.findtext("published_at") for element in ElementTree.parse(scraped["xml"]).getroot()] == [  # noqa: S314  # our own
+        each["published_at"] for each in objects
+    ]
+
+
+def test_cells_of_csv_are_text_or_json(scraped: dict[str, Path]) -> None:
+    objects = json.loads(scraped["json"].read_bytes())
+    with scraped["csv"].open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(objects)
+    for row, each in zip(rows, objects, strict=True):
+        assert datetime.fromisoformat(row["published_at"]).utcoffset() == timedelta(hours=8)
+        assert row["columns"] == ",".join(each["columns"])
+        assert json.loads(row["mentions"] or "[]") == each["mentions"]
+        assert [row[name] for name in ("code", "title", "category", "body_html")] == [
+            each[name] for name in ("code", "title", "category", "body_html")
+        ]
+        assert not [cell for cell in row.values() if "datetime(" in cell or "Category(" in cell or "Mention(" in cell]
+
+
+# jobs and cache
+
+
+@pytest.fixture(params=["finews crawl", "scrapy crawl"])
+def crawl_with(request: pytest.FixtureRequest, crawl: Finews, scrapy_crawl: Scrapy) -> Callable[..., str]:
+    """Runs a crawl with these settings to its good end, by either command; returns what it said."""
+
+    def run(*settings: str) -> str:
+        if request.param == "finews crawl":
+            answer = crawl("eastmoney", *(word for setting in settings for word in ("--set", setting)))
+            assert answer.code == 0, answer.err
+            return answer.err
+        done = scrapy_crawl("eastmoney", *(word for setting in settings for word in ("-s", setting)))
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+    return run
+
+
+def test_crawls_with_one_job_directory_are_as_without(
+    crawl_with: Callable[..., str], site: SampleSite, tmp_path: Path, query: Query, output: Path
+) -> None:
+    for _ in range(2):
+        assert "Traceback" not in crawl_with(f"JOBDIR={tmp_path / 'job'}")
+    assert len(site.requested_codes) == len(set(site.requested_codes)) == query("SELECT count(*) FROM articles")[0]
+    assert (tmp_path / "job" / "spider.state").exists()
+    assert_books_balance(query)
+    assert_posts_are_rows(output)
+
+
+def test_a_stopped_crawl_with_a_job_directory_loses_nothing(
+    crawl: Finews, site: SampleSite, tmp_path: Path, query: Query, output: Path
+) -> None:
+    """Nor is anything of it left for the next one to take for its own."""
+    job = f"JOBDIR={tmp_path / 'job'}"
+    gate = Gate(site, DETAIL, passing=3)
+    words = ("crawl", "eastmoney", "--mirror", site.url, "--output", str(output), *NO_MANNERS, "--set", job)
+    running = subprocess.Popen([sys.executable, "-m", "crawler", *words, "--quiet"], stderr=subprocess.PIPE, text=True)
+    waited_for(lambda: len(gate.held) >= 4)
+    running.send_signal(signal.SIGTERM)
+    _, err = running.communicate(timeout=240)
+    assert running.returncode == 1, err
+    assert_books_balance(query)
+    gate.open()
+    again = crawl("eastmoney", "--set", job)
+    assert again.code == 0, again.err
+    assert_books_balance(query)
+    assert_posts_are_rows(output)
+    assert set(query("SELECT code FROM articles")) == set(query("SELECT code FROM entries"))
+
+
+def test_the_cache_answers_a_second_crawl(
+    crawl_with: Callable[..., str], site: SampleSite, tmp_path: Path, query: Query, output: Path
+) -> None:
+    """Listings have the time in their address, so that they are never answered from the cache."""
+    settings = ("HTTPCACHE_ENABLED=1", f"HTTPCACHE_DIR={tmp_path / 'cache'}")
+    crawl_with(*settings)
+    articles = query("SELECT code, title, published_at, body_html, post_sha256 FROM articles ORDER BY code")
+    requested = len(site.requested_codes)
+    output.rename(tmp_path / "before")
+    crawl_with(*settings)
+    assert articles == query("SELECT code, title, published_at, body_html, post_sha256 FROM articles ORDER BY code")
+    assert len(site.requested_codes) == requested > 0
+    assert_books_balance(query)
+
+
+def test_a_retry_is_not_answered_from_the_cache(crawl: Finews, site: SampleSite, tmp_path: Path) -> None:
+    site.add_fault(DETAIL, return_status(503), times=2)
+    words = ("--set", "HTTPCACHE_ENABLED=1", "--set", f"HTTPCACHE_DIR={tmp_path / 'cache'}")
+    assert crawl("eastmoney", *words).code == 0
+
+
+# schedulers
+
+
+def test_arguments_and_log_of_a_scheduler_are_its_own(scrapy_crawl: Scrapy, tmp_path: Path, query: Query) -> None:
+    """As Scrapyd starts a crawl. The exit code is that of a row that cannot be read."""
+    done = scrapy_crawl("choice", "-a", "_job=1", "-a", "limit=3", "-s", "LOG_FILE=x.log", "-s", "LOG_LEVEL=INFO")
+    assert (done.returncode, done.stderr) == (3, "")
+    assert "Dumping Scrapy stats" in (tmp_path / "x.log").read_text()
+    assert json.loads(query("SELECT arguments FROM runs")[0]) == {"limit": "3"}
