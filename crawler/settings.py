@@ -5,6 +5,8 @@ Our own names come first; each is read in one `from_crawler` and passed on as a 
 
 from pathlib import Path
 
+from scrapy.settings import default_settings as scrapy_defaults
+
 # Where posts and database go. Empty: `output/` where one stands, else the folder that FINEWS_OUTPUT names.
 OUTPUT_DIR = ""
 # An address that every request goes to instead of the source's hosts, path and query unchanged. Empty: the source.
@@ -45,21 +47,17 @@ EXTENSIONS = {
     "crawler.crawl.session.CrawlSession": 0,
     "crawler.crawl.site_updater.SiteUpdater": 10,
 }
-# Scrapy's own list but for `remote_control.RemoteControl`, a web server that runs the code sent to it: importing it and
-# aiohttp is a fifth of the CPU of a crawl that finds nothing new (docs/performance.md). Neither `None` nor
-# REMOTE_CONTROL_ENABLED would save that, as Scrapy 2.19 imports every class that a list names, those set to None too
+# Scrapy's own lists, but for two parts that no crawl of ours uses and that cost a crawl with nothing new a quarter of
+# its CPU, by what they import (docs/performance.md): the web server that runs the code sent to it, and the cookies.
+# Neither `None` nor a switch saves that: Scrapy 2.19 imports every class that a list names, those set to None, too
 # (`normalize_key` in scrapy/settings/__init__.py).
 EXTENSIONS_BASE = {
-    "scrapy.extensions.corestats.CoreStats": 0,
-    "scrapy.extensions.logcount.LogCount": 0,
-    "scrapy.extensions.telnet.TelnetConsole": 0,
-    "scrapy.extensions.memusage.MemoryUsage": 0,
-    "scrapy.extensions.memdebug.MemoryDebugger": 0,
-    "scrapy.extensions.closespider.CloseSpider": 0,
-    "scrapy.extensions.feedexport.FeedExporter": 0,
-    "scrapy.extensions.logstats.LogStats": 0,
-    "scrapy.extensions.spiderstate.SpiderState": 0,
-    "scrapy.extensions.throttle.AutoThrottle": 0,
+    path: order for path, order in scrapy_defaults.EXTENSIONS_BASE.items() if not path.endswith(".RemoteControl")
+}
+DOWNLOADER_MIDDLEWARES_BASE = {
+    path: order
+    for path, order in scrapy_defaults.DOWNLOADER_MIDDLEWARES_BASE.items()
+    if not path.endswith(".CookiesMiddleware")
 }
 # No port is opened, unless whoever runs the crawl asks for one.
 TELNETCONSOLE_ENABLED = False
@@ -92,8 +90,7 @@ DOWNLOADER_MIDDLEWARES = {
     "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
     "crawler.middlewares.StrictDecompressionMiddleware": 590,
 }
-# The sources need no cookies, and are not told which page led to a request.
-COOKIES_ENABLED = False
+# The sources are not told which page led to a request.
 REFERER_ENABLED = False
 # The sources redirect with HTTP statuses; a redirect inside a page would not be theirs.
 METAREFRESH_ENABLED = False

@@ -37,6 +37,7 @@ _VALUE_PARSERS: dict[type, tuple[Callable[[Settings, str], object], str]] = {
 # Scrapy's components that crawler/settings.py replaces or leaves out, by the prefix of their settings.
 _UNUSED_COMPONENTS = {
     "COMPRESSION_": "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware",
+    "COOKIES_": "scrapy.downloadermiddlewares.cookies.CookiesMiddleware",
     "REMOTE_CONTROL_": "scrapy.extensions.remote_control.RemoteControl",
 }
 
