@@ -90,7 +90,8 @@ DOWNLOADER_MIDDLEWARES = {
     "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
     "crawler.middlewares.StrictDecompressionMiddleware": 590,
 }
-# The sources are not told which page led to a request.
+# The sources need no cookies, and are not told which page led to a request.
+COOKIES_ENABLED = False
 REFERER_ENABLED = False
 # The sources redirect with HTTP statuses; a redirect inside a page would not be theirs.
 METAREFRESH_ENABLED = False
