@@ -6,6 +6,7 @@
 A `Post` is what the post file of an article is rendered from. This module imports nothing of the package.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,18 @@ from typing import Any, Self
 NO_COLUMN = ""
 # The folders of posts, below the output folder: those that Jekyll reads, and those whose pages are kept as HTML.
 POSTS_DIR, ARCHIVED_POSTS_DIR = "_posts", "_frozen"
+
+# What a published article looks like, whatever its source: other programs read it in file names, addresses and bodies
+# (INTERFACE.md, Words and Files), so it never changes. It is Eastmoney's form because Eastmoney came first; how a
+# source itself writes these things is in its SourceMarkup.
+# The key of an article. File names are made of it, so nothing but digits passes.
+CODE_PATTERN = re.compile(r"[0-9]{18,24}", re.ASCII)
+# Stands before the code in the name of a post.
+CODE_PREFIX = "NW"
+# The page that bodies link a stock or board to; its secid follows.
+QUOTE_URL_PREFIX = "https://quote.eastmoney.com/unify/r/"
+# The class of the paragraph that names the media, in bodies and in the themes.
+SOURCE_LINE_CLASS = "em_media"
 
 
 class Outcome(StrEnum):

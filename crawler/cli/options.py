@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
+from crawler.items import CODE_PREFIX
 from crawler.storage.output_dir import resolve_output_dir
 
 CommandFunction = TypeVar("CommandFunction", bound=Callable[..., Any])
@@ -35,7 +36,7 @@ set_: Callable[[CommandFunction], CommandFunction] = click.option(
 
 def _parse_code(_context: click.Context, _argument: click.Parameter, value: str) -> str:
     code = value.strip()
-    return code[2:] if code[:2].upper() == "NW" else code
+    return code[len(CODE_PREFIX) :] if code.upper().startswith(CODE_PREFIX) else code
 
 
 code_argument = click.argument("code", callback=_parse_code)

@@ -13,6 +13,7 @@ from crawler.cli.search_options import parse_moment
 from crawler.content import clock
 from crawler.content.dates import format_duration
 from crawler.errors import FatalError
+from crawler.items import CODE_PREFIX
 from crawler.storage import Store
 from crawler.storage.connection import DATABASE_FILE_NAME
 from crawler.storage.post_files import locate_post
@@ -31,7 +32,7 @@ def show(code: str, as_html: bool, as_of: str | None, output: Path, as_json: boo
     """
     with Store.open_ro(output) as store:
         article = _load_article(
-            store, code.strip().upper().removeprefix("NW"), parse_moment("as-of", as_of, clock.now())
+            store, code.strip().upper().removeprefix(CODE_PREFIX), parse_moment("as-of", as_of, clock.now())
         )
     if article is None:
         raise FatalError(f"no article {code} in {output / DATABASE_FILE_NAME}{f' as of {as_of}' if as_of else ''}")

@@ -24,6 +24,7 @@ from crawler.crawl.policy.entry_filter import (
 from crawler.crawl.policy.failures import EntryFailure, FailureGroup, FailureGroups, classify_error
 from crawler.errors import CommandError, ItemError, ParseError
 from crawler.items import (
+    CODE_PREFIX,
     NO_COLUMN,
     Article,
     ListingEntry,
@@ -317,4 +318,6 @@ class CrawlTracker(EntryTracker):
 def _find_code(row: Any) -> str:
     """Return the code of a row that is no entry, as far as it has one: for a person to look up."""
     values = (row.get(name) for name in ("code", "infoCode", "infocode", "id")) if isinstance(row, dict) else ()
-    return next((collapse_whitespace(value.removeprefix("NW"))[:40] for value in values if isinstance(value, str)), "")
+    return next(
+        (collapse_whitespace(value.removeprefix(CODE_PREFIX))[:40] for value in values if isinstance(value, str)), ""
+    )

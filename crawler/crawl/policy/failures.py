@@ -4,7 +4,6 @@ When the source renames a field, a hundred entries go to quarantine for one reas
 and the field, not a hundred lines.
 """
 
-import re
 from collections.abc import Hashable
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
@@ -22,9 +21,8 @@ from crawler.errors import (
     SchemaChangedError,
     SourceError,
 )
-from crawler.items import Outcome, Reason
+from crawler.items import CODE_PATTERN, Outcome, Reason
 
-_ARTICLE_CODE = re.compile(r"[0-9]{18,24}", re.ASCII)
 # So many kinds are told one by one.
 _MAX_GROUPS = 10
 
@@ -144,4 +142,4 @@ def describe_endpoint(url: str) -> str:
     'finance.eastmoney.com/a/CODE.html'
     """
     split_url = urlsplit(url)
-    return _ARTICLE_CODE.sub("CODE", f"{split_url.hostname or ''}{split_url.path}")
+    return CODE_PATTERN.sub("CODE", f"{split_url.hostname or ''}{split_url.path}")

@@ -17,7 +17,9 @@ from crawler.publish.jekyll.files import as_output_error, copy_file
 from crawler.publish.jekyll.run_jekyll import list_files
 from crawler.storage import post_files
 
-_POST_PATH = re.compile(r"_posts/(?P<month>\d{4}/\d\d)/\d\d/\d{4}-\d\d-\d\d-NW\d+\.md", re.ASCII)
+_POST_PATH = re.compile(
+    rf"{items.POSTS_DIR}/(?P<month>\d{{4}}/\d\d)/\d\d/\d{{4}}-\d\d-\d\d-{items.CODE_PREFIX}\d+\.md", re.ASCII
+)
 
 
 def list_archived_months(output: Path) -> list[str]:

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from crawler.content.post_format import SiteLinks
 from crawler.errors import FatalError
+from crawler.items import CODE_PATTERN, CODE_PREFIX
 from crawler.publish.jekyll import urls
 from crawler.publish.jekyll.build import SITE_DIR
 from crawler.publish.jekyll.config import SiteConfig
@@ -21,7 +22,9 @@ from crawler.publish.jekyll.run_jekyll import list_files
 from crawler.storage import Store
 
 _FEED_FILE = "feed.xml"
-_ARTICLE_PAGE_PATH = re.compile(r"(?:.*/)?(?:\d{4}-\d\d-\d\d-)?(NW\d{18,24})(?:\.html|/index\.html)", re.ASCII)
+_ARTICLE_PAGE_PATH = re.compile(
+    rf"(?:.*/)?(?:\d{{4}}-\d\d-\d\d-)?({CODE_PREFIX}{CODE_PATTERN.pattern})(?:\.html|/index\.html)", re.ASCII
+)
 # What is wrong with a link is told for so many of its pages.
 _MAX_PAGES_PER_BROKEN_LINK = 3
 

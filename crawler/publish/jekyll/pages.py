@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from crawler.content.categories import CategoryRegistry
-from crawler.items import ARCHIVED_POSTS_DIR, Category
+from crawler.items import ARCHIVED_POSTS_DIR, CODE_PREFIX, Category
 from crawler.publish.jekyll import urls
 from crawler.publish.jekyll.files import write_chunks_if_changed, write_if_changed
 from crawler.storage import Store
@@ -66,7 +66,7 @@ def load_reprints(store: Store, first_path: str, last_path: str) -> dict[str, li
 
 def _iter_reprints(store: Store, first_path: str, last_path: str) -> Iterator[tuple[str, list[dict[str, str]]]]:
     for code, rows in groupby(store.site_pages.reprints_by_path(first_path, last_path), key=lambda row: row["of"]):
-        yield f"NW{code}", [_article_entry(row) for row in rows]
+        yield f"{CODE_PREFIX}{code}", [_article_entry(row) for row in rows]
 
 
 def write_day_page(output: Path, store: Store, day: str) -> str:

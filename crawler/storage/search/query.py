@@ -9,12 +9,16 @@ from collections.abc import Collection, Container, Iterator
 from dataclasses import dataclass
 
 from crawler.errors import UsageError
+from crawler.items import CODE_PATTERN, CODE_PREFIX
 from crawler.storage.search.bigrams import normalise_for_search
 
 _ITEM_PATTERN = re.compile(r'([-－]?)["＂]((?:[^"＂]|["＂]{2})*)["＂]?|(\S+)')
 _DOUBLED_QUOTE = re.compile('["＂]{2}')
 # An article's code, or a stock's or board's, with or without its market.
-_KEY_PATTERN = re.compile(r"NW(\d{18,24})|(\d{18,24}|(?:\d{1,3}\.)?(?:\d{5,6}|BK\d{4}))", re.ASCII | re.IGNORECASE)
+_KEY_PATTERN = re.compile(
+    rf"{CODE_PREFIX}({CODE_PATTERN.pattern})|({CODE_PATTERN.pattern}|(?:\d{{1,3}}\.)?(?:\d{{5,6}}|BK\d{{4}}))",
+    re.ASCII | re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
