@@ -29,6 +29,7 @@ from crawler.content.categories import CategoryRegistry
 from crawler.content.normalise import normalise_article
 from crawler.items import Article
 from crawler.sample_site import Corpus, SampleSite, return_body
+from crawler.spiders.eastmoney_markup import EASTMONEY_MARKUP
 from crawler.storage import Store
 from crawler.storage.article_writer import BATCH_SIZE, save_articles
 from crawler.storage.output_dir import OutputDir
@@ -111,7 +112,11 @@ def build_new_articles(first_code: int, count: int) -> list[Article]:
     """Made up by the sample site, with the next codes that the database does not know."""
     raws, media = build_raw_articles(count), CategoryRegistry()
     return [
-        normalise_article(replace(raw, entry=replace(raw.entry, code=f"{first_code + index:018}")), media.get_or_create)
+        normalise_article(
+            replace(raw, entry=replace(raw.entry, code=f"{first_code + index:018}")),
+            media.get_or_create,
+            EASTMONEY_MARKUP,
+        )
         for index, raw in enumerate(raws)
     ]
 

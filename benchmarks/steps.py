@@ -12,12 +12,14 @@ from typing import Any
 
 from measure import create_work_dir, describe_machine, format_spread
 
-from crawler.content import clock, html_cleaner
+from crawler.content import clock
 from crawler.content.categories import CategoryRegistry
+from crawler.content.html_cleaner import clean_html
 from crawler.content.normalise import normalise_article
 from crawler.content.post_format import SiteLinks, render_post
 from crawler.items import Article, ListingEntry, Post, RawArticle, Reason, SavedArticle
 from crawler.sample_site import Corpus
+from crawler.spiders.eastmoney_markup import EASTMONEY_MARKUP
 from crawler.storage import Store, post_files
 from crawler.storage.article_writer import BATCH_SIZE
 from crawler.storage.output_dir import create_output_dir
@@ -56,10 +58,10 @@ def measure_once(raw_articles: list[RawArticle], folder: Path, timings: dict[str
     media = CategoryRegistry()
     time_step(
         "clean the HTML (part of normalise)",
-        lambda: [html_cleaner.clean_html(raw.body, base_url=raw.entry.url) for raw in raw_articles],
+        lambda: [clean_html(raw.body, raw.entry.url, EASTMONEY_MARKUP) for raw in raw_articles],
     )
     articles: list[Article] = time_step(
-        "normalise", lambda: [normalise_article(raw, media.get_or_create) for raw in raw_articles]
+        "normalise", lambda: [normalise_article(raw, media.get_or_create, EASTMONEY_MARKUP) for raw in raw_articles]
     )
     entries = [article.entry for article in articles]
     create_output_dir(folder)

@@ -65,7 +65,7 @@ class NormalisePipeline:
         if raw is None or self._session.context is None or self._session.tracker is None:
             return item
         try:
-            body = await self._bodies.submit((raw.body, raw.entry.url))
+            body = await self._bodies.submit((raw.body, raw.entry.url, self._session.context.spider.markup))
             return build_article(raw, body, self._session.context.registry.get_or_create)
         except ItemError as error:
             self._session.tracker.record_article_failure(raw.entry, error, raw.response)

@@ -16,6 +16,7 @@ from crawler.content.normalise import CleanBody
 from crawler.crawl import body_cleaner
 from crawler.crawl.body_cleaner import BodyCleaner
 from crawler.sample_site import Corpus, SampleSite
+from crawler.spiders.eastmoney_markup import EASTMONEY_MARKUP
 from tests.conftest import CHECKOUT, DETAIL, NO_MANNERS, Gate, waited_for
 from tests.test_crawl import assert_books_balance, posts_in
 
@@ -29,7 +30,7 @@ BODIES = [
     "<div>" * 2_000 + "深",
     "半个字符\ud800，和\x00",
 ]
-ASKED = [(body, URL) for body in BODIES] * 2
+ASKED = [(body, URL, EASTMONEY_MARKUP) for body in BODIES] * 2
 # Every batch in a second process, however small and on however few cores, in a command as a user types it.
 ALWAYS = """
 from crawler.crawl import body_cleaner
@@ -41,11 +42,12 @@ main()
 """
 HOLDS_ONE = """
 import asyncio, sys, time
+from crawler.content.markup import PLAIN_MARKUP
 from crawler.crawl import body_cleaner
 body_cleaner._MIN_BODIES_FOR_SUBPROCESS = 0
 body_cleaner._available_cores = lambda: 2
 cleaner = body_cleaner.BodyCleaner()
-print(len(asyncio.run(cleaner.clean_all([("<p>a</p>", "https://a.b/")] * 8))), flush=True)
+print(len(asyncio.run(cleaner.clean_all([("<p>a</p>", "https://a.b/", PLAIN_MARKUP)] * 8))), flush=True)
 time.sleep(60)
 """
 
@@ -95,11 +97,11 @@ def test_both_answer_the_same(cleaner: BodyCleaner, monkeypatch: pytest.MonkeyPa
 def test_a_process_is_started_when_many_come_at_once_in_a_crawl_of_many(cleaner: BodyCleaner) -> None:
     async def ask() -> None:
         for _ in range(40):
-            await cleaner.clean_all([("<p>一</p>", URL)] * 7)
+            await cleaner.clean_all([("<p>一</p>", URL, EASTMONEY_MARKUP)] * 7)
         assert second_processes(os.getpid()) == []
-        await cleaner.clean_all([("<p>一</p>", URL)] * 8)
+        await cleaner.clean_all([("<p>一</p>", URL, EASTMONEY_MARKUP)] * 8)
         assert len(second_processes(os.getpid())) == 1
-        await cleaner.clean_all([("<p>一</p>", URL)])
+        await cleaner.clean_all([("<p>一</p>", URL, EASTMONEY_MARKUP)])
 
     asyncio.run(ask())
 
@@ -107,7 +109,7 @@ def test_a_process_is_started_when_many_come_at_once_in_a_crawl_of_many(cleaner:
 def test_one_core_has_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(body_cleaner, "_available_cores", lambda: 1)
     cleaner = BodyCleaner()
-    assert len(asyncio.run(cleaner.clean_all([("<p>一</p>", URL)] * 500))) == 500
+    assert len(asyncio.run(cleaner.clean_all([("<p>一</p>", URL, EASTMONEY_MARKUP)] * 500))) == 500
     assert second_processes(os.getpid()) == []
 
 
@@ -159,7 +161,9 @@ def test_one_that_does_not_answer_in_time_is_ended_and_all_goes_on_in_one(
 def test_a_fault_of_ours_is_met_again_here(cleaner: BodyCleaner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(body_cleaner, "_MIN_BODIES_FOR_SUBPROCESS", 0)
     no_text = cast("str", None)
-    *right, wrong = asyncio.run(cleaner.clean_all([("<p>一</p>", URL)] * 8 + [(no_text, URL)]))
+    *right, wrong = asyncio.run(
+        cleaner.clean_all([("<p>一</p>", URL, EASTMONEY_MARKUP)] * 8 + [(no_text, URL, EASTMONEY_MARKUP)])
+    )
     assert right == [CleanBody("<p>一</p>", "一")] * 8
     assert isinstance(wrong, TypeError | AttributeError)
     assert wrong.__traceback__ is not None

@@ -18,6 +18,7 @@ from crawler.content.normalise import normalise_article
 from crawler.errors import ItemError, ParseError
 from crawler.jobs import legacy_posts
 from crawler.jobs.legacy_posts import LegacyPost
+from crawler.spiders.eastmoney_markup import EASTMONEY_MARKUP
 from crawler.storage.output_dir import OutputDir, create_output_dir
 from tests.conftest import CHECKOUT, Answer, Finews
 from tests.test_crawl import assert_books_balance, assert_posts_are_rows, posts_in
@@ -56,7 +57,9 @@ ROLLING = {
 def article(text: str, name: str = f"2022-03-04-NW{CODE}.md") -> Any:
     media = CategoryRegistry()
     return normalise_article(
-        legacy_posts.parse_legacy_post(LegacyPost.from_path(name), text.encode(), media, NOON), media.get_or_create
+        legacy_posts.parse_legacy_post(LegacyPost.from_path(name), text.encode(), media, NOON),
+        media.get_or_create,
+        EASTMONEY_MARKUP,
     )
 
 

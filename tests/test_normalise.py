@@ -19,6 +19,7 @@ from crawler.content.normalise import (
 )
 from crawler.errors import EmptyBodyError, RejectedArticleError
 from crawler.items import NO_COLUMN, Article, ListingEntry, Mention, RawArticle
+from crawler.spiders.eastmoney_markup import EASTMONEY_MARKUP
 
 FETCHED_AT = datetime(2022, 1, 10, 17, 0, tzinfo=CHINA_TZ)
 PUBLISHED = datetime(2022, 1, 10, 16, 20, 36, tzinfo=CHINA_TZ)
@@ -46,7 +47,7 @@ def published(**changes: Any) -> Article:
     of_entry = {name: value for name, value in changes.items() if hasattr(ENTRY, name)}
     of_response = {name: value for name, value in changes.items() if name not in of_entry}
     raw = replace(RAW, entry=replace(ENTRY, **of_entry), **of_response)
-    return normalise_article(raw, CategoryRegistry().get_or_create)
+    return normalise_article(raw, CategoryRegistry().get_or_create, EASTMONEY_MARKUP)
 
 
 @pytest.mark.parametrize(
@@ -60,14 +61,14 @@ def published(**changes: Any) -> Article:
 )
 def test_what_the_response_says_takes_the_place_of_what_the_listing_says(name: str, value: Any, field: str) -> None:
     changed = replace(RAW, **{name: value})
-    assert getattr(normalise_article(changed, CategoryRegistry().get_or_create), field) == value
+    assert getattr(normalise_article(changed, CategoryRegistry().get_or_create, EASTMONEY_MARKUP), field) == value
 
 
 def test_columns_are_the_listings_and_those_that_the_response_names() -> None:
     raw = replace(RAW, columns=("355", "350"))
-    assert normalise_article(raw, CategoryRegistry().get_or_create).columns == ("350", "355")
+    assert normalise_article(raw, CategoryRegistry().get_or_create, EASTMONEY_MARKUP).columns == ("350", "355")
     refreshed = replace(raw, entry=replace(ENTRY, column=NO_COLUMN))
-    assert normalise_article(refreshed, CategoryRegistry().get_or_create).columns == ("355", "350")
+    assert normalise_article(refreshed, CategoryRegistry().get_or_create, EASTMONEY_MARKUP).columns == ("355", "350")
 
 
 def test_an_article_is_what_the_source_says_cleaned() -> None:
@@ -184,7 +185,10 @@ def test_a_body_with_nothing_to_read_is_no_body(body: str) -> None:
 
 def test_media_that_fold_alike_share_a_category_and_keep_their_spelling() -> None:
     media = CategoryRegistry()
-    one, other = (normalise_article(replace(RAW, media=name), media.get_or_create) for name in ("TechWeb", "Ｔechweb"))
+    one, other = (
+        normalise_article(replace(RAW, media=name), media.get_or_create, EASTMONEY_MARKUP)
+        for name in ("TechWeb", "Ｔechweb")
+    )
     assert one.category is other.category
     assert (one.media, other.media) == ("TechWeb", "Ｔechweb")
 
@@ -198,7 +202,7 @@ def test_no_category_is_made_for_what_is_refused() -> None:
 
     for changes in ({"title": ""}, {"code": "5"}, {"body": ""}, {"published": datetime(2099, 1, 1, tzinfo=CHINA_TZ)}):
         with pytest.raises((RejectedArticleError, EmptyBodyError)):
-            normalise_article(replace(RAW, **changes), category_of)
+            normalise_article(replace(RAW, **changes), category_of, EASTMONEY_MARKUP)
     assert asked == []
 
 

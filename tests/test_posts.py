@@ -20,6 +20,7 @@ from crawler.content.post_format import SiteLinks, make_post_path, render_post, 
 from crawler.content.unicode_text import clean_title
 from crawler.errors import OutputError
 from crawler.items import Post
+from crawler.spiders.eastmoney_markup import EASTMONEY_MARKUP
 from crawler.storage.post_files import write_posts
 
 POSTS = Path(crawler.__file__).parent / "sample_site" / "posts"
@@ -220,7 +221,7 @@ def test_a_label_says_news_once_and_has_no_space_that_splits_it(media: str, want
 @given(st.text(alphabet=st.sampled_from("<>{}%:a\n中&; "), max_size=60))
 @settings(max_examples=100, deadline=None)
 def test_no_clean_body_gets_out_of_its_place(source: str) -> None:
-    body = clean_html(source, "https://finance.eastmoney.com/a/202201102242171631.html")
+    body = clean_html(source, "https://finance.eastmoney.com/a/202201102242171631.html", EASTMONEY_MARKUP)
     text = render_post(post(body_html=body), SITE)
     assert text == render_post(post(body_html="BODY"), SITE).replace("BODY", body)
     assert not re.search(r"\{[{%:]", text)

@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from crawler import sample_site
+from crawler.content import post_format
 from crawler.content.categories import CategoryRegistry, bundled_categories
 from crawler.content.dates import CHINA_TZ
 from crawler.content.normalise import normalise_article
@@ -18,15 +19,17 @@ from crawler.content.post_format import (
     SiteLinks,
     infer_media,
     parse_front_matter,
-    parse_post,
     render_post,
     tag_for_media,
 )
 from crawler.content.slugs import make_slug
 from crawler.errors import ItemError, ParseError
 from crawler.items import NO_COLUMN, Article, Category, ListingEntry, Post, RawArticle, RawResponse
+from crawler.jobs.spider_lookup import find_markup_by_url
+from crawler.spiders.eastmoney_markup import EASTMONEY_MARKUP
 
 SITE = SiteLinks("//finews.withounder.com")
+parse_post = partial(post_format.parse_post, find_markup=find_markup_by_url)
 REAL_POSTS = Path(sample_site.__file__).parent / "posts"
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=CHINA_TZ)
 URLS = (
@@ -128,11 +131,11 @@ def test_what_was_rendered_is_read_back(article: RawArticle, met_before: list[st
         assume(name.split())
         media.get_or_create(name)
     try:
-        wanted = post(normalise_article(article, media.get_or_create))
+        wanted = post(normalise_article(article, media.get_or_create, EASTMONEY_MARKUP))
     except ItemError:
         assume(False)
     text = render_post(wanted, SITE)
-    assert parse_post(text, SITE, media) == wanted
+    assert parse_post(text, SITE, registry=media) == wanted
     assert told_or_nothing(text) in {wanted, None}
 
 
@@ -147,20 +150,20 @@ def told_or_nothing(text: str) -> Post | None:
 @pytest.mark.parametrize("known", bundled_categories(), ids=lambda known: known.slug)
 def test_the_media_of_the_package_are_told_from_their_posts(known: Category) -> None:
     for name in (known.media, known.media + "新闻", *known.aliases):
-        wanted = post(normalise_article(raw(name), CategoryRegistry().get_or_create))
+        wanted = post(normalise_article(raw(name), CategoryRegistry().get_or_create, EASTMONEY_MARKUP))
         assert parse_post(render_post(wanted, SITE), SITE) == wanted
 
 
 @pytest.mark.parametrize("name", [name for name in HOSTILE if len(name) < 24])
 def test_a_media_is_told_by_its_tag_and_category(name: str) -> None:
-    wanted = post(normalise_article(raw(name), CategoryRegistry().get_or_create))
+    wanted = post(normalise_article(raw(name), CategoryRegistry().get_or_create, EASTMONEY_MARKUP))
     assert parse_post(render_post(wanted, SITE), SITE) == wanted
 
 
 def test_homophones_have_numbers_and_are_told_apart() -> None:
     media = CategoryRegistry()
     posts = [
-        post(normalise_article(raw(name), media.get_or_create))
+        post(normalise_article(raw(name), media.get_or_create, EASTMONEY_MARKUP))
         for name in ("重工日报", "重公日报", "重公日报新闻", "重工日报新闻")
     ]
     assert [found.category for found in posts] == [
@@ -173,15 +176,18 @@ def test_homophones_have_numbers_and_are_told_apart() -> None:
 def test_where_the_slug_does_not_tell_the_source_line_does(foot: str) -> None:
     """Both names have the same 60 letters."""
     body = f'<p>正文</p><p class="em_media">（文章来源：{foot}）</p>'
-    assert infer_media(tag_for_media(foot), make_slug("长" * 24), body, the_shipped_media()) == foot
+    assert infer_media(tag_for_media(foot), make_slug("长" * 24), body, the_shipped_media(), EASTMONEY_MARKUP) == foot
     with pytest.raises(ParseError, match="cannot be told"):
-        infer_media(tag_for_media(foot), make_slug("长" * 24), "<p>正文</p>", the_shipped_media())
+        infer_media(tag_for_media(foot), make_slug("长" * 24), "<p>正文</p>", the_shipped_media(), EASTMONEY_MARKUP)
 
 
 def test_where_neither_tells_the_database_does() -> None:
     known = CategoryRegistry()
     known.get_or_create("长" * 24 + "新闻")
-    assert infer_media("长" * 24 + "新闻", make_slug("长" * 24), "<p>正文</p>", known) == "长" * 24 + "新闻"
+    assert (
+        infer_media("长" * 24 + "新闻", make_slug("长" * 24), "<p>正文</p>", known, EASTMONEY_MARKUP)
+        == "长" * 24 + "新闻"
+    )
 
 
 def test_a_space_in_a_tag_is_one_that_jekyll_does_not_split_at() -> None:
@@ -197,7 +203,7 @@ def test_the_first_posts_are_read(name: str) -> None:
     assert render_post(found, SITE) == text
 
 
-GOOD = render_post(post(normalise_article(raw("中国农网"), CategoryRegistry().get_or_create)), SITE)
+GOOD = render_post(post(normalise_article(raw("中国农网"), CategoryRegistry().get_or_create, EASTMONEY_MARKUP)), SITE)
 
 
 @pytest.mark.parametrize(

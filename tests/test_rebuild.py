@@ -18,6 +18,7 @@ from crawler.content.normalise import normalise_article
 from crawler.errors import FatalError, ItemError
 from crawler.jobs.rebuild import rebuild_database, rewrite_posts
 from crawler.sample_site import Corpus, SampleSite
+from crawler.spiders.eastmoney_markup import EASTMONEY_MARKUP
 from crawler.storage.article_writer import save_article
 from crawler.storage.output_dir import OutputDir
 from tests.conftest import NO_MANNERS, Finews
@@ -260,7 +261,7 @@ def save_all(output: Path, parts: list[tuple[str, str, str, str, int]]) -> int:
             code = f"{202201102242171631 + number}"
             sent = raw(name, title, body, url, minutes, code)
             try:
-                article = normalise_article(sent, media.get_or_create)
+                article = normalise_article(sent, media.get_or_create, EASTMONEY_MARKUP)
             except ItemError:
                 continue
             entry = replace(article.entry, title=article.title)  # a parser lets no half of a character pass

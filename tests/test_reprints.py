@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 
-from crawler.content import html_cleaner
 from crawler.content.dates import format_iso
+from crawler.content.html_cleaner import clean_html
+from crawler.content.html_text import html_to_text
 from crawler.sample_site import NEWEST_AT, Corpus, SampleSite
 from crawler.sample_site.reprints import LabelledArticle, add_reprints, build_labelled_articles
+from crawler.spiders.eastmoney_markup import EASTMONEY_MARKUP
 from crawler.storage import Store
 from crawler.storage.reprints import minhash
 from crawler.storage.search.request import SearchRequest
@@ -29,7 +31,7 @@ PERMUTATIONS = 5
 
 def row_of(item: LabelledArticle) -> Row:
     article = item.article
-    text = html_cleaner.html_to_text(html_cleaner.clean_html(article.content, base_url="http://finance.eastmoney.com/"))
+    text = html_to_text(clean_html(article.content, "http://finance.eastmoney.com/", EASTMONEY_MARKUP))
     return article.code, article.media, format_iso(article.published_at), text
 
 

@@ -72,7 +72,7 @@ class Case:
 
     def article(self) -> Article:
         entry = self.entry()
-        return normalise_article(self.raw_article(entry), CategoryRegistry().get_or_create)
+        return normalise_article(self.raw_article(entry), CategoryRegistry().get_or_create, self.spider.markup)
 
     def _replies(self) -> list[str]:
         return [path.name for path in self.folder.glob("reply-*")]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlite_utils import Database
 
 from crawler.content.dates import CHINA_TZ
-from crawler.content.html_cleaner import html_to_text
+from crawler.content.html_text import html_to_text
 from crawler.content.post_format import SiteLinks, render_post
 from crawler.content.stocks import extract_mentions
 from crawler.crawl.policy.entry_filter import matches_listing

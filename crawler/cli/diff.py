@@ -14,7 +14,7 @@ from crawler.cli import options
 from crawler.cli.options import code_argument
 from crawler.cli.output import format_minute, format_published_at, pluralise, print_json, print_line, strip_fragment
 from crawler.content.diff import DiffOp, DiffPart, ParagraphDiff, diff_paragraphs, merge_parts
-from crawler.content.html_cleaner import html_to_text
+from crawler.content.html_text import html_to_text
 from crawler.errors import FatalError
 from crawler.storage import Store
 from crawler.storage.connection import DATABASE_FILE_NAME

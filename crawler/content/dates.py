@@ -1,8 +1,9 @@
-"""The source's ways of writing a moment, and ours. All of the source's times are China time, without saying so."""
+"""The ways in which sources and people write a moment, and ours, which is China time."""
 
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone, tzinfo
 
+# The time zone of the database and the posts, and of what a person types.
 CHINA_TZ = timezone(timedelta(hours=8))
 
 # `2022-01-10 16:20:36` in lists, `2026/09/19 01:09:08` in the article reply, `2026年08月19日 17:46` on pages.
@@ -19,10 +20,10 @@ _AGE_PATTERN = re.compile(r"(\d{1,5})([mhdw])", re.ASCII)
 _AGE_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-def parse_source_datetime(text: str) -> datetime:
-    """Read a moment in any of the source's three forms.
+def parse_source_datetime(text: str, zone: tzinfo) -> datetime:
+    """Read a moment in any of the three forms that sources have; it is of `zone` without saying so.
 
-    >>> parse_source_datetime("2026/09/19 01:09:08").isoformat()
+    >>> parse_source_datetime("2026/09/19 01:09:08", CHINA_TZ).isoformat()
     '2026-09-19T01:09:08+08:00'
 
     Raises ValueError for anything else, 30 February included.
@@ -31,7 +32,7 @@ def parse_source_datetime(text: str) -> datetime:
     if not match:
         raise ValueError(f"not a time of the source: {text[:40]!r}")
     year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
-    return datetime(year, month, day, hour, minute, second, tzinfo=CHINA_TZ)
+    return datetime(year, month, day, hour, minute, second, tzinfo=zone)
 
 
 def parse_bound(text: str, now: datetime, *, end_of_span: bool = False) -> datetime:

@@ -1,4 +1,4 @@
-"""The one-paragraph form of the source's fast news: `【title】text（media）`. Also html.escape'd into a body."""
+"""The one-paragraph form of Chinese fast news: `【title】text（media）`. Also html.escape'd into a body."""
 
 import html
 import re

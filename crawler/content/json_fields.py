@@ -1,4 +1,4 @@
-"""JSON as the source sends it: bare, as JSONP `cb({…})`, or as `var x={…}`, with or without a final `;`.
+"""JSON as a source sends it: bare, as JSONP `cb({…})`, or as `var x={…}`, with or without a final `;`.
 
 A `FieldSchema` says which fields the objects of one endpoint have, and every object is held to it before its fields
 are read: what is not of it is told by the field's name. The readers of fields then look at what the values say.
@@ -10,16 +10,14 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, tzinfo
 from types import NoneType, UnionType
 from typing import Any, NoReturn
 
 from crawler.content import dates
 from crawler.content.unicode_text import clean_title
 from crawler.errors import ParseError, SchemaChangedError
-
-# 18 digits; a 财富号 post has more (23 were recorded). File names are made of it, so nothing but digits passes.
-CODE_PATTERN = re.compile(r"[0-9]{18,24}", re.ASCII)
+from crawler.items import CODE_PATTERN, CODE_PREFIX
 
 # A page of a listing has 200 rows at most, and a listing no more than 5,000 in all; more is not a listing.
 MAX_ROWS = 10_000
@@ -179,17 +177,17 @@ def get_title(row: Mapping[str, Any], *names: str) -> str:
 
 
 def get_code(row: Mapping[str, Any], *names: str) -> str:
-    """An article's code, with or without the `NW` of the share pages, as its digits; raises ParseError."""
-    code = get_text(row, *names).removeprefix("NW")
+    """An article's code, with or without its prefix, as its digits; raises ParseError."""
+    code = get_text(row, *names).removeprefix(CODE_PREFIX)
     if not CODE_PATTERN.fullmatch(code):
         raise ParseError(f"field {names[0]!r} is not 18 to 24 digits: {code[:40]!r}", names[0])
     return code
 
 
-def get_datetime(row: Mapping[str, Any], *names: str) -> datetime:
-    """A time in one of the source's three forms; raises ParseError."""
+def get_datetime(row: Mapping[str, Any], *names: str, zone: tzinfo) -> datetime:
+    """A time in one of the three forms that sources have, read in `zone`; raises ParseError."""
     try:
-        return dates.parse_source_datetime(get_text(row, *names))
+        return dates.parse_source_datetime(get_text(row, *names), zone)
     except ValueError as error:
         raise ParseError(f"field {names[0]!r}: {error}", names[0]) from error
 

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from crawler.content import html_cleaner
 from crawler.content.categories import MAX_MEDIA_NAME_CHARS
-from crawler.content.json_fields import CODE_PATTERN
+from crawler.content.html_cleaner import clean_html
+from crawler.content.html_text import html_to_text
+from crawler.content.markup import SourceMarkup
 from crawler.content.stocks import extract_mentions
 from crawler.content.unicode_text import clean_title, collapse_whitespace
 from crawler.errors import EmptyBodyError, RejectedArticleError
-from crawler.items import NO_COLUMN, Article, Category, RawArticle
+from crawler.items import CODE_PATTERN, NO_COLUMN, Article, Category, RawArticle
 
 MAX_TITLE_CHARS = 300
 MAX_SUMMARY_CHARS = 5_000
@@ -26,23 +27,23 @@ class CleanBody(NamedTuple):
     text: str
 
 
-def normalise_article(raw: RawArticle, get_category: Callable[[str], Category]) -> Article:
-    """The article as it is published; `get_category` gives the category of a media name.
+def normalise_article(raw: RawArticle, get_category: Callable[[str], Category], markup: SourceMarkup) -> Article:
+    """The article as it is published; `get_category` gives the category of a media name, `markup` is the source's.
 
     Raises RejectedArticleError with the reason when it must not be published, and EmptyBodyError when nothing is
     left to read.
     """
-    return build_article(raw, clean_body(raw.body, raw.entry.url), get_category)
+    return build_article(raw, clean_body(raw.body, raw.entry.url, markup), get_category)
 
 
-def clean_body(body: str, url: str) -> CleanBody:
+def clean_body(body: str, url: str, markup: SourceMarkup) -> CleanBody:
     """The body of an article whose page is at `url`. Raises RejectedArticleError, and EmptyBodyError when nothing is
     left to read.
     """
-    cleaned = html_cleaner.clean_html(body, base_url=url)
+    cleaned = clean_html(body, url, markup)
     if not cleaned:
         raise EmptyBodyError("the body holds nothing to read")
-    return CleanBody(cleaned, html_cleaner.html_to_text(cleaned))
+    return CleanBody(cleaned, html_to_text(cleaned))
 
 
 def build_article(raw: RawArticle, body: CleanBody, get_category: Callable[[str], Category]) -> Article:

@@ -5,7 +5,7 @@ other.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache
@@ -18,11 +18,12 @@ from frontmatter.default_handlers import YAMLHandler
 
 from crawler.content.categories import MAX_MEDIA_NAME_CHARS, CategoryRegistry
 from crawler.content.dates import CHINA_TZ, format_jekyll
-from crawler.content.html_cleaner import find_source_line_media
+from crawler.content.html_text import find_source_line_media
+from crawler.content.markup import SourceMarkup
 from crawler.content.slugs import SLUG_PATTERN, make_slug, name_key
 from crawler.content.unicode_text import clean_title
 from crawler.errors import ParseError
-from crawler.items import POSTS_DIR, Post
+from crawler.items import CODE_PATTERN, CODE_PREFIX, POSTS_DIR, Post
 
 # What is read of front matter.
 FRONT_MATTER_KEYS = ("title", "date", "categories", "tags")
@@ -32,7 +33,7 @@ _NEWS_SUFFIX, _NEWS_PINYIN = "新闻", "xinwen"
 _SPACE, _NO_BREAK_SPACE = " ", "\xa0"
 # Front matter longer than this is none of ours: what is read of a stranger's file is bounded.
 _MAX_FRONT_MATTER_CHARS = 4_000
-_CODE_IN_URL = re.compile(r"(?:NW|/)([0-9]{18,24})(?:\.html)?", re.ASCII)
+_CODE_IN_URL = re.compile(rf"(?:{CODE_PREFIX}|/)({CODE_PATTERN.pattern})(?:\.html)?", re.ASCII)
 _SOURCE_LINK_LINE = re.compile(r"<([^<>\s]+)>")
 _PLAIN_SCALAR = re.compile(r"[^\W\d_][\w·（）]*")
 # Everything that Markdown could read as markup, inside the text of a link.
@@ -98,8 +99,14 @@ def render_post(post: Post, site_links: SiteLinks) -> str:
     )
 
 
-def parse_post(text: str, site_links: SiteLinks, registry: CategoryRegistry | None = None) -> Post:
-    """The post whose file this is: the inverse of `render_post`. `media` is asked which media stands behind a tag.
+def parse_post(
+    text: str,
+    site_links: SiteLinks,
+    find_markup: Callable[[str], SourceMarkup],
+    registry: CategoryRegistry | None = None,
+) -> Post:
+    """The post whose file this is: the inverse of `render_post`. `registry` is asked which media stands behind a tag,
+    `find_markup` what the source of an article, whose page has this URL, adds to its texts.
 
     Raises ParseError for all that `render_post` would not write, and says where it differs.
     """
@@ -113,7 +120,7 @@ def parse_post(text: str, site_links: SiteLinks, registry: CategoryRegistry | No
         title=metadata["title"],
         published_at=_parse_date(metadata["date"]),
         category=category,
-        media=infer_media(metadata["tags"], category, body_html, registry or _bundled_registry()),
+        media=infer_media(metadata["tags"], category, body_html, registry or _bundled_registry(), find_markup(url)),
         body_html=body_html,
         url=url,
     )
@@ -137,7 +144,7 @@ def parse_front_matter(text: str) -> tuple[Mapping[str, str], str]:
     return {name: str(metadata[name]) for name in FRONT_MATTER_KEYS}, content
 
 
-def infer_media(tag: str, category: str, body_html: str, registry: CategoryRegistry) -> str:
+def infer_media(tag: str, category: str, body_html: str, registry: CategoryRegistry, markup: SourceMarkup) -> str:
     """The media that is tagged so and filed under this category.
 
     `X新闻` tags the posts of X, and those of X新闻, which is another media with another slug. Where the slug does not
@@ -151,7 +158,7 @@ def infer_media(tag: str, category: str, body_html: str, registry: CategoryRegis
     )
     chosen = chosen or _single_or_empty([media for media in candidates if _slug_matches(media, category)])
     if not chosen:
-        source_media = clean_title(find_source_line_media(body_html))
+        source_media = clean_title(find_source_line_media(body_html, markup))
         chosen = _single_or_empty([media for media in candidates if media == source_media]) or _choose_by_news_ending(
             candidates, category
         )
@@ -225,4 +232,4 @@ def _describe_difference(expected: str, actual: str) -> str:
 def make_post_path(post: Post) -> str:
     """Where a post first stands, below the output folder: by day of publication and code."""
     day = post.published_at.date().isoformat()
-    return f"{POSTS_DIR}/{day.replace('-', '/')}/{day}-NW{post.code}.md"
+    return f"{POSTS_DIR}/{day.replace('-', '/')}/{day}-{CODE_PREFIX}{post.code}.md"

@@ -14,11 +14,15 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from crawler.content.markup import SourceMarkup
 from crawler.content.normalise import CleanBody, clean_body
 from crawler.crawl.gc_tuning import freeze_gc
 from crawler.errors import EmptyBodyError, RejectedArticleError
 
 logger = logging.getLogger(__name__)
+
+BodySource = tuple[str, str, SourceMarkup]
+"""A body, the address of its page, and what its source adds to its texts."""
 
 # With fewer at once the source is what a crawl waits for.
 _MIN_BATCH_FOR_SUBPROCESS = 8
@@ -36,13 +40,13 @@ class BodyCleaner:
         self._may_use_subprocess = _available_cores() > 1
         self._subprocess: _CleanerProcess | None = None
 
-    async def clean_all(self, bodies: Sequence[tuple[str, str]]) -> list[CleanBody | Exception]:
+    async def clean_all(self, bodies: Sequence[BodySource]) -> list[CleanBody | Exception]:
         """What `body_of` answers or raises for each of these."""
         self._bodies_received += len(bodies)
         subprocess_results = await self._clean_in_subprocess(bodies) or [None] * len(bodies)
         return [
-            subprocess_result or _clean_or_error(*body_and_url)
-            for subprocess_result, body_and_url in zip(subprocess_results, bodies, strict=True)
+            subprocess_result or _clean_or_error(*body_source)
+            for subprocess_result, body_source in zip(subprocess_results, bodies, strict=True)
         ]
 
     def close(self) -> None:
@@ -51,9 +55,7 @@ class BodyCleaner:
             self._subprocess.close()
         self._subprocess = None
 
-    async def _clean_in_subprocess(
-        self, bodies: Sequence[tuple[str, str]]
-    ) -> list[CleanBody | Exception | None] | None:
+    async def _clean_in_subprocess(self, bodies: Sequence[BodySource]) -> list[CleanBody | Exception | None] | None:
         if (
             not self._may_use_subprocess
             or len(bodies) < _MIN_BATCH_FOR_SUBPROCESS
@@ -93,12 +95,12 @@ class _CleanerProcess:
             )
         self._executor = ThreadPoolExecutor(max_workers=1)
 
-    async def clean_all(self, bodies: Sequence[tuple[str, str]]) -> list[CleanBody | Exception | None]:
+    async def clean_all(self, bodies: Sequence[BodySource]) -> list[CleanBody | Exception | None]:
         """One for each; None where there is none. Raises whatever comes of a process that is no more, or hangs."""
         results = asyncio.get_running_loop().run_in_executor(self._executor, self._send_and_receive, bodies)
         return await asyncio.wait_for(results, _SUBPROCESS_TIMEOUT)
 
-    def _send_and_receive(self, bodies: Sequence[tuple[str, str]]) -> list[CleanBody | Exception | None]:
+    def _send_and_receive(self, bodies: Sequence[BodySource]) -> list[CleanBody | Exception | None]:
         self._connection.send(bodies)
         results: list[CleanBody | Exception | None] = self._connection.recv()
         return results
@@ -111,9 +113,9 @@ class _CleanerProcess:
         self._connection.close()
 
 
-def _clean_or_error(body: str, url: str) -> CleanBody | Exception:
+def _clean_or_error(body: str, url: str, markup: SourceMarkup) -> CleanBody | Exception:
     try:
-        return clean_body(body, url)
+        return clean_body(body, url, markup)
     except Exception as error:
         return error
 
@@ -133,8 +135,8 @@ def run_cleaner_process(descriptor: int) -> None:
     connection = Connection(descriptor)
     while True:
         try:
-            bodies: list[tuple[str, str]] = connection.recv()
-            results = [_clean_or_error(*body_and_url) for body_and_url in bodies]
+            bodies: list[BodySource] = connection.recv()
+            results = [_clean_or_error(*body_source) for body_source in bodies]
             # A fault of ours is met again, and told, where the crawl's log is.
             connection.send(
                 [

@@ -15,6 +15,7 @@ from scrapy.spidermiddlewares.httperror import HttpError
 
 from crawler.content import clock
 from crawler.content.categories import CategoryRegistry
+from crawler.content.markup import SourceMarkup
 from crawler.content.unicode_text import collapse_whitespace
 from crawler.crawl.policy.failures import describe_item_error
 from crawler.crawl.policy.origins import redact_url
@@ -36,6 +37,7 @@ class SpiderInfo(Protocol):
     arguments: Mapping[str, str]
     columns: Mapping[str, str]
     default_columns: tuple[str, ...]
+    markup: SourceMarkup
     supersedes: frozenset[str]
     rows_are_articles: bool
 

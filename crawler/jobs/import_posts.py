@@ -15,6 +15,7 @@ from crawler.errors import CommandError, ItemError, OutputError, ParseError
 from crawler.items import Outcome, RawResponse, Reason, RunOutcome
 from crawler.jobs import legacy_posts
 from crawler.jobs.legacy_posts import IMPORT_COLUMN, LegacyPost
+from crawler.jobs.spider_lookup import find_markup
 from crawler.publish.jekyll import pages, theme_installer
 from crawler.storage import Store, post_files
 from crawler.storage.article_writer import save_article
@@ -60,7 +61,7 @@ class _PostImporter:
         try:
             content = self._read_post_file(legacy_post)
             raw = legacy_posts.parse_legacy_post(legacy_post, content, self.registry, clock.now())
-            save_article(self.out, normalise_article(raw, self.registry.get_or_create))
+            save_article(self.out, normalise_article(raw, self.registry.get_or_create, find_markup(raw.spider)))
         except ItemError as error:
             if content:
                 self._quarantine(legacy_post, content, str(error))

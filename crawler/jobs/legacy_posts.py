@@ -17,21 +17,26 @@ from pathlib import PurePath
 from crawler.content import dates, post_format
 from crawler.content.categories import CategoryRegistry
 from crawler.content.flash_format import extract_trailing_media, text_to_html
-from crawler.content.html_cleaner import find_source_line_media
+from crawler.content.html_text import find_source_line_media
 from crawler.content.unicode_text import clean_title
 from crawler.errors import ParseError
-from crawler.items import ListingEntry, RawArticle, RawResponse
-from crawler.spiders.eastmoney import article_url
+from crawler.items import CODE_PATTERN, CODE_PREFIX, ListingEntry, RawArticle, RawResponse
+from crawler.spiders.eastmoney_markup import (
+    ARTICLE_URL,
+    CAIFUHAO_URL,
+    CHOICE_MEDIA,
+    EASTMONEY_MARKUP,
+    code_of_share_page,
+)
 
 # Where entries and articles say that they come from here.
 IMPORT_COLUMN = "import"
 
-_POST_FILE_NAME = re.compile(r"(?:\d{4}-\d\d-\d\d)?-?(NW)?([0-9]{18,24})\.md", re.ASCII)
+_POST_FILE_NAME = re.compile(rf"(?:\d{{4}}-\d\d-\d\d)?-?({CODE_PREFIX})?({CODE_PATTERN.pattern})\.md", re.ASCII)
 _SOURCE_LINK_LINE = re.compile(r"\s*<([^<>\s]*)>")
 # What may follow the link are the ways back, in any of their forms.
 _BACK_LINK_START = "[返回"
 _SOURCE_LINK_AND_BACK_LINKS = re.compile(r"\s*<([^<>\s]*)>\s*(?:\[返回.*)?")
-_SHARE_PAGE_URL = re.compile(r"https?://[^/\s]+/html_News/NewsShare\.html\?infoCode=NW([0-9]+)", re.ASCII)
 # The first digit says that a column's id follows.
 _COLUMN_PAGE_URL = re.compile(r"https?://[^/\s]+/news/1([0-9]+),([0-9]+)\.html", re.ASCII)
 _DIGEST_QUOTE = re.compile(r"((?:>[^\n]*(?:\n|$))+)\s*(.*)", re.DOTALL)
@@ -100,7 +105,7 @@ def parse_legacy_post(
         body=body,
         columns=source_link.columns,
         spider=source_link.spider,
-        default_media="东方财富",
+        default_media=CHOICE_MEDIA,
         response=RawResponse(url=source_link.url, content_type="text/markdown", body=content),
         fetched_at=imported_at,
     )
@@ -140,9 +145,9 @@ def _parse_title(text: str) -> str:
 
 
 def _parse_date(text: str) -> datetime:
-    """China time, whether it says so or not."""
+    """The source's time, whether it says its zone or not."""
     try:
-        return dates.parse_source_datetime(text.strip().removesuffix("+0800"))
+        return dates.parse_source_datetime(text.strip().removesuffix("+0800"), EASTMONEY_MARKUP.zone)
     except ValueError as error:
         raise ParseError(f"its date is {error}") from error
 
@@ -161,12 +166,12 @@ def _split_body_and_link(text: str) -> tuple[str, str]:
 
 
 def _parse_source_link(legacy_post: LegacyPost, link: str) -> _SourceLink:
-    share_match, column_match = _SHARE_PAGE_URL.fullmatch(link), _COLUMN_PAGE_URL.fullmatch(link)
-    if legacy_post.is_media_post and share_match and share_match[1] == legacy_post.code:
+    column_match = _COLUMN_PAGE_URL.fullmatch(link)
+    if legacy_post.is_media_post and code_of_share_page(link) == legacy_post.code:
         return _SourceLink(link, "choice", ())
     if not legacy_post.is_media_post and column_match and column_match[2] == legacy_post.code:
-        return _SourceLink(article_url(legacy_post.code), "eastmoney", (column_match[1],))
-    if link in {article_url(legacy_post.code), article_url(legacy_post.code, caifuhao=True)}:
+        return _SourceLink(ARTICLE_URL.format(legacy_post.code), "eastmoney", (column_match[1],))
+    if link in {ARTICLE_URL.format(legacy_post.code), CAIFUHAO_URL.format(legacy_post.code)}:
         return _SourceLink(link, "eastmoney", ())
     raise ParseError(f"its source link is not this article's: {link[:80]!r}")
 
@@ -188,7 +193,7 @@ def _find_media(
         tagged_media := _media_from_tag(metadata["tags"].strip(), metadata["categories"], body, registry)
     ):
         return tagged_media
-    return find_source_line_media(body) or extract_trailing_media(digest)
+    return find_source_line_media(body, EASTMONEY_MARKUP) or extract_trailing_media(digest)
 
 
 def _media_from_tag(tag: str, category: str, body: str, registry: CategoryRegistry) -> str:
@@ -199,6 +204,6 @@ def _media_from_tag(tag: str, category: str, body: str, registry: CategoryRegist
     registered = registry.find(category)
     slug = registered.slug if registered else re.sub(r"[^a-z0-9]", "", category.casefold())
     try:
-        return post_format.infer_media(post_format.tag_for_media(name), slug, body, registry)
+        return post_format.infer_media(post_format.tag_for_media(name), slug, body, registry, EASTMONEY_MARKUP)
     except ParseError:
         return name

@@ -10,11 +10,13 @@ from typing import Any
 
 from crawler.content import clock, post_format
 from crawler.content.categories import CategoryRegistry
-from crawler.content.html_cleaner import html_to_text
+from crawler.content.html_text import html_to_text
 from crawler.content.post_format import SiteLinks
 from crawler.content.stocks import extract_mentions
 from crawler.errors import FatalError, ItemError, ParseError, UsageError
-from crawler.items import NO_COLUMN, Article, Category, ListingEntry, Post
+from crawler.items import CODE_PREFIX, NO_COLUMN, POSTS_DIR, Article, Category, ListingEntry, Post
+from crawler.jobs.spider_lookup import find_markup_by_url
+from crawler.spiders.eastmoney_markup import spider_of_article_url
 from crawler.storage import Store, load_stored_categories, post_files
 from crawler.storage.article_writer import BATCH_SIZE, write_missing_posts
 from crawler.storage.database_swap import checkpoint_old_database, replacement_database
@@ -23,8 +25,7 @@ from crawler.storage.post_files import is_partial_file, iter_post_paths
 from crawler.storage.recovery import recover_interrupted_crawl
 from crawler.storage.site_links import load_site_links
 
-_POST_PATH = re.compile(r"_posts/(\d{4})/(\d\d)/(\d\d)/\1-\2-\3-NW(\d+)\.md", re.ASCII)
-_SHARE_PAGE_PATH = "/html_News/NewsShare.html?"
+_POST_PATH = re.compile(rf"{POSTS_DIR}/(\d{{4}})/(\d\d)/(\d\d)/\1-\2-\3-{CODE_PREFIX}(\d+)\.md", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class _PostRestorer:
                 self.unreadable_posts[path] = str(error)
 
     def _parse_article(self, path: str, text: str) -> Article:
-        post = post_format.parse_post(text, self.site_links, self.registry)
+        post = post_format.parse_post(text, self.site_links, find_markup_by_url, self.registry)
         path_match = _POST_PATH.fullmatch(path)
         if path_match is None or path_match[4] != post.code:
             raise ParseError(
@@ -182,7 +183,7 @@ def _article_from_post(post: Post, category: Category) -> Article:
         published_at=post.published_at,
         media=post.media,
         category=category,
-        spider="choice" if _SHARE_PAGE_PATH in post.url else "eastmoney",
+        spider=spider_of_article_url(post.url),
         url=post.url,
         summary="",
         body_html=post.body_html,

@@ -9,7 +9,6 @@ from typing import Any
 
 from scrapy.crawler import Crawler
 from scrapy.settings import Settings
-from scrapy.spiderloader import SpiderLoader
 
 from crawler import settings as our_settings
 from crawler.content import clock
@@ -20,6 +19,7 @@ from crawler.errors import ItemError
 from crawler.items import NO_COLUMN, Article, ListingEntry, Outcome, RawArticle, RawResponse, Reason, RunOutcome
 from crawler.jobs import legacy_posts
 from crawler.jobs.legacy_posts import LegacyPost
+from crawler.jobs.spider_lookup import find_markup, load_spider_class
 from crawler.spiders.base import SourceSpider
 from crawler.storage.article_upsert import find_differences
 from crawler.storage.article_writer import save_article
@@ -120,7 +120,7 @@ class Replayer:
         )
 
     def _compare_with_stored(self, raw: RawArticle, kind: str) -> ReplayResult:
-        article = normalise_article(raw, self._registry.get_or_create)
+        article = normalise_article(raw, self._registry.get_or_create, find_markup(raw.spider))
         row = self._out.db.articles.get(article.code)
         changes = find_differences(article, row) if row else {"article": ("", article.title)}
         if changes and not self._dry_run:
@@ -136,8 +136,7 @@ class Replayer:
 
     def _load_spider(self, name: str) -> SourceSpider:
         if name not in self._spiders:
-            loader = SpiderLoader.from_settings(self._settings)
-            spider_class: Any = loader.load(name)
+            spider_class = load_spider_class(name)
             self._spiders[name] = spider_class.from_crawler(Crawler(spider_class, self._settings))
         return self._spiders[name]
 

@@ -20,6 +20,7 @@ from crawler.content.categories import CategoryRegistry
 from crawler.content.post_format import SiteLinks
 from crawler.errors import OutputError, OutputLockedError, ParseError
 from crawler.items import Post
+from crawler.jobs.spider_lookup import find_markup_by_url
 from crawler.storage import Store, post_files
 from crawler.storage.article_writer import write_missing_posts
 from crawler.storage.output_dir import OutputDir
@@ -214,6 +215,7 @@ def _mismatch_without_row(out: OutputDir, load_registry: Callable[[], CategoryRe
         post = post_format.parse_post(
             (post_files.read_if_file(post_files.locate_post(out.path, path)) or b"").decode(),
             out.links,
+            find_markup_by_url,
             load_registry(),
         )
     except UnicodeDecodeError:

@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 
 from crawler.content import clock
 from crawler.content.encoding import decode_body
+from crawler.content.markup import PLAIN_MARKUP, SourceMarkup
 from crawler.content.normalise import check_date
 from crawler.content.unicode_text import collapse_whitespace
 from crawler.crawl.interface import (
@@ -34,12 +35,12 @@ from crawler.crawl.interface import (
 )
 from crawler.crawl.policy.origins import origin_of, redact_url
 from crawler.errors import EmptyBodyError, ItemError, MissingArticleError, NoArticleError, ParseError, UsageError
-from crawler.items import NO_COLUMN, ListingEntry, ListingSize, Outcome, RawArticle, RawResponse
+from crawler.items import CODE_PATTERN, NO_COLUMN, ListingEntry, ListingSize, Outcome, RawArticle, RawResponse
 from crawler.storage.article_writer import BATCH_SIZE
 
 # Articles are fetched before the next listing page, so that what waits in memory stays small.
 _ARTICLE_PRIORITY = 10
-_CODE_IN_URL = re.compile(r"(?<![0-9])[0-9]{18,24}(?![0-9])", re.ASCII)
+_CODE_IN_URL = re.compile(rf"(?<![0-9]){CODE_PATTERN.pattern}(?![0-9])", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,8 @@ class SourceSpider(Spider):
     """Whether a row of a listing holds the whole article, so that nothing else is fetched for it."""
     default_media: ClassVar[str]
     """The media of an article that names none."""
+    markup: ClassVar[SourceMarkup] = PLAIN_MARKUP
+    """The adverts, stock links and source lines that the site adds to its texts, and its time zone."""
     supersedes: ClassVar[frozenset[str]] = frozenset()
     """Spiders whose shorter text of an article gives way to this one's."""
 

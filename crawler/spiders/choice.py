@@ -3,11 +3,12 @@
 from typing import Any, ClassVar
 
 from crawler.content.flash_format import extract_trailing_media
-from crawler.content.html_cleaner import find_source_line_media
+from crawler.content.html_text import find_source_line_media
 from crawler.content.json_fields import FieldSchema, get_code, get_datetime, get_rows, get_text, get_title, parse_json
 from crawler.errors import EmptyBodyError
-from crawler.items import ListingEntry, RawArticle
+from crawler.items import CODE_PREFIX, ListingEntry, RawArticle
 from crawler.spiders.base import Extractor, ListingPage, SourceSpider
+from crawler.spiders.eastmoney_markup import CHOICE_MEDIA, EASTMONEY_MARKUP, share_page_url
 
 # The one list whose rows name no media: the foot of the text does, else the end of the digest.
 ROLLING_NEWS = "102"
@@ -22,6 +23,17 @@ _LISTING_PATHS = {
     "39": ("market", "/information/newmarket/web/webapi?marketType=39&count=100"),
 }
 
+_SETTINGS: dict[str, Any] = {
+    # The host whose share pages the posts name as their source.
+    "SHARE_HOST": "http://finews.zning.xyz",
+    # The hosts of the lists, of the market lists, and of the texts.
+    "CHOICE_HOSTS": {
+        "list": "http://183.136.162.242",
+        "market": "http://43.240.125.15:1818",
+        "text": "http://choicewzp1.eastmoney.com",
+    },
+}
+
 # What the endpoints answer, as far as it is read. Each list has its own names: `records` and `infoCode` of type 102,
 # `nodeList` and `infocode` of type 45, `record` and `datetime` of the markets.
 _LISTING_SCHEMA = FieldSchema(required={"records|nodeList|record": list | None})
@@ -33,7 +45,7 @@ _TEXT_SCHEMA = FieldSchema(required={"text|content": str | None})
 
 
 def text_url(spider: SourceSpider, entry: ListingEntry) -> str:
-    return f"{spider.settings.getdict('CHOICE_HOSTS')['text']}/NewsData/GetNewsText.do?id=NW{entry.code}"
+    return f"{spider.settings.getdict('CHOICE_HOSTS')['text']}/NewsData/GetNewsText.do?id={CODE_PREFIX}{entry.code}"
 
 
 def extract_from_text(text: str, entry: ListingEntry) -> RawArticle:
@@ -41,17 +53,20 @@ def extract_from_text(text: str, entry: ListingEntry) -> RawArticle:
     body = get_text(_TEXT_SCHEMA.validate(parse_json(text)), "text", "content")
     if not body.strip():
         raise EmptyBodyError("neither text nor content holds anything")
-    media_at_end = find_source_line_media(body) if entry.column == ROLLING_NEWS else ""
-    return RawArticle(entry, body=body, media=media_at_end or entry.media or find_source_line_media(body))
+    media_at_end = find_source_line_media(body, EASTMONEY_MARKUP) if entry.column == ROLLING_NEWS else ""
+    media = media_at_end or entry.media or find_source_line_media(body, EASTMONEY_MARKUP)
+    return RawArticle(entry, body=body, media=media)
 
 
 class ChoiceSpider(SourceSpider):
     name = "choice"
     columns = COLUMNS
     default_columns = tuple(COLUMNS)
-    default_media = "东方财富"
+    default_media = CHOICE_MEDIA
+    markup = EASTMONEY_MARKUP
     supersedes = frozenset({"flash"})
     extractors: ClassVar[tuple[Extractor, ...]] = (Extractor(text_url, extract_from_text),)
+    custom_settings = _SETTINGS
 
     def server_urls(self) -> list[str]:
         return list(self.settings.getdict("CHOICE_HOSTS").values())
@@ -73,9 +88,9 @@ class ChoiceSpider(SourceSpider):
         return ListingEntry(
             code=code,
             title=get_title(row, "title"),
-            published=get_datetime(row, "showtime", "datetime"),
+            published=get_datetime(row, "showtime", "datetime", zone=self.markup.zone),
             column=column,
-            url=f"{self.settings['SHARE_HOST']}/html_News/NewsShare.html?infoCode=NW{code}",
+            url=share_page_url(self.settings["SHARE_HOST"], code),
             media=get_text(row, "from", "medianame") or extract_trailing_media(summary),
             summary=summary,
         )

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from scrapy.selector import Selector
 
 from crawler.content import clock
-from crawler.content.html_cleaner import check_word_count
+from crawler.content.html_limits import check_word_count
 from crawler.content.json_fields import (
     CountType,
     FieldSchema,
@@ -25,6 +25,7 @@ from crawler.content.unicode_text import clean_title
 from crawler.errors import EmptyBodyError, IncompleteResponseError, ParseError, RejectedArticleError, SourceError
 from crawler.items import ListingEntry, ListingSize, Outcome, RawArticle
 from crawler.spiders.base import Extractor, ListingPage, SourceSpider
+from crawler.spiders.eastmoney_markup import ARTICLE_URL, CAIFUHAO_URL, EASTMONEY_MARKUP, EASTMONEY_MEDIA
 
 COLUMNS = {
     "344": "财经导读", "345": "资讯精华", "349": "沪深公司", "350": "国内经济", "351": "国际经济",
@@ -67,17 +68,6 @@ _MAX_TAGS = 50_000
 _MAX_WORDS = 60_000
 
 
-def article_url(code: str, *, caifuhao: bool = False) -> str:
-    """The public page of an article; 财富号 posts have a host of their own.
-
-    >>> article_url("202201102242171631")
-    'https://finance.eastmoney.com/a/202201102242171631.html'
-    """
-    if caifuhao:
-        return f"https://caifuhao.eastmoney.com/news/{code}"
-    return f"https://finance.eastmoney.com/a/{code}.html"
-
-
 def extract_list_data(text: str) -> Mapping[str, Any] | None:
     """The `data` of a list reply, None past its end. Raises SourceError for an error shell, which is HTTP 200 too."""
     payload = ENVELOPE_SCHEMA.validate(parse_json(text))
@@ -109,7 +99,9 @@ def extract_from_detail(text: str, entry: ListingEntry) -> RawArticle:
         entry,
         body=body,
         title=get_text(data, "Art_Title"),
-        published=get_datetime(data, "Art_ShowTime") if get_text(data, "Art_ShowTime") else None,
+        published=get_datetime(data, "Art_ShowTime", zone=EASTMONEY_MARKUP.zone)
+        if get_text(data, "Art_ShowTime")
+        else None,
         media=get_text(data, "Art_Media_Name"),
         summary=get_text(data, "Art_Description", "Art_Digest"),
         columns=_parse_column_ids(data.get("Art_Column_List")),
@@ -146,7 +138,8 @@ class EastmoneySpider(SourceSpider):
     columns = COLUMNS
     default_columns = ("344", "345", "350", "351", "353", "354", "355")
     hosts = ("np-listapi.eastmoney.com", "newsinfo.eastmoney.com", "finance.eastmoney.com", "caifuhao.eastmoney.com")
-    default_media = "东方财富网"
+    default_media = EASTMONEY_MEDIA
+    markup = EASTMONEY_MARKUP
     supersedes = frozenset({"flash"})
     extractors: ClassVar[tuple[Extractor, ...]] = (
         Extractor(detail_url, extract_from_detail),
@@ -178,9 +171,9 @@ class EastmoneySpider(SourceSpider):
         return ListingEntry(
             code=code,
             title=get_title(row, "title"),
-            published=get_datetime(row, "showTime"),
+            published=get_datetime(row, "showTime", zone=self.markup.zone),
             column=column,
-            url=article_url(code, caifuhao=get_text(row, "np_dst") == "CFH"),
+            url=(CAIFUHAO_URL if get_text(row, "np_dst") == "CFH" else ARTICLE_URL).format(code),
             media=get_text(row, "mediaName"),
             summary=get_text(row, "summary"),
         )
@@ -192,7 +185,7 @@ class EastmoneySpider(SourceSpider):
 
 def _published_with_seconds(page_time: str | None, entry: ListingEntry) -> datetime:
     """The page's time; the listing's, which has seconds, where both name the same minute or the page names none."""
-    published = get_datetime({"time": page_time}, "time") if page_time else entry.published
+    published = get_datetime({"time": page_time}, "time", zone=EASTMONEY_MARKUP.zone) if page_time else entry.published
     return entry.published if published == entry.published.replace(second=0) else published
 
 
@@ -210,6 +203,8 @@ def _parse_column_ids(text: object) -> tuple[str, ...]:
 def _cut_after_source_line(nodes: list[str]) -> str:
     """An article ends with its source line; the editor's name and the share buttons after it are the page's."""
     source_line_indexes = [
-        index for index, node in enumerate(nodes) if node.startswith("<p") and "em_media" in node[: node.find(">")]
+        index
+        for index, node in enumerate(nodes)
+        if node.startswith("<p") and EASTMONEY_MARKUP.source_line_class in node[: node.find(">")]
     ]
     return "".join(nodes[: source_line_indexes[-1] + 1] if source_line_indexes else nodes)

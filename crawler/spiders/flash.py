@@ -6,11 +6,12 @@ from urllib.parse import urlencode
 from crawler.content import clock
 from crawler.content.flash_format import extract_trailing_media, split_title, text_to_html
 from crawler.content.json_fields import FieldSchema, get_code, get_datetime, get_rows, get_text
-from crawler.content.stocks import is_secid, quote_url
+from crawler.content.stocks import is_secid
 from crawler.errors import ParseError
-from crawler.items import ListingEntry, RawArticle
+from crawler.items import QUOTE_URL_PREFIX, ListingEntry, RawArticle
 from crawler.spiders.base import ListingPage, SourceSpider
-from crawler.spiders.eastmoney import article_url, extract_list_data
+from crawler.spiders.eastmoney import extract_list_data
+from crawler.spiders.eastmoney_markup import ARTICLE_URL, EASTMONEY_MARKUP, EASTMONEY_MEDIA
 
 COLUMNS = {
     "100": "焦点", "101": "要闻", "102": "7x24全部", "103": "上市公司", "104": "中国公司", "105": "全球公司",
@@ -38,7 +39,8 @@ class FlashSpider(SourceSpider):
     default_columns = ("102",)
     hosts = ("np-weblist.eastmoney.com",)
     rows_are_articles = True
-    default_media = "东方财富网"
+    default_media = EASTMONEY_MEDIA
+    markup = EASTMONEY_MARKUP
     # The first page is asked for with no cursor; each reply names the one of the next, older page.
     first_cursor = ""
 
@@ -68,9 +70,9 @@ class FlashSpider(SourceSpider):
         return ListingEntry(
             code=code,
             title=title,
-            published=get_datetime(row, "showTime"),
+            published=get_datetime(row, "showTime", zone=self.markup.zone),
             column=column,
-            url=article_url(code),
+            url=ARTICLE_URL.format(code),
             media=extract_trailing_media(summary),
             summary=summary,
             stocks=tuple(secid for secid in (row.get("stockList") or ())[:_MAX_STOCKS] if _is_valid_secid(secid)),
@@ -79,7 +81,7 @@ class FlashSpider(SourceSpider):
     def extract_from_entry(self, entry: ListingEntry) -> RawArticle:
         """The summary as paragraphs; its stocks, which have no names there, stand below it as links."""
         _, summary = split_title(entry.title, entry.summary or entry.title)
-        links = "、".join(f'<a href="{quote_url(secid)}">{secid.split(".", 1)[1]}</a>' for secid in entry.stocks)
+        links = "、".join(f'<a href="{QUOTE_URL_PREFIX}{secid}">{secid.split(".", 1)[1]}</a>' for secid in entry.stocks)
         return RawArticle(entry, body=text_to_html(summary) + (f"<p>相关：{links}</p>" if links else ""))
 
 

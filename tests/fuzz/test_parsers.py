@@ -24,14 +24,18 @@ from crawler import settings as our_settings
 from crawler.content import dates, flash_format, json_fields, post_format, slugs, stocks, unicode_text
 from crawler.content.categories import CategoryRegistry
 from crawler.content.dates import CHINA_TZ
-from crawler.content.html_cleaner import clean_html, find_source_line_media, html_to_text
+from crawler.content.html_cleaner import clean_html, find_secid
+from crawler.content.html_text import find_source_line_media, html_to_text
+from crawler.content.markup import PLAIN_MARKUP
 from crawler.content.normalise import clean_media_name, normalise_article
 from crawler.crawl.policy.selection import parse_selection
 from crawler.errors import ItemError, UsageError
 from crawler.items import ListingEntry
 from crawler.jobs import legacy_posts
+from crawler.jobs.spider_lookup import find_markup_by_url
 from crawler.spiders.choice import ChoiceSpider
 from crawler.spiders.eastmoney import EastmoneySpider
+from crawler.spiders.eastmoney_markup import EASTMONEY_MARKUP
 from crawler.spiders.flash import FlashSpider
 from tests.injection.building import raw
 from tests.injection.grammar import corpus
@@ -129,24 +133,25 @@ def test_text(text: str) -> None:
     for parser in (unicode_text.strip_invisible, unicode_text.collapse_whitespace, unicode_text.clean_title, flash_format.extract_trailing_media, flash_format.text_to_html, slugs.name_key, slugs.make_slug, stocks.extract_mentions, clean_media_name):  # fmt: skip
         parser(text)
     flash_format.split_title(text, text)
-    stocks.find_secid(text, text, text)
+    find_secid({"href": text, "data-code": text, "id": text}, EASTMONEY_MARKUP)
     assert slugs.SLUG_PATTERN.fullmatch(slugs.make_slug(text))
 
 
 @FUZZED
 @given(MOMENTS)
 def test_dates(text: str) -> None:
-    answers(lambda: dates.parse_source_datetime(text), ValueError)
+    answers(lambda: dates.parse_source_datetime(text, CHINA_TZ), ValueError)
     answers(lambda: dates.parse_bound(text, NOW, end_of_span=True), ValueError)
 
 
 @FUZZED
 @given(TEXTS | mutated(POSTS).map(lambda content: content.decode("utf-8", "replace")))
 def test_bodies(text: str) -> None:
-    cleaned = answers(lambda: clean_html(text, ENTRY.url)) or ""
-    cleaned.encode("utf-8")
-    html_to_text(cleaned)
-    answers(lambda: find_source_line_media(text))
+    for markup in (EASTMONEY_MARKUP, PLAIN_MARKUP):
+        cleaned = answers(partial(clean_html, text, ENTRY.url, markup)) or ""
+        cleaned.encode("utf-8")
+        html_to_text(cleaned)
+    answers(lambda: find_source_line_media(text, EASTMONEY_MARKUP))
 
 
 @FUZZED
@@ -159,7 +164,7 @@ def test_replies(text: str) -> None:
 @given(ROWS, NAMES)
 def test_fields(row: dict[str, Any], name: str) -> None:
     for field in (json_fields.get_text, json_fields.get_rows, json_fields.get_title, json_fields.get_code, json_fields.get_datetime, json_fields.get_count):  # fmt: skip
-        answers(partial(field, row, name))
+        answers(partial(field, row, name, **({"zone": CHINA_TZ} if field is json_fields.get_datetime else {})))
 
 
 @FUZZED
@@ -167,10 +172,12 @@ def test_fields(row: dict[str, Any], name: str) -> None:
 def test_articles(texts: list[str], published: datetime, code: str) -> None:
     article = raw(texts[0], 1)
     hostile = replace(article, title=texts[1], body=texts[2], published=published.replace(tzinfo=CHINA_TZ))
-    answers(lambda: normalise_article(hostile, CategoryRegistry().get_or_create))
+    answers(lambda: normalise_article(hostile, CategoryRegistry().get_or_create, EASTMONEY_MARKUP))
     answers(
         lambda: normalise_article(
-            replace(article, entry=replace(article.entry, code=code)), CategoryRegistry().get_or_create
+            replace(article, entry=replace(article.entry, code=code)),
+            CategoryRegistry().get_or_create,
+            EASTMONEY_MARKUP,
         )
     )
 
@@ -178,10 +185,12 @@ def test_articles(texts: list[str], published: datetime, code: str) -> None:
 @FUZZED
 @given(TEXTS | mutated(POSTS).map(lambda content: content.decode("utf-8", "replace")))
 def test_post_files(text: str) -> None:
-    answers(lambda: post_format.parse_post(text, SITE))
+    answers(lambda: post_format.parse_post(text, SITE, find_markup_by_url))
     answers(
         lambda: post_format.parse_post(
-            f'---\nlayout: post\ntitle: "{text}"\ndate: {text}\ncategories: a\ntags: b\n---\n{text}', SITE
+            f'---\nlayout: post\ntitle: "{text}"\ndate: {text}\ncategories: a\ntags: b\n---\n{text}',
+            SITE,
+            find_markup_by_url,
         )
     )
 

@@ -17,6 +17,7 @@ from crawler.content.post_format import SiteLinks, tag_for_media
 from crawler.content.unicode_text import clean_title
 from crawler.errors import ItemError
 from crawler.items import Article, ListingEntry, RawArticle
+from crawler.spiders.eastmoney_markup import EASTMONEY_MARKUP
 from crawler.storage.article_writer import save_article
 from crawler.storage.output_dir import OutputDir
 from crawler.storage.post_files import write_posts
@@ -95,7 +96,7 @@ def taken_in(texts: Iterable[str], output: Path) -> tuple[list[Hostile], dict[st
         for number, text in enumerate(texts):
             article = raw(text, number)
             try:
-                recorded = save_article(out, normalise_article(article, media.get_or_create))
+                recorded = save_article(out, normalise_article(article, media.get_or_create, EASTMONEY_MARKUP))
             except ItemError as error:
                 refused[text] = str(error)
                 continue

@@ -37,8 +37,8 @@ def china(*parts: int) -> datetime:
     ],
 )  # fmt: skip
 def test_the_sources_forms_are_read_as_china_time(text: str, wanted: datetime) -> None:
-    assert parse_source_datetime(text) == wanted
-    assert parse_source_datetime(text).utcoffset() == timedelta(hours=8)
+    assert parse_source_datetime(text, CHINA_TZ) == wanted
+    assert parse_source_datetime(text, CHINA_TZ).utcoffset() == timedelta(hours=8)
 
 
 @pytest.mark.parametrize(
@@ -54,15 +54,15 @@ def test_the_sources_forms_are_read_as_china_time(text: str, wanted: datetime) -
 )  # fmt: skip
 def test_what_is_no_time_of_the_source_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"\S"):
-        parse_source_datetime(text)
+        parse_source_datetime(text, CHINA_TZ)
 
 
 @given(MOMENTS)
 @settings(max_examples=100, deadline=None)
 def test_every_moment_is_read_back_from_each_form(moment: datetime) -> None:
-    assert parse_source_datetime(moment.strftime("%Y-%m-%d %H:%M:%S")) == moment
-    assert parse_source_datetime(moment.strftime("%Y/%m/%d %H:%M:%S")) == moment
-    assert parse_source_datetime(moment.strftime("%Y年%m月%d日 %H:%M")) == moment.replace(second=0)
+    assert parse_source_datetime(moment.strftime("%Y-%m-%d %H:%M:%S"), CHINA_TZ) == moment
+    assert parse_source_datetime(moment.strftime("%Y/%m/%d %H:%M:%S"), CHINA_TZ) == moment
+    assert parse_source_datetime(moment.strftime("%Y年%m月%d日 %H:%M"), CHINA_TZ) == moment.replace(second=0)
 
 
 @given(MOMENTS)

@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crawler.content.flash_format import MAX_LEAD_CHARS, extract_trailing_media, split_title, text_to_html
-from crawler.content.html_cleaner import clean_html, html_to_text
+from crawler.content.html_cleaner import clean_html
+from crawler.content.html_text import html_to_text
+from crawler.content.markup import PLAIN_MARKUP
 from crawler.content.unicode_text import clean_title, strip_invisible
 
 BASE = "https://finance.eastmoney.com/a/202201102242171631.html"
@@ -142,5 +144,5 @@ def test_plain_text_becomes_paragraphs(text: str, wanted: str) -> None:
 @given(st.text(max_size=60))
 @settings(max_examples=200, deadline=None)
 def test_paragraphs_show_the_text_as_it_is(text: str) -> None:
-    shown = html_to_text(clean_html(text_to_html(text), BASE))
+    shown = html_to_text(clean_html(text_to_html(text), BASE, PLAIN_MARKUP))
     assert "".join(shown.split()) == "".join(strip_invisible(html.unescape(text)).split())

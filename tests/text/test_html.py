@@ -2,6 +2,7 @@
 
 import html
 import re
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,9 +11,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import crawler
-from crawler.content.html_cleaner import clean_html, find_source_line_media, html_to_text
+from crawler.content import html_cleaner, html_text
+from crawler.content.html_text import html_to_text
 from crawler.content.unicode_text import strip_invisible
 from crawler.errors import RejectedArticleError
+from crawler.spiders.eastmoney_markup import EASTMONEY_MARKUP
+
+clean_html = partial(html_cleaner.clean_html, markup=EASTMONEY_MARKUP)
+find_source_line_media = partial(html_text.find_source_line_media, markup=EASTMONEY_MARKUP)
 
 BASE = "https://finance.eastmoney.com/a/202201102242171631.html"
 POSTS = Path(crawler.__file__).parent / "sample_site" / "posts"

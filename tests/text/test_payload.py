@@ -211,13 +211,15 @@ def test_what_is_no_code_is_unreadable(value: object) -> None:
 
 def test_a_moment_is_read_from_the_first_field_that_holds_one() -> None:
     row = {"showtime": "", "datetime": "2022-01-10 16:20:36"}
-    assert get_datetime(row, "showtime", "datetime") == datetime(2022, 1, 10, 16, 20, 36, tzinfo=CHINA_TZ)
+    assert get_datetime(row, "showtime", "datetime", zone=CHINA_TZ) == datetime(
+        2022, 1, 10, 16, 20, 36, tzinfo=CHINA_TZ
+    )
 
 
 @pytest.mark.parametrize("value", [None, "", "2022-02-30 10:00:00", "2022-01-10", 1641802836000, {}], ids=repr)
 def test_what_is_no_moment_is_unreadable(value: object) -> None:
     with pytest.raises(ParseError, match="field 'showTime'"):
-        get_datetime({"showTime": value}, "showTime")
+        get_datetime({"showTime": value}, "showTime", zone=CHINA_TZ)
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler.content.html_cleaner import clean_html
-from crawler.content.stocks import QUOTE_URL_PREFIX, extract_mentions, find_secid, is_secid, quote_url
-from crawler.items import Mention
+from crawler.content.html_cleaner import clean_html, find_secid
+from crawler.content.markup import PLAIN_MARKUP
+from crawler.content.stocks import extract_mentions, is_secid
+from crawler.items import QUOTE_URL_PREFIX, Mention
+from crawler.spiders.eastmoney_markup import EASTMONEY_MARKUP
 
 BASE = "https://finance.eastmoney.com/a/202201102242171631.html"
 
@@ -38,7 +40,9 @@ BASE = "https://finance.eastmoney.com/a/202201102242171631.html"
     ],
 )  # fmt: skip
 def test_a_stock_is_known_by_whichever_attribute_tells_it(href: str, data_code: str, span_id: str, secid: str) -> None:
-    assert find_secid(href, data_code, span_id) == secid
+    attributes = {"href": href, "data-code": data_code, "id": span_id}
+    assert find_secid(attributes, EASTMONEY_MARKUP) == secid
+    assert find_secid(attributes, PLAIN_MARKUP) is None
 
 
 @pytest.mark.parametrize(
@@ -69,7 +73,7 @@ def test_a_stock_is_known_by_whichever_attribute_tells_it(href: str, data_code: 
     ],
 )  # fmt: skip
 def test_what_names_no_stock_is_none(href: str, data_code: str, span_id: str) -> None:
-    assert find_secid(href, data_code, span_id) is None
+    assert find_secid({"href": href, "data-code": data_code, "id": span_id}, EASTMONEY_MARKUP) is None
 
 
 @pytest.mark.parametrize(
@@ -99,7 +103,7 @@ def test_a_secid_is_market_and_code(text: str, wanted: bool) -> None:
 def test_the_link_of_a_secid_leads_back_to_it(secid: str) -> None:
     if secid.isascii():
         assert is_secid(secid)
-        assert find_secid(quote_url(secid), "", "") == secid
+        assert find_secid({"href": QUOTE_URL_PREFIX + secid}, EASTMONEY_MARKUP) == secid
 
 
 def test_mentions_are_counted_in_the_order_of_their_first() -> None:
@@ -109,6 +113,7 @@ def test_mentions_are_counted_in_the_order_of_their_first() -> None:
         '<span web="1" class="em_stock_key_common" data-code="90,BK0493">新能源车</span>，'
         '<a href="http://quote.eastmoney.com/r/1.600160">巨化&amp;股份</a>，<a href="http://a.cn/">业绩</a></p>',
         BASE,
+        EASTMONEY_MARKUP,
     )
     assert extract_mentions(body) == (
         Mention("90.BK0493", "board", "新能源", 2),

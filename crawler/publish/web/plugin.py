@@ -14,10 +14,11 @@ from jinja2 import Environment
 from markupsafe import Markup
 from pluggy import HookimplMarker
 
-from crawler.content.html_cleaner import untrusted_html_to_text
+from crawler.content.html_text import untrusted_html_to_text
 from crawler.content.stocks import is_secid
 from crawler.content.unicode_text import collapse_whitespace
 from crawler.errors import FinewsError, UsageError
+from crawler.items import CODE_PATTERN, CODE_PREFIX
 from crawler.publish.web import security, views
 from crawler.publish.web.datasette_database import QueryTimeoutError
 
@@ -25,15 +26,14 @@ from crawler.publish.web.datasette_database import QueryTimeoutError
 hookimpl = HookimplMarker("datasette")
 # The server's own log, which goes to the terminal.
 _server_logger = logging.getLogger("uvicorn.error")
-_ARTICLE_CODE = re.compile(r"\d{18,24}", re.ASCII)
 _INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 # Datasette's templates that hold a script of their own.
 _TEMPLATES_WITH_SCRIPTS = ("_close_open_menus.html", "_codemirror_foot.html", "table.html")
 _ROUTES = (
     (r"/$", views.show_home),
     (r"/search$", views.show_search),
-    (r"/article/(?:NW)?(?P<code>\d{1,30})$", views.show_article),
-    (r"/article/(?:NW)?(?P<code>\d{1,30})/changes/(?P<number>\d{1,6})$", views.show_revision_diff),
+    (rf"/article/(?:{CODE_PREFIX})?(?P<code>\d{{1,30}})$", views.show_article),
+    (rf"/article/(?:{CODE_PREFIX})?(?P<code>\d{{1,30}})/changes/(?P<number>\d{{1,6}})$", views.show_revision_diff),
     (r"/stock$", views.show_stocks),
     (r"/stock/(?P<key>[^/]+)$", views.show_stock),
     (r"/category$", views.show_media),
@@ -57,7 +57,7 @@ def prepare_jinja2_environment(env: Environment) -> None:
 @hookimpl
 def render_cell(value: Any, column: str) -> Markup | None:
     """In tables, codes lead to articles and secids to stocks."""
-    if column == "code" and isinstance(value, str) and _ARTICLE_CODE.fullmatch(value):
+    if column == "code" and isinstance(value, str) and CODE_PATTERN.fullmatch(value):
         return Markup('<a href="/article/{0}">{0}</a>').format(value)
     if column == "secid" and isinstance(value, str) and is_secid(value):
         return Markup('<a href="/stock/{0}">{0}</a>').format(value)

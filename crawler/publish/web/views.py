@@ -12,11 +12,11 @@ from markupsafe import Markup, escape
 
 from crawler.content import clock
 from crawler.content.diff import DiffPart, diff_paragraphs, merge_parts
-from crawler.content.html_cleaner import html_to_text, render_body_for_web
+from crawler.content.html_text import html_to_text
 from crawler.content.unicode_text import collapse_whitespace
 from crawler.errors import RejectedArticleError
 from crawler.publish import feeds
-from crawler.publish.web import charts, search_params, security
+from crawler.publish.web import article_body, charts, search_params, security
 from crawler.publish.web.datasette_database import DATABASE_NAME
 from crawler.publish.web.search_params import MAX_RESULTS, RESULTS_PER_PAGE, SearchParams
 from crawler.storage import Store
@@ -119,7 +119,7 @@ async def show_article(datasette: Datasette, request: Request) -> Response:
 def _render_body(body_html: str) -> str:
     """A body as our pages show it, as HTML: markup of the allow-list; what is none of it is shown as text."""
     try:
-        return render_body_for_web(body_html, "/stock/")
+        return article_body.render_body(body_html, "/stock/")
     except RejectedArticleError:
         return f"<pre>{escape(body_html)}</pre>"
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from crawler.content.html_cleaner import html_to_text
+from crawler.content.html_text import html_to_text
 from crawler.content.ngrams import spaced_ngrams
 from crawler.storage.migrations import with_integer_codes
 from crawler.storage.search.bigrams import bigram_checksum, build_index_text
