@@ -16,14 +16,6 @@ CONTACT = ""
 # The address of the published site, without a scheme, e.g. //news.example.org: posts link back to its pages. Empty: the
 # one that the output folder was last crawled or built with, at first //finews.withounder.com.
 SITE_ADDRESS = ""
-# The host whose share pages the posts of the spider `choice` name as their source.
-SHARE_HOST = "http://finews.zning.xyz"
-# The hosts of the spider `choice`: of its lists, of its market lists, and of its texts.
-CHOICE_HOSTS = {
-    "list": "http://183.136.162.242",
-    "market": "http://43.240.125.15:1818",
-    "text": "http://choicewzp1.eastmoney.com",
-}
 # Whether the reply that each article was read from is kept, compressed, so that `finews replay` can read it again.
 KEEP_RAW = False
 # Seconds before the first retry of a failed request; each later one waits twice as long.

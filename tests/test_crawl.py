@@ -327,6 +327,12 @@ def test_hosts_of_the_spider_choice_are_settings(site: SampleSite, finews: Finew
     assert answer.value["new"] > 0
 
 
+def test_the_share_host_of_the_spider_choice_is_a_setting(crawl: Finews, query: Query) -> None:
+    assert crawl("choice", "--set", "SHARE_HOST=https://news.example.org").value["new"] > 0
+    prefix = "https://news.example.org/html_News/NewsShare.html?infoCode=NW"
+    assert query("SELECT count(*) FROM articles WHERE url != ? || code", prefix) == [0]
+
+
 def test_a_second_crawl_of_one_output_is_turned_away(crawl: Finews, output: Path) -> None:
     from crawler.storage.output_dir import OutputDir, create_output_dir
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from scrapy.crawler import AsyncCrawlerProcess, Crawler
 from scrapy.settings import Settings
 from scrapy.settings import default_settings as scrapy_settings
+from scrapy.spiderloader import SpiderLoader
 
 from crawler import settings as our_settings
 from crawler.crawl.gc_tuning import freeze_gc
@@ -57,16 +58,17 @@ def build_settings(overrides: Mapping[str, Any], *, show_progress: bool) -> Sett
     settings = Settings()
     settings.setmodule(our_settings, priority="project")
     settings.set("LOG_LEVEL", "CRITICAL", priority="project")
+    spider_settings = {} if all(name in settings for name in overrides) else _load_spider_settings(settings)
     for name, value in overrides.items():
-        if name not in settings:
-            close_matches = difflib.get_close_matches(name.upper(), _all_setting_names(), n=1)
+        if name not in settings and name not in spider_settings:
+            close_matches = difflib.get_close_matches(name.upper(), [*_all_setting_names(), *spider_settings], n=1)
             hint = (
                 f"did you mean {close_matches[0]}?"
                 if close_matches
                 else "see crawler/settings.py and Scrapy's documentation"
             )
             raise UsageError(f"unknown setting {name!r}: {hint}")
-        default = settings[name]
+        default = spider_settings[name] if name in spider_settings else settings[name]
         settings.set(name, value, priority="cmdline")
         _check_setting(settings, name, default)
     if show_progress:
@@ -192,6 +194,13 @@ def _check_setting(settings: Settings, name: str, default: Any) -> None:
     unused = next((path for prefix, path in _UNUSED_COMPONENTS.items() if name.startswith(prefix)), None)
     if unused and value != default:
         raise UsageError(f"--set {name} has no effect: crawler/settings.py does not load {unused}")
+
+
+def _load_spider_settings(settings: Settings) -> dict[str, Any]:
+    """Return the defaults of the settings that spiders have of their own, by name."""
+    spider_loader = SpiderLoader.from_settings(settings)
+    spiders = [spider_loader.load(name) for name in spider_loader.list()]
+    return {str(name): default for spider in spiders for name, default in (spider.custom_settings or {}).items()}
 
 
 def _all_setting_names() -> list[str]:

@@ -167,6 +167,7 @@ MISTAKES = {
     "mirror of a file": (("crawl", "--mirror", "file:///tmp"), "type http://"),
     "mirror with a password": (("crawl", "--mirror", "http://me:secret@127.0.0.1:9"), "type http://HOST"),
     "setting": (("crawl", "--set", "DOWNLOAD_DELY=1"), "did you mean DOWNLOAD_DELAY"),
+    "setting of a spider": (("crawl", "--set", "SHARE_HOTS=x"), "did you mean SHARE_HOST"),
     "setting without value": (("crawl", "--set", "DOWNLOAD_DELAY"), "is not NAME=VALUE"),
     "setting of words": (("crawl", "--set", "DOWNLOAD_DELAY=slow"), "its value is a number"),
     "setting of blanks": (("crawl", "--set", "RETRY_TIMES= "), "its value is a number"),
