@@ -20,8 +20,7 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import DropItem, NotConfigured
 
 from crawler.content.normalise import build_article
-from crawler.crawl.batcher import Batcher
-from crawler.crawl.body_cleaner import BodyCleaner
+from crawler.crawl.body_cleaner import Batcher, BodyCleaner
 from crawler.crawl.session import CrawlSession, get_session
 from crawler.errors import ItemError
 from crawler.items import Article, ListingEntry, RawArticle

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from crawler.crawl.batcher import Batcher
+from crawler.crawl.body_cleaner import Batcher
 
 
 async def halves(numbers: Sequence[int]) -> list[int | Exception]:

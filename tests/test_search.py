@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from sqlite_utils import Database
 
 from crawler.content.dates import CHINA_TZ
-from crawler.content.ngrams import spaced_ngrams
 from crawler.sample_site import Corpus, SampleSite
 from crawler.storage import Store
 from crawler.storage.migrations import migrations
@@ -27,6 +26,7 @@ from crawler.storage.search.bigrams import (
     build_index_text,
     build_search_text,
     normalise_for_search,
+    spaced_ngrams,
 )
 from crawler.storage.search.index import unix_seconds
 from crawler.storage.search.request import SearchRequest, SortOrder

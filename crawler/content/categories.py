@@ -33,6 +33,8 @@ class CategoryRegistry:
     def __init__(self, stored_categories: Iterable[Category] = ()) -> None:
         self._by_slug: dict[str, Category] = {}
         self._by_name: dict[str, Category] = {}
+        # Spelt as it is given: most articles are of a name that needs no folding to be found.
+        self._by_exact_name: dict[str, Category] = {}
         for category in stored_categories:
             self._add(category)
         for category in bundled_categories():
@@ -40,6 +42,8 @@ class CategoryRegistry:
 
     def get_or_create(self, name: str) -> Category:
         """The category of a media that wrote an article; one is made for a name that is new."""
+        if category := self._by_exact_name.get(name):
+            return category
         name = collapse_whitespace(name)
         category = self._by_name.get(name_key(name))
         return category or self._add(Category(make_slug(name, taken_slugs=self._by_slug), name))
@@ -92,7 +96,8 @@ class CategoryRegistry:
 
     def _index_names(self, owner: Category, category: Category) -> None:
         for name in (category.media, *category.aliases, category.slug):
-            self._by_name.setdefault(name_key(name), owner)
+            if self._by_name.setdefault(name_key(name), owner) is owner:
+                self._by_exact_name.setdefault(name, owner)
 
     def _add(self, category: Category) -> Category:
         self._by_slug[category.slug] = category

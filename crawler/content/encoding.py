@@ -7,6 +7,7 @@ few characters of GBK are no valid UTF-8. So the bytes come first, and what is d
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from w3lib.encoding import html_body_declared_encoding, http_content_type_encoding, read_bom
 
@@ -20,8 +21,15 @@ _FIRST_THREE_BYTE_CHAR = "\u0800"
 _ACCEPTED_DECLARED_ENCODINGS = frozenset({"gb18030", "big5hkscs", "cp950", "euc_jp", "cp932", "cp949"})
 
 
+# UTF-8's, and those of UTF-16 and UTF-32.
+_FIRST_BYTES_OF_A_BOM = (b"\xef", b"\xff", b"\xfe", b"\x00")
+
+
 def decode_body(body: bytes, content_type: str = "") -> str:
     """The text of a reply, without its byte order mark. Raises ParseError."""
+    if not body.startswith(_FIRST_BYTES_OF_A_BOM):
+        with suppress(UnicodeDecodeError):
+            return body.decode("utf-8")  # as nearly every response is
     for encoding, data in _candidate_encodings(body, content_type):
         try:
             return data.decode(encoding)

@@ -48,12 +48,18 @@ def clean_body(body: str, url: str, markup: SourceMarkup) -> CleanBody:
 
 def build_article(raw: RawArticle, body: CleanBody, get_category: Callable[[str], Category]) -> Article:
     """The article as it is published, where its body is clean already. Raises RejectedArticleError."""
-    entry = raw.entry
+    entry, title = raw.entry, clean_title(raw.title or raw.entry.title)
+    if not CODE_PATTERN.fullmatch(entry.code):
+        raise RejectedArticleError(f"the code is not 18 to 24 digits: {entry.code[:40]!r}")
+    if not title:
+        raise RejectedArticleError("the title is empty")
+    if len(title) > MAX_TITLE_CHARS:
+        raise RejectedArticleError(f"the title has {len(title)} characters, over {MAX_TITLE_CHARS}")
     media = clean_media_name(raw.media or entry.media) or raw.default_media
     return Article(
         entry=entry,
-        code=_check_code(entry.code),
-        title=_check_title(raw.title or entry.title),
+        code=entry.code,
+        title=title,
         published_at=check_date(raw.published or entry.published, raw.fetched_at),
         media=media,
         category=get_category(media),
@@ -81,18 +87,3 @@ def check_date(moment: datetime, now: datetime) -> datetime:
     if moment.year < _EARLIEST_YEAR:
         raise RejectedArticleError(f"dated before {_EARLIEST_YEAR}: {moment.isoformat()}")
     return moment
-
-
-def _check_code(text: str) -> str:
-    if not CODE_PATTERN.fullmatch(text):
-        raise RejectedArticleError(f"the code is not 18 to 24 digits: {text[:40]!r}")
-    return text
-
-
-def _check_title(text: str) -> str:
-    title = clean_title(text)
-    if not title:
-        raise RejectedArticleError("the title is empty")
-    if len(title) > MAX_TITLE_CHARS:
-        raise RejectedArticleError(f"the title has {len(title)} characters, over {MAX_TITLE_CHARS}")
-    return title

@@ -1,7 +1,6 @@
 """The only room that speaks SQL: one file a noun. It takes and gives domain values."""
 
 import sqlite3
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Self
 
@@ -12,7 +11,7 @@ from crawler.storage.article_history import ArticleHistory
 from crawler.storage.article_upsert import ArticleUpserter
 from crawler.storage.articles import Articles
 from crawler.storage.categories import Categories
-from crawler.storage.connection import open_database_of_any_version, open_database_ro, open_database_rw, transaction
+from crawler.storage.connection import open_database_of_any_version, open_database_ro, open_database_rw
 from crawler.storage.coverage import CoverageTable
 from crawler.storage.daily_counts import DailyCounts
 from crawler.storage.paused_origins import PausedOrigins
@@ -27,6 +26,7 @@ from crawler.storage.search.index import SearchIndex
 from crawler.storage.sightings import Sightings
 from crawler.storage.site_pages import SitePages
 from crawler.storage.stocks import Stocks
+from crawler.storage.table import Table
 
 
 def load_stored_categories(output: Path) -> list[Category]:
@@ -37,11 +37,11 @@ def load_stored_categories(output: Path) -> list[Category]:
         return Categories(db).all()
 
 
-class Store:
+class Store(Table):
     """The database of one output folder, by noun."""
 
     def __init__(self, db: Database) -> None:
-        self._db = db
+        super().__init__(db)
         sql_functions.register_search_functions(db.conn)
         self.articles = Articles(db)
         self.article_upserter = ArticleUpserter(db)
@@ -80,10 +80,6 @@ class Store:
             return None
         db.close()
         return cls.open_ro(output)
-
-    def transaction(self) -> AbstractContextManager[None]:
-        """Commit what is written inside together, or nothing of it. Raises StoreError."""
-        return transaction(self._db)
 
     @property
     def connection(self) -> sqlite3.Connection:

@@ -100,7 +100,7 @@ class ArticleUpserter(Table):
         Raises:
             ParseError: the article has a row, from another post.
         """
-        with self._transaction():
+        with self.transaction():
             if existing := self._one("SELECT post_path FROM articles WHERE code = ?", article.code):
                 raise ParseError(f"another post of the same article is {existing['post_path']}")
             published_revision = 1 if post_exists else None

@@ -81,20 +81,6 @@ def as_store_error(path: Path | None = None) -> Iterator[None]:
         raise store_error(error, path) from error
 
 
-@contextmanager
-def transaction(db: Database) -> Iterator[None]:
-    """Commit what is written inside together, or nothing of it; one inside another is a savepoint.
-
-    Raises:
-        StoreError: SQLite reported an error.
-    """
-    try:
-        with db.atomic():
-            yield
-    except sqlite3.Error as error:
-        raise store_error(error) from error
-
-
 def store_error(error: sqlite3.Error, path: Path | None = None) -> StoreError:
     """Return the StoreError that says which file SQLite's error is about, and what to do about it."""
     return StoreError(f"{path or 'the database'}: {error}{_HINT_BY_MESSAGE.get(sqlite_code(error), '')}")

@@ -61,7 +61,7 @@ class Quarantine(Table):
             "sha256": hashlib.sha256(response.body).hexdigest(),
             "raw": response.body[:_MAX_RAW_BYTES],
         }
-        with self._transaction():
+        with self.transaction():
             is_new = self._one(_KEPT, **row) is None
             self._execute(_INSERT_QUARANTINED, **row)
         return is_new

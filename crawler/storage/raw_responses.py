@@ -19,7 +19,7 @@ class RawResponses(Table):
     def save(self, spider: str, entry: ListingEntry, response: RawResponse, seen_at: datetime) -> None:
         """Keep the reply that an article was read from; an older one of the same article gives way."""
         sha256 = hashlib.sha256(response.body).hexdigest()
-        with self._transaction():
+        with self.transaction():
             old_row = self._one("SELECT sha256 FROM raw_replies WHERE code = ?", entry.code)
             self._execute(
                 "INSERT OR IGNORE INTO raw_contents (sha256, content) VALUES (?, ?)",

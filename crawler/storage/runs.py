@@ -57,7 +57,7 @@ class Runs(Table):
         An entry is code, column id, outcome and reason (None while they are not decided), and detail.
         """
         sql = "INSERT INTO entries (run_id, code, column_id, outcome, reason, detail) VALUES (?, ?, ?, ?, ?, ?)"
-        with self._transaction():
+        with self.transaction():
             return [int(self._execute(sql, run_id, *entry).lastrowid or 0) for entry in entries]
 
     def last_entry_id(self) -> int:
@@ -98,7 +98,7 @@ class Runs(Table):
 
     def finish(self, run_id: int, outcome: RunOutcome, finished_at: datetime, detail: str = "") -> None:
         """Close a run all of whose entries are settled: its counts are theirs."""
-        with self._transaction():
+        with self.transaction():
             self._add_article_columns(run_id)
             values = {"finished_at": format_iso(finished_at), "outcome": outcome, "detail": detail}
             self._db.table("runs").update(run_id, {**values, **self.entry_counts(run_id)})

@@ -20,7 +20,7 @@ class Sightings(Table):
 
         Title and time of the listing are not stored: the next crawl must not take the entry for known.
         """
-        with self._transaction():
+        with self.transaction():
             self._execute(
                 """
                 INSERT INTO sightings (code, spider, title, published_at, failures) VALUES (?, ?, '', '', 1)

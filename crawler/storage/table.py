@@ -2,12 +2,12 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from typing import Any
 
 from sqlite_utils import Database
 
-from crawler.storage.connection import store_error, transaction
+from crawler.storage.connection import store_error
 
 
 class Table:
@@ -50,6 +50,11 @@ class Table:
         except sqlite3.Error as error:
             raise store_error(error) from error
 
-    def _transaction(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
         """Commit what is written inside together, or nothing of it. One inside another is a savepoint."""
-        return transaction(self._db)
+        try:
+            with self._db.atomic():
+                yield
+        except sqlite3.Error as error:
+            raise store_error(error) from error

@@ -36,6 +36,7 @@ class EntryFilter:
     ) -> None:
         self._spider, self._supersedes = spider, supersedes
         self._selection, self._registry = selection, registry
+        self._has_filters = bool(selection.categories or selection.since or selection.until)
         self._wanted_count = 0
 
     @property
@@ -54,7 +55,7 @@ class EntryFilter:
         """
         if is_duplicate:
             return Decision(Outcome.DUPLICATE, Reason.LISTED_TWICE, DUPLICATE_DETAIL)
-        if unwanted := self._selection.skip_reason(entry, self._registry):
+        if self._has_filters and (unwanted := self._selection.skip_reason(entry, self._registry)):
             return Decision(Outcome.FILTERED, *unwanted)
         limit = self._selection.limit
         if limit is not None and self._wanted_count >= limit:

@@ -3,7 +3,6 @@
 An origin is scheme, host and port. A host's name alone is no bound: another port of the same machine is another server.
 """
 
-from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit, urlunsplit
 
@@ -13,8 +12,6 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _BENCHMARK_NETWORK = ip_network("198.18.0.0/15")
 
 
-# Of a request and its reply it is asked several times.
-@lru_cache(maxsize=256)
 def origin_of(url: str) -> str:
     """The origin of an address; empty when it has none, or names a user beside it.
 

@@ -113,14 +113,14 @@ class ReprintClusters(Table):
         """File what has changed since the last time; how many articles that were. A kill loses no more than a batch."""
         clustered_count = 0
         while codes := self._pending_codes(_ARTICLES_PER_BATCH):
-            with self._transaction():
+            with self.transaction():
                 self._cluster_codes(codes)
             clustered_count += len(codes)
         return clustered_count
 
     def rebuild(self) -> int:
         """File every article anew; how many there are. What a kill cuts short, the next crawl ends."""
-        with self._transaction():
+        with self.transaction():
             for statement in _CLEAR_TABLES:
                 self._db.execute(statement)
             self._db.execute("INSERT OR IGNORE INTO story_pending SELECT code FROM articles")
@@ -140,7 +140,7 @@ class ReprintClusters(Table):
 
         While something is pending, only whether the rest is filed by its texts.
         """
-        with self._transaction():
+        with self.transaction():
             return [*self._find_wrong_members(), *(() if self._pending_codes(1) else self._find_wrong_clusters())]
 
     # filing

@@ -9,7 +9,7 @@ import unicodedata
 from hashlib import blake2b
 from zlib import crc32
 
-from crawler.content.ngrams import spaced_ngrams
+from crawler.storage.search.bigrams import spaced_ngrams
 
 # Chosen on the labelled texts of crawler/sample_site/reprints.py: see tests/test_reprints.py.
 SHINGLE_SIZE = 5

@@ -62,7 +62,7 @@ class SearchEngine(Table):
 
     def rows(self, search_request: SearchRequest) -> Generator[dict[str, Any], None, None]:
         """The same as rows with the columns of `rows`. Who leaves off half way closes it before the store."""
-        with self._transaction():
+        with self.transaction():
             rows = self._newest_rows(search_request)
             if search_request.sort is SortOrder.RELEVANCE:
                 rows = iter(_rank(list(itertools.islice(rows, MAX_RANKED_ARTICLES)), parse_query(search_request.text)))
@@ -70,13 +70,13 @@ class SearchEngine(Table):
 
     def count(self, search_request: SearchRequest) -> int:
         """How many articles answer, `limit` or not."""
-        with self._transaction():
+        with self.transaction():
             exact = self._candidates.count_from_index(parse_query(search_request.text), search_request)
             return sum(1 for _ in self._newest_rows(search_request)) if exact is None else exact
 
     def get_as_of(self, code: str, as_of: datetime) -> dict[str, Any] | None:
         """One article as it was known then, with the columns of `rows`; None when it was not."""
-        with self._transaction():
+        with self.transaction():
             candidate = min(self._candidates.find_by_codes([code], SearchRequest(as_of=as_of)), default=None)
             return self._row_of_candidate(self._rows_by_code([code]).get(code), candidate, as_of) if candidate else None
 

@@ -12,9 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from crawler.content.html_text import html_to_text
-from crawler.content.ngrams import spaced_ngrams
 from crawler.storage.migrations import with_integer_codes
-from crawler.storage.search.bigrams import bigram_checksum, build_index_text
+from crawler.storage.search.bigrams import bigram_checksum, build_index_text, spaced_ngrams
 from crawler.storage.table import Table
 
 # Documents that share a row of `search_blocks`: id >> BLOCK_BITS.
@@ -95,7 +94,7 @@ class SearchIndex(Table):
         """Index what other programs have written, or an older finews; how many articles that were."""
         indexed_count = 0
         while codes := self._pending_codes(_ARTICLES_PER_BATCH):
-            with self._transaction():
+            with self.transaction():
                 self.index_articles(codes)
             indexed_count += len(codes)
         if indexed_count > _ARTICLES_PER_BATCH:
@@ -104,7 +103,7 @@ class SearchIndex(Table):
 
     def rebuild(self) -> int:
         """Make the index anew, newest articles last; how many articles it holds."""
-        with self._transaction():
+        with self.transaction():
             self._execute("INSERT INTO search_pairs (search_pairs) VALUES ('delete-all')")
             for statement in _CLEAR_TABLES:
                 self._execute(statement)
@@ -117,7 +116,7 @@ class SearchIndex(Table):
 
     def find_faults(self) -> list[IndexFault]:
         """Where the index is not what follows from the articles. Reads all of both, in flat memory."""
-        with self._transaction():
+        with self.transaction():
             forgotten = [
                 IndexFault(row["code"], "not in the index of words") for row in self._stream(_SELECT_FORGOTTEN_CODES)
             ]
@@ -125,13 +124,13 @@ class SearchIndex(Table):
 
     def reindex(self, code: str) -> None:
         """Index all versions of an article again."""
-        with self._transaction():
+        with self.transaction():
             self._execute(with_integer_codes("DELETE FROM search_documents WHERE code = {:code}"), code=code)
             self.index_articles([code])
 
     def _optimize(self) -> None:
         """Merge what was written in many parts: after much of it, the index is a tenth smaller."""
-        with self._transaction():
+        with self.transaction():
             self._execute("INSERT INTO search_pairs (search_pairs) VALUES ('optimize')")
 
     def _pending_codes(self, limit: int) -> list[str]:
