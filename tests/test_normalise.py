@@ -200,9 +200,14 @@ def test_no_category_is_made_for_what_is_refused() -> None:
         asked.append(name)
         return CategoryRegistry().get_or_create(name)
 
-    for changes in ({"title": ""}, {"code": "5"}, {"body": ""}, {"published": datetime(2099, 1, 1, tzinfo=CHINA_TZ)}):
+    entries = [
+        replace(ENTRY, title=""),
+        replace(ENTRY, code="5"),
+        replace(ENTRY, published=datetime(2099, 1, 1, tzinfo=CHINA_TZ)),
+    ]
+    for refused in (replace(RAW, body=""), *(replace(RAW, entry=entry) for entry in entries)):
         with pytest.raises((RejectedArticleError, EmptyBodyError)):
-            normalise_article(replace(RAW, **changes), category_of, EASTMONEY_MARKUP)
+            normalise_article(refused, category_of, EASTMONEY_MARKUP)
     assert asked == []
 
 
