@@ -109,13 +109,14 @@ class CrawlSession(TrackerExtension):
         if self._closed:
             return
         self._closed = True
-        if self.context is None or self.tracker is None:
+        if self.context is None:
             return
         try:
-            self.tracker.flush()
-            if reason == FINISHED_REASON and self.fatal_error is None:
-                self._send_crawl_finished()
-            self.result = self._finish_run(reason)
+            if self.tracker is not None:
+                self.tracker.flush()
+                if reason == FINISHED_REASON and self.fatal_error is None:
+                    self._send_crawl_finished()
+                self.result = self._finish_run(reason)
         except CommandError as error:
             self.fatal_error = self.fatal_error or error
         finally:
