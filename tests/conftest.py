@@ -27,58 +27,58 @@ settings.register_profile("finews", deadline=None)
 settings.load_profile("finews")
 
 # What an article is asked for with.
-DETAIL = "/kuaixun/v2/api/article/"
-CHECKOUT = Path(__file__).parent.parent
+ARTICLE_API_PATH = "/kuaixun/v2/api/article/"
+PROJECT_ROOT = Path(__file__).parent.parent
 # The sample site is ours, and asks for no manners.
-NO_MANNERS = ("--set", "DOWNLOAD_DELAY=0", "--set", "AUTOTHROTTLE_ENABLED=0", "--set", "RETRY_BACKOFF=0.01")
+FAST_SETTINGS = ("--set", "DOWNLOAD_DELAY=0", "--set", "AUTOTHROTTLE_ENABLED=0", "--set", "RETRY_BACKOFF=0.01")
 
 
 @dataclass(frozen=True)
-class Answer:
+class CommandResult:
     """How a command ended."""
 
-    code: int
-    out: str
-    err: str
+    exit_code: int
+    stdout: str
+    stderr: str
 
     @property
-    def value(self) -> Any:
-        return json.loads(self.out)
+    def json(self) -> Any:
+        return json.loads(self.stdout)
 
 
-Finews = Callable[..., Answer]
-Found = TypeVar("Found")
+CommandRunner = Callable[..., CommandResult]
+ConditionT = TypeVar("ConditionT")
 
 
-class Gate:
+class HeldResponses:
     """Lets the first requests pass and holds the reply to every other one back until it is opened.
 
     So a test knows what a crawl is doing meanwhile, however fast the machine is.
     """
 
-    def __init__(self, site: SampleSite, pattern: str, *, passing: int = 0) -> None:
-        self.held = RequestLog()
-        self._site = site
-        self._opened = Event()
-        site.add_fault(pattern, delay_response(0), times=passing)
-        site.add_fault(pattern, self)
+    def __init__(self, sample_site: SampleSite, pattern: str, *, pass_first: int = 0) -> None:
+        self.held_requests = RequestLog()
+        self._site = sample_site
+        self._released = Event()
+        sample_site.add_fault(pattern, delay_response(0), times=pass_first)
+        sample_site.add_fault(pattern, self)
 
     def apply(self, exchange: Exchange) -> None:
-        self.held.append(exchange.request)
-        while not self._opened.is_set() and not exchange.stop_event.is_set():
+        self.held_requests.append(exchange.request)
+        while not self._released.is_set() and not exchange.stop_event.is_set():
             exchange.wait(0.01)
         exchange.send_response(exchange.default_response)
 
-    def open(self) -> None:
-        self._opened.set()
+    def release(self) -> None:
+        self._released.set()
         self._site.clear_faults()
 
 
-def waited_for(found: Callable[[], Found]) -> Found:
+def wait_until(condition: Callable[[], ConditionT]) -> ConditionT:
     """What is found in the end. Time is no measure here: the bound is for what never comes."""
-    end = time.monotonic() + 240
-    while not (result := found()):
-        assert time.monotonic() < end, "it never came"
+    deadline = time.monotonic() + 240
+    while not (result := condition()):
+        assert time.monotonic() < deadline, "it never came"
         time.sleep(0.02)
     return result
 
@@ -89,12 +89,12 @@ def output(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def finews(tmp_path: Path) -> Finews:
+def finews(tmp_path: Path) -> CommandRunner:
     """Runs `finews WORDS…` in an empty folder, as a user does."""
 
-    def run(*words: str, cwd: Path = tmp_path, **environment: str) -> Answer:
-        done = subprocess.run(
-            [sys.executable, "-W", "error::DeprecationWarning:crawler", "-m", "crawler", *words],
+    def run(*args: str, cwd: Path = tmp_path, **environment: str) -> CommandResult:
+        completed = subprocess.run(
+            [sys.executable, "-W", "error::DeprecationWarning:crawler", "-m", "crawler", *args],
             cwd=cwd,
             env={**os.environ, **environment},
             capture_output=True,
@@ -102,24 +102,24 @@ def finews(tmp_path: Path) -> Finews:
             timeout=120,
             check=False,
         )
-        return Answer(done.returncode, done.stdout, done.stderr)
+        return CommandResult(completed.returncode, completed.stdout, completed.stderr)
 
     return run
 
 
 @pytest.fixture
-def site() -> Iterator[SampleSite]:
+def sample_site() -> Iterator[SampleSite]:
     with SampleSite(Corpus.sample(12)) as served:
         yield served
 
 
 @pytest.fixture
-def crawl(finews: Finews, site: SampleSite, output: Path) -> Finews:
+def crawl(finews: CommandRunner, sample_site: SampleSite, output: Path) -> CommandRunner:
     """Runs one crawl of the sample site into `output`; its summary is the answer's value."""
 
-    def run(spider: str = "eastmoney", *words: str) -> Answer:
-        where = ("--mirror", site.url, "--output", str(output))
-        return finews("crawl", spider, *where, *NO_MANNERS, "--json", *words)
+    def run(spider: str = "eastmoney", *args: str) -> CommandResult:
+        target_args = ("--mirror", sample_site.url, "--output", str(output))
+        return finews("crawl", spider, *target_args, *FAST_SETTINGS, "--json", *args)
 
     return run
 

@@ -8,67 +8,69 @@ import pytest
 
 from crawler import sample_site
 from crawler.storage.site_links import load_site_links
-from tests.conftest import Finews
-from tests.test_crawl import posts_in
-from tests.test_replay import KEEP_RAW, damage
+from tests.conftest import CommandRunner
+from tests.test_crawl import post_paths
+from tests.test_replay import KEEP_RAW_ARGS, execute_sql
 
-DEFAULT, OURS = "//finews.withounder.com", "//news.example.org"
-OLD_POSTS = Path(sample_site.__file__).parent / "posts"
+DEFAULT_ADDRESS, OWN_ADDRESS = "//finews.withounder.com", "//news.example.org"
+LEGACY_POSTS_DIR = Path(sample_site.__file__).parent / "posts"
 
 
-def addresses(output: Path) -> set[str]:
+def linked_addresses(output: Path) -> set[str]:
     """Where the posts link back to."""
-    return {post.read_text().rpartition("](")[2].removesuffix("/)") for post in posts_in(output)}
+    return {post.read_text().rpartition("](")[2].removesuffix("/)") for post in post_paths(output)}
 
 
 @pytest.fixture
-def crawled(crawl: Finews, output: Path) -> Path:
-    crawl("choice", "--set", f"SITE_ADDRESS={OURS}", *KEEP_RAW)
-    assert addresses(output) == {OURS}
+def crawled_output(crawl: CommandRunner, output: Path) -> Path:
+    crawl("choice", "--set", f"SITE_ADDRESS={OWN_ADDRESS}", *KEEP_RAW_ARGS)
+    assert linked_addresses(output) == {OWN_ADDRESS}
     return output
 
 
-def test_every_command_goes_by_the_address_that_the_folder_has(
-    crawled: Path, crawl: Finews, finews: Finews, query: Any
+def test_every_command_uses_the_address_of_the_output_dir(
+    crawled_output: Path, crawl: CommandRunner, finews: CommandRunner, query: Any
 ) -> None:
-    output = ("--output", str(crawled))
-    config = (crawled / "_config.yml").read_bytes()
-    assert finews("verify", *output).code == 0
-    damage(crawled, "UPDATE articles SET title = '旧标题' WHERE code = (SELECT min(code) FROM raw_replies)")
-    assert "旧标题" in finews("replay", *output).out
-    finews("import", str(OLD_POSTS), *output)
+    output_args = ("--output", str(crawled_output))
+    config = (crawled_output / "_config.yml").read_bytes()
+    assert finews("verify", *output_args).exit_code == 0
+    execute_sql(crawled_output, "UPDATE articles SET title = '旧标题' WHERE code = (SELECT min(code) FROM raw_replies)")
+    assert "旧标题" in finews("replay", *output_args).stdout
+    finews("import", str(LEGACY_POSTS_DIR), *output_args)
     crawl("eastmoney")
     assert len(query("SELECT DISTINCT source FROM articles")) == 2
-    assert addresses(crawled) == {OURS}
-    assert finews("rebuild", "posts", *output).out.startswith("0 posts written")
-    assert finews("rebuild", "db", *output).code == 0
-    assert finews("verify", "--repair", *output).out.splitlines()[0].endswith("posts agree with their rows")
-    assert f'href="https:{OURS}/"' in finews("feed", *output).out
-    assert (crawled / "_config.yml").read_bytes() == config
+    assert linked_addresses(crawled_output) == {OWN_ADDRESS}
+    assert finews("rebuild", "posts", *output_args).stdout.startswith("0 posts written")
+    assert finews("rebuild", "db", *output_args).exit_code == 0
+    assert finews("verify", "--repair", *output_args).stdout.splitlines()[0].endswith("posts agree with their rows")
+    assert f'href="https:{OWN_ADDRESS}/"' in finews("feed", *output_args).stdout
+    assert (crawled_output / "_config.yml").read_bytes() == config
 
 
-def test_an_address_that_is_given_goes_before_the_folders_own(crawled: Path, crawl: Finews, finews: Finews) -> None:
-    output = ("--output", str(crawled))
-    assert finews("verify", "--site", DEFAULT, "--json", *output).value["agree"] == 0
-    damage(crawled, "UPDATE articles SET title = '旧标题' WHERE code = (SELECT min(code) FROM raw_replies)")
-    finews("replay", "--site", "//third.example.org", *output)
-    assert addresses(crawled) == {OURS, "//third.example.org"}
+def test_address_option_overrides_the_output_dir(
+    crawled_output: Path, crawl: CommandRunner, finews: CommandRunner
+) -> None:
+    output_args = ("--output", str(crawled_output))
+    assert finews("verify", "--site", DEFAULT_ADDRESS, "--json", *output_args).json["agree"] == 0
+    execute_sql(crawled_output, "UPDATE articles SET title = '旧标题' WHERE code = (SELECT min(code) FROM raw_replies)")
+    finews("replay", "--site", "//third.example.org", *output_args)
+    assert linked_addresses(crawled_output) == {OWN_ADDRESS, "//third.example.org"}
     crawl("eastmoney", "--set", "SITE_ADDRESS=//fourth.example.org")
-    assert load_site_links(crawled).address == "//fourth.example.org"
+    assert load_site_links(crawled_output).address == "//fourth.example.org"
 
 
 @pytest.mark.parametrize(
     "line",
     [
-        f"address: {OURS}",
-        f"address: '{OURS}' # where it is",
-        f'address:   "{OURS}"\r',
-        f'title: "half\nkeep_days: [\naddress: {OURS}\n\t&&',
+        f"address: {OWN_ADDRESS}",
+        f"address: '{OWN_ADDRESS}' # where it is",
+        f'address:   "{OWN_ADDRESS}"\r',
+        f'title: "half\nkeep_days: [\naddress: {OWN_ADDRESS}\n\t&&',
     ],
 )
-def test_the_address_is_the_users_to_change(tmp_path: Path, line: str) -> None:
+def test_address_is_read_from_the_users_config(tmp_path: Path, line: str) -> None:
     (tmp_path / "_config.yml").write_text(f"title: 新闻\n{line}\nlang: zh-CN\n", newline="")
-    assert load_site_links(tmp_path).address == OURS
+    assert load_site_links(tmp_path).address == OWN_ADDRESS
 
 
 @pytest.mark.parametrize(
@@ -85,19 +87,19 @@ def test_the_address_is_the_users_to_change(tmp_path: Path, line: str) -> None:
     ],
     ids=range(8),
 )
-def test_what_is_no_address_is_passed_over(tmp_path: Path, text: str) -> None:
+def test_invalid_address_is_ignored(tmp_path: Path, text: str) -> None:
     (tmp_path / "_config.yml").write_text(text, "latin-1")
-    assert load_site_links(tmp_path).address == DEFAULT
+    assert load_site_links(tmp_path).address == DEFAULT_ADDRESS
 
 
-def test_what_is_no_file_has_no_address(tmp_path: Path) -> None:
+def test_config_that_is_no_regular_file_is_ignored(tmp_path: Path) -> None:
     config = tmp_path / "_config.yml"
-    assert load_site_links(tmp_path).address == DEFAULT
+    assert load_site_links(tmp_path).address == DEFAULT_ADDRESS
     config.symlink_to("/dev/zero")
-    assert load_site_links(tmp_path).address == DEFAULT
+    assert load_site_links(tmp_path).address == DEFAULT_ADDRESS
     config.unlink()
     os.mkfifo(config)
-    assert load_site_links(tmp_path).address == DEFAULT
+    assert load_site_links(tmp_path).address == DEFAULT_ADDRESS
     config.unlink()
     config.mkdir()
-    assert load_site_links(tmp_path).address == DEFAULT
+    assert load_site_links(tmp_path).address == DEFAULT_ADDRESS

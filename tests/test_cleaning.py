@@ -17,8 +17,8 @@ from crawler.crawl import body_cleaner
 from crawler.crawl.body_cleaner import BodyCleaner
 from crawler.sample_site import Corpus, SampleSite
 from crawler.spiders.eastmoney_markup import EASTMONEY_MARKUP
-from tests.conftest import CHECKOUT, DETAIL, NO_MANNERS, Gate, waited_for
-from tests.test_crawl import assert_books_balance, posts_in
+from tests.conftest import ARTICLE_API_PATH, FAST_SETTINGS, PROJECT_ROOT, HeldResponses, wait_until
+from tests.test_crawl import assert_outcomes_add_up, post_paths
 
 URL = "https://finance.eastmoney.com/a/202201102242171631.html"
 BODIES = [
@@ -171,12 +171,14 @@ def test_a_fault_of_ours_is_met_again_here(cleaner: BodyCleaner, monkeypatch: py
 
 
 def test_it_ends_with_a_crawl_that_is_killed() -> None:
-    with subprocess.Popen([sys.executable, "-c", HOLDS_ONE], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as first:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDS_ONE], cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True
+    ) as first:
         assert first.stdout is not None
         assert first.stdout.readline() == "8\n"
         (second,) = second_processes(first.pid)
         first.kill()
-    waited_for(lambda: not is_alive(second))
+    wait_until(lambda: not is_alive(second))
 
 
 def test_a_question_that_breaks_off_ends_it_quietly() -> None:
@@ -187,31 +189,33 @@ def test_a_question_that_breaks_off_ends_it_quietly() -> None:
             "-c",
             f"from crawler.crawl import body_cleaner; body_cleaner.run_cleaner_process({theirs.fileno()})",
         ]
-        second = subprocess.Popen(words, cwd=CHECKOUT, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE, text=True)
+        second = subprocess.Popen(
+            words, cwd=PROJECT_ROOT, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE, text=True
+        )
         ours.send(b"\0\0\1\0 so many bytes were to come")
     assert (second.communicate(timeout=60)[1], second.returncode) == ("", 0)
 
 
-def crawl(start: list[str], site: SampleSite, output: Path) -> list[str]:
-    where = ("--mirror", site.url, "--output", str(output))
-    return [sys.executable, *start, "crawl", "eastmoney", *where, *NO_MANNERS, "--quiet"]
+def crawl(start: list[str], sample_site: SampleSite, output: Path) -> list[str]:
+    where = ("--mirror", sample_site.url, "--output", str(output))
+    return [sys.executable, *start, "crawl", "eastmoney", *where, *FAST_SETTINGS, "--quiet"]
 
 
 def test_a_crawl_that_is_told_to_stop_does_not_wait_for_it(
-    site: SampleSite, output: Path, query: Callable[..., list[Any]]
+    sample_site: SampleSite, output: Path, query: Callable[..., list[Any]]
 ) -> None:
-    codes = site.corpus.codes_in_columns(["345"])
-    gate = Gate(site, DETAIL, passing=1)
-    words = [*crawl(["-c", ALWAYS], site, output), "--column", "345"]
+    codes = sample_site.corpus.codes_in_columns(["345"])
+    gate = HeldResponses(sample_site, ARTICLE_API_PATH, pass_first=1)
+    words = [*crawl(["-c", ALWAYS], sample_site, output), "--column", "345"]
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as crawling:
-        (second,) = waited_for(lambda: second_processes(crawling.pid))
+        (second,) = wait_until(lambda: second_processes(crawling.pid))
         try:
             os.kill(second, signal.SIGSTOP)
-            gate.open()
-            waited_for(lambda: len(site.requested_codes) == len(codes))
+            gate.release()
+            wait_until(lambda: len(sample_site.requested_codes) == len(codes))
             crawling.terminate()
             crawling.terminate()
-            waited_for(lambda: crawling.poll() is not None)
+            wait_until(lambda: crawling.poll() is not None)
         finally:
             if is_alive(second):
                 os.kill(second, signal.SIGKILL)
@@ -219,7 +223,7 @@ def test_a_crawl_that_is_told_to_stop_does_not_wait_for_it(
         assert crawling.stderr.read().splitlines()[0] == "finews: stopped before the end; the next crawl goes on"
     assert crawling.returncode == 1
     assert query("SELECT outcome FROM runs") == ["interrupted"]
-    assert_books_balance(query)
+    assert_outcomes_add_up(query)
 
 
 @pytest.mark.parametrize("kills", [False, True], ids=["left alone", "killed"])
@@ -227,16 +231,20 @@ def test_a_crawl_brings_the_same_articles(tmp_path: Path, *, kills: bool) -> Non
     # It is run from a folder of the user's, where a file has the name of a module.
     (tmp_path / "lxml.py").write_text("raise RuntimeError('not this one')")
     environment = {**os.environ, "PYTHONSAFEPATH": "1"}
-    with SampleSite(Corpus.sample(60)) as site:
-        subprocess.run(crawl(["-m", "crawler"], site, tmp_path / "one"), cwd=tmp_path, env=environment, check=True)
-        gate = Gate(site, DETAIL, passing=30)
-        with subprocess.Popen(crawl(["-c", ALWAYS], site, tmp_path / "two"), cwd=tmp_path, env=environment) as crawling:
-            (second,) = waited_for(lambda: second_processes(crawling.pid))
+    with SampleSite(Corpus.sample(60)) as sample_site:
+        subprocess.run(
+            crawl(["-m", "crawler"], sample_site, tmp_path / "one"), cwd=tmp_path, env=environment, check=True
+        )
+        gate = HeldResponses(sample_site, ARTICLE_API_PATH, pass_first=30)
+        with subprocess.Popen(
+            crawl(["-c", ALWAYS], sample_site, tmp_path / "two"), cwd=tmp_path, env=environment
+        ) as crawling:
+            (second,) = wait_until(lambda: second_processes(crawling.pid))
             if kills:
                 os.kill(second, signal.SIGKILL)
-            gate.open()
+            gate.release()
         assert crawling.returncode == 0
         assert not is_alive(second)
-    one, two = ({path.name: path.read_bytes() for path in posts_in(tmp_path / name)} for name in ("one", "two"))
+    one, two = ({path.name: path.read_bytes() for path in post_paths(tmp_path / name)} for name in ("one", "two"))
     assert one == two
     assert len(one) > 60

@@ -12,119 +12,141 @@ import pytest
 
 from crawler.cli import COMMANDS
 from crawler.sample_site import SampleSite
-from tests.conftest import CHECKOUT, DETAIL, NO_MANNERS, Finews, Gate, waited_for
+from tests.conftest import ARTICLE_API_PATH, FAST_SETTINGS, PROJECT_ROOT, CommandRunner, HeldResponses, wait_until
 
 Query = Callable[..., list[Any]]
 
-FIRST = "202201102242171631"
+FIRST_CODE = "202201102242171631"
 
 
 @pytest.fixture
-def crawled(crawl: Finews, output: Path) -> Path:
+def crawled_output(crawl: CommandRunner, output: Path) -> Path:
     crawl("choice")
     return output
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help(finews: Finews, command: str) -> None:
-    answer = finews(command, "--help")
-    assert answer.code == 0
-    assert len(answer.out.splitlines()) > 4
+def test_every_command_has_help(finews: CommandRunner, command: str) -> None:
+    result = finews(command, "--help")
+    assert result.exit_code == 0
+    assert len(result.stdout.splitlines()) > 4
 
 
-def test_show_tells_an_article_to_a_person(finews: Finews, crawled: Path) -> None:
-    answer = finews("show", FIRST, "--output", str(crawled))
-    assert answer.out.startswith(
+def test_show_prints_an_article(finews: CommandRunner, crawled_output: Path) -> None:
+    result = finews("show", FIRST_CODE, "--output", str(crawled_output))
+    assert result.stdout.startswith(
         "山西运城：固好脱贫成果 启好振兴之路\n2022-01-10T16:20:36+08:00  中国农网 (zhongguonongwang)"
     )
-    assert "（文章来源：中国农网）" in answer.out
+    assert "（文章来源：中国农网）" in result.stdout
 
 
-def test_show_takes_the_code_as_the_share_page_writes_it(finews: Finews, crawled: Path) -> None:
-    value = finews("show", f"NW{FIRST}", "--json", "--output", str(crawled)).value
-    assert value["code"] == FIRST
+def test_show_accepts_code_with_nw_prefix(finews: CommandRunner, crawled_output: Path) -> None:
+    value = finews("show", f"NW{FIRST_CODE}", "--json", "--output", str(crawled_output)).json
+    assert value["code"] == FIRST_CODE
     assert value["published_at"] == "2022-01-10T16:20:36+08:00"
     assert (value["category"], value["media"]) == ("zhongguonongwang", "中国农网")
-    assert value["url"] == f"http://finews.zning.xyz/html_News/NewsShare.html?infoCode=NW{FIRST}"
+    assert value["url"] == f"http://finews.zning.xyz/html_News/NewsShare.html?infoCode=NW{FIRST_CODE}"
     assert (value["revision"], value["revisions"], value["mentions"], value["columns"]) == (1, [], [], ["37"])
 
 
-def test_show_html_is_the_body_of_the_post(finews: Finews, crawled: Path) -> None:
-    body = finews("show", FIRST, "--html", "--output", str(crawled)).out.strip()
+def test_show_html_is_the_body_of_the_post(finews: CommandRunner, crawled_output: Path) -> None:
+    body = finews("show", FIRST_CODE, "--html", "--output", str(crawled_output)).stdout.strip()
     assert body.startswith("<p>随着")
-    assert body in next(crawled.rglob(f"*{FIRST}.md")).read_text()
+    assert body in next(crawled_output.rglob(f"*{FIRST_CODE}.md")).read_text()
 
 
-def test_an_unknown_code_is_one_line_and_exit_1(finews: Finews, crawled: Path) -> None:
-    answer = finews("show", "202201102242171632", "--output", str(crawled))
-    assert (answer.code, answer.out, len(answer.err.splitlines())) == (1, "", 1)
+def test_unknown_code_is_one_line_and_exit_code_1(finews: CommandRunner, crawled_output: Path) -> None:
+    result = finews("show", "202201102242171632", "--output", str(crawled_output))
+    assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (1, "", 1)
 
 
-def test_categories_count_and_date(finews: Finews, crawled: Path, query: Query) -> None:
-    rows = finews("categories", "--json", "--output", str(crawled)).value
+def test_categories_list_counts_and_latest_dates(finews: CommandRunner, crawled_output: Path, query: Query) -> None:
+    rows = finews("categories", "--json", "--output", str(crawled_output)).json
     assert {row["slug"]: row["articles"] for row in rows} == dict(
         query("SELECT category, count(*) FROM articles GROUP BY 1")
     )
-    nongwang = next(row for row in rows if row["slug"] == "zhongguonongwang")
-    assert nongwang["latest"] == "2022-01-10T16:20:36+08:00"
-    assert isinstance(nongwang["aliases"], list)
+    nongwang_row = next(row for row in rows if row["slug"] == "zhongguonongwang")
+    assert nongwang_row["latest"] == "2022-01-10T16:20:36+08:00"
+    assert isinstance(nongwang_row["aliases"], list)
 
 
-def test_all_categories_are_those_that_are_known(finews: Finews) -> None:
-    rows = finews("categories", "--all", "--json").value
+def test_all_categories_lists_the_registry(finews: CommandRunner) -> None:
+    rows = finews("categories", "--all", "--json").json
     assert len(rows) >= 100
     assert {row["articles"] for row in rows} == {0}
 
 
-def test_columns_are_listed_without_a_database(finews: Finews) -> None:
-    rows = finews("columns", "--json").value
+def test_columns_are_listed_without_a_database(finews: CommandRunner) -> None:
+    rows = finews("columns", "--json").json
     by_default = {row["column_id"] for row in rows if row["spider"] == "eastmoney" and row["by_default"]}
     assert by_default == {"344", "345", "350", "351", "353", "354", "355"}
     assert {row["name"] for row in rows if row["column_id"] == "350"} == {"国内经济"}
 
 
-def test_columns_count_what_stands_in_them(finews: Finews, crawled: Path, query: Query) -> None:
-    rows = finews("columns", "--json", "--output", str(crawled)).value
-    counted = {row["column_id"]: row["articles"] for row in rows if row["spider"] == "choice" and row["articles"]}
-    assert counted == dict(query("SELECT column_id, count(*) FROM article_columns GROUP BY 1"))
+def test_columns_list_article_counts(finews: CommandRunner, crawled_output: Path, query: Query) -> None:
+    rows = finews("columns", "--json", "--output", str(crawled_output)).json
+    articles_by_column = {
+        row["column_id"]: row["articles"] for row in rows if row["spider"] == "choice" and row["articles"]
+    }
+    assert articles_by_column == dict(query("SELECT column_id, count(*) FROM article_columns GROUP BY 1"))
 
 
-def test_runs_tell_what_became_of_every_entry(finews: Finews, crawl: Finews, crawled: Path) -> None:
+def test_runs_list_outcome_counts(finews: CommandRunner, crawl: CommandRunner, crawled_output: Path) -> None:
     crawl("choice")
-    newest, first = finews("runs", "--json", "--output", str(crawled)).value
-    assert (first["outcome"], newest["outcome"]) == ("partial", "done")
-    assert newest["new"] == 0
-    assert first["listed"] == newest["listed"] == newest["unchanged"] + newest["duplicate"]
+    newest_run, first_run = finews("runs", "--json", "--output", str(crawled_output)).json
+    assert (first_run["outcome"], newest_run["outcome"]) == ("partial", "done")
+    assert newest_run["new"] == 0
+    assert first_run["listed"] == newest_run["listed"] == newest_run["unchanged"] + newest_run["duplicate"]
 
 
-def test_runs_count_what_a_crawl_at_work_has_brought_so_far(
-    finews: Finews, site: SampleSite, output: Path, query: Query
+def test_runs_list_counts_of_a_running_crawl(
+    finews: CommandRunner, sample_site: SampleSite, output: Path, query: Query
 ) -> None:
-    listed = len(site.corpus.codes_in_columns(["345"]))
-    gate = Gate(site, DETAIL, passing=3)
-    words = [sys.executable, "-m", "crawler", "crawl", "--mirror", site.url, "--output", str(output), "--column", "345"]
-    with subprocess.Popen([*words, *NO_MANNERS, "--quiet"]) as crawling:
-        waited_for(lambda: len(gate.held) and query("SELECT count(*) FROM entries WHERE outcome = 'new'") == [3])
-        (running,) = finews("runs", "--json", "--output", str(output)).value
-        gate.open()
-    assert crawling.returncode == 0
-    assert (running["outcome"], running["listed"], running["new"], running["failed"]) == (None, listed, 3, 0)
+    listed = len(sample_site.corpus.codes_in_columns(["345"]))
+    held_responses = HeldResponses(sample_site, ARTICLE_API_PATH, pass_first=3)
+    args = [
+        sys.executable,
+        "-m",
+        "crawler",
+        "crawl",
+        "--mirror",
+        sample_site.url,
+        "--output",
+        str(output),
+        "--column",
+        "345",
+    ]
+    with subprocess.Popen([*args, *FAST_SETTINGS, "--quiet"]) as crawl_process:
+        wait_until(
+            lambda: (
+                len(held_responses.held_requests) and query("SELECT count(*) FROM entries WHERE outcome = 'new'") == [3]
+            )
+        )
+        (running_run,) = finews("runs", "--json", "--output", str(output)).json
+        held_responses.release()
+    assert crawl_process.returncode == 0
+    assert (running_run["outcome"], running_run["listed"], running_run["new"], running_run["failed"]) == (
+        None,
+        listed,
+        3,
+        0,
+    )
 
 
-def test_tables_have_a_line_a_row(finews: Finews, crawled: Path) -> None:
-    lines = finews("runs", "--output", str(crawled)).out.splitlines()
+def test_table_has_one_line_per_row(finews: CommandRunner, crawled_output: Path) -> None:
+    lines = finews("runs", "--output", str(crawled_output)).stdout.splitlines()
     assert len(lines) == 2
     assert re.match(r"id +spider +started_at +outcome +listed +new +updated +unchanged", lines[0])
 
 
-def test_questions_without_a_database_say_what_to_do(finews: Finews) -> None:
-    answer = finews("runs")
-    assert answer.code == 1
-    assert "finews crawl" in answer.err
+def test_missing_database_message_says_what_to_do(finews: CommandRunner) -> None:
+    result = finews("runs")
+    assert result.exit_code == 1
+    assert "finews crawl" in result.stderr
 
 
 @pytest.mark.parametrize(
-    ("words", "hint"),
+    ("args", "hint"),
     [
         (("crawl", "nosuch"), "choice, eastmoney, flash"),
         (("crawl", "--column", "9999"), "finews columns"),
@@ -153,105 +175,114 @@ def test_questions_without_a_database_say_what_to_do(finews: Finews) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_wrong_usage_is_one_line_that_says_what_to_type(
-    finews: Finews, tmp_path: Path, words: tuple[str, ...], hint: str
+def test_usage_error_is_one_line_with_a_hint(
+    finews: CommandRunner, tmp_path: Path, args: tuple[str, ...], hint: str
 ) -> None:
-    answer = finews(*words)
-    assert answer.code == 2
-    assert hint in answer.err
-    assert len(answer.err.splitlines()) == 1
-    assert answer.out == ""
+    result = finews(*args)
+    assert result.exit_code == 2
+    assert hint in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stdout == ""
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_in_the_place_of_a_folder_is_named(finews: Finews, output: Path) -> None:
+def test_file_in_place_of_posts_dir_is_named(finews: CommandRunner, output: Path) -> None:
     output.mkdir()
     (output / "_posts").touch()
-    answer = finews("crawl", "--mirror", "http://127.0.0.1:9", "--output", str(output))
-    assert (answer.code, answer.err) == (1, f"finews: cannot write the output folder {output}/_posts: File exists\n")
+    result = finews("crawl", "--mirror", "http://127.0.0.1:9", "--output", str(output))
+    assert (result.exit_code, result.stderr) == (
+        1,
+        f"finews: cannot write the output folder {output}/_posts: File exists\n",
+    )
 
 
-def test_finews_alone_shows_its_commands_and_is_wrong_usage(finews: Finews) -> None:
-    answer = finews()
-    assert (answer.code, answer.out) == (2, "")
-    assert all(command in answer.err for command in COMMANDS)
+def test_finews_without_command_is_a_usage_error(finews: CommandRunner) -> None:
+    result = finews()
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert all(command in result.stderr for command in COMMANDS)
 
 
-def test_the_summary_says_what_became_of_it_and_where_things_are(
-    finews: Finews, site: SampleSite, output: Path
-) -> None:
-    answer = finews("crawl", "eastmoney", "--mirror", site.url, "--output", str(output), *NO_MANNERS)
-    first, second = answer.out.splitlines()
+def test_crawl_summary_lists_counts_and_paths(finews: CommandRunner, sample_site: SampleSite, output: Path) -> None:
+    result = finews("crawl", "eastmoney", "--mirror", sample_site.url, "--output", str(output), *FAST_SETTINGS)
+    first, second = result.stdout.splitlines()
     assert re.fullmatch(r"eastmoney: \d+ listed: \d+ new, \d+ duplicate", first)
     assert second == f"posts in {output}/_posts, rows in {output}/news.db"
-    assert answer.err == ""
+    assert result.stderr == ""
 
 
-def test_a_quiet_crawl_says_nothing_when_nothing_is_wrong(finews: Finews, site: SampleSite, output: Path) -> None:
-    answer = finews("crawl", "flash", "--quiet", "--mirror", site.url, "--output", str(output), *NO_MANNERS)
-    assert (answer.code, answer.out, answer.err) == (0, "", "")
+def test_quiet_crawl_prints_nothing_on_success(finews: CommandRunner, sample_site: SampleSite, output: Path) -> None:
+    result = finews("crawl", "flash", "--quiet", "--mirror", sample_site.url, "--output", str(output), *FAST_SETTINGS)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
 
 
-def test_a_name_that_nobody_knows_is_told_also_by_a_quiet_crawl(finews: Finews, site: SampleSite, output: Path) -> None:
-    where = ("--output", str(output))
-    words = ("crawl", "flash", "--category", "中国农业网", "--quiet", "--mirror", site.url, *where, *NO_MANNERS)
-    answer = finews(*words)
-    assert (answer.code, answer.out) == (0, "")
-    assert answer.err.startswith("finews: unknown category '中国农业网': did you mean ")
-    assert "zhongguonongwang (中国农网)" in answer.err
-    found = finews("search", "公司", "--category", "中国农业网", *where)
-    assert (found.code, found.out, found.err) == (2, "", answer.err)
+def test_quiet_crawl_reports_unknown_category(finews: CommandRunner, sample_site: SampleSite, output: Path) -> None:
+    output_args = ("--output", str(output))
+    args = (
+        "crawl",
+        "flash",
+        "--category",
+        "中国农业网",
+        "--quiet",
+        "--mirror",
+        sample_site.url,
+        *output_args,
+        *FAST_SETTINGS,
+    )
+    result = finews(*args)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr.startswith("finews: unknown category '中国农业网': did you mean ")
+    assert "zhongguonongwang (中国农网)" in result.stderr
+    search_result = finews("search", "公司", "--category", "中国农业网", *output_args)
+    assert (search_result.exit_code, search_result.stdout, search_result.stderr) == (2, "", result.stderr)
 
 
-def test_a_long_crawl_tells_how_far_it_is_on_stderr(finews: Finews, site: SampleSite, output: Path) -> None:
-    site.corpus.publish(200)
-    answer = finews("crawl", "--mirror", site.url, "--output", str(output), *NO_MANNERS)
-    assert re.search(r"eastmoney: \d+00 of \d+ entries: ", answer.err)
+def test_long_crawl_prints_progress_on_stderr(finews: CommandRunner, sample_site: SampleSite, output: Path) -> None:
+    sample_site.corpus.publish(200)
+    result = finews("crawl", "--mirror", sample_site.url, "--output", str(output), *FAST_SETTINGS)
+    assert re.search(r"eastmoney: \d+00 of \d+ entries: ", result.stderr)
 
 
-def test_the_output_folder_is_the_one_named_else_output_else_the_variable(
-    finews: Finews, site: SampleSite, tmp_path: Path
-) -> None:
-    words = ("crawl", "flash", "--mirror", site.url, *NO_MANNERS)
-    finews(*words, FINEWS_OUTPUT=str(tmp_path / "from-variable"))
+def test_output_dir_precedence(finews: CommandRunner, sample_site: SampleSite, tmp_path: Path) -> None:
+    args = ("crawl", "flash", "--mirror", sample_site.url, *FAST_SETTINGS)
+    finews(*args, FINEWS_OUTPUT=str(tmp_path / "from-variable"))
     assert (tmp_path / "from-variable" / "news.db").exists()
     (tmp_path / "output").mkdir()
-    finews(*words, FINEWS_OUTPUT=str(tmp_path / "from-variable-2"))
+    finews(*args, FINEWS_OUTPUT=str(tmp_path / "from-variable-2"))
     assert (tmp_path / "output" / "news.db").exists()
     assert not (tmp_path / "from-variable-2").exists()
 
 
-def test_what_is_crawled_is_not_writable_for_the_world(crawled: Path) -> None:
-    for path in [crawled, *crawled.rglob("*")]:
+def test_output_is_not_world_writable(crawled_output: Path) -> None:
+    for path in [crawled_output, *crawled_output.rglob("*")]:
         assert not path.stat().st_mode & 0o002, path
 
 
-def scrapy(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "scrapy", *words]
-    return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=120, check=False)
+def run_scrapy(*args: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "scrapy", *args]
+    return subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 
 def test_scrapy_lists_the_spiders() -> None:
-    assert scrapy("list").stdout.split() == ["choice", "eastmoney", "flash"]
+    assert run_scrapy("list").stdout.split() == ["choice", "eastmoney", "flash"]
 
 
 def test_scrapy_check_passes() -> None:
-    assert scrapy("check").returncode == 0
+    assert run_scrapy("check").returncode == 0
 
 
-def test_scrapy_crawl_does_the_same_work(site: SampleSite, output: Path, query: Query) -> None:
-    settings = (f"OUTPUT_DIR={output}", f"MIRROR={site.url}", "DOWNLOAD_DELAY=0")
-    words = [word for setting in settings for word in ("-s", setting)]
-    done = scrapy("crawl", "eastmoney", "-a", "category=zhongguonongwang", *words)
-    assert done.returncode == 0, done.stderr
-    assert "WARNING" not in done.stderr
+def test_scrapy_crawl_saves_the_same_articles(sample_site: SampleSite, output: Path, query: Query) -> None:
+    settings = (f"OUTPUT_DIR={output}", f"MIRROR={sample_site.url}", "DOWNLOAD_DELAY=0")
+    args = [word for setting in settings for word in ("-s", setting)]
+    completed = run_scrapy("crawl", "eastmoney", "-a", "category=zhongguonongwang", *args)
+    assert completed.returncode == 0, completed.stderr
+    assert "WARNING" not in completed.stderr
     assert query("SELECT DISTINCT category FROM articles") == ["zhongguonongwang"]
     arguments = query("SELECT arguments FROM runs")[0]
     assert json.loads(arguments) == {"category": "zhongguonongwang"}
 
 
 @pytest.mark.parametrize(
-    ("words", "code"),
+    ("args", "code"),
     [
         (("-a", "category=zhongguonongwan"), 2),
         (("-a", "catgory=zhongguonongwang"), 2),
@@ -259,23 +290,23 @@ def test_scrapy_crawl_does_the_same_work(site: SampleSite, output: Path, query: 
     ],
     ids=["an unknown category", "an unknown argument", "a source that is down"],
 )
-def test_scrapy_crawl_ends_with_our_exit_codes(output: Path, words: tuple[str, ...], code: int) -> None:
-    done = scrapy("crawl", "eastmoney", "-s", f"OUTPUT_DIR={output}", "-s", "RETRY_BACKOFF=0", *words)
-    assert done.returncode == code
-    assert "Traceback" not in done.stderr
+def test_scrapy_crawl_uses_finews_exit_codes(output: Path, args: tuple[str, ...], code: int) -> None:
+    completed = run_scrapy("crawl", "eastmoney", "-s", f"OUTPUT_DIR={output}", "-s", "RETRY_BACKOFF=0", *args)
+    assert completed.returncode == code
+    assert "Traceback" not in completed.stderr
 
 
-def test_the_demo_crawls_the_sample_site_and_says_what_to_try(finews: Finews, tmp_path: Path) -> None:
-    answer = finews("demo", "--articles", "5")
-    assert answer.code == 0, answer.err
-    assert (tmp_path / "output" / "_posts/2022/01/10" / f"2022-01-10-NW{FIRST}.md").exists()
-    code = re.search(r"finews show (\d{18,})", answer.out)
+def test_demo_crawls_the_sample_site_and_suggests_commands(finews: CommandRunner, tmp_path: Path) -> None:
+    result = finews("demo", "--articles", "5")
+    assert result.exit_code == 0, result.stderr
+    assert (tmp_path / "output" / "_posts/2022/01/10" / f"2022-01-10-NW{FIRST_CODE}.md").exists()
+    code = re.search(r"finews show (\d{18,})", result.stdout)
     assert code
-    assert finews("show", code[1]).code == 0
-    assert finews("demo", "--articles", "5").code == 0
+    assert finews("show", code[1]).exit_code == 0
+    assert finews("demo", "--articles", "5").exit_code == 0
 
 
-def test_the_demo_keeps_away_from_real_news(finews: Finews, crawled: Path) -> None:
-    answer = finews("demo", "--output", str(crawled))
-    assert answer.code == 2
-    assert "--output" in answer.err
+def test_demo_refuses_an_output_dir_with_real_news(finews: CommandRunner, crawled_output: Path) -> None:
+    result = finews("demo", "--output", str(crawled_output))
+    assert result.exit_code == 2
+    assert "--output" in result.stderr

@@ -8,28 +8,28 @@ import pytest
 from crawler.publish.jekyll.files import write_chunks_if_changed, write_if_changed
 
 
-def test_a_file_that_says_the_same_is_not_written_again(tmp_path: Path) -> None:
-    whole, in_parts = tmp_path / "whole.json", tmp_path / "below" / "parts.json"
+def test_unchanged_file_is_not_written_again(tmp_path: Path) -> None:
+    single_file, chunked_file = tmp_path / "whole.json", tmp_path / "below" / "parts.json"
     for _ in range(2):
-        write_if_changed(whole, b"[1, 2]")
-        write_chunks_if_changed(in_parts, iter([b"[1", b", 2]"]))
-    assert [whole.read_bytes(), in_parts.read_bytes()] == [b"[1, 2]"] * 2
-    first = [path.stat().st_ino for path in (whole, in_parts)]
-    write_if_changed(whole, b"[1, 2]")
-    write_chunks_if_changed(in_parts, [b"[1, 2]"])
-    assert [path.stat().st_ino for path in (whole, in_parts)] == first
-    write_chunks_if_changed(in_parts, [b"[1]"])
-    assert in_parts.read_bytes() == b"[1]"
-    assert in_parts.stat().st_ino != first[1]
+        write_if_changed(single_file, b"[1, 2]")
+        write_chunks_if_changed(chunked_file, iter([b"[1", b", 2]"]))
+    assert [single_file.read_bytes(), chunked_file.read_bytes()] == [b"[1, 2]"] * 2
+    inodes = [path.stat().st_ino for path in (single_file, chunked_file)]
+    write_if_changed(single_file, b"[1, 2]")
+    write_chunks_if_changed(chunked_file, [b"[1, 2]"])
+    assert [path.stat().st_ino for path in (single_file, chunked_file)] == inodes
+    write_chunks_if_changed(chunked_file, [b"[1]"])
+    assert chunked_file.read_bytes() == b"[1]"
+    assert chunked_file.stat().st_ino != inodes[1]
 
 
-def test_what_breaks_off_leaves_the_file_as_it_was(tmp_path: Path) -> None:
-    def parts() -> Iterator[bytes]:
+def test_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    def failing_chunks() -> Iterator[bytes]:
         yield b"half"
         raise RuntimeError("no more")
 
     target = tmp_path / "parts.json"
     write_chunks_if_changed(target, [b"old"])
     with pytest.raises(RuntimeError):
-        write_chunks_if_changed(target, parts())
+        write_chunks_if_changed(target, failing_chunks())
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"parts.json": b"old"}

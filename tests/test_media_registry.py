@@ -12,12 +12,12 @@ import yaml
 
 import crawler
 
-REGISTRY = Path(crawler.__file__).parent / "data" / "media.toml"
-SLUG = re.compile(r"[a-z0-9]+")
+REGISTRY_PATH = Path(crawler.__file__).parent / "data" / "media.toml"
+SLUG_PATTERN = re.compile(r"[a-z0-9]+")
 # What some YAML 1.1 reader takes for a number, a truth value or nothing, though PyYAML may not.
 YAML_TRAP = re.compile(r"(\d+(e\d+)?|0x[0-9a-f]+|0b[01]+|0o?[0-7]+|y|n|yes|no|on|off|true|false|null)")
 
-WELL_KNOWN = {
+WELL_KNOWN_SLUGS = {
     "中国农网": "zhongguonongwang",
     "财联社": "cailianshe",
     "证券时报": "zhengquanshibao",
@@ -27,7 +27,7 @@ WELL_KNOWN = {
 }
 
 # Name -> why its slug is not what pypinyin reads.
-CORRECTIONS = {
+PINYIN_CORRECTIONS = {
     "Career In 投行PEVC": "行 in 投行 (investment bank) is hang; pypinyin reads xing",
     "漯河日报": "漯 in the city of 漯河 is luo; pypinyin reads ta",
     "陕西日报": "Shaanxi is spelt with two a, or it would share shanxiribao with 山西日报 (Shanxi)",
@@ -35,32 +35,32 @@ CORRECTIONS = {
 
 
 @pytest.fixture(scope="module")
-def media() -> list[dict[str, Any]]:
+def registry_entries() -> list[dict[str, Any]]:
     """All entries of the registry, in the order of the file."""
-    tables = tomllib.loads(REGISTRY.read_text(encoding="utf-8"))
+    tables = tomllib.loads(REGISTRY_PATH.read_text(encoding="utf-8"))
     entries: list[dict[str, Any]] = tables.pop("media")
     assert tables == {}
     return entries
 
 
-def folded(text: str) -> str:
+def comparison_key(text: str) -> str:
     """The form in which two names count as the same."""
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def in_pinyin(name: str) -> str:
+def pypinyin_slug(name: str) -> str:
     """The slug that pypinyin alone would give."""
     return re.sub(r"[^a-z0-9]", "", "".join(pypinyin.lazy_pinyin(name)).lower())
 
 
-def test_registry_is_filled(media: list[dict[str, Any]]) -> None:
+def test_registry_is_filled(registry_entries: list[dict[str, Any]]) -> None:
     """A truncated file does not pass for a registry."""
-    assert len(media) >= 100
+    assert len(registry_entries) >= 100
 
 
-def test_shape_of_every_entry(media: list[dict[str, Any]]) -> None:
+def test_shape_of_every_entry(registry_entries: list[dict[str, Any]]) -> None:
     """Name and slug are text; aliases, when there, are a list of distinct texts other than the slug."""
-    for entry in media:
+    for entry in registry_entries:
         assert {"name", "slug"} <= set(entry) <= {"name", "slug", "aliases"}, entry
         aliases = entry.get("aliases", [])
         assert isinstance(aliases, list), entry
@@ -73,37 +73,37 @@ def test_shape_of_every_entry(media: list[dict[str, Any]]) -> None:
         assert entry["slug"] not in aliases, entry
 
 
-def test_slugs_are_plain(media: list[dict[str, Any]]) -> None:
+def test_slugs_are_plain(registry_entries: list[dict[str, Any]]) -> None:
     """A slug is safe in a URL, as a file name and unquoted in YAML."""
-    for entry in media:
+    for entry in registry_entries:
         slug = entry["slug"]
-        assert SLUG.fullmatch(slug), entry
+        assert SLUG_PATTERN.fullmatch(slug), entry
         assert not YAML_TRAP.fullmatch(slug), entry
         assert yaml.safe_load(slug) == slug, entry
 
 
-def test_nothing_leads_to_two_media(media: list[dict[str, Any]]) -> None:
+def test_no_name_is_shared_by_two_entries(registry_entries: list[dict[str, Any]]) -> None:
     """Slugs, names and aliases of different entries stay apart, whatever the case, width and spaces."""
     owner: dict[str, str] = {}
-    for entry in media:
-        for key in {folded(text) for text in [entry["slug"], entry["name"], *entry.get("aliases", [])]}:
+    for entry in registry_entries:
+        for key in {comparison_key(text) for text in [entry["slug"], entry["name"], *entry.get("aliases", [])]}:
             assert key not in owner, f"{key} leads to {owner[key]} and {entry['name']}"
             owner[key] = entry["name"]
 
 
-def test_sorted_by_slug(media: list[dict[str, Any]]) -> None:
+def test_sorted_by_slug(registry_entries: list[dict[str, Any]]) -> None:
     """A new media has one place to go."""
-    slugs = [entry["slug"] for entry in media]
+    slugs = [entry["slug"] for entry in registry_entries]
     assert slugs == sorted(slugs)
 
 
-@pytest.mark.parametrize(("name", "slug"), WELL_KNOWN.items())
-def test_well_known_slugs(media: list[dict[str, Any]], name: str, slug: str) -> None:
+@pytest.mark.parametrize(("name", "slug"), WELL_KNOWN_SLUGS.items())
+def test_well_known_slugs(registry_entries: list[dict[str, Any]], name: str, slug: str) -> None:
     """The slugs of the papers seen most are part of published URLs and never change."""
-    assert [entry["slug"] for entry in media if entry["name"] == name] == [slug]
+    assert [entry["slug"] for entry in registry_entries if entry["name"] == name] == [slug]
 
 
-def test_slugs_are_pinyin(media: list[dict[str, Any]]) -> None:
+def test_slugs_are_pinyin(registry_entries: list[dict[str, Any]]) -> None:
     """Exactly the slugs listed as corrections differ from what pypinyin reads."""
-    differing = {entry["name"] for entry in media if entry["slug"] != in_pinyin(entry["name"])}
-    assert differing == set(CORRECTIONS)
+    differing = {entry["name"] for entry in registry_entries if entry["slug"] != pypinyin_slug(entry["name"])}
+    assert differing == set(PINYIN_CORRECTIONS)

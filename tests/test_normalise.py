@@ -32,7 +32,7 @@ ENTRY = ListingEntry(
     media="中国农网",
     summary="摘要",
 )
-RAW = RawArticle(
+RAW_ARTICLE = RawArticle(
     ENTRY,
     body="<p>　　正文</p>",
     columns=("350", "355"),
@@ -42,11 +42,11 @@ RAW = RawArticle(
 )
 
 
-def published(**changes: Any) -> Article:
+def normalise_with(**changes: Any) -> Article:
     """What comes of an article whose listing entry, or else whose response, says something else."""
     of_entry = {name: value for name, value in changes.items() if hasattr(ENTRY, name)}
     of_response = {name: value for name, value in changes.items() if name not in of_entry}
-    raw = replace(RAW, entry=replace(ENTRY, **of_entry), **of_response)
+    raw = replace(RAW_ARTICLE, entry=replace(ENTRY, **of_entry), **of_response)
     return normalise_article(raw, CategoryRegistry().get_or_create, EASTMONEY_MARKUP)
 
 
@@ -60,19 +60,19 @@ def published(**changes: Any) -> Article:
     ],
 )
 def test_what_the_response_says_takes_the_place_of_what_the_listing_says(name: str, value: Any, field: str) -> None:
-    changed = replace(RAW, **{name: value})
+    changed = replace(RAW_ARTICLE, **{name: value})
     assert getattr(normalise_article(changed, CategoryRegistry().get_or_create, EASTMONEY_MARKUP), field) == value
 
 
 def test_columns_are_the_listings_and_those_that_the_response_names() -> None:
-    raw = replace(RAW, columns=("355", "350"))
+    raw = replace(RAW_ARTICLE, columns=("355", "350"))
     assert normalise_article(raw, CategoryRegistry().get_or_create, EASTMONEY_MARKUP).columns == ("350", "355")
     refreshed = replace(raw, entry=replace(ENTRY, column=NO_COLUMN))
     assert normalise_article(refreshed, CategoryRegistry().get_or_create, EASTMONEY_MARKUP).columns == ("355", "350")
 
 
-def test_an_article_is_what_the_source_says_cleaned() -> None:
-    article = published(
+def test_article_fields_are_cleaned() -> None:
+    article = normalise_with(
         body='<p>　　今日<a href="http://quote.eastmoney.com/r/1.600160">巨化股份</a>&amp;</p><p class="em_media">（文章来源：中国农网）</p>'
     )
     body = (
@@ -97,7 +97,7 @@ def test_an_article_is_what_the_source_says_cleaned() -> None:
     )
 
 
-ACCEPTED: dict[str, tuple[dict[str, Any], str, Any]] = {
+ACCEPTED_CASES: dict[str, tuple[dict[str, Any], str, Any]] = {
     "title with tags": ({"title": "<em>茅台</em>&amp;\n涨"}, "title", "茅台& 涨"),
     "title with brackets": ({"title": "a<b"}, "title", "a＜b"),
     "longest title": ({"title": "题" * MAX_TITLE_CHARS}, "title", "题" * MAX_TITLE_CHARS),
@@ -133,12 +133,12 @@ ACCEPTED: dict[str, tuple[dict[str, Any], str, Any]] = {
 }
 
 
-@pytest.mark.parametrize(("changes", "field", "wanted"), ACCEPTED.values(), ids=ACCEPTED.keys())
-def test_what_can_be_published_is(changes: dict[str, Any], field: str, wanted: object) -> None:
-    assert getattr(published(**changes), field) == wanted
+@pytest.mark.parametrize(("changes", "field", "expected"), ACCEPTED_CASES.values(), ids=ACCEPTED_CASES.keys())
+def test_valid_article_is_accepted(changes: dict[str, Any], field: str, expected: object) -> None:
+    assert getattr(normalise_with(**changes), field) == expected
 
 
-REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+REJECTED_CASES: dict[str, tuple[dict[str, Any], str]] = {
     "no title": ({"title": ""}, "the title is empty"),
     "title of blanks": ({"title": " 　&nbsp;\u200b<em></em>"}, "the title is empty"),
     "title too long": ({"title": "题" * 301}, "the title has 301 characters, over 300"),
@@ -161,12 +161,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("changes", "reason"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_must_not_be_published_is_refused_with_the_reason(changes: dict[str, Any], reason: str) -> None:
-    with pytest.raises(RejectedArticleError) as caught:
-        published(**changes)
-    assert str(caught.value).startswith(reason)
-    assert "\n" not in str(caught.value)
+@pytest.mark.parametrize(("changes", "reason"), REJECTED_CASES.values(), ids=REJECTED_CASES.keys())
+def test_invalid_article_is_rejected_with_reason(changes: dict[str, Any], reason: str) -> None:
+    with pytest.raises(RejectedArticleError) as exc_info:
+        normalise_with(**changes)
+    assert str(exc_info.value).startswith(reason)
+    assert "\n" not in str(exc_info.value)
 
 
 @pytest.mark.parametrize(
@@ -178,26 +178,26 @@ def test_what_must_not_be_published_is_refused_with_the_reason(changes: dict[str
     ],
     ids=["nothing", "blanks", "empty", "indent", "script", "comment", "hidden", "chart", "advert"],
 )  # fmt: skip
-def test_a_body_with_nothing_to_read_is_no_body(body: str) -> None:
+def test_body_without_visible_content_is_empty(body: str) -> None:
     with pytest.raises(EmptyBodyError):
-        published(body=body)
+        normalise_with(body=body)
 
 
-def test_media_that_fold_alike_share_a_category_and_keep_their_spelling() -> None:
-    media = CategoryRegistry()
-    one, other = (
-        normalise_article(replace(RAW, media=name), media.get_or_create, EASTMONEY_MARKUP)
+def test_equivalent_media_names_share_a_category() -> None:
+    registry = CategoryRegistry()
+    first, second = (
+        normalise_article(replace(RAW_ARTICLE, media=name), registry.get_or_create, EASTMONEY_MARKUP)
         for name in ("TechWeb", "Ｔechweb")
     )
-    assert one.category is other.category
-    assert (one.media, other.media) == ("TechWeb", "Ｔechweb")
+    assert first.category is second.category
+    assert (first.media, second.media) == ("TechWeb", "Ｔechweb")
 
 
-def test_no_category_is_made_for_what_is_refused() -> None:
-    asked: list[str] = []
+def test_rejected_article_creates_no_category() -> None:
+    looked_up_names: list[str] = []
 
-    def category_of(name: str) -> Any:
-        asked.append(name)
+    def look_up_category(name: str) -> Any:
+        looked_up_names.append(name)
         return CategoryRegistry().get_or_create(name)
 
     entries = [
@@ -205,26 +205,26 @@ def test_no_category_is_made_for_what_is_refused() -> None:
         replace(ENTRY, code="5"),
         replace(ENTRY, published=datetime(2099, 1, 1, tzinfo=CHINA_TZ)),
     ]
-    for refused in (replace(RAW, body=""), *(replace(RAW, entry=entry) for entry in entries)):
+    for rejected in (replace(RAW_ARTICLE, body=""), *(replace(RAW_ARTICLE, entry=entry) for entry in entries)):
         with pytest.raises((RejectedArticleError, EmptyBodyError)):
-            normalise_article(refused, category_of, EASTMONEY_MARKUP)
-    assert asked == []
+            normalise_article(rejected, look_up_category, EASTMONEY_MARKUP)
+    assert looked_up_names == []
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [("财联社", "财联社"), (" <em>财联社</em> ", "财联社"), ("", ""), ("a" * 40, "a" * 40), ("a" * 41, "")],
     ids=["name", "tags", "none", "longest", "too long"],
 )
-def test_a_media_name_is_a_short_headline_or_nothing(text: str, wanted: str) -> None:
-    assert clean_media_name(text) == wanted
+def test_a_media_name_is_a_short_headline_or_nothing(text: str, expected: str) -> None:
+    assert clean_media_name(text) == expected
 
 
 @given(title=st.text(max_size=40), media=st.text(max_size=50), summary=st.text(max_size=40), body=st.text(max_size=80))
 @settings(max_examples=200, deadline=None)
-def test_any_raw_article_is_published_or_refused(title: str, media: str, summary: str, body: str) -> None:
+def test_any_raw_article_is_accepted_or_rejected(title: str, media: str, summary: str, body: str) -> None:
     try:
-        article = published(title=title, media=media, summary=summary, body=body)
+        article = normalise_with(title=title, media=media, summary=summary, body=body)
     except (RejectedArticleError, EmptyBodyError):
         return
     for text in (article.title, article.media, article.summary):

@@ -31,7 +31,7 @@ def test_an_origin_is_scheme_host_and_port_or_none(url: str, origin: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "expected"),
     [
         ("http://me:secret@a.cn:81/a/1.html?token=x#y", "http://a.cn:81/a/1.html"),
         ("http://a@b@c.cn/", "http://c.cn/"),
@@ -39,21 +39,21 @@ def test_an_origin_is_scheme_host_and_port_or_none(url: str, origin: str) -> Non
         ("http://a.cn/" + "x" * 500, "http://a.cn/" + "x" * 188),
     ],
 )
-def test_what_is_told_of_an_address_holds_no_secret(url: str, told: str) -> None:
-    assert redact_url(url) == told
+def test_redacted_url_has_no_secret(url: str, expected: str) -> None:
+    assert redact_url(url) == expected
 
 
-PRIVATE = [
+PRIVATE_ADDRESSES = [
     "127.0.0.1", "127.9.9.9", "0.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.100.100.200",
     "224.0.0.1", "240.0.0.1", "255.255.255.255", "::1", "::", "fe80::1", "fd00::1", "::ffff:127.0.0.1",
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("address", PRIVATE)
-def test_an_address_of_a_machine_or_a_network_is_not_public(address: str) -> None:
+@pytest.mark.parametrize("address", PRIVATE_ADDRESSES)
+def test_private_address_is_not_public(address: str) -> None:
     assert not is_public(address)
 
 
 @pytest.mark.parametrize("address", ["183.136.162.242", "1.1.1.1", "2400:3200::1", "198.18.0.7"])
-def test_an_address_of_the_internet_is_public_and_so_is_a_proxys_stand_in(address: str) -> None:
+def test_internet_and_benchmark_addresses_are_public(address: str) -> None:
     assert is_public(address)

@@ -11,7 +11,7 @@ DONE, FAILED, INTERRUPTED = RunOutcome.DONE, RunOutcome.FAILED, RunOutcome.INTER
 NOON = datetime(2026, 9, 18, 12, 0, tzinfo=CHINA_TZ)
 
 
-def test_a_pause_outlives_the_crawl_and_ends_at_its_time(tmp_path: Path) -> None:
+def test_pause_outlives_the_crawl_and_expires(tmp_path: Path) -> None:
     with Store.open_rw(tmp_path) as store:
         store.paused_origins.pause("https://a.cn:443", NOON)
         store.paused_origins.pause("https://b.cn:443", NOON + timedelta(hours=1))
@@ -25,11 +25,11 @@ def test_a_pause_outlives_the_crawl_and_ends_at_its_time(tmp_path: Path) -> None
         assert store.paused_origins.get_active(NOON + timedelta(hours=1)) == {}
 
 
-def test_a_trouble_lasts_since_the_first_crawl_that_got_nowhere(tmp_path: Path) -> None:
+def test_failing_since_is_the_first_of_consecutive_failures(tmp_path: Path) -> None:
     with Store.open_rw(tmp_path) as store:
         for hour, outcome in enumerate([FAILED, DONE, FAILED, INTERRUPTED, FAILED]):
-            begun = NOON + timedelta(hours=hour)
-            store.runs.finish(store.runs.start("flash", {}, begun), outcome, begun)
+            started_at = NOON + timedelta(hours=hour)
+            store.runs.finish(store.runs.start("flash", {}, started_at), outcome, started_at)
         store.runs.finish(store.runs.start("eastmoney", {}, NOON), DONE, NOON)
         store.runs.start("flash", {}, NOON + timedelta(hours=9))
         assert store.runs.failing_since("flash") == NOON + timedelta(hours=2)

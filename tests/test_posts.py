@@ -23,14 +23,14 @@ from crawler.items import Post
 from crawler.spiders.eastmoney_markup import EASTMONEY_MARKUP
 from crawler.storage.post_files import write_posts
 
-POSTS = Path(crawler.__file__).parent / "sample_site" / "posts"
-FIRST = "2022-01-10-NW202201102242171631.md"
-SITE = SiteLinks("//finews.withounder.com")
-FOR_A_WHILE = settings(max_examples=300, deadline=None)
+POSTS_DIR = Path(crawler.__file__).parent / "sample_site" / "posts"
+FIRST_POST_NAME = "2022-01-10-NW202201102242171631.md"
+SITE_LINKS = SiteLinks("//finews.withounder.com")
+MANY_EXAMPLES = settings(max_examples=300, deadline=None)
 
 
-def post(**changes: Any) -> Post:
-    parts: dict[str, Any] = {
+def create_post(**changes: Any) -> Post:
+    fields: dict[str, Any] = {
         "code": "202201102242171631",
         "title": "山西运城：固好脱贫成果 启好振兴之路",
         "published_at": datetime(2022, 1, 10, 16, 20, 36, tzinfo=CHINA_TZ),
@@ -39,14 +39,14 @@ def post(**changes: Any) -> Post:
         "body_html": "<p>正文</p>",
         "url": "http://finews.zning.xyz/html_News/NewsShare.html?infoCode=NW202201102242171631",
     }
-    return Post(**{**parts, **changes})
+    return Post(**{**fields, **changes})
 
 
-def front_matter(text: str) -> dict[str, Any]:
+def load_front_matter(text: str) -> dict[str, Any]:
     """What PyYAML alone makes of the six lines; Jekyll's own rule for where they end."""
-    found = re.match(r"\A(---\s*\n.*?\n?)^((---|\.\.\.)\s*$\n?)", text, re.DOTALL | re.MULTILINE)
-    assert found
-    loaded: dict[str, Any] = yaml.safe_load(found[1])
+    match = re.match(r"\A(---\s*\n.*?\n?)^((---|\.\.\.)\s*$\n?)", text, re.DOTALL | re.MULTILINE)
+    assert match
+    loaded: dict[str, Any] = yaml.safe_load(match[1])
     return loaded
 
 
@@ -56,7 +56,7 @@ def front_matter(text: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("name", "changes"),
     [
-        (FIRST, {}),
+        (FIRST_POST_NAME, {}),
         (
             "2022-04-21-NW202204212352230938.md",
             {
@@ -71,14 +71,14 @@ def front_matter(text: str) -> dict[str, Any]:
     ],
     ids=["the first post", "another"],
 )
-def test_the_first_posts_are_rendered_byte_for_byte(name: str, changes: dict[str, Any]) -> None:
-    wanted = (POSTS / name).read_text("utf-8")
-    body = wanted.split("---\n", 2)[2].split("\n\n<", 1)[0]
-    assert render_post(post(body_html=body, **changes), SITE) == wanted
+def test_first_posts_are_rendered_byte_for_byte(name: str, changes: dict[str, Any]) -> None:
+    expected = (POSTS_DIR / name).read_text("utf-8")
+    body = expected.split("---\n", 2)[2].split("\n\n<", 1)[0]
+    assert render_post(create_post(body_html=body, **changes), SITE_LINKS) == expected
 
 
-def test_a_post_is_its_six_lines_body_source_and_ways_back() -> None:
-    assert render_post(post(), SITE) == (
+def test_rendered_post_layout() -> None:
+    assert render_post(create_post(), SITE_LINKS) == (
         "---\n"
         "layout: post\n"
         'title: "山西运城：固好脱贫成果 启好振兴之路"\n'
@@ -95,34 +95,34 @@ def test_a_post_is_its_six_lines_body_source_and_ways_back() -> None:
     )
 
 
-def test_the_ways_back_lead_to_the_site_that_is_set() -> None:
-    text = render_post(post(), SiteLinks("//news.example"))
+def test_back_links_use_the_site_address() -> None:
+    text = render_post(create_post(), SiteLinks("//news.example"))
     assert text.endswith(
         "[返回中国农网新闻](//news.example/category/zhongguonongwang.html)｜[返回首页](//news.example/)"
     )
     assert "withounder" not in text
 
 
-def test_the_date_is_china_time_wherever_the_moment_comes_from() -> None:
+def test_date_is_written_in_china_time() -> None:
     moment = datetime(2022, 1, 10, 20, 30, tzinfo=UTC)
-    assert "\ndate: 2022-01-11 04:30:00 +0800\n" in render_post(post(published_at=moment), SITE)
+    assert "\ndate: 2022-01-11 04:30:00 +0800\n" in render_post(create_post(published_at=moment), SITE_LINKS)
 
 
-def test_a_body_of_many_lines_stays_as_it_is() -> None:
+def test_long_body_is_unchanged() -> None:
     body = "\n".join(f"<p>{number}</p>" for number in range(600))
-    assert f"---\n{body}\n\n<http" in render_post(post(body_html=body), SITE)
+    assert f"---\n{body}\n\n<http" in render_post(create_post(body_html=body), SITE_LINKS)
 
 
 @pytest.mark.parametrize("body", ["<p>---</p>", "<p>a</p>\n---\n<p>b</p>", "<pre>&#10;---&#10;</pre>"])
-def test_a_rule_in_the_body_ends_no_front_matter(body: str) -> None:
-    text = render_post(post(body_html=body), SITE)
+def test_horizontal_rule_in_body_does_not_end_front_matter(body: str) -> None:
+    text = render_post(create_post(body_html=body), SITE_LINKS)
     assert frontmatter.loads(text).content.startswith(body)
-    assert front_matter(text)["tags"] == "中国农网新闻"
+    assert load_front_matter(text)["tags"] == "中国农网新闻"
 
 
 # Reading back
 
-TITLES = [
+AWKWARD_TITLES = [
     'a"b', '"', '"quoted"', "\\", "a\\", "\\n", "\\u4e2d", 'a\\"b', "it's", "'", "---", "...", "a: b", ": ", "a:",
     "#", "a # b",
     "# a", "- a", "? a", "!a", "!!python/object:os.system", "&a *a", "*a", "%x", "@a", "`a`", "[a", "{a", "{{ a }}",
@@ -133,34 +133,34 @@ TITLES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("title", TITLES)
-def test_every_title_reads_back_as_it_is(title: str) -> None:
-    text = render_post(post(title=clean_title(title)), SITE)
-    assert front_matter(text)["title"] == clean_title(title)
+@pytest.mark.parametrize("title", AWKWARD_TITLES)
+def test_awkward_title_round_trip(title: str) -> None:
+    text = render_post(create_post(title=clean_title(title)), SITE_LINKS)
+    assert load_front_matter(text)["title"] == clean_title(title)
 
 
-@FOR_A_WHILE
+@MANY_EXAMPLES
 @given(
     st.text(max_size=60)
     | st.text(alphabet=st.sampled_from("\"'\\-:# \n\t{}[]%&*!|>@`,?~0aeE.中😀\u200d\u2028\x85"), max_size=40)
 )
 @example('\\" \\')
-def test_any_headline_reads_back_as_it_is(text: str) -> None:
+def test_any_title_round_trip(text: str) -> None:
     title = clean_title(text)
-    rendered = render_post(post(title=title), SITE)
-    wanted = {
+    rendered = render_post(create_post(title=title), SITE_LINKS)
+    expected = {
         "layout": "post",
         "title": title,
         "date": "2022-01-10 16:20:36 +0800",
         "categories": "zhongguonongwang",
         "tags": "中国农网新闻",
     }
-    assert front_matter(rendered) == wanted
-    assert frontmatter.loads(rendered).metadata == wanted
-    assert len(rendered.split("\n")) == len(render_post(post(), SITE).split("\n"))
+    assert load_front_matter(rendered) == expected
+    assert frontmatter.loads(rendered).metadata == expected
+    assert len(rendered.split("\n")) == len(render_post(create_post(), SITE_LINKS).split("\n"))
 
 
-MEDIA = [
+HOSTILE_MEDIA_NAMES = [
     "中国农网", "每日经济新闻", "新闻", "yes", "null", "123", "1.0", "0x1f", "12:30", "21财经", "A股", "~", "a: b",
     "a #b", "#a", "- a",
     "!a", "&a", "*a", "*a*", "_a_", "中_国", "`a`", "[a](b)", "a]", "](javascript:alert(1))", "![a](b)", "<b>",
@@ -172,39 +172,39 @@ MEDIA = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("media", MEDIA)
-def test_a_hostile_media_name_is_one_tag_and_one_link(media: str) -> None:
-    text = render_post(post(media=clean_title(media)), SITE)
+@pytest.mark.parametrize("media", HOSTILE_MEDIA_NAMES)
+def test_hostile_media_name_is_one_tag_and_one_link(media: str) -> None:
+    text = render_post(create_post(media=clean_title(media)), SITE_LINKS)
     tag = tag_for_media(clean_title(media))
-    assert front_matter(text)["tags"] == tag
+    assert load_front_matter(text)["tags"] == tag
     assert not re.search(r"\s", tag, re.ASCII)
-    assert_the_link_shows(text, tag)
+    assert_links_show_tag(text, tag)
 
 
-@FOR_A_WHILE
+@MANY_EXAMPLES
 @given(st.text(max_size=40) | st.text(alphabet=st.sampled_from("[]()<>`*_\\!&;#{}%:|~$\"' \n-a中新闻1."), max_size=30))
 def test_any_media_name_is_one_tag_and_one_link(name: str) -> None:
     media = clean_title(name) or "东方财富网"
-    text = render_post(post(media=media), SITE)
-    assert front_matter(text)["tags"] == tag_for_media(media)
+    text = render_post(create_post(media=media), SITE_LINKS)
+    assert load_front_matter(text)["tags"] == tag_for_media(media)
     assert not re.search(r"\s", tag_for_media(media), re.ASCII)
-    assert_the_link_shows(text, tag_for_media(media))
+    assert_links_show_tag(text, tag_for_media(media))
 
 
-def assert_the_link_shows(text: str, tag: str) -> None:
+def assert_links_show_tag(text: str, tag: str) -> None:
     """The last line has no sign that Markdown or Liquid reads but those of its two links, and shows the tag."""
-    last = text.rsplit("\n", 1)[1]
-    found = re.fullmatch(
+    last_line = text.rsplit("\n", 1)[1]
+    match = re.fullmatch(
         r"\[返回(.*)\]\(//finews\.withounder\.com/category/zhongguonongwang\.html\)｜\[返回首页\]\(//finews\.withounder\.com/\)",
-        last,
+        last_line,
     )
-    assert found
-    assert not set(re.sub(r"&#\d+;", "", found[1])) & set("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
-    assert re.sub(r"&#(\d+);", lambda number: chr(int(number[1])), found[1]) == tag
+    assert match
+    assert not set(re.sub(r"&#\d+;", "", match[1])) & set("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
+    assert re.sub(r"&#(\d+);", lambda number: chr(int(number[1])), match[1]) == tag
 
 
 @pytest.mark.parametrize(
-    ("media", "wanted"),
+    ("media", "expected"),
     [
         ("中国农网", "中国农网新闻"),
         ("每日经济新闻", "每日经济新闻"),
@@ -214,16 +214,16 @@ def assert_the_link_shows(text: str, tag: str) -> None:
         ("央视 新闻", "央视\xa0新闻"),
     ],
 )
-def test_a_label_says_news_once_and_has_no_space_that_splits_it(media: str, wanted: str) -> None:
-    assert tag_for_media(media) == wanted
+def test_label_has_one_news_suffix_and_no_breaking_space(media: str, expected: str) -> None:
+    assert tag_for_media(media) == expected
 
 
 @given(st.text(alphabet=st.sampled_from("<>{}%:a\n中&; "), max_size=60))
 @settings(max_examples=100, deadline=None)
-def test_no_clean_body_gets_out_of_its_place(source: str) -> None:
+def test_clean_body_stays_inside_the_post(source: str) -> None:
     body = clean_html(source, "https://finance.eastmoney.com/a/202201102242171631.html", EASTMONEY_MARKUP)
-    text = render_post(post(body_html=body), SITE)
-    assert text == render_post(post(body_html="BODY"), SITE).replace("BODY", body)
+    text = render_post(create_post(body_html=body), SITE_LINKS)
+    assert text == render_post(create_post(body_html="BODY"), SITE_LINKS).replace("BODY", body)
     assert not re.search(r"\{[{%:]", text)
 
 
@@ -231,7 +231,7 @@ def test_no_clean_body_gets_out_of_its_place(source: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "moment", "wanted"),
+    ("code", "moment", "expected"),
     [
         (
             "202201102242171631",
@@ -251,14 +251,14 @@ def test_no_clean_body_gets_out_of_its_place(source: str) -> None:
     ],
     ids=["first post", "dated after the day of its code", "blog post"],
 )
-def test_a_post_stands_by_its_day_and_code(code: str, moment: datetime, wanted: str) -> None:
-    assert make_post_path(post(code=code, published_at=moment)) == wanted
+def test_post_path_has_day_and_code(code: str, moment: datetime, expected: str) -> None:
+    assert make_post_path(create_post(code=code, published_at=moment)) == expected
 
 
 # Writing
 
 
-def names_in(folder: Path) -> list[str]:
+def file_names(folder: Path) -> list[str]:
     """Every file, also those whose names begin with a dot."""
     return sorted(path.name for path in folder.iterdir())
 
@@ -268,20 +268,20 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "output"
 
 
-def test_a_post_is_written_into_folders_that_are_made(folder: Path) -> None:
+def test_write_post_creates_folders(folder: Path) -> None:
     write_posts(folder, {"_posts/2022/01/10/a.md": "正文\r\n\ud7ff"})
     assert (folder / "_posts/2022/01/10/a.md").read_bytes() == "正文\r\n\ud7ff".encode()
-    assert names_in(folder / "_posts/2022/01/10") == ["a.md"]
+    assert file_names(folder / "_posts/2022/01/10") == ["a.md"]
 
 
-def test_a_post_takes_the_place_of_the_old_one(folder: Path) -> None:
+def test_write_post_replaces_the_old_post(folder: Path) -> None:
     write_posts(folder, {"_posts/a.md": "old and much longer"})
     write_posts(folder, {"_posts/a.md": "new"})
     assert (folder / "_posts/a.md").read_text("utf-8") == "new"
-    assert names_in(folder / "_posts") == ["a.md"]
+    assert file_names(folder / "_posts") == ["a.md"]
 
 
-def test_a_reader_of_the_old_post_reads_it_to_its_end(folder: Path) -> None:
+def test_open_reader_keeps_reading_the_old_post(folder: Path) -> None:
     write_posts(folder, {"_posts/a.md": "old"})
     with (folder / "_posts/a.md").open(encoding="utf-8") as reader:
         write_posts(folder, {"_posts/a.md": "new"})
@@ -289,7 +289,7 @@ def test_a_reader_of_the_old_post_reads_it_to_its_end(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o077, 0o000])
-def test_a_post_can_be_read_by_all_and_written_by_its_owner(folder: Path, umask: int) -> None:
+def test_post_file_mode_ignores_umask(folder: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
         write_posts(folder, {"_posts/a.md": "x"})
@@ -298,7 +298,7 @@ def test_a_post_can_be_read_by_all_and_written_by_its_owner(folder: Path, umask:
     assert stat.S_IMODE((folder / "_posts/a.md").stat().st_mode) == 0o644
 
 
-def test_a_symbolic_link_is_replaced_and_not_followed(folder: Path, tmp_path: Path) -> None:
+def test_symbolic_link_is_replaced_not_followed(folder: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_text("untouched")
     (folder / "_posts").mkdir(parents=True)
@@ -309,7 +309,7 @@ def test_a_symbolic_link_is_replaced_and_not_followed(folder: Path, tmp_path: Pa
     assert (folder / "_posts/a.md").read_text() == "x"
 
 
-def test_a_file_in_the_place_of_a_folder_is_told(folder: Path) -> None:
+def test_file_in_place_of_folder_is_an_output_error(folder: Path) -> None:
     folder.mkdir()
     (folder / "_posts").write_text("a file")
     with pytest.raises(OutputError, match=r"^cannot write .*a\.md: "):
@@ -317,22 +317,22 @@ def test_a_file_in_the_place_of_a_folder_is_told(folder: Path) -> None:
     assert (folder / "_posts").read_text() == "a file"
 
 
-def test_a_folder_in_the_place_of_the_post_is_told_and_nothing_is_left(folder: Path) -> None:
+def test_folder_in_place_of_post_is_an_output_error(folder: Path) -> None:
     (folder / "_posts/a.md/b").mkdir(parents=True)
     with pytest.raises(OutputError, match=r"^cannot write .*a\.md: "):
         write_posts(folder, {"_posts/a.md": "x"})
-    assert names_in(folder / "_posts") == ["a.md"]
+    assert file_names(folder / "_posts") == ["a.md"]
 
 
-def test_a_name_that_is_too_long_is_told(folder: Path) -> None:
+def test_too_long_file_name_is_an_output_error(folder: Path) -> None:
     with pytest.raises(OutputError, match="cannot write"):
         write_posts(folder, {"_posts/" + "a" * 300 + ".md": "x"})
-    assert names_in(folder / "_posts") == []
+    assert file_names(folder / "_posts") == []
 
 
-def test_what_cannot_be_encoded_leaves_the_old_post(folder: Path) -> None:
+def test_unencodable_text_leaves_the_old_post(folder: Path) -> None:
     write_posts(folder, {"_posts/a.md": "old"})
     with pytest.raises(UnicodeEncodeError):
         write_posts(folder, {"_posts/a.md": "half a character \ud83d"})
     assert (folder / "_posts/a.md").read_text() == "old"
-    assert names_in(folder / "_posts") == ["a.md"]
+    assert file_names(folder / "_posts") == ["a.md"]

@@ -34,8 +34,8 @@ from crawler.errors import (
 from crawler.items import Category, KnownArticle, ListingEntry, Outcome, Reason
 from crawler.sample_site import SampleSite, edit_response, return_body
 from crawler.spiders.eastmoney import EastmoneySpider
-from tests.conftest import Finews
-from tests.test_replay import damage
+from tests.conftest import CommandRunner
+from tests.test_replay import execute_sql
 
 Query = Callable[..., list[Any]]
 
@@ -139,25 +139,25 @@ def test_a_failed_request_has_a_code(error: BaseException | None, reason: Reason
 
 
 def test_a_page_without_its_end_is_incomplete_and_an_error_shell_is_the_sources(
-    crawl: Finews, site: SampleSite, query: Query
+    crawl: CommandRunner, sample_site: SampleSite, query: Query
 ) -> None:
-    code = site.corpus.codes_in_columns(["345"])[0]
-    site.add_fault(f"article/{code}", return_body(b'{"success": 1, "data": null}', "application/json"))
-    site.add_fault(f"/a/{code}", return_body(b"<html><body>", "text/html"))
+    code = sample_site.corpus.codes_in_columns(["345"])[0]
+    sample_site.add_fault(f"article/{code}", return_body(b'{"success": 1, "data": null}', "application/json"))
+    sample_site.add_fault(f"/a/{code}", return_body(b"<html><body>", "text/html"))
     answer = crawl("eastmoney", "--column", "345")
     assert query("SELECT outcome, reason FROM entries WHERE code = ?", code) == [("failed", "response_incomplete")]
-    assert [trouble["reason"] for trouble in answer.value["failures"]] == ["response_incomplete"]
+    assert [trouble["reason"] for trouble in answer.json["failures"]] == ["response_incomplete"]
 
 
 @pytest.mark.parametrize(("kind", "outcome"), [("CFH", "filtered"), ("CMS", "quarantined")])
 def test_an_article_without_text_has_one_code_whatever_becomes_of_it(
-    crawl: Finews, site: SampleSite, query: Query, kind: str, outcome: str
+    crawl: CommandRunner, sample_site: SampleSite, query: Query, kind: str, outcome: str
 ) -> None:
-    codes = site.corpus.codes_in_columns(EastmoneySpider.default_columns)
-    code = next(code for code in codes if getattr(site.corpus.find_article(code), "np_dst", "") == kind)
-    site.add_fault(f"article/{code}", return_body(b'{"success": 1, "data": null}', "application/json"))
+    codes = sample_site.corpus.codes_in_columns(EastmoneySpider.default_columns)
+    code = next(code for code in codes if getattr(sample_site.corpus.find_article(code), "np_dst", "") == kind)
+    sample_site.add_fault(f"article/{code}", return_body(b'{"success": 1, "data": null}', "application/json"))
     for path in ("a", "news"):
-        site.add_fault(f"/{path}/{code}", return_body(b"<html><body></body></html>", "text/html"))
+        sample_site.add_fault(f"/{path}/{code}", return_body(b"<html><body></body></html>", "text/html"))
     crawl("eastmoney")
     found = query("SELECT outcome, reason FROM entries WHERE code = ? AND outcome != 'duplicate'", code)
     assert found == [(outcome, "no_body")]
@@ -166,38 +166,40 @@ def test_an_article_without_text_has_one_code_whatever_becomes_of_it(
     assert found == [("unchanged", "rejected_earlier")]
 
 
-def test_explain_gives_the_code_beside_the_text(crawl: Finews, finews: Finews, query: Query, output: Path) -> None:
+def test_explain_gives_the_code_beside_the_text(
+    crawl: CommandRunner, finews: CommandRunner, query: Query, output: Path
+) -> None:
     crawl("choice")
     code = query("SELECT code FROM articles LIMIT 1")[0]
-    known = finews("explain", code, "--output", str(output), "--json").value
+    known = finews("explain", code, "--output", str(output), "--json").json
     assert [(entry["outcome"], entry["reason"], entry["detail"]) for entry in known["entries"]] == [
         ("new", "scraped", "")
     ]
 
 
 def test_explain_goes_by_the_codes_whatever_the_texts_are(
-    crawl: Finews, finews: Finews, query: Query, output: Path
+    crawl: CommandRunner, finews: CommandRunner, query: Query, output: Path
 ) -> None:
     crawl("choice")
     crawl("eastmoney")
     (code, *_) = query("SELECT code FROM entries WHERE reason = 'other_source'")
-    damage(output, "UPDATE entries SET detail = '别的话'")
-    told = finews("explain", code, "--output", str(output)).out
+    execute_sql(output, "UPDATE entries SET detail = '别的话'")
+    told = finews("explain", code, "--output", str(output)).stdout
     assert "text: choice's is kept: eastmoney listed it too, and that does not take its place" in told
-    damage(output, "UPDATE entries SET outcome = 'updated', reason = 'withdrawn' WHERE code = ?", code)
-    told = finews("explain", code, "--output", str(output)).out
+    execute_sql(output, "UPDATE entries SET outcome = 'updated', reason = 'withdrawn' WHERE code = ?", code)
+    told = finews("explain", code, "--output", str(output)).stdout
     assert ": updated: 别的话" in told
     assert "taken in" not in told
 
 
-def test_a_truncated_response_is_requested_again(crawl: Finews, site: SampleSite, query: Query) -> None:
-    code = site.corpus.codes_in_columns(["345"])[0]
+def test_a_truncated_response_is_requested_again(crawl: CommandRunner, sample_site: SampleSite, query: Query) -> None:
+    code = sample_site.corpus.codes_in_columns(["345"])[0]
     half = edit_response(
         lambda reply: reply._replace(
             body=gzip.compress(reply.body)[:-8], headers=(*reply.headers, ("Content-Encoding", "gzip"))
         )
     )
-    site.add_fault(f"article/{code}", half, times=1)
-    assert crawl("eastmoney", "--column", "345").code == 0
+    sample_site.add_fault(f"article/{code}", half, times=1)
+    assert crawl("eastmoney", "--column", "345").exit_code == 0
     assert query("SELECT outcome, reason FROM entries WHERE code = ?", code) == [("new", "scraped")]
-    assert site.requested_codes.count(code) == 2
+    assert sample_site.requested_codes.count(code) == 2

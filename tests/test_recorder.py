@@ -23,45 +23,47 @@ ARTICLE = Article(
 )  # fmt: skip
 
 
-def waiting(store: Store, *articles: Article) -> list[Article]:
+def pending_articles(store: Store, *articles: Article) -> list[Article]:
     """Articles whose entries a run has recorded."""
     run_id = store.runs.start("eastmoney", {}, NOW)
-    ids = store.runs.add_entries(run_id, [(each.code, "350", None, None, "") for each in articles])
-    entries = [ListingEntry(each.code, "标题", each.published_at, "350", each.url) for each in articles]
+    entry_ids = store.runs.add_entries(run_id, [(article.code, "350", None, None, "") for article in articles])
+    entries = [ListingEntry(article.code, "标题", article.published_at, "350", article.url) for article in articles]
     return [
-        replace(each, entry=replace(entry, entry_id=entry_id))
-        for each, entry, entry_id in zip(articles, entries, ids, strict=True)
+        replace(article, entry=replace(entry, entry_id=entry_id))
+        for article, entry, entry_id in zip(articles, entries, entry_ids, strict=True)
     ]
 
 
-def numbered(count: int) -> list[Article]:
+def create_articles(count: int) -> list[Article]:
     return [replace(ARTICLE, code=f"{202201102242171600 + number}") for number in range(count)]
 
 
-def test_an_article_that_meets_a_fault_of_ours_does_not_take_the_others_with_it(tmp_path: Path) -> None:
-    good = numbered(12)
+def test_bug_in_one_article_does_not_affect_the_batch(tmp_path: Path) -> None:
+    good = create_articles(12)
     bad = replace(ARTICLE, code="202201102242171699", title="\ud800")
     with OutputDir.open_for_writing(tmp_path) as out:
         store = out.db
-        pending = waiting(store, good[0], bad, *good[1:])
-        recorded = save_articles(out, pending)
-        assert isinstance(recorded.pop(1), UnicodeEncodeError)
+        pending = pending_articles(store, good[0], bad, *good[1:])
+        saved = save_articles(out, pending)
+        assert isinstance(saved.pop(1), UnicodeEncodeError)
         pending.pop(1)
-        assert [(done.article, done.outcome) for done in recorded if isinstance(done, SavedArticle)] == [
-            (each, Outcome.NEW) for each in pending
-        ]
+        assert [
+            (saved_article.article, saved_article.outcome)
+            for saved_article in saved
+            if isinstance(saved_article, SavedArticle)
+        ] == [(article, Outcome.NEW) for article in pending]
         assert store.articles.get(bad.code) is None
         assert store.articles.unwritten(99) == []
         assert store.search_index.find_faults() == []
         assert len(list(tmp_path.rglob("*.md"))) == 12
 
 
-def test_posts_that_cannot_be_written_stay_owed(tmp_path: Path) -> None:
+def test_failed_post_writes_stay_pending(tmp_path: Path) -> None:
     with OutputDir.open_for_writing(tmp_path) as out:
         (tmp_path / "_posts").rmdir()
         (tmp_path / "_posts").write_text("a file where a folder should be")
         with pytest.raises(OutputError, match="cannot write"):
-            save_articles(out, waiting(out.db, *numbered(9)))
+            save_articles(out, pending_articles(out.db, *create_articles(9)))
         assert len(out.db.articles.unwritten(99)) == 9
         assert out.db.runs.entry_counts(1)["new"] == 0
 
@@ -76,7 +78,7 @@ def test_the_next_opening_writes_what_is_owed_for_the_site_that_is_set(
         with monkeypatch.context() as patched:
             patched.setattr("crawler.storage.article_writer.write_posts", fail)
             with pytest.raises(OutputError, match="no space"):
-                save_articles(out, waiting(out.db, *numbered(40)))
+                save_articles(out, pending_articles(out.db, *create_articles(40)))
         assert list(tmp_path.rglob("*.md")) == []
     with OutputDir.open_for_writing(tmp_path, address="//news.example") as out:
         assert out.db.articles.unwritten(99) == []
@@ -104,7 +106,7 @@ def test_a_post_is_marked_only_when_it_is_on_disk(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr("crawler.storage.article_writer.write_posts", write_and_look)
     with OutputDir.open_for_writing(tmp_path) as out:
-        save_articles(out, waiting(out.db, *numbered(2)))
+        save_articles(out, pending_articles(out.db, *create_articles(2)))
         look()
         write_missing_posts(out, list(out.db.articles.rows()))
     owed, done = [(None, None)] * 2, [(1, "new")] * 2
@@ -113,7 +115,9 @@ def test_a_post_is_marked_only_when_it_is_on_disk(tmp_path: Path, monkeypatch: p
 
 def test_a_fault_of_one_article_alone_is_raised(tmp_path: Path) -> None:
     with OutputDir.open_for_writing(tmp_path) as out:
-        (good, bad) = waiting(out.db, *numbered(1), replace(ARTICLE, code="202201102242171699", title="\ud800"))
+        (good, bad) = pending_articles(
+            out.db, *create_articles(1), replace(ARTICLE, code="202201102242171699", title="\ud800")
+        )
         with pytest.raises(UnicodeEncodeError):
             save_article(out, bad)
         saved = save_article(out, good)

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from crawler.sample_site import Corpus, SampleSite
-from tests.conftest import DETAIL, NO_MANNERS, Gate, waited_for
-from tests.crash.conftest import asker, ended, look, recorded, start
-from tests.test_crawl import assert_books_balance, assert_posts_are_rows
+from tests.conftest import ARTICLE_API_PATH, FAST_SETTINGS, HeldResponses, wait_until
+from tests.crash.conftest import count_saved_articles, query_copy, query_function, start_process, wait_for_exit
+from tests.test_crawl import assert_outcomes_add_up, assert_posts_match_rows
 
 COLUMNS = ("344", "345")
 # CONCURRENT_REQUESTS
-AT_ONCE = 4
+CONCURRENT_REQUESTS = 4
 # What a crawl leaves behind that says nothing of when it ran.
-STATE = (
+SELECT_STATE = (
     "SELECT code, title, published_at, media, category, url, summary, body_html, body_text, post_path, post_sha256,"
     " revision, published_revision, withdrawn_at, changed_at FROM articles ORDER BY code",
     "SELECT code, column_id FROM article_columns ORDER BY code, column_id",
@@ -30,82 +30,91 @@ STATE = (
 
 
 @dataclass(frozen=True)
-class Left:
+class BackfillState:
     """What a backfill leaves, and what it asked for: the pages of listings and how often each article."""
 
     rows: list[list[Any]]
     files: dict[str, bytes]
-    pages: list[tuple[str, str]]
-    articles: Counter[str]
+    requested_pages: list[tuple[str, str]]
+    article_requests: Counter[str]
 
 
-def backfill(site: SampleSite, output: Path) -> list[str]:
-    head = site.corpus.find_listed(site.corpus.codes_in_columns(["345"])[130])
+def backfill_command(sample_site: SampleSite, output: Path) -> list[str]:
+    head = sample_site.corpus.find_listed(sample_site.corpus.codes_in_columns(["345"])[130])
     assert head
     since = ("--since", f"{head.published_at:%Y-%m-%d %H:%M}")
-    where = ("--mirror", site.url, "--output", str(output), "--column", ",".join(COLUMNS))
-    return [sys.executable, "-m", "crawler", "crawl", *where, *since, *NO_MANNERS, "--quiet"]
+    target_args = ("--mirror", sample_site.url, "--output", str(output), "--column", ",".join(COLUMNS))
+    return [sys.executable, "-m", "crawler", "crawl", *target_args, *since, *FAST_SETTINGS, "--quiet"]
 
 
-def asked(site: SampleSite) -> tuple[list[tuple[str, str]], Counter[str]]:
-    pages = [(hit.query["column"], hit.query["page_index"]) for hit in site.requests if "page_index" in hit.query]
-    return sorted(pages), Counter(hit.path.removeprefix(DETAIL) for hit in site.requests if DETAIL in hit.path)
+def requests_made(sample_site: SampleSite) -> tuple[list[tuple[str, str]], Counter[str]]:
+    pages = [
+        (hit.query["column"], hit.query["page_index"]) for hit in sample_site.requests if "page_index" in hit.query
+    ]
+    return sorted(pages), Counter(
+        hit.path.removeprefix(ARTICLE_API_PATH) for hit in sample_site.requests if ARTICLE_API_PATH in hit.path
+    )
 
 
-def left(site: SampleSite, output: Path) -> Left:
-    query = asker(output / "news.db")
+def read_state(sample_site: SampleSite, output: Path) -> BackfillState:
+    query = query_function(output / "news.db")
     files = {
         str(path.relative_to(output)): path.read_bytes()
         for path in output.rglob("*")
         if path.is_file() and not path.name.startswith(("news.db", ".crawl.lock"))
     }
-    return Left([query(sql) for sql in STATE], files, *asked(site))
+    return BackfillState([query(sql) for sql in SELECT_STATE], files, *requests_made(sample_site))
 
 
 @pytest.fixture(scope="module")
-def site() -> Iterator[SampleSite]:
+def sample_site() -> Iterator[SampleSite]:
     with SampleSite(Corpus.sample(500)) as served:
         yield served
 
 
 @pytest.fixture(scope="module")
-def undisturbed(site: SampleSite, tmp_path_factory: pytest.TempPathFactory) -> Left:
+def uninterrupted(sample_site: SampleSite, tmp_path_factory: pytest.TempPathFactory) -> BackfillState:
     output = tmp_path_factory.mktemp("undisturbed") / "output"
-    site.reset()
-    assert ended(start(backfill(site, output))).code == 0
-    return left(site, output)
+    sample_site.reset()
+    assert wait_for_exit(start_process(backfill_command(sample_site, output))).exit_code == 0
+    return read_state(sample_site, output)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
-def test_a_backfill_that_is_stopped_half_way_goes_on_where_it_was(
-    site: SampleSite, undisturbed: Left, output: Path, number: signal.Signals
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda signum: signum.name)
+def test_interrupted_backfill_resumes(
+    sample_site: SampleSite, uninterrupted: BackfillState, output: Path, signum: signal.Signals
 ) -> None:
     """Each article is asked for once over both, but those that were on their way; the listings are walked again."""
-    site.reset()
-    half = len(undisturbed.articles) // 2
-    gate = Gate(site, DETAIL, passing=half)
-    running = start(backfill(site, output))
+    sample_site.reset()
+    held_after = len(uninterrupted.article_requests) // 2
+    held_responses = HeldResponses(sample_site, ARTICLE_API_PATH, pass_first=held_after)
+    crawl_process = start_process(backfill_command(sample_site, output))
     # Some of those that passed may wait for a free hand, to ask for the page that holds their text.
-    waited_for(lambda: len(gate.held) == AT_ONCE and recorded(output) >= half - AT_ONCE)
-    os.kill(running.pid, number)
-    assert ended(running).code == (-number if number == signal.SIGKILL else 1)
-    gate.open()
-    taken_in = set(look(output, "SELECT code FROM articles"))
-    first = asked(site)[1]
-    on_their_way = set(first) - taken_in
-    assert on_their_way >= {hit.path.removeprefix(DETAIL) for hit in gate.held}
-    assert len(on_their_way) <= 2 * AT_ONCE
+    wait_until(
+        lambda: (
+            len(held_responses.held_requests) == CONCURRENT_REQUESTS
+            and count_saved_articles(output) >= held_after - CONCURRENT_REQUESTS
+        )
+    )
+    os.kill(crawl_process.pid, signum)
+    assert wait_for_exit(crawl_process).exit_code == (-signum if signum == signal.SIGKILL else 1)
+    held_responses.release()
+    saved_codes = set(query_copy(output, "SELECT code FROM articles"))
+    first_requests = requests_made(sample_site)[1]
+    in_flight = set(first_requests) - saved_codes
+    assert in_flight >= {hit.path.removeprefix(ARTICLE_API_PATH) for hit in held_responses.held_requests}
+    assert len(in_flight) <= 2 * CONCURRENT_REQUESTS
 
-    plan = ended(start([*backfill(site, output), "--plan", "--json"])).value
+    plan = wait_for_exit(start_process([*backfill_command(sample_site, output), "--plan", "--json"])).json
 
-    site.reset()
-    assert ended(start(backfill(site, output))).code == 0
-    again = left(site, output)
-    assert again.articles == undisturbed.articles - Counter(taken_in)
-    assert set(first) & set(again.articles) == on_their_way
-    assert again.pages == undisturbed.pages
-    assert plan["pages"] == pytest.approx(len(again.pages), abs=2)
-    assert plan["articles"] == pytest.approx(len(again.articles), rel=0.2)
-    assert (again.rows, again.files) == (undisturbed.rows, undisturbed.files)
-    assert_books_balance(asker(output / "news.db"))
-    assert_posts_are_rows(output)
+    sample_site.reset()
+    assert wait_for_exit(start_process(backfill_command(sample_site, output))).exit_code == 0
+    resumed = read_state(sample_site, output)
+    assert resumed.article_requests == uninterrupted.article_requests - Counter(saved_codes)
+    assert set(first_requests) & set(resumed.article_requests) == in_flight
+    assert resumed.requested_pages == uninterrupted.requested_pages
+    assert plan["pages"] == pytest.approx(len(resumed.requested_pages), abs=2)
+    assert plan["articles"] == pytest.approx(len(resumed.article_requests), rel=0.2)
+    assert (resumed.rows, resumed.files) == (uninterrupted.rows, uninterrupted.files)
+    assert_outcomes_add_up(query_function(output / "news.db"))
+    assert_posts_match_rows(output)

@@ -12,7 +12,7 @@ from crawler.items import Outcome, Reason
 from crawler.storage.connection import open_database_ro, open_database_rw
 from crawler.storage.migrations import migrations
 
-RELIED_ON = {
+PUBLIC_COLUMNS = {
     "articles": [
         "code", "title", "published_at", "media", "category", "source", "url", "summary", "body_html", "body_text",
         "post_path", "post_sha256", "first_seen_at", "changed_at", "revision", "withdrawn_at",
@@ -28,7 +28,7 @@ RELIED_ON = {
     "entries": ["run_id", "code", "outcome", "reason", "detail"],
     "quarantine": ["reason", "raw"],
 }  # fmt: skip
-KEYS = {
+PRIMARY_KEYS = {
     "articles": {"code"},
     "categories": {"slug"},
     "article_columns": {"code", "column_id"},
@@ -38,7 +38,7 @@ KEYS = {
     "entries": {"id"},
     "quarantine": {"id"},
 }
-ARTICLE = {
+ARTICLE_ROW = {
     "code": "202201102242171631", "title": "题", "published_at": "2022-01-10T16:20:36+08:00", "media": "中国农网",
     "category": "zhongguonongwang", "source": "choice", "url": "http://a.cn/", "summary": "", "body_html": "<p>x</p>",
     "body_text": "x", "post_path": "_posts/a.md", "post_sha256": "0", "first_seen_at": "2022-01-10T17:00:00+08:00",
@@ -51,41 +51,41 @@ def db(tmp_path: Path) -> Database:
 
 
 def insert(db: Database, table: str, row: Mapping[str, object]) -> None:
-    marks = ", ".join("?" * len(row))
-    db.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", list(row.values()))  # noqa: S608  # ours
+    placeholders = ", ".join("?" * len(row))
+    db.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({placeholders})", list(row.values()))  # noqa: S608  # ours
 
 
-@pytest.mark.parametrize("table", RELIED_ON, ids=str)
-def test_every_column_that_others_rely_on_is_there(db: Database, table: str) -> None:
-    found = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
-    assert [name for name in RELIED_ON[table] if name not in found] == []
+@pytest.mark.parametrize("table", PUBLIC_COLUMNS, ids=str)
+def test_public_columns_exist(db: Database, table: str) -> None:
+    columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
+    assert [name for name in PUBLIC_COLUMNS[table] if name not in columns] == []
 
 
-@pytest.mark.parametrize("table", KEYS, ids=str)
-def test_the_keys_are_those_that_others_rely_on(db: Database, table: str) -> None:
-    assert {row[1] for row in db.execute(f"PRAGMA table_info({table})") if row[5]} == KEYS[table]
+@pytest.mark.parametrize("table", PRIMARY_KEYS, ids=str)
+def test_primary_keys(db: Database, table: str) -> None:
+    assert {row[1] for row in db.execute(f"PRAGMA table_info({table})") if row[5]} == PRIMARY_KEYS[table]
 
 
-def test_runs_count_every_outcome_there_is(db: Database) -> None:
+def test_runs_have_a_column_per_outcome(db: Database) -> None:
     assert {row[1] for row in db.execute("PRAGMA table_info(runs)")} >= {str(outcome) for outcome in Outcome}
 
 
-def test_the_file_is_in_wal_mode_for_whoever_opens_it(db: Database, tmp_path: Path) -> None:
+def test_database_is_in_wal_mode(db: Database, tmp_path: Path) -> None:
     db.close()
-    other = sqlite3.connect(tmp_path / "news.db")
-    assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    assert other.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    other.close()
+    other_connection = sqlite3.connect(tmp_path / "news.db")
+    assert other_connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert other_connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    other_connection.close()
 
 
-def test_a_committed_row_is_on_disk_before_its_post_is_written(db: Database) -> None:
+def test_synchronous_is_full(db: Database) -> None:
     assert db.execute("PRAGMA synchronous").fetchone()[0] == 2
 
 
-def test_a_category_must_exist_before_its_articles(db: Database) -> None:
+def test_article_needs_its_category(db: Database) -> None:
     assert db.execute("PRAGMA foreign_keys").fetchone()[0] == 1
     with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
-        insert(db, "articles", ARTICLE)
+        insert(db, "articles", ARTICLE_ROW)
 
 
 @pytest.mark.parametrize(
@@ -98,18 +98,16 @@ def test_a_category_must_exist_before_its_articles(db: Database) -> None:
     ],
     ids=["revision", "mention", "column", "entry"],
 )
-def test_nothing_belongs_to_an_article_or_a_run_that_is_not_there(
-    db: Database, table: str, row: dict[str, object]
-) -> None:
+def test_foreign_keys_are_enforced(db: Database, table: str, row: dict[str, object]) -> None:
     with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
         insert(db, table, row)
 
 
-def test_two_articles_have_two_post_files(db: Database) -> None:
+def test_post_path_is_unique(db: Database) -> None:
     insert(db, "categories", {"slug": "zhongguonongwang", "media": "中国农网"})
-    insert(db, "articles", ARTICLE)
+    insert(db, "articles", ARTICLE_ROW)
     with pytest.raises(sqlite3.IntegrityError, match=r"articles\.post_path"):
-        insert(db, "articles", {**ARTICLE, "code": "202201102242171632"})
+        insert(db, "articles", {**ARTICLE_ROW, "code": "202201102242171632"})
 
 
 @pytest.mark.parametrize(
@@ -120,7 +118,7 @@ def test_two_articles_have_two_post_files(db: Database) -> None:
     ],
     ids=["entry", "run"],
 )
-def test_an_outcome_is_one_of_the_known_words(db: Database, table: str, row: dict[str, object]) -> None:
+def test_outcome_is_checked(db: Database, table: str, row: dict[str, object]) -> None:
     insert(db, "runs", {"spider": "flash", "started_at": "2022-01-10T17:00:00+08:00"})
     with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
         insert(db, table, row)
@@ -130,13 +128,13 @@ def test_opening_again_changes_nothing(db: Database, tmp_path: Path) -> None:
     insert(db, "categories", {"slug": "zhongguonongwang", "media": "中国农网"})
     db.conn.commit()
     before = list(db.execute("SELECT name, sql FROM sqlite_master ORDER BY name"))
-    steps = list(db.execute("SELECT name, applied_at FROM _sqlite_migrations ORDER BY id"))
+    applied_migrations = list(db.execute("SELECT name, applied_at FROM _sqlite_migrations ORDER BY id"))
     db.close()
-    again = open_database_rw(tmp_path)
-    assert list(again.execute("SELECT name, sql FROM sqlite_master ORDER BY name")) == before
-    assert list(again.execute("SELECT name, applied_at FROM _sqlite_migrations ORDER BY id")) == steps
-    assert again.execute("SELECT count(*) FROM categories").fetchone()[0] == 1
-    again.close()
+    reopened = open_database_rw(tmp_path)
+    assert list(reopened.execute("SELECT name, sql FROM sqlite_master ORDER BY name")) == before
+    assert list(reopened.execute("SELECT name, applied_at FROM _sqlite_migrations ORDER BY id")) == applied_migrations
+    assert reopened.execute("SELECT count(*) FROM categories").fetchone()[0] == 1
+    reopened.close()
 
 
 # What an older finews wrote of an entry, and the code of that.
@@ -196,19 +194,19 @@ def test_every_code_of_an_old_entry_is_one_of_todays() -> None:
 
 def test_a_connection_for_reading_cannot_write(tmp_path: Path) -> None:
     open_database_rw(tmp_path).close()
-    reading = open_database_ro(tmp_path)
+    read_only = open_database_ro(tmp_path)
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        insert(reading, "categories", {"slug": "a", "media": "A"})
-    reading.close()
+        insert(read_only, "categories", {"slug": "a", "media": "A"})
+    read_only.close()
 
 
-def test_another_programs_file_under_our_name_is_told_and_gets_none_of_our_tables(tmp_path: Path) -> None:
-    other = sqlite3.connect(tmp_path / "news.db")
-    other.execute("CREATE TABLE articles (id INTEGER)")
-    other.close()
+def test_foreign_database_is_a_store_error_and_unchanged(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "news.db")
+    connection.execute("CREATE TABLE articles (id INTEGER)")
+    connection.close()
     with pytest.raises(StoreError, match="articles already exists"):
         open_database_rw(tmp_path)
-    other = sqlite3.connect(tmp_path / "news.db")
-    tables = [row[0] for row in other.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-    other.close()
-    assert [name for name in tables if name in RELIED_ON] == ["articles"]
+    connection = sqlite3.connect(tmp_path / "news.db")
+    tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    connection.close()
+    assert [name for name in tables if name in PUBLIC_COLUMNS] == ["articles"]

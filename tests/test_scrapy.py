@@ -18,21 +18,21 @@ from scrapy.settings import default_settings
 
 from crawler import settings as our_settings
 from crawler.sample_site import SampleSite, return_body, return_status
-from tests.conftest import CHECKOUT, DETAIL, NO_MANNERS, Finews, Gate, waited_for
-from tests.test_crawl import assert_books_balance, assert_posts_are_rows
+from tests.conftest import ARTICLE_API_PATH, FAST_SETTINGS, PROJECT_ROOT, CommandRunner, HeldResponses, wait_until
+from tests.test_crawl import assert_outcomes_add_up, assert_posts_match_rows
 
 Query = Callable[..., list[Any]]
 Scrapy = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def scrapy_crawl(site: SampleSite, output: Path, tmp_path: Path) -> Scrapy:
+def scrapy_crawl(sample_site: SampleSite, output: Path, tmp_path: Path) -> Scrapy:
     """Runs `scrapy crawl WORDS…` on the sample site into `output`, from an empty folder."""
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
-        settings = (f"OUTPUT_DIR={output}", f"MIRROR={site.url}", *NO_MANNERS[1::2])
+        settings = (f"OUTPUT_DIR={output}", f"MIRROR={sample_site.url}", *FAST_SETTINGS[1::2])
         options = [word for setting in settings for word in ("-s", setting)]
-        return run_scrapy("crawl", *words, *options, cwd=tmp_path, project=CHECKOUT)
+        return run_scrapy("crawl", *words, *options, cwd=tmp_path, project=PROJECT_ROOT)
 
     return run
 
@@ -81,44 +81,46 @@ def test_ours_stand_where_those_that_they_replace_stood() -> None:
     ],
 )
 def test_a_setting_of_a_component_that_is_not_loaded_is_refused(
-    crawl: Finews, site: SampleSite, output: Path, assignment: str, component: str
+    crawl: CommandRunner, sample_site: SampleSite, output: Path, assignment: str, component: str
 ) -> None:
     answer = crawl("flash", "--set", assignment)
-    assert answer.code == 2
-    assert len(answer.err.splitlines()) == 1
-    assert assignment.partition("=")[0] in answer.err
-    assert component in answer.err
-    assert not site.requests
+    assert answer.exit_code == 2
+    assert len(answer.stderr.splitlines()) == 1
+    assert assignment.partition("=")[0] in answer.stderr
+    assert component in answer.stderr
+    assert not sample_site.requests
     assert not output.exists()
 
 
-def test_a_setting_that_says_how_it_is_anyway_is_taken(crawl: Finews) -> None:
-    assert crawl("flash", "--set", "COMPRESSION_ENABLED=1", "--set", "REMOTE_CONTROL_ENABLED=0").code == 0
+def test_a_setting_that_says_how_it_is_anyway_is_taken(crawl: CommandRunner) -> None:
+    assert crawl("flash", "--set", "COMPRESSION_ENABLED=1", "--set", "REMOTE_CONTROL_ENABLED=0").exit_code == 0
 
 
-def test_what_a_setting_switches_off_it_switches_on(crawl: Finews, site: SampleSite) -> None:
+def test_what_a_setting_switches_off_it_switches_on(crawl: CommandRunner, sample_site: SampleSite) -> None:
     """The Referer, for one: off by default."""
     crawl("eastmoney", "--set", "REFERER_ENABLED=1")
-    assert {hit.headers.get("referer", "")[: len(site.url)] for hit in site.requests if DETAIL in hit.path} == {
-        site.url
-    }
+    assert {
+        hit.headers.get("referer", "")[: len(sample_site.url)]
+        for hit in sample_site.requests
+        if ARTICLE_API_PATH in hit.path
+    } == {sample_site.url}
 
 
-def test_no_referer_and_no_password_is_sent(crawl: Finews, site: SampleSite) -> None:
+def test_no_referer_and_no_password_is_sent(crawl: CommandRunner, sample_site: SampleSite) -> None:
     crawl()
-    assert len(site.requests) > 8
-    assert not [hit for hit in site.requests if {"referer", "authorization"} & hit.headers.keys()]
+    assert len(sample_site.requests) > 8
+    assert not [hit for hit in sample_site.requests if {"referer", "authorization"} & hit.headers.keys()]
 
 
 # stats
 
 
-def test_closing_stats_are_logged_when_asked_for_and_not_otherwise(crawl: Finews) -> None:
+def test_closing_stats_are_logged_when_asked_for_and_not_otherwise(crawl: CommandRunner) -> None:
     logged = crawl("flash", "--set", "LOG_LEVEL=INFO")
-    assert "Dumping Scrapy stats" in logged.err
+    assert "Dumping Scrapy stats" in logged.stderr
     for name in ("downloader/response_status_count/200", "item_scraped_count", "elapsed_time_seconds", "finish_reason"):
-        assert f"'{name}'" in logged.err
-    assert crawl("flash").err == ""
+        assert f"'{name}'" in logged.stderr
+    assert crawl("flash").stderr == ""
 
 
 # a new spider
@@ -128,13 +130,13 @@ def test_closing_stats_are_logged_when_asked_for_and_not_otherwise(crawl: Finews
 def project(tmp_path: Path) -> Path:
     """A copy of this project that may be changed."""
     copy = tmp_path / "project"
-    shutil.copytree(CHECKOUT / "crawler", copy / "crawler", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(PROJECT_ROOT / "crawler", copy / "crawler", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("scrapy.cfg", "pyproject.toml"):
-        shutil.copy(CHECKOUT / name, copy)
+        shutil.copy(PROJECT_ROOT / name, copy)
     return copy
 
 
-def test_a_generated_spider_crawls_as_it_is(site: SampleSite, project: Path, output: Path, query: Query) -> None:
+def test_a_generated_spider_crawls_as_it_is(sample_site: SampleSite, project: Path, output: Path, query: Query) -> None:
     made = run_scrapy("genspider", "gazette", "gazette.example.org", cwd=project, project=project)
     assert made.returncode == 0, made.stderr
     assert "gazette" in run_scrapy("list", cwd=project, project=project).stdout.split()
@@ -148,9 +150,11 @@ def test_a_generated_spider_crawls_as_it_is(site: SampleSite, project: Path, out
 
     code = "202203040123456789"
     row = {"code": code, "title": "新闻", "time": "2022-03-04 05:06:07", "url": f"https://gazette.example.org/{code}"}
-    site.add_fault("/news.json", return_body(json.dumps({"rows": [row]}).encode(), "application/json"))
-    site.add_fault(f"/{code}", return_body("<h1>新闻一则</h1><article><p>正文。</p></article>".encode(), "text/html"))
-    settings = (f"OUTPUT_DIR={output}", f"MIRROR={site.url}", *NO_MANNERS[1::2])
+    sample_site.add_fault("/news.json", return_body(json.dumps({"rows": [row]}).encode(), "application/json"))
+    sample_site.add_fault(
+        f"/{code}", return_body("<h1>新闻一则</h1><article><p>正文。</p></article>".encode(), "text/html")
+    )
+    settings = (f"OUTPUT_DIR={output}", f"MIRROR={sample_site.url}", *FAST_SETTINGS[1::2])
     options = [word for setting in settings for word in ("-s", setting)]
     done = run_scrapy("crawl", "gazette", *options, cwd=project, project=project)
     assert done.returncode == 0, done.stderr
@@ -209,14 +213,14 @@ def test_cells_of_csv_are_text_or_json(scraped: dict[str, Path]) -> None:
 
 
 @pytest.fixture(params=["finews crawl", "scrapy crawl"])
-def crawl_with(request: pytest.FixtureRequest, crawl: Finews, scrapy_crawl: Scrapy) -> Callable[..., str]:
+def crawl_with(request: pytest.FixtureRequest, crawl: CommandRunner, scrapy_crawl: Scrapy) -> Callable[..., str]:
     """Runs a crawl with these settings to its good end, by either command; returns what it said."""
 
     def run(*settings: str) -> str:
         if request.param == "finews crawl":
             answer = crawl("eastmoney", *(word for setting in settings for word in ("--set", setting)))
-            assert answer.code == 0, answer.err
-            return answer.err
+            assert answer.exit_code == 0, answer.stderr
+            return answer.stderr
         done = scrapy_crawl("eastmoney", *(word for setting in settings for word in ("-s", setting)))
         assert done.returncode == 0, done.stderr
         return done.stderr
@@ -225,56 +229,60 @@ def crawl_with(request: pytest.FixtureRequest, crawl: Finews, scrapy_crawl: Scra
 
 
 def test_crawls_with_one_job_directory_are_as_without(
-    crawl_with: Callable[..., str], site: SampleSite, tmp_path: Path, query: Query, output: Path
+    crawl_with: Callable[..., str], sample_site: SampleSite, tmp_path: Path, query: Query, output: Path
 ) -> None:
     for _ in range(2):
         assert "Traceback" not in crawl_with(f"JOBDIR={tmp_path / 'job'}")
-    assert len(site.requested_codes) == len(set(site.requested_codes)) == query("SELECT count(*) FROM articles")[0]
+    assert (
+        len(sample_site.requested_codes)
+        == len(set(sample_site.requested_codes))
+        == query("SELECT count(*) FROM articles")[0]
+    )
     assert (tmp_path / "job" / "spider.state").exists()
-    assert_books_balance(query)
-    assert_posts_are_rows(output)
+    assert_outcomes_add_up(query)
+    assert_posts_match_rows(output)
 
 
 def test_a_stopped_crawl_with_a_job_directory_loses_nothing(
-    crawl: Finews, site: SampleSite, tmp_path: Path, query: Query, output: Path
+    crawl: CommandRunner, sample_site: SampleSite, tmp_path: Path, query: Query, output: Path
 ) -> None:
     """Nor is anything of it left for the next one to take for its own."""
     job = f"JOBDIR={tmp_path / 'job'}"
-    gate = Gate(site, DETAIL, passing=3)
-    words = ("crawl", "eastmoney", "--mirror", site.url, "--output", str(output), *NO_MANNERS, "--set", job)
+    gate = HeldResponses(sample_site, ARTICLE_API_PATH, pass_first=3)
+    words = ("crawl", "eastmoney", "--mirror", sample_site.url, "--output", str(output), *FAST_SETTINGS, "--set", job)
     running = subprocess.Popen([sys.executable, "-m", "crawler", *words, "--quiet"], stderr=subprocess.PIPE, text=True)
-    waited_for(lambda: len(gate.held) >= 4)
+    wait_until(lambda: len(gate.held_requests) >= 4)
     running.send_signal(signal.SIGTERM)
     _, err = running.communicate(timeout=240)
     assert running.returncode == 1, err
-    assert_books_balance(query)
-    gate.open()
+    assert_outcomes_add_up(query)
+    gate.release()
     again = crawl("eastmoney", "--set", job)
-    assert again.code == 0, again.err
-    assert_books_balance(query)
-    assert_posts_are_rows(output)
+    assert again.exit_code == 0, again.stderr
+    assert_outcomes_add_up(query)
+    assert_posts_match_rows(output)
     assert set(query("SELECT code FROM articles")) == set(query("SELECT code FROM entries"))
 
 
 def test_the_cache_answers_a_second_crawl(
-    crawl_with: Callable[..., str], site: SampleSite, tmp_path: Path, query: Query, output: Path
+    crawl_with: Callable[..., str], sample_site: SampleSite, tmp_path: Path, query: Query, output: Path
 ) -> None:
     """Listings have the time in their address, so that they are never answered from the cache."""
     settings = ("HTTPCACHE_ENABLED=1", f"HTTPCACHE_DIR={tmp_path / 'cache'}")
     crawl_with(*settings)
     articles = query("SELECT code, title, published_at, body_html, post_sha256 FROM articles ORDER BY code")
-    requested = len(site.requested_codes)
+    requested = len(sample_site.requested_codes)
     output.rename(tmp_path / "before")
     crawl_with(*settings)
     assert articles == query("SELECT code, title, published_at, body_html, post_sha256 FROM articles ORDER BY code")
-    assert len(site.requested_codes) == requested > 0
-    assert_books_balance(query)
+    assert len(sample_site.requested_codes) == requested > 0
+    assert_outcomes_add_up(query)
 
 
-def test_a_retry_is_not_answered_from_the_cache(crawl: Finews, site: SampleSite, tmp_path: Path) -> None:
-    site.add_fault(DETAIL, return_status(503), times=2)
+def test_a_retry_is_not_answered_from_the_cache(crawl: CommandRunner, sample_site: SampleSite, tmp_path: Path) -> None:
+    sample_site.add_fault(ARTICLE_API_PATH, return_status(503), times=2)
     words = ("--set", "HTTPCACHE_ENABLED=1", "--set", f"HTTPCACHE_DIR={tmp_path / 'cache'}")
-    assert crawl("eastmoney", *words).code == 0
+    assert crawl("eastmoney", *words).exit_code == 0
 
 
 # schedulers

@@ -15,38 +15,40 @@ from crawler.items import ListingEntry, Reason
 
 NOW = datetime(2022, 1, 12, 12, 0, tzinfo=CHINA_TZ)
 COLUMNS = {"344": "财经导读", "345": "资讯精华", "350": "国内经济", "zhibo": "股市直播"}
-DEFAULT = ("344", "345")
+DEFAULT_COLUMNS = ("344", "345")
 
 
-def china(*parts: int) -> datetime:
+def china_time(*parts: int) -> datetime:
     return datetime(*parts, tzinfo=CHINA_TZ)  # type: ignore[misc,arg-type]  # three to six ints
 
 
-def asked(**arguments: str) -> Selection:
-    return parse_selection(arguments, columns=COLUMNS, default_columns=DEFAULT, registry=CategoryRegistry(), now=NOW)
+def parse_options(**arguments: str) -> Selection:
+    return parse_selection(
+        arguments, columns=COLUMNS, default_columns=DEFAULT_COLUMNS, registry=CategoryRegistry(), now=NOW
+    )
 
 
-def entry(**changes: Any) -> ListingEntry:
-    parts: dict[str, Any] = {
+def create_entry(**changes: Any) -> ListingEntry:
+    fields: dict[str, Any] = {
         "code": "202201102242171631",
         "title": "题",
-        "published": china(2022, 1, 10, 16, 20, 36),
+        "published": china_time(2022, 1, 10, 16, 20, 36),
         "column": "350",
         "url": "https://finance.eastmoney.com/a/202201102242171631.html",
         "media": "中国农网",
     }
-    return ListingEntry(**{**parts, **changes})
+    return ListingEntry(**{**fields, **changes})
 
 
 # Reading
 
 
-def test_nothing_asked_is_everything_of_the_default_columns() -> None:
-    assert asked() == Selection(columns=DEFAULT)
+def test_no_arguments_select_the_default_columns() -> None:
+    assert parse_options() == Selection(columns=DEFAULT_COLUMNS)
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [
         ("350", ("350",)),
         ("国内经济", ("350",)),
@@ -59,12 +61,12 @@ def test_nothing_asked_is_everything_of_the_default_columns() -> None:
     ],
     ids=["id", "name", "two", "id and name", "full-width comma", "twice", "empty parts", "id of letters"],
 )
-def test_columns_are_ids_or_names(text: str, wanted: tuple[str, ...]) -> None:
-    assert asked(column=text).columns == wanted
+def test_column_argument_is_ids_or_names(text: str, expected: tuple[str, ...]) -> None:
+    assert parse_options(column=text).columns == expected
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [
         ("zhongguonongwang", ["zhongguonongwang"]),
         ("中国农网", ["zhongguonongwang"]),
@@ -74,40 +76,40 @@ def test_columns_are_ids_or_names(text: str, wanted: tuple[str, ...]) -> None:
     ],
     ids=["slug", "name", "two", "full-width comma", "new name"],
 )
-def test_categories_are_slugs_or_names(text: str, wanted: list[str]) -> None:
-    assert [category.slug for category in asked(category=text).categories] == wanted
+def test_category_argument_is_slugs_or_names(text: str, expected: list[str]) -> None:
+    assert [category.slug for category in parse_options(category=text).categories] == expected
 
 
 @pytest.mark.parametrize(
     ("arguments", "since", "until"),
     [
-        ({"since": "2022-01-10"}, china(2022, 1, 10), None),
-        ({"until": "2022-01-10"}, None, china(2022, 1, 10, 23, 59, 59)),
-        ({"since": "2022-01-10", "until": "2022-01-10"}, china(2022, 1, 10), china(2022, 1, 10, 23, 59, 59)),
-        ({"since": "2022-01-10 16:20", "until": "2022-01-10 16:20"}, china(2022, 1, 10, 16, 20), china(2022, 1, 10, 16, 20, 59)),
+        ({"since": "2022-01-10"}, china_time(2022, 1, 10), None),
+        ({"until": "2022-01-10"}, None, china_time(2022, 1, 10, 23, 59, 59)),
+        ({"since": "2022-01-10", "until": "2022-01-10"}, china_time(2022, 1, 10), china_time(2022, 1, 10, 23, 59, 59)),
+        ({"since": "2022-01-10 16:20", "until": "2022-01-10 16:20"}, china_time(2022, 1, 10, 16, 20), china_time(2022, 1, 10, 16, 20, 59)),
         ({"since": "2d", "until": "1d"}, NOW - timedelta(days=2), NOW - timedelta(days=1)),
         ({"since": "2d", "until": "2d"}, NOW - timedelta(days=2), NOW - timedelta(days=2)),
     ],
     ids=["since a day", "until a day", "one day", "one minute", "ages", "the same age"],
 )  # fmt: skip
-def test_bounds_are_the_first_and_the_last_second(
+def test_since_and_until_are_first_and_last_seconds(
     arguments: dict[str, str], since: datetime | None, until: datetime | None
 ) -> None:
-    selection = asked(**arguments)
+    selection = parse_options(**arguments)
     assert (selection.since, selection.until) == (since, until)
 
 
-def test_refresh_is_a_first_second_too() -> None:
-    assert asked(refresh="2022-01-10").refresh == china(2022, 1, 10)
-    assert asked(refresh="2d").refresh == NOW - timedelta(days=2)
+def test_refresh_is_a_first_second() -> None:
+    assert parse_options(refresh="2022-01-10").refresh == china_time(2022, 1, 10)
+    assert parse_options(refresh="2d").refresh == NOW - timedelta(days=2)
 
 
-@pytest.mark.parametrize(("text", "wanted"), [("1", 1), ("007", 7), ("5000", 5000)])
-def test_a_limit_is_a_number_from_one_up(text: str, wanted: int) -> None:
-    assert asked(limit=text).limit == wanted
+@pytest.mark.parametrize(("text", "expected"), [("1", 1), ("007", 7), ("5000", 5000)])
+def test_limit_is_a_positive_number(text: str, expected: int) -> None:
+    assert parse_options(limit=text).limit == expected
 
 
-WRONG: dict[str, tuple[dict[str, str], str]] = {
+USAGE_ERROR_CASES: dict[str, tuple[dict[str, str], str]] = {
     "argument misspelt": ({"categroy": "x"}, "unknown argument 'categroy': did you mean category?"),
     "argument in the plural": ({"columns": "350"}, "unknown argument 'columns': did you mean column?"),
     "argument that is none": (
@@ -154,22 +156,22 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
 }
 
 
-@pytest.mark.parametrize(("arguments", "told"), WRONG.values(), ids=WRONG.keys())
-def test_every_slip_is_one_line_that_says_what_to_type(arguments: dict[str, str], told: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        asked(**arguments)
-    assert str(caught.value).startswith(told)
-    assert "\n" not in str(caught.value)
-    assert caught.value.exit_code == 2
+@pytest.mark.parametrize(("arguments", "expected"), USAGE_ERROR_CASES.values(), ids=USAGE_ERROR_CASES.keys())
+def test_wrong_argument_is_a_one_line_usage_error(arguments: dict[str, str], expected: str) -> None:
+    with pytest.raises(UsageError) as exc_info:
+        parse_options(**arguments)
+    assert str(exc_info.value).startswith(expected)
+    assert "\n" not in str(exc_info.value)
+    assert exc_info.value.exit_code == 2
 
 
-def test_the_last_day_of_all_can_be_asked_for() -> None:
-    assert asked(until="9999-12-31").until == china(9999, 12, 31, 23, 59, 59)
+def test_until_the_last_possible_day() -> None:
+    assert parse_options(until="9999-12-31").until == china_time(9999, 12, 31, 23, 59, 59)
 
 
-def test_a_limit_of_thousands_of_digits_is_a_slip() -> None:
+def test_huge_limit_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match=r"^--limit "):
-        asked(limit="9" * 5_000)
+        parse_options(limit="9" * 5_000)
 
 
 @given(
@@ -178,19 +180,19 @@ def test_a_limit_of_thousands_of_digits_is_a_slip() -> None:
     )
 )
 @settings(max_examples=200, deadline=None)
-def test_whatever_is_typed_is_a_selection_or_a_usage_error(arguments: dict[str, str]) -> None:
+def test_any_arguments_are_a_selection_or_a_usage_error(arguments: dict[str, str]) -> None:
     try:
-        selection = asked(**arguments)
+        selection = parse_options(**arguments)
     except UsageError as error:
-        told = str(error)
+        message = str(error)
     else:
-        told = ""
+        message = ""
         assert set(selection.columns) <= set(COLUMNS)
-    assert "\n" not in told
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize(
-    ("arguments", "wanted"),
+    ("arguments", "expected"),
     [
         ({}, True),
         ({"column": "350", "since": "2d", "refresh": "2d"}, True),
@@ -200,56 +202,64 @@ def test_whatever_is_typed_is_a_selection_or_a_usage_error(arguments: dict[str, 
     ],
     ids=["nothing asked", "columns, since, refresh", "category", "until", "limit"],
 )
-def test_whether_everything_that_is_walked_by_is_taken(arguments: dict[str, str], wanted: bool) -> None:
-    assert asked(**arguments).is_unfiltered is wanted
+def test_is_unfiltered(arguments: dict[str, str], expected: bool) -> None:
+    assert parse_options(**arguments).is_unfiltered is expected
 
 
 # Entries
 
-ALL = Selection(columns=DEFAULT)
-MEDIA = CategoryRegistry()
-TWO = Selection(columns=DEFAULT, categories=(MEDIA.get_or_create("中国农网"), MEDIA.get_or_create("21世纪经济报道")))
-DAY = Selection(columns=DEFAULT, since=china(2022, 1, 10), until=china(2022, 1, 10, 23, 59, 59))
+EVERYTHING = Selection(columns=DEFAULT_COLUMNS)
+REGISTRY = CategoryRegistry()
+TWO_CATEGORIES = Selection(
+    columns=DEFAULT_COLUMNS, categories=(REGISTRY.get_or_create("中国农网"), REGISTRY.get_or_create("21世纪经济报道"))
+)
+ONE_DAY = Selection(columns=DEFAULT_COLUMNS, since=china_time(2022, 1, 10), until=china_time(2022, 1, 10, 23, 59, 59))
 
-UNWANTED: dict[str, tuple[Selection, dict[str, Any], tuple[Reason, str] | None]] = {
-    "all": (ALL, {}, None),
-    "all, without media": (ALL, {"media": ""}, None),
-    "category asked": (TWO, {}, None),
-    "category asked, other spelling": (TWO, {"media": " <em>中国</em>农网"}, None),
-    "category asked, by its alias": (TWO, {"media": "21世界经济报道"}, None),
-    "another category": (TWO, {"media": "财联社"}, (Reason.OTHER_CATEGORY, "category: 财联社")),
+SKIP_REASON_CASES: dict[str, tuple[Selection, dict[str, Any], tuple[Reason, str] | None]] = {
+    "all": (EVERYTHING, {}, None),
+    "all, without media": (EVERYTHING, {"media": ""}, None),
+    "category asked": (TWO_CATEGORIES, {}, None),
+    "category asked, other spelling": (TWO_CATEGORIES, {"media": " <em>中国</em>农网"}, None),
+    "category asked, by its alias": (TWO_CATEGORIES, {"media": "21世界经济报道"}, None),
+    "another category": (TWO_CATEGORIES, {"media": "财联社"}, (Reason.OTHER_CATEGORY, "category: 财联社")),
     "a media that nobody knows": (
-        TWO,
+        TWO_CATEGORIES,
         {"media": "不存在的新报纸"},
         (Reason.OTHER_CATEGORY, "category: 不存在的新报纸"),
     ),
-    "no media": (TWO, {"media": ""}, (Reason.OTHER_CATEGORY, "category: the listing names no media")),
-    "media of blanks": (TWO, {"media": " \u200b"}, (Reason.OTHER_CATEGORY, "category: the listing names no media")),
+    "no media": (TWO_CATEGORIES, {"media": ""}, (Reason.OTHER_CATEGORY, "category: the listing names no media")),
+    "media of blanks": (
+        TWO_CATEGORIES,
+        {"media": " \u200b"},
+        (Reason.OTHER_CATEGORY, "category: the listing names no media"),
+    ),
     "media that is no name": (
-        TWO,
+        TWO_CATEGORIES,
         {"media": "报" * 41},
         (Reason.OTHER_CATEGORY, "category: the listing names no media"),
     ),
-    "first second": (DAY, {"published": china(2022, 1, 10)}, None),
-    "last second": (DAY, {"published": china(2022, 1, 10, 23, 59, 59)}, None),
-    "a second before": (DAY, {"published": china(2022, 1, 9, 23, 59, 59)}, (Reason.BEFORE_SINCE, "before --since")),
-    "a second after": (DAY, {"published": china(2022, 1, 11)}, (Reason.AFTER_UNTIL, "after --until")),
+    "first second": (ONE_DAY, {"published": china_time(2022, 1, 10)}, None),
+    "last second": (ONE_DAY, {"published": china_time(2022, 1, 10, 23, 59, 59)}, None),
+    "a second before": (
+        ONE_DAY,
+        {"published": china_time(2022, 1, 9, 23, 59, 59)},
+        (Reason.BEFORE_SINCE, "before --since"),
+    ),
+    "a second after": (ONE_DAY, {"published": china_time(2022, 1, 11)}, (Reason.AFTER_UNTIL, "after --until")),
     "both wrong": (
-        Selection(columns=DEFAULT, categories=TWO.categories, since=china(2022, 1, 11)),
+        Selection(columns=DEFAULT_COLUMNS, categories=TWO_CATEGORIES.categories, since=china_time(2022, 1, 11)),
         {"media": "财联社"},
         (Reason.OTHER_CATEGORY, "category: 财联社"),
     ),
 }
 
 
-@pytest.mark.parametrize(("selection", "changes", "reason"), UNWANTED.values(), ids=UNWANTED.keys())
-def test_why_an_entry_is_not_wanted(
-    selection: Selection, changes: dict[str, Any], reason: tuple[Reason, str] | None
-) -> None:
-    assert selection.skip_reason(entry(**changes), MEDIA) == reason
+@pytest.mark.parametrize(("selection", "changes", "reason"), SKIP_REASON_CASES.values(), ids=SKIP_REASON_CASES.keys())
+def test_skip_reason(selection: Selection, changes: dict[str, Any], reason: tuple[Reason, str] | None) -> None:
+    assert selection.skip_reason(create_entry(**changes), REGISTRY) == reason
 
 
-def test_asking_why_makes_no_category() -> None:
-    media = CategoryRegistry()
-    TWO.skip_reason(entry(media="不存在的新报纸"), media)
-    assert media.find("不存在的新报纸") is None
+def test_skip_reason_creates_no_category() -> None:
+    registry = CategoryRegistry()
+    TWO_CATEGORIES.skip_reason(create_entry(media="不存在的新报纸"), registry)
+    assert registry.find("不存在的新报纸") is None

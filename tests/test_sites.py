@@ -20,7 +20,7 @@ from crawler.items import Article, ListingEntry, Post, RawArticle, RawResponse
 from crawler.spiders.base import SourceSpider
 from crawler.storage.article_writer import BATCH_SIZE
 
-SITES = Path(__file__).parent / "sites"
+CASES_DIR = Path(__file__).parent / "sites"
 FETCHED_AT = datetime(2026, 11, 24, 12, 0, tzinfo=CHINA_TZ)
 
 
@@ -48,42 +48,44 @@ class Case:
         return spider
 
     @property
-    def about(self) -> dict[str, str]:
+    def metadata(self) -> dict[str, str]:
         return tomllib.loads((self.folder / "case.toml").read_text())
 
-    def entry(self) -> ListingEntry:
-        spider, column = self.spider, self.about["column"]
+    def parse_entry(self) -> ListingEntry:
+        spider, column = self.spider, self.metadata["column"]
         body = (self.folder / "listing.json").read_bytes()
         listing = spider.extract_listing(body.decode(), spider.first_cursor)
         entries = [spider.parse_row(row, column) for row in listing.rows]
-        return next(entry for entry in entries if entry.code == self.about["code"])
+        return next(entry for entry in entries if entry.code == self.metadata["code"])
 
-    def raw_article(self, entry: ListingEntry) -> RawArticle:
+    def extract_article(self, entry: ListingEntry) -> RawArticle:
         if self.spider.rows_are_articles:
             return self.spider.extract_article(RawResponse(entry.url, "text/plain", b""), entry, FETCHED_AT)
-        for number, name in enumerate(sorted(self._replies())):
-            kind = "text/html" if name.endswith(".html") else "application/json"
-            reply = RawResponse(entry.url, f"{kind}; charset=utf-8", (self.folder / name).read_bytes(), number)
+        for number, name in enumerate(sorted(self._response_names())):
+            content_type = "text/html" if name.endswith(".html") else "application/json"
+            response = RawResponse(
+                entry.url, f"{content_type}; charset=utf-8", (self.folder / name).read_bytes(), number
+            )
             try:
-                return self.spider.extract_article(reply, entry, FETCHED_AT)
+                return self.spider.extract_article(response, entry, FETCHED_AT)
             except EmptyBodyError:
                 continue
         raise AssertionError("no reply of this case holds a text")
 
-    def article(self) -> Article:
-        entry = self.entry()
-        return normalise_article(self.raw_article(entry), CategoryRegistry().get_or_create, self.spider.markup)
+    def normalise_article(self) -> Article:
+        entry = self.parse_entry()
+        return normalise_article(self.extract_article(entry), CategoryRegistry().get_or_create, self.spider.markup)
 
-    def _replies(self) -> list[str]:
+    def _response_names(self) -> list[str]:
         return [path.name for path in self.folder.glob("reply-*")]
 
 
-CASES = [Case(folder) for spider in SPIDERS for folder in sorted((SITES / spider).glob("*"))]
+CASES = [Case(folder) for spider in SPIDERS for folder in sorted((CASES_DIR / spider).glob("*"))]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.folder.parent.name}/{case.folder.name}")
-def test_recorded_replies_become_their_post(case: Case) -> None:
-    article = case.article()
+def test_recorded_responses_become_their_post(case: Case) -> None:
+    article = case.normalise_article()
     post = Post(
         code=article.code,
         title=article.title,
@@ -98,16 +100,16 @@ def test_recorded_replies_become_their_post(case: Case) -> None:
 
 
 @pytest.mark.parametrize("spider", SPIDERS)
-def test_every_spider_has_recorded_replies(spider: str) -> None:
+def test_every_spider_has_a_recorded_case(spider: str) -> None:
     assert [case for case in CASES if case.folder.parent.name == spider], f"record a case in tests/sites/{spider}/"
 
 
-def test_every_folder_of_replies_has_a_spider() -> None:
-    assert {folder.name for folder in SITES.iterdir()} <= set(SPIDERS)
+def test_every_case_folder_has_a_spider() -> None:
+    assert {folder.name for folder in CASES_DIR.iterdir()} <= set(SPIDERS)
 
 
 @pytest.mark.parametrize("spider", SPIDERS)
-def test_the_articles_of_one_reply_are_worked_on_side_by_side(spider: str) -> None:
+def test_concurrent_items_fits_the_kind_of_spider(spider: str) -> None:
     """Each waits a moment for others to be cleaned with: one by one, a page of 50 would wait 50 times."""
     spider_class = SpiderLoader.from_settings(project_settings()).load(spider)
     assert issubclass(spider_class, SourceSpider)

@@ -11,29 +11,40 @@ from pathlib import Path
 from typing import Any
 
 from crawler.sample_site import SampleSite
-from tests.conftest import NO_MANNERS, Answer
-from tests.test_crawl import assert_books_balance, assert_posts_are_rows, posts_in
+from tests.conftest import FAST_SETTINGS, CommandResult
+from tests.test_crawl import assert_outcomes_add_up, assert_posts_match_rows, post_paths
 
-Posts = dict[str, bytes]
+PostContents = dict[str, bytes]
 Query = Callable[..., list[Any]]
 
 # The pages of a site are made anew from the rows: what is tried here is how the rows and their posts are written.
-NO_PAGES = ("--set", 'EXTENSIONS={"crawler.crawl.session.CrawlSession": 0}')
+WITHOUT_SITE_UPDATER = ("--set", 'EXTENSIONS={"crawler.crawl.session.CrawlSession": 0}')
 # Only what the crawl itself writes shall count, not what Python keeps of its modules.
-ENVIRONMENT = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+CRAWL_ENVIRONMENT = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def command(site: SampleSite, output: Path, *words: str) -> list[str]:
+def crawl_command(sample_site: SampleSite, output: Path, *args: str) -> list[str]:
     """A crawl that says nothing unless something is wrong."""
-    where = ("--mirror", site.url, "--output", str(output))
-    return [sys.executable, "-m", "crawler", "crawl", "eastmoney", *where, *NO_MANNERS, *NO_PAGES, "--quiet", *words]
+    target_args = ("--mirror", sample_site.url, "--output", str(output))
+    return [
+        sys.executable,
+        "-m",
+        "crawler",
+        "crawl",
+        "eastmoney",
+        *target_args,
+        *FAST_SETTINGS,
+        *WITHOUT_SITE_UPDATER,
+        "--quiet",
+        *args,
+    ]
 
 
-def start(words: list[str]) -> subprocess.Popen[str]:
+def start_process(args: list[str]) -> subprocess.Popen[str]:
     """A process group of its own, to be killed as a whole."""
     return subprocess.Popen(
-        words,
-        env=ENVIRONMENT,
+        args,
+        env=CRAWL_ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -41,27 +52,27 @@ def start(words: list[str]) -> subprocess.Popen[str]:
     )
 
 
-def ended(process: subprocess.Popen[str]) -> Answer:
+def wait_for_exit(process: subprocess.Popen[str]) -> CommandResult:
     out, err = process.communicate(timeout=240)
-    return Answer(process.returncode, out, err)
+    return CommandResult(process.returncode, out, err)
 
 
-def crawl_once(site: SampleSite, output: Path, *words: str) -> None:
-    answer = ended(start(command(site, output, *words)))
-    assert (answer.code, answer.out, answer.err) == (0, "", "")
+def run_crawl(sample_site: SampleSite, output: Path, *args: str) -> None:
+    result = wait_for_exit(start_process(crawl_command(sample_site, output, *args)))
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
 
 
-def visible(output: Path) -> Posts:
+def read_posts(output: Path) -> PostContents:
     """The posts that a site would publish."""
-    return {path.name: path.read_bytes() for path in posts_in(output)}
+    return {path.name: path.read_bytes() for path in post_paths(output)}
 
 
-def hidden(output: Path) -> list[Path]:
+def partial_files(output: Path) -> list[Path]:
     """What is among the posts and is none."""
-    return [path for path in (output / "_posts").rglob("*") if path.is_file() and path not in posts_in(output)]
+    return [path for path in (output / "_posts").rglob("*") if path.is_file() and path not in post_paths(output)]
 
 
-def asker(database: Path) -> Query:
+def query_function(database: Path) -> Query:
     def query(sql: str, *values: object) -> list[Any]:
         connection = sqlite3.connect(database)
         try:
@@ -73,12 +84,12 @@ def asker(database: Path) -> Query:
     return query
 
 
-def recorded(output: Path) -> int:
+def count_saved_articles(output: Path) -> int:
     """How many articles a crawl that runs has recorded so far; before it has made the database, none."""
-    return len(asker(output / "news.db")("SELECT code FROM articles")) if list(posts_in(output)) else 0
+    return len(query_function(output / "news.db")("SELECT code FROM articles")) if list(post_paths(output)) else 0
 
 
-def look(output: Path, sql: str) -> list[Any]:
+def query_copy(output: Path, sql: str) -> list[Any]:
     """Ask a copy: whoever opens the database that a killed crawl left recovers it, which the next crawl shall do.
 
     A table that the crawl did not come to make is an empty one.
@@ -86,28 +97,28 @@ def look(output: Path, sql: str) -> list[Any]:
     with tempfile.TemporaryDirectory() as folder:
         for path in output.glob("news.db*"):
             shutil.copy(path, folder)
-        query = asker(Path(folder) / "news.db")
+        query = query_function(Path(folder) / "news.db")
         assert query("PRAGMA integrity_check") == ["ok"]
         assert query("PRAGMA foreign_key_check") == []
         tables = query("SELECT name FROM sqlite_master")
         return query(sql) if {"articles", "sightings"} <= set(tables) else []
 
 
-def assert_sound(output: Path, *allowed: Posts) -> None:
+def assert_consistent(output: Path, *allowed_versions: PostContents) -> None:
     """At any moment: the database is intact, each visible post is whole, and none is without a row."""
-    rows = {Path(path).name for path in look(output, "SELECT post_path FROM articles")}
-    for name, content in visible(output).items():
-        assert content in [posts.get(name) for posts in allowed], f"{name} is torn"
+    rows = {Path(path).name for path in query_copy(output, "SELECT post_path FROM articles")}
+    for name, content in read_posts(output).items():
+        assert content in [version.get(name) for version in allowed_versions], f"{name} is torn"
         assert name in rows, f"{name} has no row"
 
 
-def assert_healed(output: Path, right: Posts) -> None:
+def assert_recovered(output: Path, expected: PostContents) -> None:
     """After one more crawl: nothing is lost, doubled, left over or unaccounted for."""
-    assert visible(output) == right
-    assert hidden(output) == []
-    assert_posts_are_rows(output)
-    query = asker(output / "news.db")
+    assert read_posts(output) == expected
+    assert partial_files(output) == []
+    assert_posts_match_rows(output)
+    query = query_function(output / "news.db")
     assert query("PRAGMA integrity_check") == ["ok"]
     assert query("SELECT code FROM articles WHERE published_revision IS NOT revision") == []
     assert query("SELECT id FROM runs WHERE finished_at IS NULL OR outcome IS NULL") == []
-    assert_books_balance(query)
+    assert_outcomes_add_up(query)

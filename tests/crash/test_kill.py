@@ -19,39 +19,39 @@ from typing import Any
 import pytest
 
 from crawler.sample_site import Corpus, SampleSite
-from tests.conftest import DETAIL, waited_for
+from tests.conftest import ARTICLE_API_PATH, wait_until
 from tests.crash.conftest import (
-    Posts,
-    asker,
-    assert_healed,
-    assert_sound,
-    command,
-    crawl_once,
-    ended,
-    look,
-    start,
-    visible,
+    PostContents,
+    assert_consistent,
+    assert_recovered,
+    crawl_command,
+    query_copy,
+    query_function,
+    read_posts,
+    run_crawl,
+    start_process,
+    wait_for_exit,
 )
 
-KILLS = int(os.environ.get("FINEWS_KILLS", "12"))
+TOTAL_KILLS = int(os.environ.get("FINEWS_KILLS", "12"))
 # So many in one output folder; then a new one is begun, so that the making of the database is hit often, too.
-KILLS_IN_A_FOLDER = 12
+KILLS_PER_FOLDER = 12
 # Some of them end before their moment comes.
-MOST_CRAWLS = 2 * KILLS_IN_A_FOLDER
-KILLS_OF_CORRECTIONS = 4
+MAX_CRAWLS_PER_FOLDER = 2 * KILLS_PER_FOLDER
+CORRECTION_KILLS_PER_FOLDER = 4
 # What is published before each crawl, so that each has as much to do.
-NEW_ARTICLES = 15
+NEW_ARTICLES_PER_CRAWL = 15
 
 
 @dataclass(frozen=True)
-class Undisturbed:
+class BaselineCrawl:
     """What a crawl leaves that nobody kills, how long one takes, and when it sends its first request."""
 
-    posts: Posts
+    posts: PostContents
     seconds: float
     first_request: float
 
-    def moments(self, random: Random) -> Iterator[float]:
+    def kill_times(self, random: Random) -> Iterator[float]:
         """Two anywhere between the start and the end of a crawl, then two while what was left is being set right."""
         while True:
             yield random.uniform(0, self.seconds)
@@ -60,96 +60,100 @@ class Undisturbed:
             yield random.uniform(self.first_request * 0.75, self.first_request)
 
 
-def sizes(kills: int, most: int) -> list[int]:
+def split_kills(kills: int, max_per_folder: int) -> list[int]:
     """So many kills, in folders of at most so many.
 
-    >>> sizes(30, 12)
+    >>> split_kills(30, 12)
     [12, 12, 6]
     """
-    return [min(most, kills - done) for done in range(0, kills, most)]
+    return [min(max_per_folder, kills - offset) for offset in range(0, kills, max_per_folder)]
 
 
-def measured(site: SampleSite, output: Path) -> tuple[float, float]:
-    begin = time.monotonic()
-    crawl_once(site, output)
-    return time.monotonic() - begin, site.requests[0].received_at - begin
+def time_crawl(sample_site: SampleSite, output: Path) -> tuple[float, float]:
+    started_at = time.monotonic()
+    run_crawl(sample_site, output)
+    return time.monotonic() - started_at, sample_site.requests[0].received_at - started_at
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+def baseline(tmp_path_factory: pytest.TempPathFactory) -> BaselineCrawl:
     """Of all articles that a folder of kills can see, in one crawl; timed with as many as one of its crawls has."""
-    with SampleSite(Corpus.sample(0)) as site:
-        site.corpus.publish(NEW_ARTICLES)
-        seconds, first_request = measured(site, tmp_path_factory.mktemp("short") / "output")
-        site.corpus.publish(NEW_ARTICLES * (MOST_CRAWLS - 1))
+    with SampleSite(Corpus.sample(0)) as sample_site:
+        sample_site.corpus.publish(NEW_ARTICLES_PER_CRAWL)
+        seconds, first_request = time_crawl(sample_site, tmp_path_factory.mktemp("short") / "output")
+        sample_site.corpus.publish(NEW_ARTICLES_PER_CRAWL * (MAX_CRAWLS_PER_FOLDER - 1))
         output = tmp_path_factory.mktemp("whole") / "output"
-        crawl_once(site, output)
-    return Undisturbed(visible(output), seconds, first_request)
+        run_crawl(sample_site, output)
+    return BaselineCrawl(read_posts(output), seconds, first_request)
 
 
-def killed(words: list[str], moment: float) -> bool:
+def kill_after(args: list[str], delay: float) -> bool:
     """Whether a crawl could be killed so long after its start; it may have ended before."""
-    process = start(words)
+    process = start_process(args)
     try:
-        process.wait(moment)
+        process.wait(delay)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
-    answer = ended(process)
-    assert answer.code in {0, -signal.SIGKILL}, answer.err
-    return answer.code != 0
+    result = wait_for_exit(process)
+    assert result.exit_code in {0, -signal.SIGKILL}, result.stderr
+    return result.exit_code != 0
 
 
-def fetched_since(site: SampleSite, first: int) -> list[str]:
+def articles_requested_since(sample_site: SampleSite, request_index: int) -> list[str]:
     """The articles that were asked for, once for each request that the site has taken note of."""
     # A request that a killed crawl sent last may still be on its way to the site.
-    waited_for(lambda: site.is_idle)
-    return [hit.path.removeprefix(DETAIL) for hit in site.requests[first:] if hit.path.startswith(DETAIL)]
+    wait_until(lambda: sample_site.is_idle)
+    return [
+        hit.path.removeprefix(ARTICLE_API_PATH)
+        for hit in sample_site.requests[request_index:]
+        if hit.path.startswith(ARTICLE_API_PATH)
+    ]
 
 
-def assert_fetched_once(site: SampleSite, in_flight: Counter[str]) -> None:
+def assert_fetched_once(sample_site: SampleSite, in_flight: Counter[str]) -> None:
     """More often only where a kill came between the request and the row."""
-    for code, times in Counter(fetched_since(site, 0)).items():
+    for code, times in Counter(articles_requested_since(sample_site, 0)).items():
         assert times <= 1 + in_flight[code], f"{code} was fetched {times} times"
 
 
-@pytest.mark.parametrize(("folder", "kills"), list(enumerate(sizes(KILLS, KILLS_IN_A_FOLDER))))
-def test_whatever_moment_a_crawl_is_killed_at_nothing_is_torn_lost_or_doubled(
-    folder: int, kills: int, output: Path, undisturbed: Undisturbed
+@pytest.mark.parametrize(("folder", "kills"), list(enumerate(split_kills(TOTAL_KILLS, KILLS_PER_FOLDER))))
+def test_kill_at_any_moment_loses_and_duplicates_nothing(
+    folder: int, kills: int, output: Path, baseline: BaselineCrawl
 ) -> None:
-    moments, pace = undisturbed.moments(Random(folder)), 1.0
+    kill_times, speed_factor = baseline.kill_times(Random(folder)), 1.0
     in_flight: Counter[str] = Counter()
-    with SampleSite(Corpus.sample(0)) as site:
-        for _ in range(MOST_CRAWLS):
-            site.corpus.publish(NEW_ARTICLES)
+    with SampleSite(Corpus.sample(0)) as sample_site:
+        for _ in range(MAX_CRAWLS_PER_FOLDER):
+            sample_site.corpus.publish(NEW_ARTICLES_PER_CRAWL)
             if not kills:
                 continue
-            first, begin = len(site.requests), time.monotonic()
-            if killed(command(site, output), next(moments) * pace):
+            first_request_index, started_at = len(sample_site.requests), time.monotonic()
+            if kill_after(crawl_command(sample_site, output), next(kill_times) * speed_factor):
                 kills -= 1
-                assert_sound(output, undisturbed.posts)
-                known = look(output, "SELECT code FROM sightings")
-                in_flight.update(set(fetched_since(site, first)) - set(known))
+                assert_consistent(output, baseline.posts)
+                saved_codes = query_copy(output, "SELECT code FROM sightings")
+                in_flight.update(set(articles_requested_since(sample_site, first_request_index)) - set(saved_codes))
             else:  # the machine may have become faster since the crawl that was timed
-                pace = min(pace, (time.monotonic() - begin) / undisturbed.seconds)
+                speed_factor = min(speed_factor, (time.monotonic() - started_at) / baseline.seconds)
         assert not kills, "too many crawls ended before they were killed"
-        crawl_once(site, output)
-        assert_fetched_once(site, in_flight)
-    assert_healed(output, undisturbed.posts)
+        run_crawl(sample_site, output)
+        assert_fetched_once(sample_site, in_flight)
+    assert_recovered(output, baseline.posts)
 
 
 @dataclass(frozen=True)
-class Corrected:
+class CorrectionScenario:
     """A folder with articles, all of which an editor has changed since, and what an undisturbed crawl makes of it."""
 
     site: SampleSite
-    before: Path
-    after: Path
+    before_dir: Path
+    after_dir: Path
     seconds: float
     first_request: float
 
 
-REVISIONS = "SELECT code, revision, title, published_at, body_html FROM revisions ORDER BY code, revision"
-ARTICLES = "SELECT code, revision, title, published_at, body_html, post_path FROM articles ORDER BY code"
+SELECT_REVISIONS = "SELECT code, revision, title, published_at, body_html FROM revisions ORDER BY code, revision"
+SELECT_ARTICLES = "SELECT code, revision, title, published_at, body_html, post_path FROM articles ORDER BY code"
 
 
 def edit_all(corpus: Corpus) -> None:
@@ -160,33 +164,38 @@ def edit_all(corpus: Corpus) -> None:
 
 
 @pytest.fixture(scope="module")
-def corrected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Corrected]:
+def correction_scenario(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CorrectionScenario]:
     before, after = (tmp_path_factory.mktemp(name) / "output" for name in ("before", "after"))
-    with SampleSite(Corpus.sample(12)) as site:
-        crawl_once(site, before)
-        edit_all(site.corpus)
+    with SampleSite(Corpus.sample(12)) as sample_site:
+        run_crawl(sample_site, before)
+        edit_all(sample_site.corpus)
         shutil.copytree(before, after)
-        site.reset()
-        seconds, first_request = measured(site, after)
-        assert len(asker(after / "news.db")(REVISIONS)) > 10
-        yield Corrected(site, before, after, seconds, first_request)
+        sample_site.reset()
+        seconds, first_request = time_crawl(sample_site, after)
+        assert len(query_function(after / "news.db")(SELECT_REVISIONS)) > 10
+        yield CorrectionScenario(sample_site, before, after, seconds, first_request)
 
 
-@pytest.mark.parametrize(("folder", "kills"), list(enumerate(sizes(KILLS // 3, KILLS_OF_CORRECTIONS))))
-def test_a_crawl_of_corrections_that_is_killed_leaves_each_post_old_or_new_and_each_old_text_once(
-    folder: int, kills: int, output: Path, corrected: Corrected
+@pytest.mark.parametrize(
+    ("folder", "kills"), list(enumerate(split_kills(TOTAL_KILLS // 3, CORRECTION_KILLS_PER_FOLDER)))
+)
+def test_killed_correction_crawl_leaves_old_or_new_posts_and_one_revision_each(
+    folder: int, kills: int, output: Path, correction_scenario: CorrectionScenario
 ) -> None:
-    old, new = visible(corrected.before), visible(corrected.after)
-    shutil.copytree(corrected.before, output)
+    old_posts, new_posts = read_posts(correction_scenario.before_dir), read_posts(correction_scenario.after_dir)
+    shutil.copytree(correction_scenario.before_dir, output)
     random = Random(folder)
     for _ in range(kills):
-        killed(command(corrected.site, output), random.uniform(corrected.first_request * 0.75, corrected.seconds))
-        assert_sound(output, old, new)
-    crawl_once(corrected.site, output)
-    assert_healed(output, new)
+        kill_after(
+            crawl_command(correction_scenario.site, output),
+            random.uniform(correction_scenario.first_request * 0.75, correction_scenario.seconds),
+        )
+        assert_consistent(output, old_posts, new_posts)
+    run_crawl(correction_scenario.site, output)
+    assert_recovered(output, new_posts)
 
-    def texts(folder: Path) -> list[list[Any]]:
-        query = asker(folder / "news.db")
-        return [query(REVISIONS), query(ARTICLES)]
+    def revisions_and_articles(folder: Path) -> list[list[Any]]:
+        query = query_function(folder / "news.db")
+        return [query(SELECT_REVISIONS), query(SELECT_ARTICLES)]
 
-    assert texts(output) == texts(corrected.after)
+    assert revisions_and_articles(output) == revisions_and_articles(correction_scenario.after_dir)

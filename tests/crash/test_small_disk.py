@@ -10,59 +10,70 @@ from pathlib import Path
 import pytest
 
 from crawler.sample_site import Corpus, SampleSite
-from tests.crash.conftest import assert_healed, assert_sound, command, crawl_once, ended, hidden, start, visible
+from tests.crash.conftest import (
+    assert_consistent,
+    assert_recovered,
+    crawl_command,
+    partial_files,
+    read_posts,
+    run_crawl,
+    start_process,
+    wait_for_exit,
+)
 
-run = partial(subprocess.run, capture_output=True, check=False)
+run_command = partial(subprocess.run, capture_output=True, check=False)
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
+def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Two megabytes, a third of what the articles need."""
     folder = tmp_path / "disk"
     folder.mkdir()
     if (
         shutil.which("mount") is None
-        or run(["mount", "-t", "tmpfs", "-o", "size=2m", "finews", str(folder)]).returncode
+        or run_command(["mount", "-t", "tmpfs", "-o", "size=2m", "finews", str(folder)]).returncode
     ):
         pytest.skip("no file system may be mounted here")
     yield folder
-    run(["umount", str(folder)])
+    run_command(["umount", str(folder)])
 
 
 @pytest.fixture
-def site() -> Iterator[SampleSite]:
+def sample_site() -> Iterator[SampleSite]:
     with SampleSite(Corpus.sample(120)) as served:
         yield served
 
 
-def grow(disk: Path) -> None:
-    run(["mount", "-o", "remount,size=64m", str(disk)])
+def enlarge_disk(disk: Path) -> None:
+    run_command(["mount", "-o", "remount,size=64m", str(disk)])
 
 
-def assert_fails_in_a_line(site: SampleSite, output: Path) -> None:
-    answer = ended(start(command(site, output)))
-    assert answer.code == 1
-    assert re.fullmatch(r"finews: .+\n", answer.err), answer.err
+def assert_fails_with_one_line(sample_site: SampleSite, output: Path) -> None:
+    result = wait_for_exit(start_process(crawl_command(sample_site, output)))
+    assert result.exit_code == 1
+    assert re.fullmatch(r"finews: .+\n", result.stderr), result.stderr
 
 
-def test_a_full_disk_ends_a_crawl_in_one_line_and_with_room_the_next_goes_on(
-    site: SampleSite, disk: Path, tmp_path: Path
+def test_full_disk_prints_one_line_and_crawl_continues_once_there_is_room(
+    sample_site: SampleSite, small_disk: Path, tmp_path: Path
 ) -> None:
-    crawl_once(site, tmp_path / "alone")
-    right, output = visible(tmp_path / "alone"), disk / "output"
+    run_crawl(sample_site, tmp_path / "alone")
+    expected, output = read_posts(tmp_path / "alone"), small_disk / "output"
     for _ in range(3):
-        assert_fails_in_a_line(site, output)
-        assert_sound(output, right)
-        assert hidden(output) == []
-    assert 0 < len(visible(output)) < len(right)
-    grow(disk)
-    crawl_once(site, output)
-    assert_healed(output, right)
+        assert_fails_with_one_line(sample_site, output)
+        assert_consistent(output, expected)
+        assert partial_files(output) == []
+    assert 0 < len(read_posts(output)) < len(expected)
+    enlarge_disk(small_disk)
+    run_crawl(sample_site, output)
+    assert_recovered(output, expected)
 
 
-def test_a_folder_that_filled_its_disk_can_be_moved_to_another(site: SampleSite, disk: Path, tmp_path: Path) -> None:
-    crawl_once(site, tmp_path / "alone")
-    assert_fails_in_a_line(site, disk / "output")
-    shutil.copytree(disk / "output", tmp_path / "moved")
-    crawl_once(site, tmp_path / "moved")
-    assert_healed(tmp_path / "moved", visible(tmp_path / "alone"))
+def test_output_of_full_disk_can_be_moved_to_another_disk(
+    sample_site: SampleSite, small_disk: Path, tmp_path: Path
+) -> None:
+    run_crawl(sample_site, tmp_path / "alone")
+    assert_fails_with_one_line(sample_site, small_disk / "output")
+    shutil.copytree(small_disk / "output", tmp_path / "moved")
+    run_crawl(sample_site, tmp_path / "moved")
+    assert_recovered(tmp_path / "moved", read_posts(tmp_path / "alone"))

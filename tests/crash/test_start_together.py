@@ -12,118 +12,128 @@ from threading import Event, Thread
 import pytest
 
 from crawler.sample_site import Corpus, SampleSite
-from tests.conftest import Gate, waited_for
-from tests.crash.conftest import asker, assert_healed, command, crawl_once, ended, start, visible
+from tests.conftest import HeldResponses, wait_until
+from tests.crash.conftest import (
+    assert_recovered,
+    crawl_command,
+    query_function,
+    read_posts,
+    run_crawl,
+    start_process,
+    wait_for_exit,
+)
 
 ROUNDS = int(os.environ.get("FINEWS_ROUNDS", "3"))
-AT_ONCE = 10
-LISTING = "getNewsByColumns"
-BUSY = 75
+CONCURRENT_CRAWLS = 10
+LISTING_ENDPOINT = "getNewsByColumns"
+OUTPUT_LOCKED_EXIT_CODE = 75
 
 
 @pytest.fixture
-def site() -> Iterator[SampleSite]:
+def sample_site() -> Iterator[SampleSite]:
     with SampleSite(Corpus.sample(12)) as served:
         yield served
 
 
 @pytest.mark.parametrize("_again", range(ROUNDS))
-def test_of_ten_crawls_started_at_once_one_works_and_nine_are_turned_away(
-    _again: int, site: SampleSite, output: Path, tmp_path: Path
+def test_only_one_of_ten_simultaneous_crawls_gets_the_lock(
+    _again: int, sample_site: SampleSite, output: Path, tmp_path: Path
 ) -> None:
-    crawl_once(site, tmp_path / "alone")
-    site.reset()
-    gate = Gate(site, LISTING)
-    crawls = [start(command(site, output)) for _ in range(AT_ONCE)]
+    run_crawl(sample_site, tmp_path / "alone")
+    sample_site.reset()
+    held_responses = HeldResponses(sample_site, LISTING_ENDPOINT)
+    crawls = [start_process(crawl_command(sample_site, output)) for _ in range(CONCURRENT_CRAWLS)]
     # The one that works waits for its listing, so that all others meet it.
-    waited_for(lambda: sum(crawl.poll() is None for crawl in crawls) == 1)
-    gate.open()
-    answers = sorted((ended(crawl) for crawl in crawls), key=lambda answer: answer.code)
-    assert [answer.code for answer in answers] == [0] + [BUSY] * (AT_ONCE - 1)
-    assert [len(answer.err.splitlines()) for answer in answers] == [0] + [1] * (AT_ONCE - 1)
-    assert all("another crawl" in answer.err for answer in answers[1:])
-    assert len(site.requested_codes) == len(set(site.requested_codes))
-    assert asker(output / "news.db")("SELECT count(*) FROM runs") == [1]
-    assert_healed(output, visible(tmp_path / "alone"))
+    wait_until(lambda: sum(crawl.poll() is None for crawl in crawls) == 1)
+    held_responses.release()
+    answers = sorted((wait_for_exit(crawl) for crawl in crawls), key=lambda answer: answer.exit_code)
+    assert [answer.exit_code for answer in answers] == [0] + [OUTPUT_LOCKED_EXIT_CODE] * (CONCURRENT_CRAWLS - 1)
+    assert [len(answer.stderr.splitlines()) for answer in answers] == [0] + [1] * (CONCURRENT_CRAWLS - 1)
+    assert all("another crawl" in answer.stderr for answer in answers[1:])
+    assert len(sample_site.requested_codes) == len(set(sample_site.requested_codes))
+    assert query_function(output / "news.db")("SELECT count(*) FROM runs") == [1]
+    assert_recovered(output, read_posts(tmp_path / "alone"))
 
 
-class Reader(Thread):
+class ConcurrentReader(Thread):
     """Looks at the database and the posts again and again, over a connection that it keeps or over ever new ones."""
 
-    def __init__(self, output: Path, *, keeps: bool) -> None:
+    def __init__(self, output: Path, *, keep_connection: bool) -> None:
         super().__init__(daemon=True)
-        self.looks, self.most, self.troubles = 0, 0, list[str]()
-        self._output, self._keeps, self._enough = output, keeps, Event()
+        self.reads, self.max_rows_seen, self.problems = 0, 0, list[str]()
+        self._output, self._keep_connection, self._stop_requested = output, keep_connection, Event()
 
     def run(self) -> None:
         try:
-            while not self._enough.is_set():
+            while not self._stop_requested.is_set():
                 with closing(sqlite3.connect(self._output / "news.db")) as connection:
-                    self._look(connection)
-                    while self._keeps and not self._enough.is_set():
-                        self._look(connection)
+                    self._read_once(connection)
+                    while self._keep_connection and not self._stop_requested.is_set():
+                        self._read_once(connection)
         except Exception as error:
-            self.troubles.append(repr(error))
+            self.problems.append(repr(error))
 
     def stop(self) -> None:
-        self._enough.set()
+        self._stop_requested.set()
         self.join()
 
-    def _look(self, connection: sqlite3.Connection) -> None:
-        rows = connection.execute("SELECT post_path, post_sha256 FROM articles WHERE published_revision = revision")
-        found = rows.fetchall()
-        self.looks += 1
-        self.most = max(self.most, len(found))
-        for path, digest in found:
+    def _read_once(self, connection: sqlite3.Connection) -> None:
+        cursor = connection.execute("SELECT post_path, post_sha256 FROM articles WHERE published_revision = revision")
+        rows_read = cursor.fetchall()
+        self.reads += 1
+        self.max_rows_seen = max(self.max_rows_seen, len(rows_read))
+        for path, digest in rows_read:
             if hashlib.sha256((self._output / path).read_bytes()).hexdigest() != digest:
-                self.troubles.append(f"{path} is not what its row says")
+                self.problems.append(f"{path} is not what its row says")
 
 
-@pytest.mark.parametrize("keeps", [True, False], ids=["one connection", "ever new connections"])
-def test_a_reader_sees_whole_articles_only_and_never_an_error(keeps: bool, site: SampleSite, output: Path) -> None:
-    crawl_once(site, output)
-    reader = Reader(output, keeps=keeps)
+@pytest.mark.parametrize("keep_connection", [True, False], ids=["one connection", "ever new connections"])
+def test_concurrent_reader_sees_complete_articles_and_no_error(
+    keep_connection: bool, sample_site: SampleSite, output: Path
+) -> None:
+    run_crawl(sample_site, output)
+    reader = ConcurrentReader(output, keep_connection=keep_connection)
     reader.start()
     for _ in range(3):
-        site.corpus.publish(30)
-        crawl_once(site, output)
+        sample_site.corpus.publish(30)
+        run_crawl(sample_site, output)
     reader.stop()
-    assert reader.troubles == []
-    assert reader.looks > 10
-    assert reader.most > len(visible(output)) / 2
-    assert_healed(output, visible(output))
+    assert reader.problems == []
+    assert reader.reads > 10
+    assert reader.max_rows_seen > len(read_posts(output)) / 2
+    assert_recovered(output, read_posts(output))
 
 
-def test_a_reader_in_the_midst_of_a_transaction_keeps_no_crawl_waiting(site: SampleSite, output: Path) -> None:
-    crawl_once(site, output)
+def test_open_read_transaction_does_not_block_a_crawl(sample_site: SampleSite, output: Path) -> None:
+    run_crawl(sample_site, output)
     with closing(sqlite3.connect(output / "news.db")) as connection:
         connection.execute("BEGIN")
         before = connection.execute("SELECT count(*) FROM articles").fetchall()
-        site.corpus.publish(10)
-        crawl_once(site, output)
+        sample_site.corpus.publish(10)
+        run_crawl(sample_site, output)
         assert connection.execute("SELECT count(*) FROM articles").fetchall() == before
-    assert_healed(output, visible(output))
-    assert len(visible(output)) > before[0][0]
+    assert_recovered(output, read_posts(output))
+    assert len(read_posts(output)) > before[0][0]
 
 
 @pytest.mark.parametrize("moment", ["when it starts", "while it waits for a listing"])
-def test_another_writer_only_delays_a_crawl(moment: str, site: SampleSite, output: Path) -> None:
-    crawl_once(site, output)
-    new = set(site.corpus.publish(10))
-    site.reset()
-    gate = Gate(site, LISTING)
+def test_other_writer_only_delays_a_crawl(moment: str, sample_site: SampleSite, output: Path) -> None:
+    run_crawl(sample_site, output)
+    new_codes = set(sample_site.corpus.publish(10))
+    sample_site.reset()
+    held_responses = HeldResponses(sample_site, LISTING_ENDPOINT)
     with closing(sqlite3.connect(output / "news.db", isolation_level=None)) as connection:
         if moment == "when it starts":
             connection.execute("BEGIN IMMEDIATE")
-        crawl = start(command(site, output))
+        crawl = start_process(crawl_command(sample_site, output))
         if moment != "when it starts":
-            waited_for(lambda: gate.held)
+            wait_until(lambda: held_responses.held_requests)
             connection.execute("BEGIN IMMEDIATE")
-        gate.open()
+        held_responses.release()
         time.sleep(2.0)
         assert crawl.poll() is None
         connection.execute("ROLLBACK")
-    answer = ended(crawl)
-    assert (answer.code, answer.err) == (0, "")
-    assert new & set(site.requested_codes)
-    assert_healed(output, visible(output))
+    result = wait_for_exit(crawl)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert new_codes & set(sample_site.requested_codes)
+    assert_recovered(output, read_posts(output))

@@ -37,29 +37,31 @@ from crawler.spiders.choice import ChoiceSpider
 from crawler.spiders.eastmoney import EastmoneySpider
 from crawler.spiders.eastmoney_markup import EASTMONEY_MARKUP
 from crawler.spiders.flash import FlashSpider
-from tests.injection.building import raw
-from tests.injection.grammar import corpus
+from tests.injection.building import create_raw_article
+from tests.injection.grammar import all_payloads
 
-INPUTS = int(os.environ.get("FINEWS_FUZZ", "150"))
+INPUTS_PER_PARSER = int(os.environ.get("FINEWS_FUZZ", "150"))
 # One input may take so many milliseconds: far above what any needs, far below what a person would call a hang.
-FUZZED = settings(max_examples=INPUTS, deadline=5_000, suppress_health_check=list(HealthCheck))
+FUZZ_SETTINGS = settings(max_examples=INPUTS_PER_PARSER, deadline=5_000, suppress_health_check=list(HealthCheck))
 
 NOW = datetime(2022, 1, 10, 17, 0, tzinfo=CHINA_TZ)
 ENTRY = ListingEntry(
     "202201102242171631", "题", NOW, "350", "https://finance.eastmoney.com/a/202201102242171631.html", summary="摘要"
 )
-POSTS = Path(post_format.__file__).parent / "sample_site" / "posts"
-RECORDED = Path(post_format.__file__).parent / "sample_site" / "recorded"
+POSTS_DIR = Path(post_format.__file__).parent / "sample_site" / "posts"
+RECORDED_RESPONSES = Path(post_format.__file__).parent / "sample_site" / "recorded"
 
-HOSTILE = st.sampled_from(list(corpus()))
-TEXTS = st.one_of(HOSTILE, st.text(max_size=200), st.lists(HOSTILE, max_size=4).map("".join), st.characters().map(str))
-MOMENTS = st.one_of(
+HOSTILE_STRINGS = st.sampled_from(list(all_payloads()))
+TEXTS = st.one_of(
+    HOSTILE_STRINGS, st.text(max_size=200), st.lists(HOSTILE_STRINGS, max_size=4).map("".join), st.characters().map(str)
+)
+TIME_STRINGS = st.one_of(
     TEXTS,
     st.datetimes().map(lambda moment: moment.strftime("%Y-%m-%d %H:%M:%S")),
     st.tuples(*[st.integers(0, 9999)] * 6).map(lambda parts: "{}-{}-{} {}:{:02}:{:02}".format(*parts)),
     st.integers(0, 99_999).map("{}d".format),
 )
-NAMES = st.sampled_from(
+FIELD_NAMES = st.sampled_from(
     [
         "code",
         "data",
@@ -97,39 +99,39 @@ NAMES = st.sampled_from(
     ]
 )
 CODES = st.sampled_from([ENTRY.code, "NW" + ENTRY.code, "1", 1])
-VALUES = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), TEXTS, MOMENTS, CODES),
-    lambda values: st.lists(values, max_size=4) | st.dictionaries(NAMES | TEXTS, values, max_size=6),
+JSON_VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), TEXTS, TIME_STRINGS, CODES),
+    lambda values: st.lists(values, max_size=4) | st.dictionaries(FIELD_NAMES | TEXTS, values, max_size=6),
     max_leaves=20,
 )
-ROWS = st.dictionaries(NAMES, VALUES, max_size=12)
-WRAPPED = st.tuples(st.sampled_from(["", "cb(", "var x=", "\ufeff", "<!DOCTYPE html>"]), ROWS | VALUES, st.sampled_from(["", ")", ");", ";", "x"]))  # fmt: skip
-REPLIES = WRAPPED.map(lambda parts: parts[0] + json.dumps(parts[1]) + parts[2])
+LISTING_ROWS = st.dictionaries(FIELD_NAMES, JSON_VALUES, max_size=12)
+WRAPPED_JSON_PARTS = st.tuples(st.sampled_from(["", "cb(", "var x=", "\ufeff", "<!DOCTYPE html>"]), LISTING_ROWS | JSON_VALUES, st.sampled_from(["", ")", ");", ";", "x"]))  # fmt: skip
+RESPONSE_TEXTS = WRAPPED_JSON_PARTS.map(lambda parts: parts[0] + json.dumps(parts[1]) + parts[2])
 SITE = post_format.SiteLinks("//finews.withounder.com")
 
 
 @st.composite
-def mutated(draw: st.DrawFn, folder: Path) -> bytes:
+def mutated_files(draw: st.DrawFn, folder: Path) -> bytes:
     """A real file, with stretches cut, doubled or overwritten."""
     content = draw(st.sampled_from(sorted(path for path in folder.iterdir() if path.is_file()))).read_bytes()[:60_000]
     for _ in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, len(content)))
         end = min(len(content), start + draw(st.integers(0, 60)))
-        content = content[:start] + draw(st.binary(max_size=8) | HOSTILE.map(lambda text: text.encode("utf-8", "replace"))) + content[draw(st.sampled_from([start, end])) :]  # fmt: skip
+        content = content[:start] + draw(st.binary(max_size=8) | HOSTILE_STRINGS.map(lambda text: text.encode("utf-8", "replace"))) + content[draw(st.sampled_from([start, end])) :]  # fmt: skip
     return content
 
 
-def answers(parser: Callable[[], Any], *errors: type[Exception]) -> Any:
-    expected: tuple[type[Exception], ...] = (ItemError, *errors)
+def parse_or_reject(parser: Callable[[], Any], *allowed_errors: type[Exception]) -> Any:
+    allowed: tuple[type[Exception], ...] = (ItemError, *allowed_errors)
     try:
         return parser()
-    except expected:
+    except allowed:
         return None
 
 
-@FUZZED
+@FUZZ_SETTINGS
 @given(TEXTS)
-def test_text(text: str) -> None:
+def test_text_functions(text: str) -> None:
     for parser in (unicode_text.strip_invisible, unicode_text.collapse_whitespace, unicode_text.clean_title, flash_format.extract_trailing_media, flash_format.text_to_html, slugs.name_key, slugs.make_slug, stocks.extract_mentions, clean_media_name):  # fmt: skip
         parser(text)
     flash_format.split_title(text, text)
@@ -137,43 +139,45 @@ def test_text(text: str) -> None:
     assert slugs.SLUG_PATTERN.fullmatch(slugs.make_slug(text))
 
 
-@FUZZED
-@given(MOMENTS)
+@FUZZ_SETTINGS
+@given(TIME_STRINGS)
 def test_dates(text: str) -> None:
-    answers(lambda: dates.parse_source_datetime(text, CHINA_TZ), ValueError)
-    answers(lambda: dates.parse_bound(text, NOW, end_of_span=True), ValueError)
+    parse_or_reject(lambda: dates.parse_source_datetime(text, CHINA_TZ), ValueError)
+    parse_or_reject(lambda: dates.parse_bound(text, NOW, end_of_span=True), ValueError)
 
 
-@FUZZED
-@given(TEXTS | mutated(POSTS).map(lambda content: content.decode("utf-8", "replace")))
+@FUZZ_SETTINGS
+@given(TEXTS | mutated_files(POSTS_DIR).map(lambda content: content.decode("utf-8", "replace")))
 def test_bodies(text: str) -> None:
     for markup in (EASTMONEY_MARKUP, PLAIN_MARKUP):
-        cleaned = answers(partial(clean_html, text, ENTRY.url, markup)) or ""
-        cleaned.encode("utf-8")
-        html_to_text(cleaned)
-    answers(lambda: find_source_line_media(text, EASTMONEY_MARKUP))
+        cleaned_body = parse_or_reject(partial(clean_html, text, ENTRY.url, markup)) or ""
+        cleaned_body.encode("utf-8")
+        html_to_text(cleaned_body)
+    parse_or_reject(lambda: find_source_line_media(text, EASTMONEY_MARKUP))
 
 
-@FUZZED
-@given(REPLIES | TEXTS | mutated(RECORDED).map(lambda content: content.decode("utf-8", "replace")))
-def test_replies(text: str) -> None:
-    answers(lambda: json_fields.parse_json(text))
+@FUZZ_SETTINGS
+@given(
+    RESPONSE_TEXTS | TEXTS | mutated_files(RECORDED_RESPONSES).map(lambda content: content.decode("utf-8", "replace"))
+)
+def test_json_responses(text: str) -> None:
+    parse_or_reject(lambda: json_fields.parse_json(text))
 
 
-@FUZZED
-@given(ROWS, NAMES)
-def test_fields(row: dict[str, Any], name: str) -> None:
+@FUZZ_SETTINGS
+@given(LISTING_ROWS, FIELD_NAMES)
+def test_json_fields(row: dict[str, Any], name: str) -> None:
     for field in (json_fields.get_text, json_fields.get_rows, json_fields.get_title, json_fields.get_code, json_fields.get_datetime, json_fields.get_count):  # fmt: skip
-        answers(partial(field, row, name, **({"zone": CHINA_TZ} if field is json_fields.get_datetime else {})))
+        parse_or_reject(partial(field, row, name, **({"zone": CHINA_TZ} if field is json_fields.get_datetime else {})))
 
 
-@FUZZED
+@FUZZ_SETTINGS
 @given(st.lists(TEXTS, min_size=3, max_size=3), st.datetimes(), TEXTS)
 def test_articles(texts: list[str], published: datetime, code: str) -> None:
-    article = raw(texts[0], 1)
-    hostile = replace(article, title=texts[1], body=texts[2], published=published.replace(tzinfo=CHINA_TZ))
-    answers(lambda: normalise_article(hostile, CategoryRegistry().get_or_create, EASTMONEY_MARKUP))
-    answers(
+    article = create_raw_article(texts[0], 1)
+    hostile_article = replace(article, title=texts[1], body=texts[2], published=published.replace(tzinfo=CHINA_TZ))
+    parse_or_reject(lambda: normalise_article(hostile_article, CategoryRegistry().get_or_create, EASTMONEY_MARKUP))
+    parse_or_reject(
         lambda: normalise_article(
             replace(article, entry=replace(article.entry, code=code)),
             CategoryRegistry().get_or_create,
@@ -182,11 +186,11 @@ def test_articles(texts: list[str], published: datetime, code: str) -> None:
     )
 
 
-@FUZZED
-@given(TEXTS | mutated(POSTS).map(lambda content: content.decode("utf-8", "replace")))
+@FUZZ_SETTINGS
+@given(TEXTS | mutated_files(POSTS_DIR).map(lambda content: content.decode("utf-8", "replace")))
 def test_post_files(text: str) -> None:
-    answers(lambda: post_format.parse_post(text, SITE, find_markup_by_url))
-    answers(
+    parse_or_reject(lambda: post_format.parse_post(text, SITE, find_markup_by_url))
+    parse_or_reject(
         lambda: post_format.parse_post(
             f'---\nlayout: post\ntitle: "{text}"\ndate: {text}\ncategories: a\ntags: b\n---\n{text}',
             SITE,
@@ -195,20 +199,22 @@ def test_post_files(text: str) -> None:
     )
 
 
-@FUZZED
-@given(mutated(POSTS) | st.binary(max_size=200), st.sampled_from(["2022-01-10-NW202201102242171631.md", "2021-12-08-202112082206672930.md"]) | TEXTS)  # fmt: skip
-def test_old_posts(content: bytes, name: str) -> None:
-    old = legacy_posts.LegacyPost.from_path(name)
-    answers(lambda: legacy_posts.parse_legacy_post(old, content, CategoryRegistry(), NOW))
+@FUZZ_SETTINGS
+@given(mutated_files(POSTS_DIR) | st.binary(max_size=200), st.sampled_from(["2022-01-10-NW202201102242171631.md", "2021-12-08-202112082206672930.md"]) | TEXTS)  # fmt: skip
+def test_legacy_posts(content: bytes, name: str) -> None:
+    old_post = legacy_posts.LegacyPost.from_path(name)
+    parse_or_reject(lambda: legacy_posts.parse_legacy_post(old_post, content, CategoryRegistry(), NOW))
 
 
-@FUZZED
+@FUZZ_SETTINGS
 @given(
-    st.dictionaries(st.sampled_from(["category", "column", "since", "until", "limit", "refresh", "x"]), TEXTS | MOMENTS)
+    st.dictionaries(
+        st.sampled_from(["category", "column", "since", "until", "limit", "refresh", "x"]), TEXTS | TIME_STRINGS
+    )
 )
 def test_arguments(arguments: dict[str, str]) -> None:
     columns = EastmoneySpider.columns
-    answers(
+    parse_or_reject(
         lambda: parse_selection(
             arguments, columns=columns, default_columns=("350",), registry=CategoryRegistry(), now=NOW
         ),
@@ -216,34 +222,39 @@ def test_arguments(arguments: dict[str, str]) -> None:
     )
 
 
-def _spider(kind: Any) -> Any:
-    known = Settings()
-    known.setmodule(our_settings)
-    return kind.from_crawler(Crawler(kind, known))
+def create_spider(spider_class: Any) -> Any:
+    project_settings = Settings()
+    project_settings.setmodule(our_settings)
+    return spider_class.from_crawler(Crawler(spider_class, project_settings))
 
 
-SPIDERS = [_spider(kind) for kind in (ChoiceSpider, EastmoneySpider, FlashSpider)]
+SPIDERS = [create_spider(kind) for kind in (ChoiceSpider, EastmoneySpider, FlashSpider)]
 
 
 @pytest.mark.parametrize("spider", SPIDERS, ids=lambda spider: str(spider.name))
-@FUZZED
-@given(text=REPLIES | TEXTS | mutated(RECORDED).map(lambda content: content.decode("utf-8", "replace")), row=ROWS)
+@FUZZ_SETTINGS
+@given(
+    text=RESPONSE_TEXTS
+    | TEXTS
+    | mutated_files(RECORDED_RESPONSES).map(lambda content: content.decode("utf-8", "replace")),
+    row=LISTING_ROWS,
+)
 def test_spiders(spider: Any, text: str, row: dict[str, Any]) -> None:
     body = text.encode("utf-8", "replace")
-    reply = TextResponse(ENTRY.url, body=body, encoding="utf-8")
-    page = HtmlResponse(ENTRY.url, body=b'<div id="ContentBody">' + body, encoding="utf-8")
+    response = TextResponse(ENTRY.url, body=body, encoding="utf-8")
+    html_response = HtmlResponse(ENTRY.url, body=b'<div id="ContentBody">' + body, encoding="utf-8")
     column = next(iter(spider.columns))
-    answers(lambda: spider.read_listing(reply, spider.first_cursor))
-    listed = {
+    parse_or_reject(lambda: spider.read_listing(response, spider.first_cursor))
+    listing_row = {
         "code": ENTRY.code,
         "title": "题",
         "showTime": "2022-01-10 16:20:36",
         "showtime": "2022-01-10 16:20:36",
         **row,
     }
-    entry = answers(lambda: spider.read_row(listed, column)) or ENTRY
-    for reader in spider.readers:
-        answers(partial(reader.read, reply, entry))
-        answers(partial(reader.read, page, entry))
+    entry = parse_or_reject(lambda: spider.read_row(listing_row, column)) or ENTRY
+    for extractor in spider.readers:
+        parse_or_reject(partial(extractor.read, response, entry))
+        parse_or_reject(partial(extractor.read, html_response, entry))
     if not spider.readers:
-        assert html.unescape(answers(lambda: spider.read_entry(entry)).body) is not None
+        assert html.unescape(parse_or_reject(lambda: spider.read_entry(entry)).body) is not None

@@ -15,49 +15,49 @@ from typing import Any
 
 from crawler.items import Outcome, Reason
 from crawler.sample_site import Fault, HttpResponse, SampleSite, edit_response
-from tests.conftest import NO_MANNERS, Answer
+from tests.conftest import FAST_SETTINGS, CommandResult
 
 # A hanging reply need not be waited for as long as a real one; a sound one may take its time on a busy machine.
-IMPATIENT = (*NO_MANNERS, "--set", "DOWNLOAD_TIMEOUT=6")
+SHORT_TIMEOUT_SETTINGS = (*FAST_SETTINGS, "--set", "DOWNLOAD_TIMEOUT=6")
 
 
 @dataclass(frozen=True)
-class Row:
+class FaultCase:
     """A fault, and what becomes of the entry that meets it: at once, and when the source has recovered."""
 
     name: str
     fault: Fault
     outcome: Outcome
     reason: Reason
-    says: str = ""
-    then: Outcome = Outcome.NEW
+    expected_detail: str = ""
+    outcome_after_recovery: Outcome = Outcome.NEW
 
 
-def fails(name: str, fault: Fault, says: str, reason: Reason = Reason.CONNECTION_ERROR) -> Row:
+def failed_case(name: str, fault: Fault, expected_detail: str, reason: Reason = Reason.CONNECTION_ERROR) -> FaultCase:
     """No reply that could be read: it has failed, and the next crawl tries again."""
-    return Row(name, fault, Outcome.FAILED, reason, says)
+    return FaultCase(name, fault, Outcome.FAILED, reason, expected_detail)
 
 
-def unreadable(name: str, fault: Fault, says: str, reason: Reason = Reason.UNREADABLE) -> Row:
+def unreadable_case(name: str, fault: Fault, expected_detail: str, reason: Reason = Reason.UNREADABLE) -> FaultCase:
     """Another reply than the endpoint's: kept raw, and the next crawl tries again."""
-    return Row(name, fault, Outcome.QUARANTINED, reason, says)
+    return FaultCase(name, fault, Outcome.QUARANTINED, reason, expected_detail)
 
 
-def rejected(name: str, fault: Fault, says: str, reason: Reason = Reason.REJECTED) -> Row:
+def rejected_case(name: str, fault: Fault, expected_detail: str, reason: Reason = Reason.REJECTED) -> FaultCase:
     """A sound reply that must not be published: kept raw, and not asked for again."""
-    return Row(name, fault, Outcome.QUARANTINED, reason, says, Outcome.UNCHANGED)
+    return FaultCase(name, fault, Outcome.QUARANTINED, reason, expected_detail, Outcome.UNCHANGED)
 
 
-def taken(name: str, fault: Fault) -> Row:
+def accepted_case(name: str, fault: Fault) -> FaultCase:
     """Odd, and read all the same, to the letter."""
-    return Row(name, fault, Outcome.NEW, Reason.SCRAPED, then=Outcome.UNCHANGED)
+    return FaultCase(name, fault, Outcome.NEW, Reason.SCRAPED, outcome_after_recovery=Outcome.UNCHANGED)
 
 
 @dataclass
-class Crawled:
+class FinishedCrawl:
     """What a crawl said, and what it left."""
 
-    answer: Answer
+    result: CommandResult
     output: Path
     entries: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
 
@@ -69,7 +69,7 @@ class Crawled:
             connection.close()
         return [row[0] if len(row) == 1 else row for row in rows]
 
-    def kept(self, code: str) -> list[Any]:
+    def quarantine_reasons(self, code: str) -> list[Any]:
         """The reasons for which something of this code stands in quarantine."""
         return self.query("SELECT reason FROM quarantine WHERE code = ?", code)
 
@@ -78,54 +78,56 @@ class Crawled:
         return {row[0]: row[1:] for row in self.query("SELECT code, title, body_text FROM articles")}
 
 
-def finews(*words: str, timeout: float = 100) -> Answer:
-    command = [sys.executable, "-m", "crawler", *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
-    return Answer(done.returncode, done.stdout, done.stderr)
+def run_finews(*args: str, timeout: float = 100) -> CommandResult:
+    command = [sys.executable, "-m", "crawler", *args]
+    completed = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+    return CommandResult(completed.returncode, completed.stdout, completed.stderr)
 
 
-def crawl(site: SampleSite, output: Path, *words: str, spider: str = "eastmoney") -> Crawled:
+def run_crawl(sample_site: SampleSite, output: Path, *args: str, spider: str = "eastmoney") -> FinishedCrawl:
     """One crawl; whatever it met, its books balance, and its posts and rows agree."""
-    where = ("--mirror", site.url, "--output", str(output))
-    answer = finews("crawl", spider, *where, *IMPATIENT, "--json", "--quiet", *words)
-    crawled = Crawled(answer, output)
-    assert "Traceback" not in answer.err
-    assert (output / "news.db").exists(), answer.err
-    assert_sound(crawled)
-    run = crawled.query("SELECT max(id) FROM runs")[0]
+    target_args = ("--mirror", sample_site.url, "--output", str(output))
+    result = run_finews("crawl", spider, *target_args, *SHORT_TIMEOUT_SETTINGS, "--json", "--quiet", *args)
+    finished_crawl = FinishedCrawl(result, output)
+    assert "Traceback" not in result.stderr
+    assert (output / "news.db").exists(), result.stderr
+    assert_run_consistent(finished_crawl)
+    run_id = finished_crawl.query("SELECT max(id) FROM runs")[0]
     sql = "SELECT code, outcome, reason, detail FROM entries WHERE run_id = ? AND outcome != 'duplicate'"
-    crawled.entries = {code: found for code, *found in crawled.query(sql, run)}
-    return crawled
+    finished_crawl.entries = {code: found for code, *found in finished_crawl.query(sql, run_id)}
+    return finished_crawl
 
 
-def assert_sound(crawled: Crawled) -> None:
-    total = " + ".join(f'"{outcome}"' for outcome in Outcome)
-    assert crawled.query(f"SELECT id FROM runs WHERE listed != {total}") == []  # noqa: S608  # our own words
-    assert crawled.query("SELECT id FROM entries WHERE outcome IS NULL OR reason IS NULL") == []
-    verified = finews("verify", "--output", str(crawled.output))
-    assert verified.code == 0, verified.out + verified.err
+def assert_run_consistent(finished_crawl: FinishedCrawl) -> None:
+    sum_of_outcomes = " + ".join(f'"{outcome}"' for outcome in Outcome)
+    assert finished_crawl.query(f"SELECT id FROM runs WHERE listed != {sum_of_outcomes}") == []  # noqa: S608  # our own words
+    assert finished_crawl.query("SELECT id FROM entries WHERE outcome IS NULL OR reason IS NULL") == []
+    verified = run_finews("verify", "--output", str(finished_crawl.output))
+    assert verified.exit_code == 0, verified.stdout + verified.stderr
 
 
 # Faults of what a reply says
 
 
-def rewritten(change: Callable[[bytes], bytes], **headers: str) -> Fault:
+def rewrite_body(transform: Callable[[bytes], bytes], **headers: str) -> Fault:
     """The site's own reply with another body, and headers besides."""
-    more = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-    return edit_response(lambda reply: reply._replace(body=change(reply.body), headers=(*reply.headers, *more)))
+    extra_headers = tuple((name.replace("_", "-"), value) for name, value in headers.items())
+    return edit_response(
+        lambda reply: reply._replace(body=transform(reply.body), headers=(*reply.headers, *extra_headers))
+    )
 
 
-def typed(content_type: str, change: Callable[[bytes], bytes] = bytes) -> Fault:
+def with_content_type(content_type: str, transform: Callable[[bytes], bytes] = bytes) -> Fault:
     """The site's own reply under another type, and perhaps in another encoding."""
-    return edit_response(lambda reply: HttpResponse(change(reply.body), content_type))
+    return edit_response(lambda reply: HttpResponse(transform(reply.body), content_type))
 
 
-def reworded(change: Callable[[Any], Any]) -> Fault:
+def rewrite_json(transform: Callable[[Any], Any]) -> Fault:
     """The site's own JSON, changed in place or for what the change returns."""
 
     def rewrite(body: bytes) -> bytes:
         value = json.loads(body)
-        changed = change(value)
-        return json.dumps(value if changed is None else changed, ensure_ascii=False).encode()
+        replacement = transform(value)
+        return json.dumps(value if replacement is None else replacement, ensure_ascii=False).encode()
 
-    return rewritten(rewrite)
+    return rewrite_body(rewrite)

@@ -12,147 +12,155 @@ from pathlib import Path
 import pytest
 
 from crawler.sample_site import Corpus, SampleSite
-from tests.conftest import NO_MANNERS, Answer
-from tests.hostile.conftest import crawl, finews
+from tests.conftest import FAST_SETTINGS, CommandResult
+from tests.hostile.conftest import run_crawl, run_finews
 
-COLUMN = ("--column", "345")
-NOBODY = 65534
+COLUMN_ARGS = ("--column", "345")
+UNPRIVILEGED_UID = 65534
 
 
 @pytest.fixture(scope="module")
-def site() -> Iterator[SampleSite]:
+def sample_site() -> Iterator[SampleSite]:
     with SampleSite(Corpus.sample(12)) as served:
         yield served
 
 
-def without_rights(output: Path, *words: str) -> Answer:
+def run_without_permissions(output: Path, *args: str) -> CommandResult:
     """A command by a user whose folder it is not. Root has to give up what lets it write everywhere."""
-    command = [sys.executable, "-m", "crawler", *words, "--output", str(output)]
+    command = [sys.executable, "-m", "crawler", *args, "--output", str(output)]
     if os.geteuid() == 0:
         if shutil.which("setpriv") is None:
             pytest.skip("needs setpriv: apt-get install util-linux")
         for path in (output, *output.rglob("*")):
-            os.chown(path, NOBODY, NOBODY)
+            os.chown(path, UNPRIVILEGED_UID, UNPRIVILEGED_UID)
         command = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search,-fowner", *command]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
-    return Answer(done.returncode, done.stdout, done.stderr)
+    completed = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    return CommandResult(completed.returncode, completed.stdout, completed.stderr)
 
 
-def assert_one_line(answer: Answer, code: int, says: str) -> None:
-    assert (answer.code, answer.out) == (code, "")
-    (line,) = answer.err.splitlines()
+def assert_one_line(result: CommandResult, code: int, expected_text: str) -> None:
+    assert (result.exit_code, result.stdout) == (code, "")
+    (line,) = result.stderr.splitlines()
     assert line.startswith("finews: ")
-    assert says in line
+    assert expected_text in line
 
 
-def test_a_folder_that_may_not_be_written_is_one_line_before_any_request(site: SampleSite, tmp_path: Path) -> None:
+def test_unwritable_output_is_one_line_before_any_request(sample_site: SampleSite, tmp_path: Path) -> None:
     output = tmp_path / "output"
     output.mkdir()
     output.chmod(0o555)
-    site.reset()
+    sample_site.reset()
     assert_one_line(
-        without_rights(output, "crawl", "--mirror", site.url, *NO_MANNERS),
+        run_without_permissions(output, "crawl", "--mirror", sample_site.url, *FAST_SETTINGS),
         1,
         f"cannot write the output folder {output}",
     )
-    assert list(site.requests) == []
+    assert list(sample_site.requests) == []
     output.chmod(0o755)
-    assert crawl(site, output, *COLUMN).answer.code == 0
+    assert run_crawl(sample_site, output, *COLUMN_ARGS).result.exit_code == 0
 
 
-def test_a_folder_that_another_user_crawls_is_one_line_and_stays_as_it_is(site: SampleSite, tmp_path: Path) -> None:
+def test_output_of_another_user_is_one_line_and_unchanged(sample_site: SampleSite, tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("needs two users: run as root")
     output = tmp_path / "output"
-    crawl(site, output, *COLUMN)
+    run_crawl(sample_site, output, *COLUMN_ARGS)
     before = {path: path.stat().st_mtime_ns for path in output.rglob("*")}
-    assert_one_line(without_rights(output, "crawl", "--mirror", site.url, *NO_MANNERS), 1, "this user may not write it")
+    assert_one_line(
+        run_without_permissions(output, "crawl", "--mirror", sample_site.url, *FAST_SETTINGS),
+        1,
+        "this user may not write it",
+    )
     assert {path: path.stat().st_mtime_ns for path in output.rglob("*")} == before
 
 
-def test_a_question_by_a_user_who_may_only_read_says_what_to_do(site: SampleSite, tmp_path: Path) -> None:
+def test_read_only_user_is_told_what_to_do(sample_site: SampleSite, tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("needs two users: run as root")
     output = tmp_path / "output"
-    crawl(site, output, *COLUMN)
-    answer = without_rights(output, "search", "公司")
-    assert_one_line(answer, 1, "ask as its owner, or copy news.db")
+    run_crawl(sample_site, output, *COLUMN_ARGS)
+    result = run_without_permissions(output, "search", "公司")
+    assert_one_line(result, 1, "ask as its owner, or copy news.db")
 
 
-def test_a_file_in_the_folders_place_is_one_line(site: SampleSite, tmp_path: Path) -> None:
+def test_file_in_place_of_output_dir_is_one_line(sample_site: SampleSite, tmp_path: Path) -> None:
     (tmp_path / "output").write_text("mine")
-    answer = finews("crawl", "--mirror", site.url, "--output", str(tmp_path / "output"))
-    assert_one_line(answer, 1, "cannot write the output folder")
+    result = run_finews("crawl", "--mirror", sample_site.url, "--output", str(tmp_path / "output"))
+    assert_one_line(result, 1, "cannot write the output folder")
     assert (tmp_path / "output").read_text() == "mine"
 
 
-def damage_header(database: Path) -> None:
+def overwrite_header(database: Path) -> None:
     database.write_bytes(b"no database at all" * 400)
 
 
-def damage_pages(database: Path) -> None:
+def overwrite_pages(database: Path) -> None:
     content = bytearray(database.read_bytes())
     content[4096:] = b"\xff" * (len(content) - 4096)
     database.write_bytes(content)
 
 
-@pytest.mark.parametrize("damage", [damage_header, damage_pages])
-def test_a_damaged_database_is_one_line_and_can_be_made_anew(
-    site: SampleSite, tmp_path: Path, damage: Callable[[Path], None]
+@pytest.mark.parametrize("damage", [overwrite_header, overwrite_pages])
+def test_damaged_database_is_one_line_and_can_be_rebuilt(
+    sample_site: SampleSite, tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
     output = tmp_path / "output"
-    crawl(site, output, *COLUMN)
+    run_crawl(sample_site, output, *COLUMN_ARGS)
     database = output / "news.db"
     damage(database)
     content = database.read_bytes()
-    answer = finews("crawl", "--mirror", site.url, "--output", str(output), *COLUMN, *NO_MANNERS, "--quiet")
-    assert_one_line(answer, 1, "finews rebuild db")
+    result = run_finews(
+        "crawl", "--mirror", sample_site.url, "--output", str(output), *COLUMN_ARGS, *FAST_SETTINGS, "--quiet"
+    )
+    assert_one_line(result, 1, "finews rebuild db")
     assert database.read_bytes() == content
     database.rename(tmp_path / "damaged.db")
     for name in ("news.db-wal", "news.db-shm"):
         (output / name).unlink(missing_ok=True)
-    assert finews("rebuild", "db", "--output", str(output)).code == 0
-    assert crawl(site, output, *COLUMN).answer.code == 0
+    assert run_finews("rebuild", "db", "--output", str(output)).exit_code == 0
+    assert run_crawl(sample_site, output, *COLUMN_ARGS).result.exit_code == 0
 
 
-def test_a_database_that_another_program_locks_is_one_line_and_nothing_is_lost(
-    site: SampleSite, tmp_path: Path
+def test_database_locked_by_another_program_is_one_line_and_loses_nothing(
+    sample_site: SampleSite, tmp_path: Path
 ) -> None:
     output = tmp_path / "output"
-    crawl(site, output, *COLUMN)
-    hasty = "from crawler.storage import connection; connection.BUSY_TIMEOUT_SECONDS = 0.5; from crawler.cli import main; main()"
-    other = sqlite3.connect(output / "news.db")
-    other.execute("BEGIN IMMEDIATE")
-    words = ["crawl", "--mirror", site.url, "--output", str(output), "--quiet", *COLUMN, *NO_MANNERS]
-    command = [sys.executable, "-c", hasty, *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    other.close()
-    assert_one_line(Answer(done.returncode, done.stdout, done.stderr), 1, "another program is writing to it")
-    assert crawl(site, output, *COLUMN).answer.code == 0
+    run_crawl(sample_site, output, *COLUMN_ARGS)
+    finews_with_short_lock_timeout = "from crawler.storage import connection; connection.BUSY_TIMEOUT_SECONDS = 0.5; from crawler.cli import main; main()"
+    other_connection = sqlite3.connect(output / "news.db")
+    other_connection.execute("BEGIN IMMEDIATE")
+    args = ["crawl", "--mirror", sample_site.url, "--output", str(output), "--quiet", *COLUMN_ARGS, *FAST_SETTINGS]
+    command = [sys.executable, "-c", finews_with_short_lock_timeout, *args]
+    completed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    other_connection.close()
+    assert_one_line(
+        CommandResult(completed.returncode, completed.stdout, completed.stderr), 1, "another program is writing to it"
+    )
+    assert run_crawl(sample_site, output, *COLUMN_ARGS).result.exit_code == 0
 
 
-def test_nothing_that_a_crawl_writes_is_for_all_to_write(site: SampleSite, tmp_path: Path) -> None:
-    old = os.umask(0)
+def test_no_output_file_is_world_writable(sample_site: SampleSite, tmp_path: Path) -> None:
+    old_umask = os.umask(0)
     try:
-        crawl(site, tmp_path / "output", *COLUMN)
+        run_crawl(sample_site, tmp_path / "output", *COLUMN_ARGS)
     finally:
-        os.umask(old)
+        os.umask(old_umask)
     written = [tmp_path / "output", *(tmp_path / "output").rglob("*")]
     assert len(written) > 5
     assert [path for path in written if path.stat().st_mode & stat.S_IWOTH] == []
 
 
-def test_no_address_of_the_machine_and_no_secret_is_kept_or_told(site: SampleSite, tmp_path: Path) -> None:
+def test_no_local_path_or_secret_is_stored_or_printed(sample_site: SampleSite, tmp_path: Path) -> None:
     secret = ("--set", "CONTACT=me@private.example")
-    crawled = crawl(site, tmp_path / "output", *COLUMN, *secret)
-    kept = b"".join(path.read_bytes() for path in (tmp_path / "output").rglob("*") if path.is_file())
-    told = (crawled.answer.out + crawled.answer.err).encode()
+    finished_crawl = run_crawl(sample_site, tmp_path / "output", *COLUMN_ARGS, *secret)
+    stored_bytes = b"".join(path.read_bytes() for path in (tmp_path / "output").rglob("*") if path.is_file())
+    printed = (finished_crawl.result.stdout + finished_crawl.result.stderr).encode()
     for word in (b"private.example", b"127.0.0.1", b"token=", b"Cookie"):
-        assert word not in kept
-        assert word not in told
+        assert word not in stored_bytes
+        assert word not in printed
 
 
-MISTAKES = {
+USAGE_ERRORS = {
     "spider": (("crawl", "eastmony"), "there are choice, eastmoney, flash"),
     "category": (("crawl", "--category", "zhongguonongwan"), "did you mean zhongguonongwang"),
     "no category": (("crawl", "--category", ""), "--category"),
@@ -178,11 +186,11 @@ MISTAKES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_is_exit_2_and_one_line_that_says_what_to_type(tmp_path: Path, name: str) -> None:
-    words, says = MISTAKES[name]
-    where = ("--output", str(tmp_path / "output")) if words[0] == "crawl" else ()
-    answer = finews(*words, *where)
-    assert_one_line(answer, 2, says)
-    assert "secret" not in answer.err
+@pytest.mark.parametrize("name", USAGE_ERRORS)
+def test_usage_error_is_exit_code_2_and_one_line(tmp_path: Path, name: str) -> None:
+    args, expected_text = USAGE_ERRORS[name]
+    output_args = ("--output", str(tmp_path / "output")) if args[0] == "crawl" else ()
+    result = run_finews(*args, *output_args)
+    assert_one_line(result, 2, expected_text)
+    assert "secret" not in result.stderr
     assert not (tmp_path / "output").exists()

@@ -22,25 +22,25 @@ from crawler.sample_site import (
     return_status,
     send_raw,
 )
-from tests.hostile.conftest import IMPATIENT, crawl, finews, rewritten
+from tests.hostile.conftest import SHORT_TIMEOUT_SETTINGS, rewrite_body, run_crawl, run_finews
 
-COLUMN = ("--column", "345")
+COLUMN_ARGS = ("--column", "345")
 
 
 @pytest.fixture
-def site() -> Iterator[SampleSite]:
+def sample_site() -> Iterator[SampleSite]:
     with SampleSite(Corpus.sample(12)) as served:
         yield served
 
 
-DOWN: dict[str, tuple[Fault, str]] = {
+OUTAGES: dict[str, tuple[Fault, str]] = {
     "resets": (reset_connection(), "Connection"),
     "says nothing": (delay_response(30), "took longer"),
     "speaks no HTTP": (send_raw(b"SSH-2.0-x\r\n"), ""),
     "500": (return_status(500), "HTTP 500"),
     "503": (return_status(503), "HTTP 503"),
     "403": (return_status(403), "HTTP 403"),
-    "gzip cut": (rewritten(lambda _: b"\x1f\x8b\x08\x00", Content_Encoding="gzip"), "the reply is cut"),
+    "gzip cut": (rewrite_body(lambda _: b"\x1f\x8b\x08\x00", Content_Encoding="gzip"), "the reply is cut"),
     "sends to another host": (
         return_redirect("https://example.org/"),
         "https://example.org/, which is none of its hosts",
@@ -49,111 +49,117 @@ DOWN: dict[str, tuple[Fault, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", DOWN)
-def test_a_source_that_is_down_is_exit_1_and_one_line(site: SampleSite, tmp_path: Path, name: str) -> None:
-    fault, says = DOWN[name]
-    site.add_fault("getNewsByColumns", fault)
-    crawled = crawl(site, tmp_path / "output", "--set", "RETRY_TIMES=1")
-    (line,) = crawled.answer.err.splitlines()
-    assert crawled.answer.code == 1
+@pytest.mark.parametrize("name", OUTAGES)
+def test_unavailable_source_is_exit_code_1_and_one_line(sample_site: SampleSite, tmp_path: Path, name: str) -> None:
+    fault, expected_text = OUTAGES[name]
+    sample_site.add_fault("getNewsByColumns", fault)
+    finished_crawl = run_crawl(sample_site, tmp_path / "output", "--set", "RETRY_TIMES=1")
+    (line,) = finished_crawl.result.stderr.splitlines()
+    assert finished_crawl.result.exit_code == 1
     assert line.startswith("finews: no listing could be had: ")
-    assert says in line
-    assert crawled.query("SELECT outcome FROM runs") == ["failed"]
+    assert expected_text in line
+    assert finished_crawl.query("SELECT outcome FROM runs") == ["failed"]
 
 
-def test_a_host_that_nobody_knows_is_exit_1_and_one_line(tmp_path: Path) -> None:
-    answer = finews(
-        "crawl", "--mirror", "http://nowhere.invalid", "--output", str(tmp_path / "o"), "--quiet", *IMPATIENT
+def test_unresolvable_host_is_exit_code_1_and_one_line(tmp_path: Path) -> None:
+    result = run_finews(
+        "crawl",
+        "--mirror",
+        "http://nowhere.invalid",
+        "--output",
+        str(tmp_path / "o"),
+        "--quiet",
+        *SHORT_TIMEOUT_SETTINGS,
     )
-    assert (answer.code, len(answer.err.splitlines())) == (1, 1)
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
 
 
 # What a source asks for
 
 
-def times(site: SampleSite, pattern: str) -> list[float]:
-    return [hit.received_at for hit in site.requests if pattern in hit.target]
+def request_times(sample_site: SampleSite, pattern: str) -> list[float]:
+    return [hit.received_at for hit in sample_site.requests if pattern in hit.target]
 
 
-def in_seconds(seconds: int) -> str:
+def http_date_after(seconds: int) -> str:
     return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
 
 
-class Later:
+class RetryAfterFault:
     """An answer that says, when it is given, how long to wait."""
 
-    def __init__(self, code: int, wait: Callable[[], str]) -> None:
-        self._code, self._wait = code, wait
+    def __init__(self, code: int, retry_after: Callable[[], str]) -> None:
+        self._code, self._retry_after = code, retry_after
 
     def apply(self, exchange: Exchange) -> None:
-        return_status(self._code, headers={"Retry-After": self._wait()}).apply(exchange)
+        return_status(self._code, headers={"Retry-After": self._retry_after()}).apply(exchange)
 
 
 @pytest.mark.parametrize("code", [429, 503])
-@pytest.mark.parametrize("wait", [lambda: "2", lambda: in_seconds(4)], ids=["seconds", "date"])
-def test_a_short_wait_is_kept_by_all_requests(
-    site: SampleSite, tmp_path: Path, code: int, wait: Callable[[], str]
+@pytest.mark.parametrize("wait", [lambda: "2", lambda: http_date_after(4)], ids=["seconds", "date"])
+def test_short_retry_after_delays_all_requests(
+    sample_site: SampleSite, tmp_path: Path, code: int, wait: Callable[[], str]
 ) -> None:
-    site.add_fault("/article/", Later(code, wait), times=1)
-    crawled = crawl(site, tmp_path / "output", *COLUMN)
-    asked = times(site, "/article/")
+    sample_site.add_fault("/article/", RetryAfterFault(code, wait), times=1)
+    finished_crawl = run_crawl(sample_site, tmp_path / "output", *COLUMN_ARGS)
+    article_request_times = request_times(sample_site, "/article/")
     # Up to three more were on their way already.
-    assert max(after - before for before, after in itertools.pairwise(asked)) > 1.5
-    assert (crawled.answer.code, crawled.answer.value["failed"]) == (0, 0)
+    assert max(after - before for before, after in itertools.pairwise(article_request_times)) > 1.5
+    assert (finished_crawl.result.exit_code, finished_crawl.result.json["failed"]) == (0, 0)
 
 
-@pytest.mark.parametrize("wait", [lambda: "3600", lambda: in_seconds(7200)], ids=["seconds", "date"])
-def test_a_long_wait_is_kept_by_the_crawls_that_follow(site: SampleSite, tmp_path: Path, wait: object) -> None:
+@pytest.mark.parametrize("wait", [lambda: "3600", lambda: http_date_after(7200)], ids=["seconds", "date"])
+def test_long_retry_after_pauses_later_crawls(sample_site: SampleSite, tmp_path: Path, wait: object) -> None:
     assert callable(wait)
-    site.add_fault("getNewsByColumns", return_status(429, headers={"Retry-After": wait()}))
-    first = crawl(site, tmp_path / "output")
-    asked = len(times(site, "getNewsByColumns"))
-    assert first.answer.code == 1
-    assert asked <= 4
-    site.reset()
-    second = crawl(site, tmp_path / "output")
-    assert second.answer.code == 1
-    assert "asks to be left alone until 20" in second.answer.err
-    assert times(site, "") == []
-    crawled = crawl(site, tmp_path / "elsewhere")
-    assert crawled.answer.code == 0
+    sample_site.add_fault("getNewsByColumns", return_status(429, headers={"Retry-After": wait()}))
+    first_crawl = run_crawl(sample_site, tmp_path / "output")
+    listing_requests = len(request_times(sample_site, "getNewsByColumns"))
+    assert first_crawl.result.exit_code == 1
+    assert listing_requests <= 4
+    sample_site.reset()
+    second_crawl = run_crawl(sample_site, tmp_path / "output")
+    assert second_crawl.result.exit_code == 1
+    assert "asks to be left alone until 20" in second_crawl.result.stderr
+    assert request_times(sample_site, "") == []
+    elsewhere = run_crawl(sample_site, tmp_path / "elsewhere")
+    assert elsewhere.result.exit_code == 0
 
 
 @pytest.mark.parametrize(
     "wait", ["", "0", "-5", "soon", "999999999999", "9999999", "Mon, 01 Jan 2001 00:00:00 GMT", "\x00"]
 )
-def test_a_wait_that_nobody_means_is_none(site: SampleSite, tmp_path: Path, wait: str) -> None:
-    site.add_fault("getNewsByColumns", return_status(503, headers={"Retry-After": wait}), times=1)
-    crawled = crawl(site, tmp_path / "output", *COLUMN)
-    assert (crawled.answer.code, crawled.answer.err) == (0, "")
+def test_invalid_retry_after_is_ignored(sample_site: SampleSite, tmp_path: Path, wait: str) -> None:
+    sample_site.add_fault("getNewsByColumns", return_status(503, headers={"Retry-After": wait}), times=1)
+    finished_crawl = run_crawl(sample_site, tmp_path / "output", *COLUMN_ARGS)
+    assert (finished_crawl.result.exit_code, finished_crawl.result.stderr) == (0, "")
 
 
-def test_a_source_that_has_had_too_many_requests_is_left_alone_for_longer_each_time(
-    site: SampleSite, tmp_path: Path
-) -> None:
+def test_pause_after_429_grows_with_each_crawl(sample_site: SampleSite, tmp_path: Path) -> None:
     """It names no time: a minute first, then as long as the trouble has lasted by then; six hours at most."""
-    site.add_fault("getNewsByColumns", return_status(429))
+    sample_site.add_fault("getNewsByColumns", return_status(429))
     output = tmp_path / "output"
-    waits = []
+    pause_minutes = []
     for hours in (0, 1, 2, 40):
         if hours:
-            change(output, "UPDATE runs SET started_at = strftime('%Y-%m-%dT%H:%M:%SZ', 'now', ?)", f"-{hours} hours")
-            change(output, "UPDATE pauses SET until = '2022-01-01T00:00:00+08:00'")
+            execute_sql(
+                output, "UPDATE runs SET started_at = strftime('%Y-%m-%dT%H:%M:%SZ', 'now', ?)", f"-{hours} hours"
+            )
+            execute_sql(output, "UPDATE pauses SET until = '2022-01-01T00:00:00+08:00'")
         before = datetime.now(UTC)
-        crawled = crawl(site, output)
-        (until,) = crawled.query("SELECT until FROM pauses")
-        waits.append((datetime.fromisoformat(until) - before) / timedelta(minutes=1))
-        asked = len(times(site, "getNewsByColumns"))
-        assert crawled.answer.code == 1
-        assert crawl(site, output).answer.code == 1
-        assert len(times(site, "getNewsByColumns")) == asked
-    assert waits == pytest.approx([1, 60, 120, 360], rel=0.05, abs=1)
-    site.clear_faults()
-    change(output, "UPDATE pauses SET until = '2022-01-01T00:00:00+08:00'")
-    assert crawl(site, output).answer.code == 0
+        finished_crawl = run_crawl(sample_site, output)
+        (until,) = finished_crawl.query("SELECT until FROM pauses")
+        pause_minutes.append((datetime.fromisoformat(until) - before) / timedelta(minutes=1))
+        listing_requests = len(request_times(sample_site, "getNewsByColumns"))
+        assert finished_crawl.result.exit_code == 1
+        assert run_crawl(sample_site, output).result.exit_code == 1
+        assert len(request_times(sample_site, "getNewsByColumns")) == listing_requests
+    assert pause_minutes == pytest.approx([1, 60, 120, 360], rel=0.05, abs=1)
+    sample_site.clear_faults()
+    execute_sql(output, "UPDATE pauses SET until = '2022-01-01T00:00:00+08:00'")
+    assert run_crawl(sample_site, output).result.exit_code == 0
 
 
-def change(output: Path, sql: str, *values: object) -> None:
+def execute_sql(output: Path, sql: str, *values: object) -> None:
     """What the passing of time does, without waiting for it."""
     connection = sqlite3.connect(output / "news.db")
     with connection:
@@ -163,7 +169,7 @@ def change(output: Path, sql: str, *values: object) -> None:
 
 # Elsewhere
 
-TARGETS = [
+REDIRECT_TARGETS = [
     "http://127.0.0.1:{port}/x", "http://localhost:{port}/x", "//127.0.0.1:{port}/x", "http://[::1]:{port}/x",
     "http://127.1:{port}/x", "http://0x7f000001:{port}/x", "http://2130706433:{port}/x", "http://0:{port}/x",
     "http://{own}@127.0.0.1:{port}/x", "http://me:secret@{own}/x", "https://{own}/x", "HTTP://LOCALHOST:{port}/x",
@@ -171,43 +177,45 @@ TARGETS = [
     "http://127.0.0.1:{port}/x?id=CODE", "http:///127.0.0.1:{port}/x", "file:///etc/passwd", "ftp://127.0.0.1/x",
     "data:text/html,x", "s3://bucket/x", "javascript:x()", "http://127.0.0.1:99999/", "http://[/",
 ]  # fmt: skip
-ENTRIES = {"at once": (), "after a retry": (return_status(503),)}
+FAULTS_BEFORE_REDIRECT = {"at once": (), "after a retry": (return_status(503),)}
 
 
-@pytest.mark.parametrize("entry", ENTRIES)
+@pytest.mark.parametrize("entry", FAULTS_BEFORE_REDIRECT)
 @pytest.mark.parametrize("start", ["getNewsByColumns", "/article/"], ids=["a listing", "an article"])
-def test_no_redirect_leads_off_the_source(tmp_path: Path, start: str, entry: str) -> None:
-    with SampleSite(Corpus.sample(140)) as site, SampleSite(Corpus.sample(0)) as canary:
-        ports = {"port": canary.url.rsplit(":", 1)[1], "own": site.url.removeprefix("http://")}
-        for target in TARGETS:
-            for fault in ENTRIES[entry]:
-                site.add_fault(start, fault, times=1)
-            site.add_fault(start, return_redirect(target.format(**ports)), times=1)
-        words = COLUMN if start == "/article/" else ()
-        crawled = crawl(site, tmp_path / "output", *words, "--set", "RETRY_TIMES=9", "--set", "CONCURRENT_REQUESTS=1")
-        assert list(canary.requests) == []
-        assert crawled.answer.code in {1, 3}
-        assert (
-            crawled.answer.value["failed_listings"]
-            or crawled.answer.value["failed"] + crawled.answer.value["quarantined"]
+def test_redirect_to_foreign_host_is_not_followed(tmp_path: Path, start: str, entry: str) -> None:
+    with SampleSite(Corpus.sample(140)) as sample_site, SampleSite(Corpus.sample(0)) as foreign_site:
+        ports = {"port": foreign_site.url.rsplit(":", 1)[1], "own": sample_site.url.removeprefix("http://")}
+        for target in REDIRECT_TARGETS:
+            for fault in FAULTS_BEFORE_REDIRECT[entry]:
+                sample_site.add_fault(start, fault, times=1)
+            sample_site.add_fault(start, return_redirect(target.format(**ports)), times=1)
+        args = COLUMN_ARGS if start == "/article/" else ()
+        finished_crawl = run_crawl(
+            sample_site, tmp_path / "output", *args, "--set", "RETRY_TIMES=9", "--set", "CONCURRENT_REQUESTS=1"
         )
-        assert "secret" not in crawled.answer.out + crawled.answer.err
+        assert list(foreign_site.requests) == []
+        assert finished_crawl.result.exit_code in {1, 3}
+        assert (
+            finished_crawl.result.json["failed_listings"]
+            or finished_crawl.result.json["failed"] + finished_crawl.result.json["quarantined"]
+        )
+        assert "secret" not in finished_crawl.result.stdout + finished_crawl.result.stderr
         assert b"secret" not in (tmp_path / "output" / "news.db").read_bytes()
 
 
-def test_a_crawl_gives_up_a_source_that_fails_again_and_again(tmp_path: Path) -> None:
-    with SampleSite(Corpus.sample(400)) as site:
-        site.add_fault("/article/", return_status(500))
-        crawled = crawl(site, tmp_path / "output", *COLUMN, "--set", "RETRY_TIMES=0")
-        listed = crawled.answer.value["listed"]
-        assert listed > 60
-        assert crawled.answer.value["failed"] == listed
-        assert len(times(site, "/article/")) <= 34
+def test_circuit_breaker_stops_requests_to_failing_source(tmp_path: Path) -> None:
+    with SampleSite(Corpus.sample(400)) as sample_site:
+        sample_site.add_fault("/article/", return_status(500))
+        finished_crawl = run_crawl(sample_site, tmp_path / "output", *COLUMN_ARGS, "--set", "RETRY_TIMES=0")
+        listed_count = finished_crawl.result.json["listed"]
+        assert listed_count > 60
+        assert finished_crawl.result.json["failed"] == listed_count
+        assert len(request_times(sample_site, "/article/")) <= 34
         assert re.search(
             r"more: given up after 30 failures in a row, the last: [a-z-]+\.eastmoney\.com: HTTP 500\n",
-            crawled.answer.err,
+            finished_crawl.result.stderr,
         )
-        site.clear_faults()
-        again = crawl(site, tmp_path / "output", *COLUMN)
-        assert again.answer.code == 0
-        assert again.answer.value["new"] >= listed
+        sample_site.clear_faults()
+        second_crawl = run_crawl(sample_site, tmp_path / "output", *COLUMN_ARGS)
+        assert second_crawl.result.exit_code == 0
+        assert second_crawl.result.json["new"] >= listed_count

@@ -21,12 +21,12 @@ from crawler.spiders.eastmoney_markup import EASTMONEY_MARKUP
 from crawler.storage.article_writer import save_article
 from crawler.storage.output_dir import OutputDir
 from crawler.storage.post_files import write_posts
-from tests.injection.grammar import SECRET
-from tests.injection.oracle import Wanted
+from tests.injection.grammar import LIQUID_SECRET
+from tests.injection.oracle import ExpectedPage
 
 # Half an hour after midnight in China is the day before for whoever builds on UTC.
-_FIRST = datetime(2022, 1, 10, 0, 30, tzinfo=CHINA_TZ)
-_SITE = SiteLinks("//site.invalid")
+_FIRST_PUBLISHED = datetime(2022, 1, 10, 0, 30, tzinfo=CHINA_TZ)
+_SITE_LINKS = SiteLinks("//site.invalid")
 
 # As plain as a frame can be: it escapes what it shows of the front matter, and nothing else is between a body and a reader.
 _LAYOUT = """<!DOCTYPE html>
@@ -34,7 +34,7 @@ _LAYOUT = """<!DOCTYPE html>
 <body><h1>{{ page.title | escape }}</h1><p>{{ page.categories | join: "," }}｜{{ page.tags | join: "," | escape }}</p>
 <main>{{ content }}</main><footer id="end"></footer></body></html>
 """
-_CONFIG = f"""canary: {SECRET}
+_CONFIG = f"""canary: {LIQUID_SECRET}
 timezone: Asia/Shanghai
 future: true
 strict_front_matter: true
@@ -43,29 +43,29 @@ permalink: /:categories/:year/:month/:day/:title:output_ext
 
 
 @dataclass(frozen=True)
-class Hostile:
+class HostileArticle:
     """A string in every field of an article, and the article that came of it."""
 
     text: str
     article: Article
-    path: str
-    post: str
+    post_path: str
+    post_text: str
 
-    def wanted(self) -> Wanted:
+    def expected_page(self) -> ExpectedPage:
         article = self.article
-        return Wanted(
+        return ExpectedPage(
             code=article.code,
             category=article.category.slug,
             published=article.published_at,
             title=article.title,
             label=tag_for_media(article.media),
-            said=self.text,
-            body=article.body_html,
+            source_text=self.text,
+            body_html=article.body_html,
             url=article.url,
         )
 
 
-def raw(text: str, number: int) -> RawArticle:
+def create_raw_article(text: str, number: int) -> RawArticle:
     """The string as title, media, summary, and in the body both as text and as markup, out of a reply in JSON."""
     text = json_fields.parse_json(json.dumps({"text": text}))["text"]
     code = f"{202201100000000000 + number}"
@@ -73,7 +73,7 @@ def raw(text: str, number: int) -> RawArticle:
         code=code,
         # What is too long for a title is tried in the body all the same.
         title=text if 0 < len(clean_title(text)) <= MAX_TITLE_CHARS else "题" + text[:200],
-        published=_FIRST + timedelta(minutes=37 * number),
+        published=_FIRST_PUBLISHED + timedelta(minutes=37 * number),
         column="350",
         url=f"https://finance.eastmoney.com/a/{code}.html",
         media=text if len(clean_title(text)) <= MAX_MEDIA_NAME_CHARS else "",
@@ -88,40 +88,44 @@ def raw(text: str, number: int) -> RawArticle:
     )
 
 
-def taken_in(texts: Iterable[str], output: Path) -> tuple[list[Hostile], dict[str, str]]:
+def save_articles(texts: Iterable[str], output: Path) -> tuple[list[HostileArticle], dict[str, str]]:
     """Save every article as a crawl does; what is refused comes with the reason."""
     output.mkdir(parents=True)
-    media, saved, refused = CategoryRegistry(), [], {}
-    with OutputDir.open_for_writing(output, address=_SITE.address) as out:
+    registry, saved_articles, rejection_reasons = CategoryRegistry(), [], {}
+    with OutputDir.open_for_writing(output, address=_SITE_LINKS.address) as out:
         for number, text in enumerate(texts):
-            article = raw(text, number)
+            article = create_raw_article(text, number)
             try:
-                recorded = save_article(out, normalise_article(article, media.get_or_create, EASTMONEY_MARKUP))
+                saved_article = save_article(out, normalise_article(article, registry.get_or_create, EASTMONEY_MARKUP))
             except ItemError as error:
-                refused[text] = str(error)
+                rejection_reasons[text] = str(error)
                 continue
-            saved.append(Hostile(text, recorded.article, recorded.post_path, recorded.post_text))
-    return saved, refused
+            saved_articles.append(
+                HostileArticle(text, saved_article.article, saved_article.post_path, saved_article.post_text)
+            )
+    return saved_articles, rejection_reasons
 
 
-Render = Callable[[Hostile], str]
+PostRenderer = Callable[[HostileArticle], str]
 
 
-def defended(hostile: Hostile) -> str:
-    return hostile.post
+def render_defended(hostile: HostileArticle) -> str:
+    return hostile.post_text
 
 
-def build(posts: Iterable[Hostile], folder: Path, render: Render = defended, **changes: str) -> tuple[int, Path]:
+def build_site(
+    posts: Iterable[HostileArticle], folder: Path, renderer: PostRenderer = render_defended, **config_changes: str
+) -> tuple[int, Path]:
     """Build the site of these posts on a host that lives in UTC; the exit code, and the folder of its pages."""
     (folder / "_layouts").mkdir(parents=True)
     (folder / "_layouts" / "post.html").write_text(_LAYOUT, "utf-8")
     (folder / "_config.yml").write_text(
-        _CONFIG + "".join(f"{name}: {value}\n" for name, value in changes.items()), "utf-8"
+        _CONFIG + "".join(f"{name}: {value}\n" for name, value in config_changes.items()), "utf-8"
     )
     for post in posts:
-        write_posts(folder, {post.path: render(post)})
+        write_posts(folder, {post.post_path: renderer(post)})
     environment: Mapping[str, str] = {**os.environ, "TZ": "UTC", "LANG": "C.UTF-8"}
-    done = subprocess.run(
+    completed = subprocess.run(
         ["jekyll", "build", "--quiet", "--disable-disk-cache"],  # noqa: S607  # Debian's or a gem's, wherever it is
         cwd=folder,
         env=environment,
@@ -129,4 +133,4 @@ def build(posts: Iterable[Hostile], folder: Path, render: Render = defended, **c
         timeout=300,
         check=False,
     )
-    return done.returncode, folder / "_site"
+    return completed.returncode, folder / "_site"

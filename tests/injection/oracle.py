@@ -13,33 +13,33 @@ from typing import Any
 
 import html5lib
 
-from tests.injection.grammar import SECRET
+from tests.injection.grammar import LIQUID_SECRET
 
-_ATTRIBUTES = {
+_ALLOWED_ATTRIBUTES = {
     "p": {"class"}, "a": {"href"}, "img": {"src", "alt"}, "td": {"colspan", "rowspan"}, "th": {"colspan", "rowspan"},
 }  # fmt: skip
-_ELEMENTS = {
+_ALLOWED_ELEMENTS = {
     "p", "div", "blockquote", "pre", "figure", "figcaption", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li",
     "dl", "dt", "dd", "table", "caption", "thead", "tbody", "tfoot", "tr", "td", "th", "a", "b", "strong", "i", "em", "u",
     "s", "del", "ins", "sub", "sup", "small", "code", "br", "img",
 }  # fmt: skip
 # Controls, bidi, zero-width, tag characters and non-characters: no page may hold one. ZWJ joins emoji.
-_UNSEEN = re.compile(
+_INVISIBLE_CHARACTERS = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff\U000e0000-\U000e007f]"
 )
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """One post as it must be shown. `said` is the text that the source wrote as text, `body` the body that was cleaned."""
+class ExpectedPage:
+    """One post as it must be shown. `source_text` is the text that the source wrote as text, `body_html` the body that was cleaned."""
 
     code: str
     category: str
     published: datetime
     title: str
     label: str
-    said: str
-    body: str
+    source_text: str
+    body_html: str
     url: str
 
     @property
@@ -48,26 +48,28 @@ class Wanted:
         return f"{self.category}/{self.published:%Y/%m/%d}/NW{self.code}.html"
 
 
-def faults_of(site: Path, wanted: Sequence[Wanted]) -> dict[str, list[str]]:
+def find_site_faults(site: Path, expected_pages: Sequence[ExpectedPage]) -> dict[str, list[str]]:
     """What is wrong with a built site, by post; the site's own faults stand under an empty name."""
     pages = {str(path.relative_to(site)) for path in site.rglob("*") if path.is_file()}
-    expected = {post.path for post in wanted}
-    found: dict[str, list[str]] = {}
-    if pages != expected:
-        found[""] = [f"{len(expected - pages)} pages are missing, {len(pages - expected)} were not asked for"]
-    for post in wanted:
-        if post.path in pages and (faults := list(page_faults((site / post.path).read_text("utf-8"), post))):
-            found[post.code] = faults
-    return found
+    expected_paths = {post.path for post in expected_pages}
+    faults_by_code: dict[str, list[str]] = {}
+    if pages != expected_paths:
+        faults_by_code[""] = [
+            f"{len(expected_paths - pages)} pages are missing, {len(pages - expected_paths)} were not asked for"
+        ]
+    for post in expected_pages:
+        if post.path in pages and (faults := list(find_page_faults((site / post.path).read_text("utf-8"), post))):
+            faults_by_code[post.code] = faults
+    return faults_by_code
 
 
-def page_faults(text: str, post: Wanted) -> Iterator[str]:
-    page = _parse(text)
+def find_page_faults(text: str, expected: ExpectedPage) -> Iterator[str]:
+    page = _parse_html(text)
     main = page.find(".//main")
     if main is None or page.find("./body/footer[@id='end']") is None:
         yield "structure: the body swallows what follows it"
         return
-    yield from _active(main)
+    yield from _active_content_faults(main)
     if [node.tag for node in page.find("head")] != ["meta", "title"] or [node.tag for node in page.find("body")] != [
         "h1",
         "p",
@@ -75,59 +77,62 @@ def page_faults(text: str, post: Wanted) -> Iterator[str]:
         "footer",
     ]:
         yield "structure: elements outside of the body"
-    if _shown(page.findtext("./body/h1", "")) != post.title or _shown(page.findtext("./head/title", "")) != post.title:
+    if (
+        _collapse_whitespace(page.findtext("./body/h1", "")) != expected.title
+        or _collapse_whitespace(page.findtext("./head/title", "")) != expected.title
+    ):
         yield f"title: {page.findtext('./body/h1')!r}"
-    if _text(page.find("./body/p")) != f"{post.category}｜{post.label}":
-        yield f"category or tag: {_text(page.find('./body/p'))!r}"
-    if SECRET in text:
+    if _text_content(page.find("./body/p")) != f"{expected.category}｜{expected.label}":
+        yield f"category or tag: {_text_content(page.find('./body/p'))!r}"
+    if LIQUID_SECRET in text:
         yield "secret: Liquid was run"
-    if hidden := _UNSEEN.search(text):
+    if hidden := _INVISIBLE_CHARACTERS.search(text):
         yield f"characters: {hidden[0]!r}"
-    yield from _contents(main, post)
+    yield from _content_faults(main, expected)
 
 
-def _contents(main: Any, post: Wanted) -> Iterator[str]:
+def _content_faults(main: Any, expected: ExpectedPage) -> Iterator[str]:
     """What the source said as text is there, the whole body is as it was cleaned, and the ways out stand below it."""
-    *body, source, back = list(main) if len(main) > 2 else (None, None, None)
-    if source is None or not _is_link(source, post.url, post.url):
+    *body, source, back_links = list(main) if len(main) > 2 else (None, None, None)
+    if source is None or not _is_link(source, expected.url, expected.url):
         yield "links: the source link is not in place"
-    if back is None or _text(back) != f"返回{post.label}｜返回首页" or [link.get("href") for link in back] != [f"//site.invalid/category/{post.category}.html", "//site.invalid/"]:  # fmt: skip
+    if back_links is None or _text_content(back_links) != f"返回{expected.label}｜返回首页" or [link.get("href") for link in back_links] != [f"//site.invalid/category/{expected.category}.html", "//site.invalid/"]:  # fmt: skip
         yield "links: the ways back are not in place"
-    said = _seen(_text(body[1])) if len(body) > 1 and body[1] is not None else ""
-    if said != _seen(post.said) and _seen(post.said):
-        yield f"text: {said!r} is not {_seen(post.said)!r}"
-    cleaned = _parse(f"<main>{post.body}</main>").find(".//main")
-    if [_tree(node) for node in body if node is not None] != [_tree(node) for node in cleaned]:
+    shown_text = _visible_characters(_text_content(body[1])) if len(body) > 1 and body[1] is not None else ""
+    if shown_text != _visible_characters(expected.source_text) and _visible_characters(expected.source_text):
+        yield f"text: {shown_text!r} is not {_visible_characters(expected.source_text)!r}"
+    cleaned = _parse_html(f"<main>{expected.body_html}</main>").find(".//main")
+    if [_as_tree(node) for node in body if node is not None] != [_as_tree(node) for node in cleaned]:
         yield "body: it is not shown as it was cleaned"
 
 
-def _active(main: Any) -> Iterator[str]:
+def _active_content_faults(main: Any) -> Iterator[str]:
     for node in main.iter():
         if node is main:
             continue
-        if not isinstance(node.tag, str) or node.tag not in _ELEMENTS:
+        if not isinstance(node.tag, str) or node.tag not in _ALLOWED_ELEMENTS:
             yield f"active: <{node.tag}>"
             continue
         for name, value in node.attrib.items():
-            if name not in _ATTRIBUTES.get(node.tag, set()) or (name == "class" and value != "em_media"):
+            if name not in _ALLOWED_ATTRIBUTES.get(node.tag, set()) or (name == "class" and value != "em_media"):
                 yield f"active: {node.tag} {name}={value[:40]}"
             if name in {"href", "src"} and not re.match(r"(?:https?:)?//[^/\\]", value):
                 yield f"active: {node.tag} {name}={value[:40]}"
 
 
-def _parse(text: str) -> Any:
+def _parse_html(text: str) -> Any:
     return html5lib.parse(text, treebuilder="etree", namespaceHTMLElements=False)
 
 
-def _text(node: Any) -> str:
+def _text_content(node: Any) -> str:
     return "".join(node.itertext())
 
 
-def _shown(text: str | None) -> str:
+def _collapse_whitespace(text: str | None) -> str:
     return " ".join((text or "").split())
 
 
-def _seen(text: str) -> str:
+def _visible_characters(text: str) -> str:
     """The characters that leave a mark on paper."""
     return "".join(
         char for char in text if not char.isspace() and unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Cn"}
@@ -135,12 +140,12 @@ def _seen(text: str) -> str:
 
 
 def _is_link(paragraph: Any, address: str, text: str) -> bool:
-    return len(paragraph) == 1 and paragraph[0].get("href") == address and _text(paragraph) == text
+    return len(paragraph) == 1 and paragraph[0].get("href") == address and _text_content(paragraph) == text
 
 
-def _tree(node: Any) -> tuple[Any, ...]:
+def _as_tree(node: Any) -> tuple[Any, ...]:
     """An element with what it holds; a line end is a space, and blanks between blocks are nothing."""
-    parts: list[Any] = [_shown(node.text)]
+    children: list[Any] = [_collapse_whitespace(node.text)]
     for child in node:
-        parts += [_tree(child), _shown(child.tail)]
-    return (node.tag, tuple(sorted(node.attrib.items())), *parts)
+        children += [_as_tree(child), _collapse_whitespace(child.tail)]
+    return (node.tag, tuple(sorted(node.attrib.items())), *children)

@@ -14,75 +14,76 @@ import nh3
 import pytest
 
 from crawler.content.dates import format_jekyll
-from tests.injection.building import Hostile, Render, build, raw, taken_in
-from tests.injection.grammar import corpus
-from tests.injection.oracle import faults_of
+from tests.injection.building import HostileArticle, PostRenderer, build_site, create_raw_article, save_articles
+from tests.injection.grammar import all_payloads
+from tests.injection.oracle import find_site_faults
 
 pytestmark = pytest.mark.skipif(not shutil.which("jekyll"), reason="needs Jekyll: apt-get install jekyll")
 
-CORPUS = corpus()
+PAYLOADS = all_payloads()
 # Sites of so many posts take Jekyll some 15 s each; one of all takes it minutes.
-PARTS = 4
+SITE_PARTS = 4
 # Lists of others, whose text is not ours to keep here: a folder of JSON files, each an array of strings.
-LISTS = sorted(Path(os.environ["FINEWS_CORPUS"]).glob("*.json")) if "FINEWS_CORPUS" in os.environ else []
+EXTERNAL_LISTS = sorted(Path(os.environ["FINEWS_CORPUS"]).glob("*.json")) if "FINEWS_CORPUS" in os.environ else []
 # Sites of so many posts.
-SIZE = 1_700
+POSTS_PER_SITE = 1_700
 
 
-def test_the_corpus_is_large_and_each_string_stands_in_it_once() -> None:
-    assert len(CORPUS) >= 5_000
-    assert len(set(CORPUS.values())) == 12
+def test_payload_corpus_is_large_and_unique() -> None:
+    assert len(PAYLOADS) >= 5_000
+    assert len(set(PAYLOADS.values())) == 12
 
 
-@pytest.mark.parametrize("part", range(PARTS))
-def test_every_string_is_shown_as_the_text_that_it_is(part: int, tmp_path: Path) -> None:
-    texts = list(CORPUS)[part::PARTS]
-    posts, refused = taken_in(texts, tmp_path / "output")
-    assert refused == {}
-    assert_rows_hold_what_posts_say(posts, tmp_path / "output")
-    code, pages = build(posts, tmp_path / "site")
+@pytest.mark.parametrize("part", range(SITE_PARTS))
+def test_every_payload_is_shown_as_text(part: int, tmp_path: Path) -> None:
+    texts = list(PAYLOADS)[part::SITE_PARTS]
+    posts, rejection_reasons = save_articles(texts, tmp_path / "output")
+    assert rejection_reasons == {}
+    assert_rows_match_posts(posts, tmp_path / "output")
+    code, pages = build_site(posts, tmp_path / "site")
     assert code == 0
-    assert found(pages, posts) == {}
+    assert find_faults(pages, posts) == {}
 
 
-if LISTS:
+if EXTERNAL_LISTS:
 
-    @pytest.mark.parametrize("file", LISTS, ids=lambda file: file.stem)
-    def test_strings_of_others_are_shown_as_the_text_that_they_are(file: Path, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("file", EXTERNAL_LISTS, ids=lambda file: file.stem)
+    def test_external_payloads_are_shown_as_text(file: Path, tmp_path: Path) -> None:
         """What is refused, for being too complex, is told; of the rest nothing may be wrong."""
         texts = json.loads(file.read_text("utf-8"))
         faults: dict[str, list[str]] = {}
-        reasons: dict[str, str] = {}
-        for start in range(0, len(texts), SIZE):
+        all_rejections: dict[str, str] = {}
+        for start in range(0, len(texts), POSTS_PER_SITE):
             folder = tmp_path / str(start)
-            posts, refused = taken_in(texts[start : start + SIZE], folder / "output")
-            assert_rows_hold_what_posts_say(posts, folder / "output")
-            code, pages = build(posts, folder / "site")
+            posts, rejection_reasons = save_articles(texts[start : start + POSTS_PER_SITE], folder / "output")
+            assert_rows_match_posts(posts, folder / "output")
+            code, pages = build_site(posts, folder / "site")
             assert code == 0
-            reasons |= refused
-            faults |= {f"{start}/{name}": listed for name, listed in found(pages, posts).items()}
-        print(f"\n{file.stem}: {len(texts)} strings, {len(faults)} with faults, refused:", sorted(reasons.values()))  # noqa: T201  # to be quoted
+            all_rejections |= rejection_reasons
+            faults |= {f"{start}/{name}": page_faults for name, page_faults in find_faults(pages, posts).items()}
+        rejections = sorted(all_rejections.values())
+        print(f"\n{file.stem}: {len(texts)} strings, {len(faults)} with faults, refused:", rejections)  # noqa: T201  # to be quoted
         assert faults == {}
 
 
-def found(pages: Path, posts: list[Hostile]) -> dict[str, list[str]]:
-    return faults_of(pages, [post.wanted() for post in posts])
+def find_faults(pages: Path, posts: list[HostileArticle]) -> dict[str, list[str]]:
+    return find_site_faults(pages, [post.expected_page() for post in posts])
 
 
-def assert_rows_hold_what_posts_say(posts: list[Hostile], output: Path) -> None:
+def assert_rows_match_posts(posts: list[HostileArticle], output: Path) -> None:
     """No string is read as SQL: every row is there with its title, and the schema is that of a database without news."""
-    connection, fresh = sqlite3.connect(output / "news.db"), output.parent / "fresh"
+    connection, empty_output = sqlite3.connect(output / "news.db"), output.parent / "fresh"
     try:
         assert dict(connection.execute("select code, title from articles")) == {
             post.article.code: post.article.title for post in posts
         }
         assert not [post.text for post in posts if set("<>") & set(post.article.title)]
         assert connection.execute("pragma integrity_check").fetchall() == [("ok",)]
-        taken_in([], fresh)
-        without_news = sqlite3.connect(fresh / "news.db")
+        save_articles([], empty_output)
+        empty_connection = sqlite3.connect(empty_output / "news.db")
         schema = "select type, name, sql from sqlite_master order by 1, 2"
-        assert connection.execute(schema).fetchall() == without_news.execute(schema).fetchall()
-        without_news.close()
+        assert connection.execute(schema).fetchall() == empty_connection.execute(schema).fetchall()
+        empty_connection.close()
     finally:
         connection.close()
 
@@ -90,47 +91,49 @@ def assert_rows_hold_what_posts_say(posts: list[Hostile], output: Path) -> None:
 # With a defence switched off
 
 
-def all_off(hostile: Hostile) -> str:
-    return _glued(f'"{hostile.text}"', hostile, _body(hostile))
+def render_undefended(hostile: HostileArticle) -> str:
+    return _concatenate_post(f'"{hostile.text}"', hostile, _raw_body(hostile))
 
 
-def only_the_sanitiser(hostile: Hostile) -> str:
+def render_sanitised_only(hostile: HostileArticle) -> str:
     """The body as nh3 leaves it; braces of Liquid are encoded, since the first of them would end the build."""
-    clean = nh3.clean(_body(hostile)).replace("{{", "&#123;{").replace("{%", "&#123;%")
-    return hostile.post.replace(hostile.article.body_html, clean)
+    sanitised = nh3.clean(_raw_body(hostile)).replace("{{", "&#123;{").replace("{%", "&#123;%")
+    return hostile.post_text.replace(hostile.article.body_html, sanitised)
 
 
-def titles_in_no_quotes(hostile: Hostile) -> str:
-    return _glued(hostile.article.title, hostile, hostile.article.body_html)
+def render_unquoted_title(hostile: HostileArticle) -> str:
+    return _concatenate_post(hostile.article.title, hostile, hostile.article.body_html)
 
 
-def _body(hostile: Hostile) -> str:
-    return raw(hostile.text, 0).body
+def _raw_body(hostile: HostileArticle) -> str:
+    return create_raw_article(hostile.text, 0).body
 
 
-def _glued(title: str, hostile: Hostile, body: str) -> str:
+def _concatenate_post(title: str, hostile: HostileArticle, body: str) -> str:
     """A post as the first system wrote it: texts, one after the other."""
     front = f"---\nlayout: post\ntitle: {title}\ndate: {format_jekyll(hostile.article.published_at)}\ncategories: {hostile.article.category.slug}\n"
-    return f"{front}tags: x\n---\n{body}{hostile.post.split(hostile.article.body_html)[-1]}"
+    return f"{front}tags: x\n---\n{body}{hostile.post_text.split(hostile.article.body_html)[-1]}"
 
 
 @pytest.mark.parametrize(
     ("render", "dangers", "kinds"),
     [
-        (only_the_sanitiser, set(CORPUS.values()), {"active", "body"}),
-        (titles_in_no_quotes, {"formulas", "sql"}, {"pages"}),
+        (render_sanitised_only, set(PAYLOADS.values()), {"active", "body"}),
+        (render_unquoted_title, {"formula", "sql"}, {"pages"}),
     ],
     ids=["only the sanitiser", "titles in no quotes"],
 )
-def test_the_judge_finds_fault_when_a_defence_is_switched_off(render: Render, dangers: set[str], kinds: set[str], tmp_path: Path) -> None:  # fmt: skip
-    posts, _ = taken_in([text for text, danger in CORPUS.items() if danger in dangers][::9], tmp_path / "output")
-    _, pages = build(posts, tmp_path / "site", render, strict_front_matter="false")
-    faults = found(pages, posts)
-    assert kinds <= {fault.split(":")[0] if code else "pages" for code, listed in faults.items() for fault in listed}
+def test_oracle_finds_faults_without_a_defence(render: PostRenderer, dangers: set[str], kinds: set[str], tmp_path: Path) -> None:  # fmt: skip
+    posts, _ = save_articles([text for text, danger in PAYLOADS.items() if danger in dangers][::9], tmp_path / "output")
+    _, pages = build_site(posts, tmp_path / "site", render, strict_front_matter="false")
+    faults = find_faults(pages, posts)
+    assert kinds <= {
+        fault.split(":")[0] if code else "pages" for code, page_faults in faults.items() for fault in page_faults
+    }
 
 
-def test_the_whole_build_stops_when_all_defences_are_switched_off(tmp_path: Path) -> None:
-    posts, _ = taken_in(list(CORPUS)[::25], tmp_path / "output")
-    code, pages = build(posts, tmp_path / "site", all_off)
+def test_build_fails_without_any_defence(tmp_path: Path) -> None:
+    posts, _ = save_articles(list(PAYLOADS)[::25], tmp_path / "output")
+    code, pages = build_site(posts, tmp_path / "site", render_undefended)
     assert code != 0
-    assert "" in found(pages, posts)
+    assert "" in find_faults(pages, posts)

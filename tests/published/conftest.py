@@ -15,70 +15,76 @@ import pytest
 from crawler import sample_site
 from crawler.content import clock
 from crawler.sample_site import Corpus, SampleSite
-from tests.conftest import NO_MANNERS, Answer, Finews
+from tests.conftest import FAST_SETTINGS, CommandResult, CommandRunner
 
-OLD_POSTS = Path(sample_site.__file__).parent / "posts"
-FIRST = "2022/01/10/2022-01-10-NW202201102242171631.html"
-TREE = "_site"
-REPRINT = "7000000001"
+LEGACY_POSTS_DIR = Path(sample_site.__file__).parent / "posts"
+FIRST_PAGE = "2022/01/10/2022-01-10-NW202201102242171631.html"
+SITE_DIR = "_site"
+REPRINT_CODE_SUFFIX = "7000000001"
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _jekyll() -> None:
+def _require_jekyll() -> None:
     if shutil.which("jekyll") is None:
         pytest.skip("needs Jekyll: apt-get install jekyll")
 
 
 @pytest.fixture(scope="session")
-def crawled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def crawled_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The old site's posts, imported, and a crawl of today's with a reprint; nothing built yet. Tests take a copy."""
     output = tmp_path_factory.mktemp("crawled") / "output"
     corpus = Corpus.sample(40, newest_at=clock.now())
-    listed = [article for code in corpus.codes_in_columns(["345"]) if (article := corpus.find_article(code))]
-    first = max(listed, key=lambda article: len(article.content))
-    later = first.published_at + timedelta(seconds=20)
+    listed_articles = [article for code in corpus.codes_in_columns(["345"]) if (article := corpus.find_article(code))]
+    longest_article = max(listed_articles, key=lambda article: len(article.content))
+    reprint_time = longest_article.published_at + timedelta(seconds=20)
     corpus.add(
-        replace(first, code=f"{later:%Y%m%d}{REPRINT}", media="智通财经", title="另题：本社消息", published_at=later)
+        replace(
+            longest_article,
+            code=f"{reprint_time:%Y%m%d}{REPRINT_CODE_SUFFIX}",
+            media="智通财经",
+            title="另题：本社消息",
+            published_at=reprint_time,
+        )
     )
-    with SampleSite(corpus) as site:
-        where = ("--mirror", site.url, "--output", str(output), *NO_MANNERS, "--quiet")
-        words: tuple[str, ...]
-        for words in (("import", str(OLD_POSTS), "--output", str(output)), ("crawl", "eastmoney", *where)):
-            done = subprocess.run(
-                [sys.executable, "-m", "crawler", *words], check=False, capture_output=True, text=True
+    with SampleSite(corpus) as sample_site:
+        target_args = ("--mirror", sample_site.url, "--output", str(output), *FAST_SETTINGS, "--quiet")
+        args: tuple[str, ...]
+        for args in (("import", str(LEGACY_POSTS_DIR), "--output", str(output)), ("crawl", "eastmoney", *target_args)):
+            completed = subprocess.run(
+                [sys.executable, "-m", "crawler", *args], check=False, capture_output=True, text=True
             )
-            assert done.returncode in {0, 3}, done.stderr
+            assert completed.returncode in {0, 3}, completed.stderr
     return output
 
 
 @pytest.fixture(scope="session")
-def published(crawled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def published_output(crawled_output: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same, built with a hot window of 30 days. Tests take a copy."""
     output = tmp_path_factory.mktemp("published") / "output"
-    shutil.copytree(crawled, output)
-    words = ("site", "build", "--keep-days", "30", "--output", str(output))
-    subprocess.run([sys.executable, "-m", "crawler", *words], check=True, capture_output=True)
+    shutil.copytree(crawled_output, output)
+    args = ("site", "build", "--keep-days", "30", "--output", str(output))
+    subprocess.run([sys.executable, "-m", "crawler", *args], check=True, capture_output=True)
     return output
 
 
 @pytest.fixture
-def built(published: Path, output: Path) -> Path:
+def published_copy(published_output: Path, output: Path) -> Path:
     """A copy of the published site, to be changed."""
-    shutil.copytree(published, output)
+    shutil.copytree(published_output, output)
     return output
 
 
 @pytest.fixture
-def publish(finews: Finews, output: Path) -> Callable[..., Answer]:
+def run_site(finews: CommandRunner, output: Path) -> Callable[..., CommandResult]:
     """Runs `finews site WORDS…` on the output folder."""
 
-    def run(*words: str, **environment: str) -> Answer:
-        return finews("site", *words, "--output", str(output), **environment)
+    def run(*args: str, **environment: str) -> CommandResult:
+        return finews("site", *args, "--output", str(output), **environment)
 
     return run
 
 
-def jekyll(output: Path, destination: Path, **environment: str) -> Any:
+def run_jekyll(output: Path, destination: Path, **environment: str) -> Any:
     """`jekyll build`, as a user types it in the output folder."""
     return subprocess.run(
         ["jekyll", "build", "--destination", str(destination)],  # noqa: S607  # the one on the path
@@ -90,7 +96,7 @@ def jekyll(output: Path, destination: Path, **environment: str) -> Any:
     )
 
 
-def tree(folder: Path) -> dict[str, bytes]:
+def read_site_files(folder: Path) -> dict[str, bytes]:
     """All files of a built site, by place; not the record that a build keeps of itself."""
     files = (path for path in folder.rglob("*") if path.is_file() and path.name != ".finews.json")
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}

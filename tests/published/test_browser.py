@@ -12,31 +12,31 @@ from typing import Any
 
 import pytest
 
-from tests.published.conftest import FIRST, TREE
+from tests.published.conftest import FIRST_PAGE, SITE_DIR
 
-BROWSER = Path(__file__).parent / "browser"
+BROWSER_DIR = Path(__file__).parent / "browser"
 
 
-def why_not() -> str:
+def missing_requirement() -> str:
     """What is missing, with what to type for it."""
     if shutil.which("chromium") is None or shutil.which("node") is None:
         return "needs Chromium and Node: apt-get install chromium nodejs npm fonts-noto-cjk"
-    if not (BROWSER / "node_modules").is_dir():
+    if not (BROWSER_DIR / "node_modules").is_dir():
         return "needs the browser's driver: npm install --no-package-lock --prefix tests/published/browser"
     return ""
 
 
-pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
+pytestmark = pytest.mark.skipif(bool(missing_requirement()), reason=missing_requirement())
 
 
-class _Quiet(SimpleHTTPRequestHandler):
+class _QuietHandler(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class's name
         """Nobody reads it."""
 
 
 @pytest.fixture(scope="module")
-def address(published: Path) -> Iterator[str]:
-    handler = partial(_Quiet, directory=str(published / TREE))
+def site_url(published_output: Path) -> Iterator[str]:
+    handler = partial(_QuietHandler, directory=str(published_output / SITE_DIR))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
@@ -44,41 +44,45 @@ def address(published: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def seen(address: str, published: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    day = max((published / TREE).glob("2*/*/*/index.html")).parent.relative_to(published / TREE)
+def page_reports(
+    site_url: str, published_output: Path, tmp_path_factory: pytest.TempPathFactory
+) -> list[dict[str, Any]]:
+    day = max((published_output / SITE_DIR).glob("2*/*/*/index.html")).parent.relative_to(published_output / SITE_DIR)
     pages = {
         "home": "/",
         "category": "/category/zhongguonongwang.html",
         "day": f"/{day}/",
-        "article": f"/{FIRST}",
+        "article": f"/{FIRST_PAGE}",
         "search": "/search.html?q=电子",
         "archive": "/archive.html",
         "stocks": "/stock/",
     }
-    words = [f"{name}={path}" for name, path in pages.items()]
-    done = subprocess.run(
-        ["node", str(BROWSER / "look.js"), address, str(tmp_path_factory.mktemp("shots")), *words],  # noqa: S607
+    args = [f"{name}={path}" for name, path in pages.items()]
+    completed = subprocess.run(
+        ["node", str(BROWSER_DIR / "look.js"), site_url, str(tmp_path_factory.mktemp("shots")), *args],  # noqa: S607
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    found: list[dict[str, Any]] = json.loads(done.stdout)
-    assert len(found) == 4 * len(pages)
-    return found
+    assert completed.returncode == 0, completed.stderr
+    reports: list[dict[str, Any]] = json.loads(completed.stdout)
+    assert len(reports) == 4 * len(pages)
+    return reports
 
 
-def test_no_visitor_minds_anything(seen: list[dict[str, Any]]) -> None:
-    assert [page for page in seen if page["minded"]] == []
+def test_pages_have_no_browser_problems(page_reports: list[dict[str, Any]]) -> None:
+    assert [page for page in page_reports if page["problems"]] == []
 
 
-def test_a_word_of_two_characters_is_found_in_the_titles(seen: list[dict[str, Any]], published: Path) -> None:
+def test_site_search_finds_two_character_word(page_reports: list[dict[str, Any]], published_output: Path) -> None:
     titles = [
-        title for path in (published / TREE / "search").glob("2*.json") for title, *_ in json.loads(path.read_text())
+        title
+        for path in (published_output / SITE_DIR / "search").glob("2*.json")
+        for title, *_ in json.loads(path.read_text())
     ]
-    with_it = [title for title in titles if "电子" in title]
-    assert with_it
-    for page in seen:
+    matching_titles = [title for title in titles if "电子" in title]
+    assert matching_titles
+    for page in page_reports:
         if page["name"] == "search":
-            assert page["results"] == len(with_it)
+            assert page["results"] == len(matching_titles)
             assert set(page["marks"]) == {"电子"}

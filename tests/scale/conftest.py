@@ -14,37 +14,41 @@ import pytest
 
 from crawler.jobs.distributed import queue
 from crawler.sample_site import SampleSite
-from tests.conftest import NO_MANNERS
+from tests.conftest import FAST_SETTINGS
 
-_BIN = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
+_POSTGRES_BIN = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
 # Of the socket's name; no port is bound, which another program might have taken meanwhile.
-_PORT = 5432
-PASSWORD = "s3cret-word"  # noqa: S105  # what must not be told; the server takes any
-Start = Callable[..., subprocess.Popen[str]]
+_SOCKET_PORT = 5432
+QUEUE_PASSWORD = "s3cret-word"  # noqa: S105  # what must not be told; the server takes any
+StartCommand = Callable[..., subprocess.Popen[str]]
 
 
-class Server:
+class PostgresServer:
     """One server with an empty database `queue`, on a socket in its folder; PostgreSQL refuses to run as root."""
 
     def __init__(self, folder: Path) -> None:
-        assert _BIN
-        self._as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-        self._folder, self._data = folder, folder / "data"
-        if self._as_user:
+        assert _POSTGRES_BIN
+        self._user_prefix = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        self._socket_dir, self._data_dir = folder, folder / "data"
+        if self._user_prefix:
             shutil.chown(folder, "postgres")
         self._run("initdb", "--auth=trust", "--username=finews", "--no-sync", "--no-instructions")
         self.start()
-        self._run("createdb", f"--host={folder}", f"--port={_PORT}", "--username=finews", "queue", data=False)
-        self.address = f"postgresql://finews:{PASSWORD}@/queue?host={quote(str(folder), safe='')}&port={_PORT}"
+        self._run(
+            "createdb", f"--host={folder}", f"--port={_SOCKET_PORT}", "--username=finews", "queue", with_data_dir=False
+        )
+        self.address = (
+            f"postgresql://finews:{QUEUE_PASSWORD}@/queue?host={quote(str(folder), safe='')}&port={_SOCKET_PORT}"
+        )
 
     def start(self) -> None:
-        options = f"-p {_PORT} -c listen_addresses= -c unix_socket_directories={self._folder} -c fsync=off"
-        self._run("pg_ctl", "start", "--wait", f"--log={self._data}/log", f"--options={options}")
+        options = f"-p {_SOCKET_PORT} -c listen_addresses= -c unix_socket_directories={self._socket_dir} -c fsync=off"
+        self._run("pg_ctl", "start", "--wait", f"--log={self._data_dir}/log", f"--options={options}")
 
     def stop(self) -> None:
         self._run("pg_ctl", "stop", "--wait", "--mode=immediate")
 
-    def forget_who_fetches(self) -> None:
+    def expire_workers(self) -> None:
         """As the engine does with workers that have given no sign of life for long."""
         with psycopg.connect(self.address) as connection:
             connection.execute(
@@ -53,11 +57,11 @@ class Server:
                 [queue.fetch_queue_name("eastmoney")],
             )
 
-    def _run(self, program: str, *words: str, data: bool = True) -> None:
-        assert _BIN
-        where = [f"--pgdata={self._data}"] if data else []
+    def _run(self, program: str, *args: str, with_data_dir: bool = True) -> None:
+        assert _POSTGRES_BIN
+        data_args = [f"--pgdata={self._data_dir}"] if with_data_dir else []
         subprocess.run(
-            [*self._as_user, _BIN / program, *where, *words],
+            [*self._user_prefix, _POSTGRES_BIN / program, *data_args, *args],
             check=True,
             cwd="/",
             stdout=subprocess.DEVNULL,
@@ -66,34 +70,34 @@ class Server:
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    if _BIN is None:
+def postgres() -> Iterator[PostgresServer]:
+    if _POSTGRES_BIN is None:
         pytest.skip("no PostgreSQL: apt install postgresql")
     # Not under pytest's own folder, which none but its owner may enter.
     with tempfile.TemporaryDirectory(prefix="finews-postgresql-", dir="/tmp") as folder:  # made for it alone
-        running = Server(Path(folder))
-        yield running
-        running.stop()
+        postgres_server = PostgresServer(Path(folder))
+        yield postgres_server
+        postgres_server.stop()
 
 
 @pytest.fixture
-def start(server: Server, site: SampleSite, tmp_path: Path) -> Iterator[Start]:
+def start_command(postgres: PostgresServer, sample_site: SampleSite, tmp_path: Path) -> Iterator[StartCommand]:
     """Starts `finews WORDS…` against site and queue; whatever still runs at the end of the test is killed."""
-    running: list[subprocess.Popen[str]] = []
+    processes: list[subprocess.Popen[str]] = []
 
-    def run(*words: str) -> subprocess.Popen[str]:
+    def run(*args: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "crawler", *words, "--mirror", site.url, *NO_MANNERS],
+            [sys.executable, "-m", "crawler", *args, "--mirror", sample_site.url, *FAST_SETTINGS],
             cwd=tmp_path,
-            env={**os.environ, "FINEWS_QUEUE": server.address},
+            env={**os.environ, "FINEWS_QUEUE": postgres.address},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        running.append(process)
+        processes.append(process)
         return process
 
     yield run
-    for process in running:
+    for process in processes:
         process.kill()
         process.communicate()

@@ -11,13 +11,13 @@ import pytest
 from crawler.sample_site import Corpus, SampleSite
 from crawler.sample_site.routes import requested_article_code
 from crawler.spiders.eastmoney import EastmoneySpider
-from tests.conftest import DETAIL, NO_MANNERS, Answer, Finews, Gate, waited_for
-from tests.crash.conftest import asker, ended, recorded
-from tests.scale.conftest import PASSWORD, Server, Start
-from tests.test_crawl import assert_books_balance, posts_in
+from tests.conftest import ARTICLE_API_PATH, FAST_SETTINGS, CommandResult, CommandRunner, HeldResponses, wait_until
+from tests.crash.conftest import count_saved_articles, query_function, wait_for_exit
+from tests.scale.conftest import QUEUE_PASSWORD, PostgresServer, StartCommand
+from tests.test_crawl import assert_outcomes_add_up, post_paths
 
 # `finews worker` with a fault of ours.
-BROKEN = """
+WORKER_WITH_BUG = """
 from crawler.jobs.distributed import queue
 def app():
     raise OSError("too many open files")
@@ -25,149 +25,179 @@ queue.check, queue.app = lambda: None, app
 from crawler.cli import main
 main()
 """
-FETCHERS = 3
+WORKER_COUNT = 3
 # What one fetcher has under way: CONCURRENT_REQUESTS.
-HANDS = 4
+REQUESTS_PER_WORKER = 4
 # So many articles are fetched before the moment of a test; then the fetchers' hands are full.
-PASSING = 40
+RESPONSES_BEFORE_HOLD = 40
 
 
 @pytest.fixture
-def site() -> Iterator[SampleSite]:
+def sample_site() -> Iterator[SampleSite]:
     with SampleSite(Corpus.sample(80)) as served:
         yield served
 
 
-def fetched(site: SampleSite) -> Counter[str]:
-    return Counter(hit.target for hit in site.requests if requested_article_code(hit))
+def article_requests(sample_site: SampleSite) -> Counter[str]:
+    return Counter(hit.target for hit in sample_site.requests if requested_article_code(hit))
 
 
-def content(output: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(output)): path.read_bytes() for path in posts_in(output)}
+def read_posts(output: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(output)): path.read_bytes() for path in post_paths(output)}
 
 
-def assert_sound(finews: Finews, output: Path, single: Path) -> None:
+def assert_same_as_single_machine(finews: CommandRunner, output: Path, single: Path) -> None:
     """Nothing is lost, doubled or unaccounted for, and nobody was told the password."""
-    assert content(output) == content(single)
-    assert_books_balance(asker(output / "news.db"))
-    answer = finews("verify", "--output", str(output))
-    assert answer.code == 0, answer.out + answer.err
+    assert read_posts(output) == read_posts(single)
+    assert_outcomes_add_up(query_function(output / "news.db"))
+    result = finews("verify", "--output", str(output))
+    assert result.exit_code == 0, result.stdout + result.stderr
     for path in output.rglob("*"):
-        assert not path.is_file() or PASSWORD.encode() not in path.read_bytes(), path
+        assert not path.is_file() or QUEUE_PASSWORD.encode() not in path.read_bytes(), path
 
 
 @pytest.fixture
-def single(finews: Finews, site: SampleSite, tmp_path: Path) -> Path:
+def single_machine_output(finews: CommandRunner, sample_site: SampleSite, tmp_path: Path) -> Path:
     """What one undisturbed crawl on one machine makes of the same site."""
     output = tmp_path / "single"
-    answer = finews("crawl", "--mirror", site.url, "--output", str(output), *NO_MANNERS, "--quiet")
-    assert (answer.code, answer.err) == (0, "")
-    site.reset()
+    result = finews("crawl", "--mirror", sample_site.url, "--output", str(output), *FAST_SETTINGS, "--quiet")
+    assert (result.exit_code, result.stderr) == (0, "")
+    sample_site.reset()
     return output
 
 
-def test_a_fetcher_and_the_recorder_are_killed_and_every_article_stands_once(
-    finews: Finews, start: Start, site: SampleSite, output: Path, single: Path
+def test_killed_worker_and_coordinator_save_every_article_once(
+    finews: CommandRunner,
+    start_command: StartCommand,
+    sample_site: SampleSite,
+    output: Path,
+    single_machine_output: Path,
 ) -> None:
-    gate = Gate(site, DETAIL, passing=PASSING)
-    fetchers = [start("worker") for _ in range(FETCHERS)]
-    recorder = start("crawl", "--distributed", "--output", str(output), "--quiet")
-    waited_for(lambda: len(gate.held) == FETCHERS * HANDS and recorded(output) >= 10)
-    fetchers[0].kill()
-    recorder.kill()
-    recorder.wait()
-    gate.open()
-    answer = ended(start("crawl", "--distributed", "--output", str(output), "--quiet"))
-    assert (answer.code, answer.err) == (0, "")
-    again = {target: times - 1 for target, times in fetched(site).items() if times > 1}
-    assert list(again.values()) == [1] * HANDS
-    assert_sound(finews, output, single)
-    outcomes = asker(output / "news.db")("SELECT outcome FROM runs ORDER BY id")
+    held_responses = HeldResponses(sample_site, ARTICLE_API_PATH, pass_first=RESPONSES_BEFORE_HOLD)
+    workers = [start_command("worker") for _ in range(WORKER_COUNT)]
+    coordinator = start_command("crawl", "--distributed", "--output", str(output), "--quiet")
+    wait_until(
+        lambda: (
+            len(held_responses.held_requests) == WORKER_COUNT * REQUESTS_PER_WORKER
+            and count_saved_articles(output) >= 10
+        )
+    )
+    workers[0].kill()
+    coordinator.kill()
+    coordinator.wait()
+    held_responses.release()
+    result = wait_for_exit(start_command("crawl", "--distributed", "--output", str(output), "--quiet"))
+    assert (result.exit_code, result.stderr) == (0, "")
+    repeated_requests = {target: times - 1 for target, times in article_requests(sample_site).items() if times > 1}
+    assert list(repeated_requests.values()) == [1] * REQUESTS_PER_WORKER
+    assert_same_as_single_machine(finews, output, single_machine_output)
+    outcomes = query_function(output / "news.db")("SELECT outcome FROM runs ORDER BY id")
     assert outcomes == ["interrupted", "done"]
-    for fetcher in fetchers[1:]:
-        fetcher.terminate()
-        assert ended(fetcher) == Answer(0, "", "")
+    for worker in workers[1:]:
+        worker.terminate()
+        assert wait_for_exit(worker) == CommandResult(0, "", "")
 
 
-def test_a_recorder_that_is_killed_again_and_again_asks_for_no_article_twice(
-    finews: Finews, start: Start, site: SampleSite, output: Path, single: Path
+def test_repeatedly_killed_coordinator_requests_no_article_twice(
+    finews: CommandRunner,
+    start_command: StartCommand,
+    sample_site: SampleSite,
+    output: Path,
+    single_machine_output: Path,
 ) -> None:
-    for _ in range(FETCHERS):
-        start("worker")
+    for _ in range(WORKER_COUNT):
+        start_command("worker")
     for articles in (10, 25, 40, 55):
-        recorder = start("crawl", "--distributed", "--output", str(output), "--quiet")
-        waited_for(lambda least=articles: recorded(output) >= least)  # type: ignore[misc]  # mypy knows no defaults of lambdas
-        recorder.kill()
-        recorder.wait()
-    answer = ended(start("crawl", "--distributed", "--output", str(output), "--quiet"))
-    assert (answer.code, answer.err) == (0, "")
-    assert set(fetched(site).values()) == {1}
-    assert_sound(finews, output, single)
+        coordinator = start_command("crawl", "--distributed", "--output", str(output), "--quiet")
+        wait_until(lambda least=articles: count_saved_articles(output) >= least)  # type: ignore[misc]  # mypy knows no defaults of lambdas
+        coordinator.kill()
+        coordinator.wait()
+    result = wait_for_exit(start_command("crawl", "--distributed", "--output", str(output), "--quiet"))
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert set(article_requests(sample_site).values()) == {1}
+    assert_same_as_single_machine(finews, output, single_machine_output)
 
 
-def test_a_request_that_three_fetchers_die_of_is_failed_and_the_crawl_goes_on(
-    start: Start, server: Server, site: SampleSite, output: Path
+def test_request_that_kills_three_workers_fails_and_crawl_continues(
+    start_command: StartCommand, postgres: PostgresServer, sample_site: SampleSite, output: Path
 ) -> None:
-    poison = site.corpus.codes_in_columns(EastmoneySpider.default_columns)[0]
-    gate = Gate(site, DETAIL + poison)
-    recorder = start("crawl", "--distributed", "--output", str(output), "--json", "--quiet")
+    fatal_code = sample_site.corpus.codes_in_columns(EastmoneySpider.default_columns)[0]
+    held_responses = HeldResponses(sample_site, ARTICLE_API_PATH + fatal_code)
+    coordinator = start_command("crawl", "--distributed", "--output", str(output), "--json", "--quiet")
     for deaths in range(1, 4):
-        fetcher = start("worker", "--set", "CONCURRENT_REQUESTS=1")
-        waited_for(lambda times=deaths: site.requested_codes.count(poison) == times)  # type: ignore[misc]  # mypy knows no defaults of lambdas
-        fetcher.kill()
-        fetcher.wait()
-        server.forget_who_fetches()
-    start("worker")
-    answer = ended(recorder)
-    assert (answer.code, answer.value["failed"]) == (3, 1)
-    assert answer.err == f"finews: failed: {poison}: 3 fetchers have died of it\n"
-    assert site.requested_codes.count(poison) == 3
-    assert_books_balance(asker(output / "news.db"))
-    gate.open()
+        worker = start_command("worker", "--set", "CONCURRENT_REQUESTS=1")
+        wait_until(lambda times=deaths: sample_site.requested_codes.count(fatal_code) == times)  # type: ignore[misc]  # mypy knows no defaults of lambdas
+        worker.kill()
+        worker.wait()
+        postgres.expire_workers()
+    start_command("worker")
+    result = wait_for_exit(coordinator)
+    assert (result.exit_code, result.json["failed"]) == (3, 1)
+    assert result.stderr == f"finews: failed: {fatal_code}: 3 fetchers have died of it\n"
+    assert sample_site.requested_codes.count(fatal_code) == 3
+    assert_outcomes_add_up(query_function(output / "news.db"))
+    held_responses.release()
 
 
-def test_without_a_queue_there_is_one_clear_line_and_what_was_under_way_is_taken_up(
-    finews: Finews, start: Start, server: Server, site: SampleSite, output: Path, single: Path
+def test_lost_queue_is_one_line_and_work_resumes_later(
+    finews: CommandRunner,
+    start_command: StartCommand,
+    postgres: PostgresServer,
+    sample_site: SampleSite,
+    output: Path,
+    single_machine_output: Path,
 ) -> None:
-    gate = Gate(site, DETAIL, passing=PASSING)
-    fetchers = [start("worker") for _ in range(FETCHERS)]
-    recorder = start("crawl", "--distributed", "--output", str(output), "--quiet")
-    waited_for(lambda: len(gate.held) == FETCHERS * HANDS and recorded(output) >= 10)
-    server.stop()
-    gate.open()
-    for process in (recorder, *fetchers, start("worker"), start("crawl", "--distributed", "--output", str(output))):
-        answer = ended(process)
-        assert answer.code == 1, answer
-        assert answer.err.startswith("finews: the queue does not answer: ")
-        assert answer.err.count("\n") == 1
-        assert PASSWORD not in answer.err
-    server.start()
-    start("worker")
-    answer = ended(start("crawl", "--distributed", "--output", str(output), "--quiet"))
-    assert (answer.code, answer.err) == (0, "")
-    assert_sound(finews, output, single)
+    held_responses = HeldResponses(sample_site, ARTICLE_API_PATH, pass_first=RESPONSES_BEFORE_HOLD)
+    workers = [start_command("worker") for _ in range(WORKER_COUNT)]
+    coordinator = start_command("crawl", "--distributed", "--output", str(output), "--quiet")
+    wait_until(
+        lambda: (
+            len(held_responses.held_requests) == WORKER_COUNT * REQUESTS_PER_WORKER
+            and count_saved_articles(output) >= 10
+        )
+    )
+    postgres.stop()
+    held_responses.release()
+    for process in (
+        coordinator,
+        *workers,
+        start_command("worker"),
+        start_command("crawl", "--distributed", "--output", str(output)),
+    ):
+        result = wait_for_exit(process)
+        assert result.exit_code == 1, result
+        assert result.stderr.startswith("finews: the queue does not answer: ")
+        assert result.stderr.count("\n") == 1
+        assert QUEUE_PASSWORD not in result.stderr
+    postgres.start()
+    start_command("worker")
+    result = wait_for_exit(start_command("crawl", "--distributed", "--output", str(output), "--quiet"))
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert_same_as_single_machine(finews, output, single_machine_output)
 
 
 @pytest.mark.parametrize(
-    ("address", "told"),
-    [("", "finews: FINEWS_QUEUE is not set"), (f"finews:{PASSWORD}@host", "finews: FINEWS_QUEUE is no address")],
+    ("address", "expected"),
+    [("", "finews: FINEWS_QUEUE is not set"), (f"finews:{QUEUE_PASSWORD}@host", "finews: FINEWS_QUEUE is no address")],
 )
 @pytest.mark.parametrize("command", [("worker",), ("crawl", "--distributed")], ids=lambda command: command[0])
-def test_an_address_that_is_none_is_wrong_usage_and_not_repeated(
-    finews: Finews, command: tuple[str, ...], address: str, told: str
+def test_invalid_queue_address_is_a_usage_error_and_not_printed(
+    finews: CommandRunner, command: tuple[str, ...], address: str, expected: str
 ) -> None:
-    answer = finews(*command, FINEWS_QUEUE=address)
-    assert answer.code == 2
-    assert answer.err.startswith(told)
-    assert PASSWORD not in answer.err
+    result = finews(*command, FINEWS_QUEUE=address)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(expected)
+    assert QUEUE_PASSWORD not in result.stderr
 
 
-def test_a_fault_of_ours_is_told_and_fails() -> None:
-    done = subprocess.run([sys.executable, "-c", BROKEN, "worker"], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "finews: internal error: OSError: too many open files\n"
+def test_worker_bug_is_an_internal_error() -> None:
+    completed = subprocess.run(
+        [sys.executable, "-c", WORKER_WITH_BUG, "worker"], capture_output=True, text=True, check=False
+    )
+    assert (completed.returncode, completed.stdout) == (1, "")
+    assert completed.stderr == "finews: internal error: OSError: too many open files\n"
 
 
-def test_a_crawl_on_one_machine_knows_nothing_of_the_queue() -> None:
-    code = "import sys, crawler.cli, crawler.crawl.runner; sys.exit(any('procrastinate' in name or 'psycopg' in name for name in sys.modules))"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+def test_single_machine_crawl_imports_no_queue() -> None:
+    program = "import sys, crawler.cli, crawler.crawl.runner; sys.exit(any('procrastinate' in name or 'psycopg' in name for name in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

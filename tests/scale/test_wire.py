@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as some
+from hypothesis import strategies as st
 from scrapy import Request
 from scrapy.exceptions import IgnoreRequest
 
@@ -18,17 +18,17 @@ from crawler.middlewares import IncompleteResponse
 
 
 @given(
-    some.builds(
+    st.builds(
         FetchResult,
-        headers=some.dictionaries(some.text(), some.text()),
-        body=some.binary(max_size=500),
-        reason=some.none() | some.sampled_from(Reason),
+        headers=st.dictionaries(st.text(), st.text()),
+        body=st.binary(max_size=500),
+        reason=st.none() | st.sampled_from(Reason),
     )
 )
-def test_what_is_packed_is_unpacked(fetched: FetchResult) -> None:
-    packed = encode_message(fetched)
-    assert packed.isascii()
-    assert decode_message(packed, 500) == fetched
+def test_message_round_trip(fetched: FetchResult) -> None:
+    message = encode_message(fetched)
+    assert message.isascii()
+    assert decode_message(message, 500) == fetched
 
 
 REQUEST = Request("https://a.cn/")
@@ -57,24 +57,24 @@ def test_what_failed_has_the_same_code_on_the_other_side(reason: Reason, passing
         assert request_reason(told.value) is reason
 
 
-def test_a_message_that_swells_is_not_unpacked() -> None:
+def test_oversized_message_is_rejected() -> None:
     with pytest.raises(ParseError):
         decode_message(encode_message(FetchResult(body=bytes(1_000_000))), 1000)
 
 
-def test_a_message_that_is_cut_is_not_unpacked() -> None:
-    whole = base64.b64decode(encode_message(FetchResult(url="https://a.cn/")))
+def test_truncated_message_is_rejected() -> None:
+    message = base64.b64decode(encode_message(FetchResult(url="https://a.cn/")))
     with pytest.raises(ParseError):
-        decode_message(base64.b64encode(whole[:-5]).decode(), 1000)
+        decode_message(base64.b64encode(message[:-5]).decode(), 1000)
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"{}", b'{"body": ""}'[:-1], b'{"body": "", "newer": 1}', b'{"body": 5}'])
-def test_a_message_of_another_version_is_told(text: bytes) -> None:
+def test_message_of_another_version_is_rejected(text: bytes) -> None:
     with pytest.raises(ParseError):
         decode_message(base64.b64encode(zlib.compress(text)).decode(), 1000)
 
 
-@given(some.text())
-def test_no_message_is_an_accident(text: str) -> None:
+@given(st.text())
+def test_arbitrary_text_is_no_message(text: str) -> None:
     with pytest.raises(ParseError):
         decode_message(text, 1000)

@@ -8,48 +8,50 @@ from typing import Any
 
 import pytest
 
-from tests.published.test_browser import why_not
-from tests.serve.conftest import Served
+from tests.published.test_browser import missing_requirement
+from tests.serve.conftest import WebServer
 
-pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
+pytestmark = pytest.mark.skipif(bool(missing_requirement()), reason=missing_requirement())
 
 
 @pytest.fixture(scope="module")
-def browsed(served: Served, crawled: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    connection = sqlite3.connect(crawled / "news.db")
+def browser_report(
+    web_server: WebServer, crawled_output: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    connection = sqlite3.connect(crawled_output / "news.db")
     ((code, secid),) = connection.execute("SELECT code, secid FROM mentions ORDER BY count DESC LIMIT 1").fetchall()
     connection.close()
     pages = {
         "start": "/", "search": "/search?q=公司", "article": f"/article/{code}", "stock": f"/stock/{secid}",
         "table": "/news/articles", "sql": "/news?sql=select+1",
     }  # fmt: skip
-    words = [f"{name}={path}" for name, path in pages.items()]
-    script, shots = Path(__file__).parent / "browse.js", tmp_path_factory.mktemp("shots")
-    done = subprocess.run(
-        ["node", str(script), served.address.rstrip("/"), str(shots), "公司", *words],  # noqa: S607
+    args = [f"{name}={path}" for name, path in pages.items()]
+    script, screenshots_dir = Path(__file__).parent / "browse.js", tmp_path_factory.mktemp("shots")
+    completed = subprocess.run(
+        ["node", str(script), web_server.address.rstrip("/"), str(screenshots_dir), "公司", *args],  # noqa: S607
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    assert len(found["seen"]) == 4 * len(pages)
-    return found
+    assert completed.returncode == 0, completed.stderr
+    report: dict[str, Any] = json.loads(completed.stdout)
+    assert len(report["pages"]) == 4 * len(pages)
+    return report
 
 
-def test_a_reader_searches_opens_an_article_and_follows_a_stock_to_its_chart(browsed: dict[str, Any]) -> None:
-    walked = browsed["walked"]
-    assert walked["minded"] == []
-    assert walked["charts"] > 0
-    assert walked["found"] == 20
-    assert set(walked["marks"]) == {"公司"}
-    assert walked["stock"] == walked["heading"]
-    assert walked["bars"] > 0
+def test_reader_journey_from_search_to_stock_chart(browser_report: dict[str, Any]) -> None:
+    journey = browser_report["journey"]
+    assert journey["problems"] == []
+    assert journey["charts"] > 0
+    assert journey["hits"] == 20
+    assert set(journey["marks"]) == {"公司"}
+    assert journey["stock"] == journey["heading"]
+    assert journey["bars"] > 0
 
 
-def test_no_reader_minds_anything(browsed: dict[str, Any]) -> None:
-    assert [page for page in browsed["seen"] if page["minded"]] == []
+def test_pages_have_no_browser_problems(browser_report: dict[str, Any]) -> None:
+    assert [page for page in browser_report["pages"] if page["problems"]] == []
 
 
-def test_datasettes_scripts_run_under_its_policy(browsed: dict[str, Any]) -> None:
-    assert browsed["datasette"] == []
+def test_datasette_scripts_are_allowed_by_its_policy(browser_report: dict[str, Any]) -> None:
+    assert browser_report["datasette"] == []

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from crawler.content.unicode_text import clean_title, collapse_whitespace, strip_invisible
 
-FOR_A_WHILE = settings(max_examples=300, deadline=None)
+MANY_EXAMPLES = settings(max_examples=300, deadline=None)
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ FOR_A_WHILE = settings(max_examples=300, deadline=None)
     ids=lambda character: f"U+{ord(character):04X}",
 )  # fmt: skip
 @pytest.mark.parametrize("function", [strip_invisible, collapse_whitespace, clean_title])
-def test_what_nobody_sees_goes(function: type[str], character: str) -> None:
+def test_invisible_character_is_removed(function: type[str], character: str) -> None:
     assert function(f"央{character}行") == "央行"
 
 
@@ -35,12 +35,12 @@ def test_what_nobody_sees_goes(function: type[str], character: str) -> None:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("function", [strip_invisible, collapse_whitespace, clean_title])
-def test_what_is_read_stays(function: type[str], text: str) -> None:
+def test_visible_text_is_kept(function: type[str], text: str) -> None:
     assert function(text) == text
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [
         ("a\u200db", "ab"),
         ("中\u200d国", "中国"),
@@ -50,8 +50,8 @@ def test_what_is_read_stays(function: type[str], text: str) -> None:
     ],
     ids=["between letters", "between Chinese", "at the beginning", "twice", "after a zero-width space"],
 )
-def test_a_joiner_stays_between_emoji_only(text: str, wanted: str) -> None:
-    assert strip_invisible(text) == wanted
+def test_zero_width_joiner_is_kept_between_emoji_only(text: str, expected: str) -> None:
+    assert strip_invisible(text) == expected
 
 
 def test_line_ends_and_tabs_are_visible() -> None:
@@ -62,12 +62,12 @@ def test_line_ends_and_tabs_are_visible() -> None:
     "blank", ["\n", "\r\n", "\t", "\u3000\u3000", "\xa0", "\x85", "\u2028", "\u2029", " \n ", "\u2002"], ids=ascii
 )
 @pytest.mark.parametrize("function", [collapse_whitespace, clean_title])
-def test_white_space_becomes_one_space_and_none_at_the_ends(function: type[str], blank: str) -> None:
+def test_whitespace_is_collapsed_and_trimmed(function: type[str], blank: str) -> None:
     assert function(f"{blank}a{blank}{blank}b{blank}") == "a b"
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [
         ("<em>茅台</em>涨停", "茅台涨停"),
         ("（<EM>茅台</EM>）", "（茅台）"),
@@ -101,31 +101,31 @@ def test_white_space_becomes_one_space_and_none_at_the_ends(function: type[str],
         "nothing", "blanks",
     ],
 )  # fmt: skip
-def test_a_headline_is_text(text: str, wanted: str) -> None:
-    assert clean_title(text) == wanted
+def test_clean_title_is_plain_text(text: str, expected: str) -> None:
+    assert clean_title(text) == expected
 
 
-@FOR_A_WHILE
+@MANY_EXAMPLES
 @given(st.text())
 @example("\u200d\u200d")
 @example("\r\n")
-def test_visible_text_is_plain_utf8_and_stays_as_it_is(text: str) -> None:
-    seen = strip_invisible(text)
-    assert strip_invisible(seen) == seen
-    assert not [c for c in seen if unicodedata.category(c) in {"Cc", "Cs"} and c not in "\t\n\r\x85"]
-    assert seen.encode("utf-8").decode("utf-8") == seen
+def test_strip_invisible_is_idempotent_and_encodable(text: str) -> None:
+    stripped = strip_invisible(text)
+    assert strip_invisible(stripped) == stripped
+    assert not [char for char in stripped if unicodedata.category(char) in {"Cc", "Cs"} and char not in "\t\n\r\x85"]
+    assert stripped.encode("utf-8").decode("utf-8") == stripped
 
 
-@FOR_A_WHILE
+@MANY_EXAMPLES
 @given(st.text())
-def test_visible_takes_characters_away_and_nothing_else(text: str) -> None:
-    rest = iter(text)
-    assert all(character in rest for character in strip_invisible(text))
+def test_strip_invisible_only_removes_characters(text: str) -> None:
+    remaining = iter(text)
+    assert all(character in remaining for character in strip_invisible(text))
 
 
-@FOR_A_WHILE
+@MANY_EXAMPLES
 @given(st.text(alphabet=st.sampled_from("a中 \n\t\u3000\u2028\x85\x1c\u200b\u200d👨<>&;#lt123emb/\"'\\")))
-def test_a_headline_is_one_trimmed_line_without_brackets(text: str) -> None:
+def test_clean_title_is_one_trimmed_line_without_angle_brackets(text: str) -> None:
     title = clean_title(text)
     assert title == " ".join(title.split())
     assert title.splitlines() in ([], [title])
@@ -133,8 +133,8 @@ def test_a_headline_is_one_trimmed_line_without_brackets(text: str) -> None:
     assert strip_invisible(title) == title
 
 
-@FOR_A_WHILE
+@MANY_EXAMPLES
 @given(st.text())
-def test_a_line_stays_as_it_is(text: str) -> None:
+def test_collapse_whitespace_is_idempotent(text: str) -> None:
     line = collapse_whitespace(text)
     assert collapse_whitespace(line) == line

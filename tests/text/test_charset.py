@@ -7,7 +7,7 @@ from crawler.errors import ParseError
 
 TEXT = "朱镕基：沪指涨2%，€1。"
 
-READ = {
+DECODABLE = {
     "UTF-8": (TEXT.encode(), ""),
     "UTF-8 that is said to be GBK": (TEXT.encode(), "text/html; charset=gbk"),
     "UTF-8 with a mark": (b"\xef\xbb\xbf" + TEXT.encode(), "text/html; charset=gbk"),
@@ -25,13 +25,13 @@ READ = {
 }
 
 
-@pytest.mark.parametrize("name", READ)
-def test_what_is_text_is_read_to_the_letter(name: str) -> None:
-    assert decode_body(*READ[name]) == TEXT
+@pytest.mark.parametrize("name", DECODABLE)
+def test_text_is_decoded_exactly(name: str) -> None:
+    assert decode_body(*DECODABLE[name]) == TEXT
 
 
 @pytest.mark.parametrize("encoding", ["big5", "gbk", "euc-jp", "shift_jis"])
-def test_a_page_may_name_its_own_encoding(encoding: str) -> None:
+def test_meta_charset_is_used(encoding: str) -> None:
     page = f'<meta charset="{encoding}"><p>經濟</p>'
     assert decode_body(page.encode(encoding)) == page
 
@@ -41,6 +41,6 @@ def test_a_page_may_name_its_own_encoding(encoding: str) -> None:
     [TEXT.encode()[:-2], TEXT.encode().replace("沪".encode(), b"\xe6\xff"), b"\x89PNG\r\n\x1a\n\xff\xff", b"\xff\xfe\x00"],
     ids=["UTF-8 cut in a character", "UTF-8 with a bad byte", "a picture", "half of a UTF-16 character"],
 )  # fmt: skip
-def test_what_is_damaged_is_no_other_encoding(body: bytes) -> None:
+def test_damaged_text_is_a_parse_error(body: bytes) -> None:
     with pytest.raises(ParseError, match="no text in any encoding"):
         decode_body(body)

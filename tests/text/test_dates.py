@@ -10,34 +10,34 @@ from crawler.content.dates import CHINA_TZ, format_iso, format_jekyll, parse_bou
 
 NOW = datetime(2026, 11, 24, 12, 0, 5, tzinfo=CHINA_TZ)
 SECOND = timedelta(seconds=1)
-MOMENTS = st.datetimes(datetime(1990, 1, 1), datetime(2099, 12, 31)).map(  # noqa: DTZ001  # the zone follows
+CHINA_TIMES = st.datetimes(datetime(1990, 1, 1), datetime(2099, 12, 31)).map(  # noqa: DTZ001  # the zone follows
     lambda moment: moment.replace(microsecond=0, tzinfo=CHINA_TZ)
 )
 
 
-def china(*parts: int) -> datetime:
+def china_time(*parts: int) -> datetime:
     return datetime(*parts, tzinfo=CHINA_TZ)  # type: ignore[misc,arg-type]  # three to six ints
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [
-        ("2022-01-10 16:20:36", china(2022, 1, 10, 16, 20, 36)),
-        ("2026/09/19 01:09:08", china(2026, 9, 19, 1, 9, 8)),
-        ("2026年08月19日 17:46", china(2026, 8, 19, 17, 46)),
-        ("2021年2月3日 9:20", china(2021, 2, 3, 9, 20)),
-        ("2021年02月03日 10:20:30", china(2021, 2, 3, 10, 20, 30)),
-        ("  2022-01-10 16:20:36\n", china(2022, 1, 10, 16, 20, 36)),
-        ("2022-01-10  16:20", china(2022, 1, 10, 16, 20)),
-        ("2024-02-29 00:00:00", china(2024, 2, 29)),
+        ("2022-01-10 16:20:36", china_time(2022, 1, 10, 16, 20, 36)),
+        ("2026/09/19 01:09:08", china_time(2026, 9, 19, 1, 9, 8)),
+        ("2026年08月19日 17:46", china_time(2026, 8, 19, 17, 46)),
+        ("2021年2月3日 9:20", china_time(2021, 2, 3, 9, 20)),
+        ("2021年02月03日 10:20:30", china_time(2021, 2, 3, 10, 20, 30)),
+        ("  2022-01-10 16:20:36\n", china_time(2022, 1, 10, 16, 20, 36)),
+        ("2022-01-10  16:20", china_time(2022, 1, 10, 16, 20)),
+        ("2024-02-29 00:00:00", china_time(2024, 2, 29)),
     ],
     ids=[
         "list", "article reply", "page", "page without zeros", "page with seconds", "blanks around", "two blanks",
         "leap day",
     ],
 )  # fmt: skip
-def test_the_sources_forms_are_read_as_china_time(text: str, wanted: datetime) -> None:
-    assert parse_source_datetime(text, CHINA_TZ) == wanted
+def test_source_formats_are_parsed_as_china_time(text: str, expected: datetime) -> None:
+    assert parse_source_datetime(text, CHINA_TZ) == expected
     assert parse_source_datetime(text, CHINA_TZ).utcoffset() == timedelta(hours=8)
 
 
@@ -52,45 +52,45 @@ def test_the_sources_forms_are_read_as_china_time(text: str, wanted: datetime) -
         "None", "2022-01-10 6:2",
     ],
 )  # fmt: skip
-def test_what_is_no_time_of_the_source_is_refused(text: str) -> None:
+def test_invalid_source_time_is_rejected(text: str) -> None:
     with pytest.raises(ValueError, match=r"\S"):
         parse_source_datetime(text, CHINA_TZ)
 
 
-@given(MOMENTS)
+@given(CHINA_TIMES)
 @settings(max_examples=100, deadline=None)
-def test_every_moment_is_read_back_from_each_form(moment: datetime) -> None:
+def test_each_format_round_trip(moment: datetime) -> None:
     assert parse_source_datetime(moment.strftime("%Y-%m-%d %H:%M:%S"), CHINA_TZ) == moment
     assert parse_source_datetime(moment.strftime("%Y/%m/%d %H:%M:%S"), CHINA_TZ) == moment
     assert parse_source_datetime(moment.strftime("%Y年%m月%d日 %H:%M"), CHINA_TZ) == moment.replace(second=0)
 
 
-@given(MOMENTS)
+@given(CHINA_TIMES)
 @settings(max_examples=100, deadline=None)
-def test_a_moment_is_written_in_china_time_wherever_it_comes_from(moment: datetime) -> None:
+def test_time_is_written_in_china_time(moment: datetime) -> None:
     assert format_iso(moment) == format_iso(moment.astimezone(UTC)) == moment.strftime("%Y-%m-%dT%H:%M:%S+08:00")
     assert format_jekyll(moment) == format_jekyll(moment.astimezone(UTC)) == moment.strftime("%Y-%m-%d %H:%M:%S +0800")
     assert datetime.fromisoformat(format_iso(moment)) == moment
 
 
-def test_half_a_second_is_not_written() -> None:
-    assert format_iso(china(2022, 1, 10).replace(microsecond=999_999)) == "2022-01-10T00:00:00+08:00"
+def test_fractions_of_a_second_are_dropped() -> None:
+    assert format_iso(china_time(2022, 1, 10).replace(microsecond=999_999)) == "2022-01-10T00:00:00+08:00"
 
 
 @pytest.mark.parametrize(
     ("text", "first", "span"),
     [
-        ("2022-01-10", china(2022, 1, 10), timedelta(days=1)),
-        ("2022-01-10 16:20", china(2022, 1, 10, 16, 20), timedelta(minutes=1)),
-        ("2022-01-10T16:20", china(2022, 1, 10, 16, 20), timedelta(minutes=1)),
-        ("2022-01-10 16:20:36", china(2022, 1, 10, 16, 20, 36), SECOND),
-        (" 2022-01-10 ", china(2022, 1, 10), timedelta(days=1)),
-        ("2022-12-31", china(2022, 12, 31), timedelta(days=1)),
-        ("2024-02-29", china(2024, 2, 29), timedelta(days=1)),
+        ("2022-01-10", china_time(2022, 1, 10), timedelta(days=1)),
+        ("2022-01-10 16:20", china_time(2022, 1, 10, 16, 20), timedelta(minutes=1)),
+        ("2022-01-10T16:20", china_time(2022, 1, 10, 16, 20), timedelta(minutes=1)),
+        ("2022-01-10 16:20:36", china_time(2022, 1, 10, 16, 20, 36), SECOND),
+        (" 2022-01-10 ", china_time(2022, 1, 10), timedelta(days=1)),
+        ("2022-12-31", china_time(2022, 12, 31), timedelta(days=1)),
+        ("2024-02-29", china_time(2024, 2, 29), timedelta(days=1)),
     ],
     ids=["day", "minute", "minute with T", "second", "blanks", "last day of a year", "leap day"],
 )
-def test_since_is_the_first_second_of_a_span_and_until_its_last(text: str, first: datetime, span: timedelta) -> None:
+def test_bounds_are_first_and_last_second_of_the_span(text: str, first: datetime, span: timedelta) -> None:
     assert parse_bound(text, NOW) == first
     assert parse_bound(text, NOW, end_of_span=True) == first + span - SECOND
 
@@ -106,13 +106,13 @@ def test_since_is_the_first_second_of_a_span_and_until_its_last(text: str, first
         (" 2d ", timedelta(days=2)),
     ],
 )
-def test_an_age_is_a_moment_before_now_for_both_ends(text: str, age: timedelta) -> None:
+def test_age_is_relative_to_now_for_both_bounds(text: str, age: timedelta) -> None:
     assert parse_bound(text, NOW) == NOW - age
     assert parse_bound(text, NOW, end_of_span=True) == NOW - age
 
 
-def test_the_last_day_of_all_has_an_end_too() -> None:
-    assert parse_bound("9999-12-31", NOW, end_of_span=True) == china(9999, 12, 31, 23, 59, 59)
+def test_last_possible_day_has_an_end() -> None:
+    assert parse_bound("9999-12-31", NOW, end_of_span=True) == china_time(9999, 12, 31, 23, 59, 59)
 
 
 @pytest.mark.parametrize(
@@ -125,14 +125,14 @@ def test_the_last_day_of_all_has_an_end_too() -> None:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("last", [False, True], ids=["since", "until"])
-def test_what_is_no_date_is_refused_with_what_to_type(text: str, last: bool) -> None:
+def test_invalid_date_error_says_what_to_type(text: str, last: bool) -> None:
     with pytest.raises(ValueError, match="is not a date: type 2022-01-10, '2022-01-10 16:20' or an age such as 2d"):
         parse_bound(text, NOW, end_of_span=last)
 
 
 @given(st.text(max_size=30) | st.from_regex(r"\d{1,5}[mhdw]|\d{4}-\d\d-\d\d( \d\d:\d\d)?", fullmatch=True))
 @settings(max_examples=300, deadline=None)
-def test_whatever_is_typed_is_a_moment_or_a_value_error(text: str) -> None:
+def test_any_text_is_a_time_or_a_value_error(text: str) -> None:
     for last in (False, True):
         try:
             moment = parse_bound(text, NOW, end_of_span=last)

@@ -16,7 +16,7 @@ BASE = "https://finance.eastmoney.com/a/202201102242171631.html"
 
 
 @pytest.mark.parametrize(
-    ("title", "text", "wanted"),
+    ("title", "text", "expected"),
     [
         ("", "【央行降准】下调0.5个百分点。（财联社）", ("央行降准", "下调0.5个百分点。（财联社）")),
         ("央行降准", "【央行降准】下调。", ("央行降准", "下调。")),
@@ -46,18 +46,18 @@ BASE = "https://finance.eastmoney.com/a/202201102242171631.html"
         "nothing", "blanks only", "title with tags",
     ],
 )  # fmt: skip
-def test_a_digest_is_title_and_text(title: str, text: str, wanted: tuple[str, str]) -> None:
-    assert split_title(title, text) == wanted
+def test_flash_is_split_into_title_and_text(title: str, text: str, expected: tuple[str, str]) -> None:
+    assert split_title(title, text) == expected
 
 
 @pytest.mark.parametrize("long", ["央", " ", "【 ", "】"], ids=repr)
-def test_a_bracket_that_nobody_closes_is_looked_at_once(long: str) -> None:
+def test_unclosed_bracket_takes_linear_time(long: str) -> None:
     """Looked at anew from each character, it would take hours."""
     text = "【" + long * 2_000_000
     assert split_title("题", text) == ("题", text.strip())
 
 
-def test_brackets_around_a_blank_are_no_title() -> None:
+def test_brackets_around_blanks_are_no_title() -> None:
     title, text = split_title("", "【 】央行降准。")
     assert "央行降准" in title
     assert "央行降准。" in text
@@ -65,15 +65,15 @@ def test_brackets_around_a_blank_are_no_title() -> None:
 
 @given(st.text(max_size=20), st.text(alphabet=st.sampled_from("【】甲乙。！\n a<b>&"), max_size=80))
 @settings(max_examples=300, deadline=None)
-def test_a_title_is_a_short_headline_and_the_text_loses_nothing_but_it(title: str, text: str) -> None:
-    found, rest = split_title(title, text)
-    assert found == " ".join(found.split())
-    assert not set(found) & set("<>")
+def test_title_is_short_and_rest_of_text_is_kept(title: str, text: str) -> None:
+    split_off_title, remaining = split_title(title, text)
+    assert split_off_title == " ".join(split_off_title.split())
+    assert not set(split_off_title) & set("<>")
     if clean_title(title):
-        assert found == clean_title(title)
+        assert split_off_title == clean_title(title)
     elif not text.strip().startswith("【"):
-        assert len(found) <= MAX_LEAD_CHARS
-    assert rest in text or f"【{rest}】" in " ".join(text.split())
+        assert len(split_off_title) <= MAX_LEAD_CHARS
+    assert remaining in text or f"【{remaining}】" in " ".join(text.split())
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_title_is_a_short_headline_and_the_text_loses_nothing_but_it(title: st
         ("正文（中国证券报·中证网）", "中国证券报·中证网"),
     ],
 )
-def test_the_brackets_at_the_end_name_the_media(text: str, media: str) -> None:
+def test_trailing_brackets_name_the_media(text: str, media: str) -> None:
     assert extract_trailing_media(text) == media
 
 
@@ -107,7 +107,7 @@ def test_the_brackets_at_the_end_name_the_media(text: str, media: str) -> None:
         "正文（编辑：李四）", "正文（待续。）", "正文（甲（乙）丙）",
     ],
 )  # fmt: skip
-def test_brackets_at_the_end_that_name_no_media_are_passed_over(text: str) -> None:
+def test_trailing_brackets_without_media_are_ignored(text: str) -> None:
     assert extract_trailing_media(text) == ""
 
 
@@ -118,12 +118,12 @@ def test_brackets_at_the_end_that_name_no_media_are_passed_over(text: str) -> No
         "正文（责任编辑：李四）",
     ],
 )  # fmt: skip
-def test_years_units_lists_and_signatures_name_no_media(text: str) -> None:
+def test_years_units_lists_and_signatures_are_no_media(text: str) -> None:
     assert extract_trailing_media(text) == ""
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [
         ("甲", "<p>甲</p>"),
         ("甲\n\n　　乙 \r\n丙", "<p>甲</p><p>乙</p><p>丙</p>"),
@@ -137,12 +137,12 @@ def test_years_units_lists_and_signatures_name_no_media(text: str) -> None:
     ],
     ids=["line", "lines", "signs", "markup", "entities", "quote signs", "line separator", "nothing", "blanks"],
 )
-def test_plain_text_becomes_paragraphs(text: str, wanted: str) -> None:
-    assert text_to_html(text) == wanted
+def test_plain_text_becomes_paragraphs(text: str, expected: str) -> None:
+    assert text_to_html(text) == expected
 
 
 @given(st.text(max_size=60))
 @settings(max_examples=200, deadline=None)
 def test_paragraphs_show_the_text_as_it_is(text: str) -> None:
-    shown = html_to_text(clean_html(text_to_html(text), BASE, PLAIN_MARKUP))
-    assert "".join(shown.split()) == "".join(strip_invisible(html.unescape(text)).split())
+    shown_text = html_to_text(clean_html(text_to_html(text), BASE, PLAIN_MARKUP))
+    assert "".join(shown_text.split()) == "".join(strip_invisible(html.unescape(text)).split())

@@ -21,21 +21,21 @@ clean_html = partial(html_cleaner.clean_html, markup=EASTMONEY_MARKUP)
 find_source_line_media = partial(html_text.find_source_line_media, markup=EASTMONEY_MARKUP)
 
 BASE = "https://finance.eastmoney.com/a/202201102242171631.html"
-POSTS = Path(crawler.__file__).parent / "sample_site" / "posts"
-WITHOUT_CHARTS = ["2022-01-10-NW202201102242171631.md", "2022-04-21-NW202204212352230938.md"]
+POSTS_DIR = Path(crawler.__file__).parent / "sample_site" / "posts"
+POSTS_WITHOUT_CHARTS = ["2022-01-10-NW202201102242171631.md", "2022-04-21-NW202204212352230938.md"]
 
-HIDDEN = '<p style="display:none;height:1px;overflow:hidden;"><br /></p>'
-START, END = "<!-- EM_StockImg_Start -->", "<!-- EM_StockImg_End -->"
-CHART = (
+HIDDEN_PARAGRAPH = '<p style="display:none;height:1px;overflow:hidden;"><br /></p>'
+CHART_START, CHART_END = "<!-- EM_StockImg_Start -->", "<!-- EM_StockImg_End -->"
+CHART_HTML = (
     '<p style="text-align:center;"><a href="http://quote.eastmoney.com/unify/r/0.000338" data-code="000338|0|2" '
     'class="EmImageRemark" target="_blank"><img src="https://webquoteklinepic.eastmoney.com/GetPic.aspx?nid=0.000338'
     '&imageType=k&token=28dfeb41d35cc81d84b4664d7c23c49f&at=1" border="0" alt="K图 000338_0" width="578" height="276" '
     "/></a></p>"
 )
-PROMOTION = "在东方财富看资讯行情，选东方财富证券一站式开户交易&gt;&gt;"
-QUOTE = "https://quote.eastmoney.com/unify/r"
+PROMOTION_TEXT = "在东方财富看资讯行情，选东方财富证券一站式开户交易&gt;&gt;"
+QUOTE_PAGE_URL = "https://quote.eastmoney.com/unify/r"
 
-ALLOWED = {
+ALLOWED_ATTRIBUTES = {
     "p": {"class"}, "a": {"href"}, "img": {"src", "alt"},
     "td": {"colspan", "rowspan"}, "th": {"colspan", "rowspan"},
     "h1": set(), "h2": set(), "h3": set(), "h4": set(), "h5": set(), "h6": set(),
@@ -45,19 +45,19 @@ ALLOWED = {
     "b": set(), "strong": set(), "i": set(), "em": set(), "u": set(), "s": set(), "del": set(), "ins": set(),
     "sub": set(), "sup": set(), "small": set(), "code": set(), "br": set(),
 }  # fmt: skip
-TOP_LEVEL = {
+BLOCK_ELEMENTS = {
     "p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "table", "blockquote", "pre", "div", "figure", "hr",
 }  # fmt: skip
-VOID = {"br", "hr", "img"}
-MAY_BE_EMPTY = VOID | {"td", "th", "tr"}
+VOID_ELEMENTS = {"br", "hr", "img"}
+ELEMENTS_ALLOWED_EMPTY = VOID_ELEMENTS | {"td", "th", "tr"}
 
 
-def published_body(name: str) -> str:
+def body_of_post(name: str) -> str:
     """The body of a post as the old site published it, without front matter and links."""
-    return re.split("\n\n<(?:http[^>]*)?>\n", (POSTS / name).read_text("utf-8").split("---\n", 2)[2])[0]
+    return re.split("\n\n<(?:http[^>]*)?>\n", (POSTS_DIR / name).read_text("utf-8").split("---\n", 2)[2])[0]
 
 
-class Reader(HTMLParser):
+class HtmlChecker(HTMLParser):
     """Reads a clean body with the standard library's parser, which mends nothing, and notes what is wrong."""
 
     def __init__(self) -> None:
@@ -66,18 +66,18 @@ class Reader(HTMLParser):
         self.faults: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in ALLOWED or not {name for name, _ in attrs} <= ALLOWED[tag]:
+        if tag not in ALLOWED_ATTRIBUTES or not {name for name, _ in attrs} <= ALLOWED_ATTRIBUTES[tag]:
             self.faults.append(f"not allowed: {self.get_starttag_text()}")
         for name, value in attrs:
             if name in {"href", "src"} and not re.match("https?://[^/]", value or ""):
                 self.faults.append(f"no web address: {value}")
             if name == "class" and value != "em_media":
                 self.faults.append(f"class {value}")
-        if not self.open and tag not in TOP_LEVEL:
+        if not self.open and tag not in BLOCK_ELEMENTS:
             self.faults.append(f"<{tag}> at the top level")
-        self._filled()
-        if tag not in VOID:
-            self.open.append((tag, tag in MAY_BE_EMPTY))
+        self._mark_filled()
+        if tag not in VOID_ELEMENTS:
+            self.open.append((tag, tag in ELEMENTS_ALLOWED_EMPTY))
 
     def handle_endtag(self, tag: str) -> None:
         name, filled = self.open.pop() if self.open else ("", True)
@@ -90,33 +90,33 @@ class Reader(HTMLParser):
         if not self.open and data.strip("\n"):
             self.faults.append(f"text at the top level: {data!r}")
         if data.strip():
-            self._filled()
+            self._mark_filled()
 
     def handle_comment(self, data: str) -> None:
         self.faults.append(f"a comment: {data}")
 
-    def _filled(self) -> None:
+    def _mark_filled(self) -> None:
         self.open = [(name, True) for name, _ in self.open]
 
 
-def faults(body: str) -> list[str]:
+def find_faults(body: str) -> list[str]:
     """What keeps this body from being shown by Jekyll as it stands."""
-    reader = Reader()
-    reader.feed(body)
-    reader.close()
-    found = reader.faults + [f"not closed: <{name}>" for name, _ in reader.open]
+    checker = HtmlChecker()
+    checker.feed(body)
+    checker.close()
+    problems = checker.faults + [f"not closed: <{name}>" for name, _ in checker.open]
     if body and not body.startswith("<"):
-        found.append("begins with text")
+        problems.append("begins with text")
     if re.search(r"\{[{%:]", body):
-        found.append("a brace for Liquid or kramdown")
+        problems.append("a brace for Liquid or kramdown")
     if strip_invisible(body) != body:
-        found.append("invisible characters")
+        problems.append("invisible characters")
     if re.search(r"[^>]\n|\n[^<]", body) or len(body.splitlines()) != body.count("\n") + bool(body):
-        found.append("a line end inside a block")
-    return found
+        problems.append("a line end inside a block")
+    return problems
 
 
-def squeezed(text: str) -> str:
+def remove_whitespace(text: str) -> str:
     """The characters that are not white space."""
     return "".join(text.split())
 
@@ -124,12 +124,12 @@ def squeezed(text: str) -> str:
 # The first posts
 
 
-@pytest.mark.parametrize("name", WITHOUT_CHARTS)
-def test_the_first_posts_come_out_byte_for_byte(name: str) -> None:
-    assert clean_html(published_body(name), BASE) == published_body(name)
+@pytest.mark.parametrize("name", POSTS_WITHOUT_CHARTS)
+def test_first_posts_are_cleaned_byte_for_byte(name: str) -> None:
+    assert clean_html(body_of_post(name), BASE) == body_of_post(name)
 
 
-@pytest.mark.parametrize("name", WITHOUT_CHARTS)
+@pytest.mark.parametrize("name", POSTS_WITHOUT_CHARTS)
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -141,8 +141,8 @@ def test_the_first_posts_come_out_byte_for_byte(name: str) -> None:
         ("</p><p>", "</p>\u200b\n <p>"),
         ("</p>", "<br /></p>"),
         ("</p>", " </p>"),
-        ("<p>", HIDDEN + "<p>"),
-        ("<p>", START + CHART + END + "<p>"),
+        ("<p>", HIDDEN_PARAGRAPH + "<p>"),
+        ("<p>", CHART_START + CHART_HTML + CHART_END + "<p>"),
         ("<p>", '<p style="text-align:justify" class="x" id="y" onclick="z()">'),
     ],
     ids=[
@@ -151,50 +151,53 @@ def test_the_first_posts_come_out_byte_for_byte(name: str) -> None:
         "hidden paragraphs", "live charts", "attributes",
     ],
 )  # fmt: skip
-def test_what_the_source_adds_to_the_first_posts_goes(name: str, old: str, new: str) -> None:
-    body = published_body(name)
+def test_source_additions_to_first_posts_are_removed(name: str, old: str, new: str) -> None:
+    body = body_of_post(name)
     assert new not in body
     assert clean_html(body.replace(old, new), BASE) == body
 
 
-@pytest.mark.parametrize("path", sorted(POSTS.glob("*.md")), ids=lambda path: path.stem)
-def test_every_old_post_becomes_clean_and_keeps_its_words(path: Path) -> None:
-    body = published_body(path.name)
+@pytest.mark.parametrize("path", sorted(POSTS_DIR.glob("*.md")), ids=lambda path: path.stem)
+def test_legacy_posts_become_clean_and_keep_their_words(path: Path) -> None:
+    body = body_of_post(path.name)
     cleaned = clean_html(body, BASE)
-    assert faults(cleaned) == []
+    assert find_faults(cleaned) == []
     assert clean_html(cleaned, BASE) == cleaned
     assert "GetPic" not in cleaned
     without_tags = html.unescape(re.sub(r"<[^>]*>", "", body))
-    assert squeezed(html_to_text(cleaned)) == squeezed(without_tags)
+    assert remove_whitespace(html_to_text(cleaned)) == remove_whitespace(without_tags)
 
 
 # The quirks
 
-QUIRKS = {
+QUIRK_CASES = {
     # what hides
-    "hidden paragraph with a break": (HIDDEN + "<p>x</p>", "<p>x</p>"),
+    "hidden paragraph with a break": (HIDDEN_PARAGRAPH + "<p>x</p>", "<p>x</p>"),
     "hidden paragraph with a blank": ('<p style="display: none;"> </p><p>x</p>', "<p>x</p>"),
     "hidden paragraph with words": ('<p style="DISPLAY:NONE">ad</p><p>x</p>', "<p>x</p>"),
     "hidden by visibility": ('<p>x<span style="visibility:hidden">ad</span></p>', "<p>x</p>"),
     "hidden by attribute": ("<div hidden>ad</div><p>x</p>", "<p>x</p>"),
     "a colour hides nothing": ('<p><span style="color:red">x</span></p>', "<p>x</p>"),
     # charts
-    "chart in comments": (HIDDEN + START + CHART + END + "<p>x</p>", "<p>x</p>"),
-    "several charts": ((HIDDEN + START + CHART + END) * 8 + "<p>x</p>", "<p>x</p>"),
-    "nested comments": (START + START + CHART + END + "<p>x</p>" + END, "<p>x</p>"),
-    "comment that never ends": (f"<p>x{START}</p>{CHART}<p>y</p>", "<p>x</p><p>y</p>"),
-    "comment that never began": (f"<p>x</p>{END}{END}<p>y</p>", "<p>x</p><p>y</p>"),
-    "comment inside a paragraph": (f"<p>x{START}</p>{CHART}{END}{START}{HIDDEN}{END}<p>y</p>", "<p>x</p><p>y</p>"),
-    "chart of 2026": (CHART.replace("webquoteklinepic", "webquotepic") + "<p>x</p>", "<p>x</p>"),
+    "chart in comments": (HIDDEN_PARAGRAPH + CHART_START + CHART_HTML + CHART_END + "<p>x</p>", "<p>x</p>"),
+    "several charts": ((HIDDEN_PARAGRAPH + CHART_START + CHART_HTML + CHART_END) * 8 + "<p>x</p>", "<p>x</p>"),
+    "nested comments": (CHART_START + CHART_START + CHART_HTML + CHART_END + "<p>x</p>" + CHART_END, "<p>x</p>"),
+    "comment that never ends": (f"<p>x{CHART_START}</p>{CHART_HTML}<p>y</p>", "<p>x</p><p>y</p>"),
+    "comment that never began": (f"<p>x</p>{CHART_END}{CHART_END}<p>y</p>", "<p>x</p><p>y</p>"),
+    "comment inside a paragraph": (
+        f"<p>x{CHART_START}</p>{CHART_HTML}{CHART_END}{CHART_START}{HIDDEN_PARAGRAPH}{CHART_END}<p>y</p>",
+        "<p>x</p><p>y</p>",
+    ),
+    "chart of 2026": (CHART_HTML.replace("webquoteklinepic", "webquotepic") + "<p>x</p>", "<p>x</p>"),
     "chart without scheme": ('<p><img src="//webquotepic.eastmoney.com/GetPic.aspx?nid=1.1">x</p>', "<p>x</p>"),
     "chart within a paragraph": (
         '<p>x<img src="http://webquotepic.eastmoney.com/GetPic.aspx?nid=1.1&imageType=r">y</p>',
         "<p>xy</p>",
     ),
     # adverts
-    "promotion paragraph": (f"<p>　　{PROMOTION}</p><p>x</p>", "<p>x</p>"),
+    "promotion paragraph": (f"<p>　　{PROMOTION_TEXT}</p><p>x</p>", "<p>x</p>"),
     "promotion link": (
-        f'<p>　　<a class="toplink" href="https://acttg.eastmoney.com/x">{PROMOTION}</a></p>x',
+        f'<p>　　<a class="toplink" href="https://acttg.eastmoney.com/x">{PROMOTION_TEXT}</a></p>x',
         "<p>x</p>",
     ),
     "promotion link on another host": ('<p>　　<a class="a toplink" href="http://b.cn/">妙想</a></p>x', "<p>x</p>"),
@@ -358,21 +361,21 @@ QUIRKS = {
     "nothing": ("", ""),
     "blanks": (" \n　　&nbsp;\t", ""),
     "empty paragraphs": ("<p></p><p> </p><p>　　</p><p><br /></p>", ""),
-    "chart only": (HIDDEN + START + CHART + END, ""),
+    "chart only": (HIDDEN_PARAGRAPH + CHART_START + CHART_HTML + CHART_END, ""),
     "link around nothing": ('<p><a href="http://a.cn/"></a></p>', ""),
 }
 
 
-@pytest.mark.parametrize(("body", "wanted"), QUIRKS.values(), ids=QUIRKS.keys())
-def test_each_quirk_is_set_right(body: str, wanted: str) -> None:
+@pytest.mark.parametrize(("body", "expected"), QUIRK_CASES.values(), ids=QUIRK_CASES.keys())
+def test_each_quirk_is_fixed(body: str, expected: str) -> None:
     cleaned = clean_html(body, BASE)
-    assert cleaned == wanted
-    assert faults(cleaned) == []
+    assert cleaned == expected
+    assert find_faults(cleaned) == []
     assert clean_html(cleaned, BASE) == cleaned
 
 
 # What stands at the top level and must not, or holds blocks and must not: how it is wrapped is nobody's promise.
-AWKWARD = {
+AWKWARD_CASES = {
     "link around a paragraph": ('<a href="http://a.cn/"><p>x</p></a>', "x"),
     "bold around paragraphs": ("<b><p>x</p><p>y</p></b>z", "xyz"),
     "list item without a list": ("<li>x</li>", "x"),
@@ -382,35 +385,35 @@ AWKWARD = {
     "text in a list": ("<ul>x<li>y</li></ul>", "xy"),
     "empty element before an indent": ("<p><strong></strong>　　x</p>", "x"),
     "empty element at the end": ("<p>x <a href='http://a.cn/'></a></p>", "x"),
-    "advert before an indent": (f'<p><a href="https://acttg.eastmoney.com/">{PROMOTION}</a>　　x</p>', "x"),
+    "advert before an indent": (f'<p><a href="https://acttg.eastmoney.com/">{PROMOTION_TEXT}</a>　　x</p>', "x"),
     "joiner as an entity": ("<p>x&zwj;y</p>", "xy"),
     "zero-width space as an entity": ("<p>x&#8203;y&#xFEFF;</p>", "xy"),
     "only a zero-width space as an entity": ("<p>&ZeroWidthSpace;</p>", ""),
     "control character as an entity": ("<p>x&#1;y&#127;</p>", "xy"),
     "line separator": ("<p>x\u2028y\u2029z\x85</p>", "xyz"),
-    "promotion in a link that leads nowhere": (f'<p><a href="#">{PROMOTION}</a></p>x', "x"),
-    "promotion in a span": (f"<p>　　<span>{PROMOTION}</span></p>x", "x"),
-    "promotion before other words": (f"<p>{PROMOTION}<strong>x</strong></p>", None),
+    "promotion in a link that leads nowhere": (f'<p><a href="#">{PROMOTION_TEXT}</a></p>x', "x"),
+    "promotion in a span": (f"<p>　　<span>{PROMOTION_TEXT}</span></p>x", "x"),
+    "promotion before other words": (f"<p>{PROMOTION_TEXT}<strong>x</strong></p>", None),
     "line breaks in preformatted text": ("<pre>\n\nx</pre>", "x"),
     "line break in a span at the end": ("<span>x<br></span>", "x"),
     "figure in inline code": ("<code>x</code><code><figure>y</figure></code>", "xy"),
 }
 
 
-@pytest.mark.parametrize(("body", "words"), AWKWARD.values(), ids=AWKWARD.keys())
+@pytest.mark.parametrize(("body", "words"), AWKWARD_CASES.values(), ids=AWKWARD_CASES.keys())
 def test_awkward_bodies_become_clean_and_keep_their_words(body: str, words: str | None) -> None:
     cleaned = clean_html(body, BASE)
-    assert faults(cleaned) == []
+    assert find_faults(cleaned) == []
     assert clean_html(cleaned, BASE) == cleaned
     if words is None:
         assert "x" in html_to_text(cleaned)
     else:
-        assert squeezed(html_to_text(cleaned)) == words
+        assert remove_whitespace(html_to_text(cleaned)) == words
 
 
 # Stocks
 
-STOCKS = {
+STOCK_CASES = {
     "keytip": (
         '<span id="stock_0.002752"><a href="http://quote.eastmoney.com/unify/r/0.002752" class="keytip" '
         'data-code="0,002752">昇兴股份</a></span><span id="quote_0.002752"></span>',
@@ -443,16 +446,16 @@ STOCKS = {
 }
 
 
-@pytest.mark.parametrize(("marked", "secid"), STOCKS.values(), ids=STOCKS.keys())
-def test_every_spelling_of_a_stock_becomes_one_link(marked: str, secid: str) -> None:
+@pytest.mark.parametrize(("marked", "secid"), STOCK_CASES.values(), ids=STOCK_CASES.keys())
+def test_every_stock_markup_becomes_one_link(marked: str, secid: str) -> None:
     name = re.sub(r"<[^>]*>", "", marked)
     cleaned = clean_html(f"<p>　　今日{marked}上涨。</p>", BASE)
-    assert cleaned == f'<p>今日<a href="{QUOTE}/{secid}">{name}</a>上涨。</p>'
+    assert cleaned == f'<p>今日<a href="{QUOTE_PAGE_URL}/{secid}">{name}</a>上涨。</p>'
     assert clean_html(cleaned, BASE) == cleaned
 
 
 @pytest.mark.parametrize(
-    ("marked", "wanted"),
+    ("marked", "expected"),
     [
         (
             '<span id="Info.3332"><a href="http://data.eastmoney.com/bbsj/" class="infokey">业绩</a></span>',
@@ -461,7 +464,7 @@ def test_every_spelling_of_a_stock_becomes_one_link(marked: str, secid: str) -> 
         ('<span id="Info.3332">业绩</span>', "业绩"),
         ('<span id="stock_1.600160"></span>', ""),
         ('<span data-code="600160">巨化</span>', "巨化"),
-        ('<span id="stock_1.600160"><b>巨化</b></span>', f'<a href="{QUOTE}/1.600160"><b>巨化</b></a>'),
+        ('<span id="stock_1.600160"><b>巨化</b></span>', f'<a href="{QUOTE_PAGE_URL}/1.600160"><b>巨化</b></a>'),
         (
             '<a href="http://a.cn/"><span id="stock_1.600160">巨化</span></a>',
             '<a href="http://a.cn/">巨化</a>',
@@ -472,22 +475,22 @@ def test_every_spelling_of_a_stock_becomes_one_link(marked: str, secid: str) -> 
         "glossary", "glossary without link", "empty", "no market", "bold", "inside a link", "hostile code",
     ],
 )  # fmt: skip
-def test_what_is_no_stock_gets_no_quote_link(marked: str, wanted: str) -> None:
-    assert clean_html(f"<p>今日{marked}。</p>", BASE) == f"<p>今日{wanted}。</p>"
+def test_what_is_no_stock_gets_no_quote_link(marked: str, expected: str) -> None:
+    assert clean_html(f"<p>今日{marked}。</p>", BASE) == f"<p>今日{expected}。</p>"
 
 
 # The source line
 
-CUT = '<span id="Info.1"><a href="http://a.cn/" class="infokey">证券</a></span><span id="quote_"></span>'
-SOURCE_LINES = {
+TRUNCATED_LINK = '<span id="Info.1"><a href="http://a.cn/" class="infokey">证券</a></span><span id="quote_"></span>'
+SOURCE_LINE_CASES = {
     "plain": ('<p class="em_media">（文章来源：财联社）</p>', '<p class="em_media">（文章来源：财联社）</p>', "财联社"),
     "cut by a link": (
-        f'<p class="em_media">（文章来源：{CUT}时报）</p>',
+        f'<p class="em_media">（文章来源：{TRUNCATED_LINK}时报）</p>',
         '<p class="em_media">（文章来源：证券时报）</p>',
         "证券时报",
     ),
     "cut by a link, without class": (
-        f"<p>　　（文章来源：上海{CUT}报）</p>",
+        f"<p>　　（文章来源：上海{TRUNCATED_LINK}报）</p>",
         "<p>（文章来源：上海证券报）</p>",
         "上海证券报",
     ),
@@ -508,9 +511,9 @@ SOURCE_LINES = {
 }
 
 
-@pytest.mark.parametrize(("foot", "wanted", "media"), SOURCE_LINES.values(), ids=SOURCE_LINES.keys())
-def test_the_source_line_is_text_and_names_the_media(foot: str, wanted: str, media: str) -> None:
-    assert clean_html("<p>正文</p>" + foot, BASE) == "<p>正文</p>" + wanted
+@pytest.mark.parametrize(("foot", "expected", "media"), SOURCE_LINE_CASES.values(), ids=SOURCE_LINE_CASES.keys())
+def test_source_line_is_plain_text_with_the_media(foot: str, expected: str, media: str) -> None:
+    assert clean_html("<p>正文</p>" + foot, BASE) == "<p>正文</p>" + expected
     assert find_source_line_media("<p>正文</p>" + foot) == media
 
 
@@ -526,7 +529,7 @@ def test_links_of_a_quoted_source_line_in_the_text_stay() -> None:
 
 # The caps
 
-OVER_THE_CAPS = {
+OVER_LIMIT_BODIES = {
     "over 1 MiB": "<p>" + "x" * (1 << 20) + "</p>",
     "over 1 MiB of bytes": "汉" * 349_526,
     "over 1 MiB of half characters": "\ud83d" * (1 << 20) + "x",
@@ -542,8 +545,8 @@ OVER_THE_CAPS = {
 }
 
 
-@pytest.mark.parametrize("body", OVER_THE_CAPS.values(), ids=OVER_THE_CAPS.keys())
-def test_what_is_over_the_caps_is_rejected(body: str) -> None:
+@pytest.mark.parametrize("body", OVER_LIMIT_BODIES.values(), ids=OVER_LIMIT_BODIES.keys())
+def test_body_over_limits_is_rejected(body: str) -> None:
     with pytest.raises(RejectedArticleError, match=r"^too complex: "):
         clean_html(body, BASE)
 
@@ -553,7 +556,7 @@ def test_what_is_over_the_caps_is_rejected(body: str) -> None:
     ["x" * ((1 << 20) + 1), "<" * 20_001, "<div>" * 9_000],
     ids=["over 1 MiB", "many tags", "deep"],
 )
-def test_the_source_line_of_what_is_over_the_caps_is_not_looked_for(body: str) -> None:
+def test_source_line_of_oversized_body_is_not_searched(body: str) -> None:
     with pytest.raises(RejectedArticleError):
         find_source_line_media(body)
 
@@ -570,53 +573,53 @@ def test_the_source_line_of_what_is_over_the_caps_is_not_looked_for(body: str) -
     ],
     ids=["500 blocks", "501 blocks", "4000 tags", "1 MiB", "64 deep", "many lines of preformatted text"],
 )
-def test_what_is_just_under_the_caps_comes_out_as_it_is(body: str, lines: int) -> None:
+def test_body_just_under_limits_is_unchanged(body: str, lines: int) -> None:
     cleaned = clean_html(body, BASE)
     assert cleaned.replace("\n", "") == body.replace("\n", "&#10;")
     assert len(cleaned.split("\n")) == lines
     assert clean_html(cleaned, BASE) == cleaned
 
 
-LONG = " " * 1_000_000
+LONG_BLANKS = " " * 1_000_000
 
 
 @pytest.mark.parametrize(
-    ("body", "wanted"),
+    ("body", "expected"),
     [
-        (f"<p>（来源：{LONG}x</p>", f"<p>（来源：{LONG}x</p>"),
-        (f"<p>（{LONG}来源：x</p>", f"<p>（{LONG}来源：x</p>"),
-        (f"<p>（来源：x{LONG}。</p>", f"<p>（来源：x{LONG}。</p>"),
-        (f"<p>a{LONG}b\nc</p>", f"<p>a{LONG}b c</p>"),
-        (f"<p>a{LONG}\nc</p>", "<p>a c</p>"),
+        (f"<p>（来源：{LONG_BLANKS}x</p>", f"<p>（来源：{LONG_BLANKS}x</p>"),
+        (f"<p>（{LONG_BLANKS}来源：x</p>", f"<p>（{LONG_BLANKS}来源：x</p>"),
+        (f"<p>（来源：x{LONG_BLANKS}。</p>", f"<p>（来源：x{LONG_BLANKS}。</p>"),
+        (f"<p>a{LONG_BLANKS}b\nc</p>", f"<p>a{LONG_BLANKS}b c</p>"),
+        (f"<p>a{LONG_BLANKS}\nc</p>", "<p>a c</p>"),
     ],
     ids=["a source after blanks", "a source behind blanks", "blanks after a source", "blanks", "blanks at the end"],
 )
-def test_a_long_run_of_white_space_is_read_once(body: str, wanted: str) -> None:
+def test_long_whitespace_takes_linear_time(body: str, expected: str) -> None:
     """Looked at anew from each of its characters, it would take hours."""
-    assert clean_html(body, BASE) == wanted
+    assert clean_html(body, BASE) == expected
 
 
 @pytest.mark.parametrize(
     "gone",
     ["<b></b>", "<a>字</a>", '<a href="javascript:x">字</a>', "<b hidden>不</b>", "<span>字</span>", "<img src='x:'>"],
 )
-def test_much_that_goes_leaves_the_text_around_it(gone: str) -> None:
-    left = "字" * ("字" in gone) + "上海证券" * 5
-    assert clean_html("<p>" + (gone + "上海证券" * 5) * 7_000 + "</p>", BASE) == f"<p>{left * 7_000}</p>"
+def test_text_around_removed_markup_is_kept(gone: str) -> None:
+    remaining = "字" * ("字" in gone) + "上海证券" * 5
+    assert clean_html("<p>" + (gone + "上海证券" * 5) * 7_000 + "</p>", BASE) == f"<p>{remaining * 7_000}</p>"
 
 
-def test_over_500_blocks_stand_one_on_a_line() -> None:
+def test_over_500_blocks_are_one_per_line() -> None:
     body = "".join(f"<p>{number}</p>" for number in range(600))
     cleaned = clean_html(body, BASE)
     assert cleaned.split("\n") == [f"<p>{number}</p>" for number in range(600)]
-    assert faults(cleaned) == []
+    assert find_faults(cleaned) == []
 
 
 # plain
 
 
 @pytest.mark.parametrize(
-    ("body", "wanted"),
+    ("body", "expected"),
     [
         ("", ""),
         ("<p>a</p><p>b</p>", "a\nb"),
@@ -641,11 +644,11 @@ def test_over_500_blocks_stand_one_on_a_line() -> None:
         "caption and empty cell", "picture", "preformatted", "one block a line already", "disarmed brace", "rule",
     ],
 )  # fmt: skip
-def test_plain_text_is_one_line_a_block(body: str, wanted: str) -> None:
-    assert html_to_text(body) == wanted
+def test_plain_text_has_one_line_per_block(body: str, expected: str) -> None:
+    assert html_to_text(body) == expected
 
 
-def test_a_table_row_is_one_line_though_its_cells_hold_paragraphs() -> None:
+def test_table_row_with_paragraphs_is_one_line() -> None:
     table = (
         "<table><tbody><tr><td><p>002353</p></td><td><p>杰瑞</p></td></tr><tr><td>a</td><td>b</td></tr></tbody></table>"
     )
@@ -654,7 +657,7 @@ def test_a_table_row_is_one_line_though_its_cells_hold_paragraphs() -> None:
 
 # Anything
 
-TOKENS = st.sampled_from(
+HTML_TOKENS = st.sampled_from(
     [
         "<p>", "</p>", "<div>", "</div>", "<b>", "</b>", "<strong>", "</strong>", "<i>", "</i>", "<span>", "</span>",
         "<center>", "</center>", "<table>", "<tr>", "<td>", "<th>", "</td>", "</tr>", "</table>", "<ul>", "<li>",
@@ -670,37 +673,37 @@ TOKENS = st.sampled_from(
         "]]>", "<?x ", "</", "<", ">", "<a ", '"', "'", "&", "&lt;", "&#10;", "&nbsp;", "&#8203;", "&zwj;", "&#0;", "&#1;",
         "&#xFEFF;", "&#12288;", "　　", " ", "\n", "\r\n", "\t", "\x0b", "\x85", "\u2028", "\u200b", "\ud83d",
         "👨‍👩‍👧",
-        "{", "{{", "{%", "{:", "}}", "%}", "{: .a}", "汉字", "x", "*a*", "（文章来源：财联社）", PROMOTION,
+        "{", "{{", "{%", "{:", "}}", "%}", "{: .a}", "汉字", "x", "*a*", "（文章来源：财联社）", PROMOTION_TEXT,
     ]
 )  # fmt: skip
-FRAGMENTS = st.lists(TOKENS, max_size=25).map("".join)
-NAMES = [
+HTML_FRAGMENTS = st.lists(HTML_TOKENS, max_size=25).map("".join)
+ELEMENT_NAMES = [
     "p", "div", "span", "a", "b", "strong", "ul", "li", "ol", "table", "tr", "td", "th", "h2", "h6", "pre", "center",
     "blockquote", "i", "figure", "figcaption", "dl", "dt", "dd", "sub",
 ]  # fmt: skip
 # Elements in elements that may not hold them, closed in order: parsers disagree on those.
-NESTED = st.recursive(
-    TOKENS | st.sampled_from(["x", "<br>", "<hr>"]),
-    lambda inner: st.tuples(st.sampled_from(NAMES), st.lists(inner, max_size=4)).map(
+NESTED_HTML = st.recursive(
+    HTML_TOKENS | st.sampled_from(["x", "<br>", "<hr>"]),
+    lambda inner: st.tuples(st.sampled_from(ELEMENT_NAMES), st.lists(inner, max_size=4)).map(
         lambda made: f"<{made[0]}>{''.join(made[1])}</{made[0]}>"
     ),
     max_leaves=12,
 )
-BODIES = FRAGMENTS | NESTED | st.text(max_size=60)
-FOR_A_WHILE = settings(max_examples=250, deadline=None)
+HTML_BODIES = HTML_FRAGMENTS | NESTED_HTML | st.text(max_size=60)
+MANY_EXAMPLES = settings(max_examples=250, deadline=None)
 
 
-@FOR_A_WHILE
-@given(BODIES)
+@MANY_EXAMPLES
+@given(HTML_BODIES)
 @example("<a href='http://a.cn/'><p>x</p></a>")
 @example("<li>x</li>")
 @example("<p><strong></strong>　　x</p>")
-def test_any_body_becomes_balanced_blocks_that_nothing_runs_in(body: str) -> None:
-    assert faults(clean_html(body, BASE)) == []
+def test_any_body_becomes_balanced_inert_blocks(body: str) -> None:
+    assert find_faults(clean_html(body, BASE)) == []
 
 
-@FOR_A_WHILE
-@given(BODIES)
+@MANY_EXAMPLES
+@given(HTML_BODIES)
 @example("&zwj;")
 @example('<span id="stock_1.600160">（文章来源：财联社）')
 @example('<p><a href="http://dfcfw.com">（文章来源：财联社）</a></p><p>\u3000</p>')
@@ -712,30 +715,30 @@ def test_any_body_becomes_balanced_blocks_that_nothing_runs_in(body: str) -> Non
 @example("<ul><a><pre>x")
 @example("<dl><span><li>x")
 @example("<h2><dt><a><dl><hr>")
-def test_cleaning_a_clean_body_changes_nothing(body: str) -> None:
+def test_cleaning_is_idempotent(body: str) -> None:
     cleaned = clean_html(body, BASE)
     assert clean_html(cleaned, BASE) == cleaned
 
 
-@FOR_A_WHILE
+@MANY_EXAMPLES
 @given(st.text(max_size=60))
 def test_plain_text_keeps_its_characters_in_order(text: str) -> None:
     cleaned = clean_html(html.escape(text), BASE)
-    assert squeezed(html_to_text(cleaned)) == squeezed(strip_invisible(text))
+    assert remove_whitespace(html_to_text(cleaned)) == remove_whitespace(strip_invisible(text))
 
 
-@FOR_A_WHILE
-@given(BODIES)
+@MANY_EXAMPLES
+@given(HTML_BODIES)
 @example("x&#1;y")
 def test_plain_holds_no_blank_line_and_nothing_to_trim(body: str) -> None:
     text = html_to_text(clean_html(body, BASE))
     assert text == "\n".join(" ".join(line.split()) for line in text.split("\n") if line.strip())
 
 
-@FOR_A_WHILE
-@given(BODIES)
+@MANY_EXAMPLES
+@given(HTML_BODIES)
 @example("x&#1;y")
-def test_looking_for_a_source_line_finds_one_line_or_nothing(body: str) -> None:
-    found = find_source_line_media(body)
-    assert found == found.strip()
-    assert "\n" not in found
+def test_source_line_is_one_line_or_nothing(body: str) -> None:
+    line = find_source_line_media(body)
+    assert line == line.strip()
+    assert "\n" not in line

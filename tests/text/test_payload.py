@@ -23,9 +23,9 @@ from crawler.content.json_fields import (
 )
 from crawler.errors import ParseError, SchemaChangedError
 
-RECORDED = sorted((Path(crawler.__file__).parent / "sample_site" / "recorded").glob("*.json"))
-VALUE = {"code": "1", "data": {"list": [{"title": "“甲”)};{(\\ 乙", "n": 1.5}], "x": None, "y": True}}
-JSON = json.dumps(VALUE, ensure_ascii=False)
+RECORDED_RESPONSES = sorted((Path(crawler.__file__).parent / "sample_site" / "recorded").glob("*.json"))
+SAMPLE_VALUE = {"code": "1", "data": {"list": [{"title": "“甲”)};{(\\ 乙", "n": 1.5}], "x": None, "y": True}}
+SAMPLE_JSON = json.dumps(SAMPLE_VALUE, ensure_ascii=False)
 WRAPPERS = {
     "bare": "%s",
     "blanks": " \r\n%s\n",
@@ -42,30 +42,30 @@ WRAPPERS = {
 
 
 @pytest.mark.parametrize("wrapper", WRAPPERS.values(), ids=WRAPPERS.keys())
-def test_the_object_is_read_out_of_its_wrapper(wrapper: str) -> None:
-    assert parse_json(wrapper % JSON) == VALUE
+def test_object_is_parsed_from_each_wrapper(wrapper: str) -> None:
+    assert parse_json(wrapper % SAMPLE_JSON) == SAMPLE_VALUE
 
 
-@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
-def test_recorded_replies_are_read(path: Path) -> None:
+@pytest.mark.parametrize("path", RECORDED_RESPONSES, ids=lambda path: path.stem)
+def test_recorded_responses_are_parsed(path: Path) -> None:
     assert parse_json(path.read_text("utf-8")) == json.loads(path.read_text("utf-8"))
 
 
 @pytest.mark.parametrize("wrapper", ["%s", "var ajaxResult=%s", "jQuery1(%s)"], ids=["bare", "var", "JSONP"])
-def test_a_reply_cut_anywhere_is_unreadable(wrapper: str) -> None:
-    whole = wrapper % JSON
-    assert parse_json(whole) == VALUE
-    for length in range(len(whole)):
+def test_truncated_json_is_a_parse_error(wrapper: str) -> None:
+    complete = wrapper % SAMPLE_JSON
+    assert parse_json(complete) == SAMPLE_VALUE
+    for length in range(len(complete)):
         with pytest.raises(ParseError):
-            parse_json(whole[:length])
+            parse_json(complete[:length])
 
 
-@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
-def test_a_recorded_reply_cut_anywhere_is_unreadable(path: Path) -> None:
-    whole = path.read_text("utf-8").strip()
-    for length in range(0, len(whole), 7):
+@pytest.mark.parametrize("path", RECORDED_RESPONSES, ids=lambda path: path.stem)
+def test_truncated_recorded_response_is_a_parse_error(path: Path) -> None:
+    complete = path.read_text("utf-8").strip()
+    for length in range(0, len(complete), 7):
         with pytest.raises(ParseError):
-            parse_json(whole[:length])
+            parse_json(complete[:length])
 
 
 @pytest.mark.parametrize(
@@ -80,14 +80,14 @@ def test_a_recorded_reply_cut_anywhere_is_unreadable(path: Path) -> None:
     ],
     ids=lambda text: ascii(text[:24]),
 )  # fmt: skip
-def test_what_is_no_reply_is_unreadable(text: str) -> None:
+def test_non_json_text_is_a_parse_error(text: str) -> None:
     with pytest.raises(ParseError, match=r"\S"):
         parse_json(text)
 
 
 @pytest.mark.parametrize(
     "text",
-    [f"cb({JSON});alert(1)", f"alert(1);cb({JSON})", f"[{JSON}]", f"cb([{JSON}])"],
+    [f"cb({SAMPLE_JSON});alert(1)", f"alert(1);cb({SAMPLE_JSON})", f"[{SAMPLE_JSON}]", f"cb([{SAMPLE_JSON}])"],
     ids=["a call after it", "a call before it", "a list", "a list in JSONP"],
 )
 def test_only_the_documented_wrappers_are_accepted(text: str) -> None:
@@ -100,7 +100,7 @@ def test_only_the_documented_wrappers_are_accepted(text: str) -> None:
     ["[" * 100_000, '{"a":' + "[" * 100_000 + "]" * 100_000 + "}", '{"a":' * 100_000 + "1" + "}" * 100_000],
     ids=["brackets", "lists", "objects"],
 )
-def test_what_is_nested_without_end_is_unreadable(text: str) -> None:
+def test_deeply_nested_json_is_a_parse_error(text: str) -> None:
     with pytest.raises(ParseError):
         parse_json(text)
 
@@ -108,22 +108,22 @@ def test_what_is_nested_without_end_is_unreadable(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["~!{}", "cb~!({})", "cb(~!{})", "var~!={}", "{}~!", "{};~!", "cb({})~;~!", "{}var~!="]
 )
-def test_a_long_run_of_white_space_is_read_once(text: str) -> None:
+def test_long_whitespace_takes_linear_time(text: str) -> None:
     """Looked at anew from each of its characters, it would take hours."""
     with pytest.raises(ParseError):
         parse_json(text.replace("~", " " * 4_000_000))
 
 
-def test_the_reason_is_one_short_line() -> None:
-    with pytest.raises(ParseError) as caught:
+def test_parse_error_is_one_short_line() -> None:
+    with pytest.raises(ParseError) as exc_info:
         parse_json("<html>\n" + "x" * 10_000)
-    assert len(str(caught.value)) < 200
-    assert "\n" not in str(caught.value)
+    assert len(str(exc_info.value)) < 200
+    assert "\n" not in str(exc_info.value)
 
 
 @given(st.text(max_size=60) | st.text(alphabet=st.sampled_from('{}[]()":,;=\\ a1\n'), max_size=60))
 @settings(max_examples=400, deadline=None)
-def test_any_reply_is_an_object_or_unreadable(text: str) -> None:
+def test_any_text_is_an_object_or_a_parse_error(text: str) -> None:
     try:
         value = parse_json(text)
     except ParseError:
@@ -137,17 +137,17 @@ def test_any_reply_is_an_object_or_unreadable(text: str) -> None:
     st.booleans(),
 )
 @settings(max_examples=200, deadline=None)
-def test_every_object_is_read_back_from_every_wrapper(value: dict[str, Any], wrapper: str, escaped: bool) -> None:
+def test_any_object_round_trip_in_every_wrapper(value: dict[str, Any], wrapper: str, escaped: bool) -> None:
     assert parse_json(wrapper.replace("%s", json.dumps(value, ensure_ascii=escaped))) == value
 
 
 # Fields
 
-NOT_TEXT = [5, 0, 1.5, True, False, [], ["a"], {}, {"a": 1}]
+NON_TEXT_VALUES = [5, 0, 1.5, True, False, [], ["a"], {}, {"a": 1}]
 
 
 @pytest.mark.parametrize(
-    ("row", "wanted"),
+    ("row", "expected"),
     [
         ({"a": "x"}, "x"),
         ({"a": "x", "b": "y"}, "x"),
@@ -160,28 +160,28 @@ NOT_TEXT = [5, 0, 1.5, True, False, [], ["a"], {}, {"a": 1}]
     ],
     ids=["text", "the first", "empty", "null", "missing", "blank is text", "both null", "both missing"],
 )
-def test_text_is_the_first_field_that_holds_some(row: dict[str, Any], wanted: str) -> None:
-    assert get_text(row, "a", "b") == wanted
+def test_text_field_is_the_first_non_empty_alias(row: dict[str, Any], expected: str) -> None:
+    assert get_text(row, "a", "b") == expected
 
 
-@pytest.mark.parametrize("value", NOT_TEXT, ids=repr)
-def test_what_is_not_text_is_told_by_its_field(value: object) -> None:
+@pytest.mark.parametrize("value", NON_TEXT_VALUES, ids=repr)
+def test_non_text_error_names_the_field(value: object) -> None:
     with pytest.raises(ParseError, match=r"field 'a' holds .*, not text"):
         get_text({"a": value, "b": "y"}, "a", "b")
 
 
 @pytest.mark.parametrize("value", [None, "", " ", "　", "\u200b", "<em></em>", "&nbsp;"], ids=ascii)
-def test_a_title_that_shows_nothing_is_unreadable(value: str | None) -> None:
+def test_invisible_title_is_a_parse_error(value: str | None) -> None:
     with pytest.raises(ParseError, match="field 'title' is empty"):
         get_title({"title": value}, "title")
 
 
-def test_a_title_is_a_headline() -> None:
+def test_title_field_is_cleaned() -> None:
     assert get_title({"simtitle": " <em>茅台</em>\n&amp; "}, "title", "simtitle") == "茅台 &"
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [
         ("202201102242171631", "202201102242171631"),
         ("NW202201102242171631", "202201102242171631"),
@@ -190,8 +190,8 @@ def test_a_title_is_a_headline() -> None:
     ],
     ids=["code", "infoCode", "blog post", "longest"],
 )
-def test_a_code_is_its_digits(text: str, wanted: str) -> None:
-    assert get_code({"infoCode": text}, "code", "infoCode") == wanted
+def test_code_field_is_digits(text: str, expected: str) -> None:
+    assert get_code({"infoCode": text}, "code", "infoCode") == expected
 
 
 @pytest.mark.parametrize(
@@ -204,12 +204,12 @@ def test_a_code_is_its_digits(text: str, wanted: str) -> None:
     ],
     ids=ascii,
 )  # fmt: skip
-def test_what_is_no_code_is_unreadable(value: object) -> None:
+def test_invalid_code_is_a_parse_error(value: object) -> None:
     with pytest.raises(ParseError, match="field 'code'"):
         get_code({"code": value}, "code")
 
 
-def test_a_moment_is_read_from_the_first_field_that_holds_one() -> None:
+def test_time_field_is_the_first_non_empty_alias() -> None:
     row = {"showtime": "", "datetime": "2022-01-10 16:20:36"}
     assert get_datetime(row, "showtime", "datetime", zone=CHINA_TZ) == datetime(
         2022, 1, 10, 16, 20, 36, tzinfo=CHINA_TZ
@@ -217,18 +217,18 @@ def test_a_moment_is_read_from_the_first_field_that_holds_one() -> None:
 
 
 @pytest.mark.parametrize("value", [None, "", "2022-02-30 10:00:00", "2022-01-10", 1641802836000, {}], ids=repr)
-def test_what_is_no_moment_is_unreadable(value: object) -> None:
+def test_invalid_time_is_a_parse_error(value: object) -> None:
     with pytest.raises(ParseError, match="field 'showTime'"):
         get_datetime({"showTime": value}, "showTime", zone=CHINA_TZ)
 
 
 @pytest.mark.parametrize(
-    ("row", "wanted"),
+    ("row", "expected"),
     [({"n": 5}, 5), ({"n": "5000"}, 5000), ({"n": 0}, 0), ({"n": "0"}, 0), ({"n": None}, 0), ({"n": ""}, 0), ({}, 0)],
     ids=repr,
 )
-def test_a_count_is_a_number_or_its_digits(row: dict[str, Any], wanted: int) -> None:
-    assert get_count(row, "n") == wanted
+def test_number_field_is_a_number_or_digits(row: dict[str, Any], expected: int) -> None:
+    assert get_count(row, "n") == expected
 
 
 @pytest.mark.parametrize(
@@ -236,32 +236,32 @@ def test_a_count_is_a_number_or_its_digits(row: dict[str, Any], wanted: int) -> 
     ["x", "-1", -1, 1.5, "1.5", True, " 5", "5\n", 10**9, "9" * 5_000, [1], {"a": 1}],
     ids=lambda v: repr(v)[:20],
 )
-def test_what_is_no_count_is_unreadable(value: object) -> None:
-    with pytest.raises(ParseError, match="field 'n'") as caught:
+def test_invalid_number_is_a_parse_error(value: object) -> None:
+    with pytest.raises(ParseError, match="field 'n'") as exc_info:
         get_count({"n": value}, "n")
-    assert len(str(caught.value)) <= 120
+    assert len(str(exc_info.value)) <= 120
 
 
-def test_rows_are_a_list_and_null_is_an_empty_one() -> None:
+def test_rows_field_is_a_list_or_null() -> None:
     assert get_rows({"list": [{"a": 1}, 5]}, "list") == [{"a": 1}, 5]
     assert get_rows({"list": []}, "list") == []
     assert get_rows({"list": None}, "list") == []
 
 
 @pytest.mark.parametrize("row", [{}, {"list": {}}, {"list": ""}, {"list": 5}, {"list": False}, {"List": []}], ids=repr)
-def test_what_is_no_list_is_unreadable(row: dict[str, Any]) -> None:
+def test_non_list_rows_are_a_parse_error(row: dict[str, Any]) -> None:
     with pytest.raises(ParseError, match="field 'list'"):
         get_rows(row, "list")
 
 
-SHAPE = FieldSchema(required={"code|id": str, "list": list | None}, optional={"n": int | str, "note": str})
-FITS: list[dict[str, Any]] = [
+SCHEMA = FieldSchema(required={"code|id": str, "list": list | None}, optional={"n": int | str, "note": str})
+CONFORMING_VALUES: list[dict[str, Any]] = [
     {"code": "1", "list": []},
     {"id": "1", "list": None, "n": None, "note": None},
     {"code": "1", "id": "2", "list": [1], "n": "5", "x": [{}]},
     {"code": "1", "list": [], "n": 5},
 ]
-BREAKS: list[tuple[object, str, str]] = [
+VIOLATIONS: list[tuple[object, str, str]] = [
     ([], "a list in place of an object", ""),
     (None, "null in place of an object", ""),
     ("x", "text in place of an object", ""),
@@ -275,18 +275,18 @@ BREAKS: list[tuple[object, str, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("value", FITS, ids=str)
-def test_what_has_the_shape_is_the_object_itself(value: dict[str, Any]) -> None:
-    assert SHAPE.validate(value) is value
+@pytest.mark.parametrize("value", CONFORMING_VALUES, ids=str)
+def test_conforming_value_is_returned_unchanged(value: dict[str, Any]) -> None:
+    assert SCHEMA.validate(value) is value
 
 
-@pytest.mark.parametrize(("value", "says", "field"), BREAKS)
-def test_what_has_another_shape_is_told_by_all_its_fields(value: object, says: str, field: str) -> None:
-    with pytest.raises(SchemaChangedError) as caught:
-        SHAPE.validate(value)
-    assert (str(caught.value), caught.value.field) == (says, field)
+@pytest.mark.parametrize(("value", "expected_message", "field"), VIOLATIONS)
+def test_schema_error_names_all_fields(value: object, expected_message: str, field: str) -> None:
+    with pytest.raises(SchemaChangedError) as exc_info:
+        SCHEMA.validate(value)
+    assert (str(exc_info.value), exc_info.value.field) == (expected_message, field)
 
 
-def test_more_objects_than_a_reply_has_are_not_read() -> None:
+def test_too_many_objects_are_a_parse_error() -> None:
     with pytest.raises(ParseError, match="500,000 objects and lists"):
         parse_json('{"a":[' + ",".join(["{}"] * 500_000) + "]}")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from crawler.content.slugs import SLUG_PATTERN, make_slug, name_key
 
-FOR_A_WHILE = settings(max_examples=200, deadline=None)
+MANY_EXAMPLES = settings(max_examples=200, deadline=None)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ FOR_A_WHILE = settings(max_examples=200, deadline=None)
         ("新华·网—经济", "xinhuawangjingji"),
     ],
 )
-def test_a_slug_is_pinyin_in_small_letters_without_signs(name: str, slug: str) -> None:
+def test_slug_is_lower_case_pinyin(name: str, slug: str) -> None:
     assert make_slug(name) == slug
 
 
@@ -53,25 +53,25 @@ def test_a_slug_is_text_in_yaml(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["한국", "привет", "😀", "——", "～", "ابجد"])
-def test_a_name_without_pinyin_gets_a_code_that_is_always_the_same(name: str) -> None:
+def test_name_without_pinyin_gets_a_stable_slug(name: str) -> None:
     assert make_slug(name).startswith("media")
     assert make_slug(name) == make_slug(name)
     assert make_slug(name) != make_slug(name * 2)
 
 
-def test_homophones_are_numbered_apart() -> None:
-    taken: set[str] = set()
+def test_homophones_get_numbered_slugs() -> None:
+    used_slugs: set[str] = set()
     for name in ("北京", "背景", "贝京", "北经"):
-        taken.add(make_slug(name, taken))
-    assert taken == {"beijing", "beijing2", "beijing3", "beijing4"}
+        used_slugs.add(make_slug(name, used_slugs))
+    assert used_slugs == {"beijing", "beijing2", "beijing3", "beijing4"}
 
 
-def test_a_number_makes_no_slug_that_yaml_reads_as_a_number() -> None:
+def test_numeric_name_gets_a_non_numeric_slug() -> None:
     slug = make_slug("0x", taken_slugs={"0x"})
     assert yaml.safe_load(slug) == slug
 
 
-@FOR_A_WHILE
+@MANY_EXAMPLES
 @given(st.text(max_size=30))
 def test_every_name_has_a_slug(name: str) -> None:
     slug = make_slug(name)
@@ -80,27 +80,27 @@ def test_every_name_has_a_slug(name: str) -> None:
     assert make_slug(name) == slug
 
 
-@FOR_A_WHILE
+@MANY_EXAMPLES
 @given(st.lists(st.text(alphabet=st.sampled_from("北背京景 Aa（)1报社"), min_size=1, max_size=6), max_size=12))
-def test_slugs_given_one_after_the_other_are_unique(names: list[str]) -> None:
-    taken: set[str] = set()
+def test_consecutive_slugs_are_unique(names: list[str]) -> None:
+    used_slugs: set[str] = set()
     for name in names:
-        slug = make_slug(name, taken)
-        assert slug not in taken
+        slug = make_slug(name, used_slugs)
+        assert slug not in used_slugs
         assert SLUG_PATTERN.fullmatch(slug)
-        taken.add(slug)
+        used_slugs.add(slug)
 
 
 def test_a_long_name_has_a_bounded_slug_even_when_it_is_taken() -> None:
     long = make_slug("人民日报海外版" * 20)
-    again = make_slug("人民日报海外版" * 20, taken_slugs={long})
+    numbered_slug = make_slug("人民日报海外版" * 20, taken_slugs={long})
     assert SLUG_PATTERN.fullmatch(long)
-    assert SLUG_PATTERN.fullmatch(again)
-    assert long != again
+    assert SLUG_PATTERN.fullmatch(numbered_slug)
+    assert long != numbered_slug
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         ("TechWeb", "Techweb"),
         ("ＤｏＮｅｗｓ", "donews"),
@@ -111,10 +111,10 @@ def test_a_long_name_has_a_bounded_slug_even_when_it_is_taken() -> None:
         ("STRASSE", "straße"),
     ],
 )
-def test_width_case_and_spaces_do_not_make_another_name(one: str, other: str) -> None:
-    assert name_key(one) == name_key(other)
+def test_width_case_and_spaces_do_not_change_the_key(first: str, second: str) -> None:
+    assert name_key(first) == name_key(second)
 
 
-@pytest.mark.parametrize(("one", "other"), [("北京", "背景"), ("财联社", "财联"), ("证券报", "证劵报")])
-def test_other_characters_make_another_name(one: str, other: str) -> None:
-    assert name_key(one) != name_key(other)
+@pytest.mark.parametrize(("first", "second"), [("北京", "背景"), ("财联社", "财联"), ("证券报", "证劵报")])
+def test_other_characters_change_the_key(first: str, second: str) -> None:
+    assert name_key(first) != name_key(second)

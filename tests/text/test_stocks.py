@@ -39,7 +39,7 @@ BASE = "https://finance.eastmoney.com/a/202201102242171631.html"
         "id beside a bare code", "the address counts first",
     ],
 )  # fmt: skip
-def test_a_stock_is_known_by_whichever_attribute_tells_it(href: str, data_code: str, span_id: str, secid: str) -> None:
+def test_secid_is_read_from_any_attribute(href: str, data_code: str, span_id: str, secid: str) -> None:
     attributes = {"href": href, "data-code": data_code, "id": span_id}
     assert find_secid(attributes, EASTMONEY_MARKUP) == secid
     assert find_secid(attributes, PLAIN_MARKUP) is None
@@ -72,12 +72,12 @@ def test_a_stock_is_known_by_whichever_attribute_tells_it(href: str, data_code: 
         "host that only begins alike", "quote sign", "escape", "full-width digit", "markup", "Liquid", "too long",
     ],
 )  # fmt: skip
-def test_what_names_no_stock_is_none(href: str, data_code: str, span_id: str) -> None:
+def test_other_attributes_have_no_secid(href: str, data_code: str, span_id: str) -> None:
     assert find_secid({"href": href, "data-code": data_code, "id": span_id}, EASTMONEY_MARKUP) is None
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [
         ("1.600160", True),
         ("90.BK0428", True),
@@ -94,19 +94,19 @@ def test_what_names_no_stock_is_none(href: str, data_code: str, span_id: str) ->
         ("", False),
     ],
 )
-def test_a_secid_is_market_and_code(text: str, wanted: bool) -> None:
-    assert is_secid(text) is wanted
+def test_a_secid_is_market_and_code(text: str, expected: bool) -> None:
+    assert is_secid(text) is expected
 
 
 @given(st.from_regex(r"\d{1,3}\.[0-9A-Za-z][0-9A-Za-z_.\-]{0,15}", fullmatch=True))
 @settings(max_examples=100, deadline=None)
-def test_the_link_of_a_secid_leads_back_to_it(secid: str) -> None:
+def test_quote_link_round_trip(secid: str) -> None:
     if secid.isascii():
         assert is_secid(secid)
         assert find_secid({"href": QUOTE_URL_PREFIX + secid}, EASTMONEY_MARKUP) == secid
 
 
-def test_mentions_are_counted_in_the_order_of_their_first() -> None:
+def test_mentions_are_counted_in_order_of_appearance() -> None:
     body = clean_html(
         '<p><span id="bk_90.BK0493"><a data-code="90,BK0493">新能源</a></span>与'
         '<span id="stock_106.NIO"><a data-code="106,NIO">蔚来</a></span>，'
@@ -123,7 +123,7 @@ def test_mentions_are_counted_in_the_order_of_their_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "wanted"),
+    ("body", "expected"),
     [
         ("", ()),
         ("<p>1.600160</p>", ()),
@@ -138,5 +138,5 @@ def test_mentions_are_counted_in_the_order_of_their_first() -> None:
         "nothing", "no link", "picture", "no secid", "escaped markup", "bold in the link", "brace", "disarmed brace",
     ],
 )  # fmt: skip
-def test_mentions_follow_from_the_links_of_a_clean_body(body: str, wanted: tuple[Mention, ...]) -> None:
-    assert extract_mentions(body) == wanted
+def test_mentions_are_the_links_of_a_clean_body(body: str, expected: tuple[Mention, ...]) -> None:
+    assert extract_mentions(body) == expected

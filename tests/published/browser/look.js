@@ -1,16 +1,16 @@
 // Opens pages of a served site in the installed Chromium, at two widths, light and dark, and prints as JSON what a
 // visitor would mind: errors on the console, requests off the site, lines too wide, and serious findings of axe-core.
-// node look.js BASE FOLDER NAME=PATH...   FOLDER takes the screenshots.
+// node check_pages.js BASE FOLDER NAME=PATH...   FOLDER takes the screenshots.
 "use strict";
-const { run, examine, rounds, pagesOf } = require("./reader.js");
+const { runWithBrowser, checkLayoutAndAccessibility, visitPages, parsePages } = require("../../support/browser/page_checks.js");
 
 const [base, folder, ...specs] = process.argv.slice(2);
 
-const look = async (page, minded) => {
+const inspect = async (page, problems) => {
   const results = await page.locator("#results li").count();
   const marks = await page.locator("mark").allTextContents();
-  await examine(page, minded);
+  await checkLayoutAndAccessibility(page, problems);
   return { results, marks };
 };
 
-run((browser) => rounds(browser, base, folder, pagesOf(specs), look));
+runWithBrowser((browser) => visitPages(browser, base, folder, parsePages(specs), inspect));
