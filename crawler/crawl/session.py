@@ -50,7 +50,6 @@ class CrawlSession(TrackerExtension):
         crawler.signals.connect(session.spider_opened, signal=signals.spider_opened)
         crawler.signals.connect(session.spider_error, signal=signals.spider_error)
         crawler.signals.connect(session.item_error, signal=signals.item_error)
-        crawler.signals.connect(session.spider_idle, signal=signals.spider_idle)
         crawler.signals.connect(session.spider_closed, signal=signals.spider_closed)
         return session
 
@@ -60,6 +59,7 @@ class CrawlSession(TrackerExtension):
             self.context = CrawlContext.open(self._crawler, cast(SpiderInfo, spider))
             self._coverage = CoverageTracker(self.context)
             self.tracker = CrawlTracker(self.context, self._coverage, self.abort)
+            self._crawler.signals.connect(self.tracker.spider_idle, signal=signals.spider_idle)
         except Exception as error:
             self.fatal_error = error if isinstance(error, CommandError) else FatalError(describe_bug(error))
             raise CloseSpider("cannot_start") from error
@@ -90,19 +90,6 @@ class CrawlSession(TrackerExtension):
     def item_error(self, item: Any, failure: Failure) -> None:
         entry = getattr(item, "entry", None)
         self._handle_error(failure, entry.code if entry else "")
-
-    def spider_idle(self) -> None:
-        """Save what waits, and look for reprints while nothing else is on its way.
-
-        A crawl that is stopped leaves the reprints to the next one.
-        """
-        if self.tracker is None or self.context is None:
-            return
-        self.tracker.flush()
-        try:
-            self.context.out.db.reprint_clusters.cluster_pending()
-        except CommandError as error:
-            self.abort(error)
 
     def spider_closed(self, reason: str) -> None:
         """Complete the run, then close the output folder. Calling it again does nothing."""

@@ -195,7 +195,18 @@ class CrawlTracker(EntryTracker):
                 logger.error("%s: %s", article.code, bug, exc_info=bug)
                 self.record_article_failure(article.entry, bug, RawResponse(article.entry.url, "", b""))
 
-    # for the session
+    # for Scrapy and the session
+
+    def spider_idle(self) -> None:
+        """Save what waits, and look for reprints while nothing else is on its way.
+
+        A crawl that is stopped leaves the reprints to the next one.
+        """
+        self.flush()
+        try:
+            self._db.reprint_clusters.cluster_pending()
+        except CommandError as error:
+            self._abort(error)
 
     def record_bug(self, code: str, error: BaseException | None) -> None:
         """Fail an entry whose callback or item raised what nothing of ours raises on purpose."""

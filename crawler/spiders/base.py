@@ -95,7 +95,6 @@ class SourceSpider(Spider):
         super().__init__(name)
         # Those with an underscore are a scheduler's, such as Scrapyd's `_job`.
         self.arguments = {name: value for name, value in arguments.items() if not name.startswith("_")}
-        self._refresh_done = False
 
     @classmethod
     def update_settings(cls, settings: BaseSettings) -> None:
@@ -117,7 +116,6 @@ class SourceSpider(Spider):
         spider = super().from_crawler(crawler, *args, **kwargs)
         spider.mirror = _parse_mirror(crawler.settings.get("MIRROR") or "")
         spider.allowed_origins = frozenset(map(origin_of, [spider.mirror] if spider.mirror else spider.server_urls()))
-        crawler.signals.connect(spider.on_spider_idle, signal=signals.spider_idle)
         return spider
 
     mirror: str = ""
@@ -181,7 +179,10 @@ class SourceSpider(Spider):
 
     async def start(self) -> AsyncIterator[Any]:
         """Request the first page of each listing that was selected."""
-        for column in get_tracker(self.crawler).selection.columns:
+        selection = get_tracker(self.crawler).selection
+        if selection.refresh and not self.rows_are_articles:
+            self.crawler.signals.connect(self.refresh_articles, signal=signals.spider_idle)
+        for column in selection.columns:
             yield self._listing_request(column, self.first_cursor)
 
     def parse(self, response: Response, **_kwargs: Any) -> Iterator[Any]:
@@ -261,10 +262,10 @@ class SourceSpider(Spider):
         else:
             get_tracker(self.crawler).record_article_failure(entry, error, response)
 
-    def on_spider_idle(self) -> None:
-        """When nothing is left to do, look once at the stored articles that no listing has named."""
-        entries = [] if self.rows_are_articles or self._refresh_done else get_tracker(self.crawler).entries_to_refresh()
-        self._refresh_done = True
+    def refresh_articles(self) -> None:
+        """Request the stored articles that no listing has named, once, when nothing else is left to do."""
+        self.crawler.signals.disconnect(self.refresh_articles, signal=signals.spider_idle)
+        entries = get_tracker(self.crawler).entries_to_refresh()
         for entry in entries:
             self.crawler.engine.crawl(self._article_request(entry, extractor_index=0))
         if entries:

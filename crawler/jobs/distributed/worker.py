@@ -70,9 +70,6 @@ class _WorkerSpider(SourceSpider):
         for request in no_requests:
             yield request
 
-    def on_spider_idle(self) -> None:
-        """There are no listings here."""
-
     async def _process_jobs(self, app: App) -> None:
         @app.task(name=queue.FETCH)
         async def fetch_job(key: str, url: str, response_queue: str) -> None:
