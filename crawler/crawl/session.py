@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, Self, cast
 
+from itemadapter import ItemAdapter, is_item
 from scrapy import Spider, signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import CloseSpider
@@ -19,6 +20,7 @@ from crawler.crawl.policy.failures import describe_bug
 from crawler.crawl.policy.result import FINISHED_REASON, CrawlResult, crawl_outcome
 from crawler.crawl.tracker import CrawlTracker
 from crawler.errors import CommandError, FatalError, UsageError
+from crawler.items import ListingEntry
 
 # Sent with the crawl's `context` when all articles of a crawl that was not stopped are saved; the output folder is
 # still locked. A CommandError that a handler raises fails the crawl.
@@ -88,8 +90,8 @@ class CrawlSession(TrackerExtension):
         self._handle_error(failure, entry.code if entry else "")
 
     def item_error(self, item: Any, failure: Failure) -> None:
-        entry = getattr(item, "entry", None)
-        self._handle_error(failure, entry.code if entry else "")
+        entry = ItemAdapter(item).get("entry") if is_item(item) else None
+        self._handle_error(failure, entry.code if isinstance(entry, ListingEntry) else "")
 
     def spider_closed(self, reason: str) -> None:
         """Complete the run, then close the output folder. Calling it again does nothing."""

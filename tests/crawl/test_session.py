@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -75,6 +76,20 @@ def test_a_session_that_can_open_a_part_only_lets_go_of_the_folder(
     assert str(session.fatal_error) == "the database refuses"
     with OutputDir.lock(tmp_path / "output"):
         pass
+
+
+@pytest.mark.parametrize("item", [{"entry": ENTRY}, {"entry": None}, "no item"], ids=str)
+def test_a_bug_with_any_item_ends_neither_the_crawl_nor_another_entry(crawler: Crawler, item: Any) -> None:
+    session = open_session(crawler)
+    assert session.tracker is not None
+    (listed,), _ = session.tracker.record_listing_page("350", [ENTRY], is_last_page=True)
+    failure: Any = SimpleNamespace(value=ValueError("a bug"))
+    session.item_error(item, failure)
+    session.spider_closed("finished")
+    assert session.result is not None
+    (reported,) = session.result.failures
+    is_its_own = isinstance(item, dict) and item["entry"] is not None
+    assert (reported["code"], reported["reason"]) == (listed.code, "bug" if is_its_own else "request_dropped")
 
 
 @dataclass
