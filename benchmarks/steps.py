@@ -80,7 +80,7 @@ def measure_once(raw_articles: list[RawArticle], folder: Path, timings: dict[str
         )
         time_step(
             "render the post from its row (part of rows)",
-            lambda: [render_post(Post.from_row(row), SITE_LINKS) for row in store.articles.rows()],
+            lambda: [render_post(Post.from_row(row), SITE_LINKS) for row in store.articles.iter_rows_by_path()],
         )
 
         def write_post_files() -> None:

@@ -125,7 +125,7 @@ class RawResponse:
 
 # Of an article that was not extracted from a response.
 NO_RESPONSE = RawResponse("", "", b"")
-_NEVER = datetime.min.replace(tzinfo=UTC)
+_NEVER_FETCHED = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ class RawArticle:
     spider: str = ""
     default_media: str = ""
     response: RawResponse = NO_RESPONSE
-    fetched_at: datetime = _NEVER
+    fetched_at: datetime = _NEVER_FETCHED
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from crawler.content.dates import format_iso
 from crawler.content.decompress import ACCEPT_ENCODING, check_header_size, decompress
 from crawler.crawl.interface import DroppedRequestError, describe_request_error, get_canonical_url, get_tracker
 from crawler.crawl.policy.backoff import MAX_WAIT, parse_retry_after
-from crawler.crawl.policy.origins import origin_of, redact_url
+from crawler.crawl.policy.origins import get_origin, redact_url
 from crawler.crawl.public_dns import PublicResolver
 from crawler.errors import IncompleteResponseError, ParseError
 from crawler.items import Reason
@@ -235,4 +235,4 @@ def _origin_of(request: Request) -> str:
     return _parse_origin(f"{url.scheme}://{url.netloc}")
 
 
-_parse_origin = lru_cache(256)(origin_of)
+_parse_origin = lru_cache(256)(get_origin)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from crawler.crawl.policy.origins import is_public, origin_of, redact_url
+from crawler.crawl.policy.origins import get_origin, is_public, redact_url
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ from crawler.crawl.policy.origins import is_public, origin_of, redact_url
     ],
 )
 def test_an_origin_is_scheme_host_and_port_or_none(url: str, origin: str) -> None:
-    assert origin_of(url) == origin
+    assert get_origin(url) == origin
 
 
 @pytest.mark.parametrize(

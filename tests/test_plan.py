@@ -232,7 +232,7 @@ def test_pinned_entries_do_not_affect_the_rate() -> None:
     ids=["a quick source", "a slow one", "one that is in trouble", "no throttle", "no delay"],
 )
 def test_request_interval_is_the_longest_required_delay(throttle: Throttle, latency: float, seconds: float) -> None:
-    assert throttle.seconds_between(latency) == pytest.approx(seconds)
+    assert throttle.seconds_between_requests(latency) == pytest.approx(seconds)
 
 
 def test_mean_delay_accounts_for_redrawn_delays() -> None:
@@ -244,7 +244,7 @@ def test_mean_delay_accounts_for_redrawn_delays() -> None:
         while (delay := 0.25 * (1 + draw(-0.5, 0.5))) > waited:
             waited = delay
         waits.append(waited)
-    assert Throttle(0.25, 0.5, 4).seconds_between(0.01) == pytest.approx(mean(waits), rel=0.01)
+    assert Throttle(0.25, 0.5, 4).seconds_between_requests(0.01) == pytest.approx(mean(waits), rel=0.01)
 
 
 def test_throttle_is_read_from_settings() -> None:

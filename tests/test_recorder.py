@@ -53,7 +53,7 @@ def test_bug_in_one_article_does_not_affect_the_batch(tmp_path: Path) -> None:
             if isinstance(saved_article, SavedArticle)
         ] == [(article, Outcome.NEW) for article in pending]
         assert store.articles.get(bad.code) is None
-        assert store.articles.unwritten(99) == []
+        assert store.articles.unwritten_posts(99) == []
         assert store.search_index.find_faults() == []
         assert len(list(tmp_path.rglob("*.md"))) == 12
 
@@ -64,7 +64,7 @@ def test_failed_post_writes_stay_pending(tmp_path: Path) -> None:
         (tmp_path / "_posts").write_text("a file where a folder should be")
         with pytest.raises(OutputError, match="cannot write"):
             save_articles(out, pending_articles(out.db, *create_articles(9)))
-        assert len(out.db.articles.unwritten(99)) == 9
+        assert len(out.db.articles.unwritten_posts(99)) == 9
         assert out.db.runs.entry_counts(1)["new"] == 0
 
 
@@ -81,8 +81,8 @@ def test_the_next_opening_writes_what_is_owed_for_the_site_that_is_set(
                 save_articles(out, pending_articles(out.db, *create_articles(40)))
         assert list(tmp_path.rglob("*.md")) == []
     with OutputDir.open_for_writing(tmp_path, address="//news.example") as out:
-        assert out.db.articles.unwritten(99) == []
-        rows = list(out.db.articles.rows())
+        assert out.db.articles.unwritten_posts(99) == []
+        rows = list(out.db.articles.iter_rows_by_path())
         assert len(rows) == 40
         for row in rows:
             content = (tmp_path / row["post_path"]).read_bytes()
@@ -108,7 +108,7 @@ def test_a_post_is_marked_only_when_it_is_on_disk(tmp_path: Path, monkeypatch: p
     with OutputDir.open_for_writing(tmp_path) as out:
         save_articles(out, pending_articles(out.db, *create_articles(2)))
         look()
-        write_missing_posts(out, list(out.db.articles.rows()))
+        write_missing_posts(out, list(out.db.articles.iter_rows_by_path()))
     owed, done = [(None, None)] * 2, [(1, "new")] * 2
     assert states == [owed, owed, done, done, done]
 

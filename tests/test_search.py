@@ -71,7 +71,7 @@ def quote_phrase(text: str) -> str:
 
 
 def assert_search_equals_scan(store: Store, rng: random.Random, samples: int) -> None:
-    rows = list(store.articles.rows())
+    rows = list(store.articles.iter_rows_by_path())
     documents = {row["code"]: build_search_text(row["title"], row["body_text"]) for row in rows}
     newest = sorted(rows, key=lambda row: (row["published_at"], row["code"]), reverse=True)
     for _ in range(samples):
@@ -86,7 +86,9 @@ def assert_search_equals_scan(store: Store, rng: random.Random, samples: int) ->
 
 
 def assert_exclusion_equals_scan(store: Store, rng: random.Random, samples: int) -> None:
-    documents = {row["code"]: build_search_text(row["title"], row["body_text"]) for row in store.articles.rows()}
+    documents = {
+        row["code"]: build_search_text(row["title"], row["body_text"]) for row in store.articles.iter_rows_by_path()
+    }
     for _ in range(samples):
         text = rng.choice(list(documents.values())).rpartition("\n")[2]
         wanted_length, excluded_length = rng.randint(1, 3), rng.randint(1, 3)
@@ -145,7 +147,9 @@ def test_no_query_text_is_an_error(store: Store, text: str) -> None:
 
 
 def test_words_phrases_exclusion_and_alternatives(store: Store) -> None:
-    texts = {row["code"]: build_search_text(row["title"], row["body_text"]) for row in store.articles.rows()}
+    texts = {
+        row["code"]: build_search_text(row["title"], row["body_text"]) for row in store.articles.iter_rows_by_path()
+    }
 
     def scan(matches: Callable[[str], bool]) -> set[str]:
         matching_codes = {code for code, text in texts.items() if matches(text)}
@@ -188,14 +192,14 @@ def test_misspelt_option_is_not_taken_for_an_excluded_word(crawled_output: Path,
 
 
 def test_search_by_article_code_and_stock_code(store: Store) -> None:
-    row = next(row for row in store.articles.rows() if store.articles.mentions(row["code"]))
+    row = next(row for row in store.articles.iter_rows_by_path() if store.articles.mentions(row["code"]))
     assert search_codes(store, row["code"]) == search_codes(store, "NW" + row["code"]) == [row["code"]]
     stock = next(each for each in store.articles.mentions(row["code"]) if each["kind"] == "stock")
     number = stock["secid"].partition(".")[2]
     assert row["code"] in search_codes(store, number)
     assert row["code"] in search_codes(store, "", stock=number)
     assert set(search_codes(store, "", stock=stock["secid"])) == {
-        each["code"] for each in store.articles.rows()
+        each["code"] for each in store.articles.iter_rows_by_path()
         if stock["secid"] in [mention["secid"] for mention in store.articles.mentions(each["code"])]
     }  # fmt: skip
 
@@ -304,7 +308,7 @@ def test_damaged_index_is_reported_and_rebuilt(store: Store, other_client: sqlit
 
 
 def test_views_agree_with_articles(store: Store, other_client: sqlite3.Connection) -> None:
-    rows = list(store.articles.rows())
+    rows = list(store.articles.iter_rows_by_path())
     articles_per_day = Counter((row["published_at"][:10], row["media"], row["category"]) for row in rows)
     assert {
         row[:3]: row[3] for row in other_client.execute("SELECT day, media, category, articles FROM articles_per_day")

@@ -206,9 +206,9 @@ def _print_failures(summary: CrawlResult) -> None:
         print_line(f"finews: missed in column {column}: {format_iso(gap.after)} to {format_iso(gap.before)}", err=True)
     for group in summary.failures:
         code = group["code"] or "a row without a code"
-        more = f" and {group['count'] - 1} more" if group["count"] > 1 else ""
-        print_line(f"finews: {group['outcome']}: {code}{more}: {group['detail']}", err=True)
-    reported_count = sum(trouble["count"] for trouble in summary.failures)
+        count_note = f" and {group['count'] - 1} more" if group["count"] > 1 else ""
+        print_line(f"finews: {group['outcome']}: {code}{count_note}: {group['detail']}", err=True)
+    reported_count = sum(group["count"] for group in summary.failures)
     if unreported_count := summary.run["failed"] + summary.run["quarantined"] - reported_count:
         print_line(
             f"finews: and {unreported_count} more, in the table entries under run_id {summary.run['id']}", err=True

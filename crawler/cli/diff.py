@@ -48,8 +48,8 @@ def diff(code: str, older: int | None, newer: int | None, output: Path, as_json:
     if as_json:
         print_json(_diff_as_dict(code, before, after))
     elif len(versions) == 1:
-        seen = format_minute(after["seen_at"])
-        print_line(f"{code} has one revision, first seen {seen}: nothing in it has changed since")
+        seen_at = format_minute(after["seen_at"])
+        print_line(f"{code} has one revision, first seen {seen_at}: nothing in it has changed since")
     else:
         _print_changes(code, before, after)
 

@@ -138,12 +138,11 @@ def _format_single_crawl(crawl: _CrawlSummary, listed_text: str) -> str:
 
 
 def _format_repeated_crawls(crawls: list[_CrawlSummary]) -> str:
-    first, last = crawls[0], crawls[-1]
-    span = (
-        f"from {format_minute(first.started_at)} to {format_minute(last.started_at)} (#{first.run_id} … #{last.run_id})"
-    )
+    first_crawl, last_crawl = crawls[0], crawls[-1]
+    times = f"from {format_minute(first_crawl.started_at)} to {format_minute(last_crawl.started_at)}"
+    span = f"{times} (#{first_crawl.run_id} … #{last_crawl.run_id})"
     return "; ".join(
-        f"{outcome} in {len(crawls)} crawls {span}{reason}" for outcome, reason in first.columns_by_outcome
+        f"{outcome} in {len(crawls)} crawls {span}{reason}" for outcome, reason in first_crawl.columns_by_outcome
     )
 
 
@@ -167,8 +166,8 @@ def _format_state(history: dict[str, Any], versions: list[dict[str, Any]], outpu
     if article is None:
         return
     for version in versions:
-        seen = format_minute(version["seen_at"])
-        yield f"revision {version['revision']}: first seen {seen}: {collapse_whitespace(version['title'])}"
+        seen_at = format_minute(version["seen_at"])
+        yield f"revision {version['revision']}: first seen {seen_at}: {collapse_whitespace(version['title'])}"
     yield f"text: {article['source']}'s is kept{_format_precedence(history)}"
     if article["withdrawn_at"]:
         yield format_withdrawal(article)

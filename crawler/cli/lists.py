@@ -24,8 +24,14 @@ def categories(everything: bool, output: Path, as_json: bool) -> None:
         known_slugs = {row["slug"] for row in rows}
         unused_categories = (category for category in bundled_categories() if category.slug not in known_slugs)
         rows += [
-            {"slug": known.slug, "media": known.media, "aliases": list(known.aliases), "articles": 0, "latest": None}
-            for known in unused_categories
+            {
+                "slug": category.slug,
+                "media": category.media,
+                "aliases": list(category.aliases),
+                "articles": 0,
+                "latest": None,
+            }
+            for category in unused_categories
         ]
     print_rows(rows, ("slug", "media", "articles", "latest"), as_json)
 

@@ -18,7 +18,7 @@ _TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T[\d:]{8}[+\d:]*")
 def print_json(value: Any) -> None:
     """Print one JSON value; the characters that a terminal could obey are escaped, as JSON can."""
     text = json.dumps(value, ensure_ascii=False, indent=2)
-    click.echo(_UNSAFE_CHARACTERS.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+    click.echo(_UNSAFE_CHARACTERS.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
 def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:

@@ -54,10 +54,10 @@ def _replayed_as_dict(replayed: Any) -> dict[str, Any]:
 def _print_replayed(rows: list[dict[str, Any]], *, dry_run: bool) -> None:
     for row in rows:
         _print_replayed_article(row)
-    changed = sum(bool(row["changes"]) for row in rows)
+    changed_count = sum(bool(row["changes"]) for row in rows)
     unreadable = pluralise(sum(not row["readable"] for row in rows), "reply", "replies")
     verb = "would change" if dry_run else "changed"
-    print_line(f"{pluralise(changed, 'article')} {verb}, {unreadable} cannot be read")
+    print_line(f"{pluralise(changed_count, 'article')} {verb}, {unreadable} cannot be read")
 
 
 def _print_replayed_article(row: dict[str, Any]) -> None:

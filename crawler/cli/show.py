@@ -79,6 +79,7 @@ def _format_reprints(article: dict[str, Any]) -> Iterator[str]:
             yield "also reprinted by:"
     elif reprints:
         yield "reprinted by:"
-    for each in reprints:
-        if each["code"] != article["code"]:
-            yield f"  {each['media']}, {format_duration(each['seconds_later'])} later  {each['code']}  {each['title']}"
+    for reprint in reprints:
+        if reprint["code"] != article["code"]:
+            delay = format_duration(reprint["seconds_later"])
+            yield f"  {reprint['media']}, {delay} later  {reprint['code']}  {reprint['title']}"

@@ -41,7 +41,7 @@ def _report_as_dict(report: "VerifyReport") -> dict[str, object]:
     return {
         "agree": report.matching_posts,
         "disagreements": [mismatch.as_dict() for mismatch in report.mismatches],
-        "mended": [each.as_dict() for each in report.repaired],
+        "mended": [mismatch.as_dict() for mismatch in report.repaired],
     }
 
 

@@ -68,10 +68,10 @@ class FieldSchema:
 
     def _find_problems(self, value: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for alternatives, field_type in self.required.items():
-            present = [name for name in alternatives.split("|") if name in value]
-            if not present:
+            present_names = [name for name in alternatives.split("|") if name in value]
+            if not present_names:
                 yield alternatives, f"field {alternatives!r} is missing"
-            yield from _find_type_problems(value, present, field_type)
+            yield from _find_type_problems(value, present_names, field_type)
         for name, field_type in self.optional.items():
             yield from _find_type_problems(value, [name] if name in value else [], field_type | None)
 

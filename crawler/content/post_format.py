@@ -178,8 +178,8 @@ def _single_or_empty(candidates: list[str]) -> str:
 
 
 def _is_registered_under(media: str, category: str, registry: CategoryRegistry) -> bool:
-    registered = registry.find(media)
-    return registered is not None and registered.slug == category
+    registered_category = registry.find(media)
+    return registered_category is not None and registered_category.slug == category
 
 
 def _slug_matches(media: str, category: str) -> bool:
@@ -225,7 +225,9 @@ def _parse_date(text: str) -> datetime:
 
 def _describe_difference(expected: str, actual: str) -> str:
     pairs = enumerate(zip_longest(expected.split("\n"), actual.split("\n")), 1)
-    number, line = next((number, theirs) for number, (ours, theirs) in pairs if ours != theirs)
+    number, line = next(
+        (number, actual_line) for number, (expected_line, actual_line) in pairs if expected_line != actual_line
+    )
     return f"line {number} is not as this program writes it: {(line or '')[:40]!r}"
 
 

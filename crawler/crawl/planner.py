@@ -173,7 +173,7 @@ class Planner(EntryTracker, TrackerExtension):
             robots=len(self._all_hosts(pages)) if self._crawler.settings.getbool("ROBOTSTXT_OBEY") else 0,
             article_requests=not self._spider.rows_are_articles,
             latency=latency,
-            seconds_between=read_throttle(self._crawler.settings).seconds_between(latency),
+            seconds_between=read_throttle(self._crawler.settings).seconds_between_requests(latency),
             asked=self._requests_sent,
             outcome=self._plan_outcome(),
             failed_listings=dict(self._failed_listings),

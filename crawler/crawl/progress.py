@@ -85,18 +85,18 @@ class Progress:
         if outcome is None:
             return
         self._counts[outcome] += 1
-        settled = sum(self._counts.values())
-        if not self._console.is_terminal and settled % _ENTRIES_PER_LINE:
+        finished_count = sum(self._counts.values())
+        if not self._console.is_terminal and finished_count % _ENTRIES_PER_LINE:
             return
         counts = ", ".join(f"{count} {name}" for name, count in self._counts.items() if count)
         position_and_eta = ", ".join(part for part in (self._format_position(), self._format_time_left()) if part)
         shown_counts = counts if self._console.width >= _MIN_WIDTH_FOR_COUNTS or not position_and_eta else ""
         self._bar.update(
-            self._task, total=self._listed, completed=settled, counts=shown_counts, outlook=position_and_eta
+            self._task, total=self._listed, completed=finished_count, counts=shown_counts, outlook=position_and_eta
         )
         if not self._console.is_terminal:
             line = "; ".join(
-                part for part in (f"{settled} of {self._listed} entries: {counts}", position_and_eta) if part
+                part for part in (f"{finished_count} of {self._listed} entries: {counts}", position_and_eta) if part
             )
             self._console.print(f"{self._spider_name}: {line}", highlight=False, soft_wrap=True)
 
@@ -117,11 +117,11 @@ class Progress:
         self._bar.stop()
 
     def _format_position(self) -> str:
-        reached = self._eta.reached()
-        if reached is None or self._since is None:
+        position = self._eta.slowest_listing_position()
+        if position is None or self._since is None:
             return ""
         time_format = "%Y-%m-%d" if clock.now() - self._since > _DATE_ONLY_AFTER else "%m-%d %H:%M"
-        return f"at {reached:{time_format}} of {self._since:{time_format}}"
+        return f"at {position:{time_format}} of {self._since:{time_format}}"
 
     def _format_time_left(self) -> str:
         seconds_left = self._eta.estimate_seconds_left(self._bar.get_time() - self._started_at)

@@ -191,9 +191,9 @@ def _check_setting(settings: Settings, name: str, default: Any) -> None:
         value = parse_value(settings, name)
     except (ValueError, TypeError):
         raise UsageError(f"--set {name}={settings[name]}: its value is {expected}") from None
-    unused = next((path for prefix, path in _UNUSED_COMPONENTS.items() if name.startswith(prefix)), None)
-    if unused and value != default:
-        raise UsageError(f"--set {name} has no effect: crawler/settings.py does not load {unused}")
+    unused_component = next((path for prefix, path in _UNUSED_COMPONENTS.items() if name.startswith(prefix)), None)
+    if unused_component and value != default:
+        raise UsageError(f"--set {name} has no effect: crawler/settings.py does not load {unused_component}")
 
 
 def _load_spider_settings(settings: Settings) -> dict[str, Any]:

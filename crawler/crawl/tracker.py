@@ -187,8 +187,8 @@ class CrawlTracker(EntryTracker):
             return
         saved_articles = [result for result in results if isinstance(result, SavedArticle)]
         self.articles_saved += len(saved_articles)
-        for saved in saved_articles:
-            self._open_entries.pop(saved.article.code, None)
+        for saved_article in saved_articles:
+            self._open_entries.pop(saved_article.article.code, None)
         self._send_outcomes([(saved.article.code, saved.outcome) for saved in saved_articles])
         for article, bug in zip(articles, results, strict=True):
             if isinstance(bug, Exception):
@@ -241,10 +241,12 @@ class CrawlTracker(EntryTracker):
 
     # recording
 
-    def _record_rows(self, column: str, rows: Sequence[ListingEntry | BadRow], met: set[str]) -> list[ListingEntry]:
+    def _record_rows(
+        self, column: str, rows: Sequence[ListingEntry | BadRow], listed_codes: set[str]
+    ) -> list[ListingEntry]:
         """Decide on every row, record all of them, and return the entries to fetch, with their rows in `entries`.
 
-        `met` are those of the codes that this crawl has met before; the codes of this page are added.
+        `listed_codes` are those codes that this crawl has listed before; the codes of this page are added.
         """
         codes = [row.code if isinstance(row, ListingEntry) else _find_code(row.row) for row in rows]
         known_articles = self._db.articles.get_known(
@@ -253,11 +255,11 @@ class CrawlTracker(EntryTracker):
         decisions = []
         for row, code in zip(rows, codes, strict=True):
             if isinstance(row, ListingEntry):
-                decision = self._entry_filter.decide(row, known_articles.get(code), is_duplicate=code in met)
+                decision = self._entry_filter.decide(row, known_articles.get(code), is_duplicate=code in listed_codes)
             else:
-                decision = self._quarantine_row(column, row, code, is_duplicate=code in met)
+                decision = self._quarantine_row(column, row, code, is_duplicate=code in listed_codes)
             if code and decision.outcome is not Outcome.FILTERED:
-                met.add(code)
+                listed_codes.add(code)
             decisions.append(decision)
         entry_ids = self._db.runs.add_entries(
             self._context.run_id,
@@ -266,8 +268,8 @@ class CrawlTracker(EntryTracker):
         to_fetch = []
         for row, entry_id, decision in zip(rows, entry_ids, decisions, strict=True):
             if decision.outcome is None and isinstance(row, ListingEntry):
-                known = known_articles.get(row.code)
-                has_article = known is not None and known.source is not None
+                known_article = known_articles.get(row.code)
+                has_article = known_article is not None and known_article.source is not None
                 entry = replace(row, entry_id=entry_id, has_article=has_article)
                 self._open_entries[entry.code] = entry
                 to_fetch.append(entry)

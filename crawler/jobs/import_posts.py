@@ -115,8 +115,8 @@ def import_folder(folder: Path, output: Path, address: str) -> ImportResult:
                     for legacy_post in legacy_posts
                 ],
             )
-            for old, entry_id in zip(legacy_posts, entry_ids, strict=True):
-                out.db.runs.set_outcome(entry_id, *importer.import_file(old))
+            for legacy_post, entry_id in zip(legacy_posts, entry_ids, strict=True):
+                out.db.runs.set_outcome(entry_id, *importer.import_file(legacy_post))
         out.db.reprint_clusters.cluster_pending()
         theme_installer.install_theme(output, out.links)
         pages.update_pages(output, out.db)

@@ -26,7 +26,7 @@ from crawler.spiders.eastmoney_markup import (
     CAIFUHAO_URL,
     CHOICE_MEDIA,
     EASTMONEY_MARKUP,
-    code_of_share_page,
+    parse_share_page_code,
 )
 
 # Where entries and articles say that they come from here.
@@ -167,7 +167,7 @@ def _split_body_and_link(text: str) -> tuple[str, str]:
 
 def _parse_source_link(legacy_post: LegacyPost, link: str) -> _SourceLink:
     column_match = _COLUMN_PAGE_URL.fullmatch(link)
-    if legacy_post.is_media_post and code_of_share_page(link) == legacy_post.code:
+    if legacy_post.is_media_post and parse_share_page_code(link) == legacy_post.code:
         return _SourceLink(link, "choice", ())
     if not legacy_post.is_media_post and column_match and column_match[2] == legacy_post.code:
         return _SourceLink(ARTICLE_URL.format(legacy_post.code), "eastmoney", (column_match[1],))
@@ -201,8 +201,8 @@ def _media_from_tag(tag: str, category: str, body: str, registry: CategoryRegist
     name = tag.removesuffix(_NEWS_SUFFIX)
     if name.endswith(_NEWS_SUFFIX) or not name:
         return name
-    registered = registry.find(category)
-    slug = registered.slug if registered else re.sub(r"[^a-z0-9]", "", category.casefold())
+    known_category = registry.find(category)
+    slug = known_category.slug if known_category else re.sub(r"[^a-z0-9]", "", category.casefold())
     try:
         return post_format.infer_media(post_format.tag_for_media(name), slug, body, registry, EASTMONEY_MARKUP)
     except ParseError:

@@ -16,7 +16,7 @@ from crawler.content.stocks import extract_mentions
 from crawler.errors import FatalError, ItemError, ParseError, UsageError
 from crawler.items import CODE_PREFIX, NO_COLUMN, POSTS_DIR, Article, Category, ListingEntry, Post
 from crawler.jobs.spider_lookup import find_markup_by_url
-from crawler.spiders.eastmoney_markup import spider_of_article_url
+from crawler.spiders.eastmoney_markup import find_spider_name
 from crawler.storage import Store, load_stored_categories, post_files
 from crawler.storage.article_writer import BATCH_SIZE, write_missing_posts
 from crawler.storage.database_swap import checkpoint_old_database, replacement_database
@@ -84,7 +84,7 @@ def rewrite_posts(output: Path, address: str, target_dir: Path | None = None) ->
         written_count = 0
         # The posts that an interrupted crawl did not write are counted with the rest.
         with OutputDir.open_for_writing(output, address=address, must_exist=True, recover=False) as out:
-            for rows in _batches(row for row in out.db.articles.rows() if not _is_post_current(out, row)):
+            for rows in _batches(row for row in out.db.articles.iter_rows_by_path() if not _is_post_current(out, row)):
                 write_missing_posts(out, rows)
                 written_count += len(rows)
             recover_interrupted_crawl(out, clock.now())
@@ -93,7 +93,7 @@ def rewrite_posts(output: Path, address: str, target_dir: Path | None = None) ->
         raise UsageError(f"--into {target_dir}: not an empty folder; name one, or leave the option out")
     with OutputDir.open_for_reading(output, address=address) as out:
         create_output_dir(target_dir)
-        for rows in _batches(out.db.articles.rows()):
+        for rows in _batches(out.db.articles.iter_rows_by_path()):
             texts = {row["post_path"]: post_format.render_post(Post.from_row(row), out.links) for row in rows}
             post_files.write_posts(target_dir, texts)
         return out.db.articles.count()
@@ -183,7 +183,7 @@ def _article_from_post(post: Post, category: Category) -> Article:
         published_at=post.published_at,
         media=post.media,
         category=category,
-        spider=spider_of_article_url(post.url),
+        spider=find_spider_name(post.url),
         url=post.url,
         summary="",
         body_html=post.body_html,

@@ -128,8 +128,8 @@ class Replayer:
         return ReplayResult(article.code, kind, readable=True, changes=changes)
 
     def _save(self, article: Article) -> None:
-        saved = save_article(self._out, article, compare_markup=True)
-        outcome = Outcome.NEW if saved.outcome is Outcome.NEW else Outcome.UPDATED
+        saved_article = save_article(self._out, article, compare_markup=True)
+        outcome = Outcome.NEW if saved_article.outcome is Outcome.NEW else Outcome.UPDATED
         self._out.db.runs.add_entries(
             self._run_id, [(article.code, NO_COLUMN, outcome, Reason.REPLAYED, "read again from its kept reply")]
         )

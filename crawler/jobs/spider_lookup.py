@@ -4,7 +4,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from crawler.content.markup import SourceMarkup
-from crawler.spiders.eastmoney_markup import spider_of_article_url
+from crawler.spiders.eastmoney_markup import find_spider_name
 
 if TYPE_CHECKING:
     from crawler.spiders.base import SourceSpider
@@ -34,4 +34,4 @@ def find_markup(spider: str) -> SourceMarkup:
 
 def find_markup_by_url(article_url: str) -> SourceMarkup:
     """Return what the source of an article adds to its texts, given the article's address."""
-    return find_markup(spider_of_article_url(article_url))
+    return find_markup(find_spider_name(article_url))

@@ -97,11 +97,11 @@ def verify_output(output: Path, address: str) -> VerifyReport:
         mismatches = [*_find_unindexed(out.db), *_find_wrongly_linked(out.db)]
         any_in_progress = any(mismatch.in_progress for mismatch in [*suspects, *_find_not_yet_linked(out.db)])
         crawl_is_running = any_in_progress and _is_locked(output)
-        mismatches += [each for suspect in suspects if (each := _recheck_path(out, suspect.path))]
+        mismatches += [mismatch for suspect in suspects if (mismatch := _recheck_path(out, suspect.path))]
         mismatches += _find_not_yet_linked(out.db)
-    matching_posts = row_count - sum(each.kind in _ROW_KINDS for each in mismatches)
+    matching_posts = row_count - sum(mismatch.kind in _ROW_KINDS for mismatch in mismatches)
     return VerifyReport(
-        matching_posts, [each for each in mismatches if not (crawl_is_running and each.in_progress)], []
+        matching_posts, [mismatch for mismatch in mismatches if not (crawl_is_running and mismatch.in_progress)], []
     )
 
 
@@ -118,8 +118,8 @@ def repair_output(output: Path, address: str) -> VerifyReport:
         mismatches += [*_find_unindexed(out.db), *_find_not_yet_linked(out.db), *_find_wrongly_linked(out.db)]
         if any(mismatch.kind is MismatchKind.UNLINKED for mismatch in mismatches):
             out.db.reprint_clusters.repair()
-        repaired = [each for each in mismatches if _repair_mismatch(out, each)]
-    return VerifyReport(row_count, [each for each in mismatches if each not in repaired], repaired)
+        repaired = [mismatch for mismatch in mismatches if _repair_mismatch(out, mismatch)]
+    return VerifyReport(row_count, [mismatch for mismatch in mismatches if mismatch not in repaired], repaired)
 
 
 def _find_unindexed(store: Store) -> list[Mismatch]:
@@ -150,7 +150,7 @@ def _mismatches_from_faults(
 def _compare_all(out: OutputDir) -> tuple[int, list[Mismatch]]:
     """How many rows there are, and the paths at which they and the files disagree."""
     row_count, mismatches = 0, []
-    row_pairs = ((row["post_path"], row) for row in out.db.articles.rows())
+    row_pairs = ((row["post_path"], row) for row in out.db.articles.iter_rows_by_path())
     file_pairs = ((path, None) for path in iter_post_paths(out.path))
     load_registry = _lazy_registry(out.db)
     for path, group in groupby(heapq.merge(row_pairs, file_pairs, key=_pair_sort_key), key=_pair_path):

@@ -27,12 +27,12 @@ def export_articles(rows: Iterable[Row], target: Path) -> int:
 
     Raises UsageError for an ending that is none of ours, and OutputError.
     """
-    writer = _WRITERS_BY_SUFFIX.get(target.suffix.lower())
-    if writer is None:
+    write_format = _WRITERS_BY_SUFFIX.get(target.suffix.lower())
+    if write_format is None:
         raise UsageError(f"{target.name}: end its name in {', '.join(_WRITERS_BY_SUFFIX)}")
     try:
         with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as temp_dir:
-            row_count = writer(rows, Path(temp_dir) / target.name)
+            row_count = write_format(rows, Path(temp_dir) / target.name)
             (Path(temp_dir) / target.name).replace(target)
     except OSError as error:
         raise OutputError(f"cannot write {target}: {os.strerror(error.errno or 0)}") from error

@@ -33,7 +33,7 @@ from crawler.crawl.interface import (
     set_canonical_url,
     to_request_error,
 )
-from crawler.crawl.policy.origins import origin_of, redact_url
+from crawler.crawl.policy.origins import get_origin, redact_url
 from crawler.errors import EmptyBodyError, ItemError, MissingArticleError, NoArticleError, ParseError, UsageError
 from crawler.items import CODE_PATTERN, NO_COLUMN, ListingEntry, ListingSize, Outcome, RawArticle, RawResponse
 from crawler.storage.article_writer import BATCH_SIZE
@@ -115,7 +115,7 @@ class SourceSpider(Spider):
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
         spider = super().from_crawler(crawler, *args, **kwargs)
         spider.mirror = _parse_mirror(crawler.settings.get("MIRROR") or "")
-        spider.allowed_origins = frozenset(map(origin_of, [spider.mirror] if spider.mirror else spider.server_urls()))
+        spider.allowed_origins = frozenset(map(get_origin, [spider.mirror] if spider.mirror else spider.server_urls()))
         return spider
 
     mirror: str = ""
@@ -340,6 +340,6 @@ def _parse_mirror(text: str) -> str:
     split_url = urlsplit(text)
     if text and not (split_url.scheme in {"http", "https"} and split_url.hostname):
         raise UsageError(f"--mirror {text!r} is not an address: type http://{text.split('://')[-1]}")
-    if text and not origin_of(text):
+    if text and not get_origin(text):
         raise UsageError("--mirror names a user or no port that there is: type http://HOST or http://HOST:PORT")
     return text.rstrip("/")

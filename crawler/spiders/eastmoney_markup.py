@@ -47,12 +47,12 @@ def share_page_url(host: str, code: str) -> str:
     return f"{host}{_SHARE_PAGE_PATH}?infoCode={CODE_PREFIX}{code}"
 
 
-def code_of_share_page(url: str) -> str:
+def parse_share_page_code(url: str) -> str:
     """Return the code of the article that a share page shows; an empty string for other pages."""
     match = _SHARE_PAGE_URL.fullmatch(url)
     return match[1] if match else ""
 
 
-def spider_of_article_url(url: str) -> str:
+def find_spider_name(url: str) -> str:
     """Return the spider whose articles have such an address."""
     return "choice" if f"{_SHARE_PAGE_PATH}?" in url else "eastmoney"

@@ -38,7 +38,7 @@ class ArticleHistory(Table):
 
         Each is `revision`, `seen_at` (when it was first seen), `title`, `published_at`, `body_html`.
         """
-        return self._all(_SELECT_VERSIONS, code=code)
+        return self._fetch_all(_SELECT_VERSIONS, code=code)
 
     def for_code(self, code: str) -> dict[str, Any] | None:
         """Everything the books say of a code, also of one that never became an article; None when it was never met.
@@ -49,10 +49,10 @@ class ArticleHistory(Table):
         """
         records = {
             "code": code,
-            "article": self._one(_SELECT_ARTICLE, code=code),
-            "entries": self._all(_SELECT_ENTRIES, code=code),
-            "revisions": self._all(_SELECT_REVISIONS, code=code),
-            "quarantine": self._all(_SELECT_QUARANTINED, code=code),
-            "refused": self._all(_SELECT_REJECTIONS, code=code),
+            "article": self._fetch_one(_SELECT_ARTICLE, code=code),
+            "entries": self._fetch_all(_SELECT_ENTRIES, code=code),
+            "revisions": self._fetch_all(_SELECT_REVISIONS, code=code),
+            "quarantine": self._fetch_all(_SELECT_QUARANTINED, code=code),
+            "refused": self._fetch_all(_SELECT_REJECTIONS, code=code),
         }
         return records if any(records[name] for name in records if name != "code") else None

@@ -56,7 +56,7 @@ class ArticleUpserter(Table):
         another spider's text replaces it. The path of a post never changes. The search index is left to the caller,
         at the end of the transaction (`SearchIndex.index_articles`).
         """
-        stored = self._one("SELECT * FROM articles WHERE code = ?", article.code)
+        stored = self._fetch_one("SELECT * FROM articles WHERE code = ?", article.code)
         differences = find_differences(article, stored) if stored else {}
         if stored is None:
             outcome, revision = Outcome.NEW, 1
@@ -88,8 +88,8 @@ class ArticleUpserter(Table):
             article.code,
             json.dumps(article.columns),
         )
-        listed = article.entry
-        self._execute(UPSERT_SIGHTING, article.code, article.spider, listed.title, format_iso(listed.published), "")
+        entry = article.entry
+        self._execute(UPSERT_SIGHTING, article.code, article.spider, entry.title, format_iso(entry.published), "")
         return SavedArticle(article, outcome, revision, post_path, post_text)
 
     def restore_from_post(self, article: Article, post_path: str, post_text: str, *, post_exists: bool) -> None:
@@ -101,7 +101,7 @@ class ArticleUpserter(Table):
             ParseError: the article has a row, from another post.
         """
         with self.transaction():
-            if existing := self._one("SELECT post_path FROM articles WHERE code = ?", article.code):
+            if existing := self._fetch_one("SELECT post_path FROM articles WHERE code = ?", article.code):
                 raise ParseError(f"another post of the same article is {existing['post_path']}")
             published_revision = 1 if post_exists else None
             self._write(_INSERT_ARTICLE, article, post_text, post_path=post_path, published_revision=published_revision)

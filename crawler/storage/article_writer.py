@@ -41,13 +41,13 @@ def save_articles(
         StoreError, OutputError: nothing more can be written.
     """
     results = _save_rows(out, articles, compare_markup=compare_markup)
-    saved = [result for result in results if isinstance(result, SavedArticle)]
-    write_posts(out.path, {each.post_path: each.post_text for each in saved if each.post_text})
+    saved_articles = [result for result in results if isinstance(result, SavedArticle)]
+    write_posts(out.path, {saved.post_path: saved.post_text for saved in saved_articles if saved.post_text})
     with out.db.transaction():
-        for each in saved:
-            out.db.articles.mark_post_written(each.article.code, each.revision)
-            if entry_id := each.article.entry.entry_id:
-                out.db.runs.set_outcome(entry_id, each.outcome, Reason.SCRAPED)
+        for saved_article in saved_articles:
+            out.db.articles.mark_post_written(saved_article.article.code, saved_article.revision)
+            if entry_id := saved_article.article.entry.entry_id:
+                out.db.runs.set_outcome(entry_id, saved_article.outcome, Reason.SCRAPED)
     return results
 
 

@@ -16,7 +16,7 @@ class Articles(Table):
 
     def get_known(self, codes: Iterable[str], spider: str) -> dict[str, KnownArticle]:
         """What is known of these codes; one query for a whole listing page. Codes never met are left out."""
-        rows = self._all(
+        rows = self._fetch_all(
             """
             SELECT listed.value AS code, source, withdrawn_at IS NOT NULL AS withdrawn,
                    sightings.title, sightings.published_at, coalesce(refused, '') AS rejection_reason
@@ -34,7 +34,7 @@ class Articles(Table):
         self, column: str, since: datetime | None, before: datetime, excluded_spiders: Iterable[str] = ()
     ) -> int:
         """How many articles of a column were published in a time, but for those of the spiders named last."""
-        row = self._one(
+        row = self._fetch_one(
             """
             SELECT count(*) AS articles FROM article_columns JOIN articles USING (code)
             WHERE column_id = ? AND published_at >= ? AND published_at < ?
@@ -49,26 +49,26 @@ class Articles(Table):
 
     def get(self, code: str) -> dict[str, Any] | None:
         """The row of one article; None when there is none."""
-        return self._one("SELECT * FROM articles WHERE code = ?", code)
+        return self._fetch_one("SELECT * FROM articles WHERE code = ?", code)
 
     def revisions(self, code: str) -> list[dict[str, Any]]:
         """What the article said before, oldest first."""
-        return self._all("SELECT * FROM revisions WHERE code = ? ORDER BY revision", code)
+        return self._fetch_all("SELECT * FROM revisions WHERE code = ? ORDER BY revision", code)
 
     def mentions(self, code: str) -> list[dict[str, Any]]:
         """The stocks and boards it links to, most often named first."""
-        return self._all(
+        return self._fetch_all(
             "SELECT secid, kind, name, count FROM mentions WHERE code = ? ORDER BY count DESC, secid", code
         )
 
     def column_ids(self, code: str) -> list[str]:
         """The ids of the columns that list it."""
-        rows = self._all("SELECT column_id FROM article_columns WHERE code = ? ORDER BY column_id", code)
+        rows = self._fetch_all("SELECT column_id FROM article_columns WHERE code = ? ORDER BY column_id", code)
         return [row["column_id"] for row in rows]
 
     def counts_by_column(self) -> dict[str, dict[str, Any]]:
         """By column id: `articles` (how many) and `latest` (publication time)."""
-        rows = self._all(
+        rows = self._fetch_all(
             """
             SELECT column_id, count(*) AS articles, max(published_at) AS latest
             FROM article_columns JOIN articles USING (code) GROUP BY column_id
@@ -90,7 +90,7 @@ class Articles(Table):
 
     def code_with_most_mentions(self) -> str:
         """The code of the article that links to most stocks and boards, the newest of those; empty without articles."""
-        row = self._one(
+        row = self._fetch_one(
             """
             SELECT code FROM articles LEFT JOIN mentions USING (code)
             GROUP BY code ORDER BY count(secid) DESC, published_at DESC LIMIT 1
@@ -98,21 +98,23 @@ class Articles(Table):
         )
         return str(row["code"]) if row else ""
 
-    def rows(self) -> Iterator[dict[str, Any]]:
+    def iter_rows_by_path(self) -> Iterator[dict[str, Any]]:
         """Every row, in the order of the posts' paths, one at a time."""
-        return self._stream("SELECT * FROM articles ORDER BY post_path")
+        return self._iter_rows("SELECT * FROM articles ORDER BY post_path")
 
     def get_by_post_path(self, post_path: str) -> dict[str, Any] | None:
         """The row whose post stands at this path, whose name may be any file's; None when there is none."""
-        return self._one("SELECT * FROM articles WHERE post_path = ?", post_path.encode("utf-8", "replace").decode())
+        return self._fetch_one(
+            "SELECT * FROM articles WHERE post_path = ?", post_path.encode("utf-8", "replace").decode()
+        )
 
     def count(self) -> int:
-        row = self._one("SELECT count(*) AS articles FROM articles")
+        row = self._fetch_one("SELECT count(*) AS articles FROM articles")
         return int(row["articles"]) if row else 0
 
     def entries_to_refresh(self, spider: str, since: datetime) -> list[ListingEntry]:
         """The articles of a spider published since then that the source still had, as its listing said them last."""
-        rows = self._all(
+        rows = self._fetch_all(
             """
             SELECT code, sightings.title, sightings.published_at, url, media, summary
             FROM articles JOIN sightings USING (code)
@@ -136,9 +138,9 @@ class Articles(Table):
             for row in rows
         ]
 
-    def unwritten(self, limit: int) -> list[dict[str, Any]]:
+    def unwritten_posts(self, limit: int) -> list[dict[str, Any]]:
         """Return rows whose post file is missing or of an older revision, as an interrupted crawl leaves them."""
-        return self._all("SELECT * FROM articles WHERE published_revision IS NOT revision LIMIT ?", limit)
+        return self._fetch_all("SELECT * FROM articles WHERE published_revision IS NOT revision LIMIT ?", limit)
 
     def mark_post_written(self, code: str, revision: int, post_sha256: str | None = None) -> None:
         """Note that the post file of this revision is on disk; its hash, where that may not be the row's."""

@@ -15,12 +15,12 @@ DATABASE_FILE_NAME = "news.db"
 BUSY_TIMEOUT_SECONDS = 30.0
 # What to do about it, by SQLite's result code.
 _REBUILD_HINT = ": move it away, and `finews rebuild db` makes it anew from the posts"
-_LOCKED = ": another program is writing to it; end that, and try again"
-_READONLY = ": this user may not write it, which SQLite needs to read it, too: ask as its owner, or copy news.db"
+_LOCKED_HINT = ": another program is writing to it; end that, and try again"
+_READONLY_HINT = ": this user may not write it, which SQLite needs to read it, too: ask as its owner, or copy news.db"
 _HINT_BY_MESSAGE = {
-    sqlite3.SQLITE_BUSY: _LOCKED,
-    sqlite3.SQLITE_LOCKED: _LOCKED,
-    sqlite3.SQLITE_READONLY: _READONLY,
+    sqlite3.SQLITE_BUSY: _LOCKED_HINT,
+    sqlite3.SQLITE_LOCKED: _LOCKED_HINT,
+    sqlite3.SQLITE_READONLY: _READONLY_HINT,
     sqlite3.SQLITE_CORRUPT: _REBUILD_HINT,
     sqlite3.SQLITE_NOTADB: _REBUILD_HINT,
 }

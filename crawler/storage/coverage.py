@@ -13,7 +13,7 @@ class CoverageTable(Table):
 
     def for_spider(self, spider: str) -> dict[str, Coverage]:
         """What is covered of each of a spider's listings, by column id."""
-        rows = self._all("SELECT column_id, newest, oldest FROM coverage WHERE spider = ?", spider)
+        rows = self._fetch_all("SELECT column_id, newest, oldest FROM coverage WHERE spider = ?", spider)
         return {
             row["column_id"]: Coverage(
                 datetime.fromisoformat(row["newest"]), row["oldest"] and datetime.fromisoformat(row["oldest"])
@@ -44,7 +44,7 @@ class CoverageTable(Table):
 
     def latest_gaps(self, limit: int) -> list[dict[str, Any]]:
         """The last gaps, newest first: `run_id`, `spider`, `column_id`, `after`, `before`, `started_at` of the run."""
-        return self._all(
+        return self._fetch_all(
             """
             SELECT run_id, spider, column_id, after, before, started_at
             FROM gaps JOIN runs ON runs.id = run_id ORDER BY run_id DESC, column_id LIMIT ?

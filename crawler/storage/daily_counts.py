@@ -20,13 +20,13 @@ class DailyCounts(Table):
 
     def by_day_and_media(self, days: int) -> list[dict[str, Any]]:
         """The days up to the newest article's: `day`, `media`, `articles`; days without any are left out."""
-        return self._all(_COUNT_BY_DAY_AND_MEDIA, ago=f"-{days - 1} days")
+        return self._fetch_all(_COUNT_BY_DAY_AND_MEDIA, ago=f"-{days - 1} days")
 
     def latest_media(self, limit: int) -> list[dict[str, Any]]:
         """The media (`slug`, `media`, `latest`) that wrote last."""
-        return self._all(_SELECT_LATEST_MEDIA, limit=limit)
+        return self._fetch_all(_SELECT_LATEST_MEDIA, limit=limit)
 
     def newest_day(self) -> str:
         """The day of the newest article; empty without articles."""
-        rows = self._all("SELECT substr(max(published_at), 1, 10) AS day FROM articles")
+        rows = self._fetch_all("SELECT substr(max(published_at), 1, 10) AS day FROM articles")
         return rows[0]["day"] or ""

@@ -20,5 +20,5 @@ class PausedOrigins(Table):
 
     def get_all(self) -> dict[str, datetime]:
         """Until when each origin was to be left alone, what is over included."""
-        rows = self._all("SELECT origin, until FROM pauses")
+        rows = self._fetch_all("SELECT origin, until FROM pauses")
         return {row["origin"]: datetime.fromisoformat(row["until"]) for row in rows}

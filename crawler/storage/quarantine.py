@@ -23,7 +23,7 @@ _INSERT_QUARANTINED = """
         :raw
     )
 """
-_KEPT = "SELECT 1 FROM quarantine WHERE sha256 = :sha256 AND kind = :kind AND spider = :spider"
+_SELECT_SAME_CONTENT = "SELECT 1 FROM quarantine WHERE sha256 = :sha256 AND kind = :kind AND spider = :spider"
 
 
 class Quarantine(Table):
@@ -62,13 +62,13 @@ class Quarantine(Table):
             "raw": response.body[:_MAX_RAW_BYTES],
         }
         with self.transaction():
-            is_new = self._one(_KEPT, **row) is None
+            is_new = self._fetch_one(_SELECT_SAME_CONTENT, **row) is None
             self._execute(_INSERT_QUARANTINED, **row)
         return is_new
 
     def unresolved(self) -> list[dict[str, Any]]:
         """What stands in quarantine, oldest first, without the raw bytes."""
-        return self._all(
+        return self._fetch_all(
             """
             SELECT id, spider, kind, code, column_id, url, content_type, reader, entry, reason
             FROM quarantine WHERE resolved_at IS NULL ORDER BY id
@@ -77,7 +77,7 @@ class Quarantine(Table):
 
     def get_raw(self, quarantine_id: int) -> bytes:
         """The bytes that are kept. Raises ParseError where that is only the beginning of what came."""
-        row = self._one("SELECT raw, sha256 FROM quarantine WHERE id = ?", quarantine_id)
+        row = self._fetch_one("SELECT raw, sha256 FROM quarantine WHERE id = ?", quarantine_id)
         assert row is not None, "rows of quarantine are not deleted"
         raw = bytes(row["raw"])
         if len(raw) == _MAX_RAW_BYTES and hashlib.sha256(raw).hexdigest() != row["sha256"]:

@@ -20,7 +20,7 @@ class RawResponses(Table):
         """Keep the reply that an article was read from; an older one of the same article gives way."""
         sha256 = hashlib.sha256(response.body).hexdigest()
         with self.transaction():
-            old_row = self._one("SELECT sha256 FROM raw_replies WHERE code = ?", entry.code)
+            old_row = self._fetch_one("SELECT sha256 FROM raw_replies WHERE code = ?", entry.code)
             self._execute(
                 "INSERT OR IGNORE INTO raw_contents (sha256, content) VALUES (?, ?)",
                 sha256,
@@ -51,8 +51,8 @@ class RawResponses(Table):
 
     def all(self) -> Iterator[tuple[str, ListingEntry, RawResponse]]:
         """Spider, listing entry and reply of each article whose reply was kept, one at a time."""
-        for code in [row["code"] for row in self._all("SELECT code FROM raw_replies ORDER BY code")]:
-            row = self._one("SELECT * FROM raw_replies JOIN raw_contents USING (sha256) WHERE code = ?", code)
+        for code in [row["code"] for row in self._fetch_all("SELECT code FROM raw_replies ORDER BY code")]:
+            row = self._fetch_one("SELECT * FROM raw_replies JOIN raw_contents USING (sha256) WHERE code = ?", code)
             assert row is not None, "replies are replaced, not deleted"
             yield row["spider"], entry_from_json(row["entry"]), response_from_row(row, zlib.decompress(row["content"]))
 

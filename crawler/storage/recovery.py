@@ -15,11 +15,11 @@ def recover_interrupted_crawl(out: "OutputDir", now: datetime) -> None:
 
     The runs are closed last: a kill in here leaves one of them open, or a post unwritten, for the next call.
     """
-    unwritten = out.db.articles.unwritten(BATCH_SIZE)
+    unwritten = out.db.articles.unwritten_posts(BATCH_SIZE)
     if unwritten or out.db.runs.open_run_ids():
         for partial_file in (out.path / POSTS_DIR).rglob(".*.md.*"):
             partial_file.unlink(missing_ok=True)
     while unwritten:
         write_missing_posts(out, unwritten)
-        unwritten = out.db.articles.unwritten(BATCH_SIZE)
+        unwritten = out.db.articles.unwritten_posts(BATCH_SIZE)
     out.db.runs.finish_interrupted_runs(now)

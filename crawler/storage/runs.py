@@ -16,7 +16,7 @@ _ENTRIES_PER_STATEMENT = 5_000
 
 
 # What was filtered because of its listing may be wanted as another column lists it; without a text it is met once.
-_LISTED_SINCE = """
+_SELECT_LISTED_CODES = """
     SELECT listed.value AS code,
            EXISTS (
                SELECT 1 FROM entries WHERE entries.code = listed.value AND id > :after
@@ -41,13 +41,13 @@ class Runs(Table):
 
     def start(self, spider: str, arguments: Mapping[str, str], started_at: datetime) -> int:
         """Open a run; its id."""
-        inserted = self._execute(
+        cursor = self._execute(
             "INSERT INTO runs (spider, arguments, started_at) VALUES (?, ?, ?)",
             spider,
             json.dumps(arguments, ensure_ascii=False),
             format_iso(started_at),
         )
-        return int(inserted.lastrowid or 0)
+        return int(cursor.lastrowid or 0)
 
     def add_entries(
         self, run_id: int, entries: Iterable[tuple[str, str, Outcome | None, Reason | None, str]]
@@ -62,7 +62,7 @@ class Runs(Table):
 
     def last_entry_id(self) -> int:
         """Return the id of the entry that was added last; 0 without any."""
-        row = self._one("SELECT coalesce(max(id), 0) AS id FROM entries")
+        row = self._fetch_one("SELECT coalesce(max(id), 0) AS id FROM entries")
         return int(row["id"]) if row else 0
 
     def find_listed(self, after_entry_id: int, column: str, codes: Sequence[str]) -> ListedCodes:
@@ -70,7 +70,7 @@ class Runs(Table):
 
         The index on `code` holds the ids in their order, so a code that many crawls have listed costs no more.
         """
-        rows = self._all(_LISTED_SINCE, after=after_entry_id, column=column, codes=json.dumps(codes))
+        rows = self._fetch_all(_SELECT_LISTED_CODES, after=after_entry_id, column=column, codes=json.dumps(codes))
         return ListedCodes(
             in_run={row["code"] for row in rows if row["in_run"]},
             in_column={row["code"] for row in rows if row["in_column"]},
@@ -108,7 +108,7 @@ class Runs(Table):
 
         The `+` makes it look the entries up by their ids, which are neighbours.
         """
-        (ids,) = self._all(
+        (ids,) = self._fetch_all(
             "SELECT coalesce(min(id), 0) AS first, coalesce(max(id), -1) AS last FROM entries WHERE run_id = ?", run_id
         )
         for start_id in range(ids["first"], ids["last"] + 1, _ENTRIES_PER_STATEMENT):
@@ -125,7 +125,7 @@ class Runs(Table):
 
     def failing_since(self, spider: str) -> datetime:
         """When the first crawl began since which none of this spider's got anywhere; the open one counts."""
-        (row,) = self._all(
+        (row,) = self._fetch_all(
             """
             SELECT min(started_at) AS since FROM runs WHERE spider = :spider AND id >
             (SELECT coalesce(max(id), 0) FROM runs
@@ -138,7 +138,7 @@ class Runs(Table):
 
     def open_run_ids(self) -> list[int]:
         """The runs that a killed crawl left open. Only the holder of the lock may ask, before it begins its own."""
-        return [row["id"] for row in self._all("SELECT id FROM runs WHERE finished_at IS NULL")]
+        return [row["id"] for row in self._fetch_all("SELECT id FROM runs WHERE finished_at IS NULL")]
 
     def finish_interrupted_runs(self, finished_at: datetime) -> None:
         """Close what a killed crawl left open. Only the holder of the lock may ask."""
@@ -148,7 +148,9 @@ class Runs(Table):
 
     def entry_counts(self, run_id: int) -> dict[str, int]:
         """`listed`, and one count per outcome."""
-        rows = self._all("SELECT outcome, count(*) AS times FROM entries WHERE run_id = ? GROUP BY outcome", run_id)
+        rows = self._fetch_all(
+            "SELECT outcome, count(*) AS times FROM entries WHERE run_id = ? GROUP BY outcome", run_id
+        )
         count_by_outcome = {row["outcome"]: row["times"] for row in rows}
         return {
             "listed": sum(count_by_outcome.values()),
@@ -157,9 +159,9 @@ class Runs(Table):
 
     def latest(self, limit: int) -> list[dict[str, Any]]:
         """The last runs, newest first; of one that is not closed, what its entries have come to by now."""
-        rows = self._all("SELECT * FROM runs ORDER BY id DESC LIMIT ?", limit)
+        rows = self._fetch_all("SELECT * FROM runs ORDER BY id DESC LIMIT ?", limit)
         return [row if row["finished_at"] else {**row, **self.entry_counts(row["id"])} for row in rows]
 
     def get(self, run_id: int) -> dict[str, Any]:
-        (row,) = self._all("SELECT * FROM runs WHERE id = ?", run_id)
+        (row,) = self._fetch_all("SELECT * FROM runs WHERE id = ?", run_id)
         return row

@@ -29,5 +29,5 @@ class Sightings(Table):
                 entry.code,
                 spider,
             )
-            row = self._one("SELECT failures FROM sightings WHERE code = ? AND spider = ?", entry.code, spider)
+            row = self._fetch_one("SELECT failures FROM sightings WHERE code = ? AND spider = ?", entry.code, spider)
         return int(row["failures"]) if row else 0

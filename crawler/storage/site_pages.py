@@ -33,14 +33,14 @@ class SitePages(Table):
 
     # which are out of date
 
-    def stale(self) -> list[SitePage]:
+    def stale_pages(self) -> list[SitePage]:
         """The pages whose articles have changed since the pages were written."""
-        rows = self._all("SELECT kind, name FROM stale_pages ORDER BY kind, name")
+        rows = self._fetch_all("SELECT kind, name FROM stale_pages ORDER BY kind, name")
         return [SitePage(PageKind(row["kind"]), row["name"]) for row in rows]
 
     def all(self) -> list[SitePage]:
         """Every page that an article stands on."""
-        rows = self._all(
+        rows = self._fetch_all(
             """
             SELECT DISTINCT 'category' AS kind, category AS name FROM articles
             UNION ALL SELECT DISTINCT 'day', substr(post_path, 8, 10) FROM articles
@@ -63,15 +63,17 @@ class SitePages(Table):
 
     def latest_articles(self, limit: int) -> list[dict[str, Any]]:
         """The newest articles, with `summary` and `body_text`."""
-        return self._all("SELECT * FROM articles ORDER BY published_at DESC, code LIMIT ?", limit)
+        return self._fetch_all("SELECT * FROM articles ORDER BY published_at DESC, code LIMIT ?", limit)
 
     def articles_in_category(self, slug: str, limit: int) -> list[dict[str, Any]]:
         """The newest articles of a category."""
-        return self._all(f"{_SELECT_ARTICLE_LINKS} WHERE category = ? ORDER BY published_at DESC LIMIT ?", slug, limit)
+        return self._fetch_all(
+            f"{_SELECT_ARTICLE_LINKS} WHERE category = ? ORDER BY published_at DESC LIMIT ?", slug, limit
+        )
 
     def articles_on_day(self, period: str) -> Iterator[dict[str, Any]]:
         """The articles whose posts stand under a day, or a month such as `2022/01`; newest first, one at a time."""
-        return self._stream(
+        return self._iter_rows(
             f"{_SELECT_ARTICLE_LINKS} WHERE post_path >= ? AND post_path < ? ORDER BY published_at DESC, code",
             *_path_range(period),
         )
@@ -81,7 +83,7 @@ class SitePages(Table):
 
         Codes begin with the day they were given, and the index is in their order: only the last ones are read.
         """
-        return self._all(
+        return self._fetch_all(
             """
             SELECT code, title, published_at, media, category, post_path, name FROM (
                 SELECT code, name FROM mentions WHERE secid = ? ORDER BY code DESC LIMIT ?
@@ -98,7 +100,7 @@ class SitePages(Table):
 
         Each is one step in the index of paths, however many articles lie between two of them.
         """
-        rows = self._all(
+        rows = self._fetch_all(
             """
             WITH RECURSIVE found(period) AS (
                 SELECT substr(max(post_path), 8, :length) FROM articles
@@ -115,7 +117,7 @@ class SitePages(Table):
 
     def article_counts_by_day(self, year: str) -> list[dict[str, Any]]:
         """Each `period` of a year that has articles, newest first, with `articles` (how many)."""
-        return self._all(
+        return self._fetch_all(
             """
             SELECT substr(post_path, 8, 10) AS day, count(*) AS articles FROM articles
             WHERE post_path >= ? AND post_path < ? GROUP BY day ORDER BY day DESC
@@ -128,7 +130,7 @@ class SitePages(Table):
 
         Counted in the index alone; the name is what the newest article calls it.
         """
-        return self._all(
+        return self._fetch_all(
             """
             SELECT secid, name, articles FROM (
                 SELECT secid, max(code) AS code, count(*) AS articles FROM mentions GROUP BY secid HAVING articles >= ?
@@ -140,7 +142,7 @@ class SitePages(Table):
 
     def article_headings(self) -> Iterator[dict[str, str]]:
         """What the page of every article must say: `post_path`, `title`, `published_at`; in the order of the paths."""
-        return self._stream("SELECT post_path, title, published_at FROM articles ORDER BY post_path")
+        return self._iter_rows("SELECT post_path, title, published_at FROM articles ORDER BY post_path")
 
     def reprints_by_path(self, first_path: str, last_path: str) -> Iterator[dict[str, Any]]:
         """The same story in other media, the oldest first, of each article whose path lies between these (`of`)."""
@@ -154,7 +156,7 @@ class SitePages(Table):
             WHERE here.post_path BETWEEN ? AND ?
             ORDER BY here.post_path, there.published_at, there.code
             """
-        return self._stream(sql, first_path, last_path)
+        return self._iter_rows(sql, first_path, last_path)
 
 
 def _path_range(period: str) -> tuple[str, str]:

@@ -36,24 +36,26 @@ class Stocks(Table):
 
     def with_article_counts(self, limit: int) -> list[dict[str, Any]]:
         """Each with `articles`, `times` (links), `first` and `latest`; those of most articles first."""
-        return self._all(
+        return self._fetch_all(
             f"{_SELECT_STOCKS_WITH_COUNTS} GROUP BY secid ORDER BY articles DESC, times DESC, secid LIMIT :limit",
             limit=limit,
         )
 
     def get_details(self, stock: str, limit: int) -> dict[str, Any]:
         """The `stocks` that a code or a name stands for, their `days`, and their last `articles`."""
-        secids = json.dumps([row["secid"] for row in self._all(_SELECT_SECIDS, stock=stock)])
+        secids = json.dumps([row["secid"] for row in self._fetch_all(_SELECT_SECIDS, stock=stock)])
         where = "WHERE secid IN (SELECT value FROM json_each(:secids))"
         return {
-            "stocks": self._all(f"{_SELECT_STOCKS_WITH_COUNTS} {where} GROUP BY secid ORDER BY secid", secids=secids),
-            "days": self._all(_COUNT_BY_DAY, secids=secids),
-            "articles": self._all(_SELECT_ARTICLES, secids=secids, limit=limit),
+            "stocks": self._fetch_all(
+                f"{_SELECT_STOCKS_WITH_COUNTS} {where} GROUP BY secid ORDER BY secid", secids=secids
+            ),
+            "days": self._fetch_all(_COUNT_BY_DAY, secids=secids),
+            "articles": self._fetch_all(_SELECT_ARTICLES, secids=secids, limit=limit),
         }
 
     def most_linked_in(self, codes: Sequence[str], limit: int) -> list[tuple[str, str, int]]:
         """The stocks that most of these articles link to: name, secid, how many of them."""
-        rows = self._all(
+        rows = self._fetch_all(
             """
             SELECT max(name) AS name, secid, count(*) AS articles FROM mentions
             WHERE code IN (SELECT value FROM json_each(:codes)) AND kind = 'stock'

@@ -20,7 +20,7 @@ class Table:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def _all(self, sql: str, *values: object, **named_values: object) -> list[dict[str, Any]]:
+    def _fetch_all(self, sql: str, *values: object, **named_values: object) -> list[dict[str, Any]]:
         """Return all rows."""
         try:
             cursor = self._db.execute(sql, named_values or values)
@@ -29,7 +29,7 @@ class Table:
         except sqlite3.Error as error:
             raise store_error(error) from error
 
-    def _stream(self, sql: str, *values: object, **named_values: object) -> Iterator[dict[str, Any]]:
+    def _iter_rows(self, sql: str, *values: object, **named_values: object) -> Iterator[dict[str, Any]]:
         """Yield the rows one at a time, however many there are."""
         try:
             cursor = self._db.execute(sql, named_values or values)
@@ -39,9 +39,9 @@ class Table:
         except sqlite3.Error as error:
             raise store_error(error) from error
 
-    def _one(self, sql: str, *values: object, **named_values: object) -> dict[str, Any] | None:
+    def _fetch_one(self, sql: str, *values: object, **named_values: object) -> dict[str, Any] | None:
         """Return the first row, None where there is none."""
-        return next(iter(self._all(sql, *values, **named_values)), None)
+        return next(iter(self._fetch_all(sql, *values, **named_values)), None)
 
     def _execute(self, sql: str, *values: object, **named_values: object) -> sqlite3.Cursor:
         """Run a statement; outside a transaction, what it changes is committed at once."""

@@ -12,7 +12,7 @@ from scrapy.exceptions import IgnoreRequest
 from crawler.crawl.interface import request_reason
 from crawler.errors import ParseError
 from crawler.items import Reason
-from crawler.jobs.distributed.coordinator import received
+from crawler.jobs.distributed.coordinator import build_response
 from crawler.jobs.distributed.messages import FetchResult, decode_message, encode_message
 from crawler.middlewares import IncompleteResponse
 
@@ -38,7 +38,7 @@ def test_a_truncated_response_is_one_on_the_other_side() -> None:
     fetched = FetchResult(
         "https://a.cn/", 429, {"Retry-After": "5"}, b"x", "the reply is cut", Reason.RESPONSE_INCOMPLETE
     )
-    response = received(decode_message(encode_message(fetched), 100), REQUEST)
+    response = build_response(decode_message(encode_message(fetched), 100), REQUEST)
     assert isinstance(response, IncompleteResponse)
     assert (response.status, response.body, response.headers["Retry-After"]) == (429, b"x", b"5")
     assert str(response.error) == "the reply is cut"
@@ -51,7 +51,7 @@ def test_a_truncated_response_is_one_on_the_other_side() -> None:
 def test_what_failed_has_the_same_code_on_the_other_side(reason: Reason, passing: bool) -> None:
     fetched = decode_message(encode_message(FetchResult(error="it failed", reason=reason, retryable=passing)), 100)
     with pytest.raises(Exception, match="it failed") as told:
-        received(fetched, REQUEST)
+        build_response(fetched, REQUEST)
     assert isinstance(told.value, IgnoreRequest) is not passing
     if not passing or reason in {Reason.CONNECTION_ERROR, Reason.RESPONSE_INCOMPLETE}:
         assert request_reason(told.value) is reason

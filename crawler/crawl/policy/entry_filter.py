@@ -25,7 +25,7 @@ class Decision(NamedTuple):
     detail: str = ""
 
 
-_FETCH = Decision()
+_FETCH_DECISION = Decision()
 
 
 class EntryFilter:
@@ -55,13 +55,13 @@ class EntryFilter:
         """
         if is_duplicate:
             return Decision(Outcome.DUPLICATE, Reason.LISTED_TWICE, DUPLICATE_DETAIL)
-        if self._has_filters and (unwanted := self._selection.skip_reason(entry, self._registry)):
-            return Decision(Outcome.FILTERED, *unwanted)
+        if self._has_filters and (skip_reason := self._selection.skip_reason(entry, self._registry)):
+            return Decision(Outcome.FILTERED, *skip_reason)
         limit = self._selection.limit
         if limit is not None and self._wanted_count >= limit:
             return Decision(Outcome.FILTERED, Reason.OVER_LIMIT, "over --limit")
         self._wanted_count += 1
-        return self._decide_known(entry, known_article) if known_article else _FETCH
+        return self._decide_known(entry, known_article) if known_article else _FETCH_DECISION
 
     def _decide_known(self, entry: ListingEntry, known_article: KnownArticle) -> Decision:
         is_same_spider = known_article.source == self._spider
@@ -72,12 +72,12 @@ class EntryFilter:
             or known_article.withdrawn
             or self._needs_refresh(entry, known_article)
         ):
-            return _FETCH
+            return _FETCH_DECISION
         if known_article.rejection_reason:
             return Decision(
                 Outcome.UNCHANGED, Reason.REJECTED_EARLIER, STILL_REJECTED_PREFIX + known_article.rejection_reason
             )
-        return Decision(Outcome.UNCHANGED, Reason.NOT_MODIFIED) if is_same_spider else _FETCH
+        return Decision(Outcome.UNCHANGED, Reason.NOT_MODIFIED) if is_same_spider else _FETCH_DECISION
 
     def _needs_refresh(self, entry: ListingEntry, known_article: KnownArticle) -> bool:
         refresh = self._selection.refresh

@@ -62,7 +62,7 @@ class Throttle:
     target_concurrency: float | None = None
     max_delay: float = 0.0
 
-    def seconds_between(self, latency: float) -> float:
+    def seconds_between_requests(self, latency: float) -> float:
         """The seconds between two requests to a host that takes `latency` seconds to answer, while more are waiting."""
         throttle_delay = min(latency / self.target_concurrency, self.max_delay) if self.target_concurrency else 0.0
         delay = max(self.delay, throttle_delay) * (1 + self.jitter * _MEAN_JITTER)
@@ -82,7 +82,7 @@ class FirstPage:
 
 @dataclass(frozen=True, slots=True)
 class PlanInputs:
-    """What a crawl of a spider goes by. `known` counts the articles of a column that were published in a time."""
+    """What a crawl of a spider goes by. `count_known` counts the articles of a column that were published in a time."""
 
     spider: str
     columns: Mapping[str, str]
@@ -123,7 +123,7 @@ class Plan:
     """What a crawl is expected to ask for, beside `robots` files robots.txt, and how long a request takes.
 
     `again` are the known articles that --refresh fetches, `article_requests` whether an article takes a request at all,
-    `latency` the seconds that the source took to answer, and `inputs` how many requests the plan itself has sent.
+    `latency` the seconds that the source took to answer, and `asked` how many requests the plan itself has sent.
     `failed_listings` are the listings that did not come, by reason, and `notes` are for a person.
     """
 
@@ -181,33 +181,33 @@ def estimate_columns(pages: Iterable[FirstPage], inputs: PlanInputs) -> list[Col
 
     An article that several listings name is the first one's.
     """
-    entry_filter, met = inputs.create_entry_filter(), set[str]()
+    entry_filter, listed_codes = inputs.create_entry_filter(), set[str]()
     column_estimates: list[_ColumnEstimate] = []
     for page in pages:
-        column_estimates.append(_ColumnEstimate(page, inputs, entry_filter, met, column_estimates))
+        column_estimates.append(_ColumnEstimate(page, inputs, entry_filter, listed_codes, column_estimates))
     return [column_estimate.to_column_plan(entry_filter.remaining_limit) for column_estimate in column_estimates]
 
 
 class _ColumnEstimate:
-    """One first page, after those of the listings `earlier_columns`, whose wanted codes are in `met`."""
+    """One first page, after those of the listings `earlier_columns`, whose wanted codes are in `listed_codes`."""
 
     def __init__(
         self,
         page: FirstPage,
         inputs: PlanInputs,
         entry_filter: EntryFilter,
-        met: set[str],
+        listed_codes: set[str],
         earlier_columns: Sequence["_ColumnEstimate"],
     ) -> None:
         self._page, self._inputs = page, inputs
         self._to_fetch = []
         for entry in page.entries:
             known_article = page.known_articles.get(entry.code)
-            outcome = entry_filter.decide(entry, known_article, is_duplicate=entry.code in met).outcome
+            outcome = entry_filter.decide(entry, known_article, is_duplicate=entry.code in listed_codes).outcome
             if outcome is None:
                 self._to_fetch.append(entry)
             if outcome is not Outcome.FILTERED:
-                met.add(entry.code)
+                listed_codes.add(entry.code)
         self._paginator = inputs.create_paginator(page.column)
         wants_next_page = self._paginator.wants_next_page(
             page.entries,

@@ -25,18 +25,18 @@ class _ListingProgress:
     paginator: ListingPaginator
     known_ahead: int
     rows: int = 0
-    wanted: int = 0
+    entries_to_fetch: int = 0
 
     def add_page(self, page_outcomes: Counter[Outcome | None]) -> None:
         self.rows += page_outcomes.total()
-        self.wanted += page_outcomes.total() - sum(page_outcomes[outcome] for outcome in _SKIPPED_OUTCOMES)
+        self.entries_to_fetch += page_outcomes.total() - sum(page_outcomes[outcome] for outcome in _SKIPPED_OUTCOMES)
 
     def estimate_requests(self) -> float | None:
         """For pages and articles; None where nobody can tell."""
         remaining = estimate_remaining(self.paginator)
         if remaining.precision is Precision.AT_LEAST or not self.rows:
             return None
-        return remaining.pages + max(0, remaining.rows - self.known_ahead) * self.wanted / self.rows
+        return remaining.pages + max(0, remaining.rows - self.known_ahead) * self.entries_to_fetch / self.rows
 
 
 class EtaEstimator:
@@ -81,7 +81,7 @@ class EtaEstimator:
             listing.add_page(self._page_outcomes)
         self._page_outcomes.clear()
 
-    def reached(self) -> datetime | None:
+    def slowest_listing_position(self) -> datetime | None:
         """How far back the walk is that has come least far; None when none goes on."""
         return max(
             (

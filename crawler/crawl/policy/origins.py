@@ -12,12 +12,12 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _BENCHMARK_NETWORK = ip_network("198.18.0.0/15")
 
 
-def origin_of(url: str) -> str:
+def get_origin(url: str) -> str:
     """The origin of an address; empty when it has none, or names a user beside it.
 
-    >>> origin_of("https://finance.eastmoney.com/a/1.html"), origin_of("HTTP://[::1]:8000/x")
+    >>> get_origin("https://finance.eastmoney.com/a/1.html"), get_origin("HTTP://[::1]:8000/x")
     ('https://finance.eastmoney.com:443', 'http://::1:8000')
-    >>> origin_of("file:///etc/passwd"), origin_of("http://finance.eastmoney.com@127.0.0.1/")
+    >>> get_origin("file:///etc/passwd"), get_origin("http://finance.eastmoney.com@127.0.0.1/")
     ('', '')
     """
     try:

@@ -105,7 +105,7 @@ class WorkerPool:
         self._open_task: asyncio.Future[None] | None = None
         self._tasks: list[asyncio.Future[None]] = []
         self._closing = False
-        app.task(name=queue.DELIVER)(self._deliver)
+        app.task(name=queue.DELIVER_TASK)(self._deliver)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -131,7 +131,7 @@ class WorkerPool:
         finally:
             if not pending.code:
                 self._acknowledge(pending.key)
-        return received(result, request)
+        return build_response(result, request)
 
     def acknowledge_entries(self, codes: Sequence[str]) -> None:
         """Let the responses of entries leave the queue: their outcomes are committed."""
@@ -167,7 +167,7 @@ class WorkerPool:
             del self._pending_requests[pending.key]
 
     async def _enqueue_fetch(self, pending: PendingRequest) -> None:
-        task = self._app.configure_task(queue.FETCH, queue=self._fetch_queue, priority=pending.priority)
+        task = self._app.configure_task(queue.FETCH_TASK, queue=self._fetch_queue, priority=pending.priority)
         await task.defer_async(key=pending.key, url=pending.url, response_queue=self._response_queue)
 
     async def _deliver(self, key: str, message: str) -> None:
@@ -214,26 +214,30 @@ class WorkerPool:
             for job in await job_manager.get_stalled_jobs(
                 queue=self._fetch_queue, seconds_since_heartbeat=queue.STALLED_AFTER
             ):
-                if self._is_ours(job) and self._count_try(str(job.task_kwargs["key"])):
+                if self._is_own_job(job) and self._count_try(str(job.task_kwargs["key"])):
                     await self._requeue(job)
-                elif self._is_ours(job):
+                elif self._is_own_job(job):
                     await job_manager.finish_job(job, Status.FAILED, delete_job=True)
             pending_requests = list(self._pending_requests.values())
             queued_keys = {job.task_kwargs["key"] for job in await self._list_fetch_jobs()}
             for pending in pending_requests:
-                if pending.key not in queued_keys and await self._is_lost(pending.key) and self._count_try(pending.key):
+                if (
+                    pending.key not in queued_keys
+                    and await self._is_response_lost(pending.key)
+                    and self._count_try(pending.key)
+                ):
                     await self._enqueue_fetch(pending)
 
     async def _list_fetch_jobs(self) -> list[Job]:
         # What has ended is deleted, so that all that are there wait or are under way.
         return [
-            job for job in await self._app.job_manager.list_jobs_async(queue=self._fetch_queue) if self._is_ours(job)
+            job for job in await self._app.job_manager.list_jobs_async(queue=self._fetch_queue) if self._is_own_job(job)
         ]
 
-    def _is_ours(self, job: Job) -> bool:
+    def _is_own_job(self, job: Job) -> bool:
         return job.task_kwargs.get("response_queue") == self._response_queue
 
-    async def _is_lost(self, key: str) -> bool:
+    async def _is_response_lost(self, key: str) -> bool:
         responses = await self._app.job_manager.list_jobs_async(queue=self._response_queue, lock=key)
         return not list(responses) and key in self._pending_requests and not self._response_futures[key].done()
 
@@ -264,17 +268,17 @@ class WorkerPool:
                 self._response_futures[key].set_exception(IgnoreRequest(str(error)))
 
 
-def received(fetched: FetchResult, request: Request) -> Response:
+def build_response(fetch_result: FetchResult, request: Request) -> Response:
     """Return what a fetcher has received, whole or not. Raises as Scrapy does where that is nothing."""
-    answer = (fetched.url, fetched.status, fetched.headers, fetched.body)
-    if fetched.reason is None:
-        return Response(*answer, request=request)
-    if fetched.status:
-        return IncompleteResponse(*answer, request=request, error=IncompleteResponseError(fetched.error))
-    if fetched.retryable:
-        lost = fetched.reason is Reason.RESPONSE_INCOMPLETE
-        raise (ResponseDataLossError if lost else DownloadFailedError)(fetched.error)
-    raise DroppedRequestError(fetched.reason, fetched.error)
+    response_fields = (fetch_result.url, fetch_result.status, fetch_result.headers, fetch_result.body)
+    if fetch_result.reason is None:
+        return Response(*response_fields, request=request)
+    if fetch_result.status:
+        return IncompleteResponse(*response_fields, request=request, error=IncompleteResponseError(fetch_result.error))
+    if fetch_result.retryable:
+        is_truncated = fetch_result.reason is Reason.RESPONSE_INCOMPLETE
+        raise (ResponseDataLossError if is_truncated else DownloadFailedError)(fetch_result.error)
+    raise DroppedRequestError(fetch_result.reason, fetch_result.error)
 
 
 def _to_pending_request(request: Request) -> PendingRequest:

@@ -20,7 +20,7 @@ from crawler.errors import FatalError, UsageError
 
 QUEUE_VARIABLE = "FINEWS_QUEUE"
 # The names of the two kinds of jobs: what fetchers do, and what recorders do.
-FETCH, DELIVER = "finews.fetch", "finews.deliver"
+FETCH_TASK, DELIVER_TASK = "finews.fetch", "finews.deliver"
 # A worker says so often that it lives; one that has not for so long is dead, and its jobs are given to others.
 HEARTBEAT_INTERVAL, STALLED_AFTER = 3.0, 15.0
 # What is to be done at once, whatever the two machines' clocks say.

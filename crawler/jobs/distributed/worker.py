@@ -71,10 +71,10 @@ class _WorkerSpider(SourceSpider):
             yield request
 
     async def _process_jobs(self, app: App) -> None:
-        @app.task(name=queue.FETCH)
+        @app.task(name=queue.FETCH_TASK)
         async def fetch_job(key: str, url: str, response_queue: str) -> None:
             message = encode_message(await self._download(url))
-            await app.configure_task(queue.DELIVER, queue=response_queue, lock=key).defer_async(
+            await app.configure_task(queue.DELIVER_TASK, queue=response_queue, lock=key).defer_async(
                 key=key, message=message
             )
 

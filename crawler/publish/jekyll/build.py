@@ -103,7 +103,7 @@ def build_jekyll_site(
     if render_all:
         restore_archived_months(output, archived_months)
     posts_to_archive = find_posts_to_archive(output, archive_before, archived_months)
-    stale_days = [page for page in store.site_pages.stale() if page.kind is PageKind.DAY]
+    stale_days = [page for page in store.site_pages.stale_pages() if page.kind is PageKind.DAY]
     days_to_write = {*(path[7:17] for path in posts_to_archive), *(page.name for page in stale_days)}
     archived_day_pages = [write_day_page(output, store, day) for day in sorted(days_to_write)]
     remove_archived_pages(output, posts_to_archive)

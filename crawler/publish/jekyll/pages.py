@@ -45,7 +45,7 @@ def update_pages(output: Path, store: Store) -> None:
     StoreError.
     """
     is_first_run = not all((output / f"_data/{name}.json").is_file() for name in DATA_FILES)
-    stale_pages = {*store.site_pages.stale(), *(store.site_pages.all() if is_first_run else ())}
+    stale_pages = {*store.site_pages.stale_pages(), *(store.site_pages.all() if is_first_run else ())}
     pages_to_write = [page for page in stale_pages if not _is_archived(output, page)]
     registry = CategoryRegistry(store.categories.all())
     for page in pages_to_write:
@@ -169,12 +169,12 @@ def _write_data_files(output: Path, store: Store) -> None:
     active_categories = sorted(
         (row for row in category_counts if row["articles"]), key=lambda row: row["latest"], reverse=True
     )
-    home = {
+    home_data = {
         "latest": [_feed_entry(row) for row in store.site_pages.latest_articles(_MAX_LATEST_ARTICLES)],
         "categories": [_home_category(store, row) for row in active_categories[:_MAX_HOME_CATEGORIES]],
     }
     years = store.site_pages.periods_with_articles(_YEAR_CHARS)
-    write_data_file(output, "home", home)
+    write_data_file(output, "home", home_data)
     write_data_file(output, "years", years)
     write_data_file(output, "days", store.site_pages.article_counts_by_day(years[0]) if years else [])
     write_data_file(

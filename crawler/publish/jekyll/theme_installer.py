@@ -43,7 +43,7 @@ def _iter_bundled_files() -> Iterator[tuple[str, bytes]]:
 
 
 def _walk_resources(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
-    for entry in sorted(folder.iterdir(), key=lambda each: each.name):
+    for entry in sorted(folder.iterdir(), key=lambda child: child.name):
         if entry.is_dir():
             yield from _walk_resources(entry, f"{prefix}{entry.name}/")
         else:

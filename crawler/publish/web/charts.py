@@ -74,8 +74,8 @@ def _group_days(days: Sequence[date]) -> Iterable[tuple[str, list[date]]]:
     if len(days) <= _MAX_BARS:
         return [(f"{day:%m-%d}", [day]) for day in days]
     if len(days) <= 7 * _MAX_BARS:
-        weeks = groupby(days, _week_start)
-        return [(f"{monday:%m-%d}", list(group)) for monday, group in weeks]
+        days_by_week = groupby(days, _week_start)
+        return [(f"{monday:%m-%d}", list(group)) for monday, group in days_by_week]
     return [(month, list(group)) for month, group in groupby(days, lambda day: f"{day:%Y-%m}")]
 
 

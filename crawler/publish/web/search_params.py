@@ -44,11 +44,13 @@ class SearchParams:
 
 def parse_params(arguments: Any) -> SearchParams:
     """Datasette's `request.args`, of which only the first of each name counts."""
-    trimmed = {name: (arguments.get(name) or "").strip()[:MAX_PARAM_CHARS] for name in PARAM_NAMES}
+    trimmed_params = {name: (arguments.get(name) or "").strip()[:MAX_PARAM_CHARS] for name in PARAM_NAMES}
     page_text = (arguments.get("page") or "1").strip()
     page_number = int(page_text) if page_text.isascii() and page_text.isdigit() and len(page_text) < 6 else 1
     last_page = math.ceil(MAX_RESULTS / RESULTS_PER_PAGE)
-    return SearchParams({name: value for name, value in trimmed.items() if value}, min(max(page_number, 1), last_page))
+    return SearchParams(
+        {name: value for name, value in trimmed_params.items() if value}, min(max(page_number, 1), last_page)
+    )
 
 
 def build_search_request(store: Store, params: SearchParams, now: datetime) -> SearchRequest:

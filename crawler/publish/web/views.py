@@ -81,7 +81,9 @@ def _build_facets(store: Store, rows: Sequence[Row], params: SearchParams) -> li
             [(name, slug, count) for (slug, name), count in media_counts.most_common(_MAX_FACET_VALUES)],
             "category",
         ),
-        _build_facet(params, "日期", [(day, day, n) for day, n in newest_days], "since", "until"),
+        _build_facet(
+            params, "日期", [(day, day, article_count) for day, article_count in newest_days], "since", "until"
+        ),
         _build_facet(params, "股票", stock_counts, "stock"),
     ]
 

@@ -146,7 +146,7 @@ class ReprintClusters(Table):
     # filing
 
     def _pending_codes(self, limit: int) -> list[str]:
-        return [row["code"] for row in self._all("SELECT code FROM story_pending LIMIT ?", limit)]
+        return [row["code"] for row in self._fetch_all("SELECT code FROM story_pending LIMIT ?", limit)]
 
     def _cluster_codes(self, codes: list[str]) -> None:
         changes = _BatchChanges()

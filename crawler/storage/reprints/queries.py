@@ -17,7 +17,7 @@ class ReprintQueries(Table):
 
     def cluster_codes(self, code: str) -> list[str]:
         """The codes of an article's story, the original first; at least its own."""
-        return [row["code"] for row in self._all(_SELECT_CLUSTER_CODES, code)] or [code]
+        return [row["code"] for row in self._fetch_all(_SELECT_CLUSTER_CODES, code)] or [code]
 
     def cluster_articles(self, code: str) -> list[dict[str, Any]]:
         """The articles of a story, the original first, the asked one among them; none when nobody else has it.
@@ -29,7 +29,7 @@ class ReprintQueries(Table):
 
     def cluster_articles_among(self, codes: Sequence[str]) -> list[dict[str, Any]]:
         """The same of these articles of a story, as if there were no others."""
-        articles = self._all(
+        articles = self._fetch_all(
             """
             SELECT code, title, published_at, articles.media, category, url, post_path, withdrawn_at,
                    published - min(published) OVER () AS seconds_later

@@ -31,7 +31,9 @@ _HAN_COMPATIBILITY_RANGES = (
 _MAX_REPLACE_PASSES = 60
 # SQLite's tokeniser `ascii` ends a token at each ASCII character that is no letter or digit: they move up here.
 _PRIVATE_USE_START = 0xE000
-_PRIVATE_USE_BY_ASCII = {point: chr(_PRIVATE_USE_START + point) for point in range(128) if not chr(point).isalnum()}
+_PRIVATE_USE_BY_ASCII = {
+    code_point: chr(_PRIVATE_USE_START + code_point) for code_point in range(128) if not chr(code_point).isalnum()
+}
 _INDEX_SPACE = _PRIVATE_USE_BY_ASCII[ord(" ")]
 _INDEX_SPACE_RUNS = re.compile(f"{_INDEX_SPACE}{{2,}}")
 # Ends a text, so that its last character begins a pair, too.
@@ -87,7 +89,7 @@ def _replace_characters(text: str, character_map: Mapping[int, str]) -> str:
     """Each character as a mapping has it, which gives Han characters, small letters and digits as they are or safe."""
     unusual = "".join(set(_UNUSUAL_RUNS.findall(text)))
     mapped = {character: character_map[ord(character)] for character in set(unusual)}
-    replacements = {character: other for character, other in mapped.items() if other != character}
+    replacements = {character: replacement for character, replacement in mapped.items() if replacement != character}
     replacement_text = "".join(replacements.values())
     # One by one where there are few, and none becomes what another is.
     if len(replacements) > _MAX_REPLACE_PASSES or any(character in replacement_text for character in replacements):
@@ -152,7 +154,7 @@ def normalise_with_offsets(text: str) -> tuple[str, list[int]]:
     return "".join(normalised), [*offsets, len(text)]
 
 
-def bigrams_of_term(term: str) -> list[str]:
+def split_into_bigrams(term: str) -> list[str]:
     """The pairs that a document must hold to hold this term, in order; none for a single character."""
     index_term = term.translate(_PRIVATE_USE_BY_ASCII)
     return list(dict.fromkeys(map(str.__add__, index_term, index_term[1:])))
@@ -189,10 +191,10 @@ def spaced_ngrams(text: str, size: int) -> str:
     code_point_array = code_points(text)
     ngram_count = max(0, len(code_point_array) - size + 1)
     # A number a character: this is on the path of each article, and no loop of ours is as fast.
-    spaced = _SPACE * ((size + 1) * ngram_count)
+    spaced_text = _SPACE * ((size + 1) * ngram_count)
     for offset in range(size):
-        spaced[offset :: size + 1] = code_point_array[offset : offset + ngram_count]
-    return spaced.tobytes().decode(_UTF_32, "surrogatepass")
+        spaced_text[offset :: size + 1] = code_point_array[offset : offset + ngram_count]
+    return spaced_text.tobytes().decode(_UTF_32, "surrogatepass")
 
 
 def code_points(text: str) -> "array[int]":

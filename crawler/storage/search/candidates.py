@@ -16,7 +16,7 @@ from sqlite_utils import Database
 
 from crawler.content.dates import format_iso
 from crawler.storage.migrations import with_integer_codes
-from crawler.storage.search.bigrams import SearchDocument, bigram_prefix, bigrams_of_term
+from crawler.storage.search.bigrams import SearchDocument, bigram_prefix, split_into_bigrams
 from crawler.storage.search.filters import (
     ARTICLE_ROWS,
     DOCUMENT_ROWS,
@@ -104,13 +104,13 @@ class _IndexHits(NamedTuple):
     def queries_for_ranges(self, ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[str, dict[str, object]]]:
         """The SQL, and its values, that gives the documents of ranges of ids that may answer."""
         ids_in_ranges: list[int] = []
-        for first, last in ranges:
-            if self.is_complete or first >= self.document_ids[0]:
+        for first_id, last_id in ranges:
+            if self.is_complete or first_id >= self.document_ids[0]:
                 ids_in_ranges += self.document_ids[
-                    bisect_left(self.document_ids, first) : bisect_right(self.document_ids, last)
+                    bisect_left(self.document_ids, first_id) : bisect_right(self.document_ids, last_id)
                 ]
             else:
-                yield _SELECT_MATCHES_IN_RANGE, {"match": self.fts_query, "first": first, "last": last}
+                yield _SELECT_MATCHES_IN_RANGE, {"match": self.fts_query, "first": first_id, "last": last_id}
         if ids_in_ranges:
             yield _SELECT_DOCUMENTS_BY_ID, {"ids": json.dumps(ids_in_ranges)}
 
@@ -181,20 +181,20 @@ class CandidateFinder:
 
     def _try_recent(self, query: Query, search_request: SearchRequest, fts_query: str) -> Iterator[Candidate]:
         """All pairs that begin with a character are dear to read: it may be a common one, which the newest hold."""
-        tried: set[Candidate] = set()
+        tried_candidates: set[Candidate] = set()
         for code, revision, current, published, title, body_text in itertools.islice(
             self._newest_rows(search_request), _RECENT_ARTICLES_TO_TRY
         ):
             candidate = make_candidate(code, revision, current, published)
-            tried.add(candidate)
+            tried_candidates.add(candidate)
             if body_text is None or _may_match(query, SearchDocument(title, body_text)):
                 yield candidate
-        if len(tried) == _RECENT_ARTICLES_TO_TRY:
+        if len(tried_candidates) == _RECENT_ARTICLES_TO_TRY:
             hits = self._find_hits(fts_query, -1)
             yield from (
                 indexed_candidate
                 for indexed_candidate in self._from_index(query, search_request, hits)
-                if indexed_candidate not in tried
+                if indexed_candidate not in tried_candidates
             )
 
     def _from_index(self, query: Query, search_request: SearchRequest, hits: _IndexHits) -> Iterator[Candidate]:
@@ -319,19 +319,21 @@ def _build_fts_query(query: Query) -> tuple[str, bool]:
     if not all(clause_queries) or len(clauses) > _MAX_CLAUSES:
         return "", False
     return " OR ".join(f"({part})" for part, _ in filter(None, clause_queries)), any(
-        single for _, single in filter(None, clause_queries)
+        is_single_bigram for _, is_single_bigram in filter(None, clause_queries)
     )
 
 
 def _build_clause_query(clause: Clause) -> tuple[str, bool] | None:
     text_terms = [term for term in clause.required if not term.key] or clause.required
-    bigrams = list(dict.fromkeys(pair for term in text_terms for pair in bigrams_of_term(term.text)))[
+    bigrams = list(dict.fromkeys(pair for term in text_terms for pair in split_into_bigrams(term.text)))[
         :_MAX_BIGRAMS_PER_CLAUSE
     ]
     if bigrams:
         # A word of two characters is in a text where its pair is.
         excluded_bigrams = [
-            bigrams_of_term(term.text)[0] for term in clause.excluded[:_MAX_BIGRAMS_PER_CLAUSE] if len(term.text) == 2
+            split_into_bigrams(term.text)[0]
+            for term in clause.excluded[:_MAX_BIGRAMS_PER_CLAUSE]
+            if len(term.text) == 2
         ]
         return _join_quoted(" AND ", bigrams) + (
             f" NOT ({_join_quoted(' OR ', excluded_bigrams)})" if excluded_bigrams else ""

@@ -71,14 +71,16 @@ class SearchEngine(Table):
     def count(self, search_request: SearchRequest) -> int:
         """How many articles answer, `limit` or not."""
         with self.transaction():
-            exact = self._candidates.count_from_index(parse_query(search_request.text), search_request)
-            return sum(1 for _ in self._newest_rows(search_request)) if exact is None else exact
+            exact_count = self._candidates.count_from_index(parse_query(search_request.text), search_request)
+            return sum(1 for _ in self._newest_rows(search_request)) if exact_count is None else exact_count
 
     def get_as_of(self, code: str, as_of: datetime) -> dict[str, Any] | None:
         """One article as it was known then, with the columns of `rows`; None when it was not."""
         with self.transaction():
             candidate = min(self._candidates.find_by_codes([code], SearchRequest(as_of=as_of)), default=None)
-            return self._row_of_candidate(self._rows_by_code([code]).get(code), candidate, as_of) if candidate else None
+            return (
+                self._build_candidate_row(self._rows_by_code([code]).get(code), candidate, as_of) if candidate else None
+            )
 
     def get_full_as_of(self, code: str, as_of: datetime) -> dict[str, Any] | None:
         """The same with `revisions`, `mentions`, `columns` and `story` of then; `Articles.get_full` gives them of
@@ -88,10 +90,14 @@ class SearchEngine(Table):
         if row is None:
             return None
         parameters = {"code": code, "revision": row["revision"], "as_of": format_iso(as_of)}
-        columns = [each["column_id"] for each in self._all(_SELECT_COLUMNS_AS_OF, **parameters)]
-        revisions = self._all(_SELECT_EARLIER_REVISIONS, **parameters)
-        stock_mentions = sorted(extract_mentions(row["body_html"]), key=lambda each: (-each.count, each.secid))
-        relations = {"revisions": revisions, "mentions": [asdict(each) for each in stock_mentions], "columns": columns}
+        columns = [column_row["column_id"] for column_row in self._fetch_all(_SELECT_COLUMNS_AS_OF, **parameters)]
+        revisions = self._fetch_all(_SELECT_EARLIER_REVISIONS, **parameters)
+        stock_mentions = sorted(extract_mentions(row["body_html"]), key=lambda mention: (-mention.count, mention.secid))
+        relations = {
+            "revisions": revisions,
+            "mentions": [asdict(mention) for mention in stock_mentions],
+            "columns": columns,
+        }
         return {**row, **relations, "story": self._cluster_as_of(code, as_of)}
 
     def _cluster_as_of(self, code: str, as_of: datetime) -> list[dict[str, Any]]:
@@ -106,18 +112,18 @@ class SearchEngine(Table):
 
     def _newest_rows(self, search_request: SearchRequest) -> Iterator[dict[str, Any]]:
         query = parse_query(search_request.text)
-        hidden: set[str] = set()
+        hidden_codes: set[str] = set()
         # A version that several sources give comes several times in a row.
         candidates = (
             candidate for candidate, _ in itertools.groupby(self._candidates.find_newest(query, search_request))
         )
         for version, row in self._matching(candidates, query, search_request):
-            if search_request.collapse_reprints and version.current and version.code not in hidden:
-                hidden.update(self._reprints_hidden_by(version.code, query, search_request))
-            if version.code not in hidden:
+            if search_request.collapse_reprints and version.current and version.code not in hidden_codes:
+                hidden_codes.update(self._find_hidden_reprints(version.code, query, search_request))
+            if version.code not in hidden_codes:
                 yield row
 
-    def _reprints_hidden_by(self, code: str, query: Query, search_request: SearchRequest) -> list[str]:
+    def _find_hidden_reprints(self, code: str, query: Query, search_request: SearchRequest) -> list[str]:
         """The story of an article that answers, but for the one that stands for it: the earliest that answers.
 
         One that is withdrawn only stands for others of its kind; one that said something else then is of no story.
@@ -126,13 +132,15 @@ class SearchEngine(Table):
         if len(codes) == 1:
             return []
         candidate_by_code = {
-            each.code: each for each in self._candidates.find_by_codes(codes, search_request) if each.current
+            candidate.code: candidate
+            for candidate in self._candidates.find_by_codes(codes, search_request)
+            if candidate.current
         }
         rows = self._matching(
-            (candidate_by_code[each] for each in codes if each in candidate_by_code), query, search_request
+            (candidate_by_code[reprint] for reprint in codes if reprint in candidate_by_code), query, search_request
         )
         _, shown_row = min(rows, key=lambda result: result[1]["withdrawn_at"] is not None)
-        return [each for each in candidate_by_code if each != shown_row["code"]]
+        return [reprint for reprint in candidate_by_code if reprint != shown_row["code"]]
 
     def _matching(
         self, candidates: Iterator[Candidate], query: Query, search_request: SearchRequest
@@ -143,7 +151,7 @@ class SearchEngine(Table):
         while chunk := list(itertools.islice(candidates, chunk_size)):
             rows = self._rows_by_code([candidate.code for candidate in chunk])
             for version in chunk:
-                row = self._row_of_candidate(rows.get(version.code), version, search_request.as_of)
+                row = self._build_candidate_row(rows.get(version.code), version, search_request.as_of)
                 if row and self._is_match(row, version, query, search_request, has_keys=has_keys):
                     yield version, row
             chunk_size = min(2 * chunk_size, _MAX_ROWS_PER_READ)
@@ -158,9 +166,9 @@ class SearchEngine(Table):
         )
 
     def _rows_by_code(self, codes: list[str]) -> dict[str, dict[str, Any]]:
-        return {row["code"]: row for row in self._stream(_SELECT_ARTICLES, json.dumps(codes))}
+        return {row["code"]: row for row in self._iter_rows(_SELECT_ARTICLES, json.dumps(codes))}
 
-    def _row_of_candidate(
+    def _build_candidate_row(
         self, row: dict[str, Any] | None, candidate: Candidate, as_of: datetime | None
     ) -> dict[str, Any] | None:
         """An article's row as this version of it, and as far as was known then; None where there is no such version."""
@@ -170,12 +178,12 @@ class SearchEngine(Table):
             row = {**row, "withdrawn_at": None}
         if candidate.current:
             return row if row["revision"] == candidate.revision else None
-        return self._old_row(row, candidate)
+        return self._build_old_row(row, candidate)
 
-    def _old_row(self, row: dict[str, Any], candidate: Candidate) -> dict[str, Any] | None:
+    def _build_old_row(self, row: dict[str, Any], candidate: Candidate) -> dict[str, Any] | None:
         """The row as it was; what is not kept of a version, its summary and its post, is not told."""
         sql = "SELECT * FROM revisions WHERE code = ? AND revision = ?"
-        revision = self._one(sql, candidate.code, candidate.revision)
+        revision = self._fetch_one(sql, candidate.code, candidate.revision)
         if revision is None:
             return None
         seen_at = revision.pop("seen_at")
@@ -187,9 +195,11 @@ class SearchEngine(Table):
         """The codes and names that stand for the article: its own, and those of its stocks."""
         if candidate.current:
             sql = "SELECT secid, name FROM mentions WHERE code = ?"
-            secids_and_names = [(each["secid"], each["name"]) for each in self._all(sql, candidate.code)]
+            secids_and_names = [
+                (mention_row["secid"], mention_row["name"]) for mention_row in self._fetch_all(sql, candidate.code)
+            ]
         else:
-            secids_and_names = [(each.secid, each.name) for each in extract_mentions(row["body_html"])]
+            secids_and_names = [(mention.secid, mention.name) for mention in extract_mentions(row["body_html"])]
         return {
             row["code"],
             *(key for secid, name in secids_and_names for key in (secid, secid.partition(".")[2], name)),
@@ -202,4 +212,4 @@ def _rank(rows: list[dict[str, Any]], query: Query) -> list[dict[str, Any]]:
         ((normalise_for_search(row["title"]), normalise_for_search(row["body_text"])) for row in rows), query.words
     )
     order = sorted(range(len(rows)), key=lambda position: -relevance[position])
-    return [rows[place] for place in order]
+    return [rows[position] for position in order]

@@ -26,7 +26,7 @@ VERSION_ROWS = RowSource("versions AS found", "found.published_at", _CATEGORY_CO
 DOCUMENT_ROWS = RowSource("", "found.published", _CATEGORY_CONDITION)
 
 # Of one category, the index gives its articles in the order of their times.
-_ONE_CATEGORY, _SEVERAL_CATEGORIES = "(:category)", "(SELECT value FROM json_each(:categories))"
+_SINGLE_CATEGORY_SQL, _CATEGORY_LIST_SQL = "(:category)", "(SELECT value FROM json_each(:categories))"
 _STOCK_CONDITION = """
     EXISTS (SELECT 1 FROM mentions AS m WHERE m.code = found.code
             AND (m.secid = :stock OR substr(m.secid, instr(m.secid, '.') + 1) = :stock OR m.name = :stock))
@@ -60,7 +60,7 @@ _QUERY_AND_LIMIT_BY_FILTER = {
     "columns": (_SELECT_CODES_IN_COLUMNS, 4_000),
     "categories": (_SELECT_ROWS_IN_CATEGORIES, 20_000),
 }
-_IS_COUNT_BELOW = "SELECT count(*) < :most FROM (SELECT 1 FROM ({}) LIMIT :most)"
+_SELECT_IS_COUNT_BELOW = "SELECT count(*) < :most FROM (SELECT 1 FROM ({}) LIMIT :most)"
 
 
 def build_conditions(search_request: SearchRequest, source: RowSource) -> tuple[str, dict[str, object]]:
@@ -71,7 +71,7 @@ def build_conditions(search_request: SearchRequest, source: RowSource) -> tuple[
     if search_request.categories:
         sql_conditions.append(
             source.category_condition.format(
-                _ONE_CATEGORY if len(search_request.categories) == 1 else _SEVERAL_CATEGORIES
+                _SINGLE_CATEGORY_SQL if len(search_request.categories) == 1 else _CATEGORY_LIST_SQL
             )
         )
     if search_request.columns:
@@ -96,7 +96,7 @@ def find_selective_condition(db: Database, search_request: SearchRequest, max_ar
     for filter_name, (sql, max_rows) in _QUERY_AND_LIMIT_BY_FILTER.items():
         if getattr(search_request, filter_name) and not search_request.as_of:
             parameters = {**_sql_parameters(search_request, ARTICLE_ROWS), "most": min(max_articles, max_rows)}
-            if db.execute(_IS_COUNT_BELOW.format(sql), parameters).fetchone()[0]:
+            if db.execute(_SELECT_IS_COUNT_BELOW.format(sql), parameters).fetchone()[0]:
                 return "found.category IS NOT NULL" if sql is _SELECT_ROWS_IN_CATEGORIES else f"found.code IN ({sql})"
     return ""
 

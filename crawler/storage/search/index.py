@@ -81,7 +81,7 @@ class SearchIndex(Table):
         """
         bigrams: list[tuple[int, str]] = []
         for code in codes:
-            for version in self._all(_SELECT_UNINDEXED_VERSIONS, code):
+            for version in self._fetch_all(_SELECT_UNINDEXED_VERSIONS, code):
                 values = {**version, "published": unix_seconds(version["published_at"])}
                 document_id = int(self._execute(_INSERT_DOCUMENT, **values).lastrowid or 0)
                 self._execute(_UPSERT_BLOCK, **values, block=document_id >> BLOCK_BITS)
@@ -108,7 +108,7 @@ class SearchIndex(Table):
             for statement in _CLEAR_TABLES:
                 self._execute(statement)
             self._execute("DELETE FROM sqlite_sequence WHERE name = 'search_documents'")
-            codes = [row["code"] for row in self._stream("SELECT code FROM articles ORDER BY published_at, code")]
+            codes = [row["code"] for row in self._iter_rows("SELECT code FROM articles ORDER BY published_at, code")]
             for start in range(0, len(codes), _ARTICLES_PER_BATCH):
                 self.index_articles(codes[start : start + _ARTICLES_PER_BATCH])
             self._optimize()
@@ -117,10 +117,10 @@ class SearchIndex(Table):
     def find_faults(self) -> list[IndexFault]:
         """Where the index is not what follows from the articles. Reads all of both, in flat memory."""
         with self.transaction():
-            forgotten = [
-                IndexFault(row["code"], "not in the index of words") for row in self._stream(_SELECT_FORGOTTEN_CODES)
+            forgotten_codes = [
+                IndexFault(row["code"], "not in the index of words") for row in self._iter_rows(_SELECT_FORGOTTEN_CODES)
             ]
-            return [*self._find_pending(), *forgotten, *self._find_wrong_documents()]
+            return [*self._find_pending(), *forgotten_codes, *self._find_wrong_documents()]
 
     def reindex(self, code: str) -> None:
         """Index all versions of an article again."""
@@ -134,7 +134,7 @@ class SearchIndex(Table):
             self._execute("INSERT INTO search_pairs (search_pairs) VALUES ('optimize')")
 
     def _pending_codes(self, limit: int) -> list[str]:
-        return [row["code"] for row in self._all("SELECT code FROM search_pending LIMIT ?", limit)]
+        return [row["code"] for row in self._fetch_all("SELECT code FROM search_pending LIMIT ?", limit)]
 
     def _find_pending(self) -> list[IndexFault]:
         return [IndexFault(code, "written by another program, and not indexed yet") for code in self._pending_codes(-1)]
@@ -143,11 +143,11 @@ class SearchIndex(Table):
         """Documents that are no version any more, or whose pairs are not those of their version's text."""
         stored_checksums = self._stored_checksums()
         stored = next(stored_checksums, None)
-        for row in self._stream(_SELECT_DOCUMENTS):
+        for row in self._iter_rows(_SELECT_DOCUMENTS):
             while stored and stored[0] < row["id"]:
                 stored = next(stored_checksums, None)
             stored_checksum = stored[1] if stored and stored[0] == row["id"] else 0
-            version = self._one(_SELECT_VERSION, **row)
+            version = self._fetch_one(_SELECT_VERSION, **row)
             if version is None:
                 yield IndexFault(row["code"], "the index of words holds a version that is not there")
             elif stored_checksum != bigram_checksum(build_index_text(version["title"], version_text(version))):
@@ -156,7 +156,7 @@ class SearchIndex(Table):
     def _stored_checksums(self) -> Iterator[tuple[int, int]]:
         """By document, in order, the checksum of the pairs that the index holds."""
         self._execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.held USING fts5vocab(main, search_pairs, instance)")
-        return ((row["doc"], row["total"]) for row in self._stream(_SELECT_CHECKSUMS))
+        return ((row["doc"], row["total"]) for row in self._iter_rows(_SELECT_CHECKSUMS))
 
 
 def version_text(version: dict[str, Any]) -> str:
