@@ -1,4 +1,4 @@
-"""`python -m crawler` is `finews`."""
+"""Entry point of `python -m crawler`, which is the `finews` command."""
 
 from crawler.cli import main
 

@@ -1,4 +1,4 @@
-"""The error tree, named by what the caller does about it.
+"""Exceptions: a tree named by what the caller does about it, with the exit codes.
 
 FinewsError
 ├── CommandError              ends the command, with its exit code

@@ -1,4 +1,4 @@
-"""The shapes that one article takes on its way; each type is the proof that a step was done.
+"""Items: the types that one article passes through; each is the proof that a step was done.
 
     listing page ─▶ ListingEntry ─▶ RawResponse ─▶ RawArticle ─▶ Article ─▶ SavedArticle
                     (a row parsed)  (fetched)      (extracted)   (clean)    (in the database)

@@ -1,11 +1,10 @@
-"""What happens to a request on its way out, and to its reply on the way in, beyond Scrapy's own.
+"""Downloader middlewares: what happens to a request and its response, in addition to Scrapy's own.
 
-50  OriginMiddleware         nothing leaves the source's own origins, whatever sent it there;
-                             crawler/crawl/public_dns.py looks after where their names lead
-100 RobotsMiddleware         robots.txt, for the requests too that wait for it
-550 BackoffRetryMiddleware   what may come the next time is asked for again, later each time, and never before the
-                             source wants to be asked
-590 WholeReplyMiddleware     unpacked and whole, or no reply
+50  AllowedOriginsMiddleware        no request leaves the source's own origins, redirects included;
+                                    crawler/crawl/public_dns.py checks where host names lead
+100 RobotsMiddleware                robots.txt, also for the requests that wait for it
+550 BackoffRetryMiddleware          retry with backoff, Retry-After, and a circuit breaker for each origin
+590 StrictDecompressionMiddleware   a decompressed, complete response, or an error
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The steps of one article, in this order:
+"""Item pipelines: the steps of one scraped article, in this order:
 
     200 KeepRawPipeline     keep the response that the article was extracted from, where KEEP_RAW is on
     300 NormalisePipeline   RawArticle -> Article, or its entry's outcome where it must not be published; the bodies

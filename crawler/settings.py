@@ -1,4 +1,4 @@
-"""Scrapy's settings for every crawl. `finews crawl --set NAME=VALUE` and `scrapy crawl -s NAME=VALUE` change them.
+"""Scrapy settings for every crawl. `finews crawl --set NAME=VALUE` and `scrapy crawl -s NAME=VALUE` change them.
 
 Our own names come first; each is read in one `from_crawler` and passed on as a value.
 """

@@ -1,4 +1,4 @@
-"""The command `finews`: words in, words out. Each command is a few lines; what it does lives in the package."""
+"""Command line of `finews`: a module per command, with its options and its output; jobs/ and others do the work."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""`finews crawl`."""
+"""Command `finews crawl`: run a crawl, or print its plan (--plan)."""
 
 import sys
 from collections.abc import Mapping, Sequence

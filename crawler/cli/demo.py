@@ -1,4 +1,4 @@
-"""`finews demo`."""
+"""Command `finews demo`: crawl the sample site, and print what to try next."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""`finews diff` and `explain`: one article through time."""
+"""Command `finews diff`: show what changed between two revisions of an article."""
 
 import itertools
 import sys

@@ -1,4 +1,4 @@
-"""`finews explain`."""
+"""Command `finews explain`: print the history of an article, crawl by crawl."""
 
 import itertools
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""`finews export`."""
+"""Command `finews export`: write articles as CSV, JSON Lines or Parquet."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager

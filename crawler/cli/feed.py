@@ -1,4 +1,4 @@
-"""`finews feed`."""
+"""Command `finews feed`: print a feed of the newest articles."""
 
 from pathlib import Path
 from typing import Any

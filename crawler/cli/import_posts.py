@@ -1,4 +1,4 @@
-"""`finews import`."""
+"""Command `finews import`: import the posts of an old site."""
 
 import sys
 from pathlib import Path

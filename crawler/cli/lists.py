@@ -1,4 +1,4 @@
-"""`finews categories`, `columns`, `show` and `runs`: questions to the database."""
+"""Commands `finews categories` and `finews columns`: lists of the media and of the listings."""
 
 import json
 from pathlib import Path

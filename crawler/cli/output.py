@@ -1,4 +1,4 @@
-"""How answers are shown: a table or a text for a person, one JSON value for a program."""
+"""Output of commands: tables and text for people, JSON for programs."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""`finews rebuild`."""
+"""Commands `finews rebuild posts`, `db`, `search` and `reprints`."""
 
 import sys
 from pathlib import Path

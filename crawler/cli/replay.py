@@ -1,4 +1,4 @@
-"""`finews replay`."""
+"""Command `finews replay`: extract stored responses again, without network."""
 
 import sys
 from itertools import chain

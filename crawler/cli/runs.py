@@ -1,4 +1,4 @@
-"""`finews runs`."""
+"""Command `finews runs`: list the recorded crawls and their outcomes."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`finews schedule`: what to hand to cron, systemd or GitHub."""
+"""Command `finews schedule`: print a schedule for cron, systemd or GitHub Actions."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`finews search`, `stocks` and `export`: the articles by their words and by their stocks."""
+"""Command `finews search`: full-text search over the articles."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""The options that name articles: their words, their time, their stocks."""
+"""Search filters as options of commands: query words, times, media, columns, stocks."""
 
 from collections.abc import Callable
 from datetime import datetime

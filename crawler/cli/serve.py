@@ -1,4 +1,4 @@
-"""`finews serve`."""
+"""Command `finews serve`: the web view of the articles."""
 
 from pathlib import Path
 

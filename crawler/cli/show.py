@@ -1,4 +1,4 @@
-"""`finews show`."""
+"""Command `finews show`: print one article."""
 
 from collections.abc import Iterator
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""`finews site build` and `finews site check`: the publishable site."""
+"""Commands `finews site build` and `finews site check`: the published site."""
 
 import sys
 from pathlib import Path

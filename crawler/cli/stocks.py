@@ -1,4 +1,4 @@
-"""`finews stocks`."""
+"""Command `finews stocks`: list stocks and boards, or print one with its articles."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`finews verify`, `rebuild` and `import`: what keeps posts and rows in agreement, and takes posts in."""
+"""Command `finews verify`: compare the posts with the database, and repair them."""
 
 import sys
 from pathlib import Path

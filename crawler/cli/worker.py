@@ -1,4 +1,4 @@
-"""`finews worker`."""
+"""Command `finews worker`: fetch for a distributed crawl."""
 
 import click
 

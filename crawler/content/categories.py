@@ -1,4 +1,4 @@
-"""The media we know: those the package ships, and those the database has met. Names and slugs are looked up here."""
+"""Category registry: names, slugs and aliases of media, from the package and from the database."""
 
 import difflib
 import re

@@ -1,4 +1,4 @@
-"""The only place that reads the time."""
+"""Clock: the only module that reads the current time."""
 
 import time
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The ways in which sources and people write a moment, and ours, which is China time."""
+"""Dates: parsers for the formats of sources and users, and our own format in China time."""
 
 import re
 from datetime import datetime, timedelta, timezone, tzinfo

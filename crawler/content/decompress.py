@@ -1,4 +1,4 @@
-"""Is a reply whole, and of a size to be one? Pure.
+"""Decompression of responses, strict: a body that is truncated, corrupt or too large is an error. Pure.
 
 Scrapy hands over what could be unpacked of a stream that was cut, or whose checksum is wrong, as if it were all.
 """

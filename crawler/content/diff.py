@@ -1,4 +1,4 @@
-"""What changed between two texts, marked as an editor would: paragraph by paragraph, then inside the edited ones.
+"""Text diff: paragraph by paragraph, then inside the edited ones.
 
 Chinese has no spaces between words, so that characters are compared; a number, a Latin word or an emoji is one.
 """

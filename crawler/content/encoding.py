@@ -1,4 +1,4 @@
-"""Bytes -> text, strictly: a reply is decoded without loss, or it is unreadable; nothing is replaced by a �.
+"""Character encodings: a response is decoded without loss or rejected; nothing is replaced by a �.
 
 What a header or a page says of its bytes is often wrong on Chinese sites, while bytes seldom are what they are not: a
 few characters of GBK are no valid UTF-8. So the bytes come first, and what is declared comes second:

@@ -1,4 +1,4 @@
-"""The one-paragraph form of Chinese fast news: `【title】text（media）`. Also html.escape'd into a body."""
+"""Flash news format: `【title】text（media）`, one paragraph of plain text, and its HTML."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""A body as the source has it -> a clean body: one line of balanced blocks that Jekyll shows as it stands.
+"""HTML cleaner: a source's body -> one line of balanced blocks, which Jekyll shows unchanged.
 
 The steps, in the order of `clean_html`:
     bound     what is too big or too deep is refused before anybody parses it (html_limits.py)

@@ -1,4 +1,4 @@
-"""How large, deep and wide markup may be: what is over these limits is refused before anybody parses it."""
+"""HTML limits: size, depth and width of markup; what exceeds them is rejected before it is parsed."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What a reader reads of a body: its text without markup, and the media that its last line names."""
+"""Text extraction from HTML: a body without markup, and the media that its last line names."""
 
 import re
 from html import unescape

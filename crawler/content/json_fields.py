@@ -1,7 +1,7 @@
-"""JSON as a source sends it: bare, as JSONP `cb({…})`, or as `var x={…}`, with or without a final `;`.
+"""JSON fields: parse JSON, JSONP `cb({…})` or `var x={…}`, check its fields against a schema, and read them.
 
-A `FieldSchema` says which fields the objects of one endpoint have, and every object is held to it before its fields
-are read: what is not of it is told by the field's name. The readers of fields then look at what the values say.
+A `FieldSchema` says which fields the objects of one endpoint have, and every object is checked against it before its
+fields are read: the error names the field. The `get_…` functions then check the values.
 
 Of a key that comes twice the last value counts, as in every browser and so in the source's own pages.
 """

@@ -1,6 +1,4 @@
-"""What one source adds to the texts of its articles, as a value: a spider has one, and whoever cleans a text is given
-it.
-"""
+"""Markup of a source: its adverts, stock links and source lines, as a value that a spider hands to the cleaner."""
 
 import re
 from collections.abc import Mapping

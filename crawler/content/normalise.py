@@ -1,4 +1,4 @@
-"""RawArticle -> Article, or the reason why not. A pure function: no network, no disk, no clock."""
+"""Normalisation: RawArticle -> Article, or the error that rejects it. Pure: no network, no disk, no clock."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

@@ -1,7 +1,6 @@
-"""Post <-> file: the only room that knows front matter and writes post files.
+"""Post format: Post <-> Markdown file; the only module that serializes and parses front matter.
 
-The bytes of a post are a pure function of a `LegacyPostFile`: either side of the system can be made anew from the
-other.
+The bytes of a post are a pure function of a `Post`: either side of the system can be rebuilt from the other.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Names of media as slugs: pinyin, lower case, `[a-z0-9]` only, and text in YAML whatever it is made of."""
+"""Slugs of media names: pinyin, lower case, `[a-z0-9]` only, and text in YAML whatever the name."""
 
 import hashlib
 import itertools

@@ -1,4 +1,4 @@
-"""Stocks and boards: how they are named, and the links to them that a clean body has."""
+"""Stock links: secids such as `1.600160`, and the mentions extracted from a clean body."""
 
 import html
 import re

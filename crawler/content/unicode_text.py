@@ -1,4 +1,4 @@
-"""Characters that no reader sees go; what remains on one line is one line."""
+"""Unicode text: remove invisible characters, and collapse white space to one line."""
 
 import html
 import re

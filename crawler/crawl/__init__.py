@@ -1,1 +1,1 @@
-"""One crawl, from its start to its outcome."""
+"""One crawl: runner, session, tracker, coverage, planner, progress; policy/ holds its pure decisions."""

@@ -1,4 +1,4 @@
-"""Bodies made clean: here, and in a second process where articles come many at once.
+"""Body cleaner: batches of article bodies, cleaned in this process or, where they are many, in a second one.
 
 Of all steps of an article, cleaning is the one that needs nothing but what it is given, and a good tenth of the whole:
 it can be done anywhere. The process is started when that pays. It holds no file and no lock of the crawl's, ends with

@@ -1,4 +1,4 @@
-"""What one crawl has one of: the output folder, what was selected, the category registry, and its row in `runs`."""
+"""Crawl context: the output folder, selection, category registry and row in `runs` of one crawl."""
 
 from dataclasses import dataclass
 from typing import Self

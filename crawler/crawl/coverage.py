@@ -1,4 +1,4 @@
-"""Coverage of the listings: how far each was read, what the next crawl has to come by again, and what was missed."""
+"""Coverage tracker: how far each listing was read, what the next crawl must read again, and the gaps."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The tracker of `scrapy shell`, `scrapy parse` and the like: it wants every entry, and stores nothing."""
+"""Dry-run tracker for `scrapy shell`, `scrapy parse` and the like: wants every entry, stores nothing."""
 
 import logging
 from collections.abc import Sequence

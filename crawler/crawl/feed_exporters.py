@@ -1,4 +1,4 @@
-"""Exporters of `scrapy crawl -O FILE`: Scrapy's own, given text and JSON values in place of Python objects."""
+"""Feed exporters for `scrapy crawl -O FILE`: Scrapy's own, given text and JSON values instead of Python objects."""
 
 from collections.abc import Mapping
 from datetime import datetime

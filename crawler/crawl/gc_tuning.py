@@ -1,4 +1,4 @@
-"""The garbage collector of a process that does the same work again and again."""
+"""Garbage collector tuning, for a process that does the same work again and again."""
 
 import gc
 

@@ -1,4 +1,4 @@
-"""What a crawl and a spider know of each other: the spider's side, the tracker's side, and what a request carries."""
+"""Interfaces of crawl and spider: SpiderInfo, EntryTracker, what a request carries, errors of requests."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence

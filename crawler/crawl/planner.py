@@ -1,4 +1,4 @@
-"""Plans a crawl: asks for the first page of every listing, as the crawl would, and writes nothing."""
+"""Crawl planner (--plan): fetches the first page of each listing, estimates the rest, and writes nothing."""
 
 from collections import defaultdict
 from collections.abc import Sequence

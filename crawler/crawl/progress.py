@@ -1,4 +1,4 @@
-"""How far a crawl is: a live line on a terminal, a plain line now and then elsewhere. Both go to stderr."""
+"""Progress display: a live line on a terminal, a plain line now and then elsewhere. Both go to stderr."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""The one way to run a crawl: `finews crawl`, `scrapy crawl` and cron all end here."""
+"""Crawl runner: starts Scrapy for `finews crawl`, `scrapy crawl` and cron, and returns the result."""
 
 import asyncio
 import difflib

@@ -1,4 +1,4 @@
-"""The Scrapy extension of a crawl: opens what a crawl needs, hands it out, and closes it in the right order."""
+"""Crawl session: the Scrapy extension that opens what a crawl needs, and closes it in the right order."""
 
 import asyncio
 from collections.abc import Callable

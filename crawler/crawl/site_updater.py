@@ -1,4 +1,4 @@
-"""Keeps the site's theme and pages up to date with what a crawl brought, so that `jekyll build` works after each."""
+"""Site updater: writes the theme and the changed pages after a crawl, so `jekyll build` works after each."""
 
 from typing import Self
 

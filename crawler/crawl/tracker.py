@@ -1,4 +1,4 @@
-"""The tracker of a crawl: each listing entry is recorded once, and ends with exactly one outcome."""
+"""Crawl tracker: the bookkeeping of a crawl. Each entry is recorded once, and ends with exactly one outcome."""
 
 import asyncio
 import json

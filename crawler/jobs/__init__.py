@@ -1,1 +1,1 @@
-"""The body of each command, without its options and its output."""
+"""Jobs: the body of each command, without its options and its output."""

@@ -1,4 +1,4 @@
-"""The published site of an output folder: built, and checked."""
+"""Site jobs: build the published site of an output folder, and check it."""
 
 from dataclasses import dataclass
 from datetime import timedelta

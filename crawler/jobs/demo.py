@@ -1,4 +1,4 @@
-"""The demo: the sample site on loopback, and the real commands run against it."""
+"""Demo: the sample site on loopback, and the real commands run against it."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Takes in a folder of an old site's posts: a run of the ledger like a crawl's, whose entries are the files."""
+"""Import of an old site's posts: a run like a crawl's, whose entries are the files."""
 
 import os
 from collections.abc import Iterator, Mapping

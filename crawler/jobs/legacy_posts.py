@@ -1,4 +1,4 @@
-"""An old site's posts, read as the articles that they were made of. Three forms of them are known:
+"""Legacy posts: parser for the post files of an old site. Three forms of them are known:
 
     2022-01-10-NW202201102242171631.md   an article of a media: its HTML, and the share page
     2022-04-21-202204212352230938.md     rolling news: `> digest`, its HTML, and the page of a column

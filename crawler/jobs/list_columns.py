@@ -1,4 +1,4 @@
-"""All columns of all spiders, as one table."""
+"""Column list: all columns of all spiders, as one table."""
 
 from typing import Any
 

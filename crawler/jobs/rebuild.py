@@ -1,4 +1,4 @@
-"""Either side from the other: posts from rows, byte for byte, and a database from posts."""
+"""Rebuild: posts from rows, byte for byte; a database from posts; the search index; the reprint clusters."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Replies that were kept are read again by the extractors of today, without any network."""
+"""Replay: extract stored responses again with the extractors of today, without any network."""
 
 import json
 from collections.abc import Iterator, Mapping

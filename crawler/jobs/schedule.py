@@ -1,4 +1,4 @@
-"""What runs crawls and builds by a schedule: texts for cron, systemd and GitHub, with this installation's real paths.
+"""Schedules for crawls and builds: cron, systemd or GitHub Actions, with the real paths of this installation.
 
 Each calls finews and nothing else. A crawl that found trouble with some entries (3) does not keep the site from being
 built; one that another crawl is ahead of (75) comes back at the next turn.

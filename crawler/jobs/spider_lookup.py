@@ -1,4 +1,4 @@
-"""Spiders by their names, for jobs that read again what a spider once read."""
+"""Spider lookup by name, for jobs that extract what a spider once fetched."""
 
 from functools import cache
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Do posts and rows agree? A comparison of two streams in one order, and what mends their disagreements.
+"""Verification: compare every row with its post file, as two streams in one order, and repair the differences.
 
 A post is a pure function of its row: what differs is found by rendering, byte for byte, and memory stays flat however
 many articles there are.

@@ -1,4 +1,4 @@
-"""Articles as a file for other programs: CSV, JSON Lines or Parquet, one batch in memory at a time."""
+"""Export of articles as CSV, JSON Lines or Parquet files, one batch in memory at a time."""
 
 import csv
 import itertools

@@ -1,4 +1,4 @@
-"""Articles as a feed, in Atom or in JSON Feed: full texts, ids that never change, and when each was changed last."""
+"""Feeds of articles: Atom and JSON Feed, with full texts, permanent ids, and the time of the last change."""
 
 import itertools
 import json

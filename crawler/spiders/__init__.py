@@ -1,1 +1,1 @@
-"""One module a site. To add a site, add a module here and a folder of recorded replies in tests/sites."""
+"""Spiders: one module per source. To add one, add a module here and a folder of recorded responses in tests/sites."""

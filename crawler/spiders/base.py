@@ -1,4 +1,4 @@
-"""The base class of all spiders: listing page -> entries -> responses of articles -> RawArticle.
+"""Base class of all spiders: listing page -> entries -> responses of articles -> RawArticle.
 
 A spider says where its listings and articles are and how to parse them; all of that is functions of a text. What is to
 be fetched is the tracker's to decide, and each entry ends in the tracker with exactly one outcome.

@@ -1,4 +1,4 @@
-"""choice: the lists, texts and share pages of the site that the first posts came from."""
+"""Spider `choice`: the lists, texts and share pages of the site that the first posts came from."""
 
 from typing import Any, ClassVar
 

@@ -1,4 +1,4 @@
-"""eastmoney: today's public column lists of Eastmoney, and their articles."""
+"""Spider `eastmoney`: today's public column lists of Eastmoney, and their articles."""
 
 import re
 from collections.abc import Mapping

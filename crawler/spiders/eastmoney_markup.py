@@ -1,4 +1,4 @@
-"""What is Eastmoney's own in texts and links, shared by its spiders `eastmoney`, `flash` and `choice`."""
+"""Eastmoney's markup and URLs, shared by its spiders `eastmoney`, `flash` and `choice`."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""flash: Eastmoney's 7x24 fast news. A row is the whole article: title, one paragraph, stocks."""
+"""Spider `flash`: Eastmoney's 7x24 fast news. A row is the whole article: title, one paragraph, stocks."""
 
 from typing import Any
 from urllib.parse import urlencode

@@ -1,4 +1,4 @@
-"""The only room that speaks SQL: one file a noun. It takes and gives domain values."""
+"""Storage of one output folder: the database, post files, lock, crash recovery. The only package with SQL."""
 
 import sqlite3
 from pathlib import Path

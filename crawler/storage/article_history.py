@@ -1,4 +1,4 @@
-"""One article through time: what it said, and what became of each listing of it."""
+"""Article history: the revisions of one article, and the outcome of each of its listings."""
 
 from typing import Any
 

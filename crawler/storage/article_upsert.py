@@ -1,4 +1,4 @@
-"""Insert an article, or update its row and keep the old version as a revision."""
+"""Article upsert: insert an article, or update its row and keep the old version as a revision."""
 
 import hashlib
 import json

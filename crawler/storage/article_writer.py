@@ -1,4 +1,4 @@
-"""Save articles: rows, search index, post files and outcomes, in batches that survive a kill at any point."""
+"""Article writer: crash-safe, idempotent saving of rows, search index, post files and outcomes, in batches."""
 
 import hashlib
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Look articles up by what others ask for: a listing page, a code, a post's path, a column."""
+"""Articles: look rows up by the codes of a listing page, by code, by post path, by column."""
 
 import json
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Questions that people ask often, as SQL for whoever shows the database: name, title, and the query."""
+"""Canned queries: questions that people ask often, as SQL for the web view."""
 
 from typing import NamedTuple
 

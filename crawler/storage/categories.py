@@ -1,4 +1,4 @@
-"""Media and their slugs, as the database has met them."""
+"""Categories: media and their slugs, as the database has met them."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Opens the database, and turns SQLite's errors into ours at this one wall."""
+"""Database connections: open SQLite, and turn its errors into StoreError, here alone."""
 
 import sqlite3
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""How far each listing has been covered, and what was missed between two crawls."""
+"""Coverage: the range that each listing has been read over, and the gaps between two crawls."""
 
 from datetime import datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""How many articles there are, by day and by media."""
+"""Daily counts of articles, by day and by media."""
 
 from typing import Any
 

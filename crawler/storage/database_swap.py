@@ -1,4 +1,4 @@
-"""A database made anew: what only the old one knew is carried over, and the new one takes its place at once."""
+"""Database swap: put a rebuilt database in the place of the old one, with what only the old one knew."""
 
 import itertools
 import os

@@ -1,4 +1,4 @@
-"""The tables, as numbered steps. Append only: a step that has been released never changes."""
+"""Migrations: the schema, as numbered steps. Append only: a step that has been released never changes."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The output folder: which one it is, and how it is opened, locked, recovered and closed."""
+"""Output folder: which one it is, and how it is opened, locked, recovered and closed."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Until when the source asked not to be asked again, by origin."""
+"""Paused origins: until when a source asked not to be sent requests."""
 
 from datetime import datetime
 

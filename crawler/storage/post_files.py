@@ -1,4 +1,4 @@
-"""Read and write the post files of an output folder."""
+"""Post files of an output folder: read, list, and write them atomically."""
 
 import heapq
 import os

@@ -1,4 +1,4 @@
-"""What could not be read, raw, with the reason, and what it takes to try again."""
+"""Quarantine: raw responses, rows and files that could not be parsed, the reason, and what a retry needs."""
 
 import hashlib
 from datetime import datetime

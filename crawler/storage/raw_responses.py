@@ -1,4 +1,4 @@
-"""Replies as they came, compressed, once per content; and which article each was read for."""
+"""Raw responses, compressed, once per content, and the article that each was fetched for."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Finish what an interrupted crawl left behind."""
+"""Crash recovery: finish what an interrupted crawl left behind."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""The ledger: each crawl, and what became of each of its listing entries."""
+"""Runs: the bookkeeping of crawls: each crawl, and the outcome of each of its listing entries."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What each spider's listings last said of an article, and whether its entry leads to one."""
+"""Sightings: what each spider's listings last said of an article, which deduplicates entries across crawls."""
 
 from crawler.content.dates import format_iso
 from crawler.items import ListingEntry

@@ -1,4 +1,4 @@
-"""Find the site address that the posts of an output folder link back to."""
+"""Site links: the address that the posts of an output folder link back to."""
 
 import re
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""The pages of the published site: which are out of date, and the articles that stand on them."""
+"""Site pages: which pages of the published site are stale, and the articles on each."""
 
 import json
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""The base class of all that reads and writes tables: SQL in, dicts out, SQLite's errors as StoreError."""
+"""Base class of all tables: SQL in, dicts out, SQLite's errors as StoreError."""
 
 import sqlite3
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Scrapy's own commands, where they would otherwise write to the output folder or end with the wrong exit code.
+"""Scrapy's own commands, which would otherwise write to the output folder or end with the wrong exit code.
 
 Scrapy imports every module of this package at each `scrapy …`.
 """

@@ -1,4 +1,4 @@
-"""`scrapy crawl`: Scrapy's own command, that ends with the exit codes of `finews crawl` instead of 0 for everything."""
+"""Command `scrapy crawl`: Scrapy's own, with the exit codes of `finews crawl` instead of 0 for everything."""
 
 import sys
 from argparse import Namespace

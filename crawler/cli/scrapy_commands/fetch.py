@@ -1,4 +1,4 @@
-"""`scrapy fetch`: Scrapy's own, which stores nothing here."""
+"""Command `scrapy fetch`: Scrapy's own as a dry run, which stores nothing."""
 
 from argparse import Namespace
 

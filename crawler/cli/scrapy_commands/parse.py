@@ -1,4 +1,4 @@
-"""`scrapy parse`: Scrapy's own, which stores nothing here."""
+"""Command `scrapy parse`: Scrapy's own as a dry run, which stores nothing."""
 
 from argparse import Namespace
 

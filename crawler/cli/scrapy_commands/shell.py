@@ -1,4 +1,4 @@
-"""`scrapy shell`: Scrapy's own, which stores nothing here."""
+"""Command `scrapy shell`: Scrapy's own as a dry run, which stores nothing."""
 
 from argparse import Namespace
 

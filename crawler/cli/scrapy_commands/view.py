@@ -1,4 +1,4 @@
-"""`scrapy view`: Scrapy's own, which stores nothing here."""
+"""Command `scrapy view`: Scrapy's own as a dry run, which stores nothing."""
 
 from argparse import Namespace
 

@@ -1,1 +1,1 @@
-"""The decisions of a crawl, as pure functions: no network, no disk, no clock."""
+"""Crawl policy: the decisions of a crawl, as pure functions: no network, no disk, no clock."""

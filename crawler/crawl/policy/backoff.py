@@ -1,4 +1,4 @@
-"""How long the source asks to be left alone: the header Retry-After, in seconds or as a date. Pure.
+"""Backoff: delays between retries, and the header Retry-After, in seconds or as a date. Pure.
 
 A short wait is waited for. A longer one is kept in the database, so that the crawls that follow keep it too. What no
 server means, the past or more than a day, is no wait: then a crawl backs off by itself.

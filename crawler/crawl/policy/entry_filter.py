@@ -1,4 +1,4 @@
-"""Which listing entries need a request. Pure: what is known is handed in."""
+"""Entry filter: deduplicates the entries of a crawl, and decides which need a request. Pure."""
 
 from typing import NamedTuple
 

@@ -1,7 +1,8 @@
-"""What is still to be asked of a source: pages of listings, articles, and how long that takes. Pure.
+"""Estimate of a crawl: listing pages, articles and requests that remain, and their time. Pure.
 
-A listing whose length the source tells, and that is walked to its end, is counted. How far a time lies back in it is
-estimated: its entries are taken to have come as fast as those that were seen. Where neither is known, nobody can tell.
+A listing whose length the source reports, and that is read to its end, is counted. How far a time lies back in it is
+estimated: its entries are taken to have come as fast as those that were seen. Where neither is known, the estimate is
+a lower bound.
 """
 
 import math

@@ -1,7 +1,7 @@
-"""How long a crawl that is under way still takes. Pure.
+"""ETA: the remaining time of a running crawl. Pure.
 
-Its listings are walked while their articles are fetched, so that what is listed by now is not all that there is: what a
-walk has before it is estimated as a plan does, and by what the pages so far brought.
+Its listings are paged through while their articles are fetched, so that what is listed by now is not all that there is:
+what remains of a listing is estimated as in a plan, and by what the pages so far brought.
 """
 
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What went wrong in a crawl, told once a kind however often it happened. Pure.
+"""Failures of a crawl, classified and grouped: each kind is reported once, with its count. Pure.
 
 When the source renames a field, a hundred entries go to quarantine for one reason: that is one alert, with the endpoint
 and the field, not a hundred lines.

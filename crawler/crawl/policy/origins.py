@@ -1,4 +1,4 @@
-"""Where requests may go: exact origins, and nothing else. Pure.
+"""Origins of URLs (scheme, host, port), to which requests are restricted, and public IP addresses. Pure.
 
 An origin is scheme, host and port. A host's name alone is no bound: another port of the same machine is another server.
 """

@@ -1,7 +1,7 @@
-"""How far one listing is walked in a crawl, and what that proves. Pure.
+"""Pagination: how far one listing is read in a crawl, and which range that covers. Pure.
 
-A listing is walked from its newest entry to older ones. What a complete walk has covered need not be walked again: the
-next one may stop once it is past that, and where it cannot reach that any more, entries were missed for certain.
+A listing is read from its newest entry to older ones. What has been read completely need not be read again: the next
+crawl may stop once it is past that, and where it cannot reach that any more, entries were missed for certain: a gap.
 """
 
 import itertools

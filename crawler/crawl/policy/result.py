@@ -1,4 +1,4 @@
-"""How a crawl ended, as a word and as an exit code. Pure: Scrapy itself ends with 0 when everything failed."""
+"""Crawl result: its outcome and its exit code. Pure: Scrapy itself ends with 0 when everything failed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a person asked to crawl, and whether a listing entry is that. Pure."""
+"""Selection: the columns, media and times that a user asked to crawl, and whether an entry matches. Pure."""
 
 import difflib
 import re

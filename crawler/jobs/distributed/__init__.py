@@ -1,6 +1,6 @@
-"""Many machines that fetch, one that records: a crawl whose replies come out of a queue.
+"""Distributed crawling: many workers fetch, one coordinator records; requests and responses pass through a queue.
 
-    recorder: walk ─▶ request ─▶ [queue] ─▶ fetcher: manners, download ─▶ [queue] ─▶ recorder: read, row, post
+    coordinator: paginate ─▶ [queue] ─▶ worker: politeness, download ─▶ [queue] ─▶ coordinator: extract, row, post
 
 The queue is procrastinate's, on PostgreSQL. docs/scale.md says why, and what holds when one of them is killed.
 """

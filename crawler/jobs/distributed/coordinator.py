@@ -1,7 +1,7 @@
-"""`finews crawl --distributed`: a crawl whose requests are answered by fetchers.
+"""Coordinator of a distributed crawl (`finews crawl --distributed`): its requests are fetched by workers.
 
-Spider, ledger and pipelines are those of `finews crawl`; only the download is another. A reply stays in the queue until
-the outcome of its entry is committed, so that whoever takes the place of a killed recorder finds it there.
+Spider, tracker and pipelines are those of `finews crawl`; only the download differs. A response stays in the queue
+until the outcome of its entry is committed, so that the coordinator that replaces a killed one finds it there.
 """
 
 import asyncio

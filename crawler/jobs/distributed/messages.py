@@ -1,4 +1,4 @@
-"""What a fetcher sends back for one request, as text that any JSON can carry. Pure."""
+"""Messages of a worker: the result of one request, serialized as text that any JSON can carry. Pure."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""The queue between the recorder and the fetchers: which one it is, and how it fails. The engine is procrastinate's.
+"""Queue between coordinator and workers: procrastinate on PostgreSQL, its connection and its errors.
 
 FINEWS_QUEUE names the database, as libpq does: `postgresql://finews@host/queue`. A password may stand in it, in
 `~/.pgpass` or in PGPASSWORD; it is never told, kept or logged.

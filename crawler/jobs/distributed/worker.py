@@ -1,7 +1,7 @@
-"""`finews worker`: takes requests out of the queue and sends them with a spider's manners, until it is stopped.
+"""Worker of a distributed crawl (`finews worker`): fetches queued requests politely, until it is stopped.
 
-A fetcher is a crawl of the same spider that starts nothing by itself. Its origins, user agent, robots.txt, delays and
-limits are the spider's; what is asked, and asked again, is the recorder's to say.
+A worker is a crawl of the same spider that starts no request by itself. Its origins, user agent, robots.txt, delays
+and limits are the spider's; which requests are sent, and sent again, is decided by the coordinator.
 """
 
 import asyncio

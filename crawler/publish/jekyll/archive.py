@@ -1,9 +1,9 @@
-"""Months whose pages are kept as HTML, at the places that Jekyll would have given them.
+"""Archive of old months: their pages are kept as HTML, at the places that Jekyll would have given them.
 
-A month is frozen when all of its days lie before the hot window: the pages of its articles and days, which Jekyll has
-rendered, take their places in the output folder, and the posts move from `_posts` to `_frozen`. An article of such a
-month that is corrected later has a post in `_posts` again, which is how the next build knows that it is to be frozen
-anew.
+A month is archived when all of its days lie before the hot window: the pages of its articles and days, which Jekyll
+has rendered, take their places in the output folder, and the posts move from `_posts` to `_frozen`. An article of such
+a month that is corrected later has a post in `_posts` again, which is how the next build knows that it is to be
+archived again.
 """
 
 import re

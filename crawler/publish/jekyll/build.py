@@ -1,7 +1,7 @@
-"""`_site` brought up to date: what has changed since the last build is rendered, and nothing else.
+"""Incremental build of `_site`: what has changed since the last build is rendered, and nothing else.
 
-What the last build rendered is on record in `_site` itself: a tree that is gone, or that Jekyll has built by itself,
-has no record, and is made anew. A source is told by its size and time, as make does; a frame by its bytes.
+What the last build rendered is recorded in `_site` itself: a tree that is missing, or that Jekyll has built by itself,
+has no record, and is built again. A source is compared by its size and time, as make does; the theme by its bytes.
 """
 
 import json

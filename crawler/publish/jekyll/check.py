@@ -1,6 +1,6 @@
-"""Is the built site what it should be? Jekyll's exit code does not tell: it publishes what it cannot read.
+"""Site check: compare the built `_site` with the database, whoever built it. Every page is read once.
 
-A comparison of the tree in `_site` with the database, whoever has built it; every page is read once.
+Jekyll's exit code is no such check: it publishes what it cannot read.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""What of the site's `_config.yml` concerns us. The file is the user's to change."""
+"""Site configuration: what of `_config.yml` concerns us. The file is the user's to change."""
 
 from dataclasses import dataclass
 from pathlib import Path

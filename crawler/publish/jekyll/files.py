@@ -1,4 +1,4 @@
-"""Files of the site: written whole or not at all, and only when they change. All of them can be made anew."""
+"""Site files: atomic writes, and only of what has changed. All of them can be written again."""
 
 import filecmp
 import os

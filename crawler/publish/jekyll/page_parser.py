@@ -1,4 +1,4 @@
-"""Built pages and feeds, read as a visitor's program reads them: what they link to and what they say."""
+"""Page parser for built HTML pages and feeds: their links, headings, times, and errors."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

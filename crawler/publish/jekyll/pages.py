@@ -1,4 +1,4 @@
-"""The pages that the database knows: categories, days and stocks, each written when its articles have changed.
+"""Generated pages of the site: categories, days and stocks, each written when its articles have changed.
 
 A page is front matter and its articles as HTML, the same that `entries.html` of the frame makes; a layout puts the
 rest around them. As data in front matter they cost Jekyll four times as much, and a longer history has more and fuller

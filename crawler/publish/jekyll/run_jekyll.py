@@ -1,4 +1,4 @@
-"""Jekyll, run on a part of the site: a stage that holds the frame's layouts and the sources that are to be rendered.
+"""Jekyll runner: renders a part of the site, in a stage that holds the theme's layouts and the sources to render.
 
 Jekyll itself renders everything at each build. What it is shown here is only what has changed, in portions, since its
 time grows faster than their number: 1,000 posts take seconds, 10,000 take minutes.

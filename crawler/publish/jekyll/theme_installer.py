@@ -1,4 +1,4 @@
-"""The frame around the posts: written once, and brought up to date as long as the user has not changed it."""
+"""Theme installer: writes the theme once, and updates each file that the user has not changed."""
 
 import json
 from collections.abc import Iterator

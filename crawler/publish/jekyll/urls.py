@@ -1,4 +1,4 @@
-"""Where pages stand in the site. An article's address is the place of its post, which never changes."""
+"""URLs of the site's pages. An article's URL is the path of its post, which never changes."""
 
 from crawler.items import POSTS_DIR
 

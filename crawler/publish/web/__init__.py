@@ -1,1 +1,1 @@
-"""What `finews serve` adds to Datasette: pages, charts, feeds, canned queries, and a guard at the door."""
+"""Web view (`finews serve`): Datasette with our pages, charts, feeds, canned queries and request checks."""

@@ -1,4 +1,4 @@
-"""A body of the database as the pages of `finews serve` show it."""
+"""Article bodies as the pages of `finews serve` show them, without anything that loads from elsewhere."""
 
 from lxml import html as lxml_html
 

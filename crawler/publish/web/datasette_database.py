@@ -1,4 +1,4 @@
-"""The database as Datasette sees it: opened by the store, for reading alone, and anew when it has been replaced."""
+"""Datasette's database: opened read-only by the store, and again when the file has been replaced."""
 
 import asyncio
 import sqlite3

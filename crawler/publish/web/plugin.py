@@ -1,4 +1,4 @@
-"""The plugin: what Datasette asks of us, by its hooks."""
+"""Datasette plugin: the hooks that add our pages, error pages and security policy."""
 
 import base64
 import logging

@@ -1,4 +1,4 @@
-"""What a page's address asks for, read as the command line's options are."""
+"""Search parameters of a page's URL, parsed as the options of the command line are."""
 
 import math
 from dataclasses import dataclass

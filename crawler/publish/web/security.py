@@ -1,4 +1,4 @@
-"""Who may ask, and what a browser may do with the answers.
+"""Security of the web view: check of the Host header, and response headers for browsers.
 
 A page of another site can make a browser send requests here. It must neither read an answer (no CORS header is sent,
 and a name that was made to lead here is refused: DNS rebinding) nor keep the database busy from afar.

@@ -1,4 +1,4 @@
-"""`finews serve`: Datasette with our plugin, behind our guard, on a port."""
+"""Web server (`finews serve`): Datasette with our plugin, behind the Host check, on a port."""
 
 import ipaddress
 import os

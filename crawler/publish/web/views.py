@@ -1,4 +1,4 @@
-"""The pages: what each asks of the store, and the template that shows it."""
+"""Views: the pages of the web view, each a function from request to template."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence

@@ -1,1 +1,1 @@
-"""Find the articles that reprint each other."""
+"""Reprints: near-duplicate detection among the articles, by MinHash, and clusters of reprints."""

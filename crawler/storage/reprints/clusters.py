@@ -1,9 +1,9 @@
-"""The stories: articles that are reprints of one another, kept in step with the articles.
+"""Reprint clusters (stories): near-duplicate articles, kept in step with the articles.
 
-Two articles are linked when their texts are equal, or alike and in different media, and they are neighbours: published
-within three days, with fewer than _NEIGHBOURS others between them among those that share a key of their texts. A story
-is what links join. Links follow from the articles alone, so that it does not matter in which order they came; and no
-article is compared with more than its neighbours, however many look like it.
+Two articles are linked when their texts are equal, or similar and in different media, and they are neighbours:
+published within three days, with fewer than _MAX_KEY_NEIGHBOURS others between them among those that share an LSH key.
+A cluster is what links join. Links follow from the articles alone, so that it does not matter in which order they came;
+and no article is compared with more than its neighbours, however many look like it.
 """
 
 import json

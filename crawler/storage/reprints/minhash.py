@@ -1,4 +1,4 @@
-"""How alike two texts are: the runs of neighbouring characters that both hold, and keys by which alike ones are found.
+"""MinHash: how similar two texts are by their shingles (n-grams), and LSH keys that find similar ones.
 
 The keys are MinHash bands (Broder 1997; Leskovec, Rajaraman, Ullman: Mining of Massive Datasets, 3.4).
 """

@@ -1,4 +1,4 @@
-"""Questions to the stories: who has printed an article, when, and who was first."""
+"""Reprint queries: the articles of a cluster, the original first."""
 
 import json
 from collections.abc import Sequence

@@ -1,1 +1,1 @@
-"""Full-text search over the articles."""
+"""Full-text search: an index of bigrams, a query language, snippets with highlights."""

@@ -1,6 +1,6 @@
-"""What search compares: text folded character by character, and the pairs of characters that an index holds of it.
+"""Bigrams of normalised text: what the search index holds of a document, and what a query compares.
 
-Folding is a function of each character alone, so that a part of a text folds to a part of the folded text.
+Normalising is a function of each character alone, so that a part of a text normalises to a part of the normalised text.
 """
 
 import itertools

@@ -1,7 +1,7 @@
-"""What may answer a question, newest first, and no more of it than is taken: by the index of words, or by a filter.
+"""Search candidates: articles that may match, newest first, lazily, from the search index or a filter.
 
-Whoever takes them compares each with its text; so an answer is exact whatever the index holds, and articles that are
-not indexed yet are among them.
+The caller compares each with its text; so an answer is exact whatever the index holds, and articles that are not
+indexed yet are among the candidates.
 """
 
 import heapq

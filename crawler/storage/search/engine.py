@@ -1,4 +1,4 @@
-"""Questions to the articles: words, filters, order; answered as of now, or with what was known at a moment.
+"""Search engine: query, filters, order; answered as of now, or with what was known at a moment.
 
 Candidates (candidates.py) come newest first and no more than are asked for; each is compared with its text.
 """

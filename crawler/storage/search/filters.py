@@ -1,4 +1,4 @@
-"""The filters of a question as SQL: conditions on rows that may answer it, and where few articles meet one, these."""
+"""Search filters as SQL: conditions on candidate rows, and where few articles meet one, those articles."""
 
 import json
 from typing import NamedTuple

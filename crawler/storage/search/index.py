@@ -1,8 +1,8 @@
-"""The index of words: what follows from the versions of articles, and is kept in step with them.
+"""Search index of bigrams: a document for each version of an article, kept in step with the articles.
 
-Triggers (storage/migrations.py) delete the document of a version that has changed and write its article's code down as
-pending; here the versions without a document get one. A document's pairs are never changed: a version that is indexed
-anew is a new document, and the pairs of an id without a document mean nothing.
+Triggers (storage/migrations.py) delete the document of a version that has changed, and list its article's code as
+pending; the versions without a document get one here. A document's bigrams are never changed: a version that is indexed
+again is a new document, and the bigrams of an id without a document mean nothing.
 """
 
 import itertools

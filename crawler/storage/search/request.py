@@ -1,4 +1,4 @@
-"""What may be asked of the articles."""
+"""Search request: query text, filters, order and limit."""
 
 from dataclasses import dataclass
 from datetime import datetime

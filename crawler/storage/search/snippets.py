@@ -1,4 +1,4 @@
-"""Where the words of a query stand in a text: the passage to show, its hits marked, and how well it answers."""
+"""Snippets: the passage of a text to show for a query, with its highlights, and its relevance (BM25)."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""Search as SQL functions, on every connection that is opened by us.
+"""Search as SQL functions, registered on every connection that we open.
 
 SELECT title FROM articles JOIN json_each(finews_search('央行 -降准', 20)) ON value = code
 SELECT count(*) FROM articles WHERE finews_match('央行 OR 降准', title, body_text)
