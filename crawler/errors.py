@@ -62,11 +62,11 @@ class OutputError(FatalError):
 
 
 class ItemError(FinewsError):
-    """One reply, row or article cannot be used; the rest of the crawl goes on."""
+    """One response, row or article cannot be used; the rest of the crawl goes on."""
 
 
 class ParseError(ItemError):
-    """A reply or a row is not what the source's endpoint answers; `field` is the field that is wrong, if it is one."""
+    """A response or a row is not what the source's endpoint answers; `field` is the wrong field, if it is one."""
 
     def __init__(self, message: str, field: str = "") -> None:
         super().__init__(message)
@@ -74,15 +74,15 @@ class ParseError(ItemError):
 
 
 class SchemaChangedError(ParseError):
-    """A field is missing, or holds another type of value: whoever reads this source has to look at it."""
+    """A field is missing, or holds another type of value: the extractor has to be adapted."""
 
 
 class RejectedArticleError(ItemError):
-    """An article was read, and must not be published."""
+    """An article was parsed, and must not be published."""
 
 
 class EmptyBodyError(ItemError):
-    """A reply was read, and holds no text."""
+    """A response was parsed, and holds no text."""
 
 
 class NoArticleError(EmptyBodyError):

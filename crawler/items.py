@@ -233,7 +233,7 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class SavedArticle:
-    """An article that stands in the database, and the post that it is owed.
+    """An article that is in the database, and the post that is to be written for it.
 
     `post_path` is relative to the output folder and never changes, whatever is corrected later. `post_text` is empty
     when the file on disk is right already.
@@ -248,7 +248,7 @@ class SavedArticle:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What complete walks of one listing have covered: all entries from `oldest` to `newest`.
+    """What complete readings of one listing have covered: all entries from `oldest` to `newest`.
 
     `oldest` is None when they went to the end of the listing.
     """

@@ -35,11 +35,11 @@ from crawler.items import Reason
 
 Result = TypeVar("Result", bound=Request | Response | None)
 
-# So many seconds of waiting for one origin, and a crawl goes on without it.
+# Seconds of waiting for one origin, after which a crawl goes on without it.
 _MAX_TOTAL_WAIT = 300.0
-# So many failures of one origin in a row, and it is down: what is left would only take the time of so many timeouts.
+# Circuit breaker: failures of one origin in a row, after which it is down, and each request would only time out.
 _MAX_CONSECUTIVE_FAILURES = 30
-# So many "too many requests" in a row are no accident.
+# Responses "too many requests" in a row, after which the origin is paused.
 _MAX_CONSECUTIVE_429 = 3
 
 
@@ -54,10 +54,10 @@ class IncompleteResponse(Response):
 
 
 class AllowedOriginsMiddleware:
-    """Every request is for an origin of the spider's: each retry and redirect comes by here again.
+    """Drop requests to origins that are not the spider's: each retry and redirect comes by here again.
 
     Scrapy's own filter looks at hosts without their ports, lets through what is retried or a spider starts with, and
-    drops the rest without telling anyone.
+    drops the rest silently.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -83,7 +83,7 @@ class RobotsMiddleware(RobotsTxtMiddleware):
     """Scrapy's robots.txt rules, for the requests too that wait while the file is fetched.
 
     Scrapy 2.19 lets those through whatever the file says: all of them await one Deferred, and only the first gets its
-    result (tests/test_crawl.py shows it). Here one asks at a time, so that nobody awaits another's Deferred.
+    result (tests/test_crawl.py shows it). Here one asks at a time, so that no request awaits another's Deferred.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -96,10 +96,10 @@ class RobotsMiddleware(RobotsTxtMiddleware):
 
 
 class BackoffRetryMiddleware:
-    """Scrapy's retry, which asks again at once, with a wait that doubles and is spread a little.
+    """Retry with exponential backoff and jitter, obey Retry-After, and break the circuit of an origin that is down.
 
     A source in trouble, or one that says "too many requests", is not helped by the same question 10 ms later. When it
-    says how long to wait, nothing is asked of that origin before; where that is too long for this crawl, the ledger
+    says how long to wait, no request is sent to that origin before; where that is too long for this crawl, the tracker
     keeps it for the next ones.
     """
 
@@ -200,7 +200,7 @@ class BackoffRetryMiddleware:
 
 
 class StrictDecompressionMiddleware:
-    """Unpacks replies, and marks those of which something is missing: Scrapy's own takes what it can get for all."""
+    """Decompresses responses, and marks truncated ones: Scrapy's own takes what it can get for all."""
 
     def __init__(self, max_size: int) -> None:
         self._max_size = max_size

@@ -32,6 +32,8 @@ _RAW_FIELDS = frozenset(field.name for field in fields(RawArticle))
 
 
 class KeepRawPipeline:
+    """Store the raw response of each article, so that `finews replay` can extract it again."""
+
     def __init__(self, session: CrawlSession) -> None:
         self._session = session
 
@@ -49,6 +51,8 @@ class KeepRawPipeline:
 
 
 class NormalisePipeline:
+    """Normalise articles, their bodies in batches; a rejected one gets its outcome and is dropped."""
+
     def __init__(self, session: CrawlSession) -> None:
         self._session = session
         self._body_cleaner = BodyCleaner()
@@ -75,6 +79,8 @@ class NormalisePipeline:
 
 
 class SavePipeline:
+    """Save articles: row, post file and outcome (crawler/storage/article_writer.py)."""
+
     def __init__(self, session: CrawlSession) -> None:
         self._session = session
 
@@ -83,7 +89,7 @@ class SavePipeline:
         return cls(get_session(crawler))
 
     def process_item(self, item: Any) -> Any:
-        """Save an article. The item goes on, for whoever exports it with `-O`."""
+        """Save an article. The item is passed on, for exports with `-O`."""
         if isinstance(item, Article) and self._session.tracker:
             self._session.tracker.enqueue(item)
         return item

@@ -11,12 +11,12 @@ from scrapy.settings import default_settings as scrapy_defaults
 OUTPUT_DIR = ""
 # An address that every request goes to instead of the source's hosts, path and query unchanged. Empty: the source.
 MIRROR = ""
-# How the source's operators reach whoever runs this crawl: a page or a mail address, for the user agent.
+# How the source's operators reach the user who runs this crawl: a page or a mail address, for the user agent.
 CONTACT = ""
 # The address of the published site, without a scheme, e.g. //news.example.org: posts link back to its pages. Empty: the
 # one that the output folder was last crawled or built with, at first //finews.withounder.com.
 SITE_ADDRESS = ""
-# Whether the reply that each article was read from is kept, compressed, so that `finews replay` can read it again.
+# Whether the response of each article is stored, compressed, so that `finews replay` can extract it again.
 KEEP_RAW = False
 # Seconds before the first retry of a failed request; each later one waits twice as long.
 RETRY_BACKOFF = 1.0
@@ -29,7 +29,7 @@ COMMANDS_MODULE = "crawler.cli.scrapy_commands"
 # `scrapy genspider NAME DOMAIN` makes a spider that this project can run.
 TEMPLATES_DIR = str(Path(__file__).parent / "cli" / "scrapy_commands" / "templates")
 
-# The order of one article's steps; crawler/pipelines.py tells it.
+# The order of one article's steps; see crawler/pipelines.py.
 ITEM_PIPELINES = {
     "crawler.pipelines.KeepRawPipeline": 200,
     "crawler.pipelines.NormalisePipeline": 300,
@@ -51,11 +51,11 @@ DOWNLOADER_MIDDLEWARES_BASE = {
     for path, order in scrapy_defaults.DOWNLOADER_MIDDLEWARES_BASE.items()
     if not path.endswith(".CookiesMiddleware")
 }
-# No port is opened, unless whoever runs the crawl asks for one.
+# No port is opened, unless the user asks for one.
 TELNETCONSOLE_ENABLED = False
 REMOTE_CONTROL_ENABLED = False
 
-# Manners. A crawl says who it is (name, version and CONTACT, unless this is changed), and asks robots.txt first.
+# Politeness. A crawl says who it is (name, version and CONTACT, unless this is changed), and asks robots.txt first.
 USER_AGENT = "finews"
 ROBOTSTXT_OBEY = True
 ROBOTSTXT_USER_AGENT = "finews"
@@ -87,26 +87,26 @@ COOKIES_ENABLED = False
 REFERER_ENABLED = False
 # The sources redirect with HTTP statuses; a redirect inside a page would not be theirs.
 METAREFRESH_ENABLED = False
-# Scrapy makes so many tasks for each reply, whatever it holds, and most hold one article. Spiders whose listings hold
-# whole articles have more (crawler/spiders/base.py).
+# Scrapy makes this many tasks for each response, whatever it holds, and most hold one article. Spiders whose listings
+# hold whole articles have more (crawler/spiders/base.py).
 CONCURRENT_ITEMS = 1
 # Seconds that one attempt may take from connecting to the last byte.
 DOWNLOAD_TIMEOUT = 20
 # Seconds that one crawl may take: far more than the first one of all listings does.
 CLOSESPIDER_TIMEOUT = 6 * 3600
-# The largest reply, unpacked. The source's are below 1 MiB.
+# The largest response in bytes, decompressed. The source's are below 1 MiB.
 DOWNLOAD_MAXSIZE = 8 * 1024 * 1024
 DOWNLOAD_WARNSIZE = 4 * 1024 * 1024
 # Who answers must be who was asked.
 DOWNLOAD_VERIFY_CERTIFICATES = True
 # A longer chain is a loop.
 REDIRECT_MAX_TIMES = 5
-# The name of a source's host leads to the internet, and not into the network of whoever crawls.
+# The name of a source's host leads to the internet, and not into the user's own network.
 TWISTED_DNS_RESOLVER = "crawler.crawl.public_dns.PublicResolver"
 # Nothing but the web is ever fetched, whatever a redirect says.
 DOWNLOAD_HANDLERS = {"data": None, "file": None, "ftp": None, "s3": None}
 
-# The ledger knows what was asked for already, and accounts for it; a filter of requests would drop them silently.
+# The tracker deduplicates entries, and records each duplicate; Scrapy's filter of requests would drop them silently.
 DUPEFILTER_CLASS = "scrapy.dupefilters.BaseDupeFilter"
 # Articles in the order of their listings.
 SCHEDULER_MEMORY_QUEUE = "scrapy.squeues.FifoMemoryQueue"
@@ -120,7 +120,7 @@ SCHEDULER_START_DISK_QUEUE = None
 HTTPCACHE_IGNORE_HTTP_CODES = [408, 429, 500, 502, 503, 504, 522, 524]
 
 LOG_LEVEL = "INFO"
-# mypy tells of a callback that returns what it should yield; Scrapy would read its source for each reply.
+# mypy tells of a callback that returns what it should yield; Scrapy would read its source for each response.
 WARN_ON_GENERATOR_RETURN_VALUE = False
 FEED_EXPORT_ENCODING = "utf-8"
 # Scrapy's own write times without their offset, and Python's notation of objects into CSV.

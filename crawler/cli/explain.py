@@ -118,7 +118,7 @@ def _group_equal_crawls(crawls: Iterable[_CrawlSummary]) -> list[list[_CrawlSumm
 
 
 def _format_outcome(entry: dict[str, Any]) -> _OutcomeText:
-    """The outcome of a listing, as the books have it, and why."""
+    """The outcome of a listing, as it was recorded, and why."""
     saved_texts = {Outcome.NEW: ", its text taken in", Outcome.UPDATED: ", its changed text taken in"}
     outcome = entry["outcome"]
     saved_text = "" if entry["reason"] == Reason.WITHDRAWN else saved_texts.get(outcome, "")

@@ -36,7 +36,7 @@ def build(keep_days: int | None, everything: bool, quiet: bool, output: Path, ad
     move from _posts to _frozen. Exit code 75 while a crawl runs.
     """
     from crawler.jobs import (
-        build_site,  # it shares the ledger with crawls, and Scrapy takes a third of a second to import
+        build_site,  # it shares the recovery of runs with crawls, and Scrapy takes a third of a second to import
     )
 
     build_result = build_site.build_site(output, address, keep_days, render_all=everything)

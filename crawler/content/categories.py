@@ -49,7 +49,7 @@ class CategoryRegistry:
         return category or self._add(Category(make_slug(name, taken_slugs=self._by_slug), name))
 
     def find(self, text: str) -> Category | None:
-        """The category that a name, a slug or an alias stands for; None when nobody knows it."""
+        """The category that a name, a slug or an alias stands for; None for an unknown one."""
         return self._by_slug.get(text.strip().lower()) or self._by_name.get(name_key(text))
 
     def all(self) -> list[Category]:
@@ -77,7 +77,7 @@ class CategoryRegistry:
         raise UsageError(self.unknown_message(text))
 
     def unknown_message(self, text: str) -> str:
-        """What is told of a name that nobody knows: the nearest known slugs and names."""
+        """The message for an unknown name: the nearest known slugs and names."""
         is_name = bool(_HAN_CHAR.search(text))
         key, index = (name_key(text), self._by_name) if is_name else (text.lower(), self._by_slug)
         suggestions = dict.fromkeys(index[match] for match in difflib.get_close_matches(key, index, n=3, cutoff=0.6))

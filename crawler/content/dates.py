@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone, tzinfo
 # The time zone of the database and the posts, and of what a person types.
 CHINA_TZ = timezone(timedelta(hours=8))
 
-# `2022-01-10 16:20:36` in lists, `2026/09/19 01:09:08` in the article reply, `2026年08月19日 17:46` on pages.
+# `2022-01-10 16:20:36` in lists, `2026/09/19 01:09:08` in the article response, `2026年08月19日 17:46` on pages.
 _SOURCE_DATETIME = re.compile(
     r"(\d{4})(?:-|/|年)(\d{1,2})(?:-|/|月)(\d{1,2})日?\s+(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII
 )
@@ -76,7 +76,7 @@ def format_duration(seconds: int) -> str:
 
 
 def format_rough_duration(seconds: float) -> str:
-    """Likewise where nobody knows it better, with the seconds of less than two minutes.
+    """Likewise where it is not known exactly, with the seconds of less than two minutes.
 
     >>> [format_rough_duration(seconds) for seconds in (0.3, 59, 119.6, 450, 3599)]
     ['1 s', '59 s', '2 min', '8 min', '1 h 0 min']

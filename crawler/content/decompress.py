@@ -18,7 +18,7 @@ _GZIP_WBITS = zlib.MAX_WBITS | 16
 
 
 def check_header_size(headers: Iterable[tuple[bytes, Iterable[bytes]]]) -> None:
-    """Raises ParseError for headers that are larger than those of any reply."""
+    """Raises ParseError for headers that are larger than those of any response."""
     size = sum(len(name) + len(value) for name, values in headers for value in values)
     if size > MAX_HEADER_BYTES:
         raise ParseError(f"the reply has {size:,} bytes of headers, over {MAX_HEADER_BYTES:,}")

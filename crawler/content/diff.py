@@ -22,6 +22,8 @@ class DiffOp(StrEnum):
 
 
 class DiffPart(NamedTuple):
+    """A piece of text, and whether it is equal, inserted or deleted."""
+
     op: DiffOp
     text: str
 
@@ -50,7 +52,7 @@ class _Hunk(NamedTuple):
 # How many comparisons may be made to align the paragraphs, to pair those that were edited, and inside these: each about
 # a second or two. What is then still open is told as replaced.
 _MAX_COMPARISONS = 4_000_000
-# Two paragraphs are one that was edited when they share this much of their pairs of characters.
+# Two paragraphs are one that was edited when they share this much of their bigrams.
 _MIN_SIMILARITY = 0.3
 # A match of up to so many characters, between longer changes, is a coincidence.
 _MAX_COINCIDENCE_CHARS = 3
@@ -147,7 +149,7 @@ def _count_bigrams(text: str) -> Counter[str]:
 
 
 def _dice_similarity(left: Counter[str], right: Counter[str]) -> float:
-    """From 0 to 1: how many of their pairs of characters two paragraphs share."""
+    """From 0 to 1: how many of their bigrams two paragraphs share."""
     return 2 * (left & right).total() / (left.total() + right.total())
 
 

@@ -26,7 +26,7 @@ _FIRST_BYTES_OF_A_BOM = (b"\xef", b"\xff", b"\xfe", b"\x00")
 
 
 def decode_body(body: bytes, content_type: str = "") -> str:
-    """The text of a reply, without its byte order mark. Raises ParseError."""
+    """The text of a response, without its byte order mark. Raises ParseError."""
     if not body.startswith(_FIRST_BYTES_OF_A_BOM):
         with suppress(UnicodeDecodeError):
             return body.decode("utf-8")  # as nearly every response is

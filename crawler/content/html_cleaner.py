@@ -151,7 +151,7 @@ def parse_fragment(fragment: str) -> HtmlElement:
 def _edit_body(body: str, base_url: str, markup: SourceMarkup) -> HtmlElement:
     sanitised = sanitise_html(body)
     root = parse_fragment(sanitised)
-    nodes = list(root.iterdescendants())  # held to the end, since lxml wraps anew each node that nobody holds
+    nodes = list(root.iterdescendants())  # held to the end, since lxml wraps each node again that has no reference
     _remove_invisible(root, nodes, markup)
     _edit_links(root, base_url, markup)
     _edit_images(root, base_url, markup)

@@ -21,7 +21,7 @@ from crawler.items import CODE_PATTERN, CODE_PREFIX
 
 # A page of a listing has 200 rows at most, and a listing no more than 5,000 in all; more is not a listing.
 MAX_ROWS = 10_000
-# An empty object takes thirty times the memory of its two characters; the source's replies have some thousands.
+# An empty object takes thirty times the memory of its two characters; the source's responses have some thousands.
 _MAX_CONTAINERS = 500_000
 
 # The wrapper is never run, only looked at: what stands before and after the object, and belongs together. No two
@@ -51,7 +51,7 @@ class FieldSchema:
     """The fields that the objects of one endpoint have, and the type of value of each.
 
     `required` must be there, of several names joined by `|` one; `optional` may be missing or null. Fields that are
-    not named here are nobody's concern.
+    not named here are ignored.
     """
 
     required: Mapping[str, FieldType] = field(default_factory=dict)
@@ -102,7 +102,7 @@ _JSON_DECODER = json.JSONDecoder(parse_constant=_reject_constant)
 
 
 def parse_json(text: str) -> Mapping[str, Any]:
-    """The one JSON object in a reply, out of its wrapper.
+    """The one JSON object in a response, out of its wrapper.
 
     Raises ParseError when there is none, when it is cut, too deep or too large, or holds NaN.
     """

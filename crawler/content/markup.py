@@ -23,7 +23,7 @@ class SourceMarkup:
     advert_paragraph: re.Pattern[str] | None = None
     """Matches the whole text of a paragraph that is an advert."""
     live_chart_url: re.Pattern[str] | None = None
-    """Found in the address of a picture that is drawn anew each day: in an old article it shows today's price."""
+    """Found in the address of a picture that is drawn again each day: in an old article it shows today's price."""
     source_line_class: str = ""
     """The class of the paragraph that names the media."""
     source_line: re.Pattern[str] | None = None
@@ -35,5 +35,5 @@ class SourceMarkup:
     """Hosts, subdomains included, whose pictures are available on https where an article says http."""
 
 
-# A source that adds nothing, or nobody's text.
+# A source that adds nothing, or a text of no source.
 PLAIN_MARKUP = SourceMarkup()

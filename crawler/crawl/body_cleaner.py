@@ -74,6 +74,8 @@ class BodyCleaner:
 
 
 class _CleanerProcess:
+    """A child process that cleans bodies, and the pipe to it."""
+
     def __init__(self) -> None:
         from multiprocessing.connection import Pipe  # a crawl of few articles does without it
 
@@ -91,7 +93,7 @@ class _CleanerProcess:
                 pass_fds=[child_connection.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                process_group=0,  # Ctrl-C is the first one's to heed
+                process_group=0,  # Ctrl-C is handled by the parent
                 env={**os.environ, "PYTHONPATH": python_path},
             )
         self._executor = ThreadPoolExecutor(max_workers=1)
@@ -107,7 +109,7 @@ class _CleanerProcess:
         return results
 
     def close(self) -> None:
-        """It has nothing that could be left half done, and whoever waits for its answer is told that it is no more."""
+        """It has nothing that could be left half done, and a caller that waits for its answer gets an error."""
         self._child.kill()
         self._child.wait()
         self._executor.shutdown()
@@ -161,7 +163,7 @@ class Batcher(Generic[Item, Result]):
     The work answers each thing in turn with its result, or with the exception that is raised for that one alone.
 
     A processor's caches hold what it has just done: an article that is normalised between the steps that Scrapy takes
-    for a reply costs half as much again as one that is normalised after another (docs/performance.md).
+    for a response costs half as much again as one that is normalised after another (docs/performance.md).
     """
 
     def __init__(
@@ -202,7 +204,7 @@ class Batcher(Generic[Item, Result]):
         except Exception as error:
             results = [error] * len(batch)
         for (_, future), result in zip(batch, results, strict=True):
-            if future.done():  # nobody waits for it any more
+            if future.done():  # its caller was cancelled
                 continue
             if isinstance(result, Exception):
                 future.set_exception(result)

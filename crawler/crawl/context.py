@@ -15,7 +15,7 @@ from crawler.storage.output_dir import OutputDir, resolve_output_dir
 
 @dataclass(frozen=True, slots=True)
 class CrawlContext:
-    """The resources of a crawl, opened once and handed to whoever needs them."""
+    """The resources of a crawl, opened once and handed to the parts that need them."""
 
     spider: SpiderInfo
     selection: Selection

@@ -49,6 +49,8 @@ def to_csv_cell(value: Any) -> str:
 
 
 class _JsonValueExporter(BaseItemExporter):
+    """Serialize the fields of an item as JSON values."""
+
     def export_item(self, item: Any) -> None:
         if isinstance(item, Article):  # without the row of the listing, which repeats what it says
             item = {name: value for name, value in ItemAdapter(item).items() if name != "entry"}

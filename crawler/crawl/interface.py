@@ -175,7 +175,7 @@ def describe_request_error(error: BaseException | None, request: Request) -> str
         return collapse_whitespace(str(error)) or "the request was dropped"
     if isinstance(error, DownloadCancelledError):
         return "the reply is larger than DOWNLOAD_MAXSIZE"
-    # The mirror's address is nobody's concern but the operator's.
+    # The mirror's address is the operator's, and not recorded.
     canonical_url = redact_url(get_canonical_url(request))
     return collapse_whitespace(str(error).replace(request.url, canonical_url) or type(error).__name__)[:200]
 

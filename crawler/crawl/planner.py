@@ -85,7 +85,7 @@ class Planner(EntryTracker, TrackerExtension):
             raise CloseSpider("cannot_start") from error
         self.tracker = self
 
-    # what spiders tell
+    # what spiders report
 
     def record_listing_page(
         self,
@@ -116,7 +116,7 @@ class Planner(EntryTracker, TrackerExtension):
     def entries_to_refresh(self) -> list[ListingEntry]:
         return []
 
-    # what middlewares tell: this crawl heeds it; the next one is told again
+    # what middlewares report: only this crawl obeys it; the next one will hear it again
 
     def paused_until(self, origin: str) -> datetime | None:
         until = self._paused_origins.get(origin)
@@ -128,7 +128,7 @@ class Planner(EntryTracker, TrackerExtension):
     def back_off(self, origin: str) -> None:
         self.pause(origin, backoff_delay(timedelta()))
 
-    # what Scrapy tells
+    # what Scrapy reports
 
     def request_reached_downloader(self, request: Request) -> None:
         self._requests_sent += 1

@@ -21,14 +21,14 @@ from crawler.items import Outcome
 
 # Entries between two plain lines.
 _ENTRIES_PER_LINE = 100
-# A terminal of so many columns has room for all that is told; on others the outcomes are left for the end.
+# A terminal of at least this many columns shows all numbers; on others the outcomes are left for the end.
 _MIN_WIDTH_FOR_COUNTS = 110
-# A backfill that goes further back than this is told in days.
+# A backfill that goes further back than this is shown in days.
 _DATE_ONLY_AFTER = timedelta(days=3)
 
 
 class Progress:
-    """Counts entries as they are taken down and settled, and tells how much is still to come."""
+    """Counts entries as they are listed and finished, and shows how much is still to come."""
 
     def __init__(self, crawler: Crawler, console: Console) -> None:
         self._crawler = crawler

@@ -1,6 +1,6 @@
 """DNS resolver for public addresses only: a host name never leads a request into a private network.
 
-Whoever answers for a name can point it at the machine that crawls, at its network, or at the metadata of its cloud.
+The owner of a name can point it at the machine that crawls, at its network, or at the metadata of its cloud.
 What the operator named, the mirror and the proxies, may be anywhere, and so may an address that stands for itself.
 """
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from crawler.crawl.policy.estimate import Plan
 
 DEFAULT_SPIDER = "eastmoney"
-# What is being downloaded when a crawl is told to stop has so long to arrive.
+# Seconds that downloads under way have to arrive when a crawl is stopped.
 SHUTDOWN_TIMEOUT = 4.0
 
 # By the type of a setting's default: how its value is read, and what to type for it.
@@ -112,7 +112,7 @@ def crawl_in_process(process: AsyncCrawlerProcess, spider: str, arguments: Mappi
 
 def _run_until_closed(process: AsyncCrawlerProcess, spider: str, arguments: Mapping[str, str]) -> Crawler:
     check_spider(process, spider)
-    # What nobody is shown need not be made: Scrapy has two lines to say of each reply.
+    # Scrapy has two log lines for each response, which need not be made where they are not shown.
     logging.getLogger("scrapy").setLevel(process.settings["LOG_LEVEL"])
     for name in _NOISY_LOGGERS:
         logging.getLogger(name).addFilter(_is_below_warning)
@@ -132,7 +132,7 @@ def _is_below_warning(record: logging.LogRecord) -> bool:
 
 
 def _install_signal_handlers(process: AsyncCrawlerProcess, crawler: Crawler) -> None:
-    """SIGTERM and Ctrl-C end a crawl, and close its books.
+    """SIGTERM and Ctrl-C end a crawl, and complete its run record.
 
     Scrapy's own handlers wait for whatever is being downloaded or retried; here that is given up after some seconds, or
     at the second signal.

@@ -39,7 +39,7 @@ from crawler.storage.quarantine import KIND_ARTICLE, KIND_LISTING, KIND_ROW
 
 logger = logging.getLogger(__name__)
 
-# Sent with `entries`, for whoever shows progress: those just listed, and those that have an outcome now.
+# Sent with `entries`, for the progress display: those just listed, and those that have an outcome now.
 entry_events = object()
 # Sent with the `codes` of entries whose outcomes are committed: whatever delivered their responses may forget them.
 outcomes_committed = object()

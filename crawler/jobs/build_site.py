@@ -13,14 +13,14 @@ from crawler.storage.output_dir import OutputDir
 
 @dataclass(frozen=True, slots=True)
 class PublishResult:
-    """A build, and the files of the frame that the user has changed."""
+    """A build, and the files of the theme that the user has changed."""
 
     build: SiteBuildResult
     customised_files: list[str]
 
 
 def build_site(output: Path, address: str, keep_days: int | None, *, render_all: bool) -> PublishResult:
-    """Bring frame, pages and `_site` up to date; `keep_days` goes before that of `_config.yml`.
+    """Bring theme, pages and `_site` up to date; `keep_days` goes before that of `_config.yml`.
 
     Raises OutputLockedError while a crawl runs, and FatalError.
     """

@@ -17,7 +17,7 @@ from crawler.storage.connection import DATABASE_FILE_NAME
 DEMO_SPIDERS = ("choice", "eastmoney", "flash")
 
 _MARKER_FILE = ".demo"
-# The site is our own and asks for no manners.
+# The site is our own and needs no politeness.
 _FAST_SETTINGS = ("--set", "DOWNLOAD_DELAY=0", "--set", "AUTOTHROTTLE_ENABLED=0")
 
 

@@ -39,6 +39,8 @@ class ImportResult:
 
 @dataclass(slots=True)
 class _PostImporter:
+    """Imports post files one by one; those that are no articles go to quarantine."""
+
     folder: Path
     out: OutputDir
     registry: CategoryRegistry
@@ -125,7 +127,7 @@ def import_folder(folder: Path, output: Path, address: str) -> ImportResult:
 
 @contextmanager
 def _recorded_run(store: Store, folder: Path) -> Iterator[int]:
-    """One run of the ledger, closed whatever happens."""
+    """One recorded run, closed whatever happens."""
     run_id = store.runs.start(IMPORT_SPIDER, {"folder": str(folder)}, clock.now())
     outcome, detail = RunOutcome.INTERRUPTED, ""
     try:
@@ -140,7 +142,7 @@ def _recorded_run(store: Store, folder: Path) -> Iterator[int]:
 
 
 def _find_files(folder: Path) -> Iterator[LegacyPost]:
-    """Links to folders are among them, since nobody follows those."""
+    """Links to folders are among them, since they are not followed."""
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         links = [name for name in folders if Path(parent, name).is_symlink()]

@@ -100,7 +100,7 @@ def rewrite_posts(output: Path, address: str, target_dir: Path | None = None) ->
 
 
 def rebuild_database(output: Path, address: str, source_dir: Path | None = None) -> RebuildResult:
-    """Make the database anew from the posts of a folder, this one's own unless another is named.
+    """Rebuild the database from the posts of a folder, this one's own unless another is named.
 
     Raises OutputLockedError and FatalError: then the old database stays as it is.
     """
@@ -123,13 +123,13 @@ def rebuild_database(output: Path, address: str, source_dir: Path | None = None)
 
 
 def rebuild_search_index(output: Path) -> int:
-    """Make the index of words anew; how many articles it holds. Raises OutputLockedError and FatalError."""
+    """Rebuild the search index; how many articles it holds. Raises OutputLockedError and FatalError."""
     with OutputDir.open_for_writing(output, must_exist=True) as out:
         return out.db.search_index.rebuild()
 
 
 def rebuild_reprint_clusters(output: Path) -> int:
-    """Look for the reprints of all articles anew; how many articles there are. Raises OutputLockedError and
+    """Look for the reprints of all articles again; how many articles there are. Raises OutputLockedError and
     FatalError.
     """
     with OutputDir.open_for_writing(output, must_exist=True) as out:
@@ -174,7 +174,7 @@ def _read_text(file: Path) -> str:
 
 
 def _article_from_post(post: Post, category: Category) -> Article:
-    """What a post says of an article; what it does not say is what the help of `finews rebuild db` tells."""
+    """What a post says of an article; what it does not say is in the help of `finews rebuild db`."""
     entry = ListingEntry(post.code, post.title, post.published_at, NO_COLUMN, post.url, post.media)
     return Article(
         entry=entry,

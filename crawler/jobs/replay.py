@@ -30,7 +30,7 @@ from crawler.storage.raw_responses import entry_from_json
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
-    """What came of one kept reply: `readable` or not, why not, and which columns of the article change how."""
+    """What came of one stored response: `readable` or not, why not, and which columns of the article change how."""
 
     code: str
     kind: str
@@ -40,7 +40,7 @@ class ReplayResult:
 
 
 class Replayer:
-    """Reads the kept replies of one output folder again. With `dry_run` nothing is written.
+    """Extracts the stored responses of one output folder again. With `dry_run` nothing is written.
 
     `outcome` is a crawl's word for how that went so far.
     """
@@ -68,7 +68,7 @@ class Replayer:
             yield result
 
     def replay_articles(self) -> Iterator[ReplayResult]:
-        """The articles whose replies were kept, and that would come out differently today."""
+        """The articles whose responses were stored, and that would come out differently today."""
         for spider, entry, response in self._out.db.raw_responses.all():
             try:
                 result = self._replay_article(spider, entry, response)
@@ -143,7 +143,7 @@ class Replayer:
 
 @contextmanager
 def open_replayer(output: Path, address: str, *, dry_run: bool) -> Iterator[Replayer]:
-    """A replay of an output folder; under the crawl's lock, and with its books, unless it is a dry run."""
+    """A replay of an output folder; under the crawl's lock, and recorded as a run, unless it is a dry run."""
     if dry_run:
         with OutputDir.open_for_reading(output, address=address) as out:
             yield Replayer(out, dry_run=True)

@@ -34,8 +34,8 @@ ArticleRow = Mapping[str, Any]
 class MismatchKind(StrEnum):
     """How a row and its post disagree: there is no file, another one, one without a row, or half of one.
 
-    And a row with the index of words: search looks at it by itself, more slowly, or misses it. And a row with its
-    story: its reprints are not those that the texts say.
+    And a row with the search index: search looks at it by itself, more slowly, or misses it. And a row with its
+    cluster: its reprints are not those that the texts say.
     """
 
     MISSING = "missing"
@@ -52,9 +52,9 @@ _DERIVED_KINDS = {MismatchKind.UNINDEXED, MismatchKind.UNLINKED}
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """One path at which rows and files disagree; `code` and `title` are empty where nobody knows them.
+    """One path at which rows and files disagree; `code` and `title` are empty where they are not known.
 
-    `in_progress` says that a crawl at work may be about to settle it.
+    `in_progress` says that a running crawl may be about to resolve it.
     """
 
     kind: MismatchKind
@@ -106,7 +106,7 @@ def verify_output(output: Path, address: str) -> VerifyReport:
 
 
 def repair_output(output: Path, address: str) -> VerifyReport:
-    """Mend what is certain: posts that are missing or different are written from their rows, unfinished files go.
+    """Repair what is certain: posts that are missing or different are written from their rows, unfinished files go.
 
     A file without a row stays: whatever it is, it is somebody's. Raises OutputLockedError while a crawl runs, and
     FatalError.

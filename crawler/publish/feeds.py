@@ -17,7 +17,7 @@ class FeedInfo:
     """What a feed says of itself: `site_address` is the site's address, `//finews.withounder.com`; `name` tells
     feeds apart.
 
-    `url` is where the feed itself is published, empty where nobody has said.
+    `url` is where the feed itself is published, empty where it is not known.
     """
 
     title: str

@@ -59,6 +59,8 @@ def extract_from_text(text: str, entry: ListingEntry) -> RawArticle:
 
 
 class ChoiceSpider(SourceSpider):
+    """Extracts articles from the text endpoint of the site."""
+
     name = "choice"
     columns = COLUMNS
     default_columns = tuple(COLUMNS)

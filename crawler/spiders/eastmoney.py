@@ -69,7 +69,7 @@ _MAX_WORDS = 60_000
 
 
 def extract_list_data(text: str) -> Mapping[str, Any] | None:
-    """The `data` of a list reply, None past its end. Raises SourceError for an error shell, which is HTTP 200 too."""
+    """The `data` of a list response, None past its end. Raises SourceError for an error shell, also HTTP 200."""
     payload = ENVELOPE_SCHEMA.validate(parse_json(text))
     if str(payload["code"]) != "1":
         raise SourceError(f"the source answers: {clean_title(str(payload.get('message')))[:120]}")
@@ -134,6 +134,8 @@ def extract_from_page(text: str, entry: ListingEntry) -> RawArticle:
 
 
 class EastmoneySpider(SourceSpider):
+    """Extracts articles from the detail endpoint, else from the HTML page."""
+
     name = "eastmoney"
     columns = COLUMNS
     default_columns = ("344", "345", "350", "351", "353", "354", "355")
@@ -179,7 +181,7 @@ class EastmoneySpider(SourceSpider):
         )
 
     def outcome_without_text(self, entry: ListingEntry) -> Outcome:
-        """A 财富号 post is a blog's, and whether these replies carry its text is the source's to say."""
+        """A 财富号 post is a blog's, and whether these responses carry its text is the source's to say."""
         return Outcome.FILTERED if entry.url.startswith("https://caifuhao.") else Outcome.QUARANTINED
 
 

@@ -34,6 +34,8 @@ _ROW_SCHEMA = FieldSchema(
 
 
 class FlashSpider(SourceSpider):
+    """Extracts articles from the rows of the listing, without further requests."""
+
     name = "flash"
     columns = COLUMNS
     default_columns = ("102",)
@@ -41,7 +43,7 @@ class FlashSpider(SourceSpider):
     rows_are_articles = True
     default_media = EASTMONEY_MEDIA
     markup = EASTMONEY_MARKUP
-    # The first page is asked for with no cursor; each reply names the one of the next, older page.
+    # The first page is asked for with no cursor; each response names the one of the next, older page.
     first_cursor = ""
 
     def listing_url(self, column: str, cursor: str) -> str:

@@ -41,7 +41,7 @@ class ArticleHistory(Table):
         return self._fetch_all(_SELECT_VERSIONS, code=code)
 
     def for_code(self, code: str) -> dict[str, Any] | None:
-        """Everything the books say of a code, also of one that never became an article; None when it was never met.
+        """Everything that is recorded of a code, also of one that never became an article; None when it was never met.
 
         `article` is its row without bodies, or None; `entries` every listing of it, oldest first; `revisions` what it
         said before, without bodies; `quarantine` what is kept of it, without the raw bytes but with their number;

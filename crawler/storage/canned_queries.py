@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 
 class CannedQuery(NamedTuple):
+    """A named SQL query with a title for people."""
+
     name: str
     title: str
     sql: str

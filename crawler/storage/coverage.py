@@ -22,7 +22,7 @@ class CoverageTable(Table):
         }
 
     def save(self, run_id: int, spider: str, column: str, coverage: Coverage) -> None:
-        """What a listing's complete walks have covered by now."""
+        """What complete readings of a listing have covered by now."""
         self._execute(
             "INSERT OR REPLACE INTO coverage (spider, column_id, newest, oldest, run_id) VALUES (?, ?, ?, ?, ?)",
             spider,

@@ -101,7 +101,7 @@ def _copy_old_data(db: Database, old_path: Path) -> None:
 
 
 def _tables_to_copy(db: Database) -> list[str]:
-    """The tables of our own making; an index of words makes itself from the articles."""
+    """The tables of our own making; the search index is rebuilt from the articles."""
     rows = db.query("SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'")
     names = (row["name"] for row in rows)
     return [name for name in names if name not in _TABLES_NOT_COPIED and not name.startswith("sqlite_")]

@@ -23,7 +23,7 @@ _FIRST_TABLES = (
     )
     """,
     # The truth. A post file is written from this row alone; `published_revision` is the revision that the file on
-    # disk holds, and NULL or an older number is a post that is owed.
+    # disk holds, and NULL or an older number is a post that is not written yet.
     """
     CREATE TABLE articles (
         code TEXT PRIMARY KEY,
@@ -147,7 +147,7 @@ def m001_first_tables(db: Database) -> None:
 
 
 _COVERAGE_TABLES = (
-    # What complete walks of a listing have covered: all entries from `oldest` (NULL: the listing's end) to `newest`.
+    # What complete readings of a listing have covered: all entries from `oldest` (NULL: the listing's end) to `newest`.
     """
     CREATE TABLE coverage (
         spider TEXT NOT NULL,
@@ -175,20 +175,21 @@ _COVERAGE_TABLES = (
 
 @migrations()
 def m002_coverage(db: Database) -> None:
-    """Incremental walks: how far each listing has been covered, and what was missed."""
+    """Incremental crawls: how far each listing has been covered, and what was missed."""
     for statement in _COVERAGE_TABLES:
         db.execute(statement)
 
 
 _RAW_TABLES = (
-    # Replies as they came, zlib-compressed, once per content; kept when KEEP_RAW is on.
+    # Responses as they came, zlib-compressed, once per content; kept when KEEP_RAW is on.
     """
     CREATE TABLE raw_contents (
         sha256 TEXT PRIMARY KEY,
         content BLOB NOT NULL
     )
     """,
-    # The reply that each article was last read from: by which reader of which spider, for which listing entry (JSON).
+    # The response that each article was extracted from: by which extractor of which spider (`reader`), for which
+    # listing entry (JSON).
     """
     CREATE TABLE raw_replies (
         code TEXT PRIMARY KEY,
@@ -201,7 +202,7 @@ _RAW_TABLES = (
         seen_at TEXT NOT NULL
     )
     """,
-    # What a quarantined reply takes to be read again: what it is, and for which entry it was asked.
+    # What a quarantined response takes to be extracted again: what it is, and for which entry it was asked.
     "ALTER TABLE quarantine ADD COLUMN kind TEXT NOT NULL DEFAULT 'article'",
     "ALTER TABLE quarantine ADD COLUMN column_id TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE quarantine ADD COLUMN content_type TEXT NOT NULL DEFAULT ''",
@@ -213,7 +214,7 @@ _RAW_TABLES = (
 
 @migrations()
 def m003_raw_replies(db: Database) -> None:
-    """Replies that can be read again without a network."""
+    """Responses that can be extracted again without a network."""
     for statement in _RAW_TABLES:
         db.execute(statement)
 
@@ -229,7 +230,7 @@ _INTEGER_CODE = r"CASE WHEN CAST(CAST(\1 AS INTEGER) AS TEXT) = \1 THEN CAST(\1 
 
 
 def with_integer_codes(statement: str) -> str:
-    """SQL whose codes in braces, `{new.code}`, are as the index of words keeps them.
+    """SQL whose codes in braces, `{new.code}`, are as the search index keeps them.
 
     That is a number of 8 bytes for a code that is one, as the source's are, and the text for any other.
     """
@@ -283,7 +284,7 @@ _SEARCH_TRIGGERS = (
     """,
 )
 
-# The index of words, kept in plain SQL so that every client can write to the database: a trigger forgets what no longer
+# The search index, kept in plain SQL so that every client can write to the database: a trigger forgets what no longer
 # holds and names what is to be indexed, and our code indexes it in the same transaction (search/index.py). What another
 # client has written is searched in its raw form until then.
 _SEARCH_TABLES = (
@@ -308,7 +309,7 @@ _SEARCH_TABLES = (
     "CREATE UNIQUE INDEX search_documents_code ON search_documents(code, revision, current)",
     # Of each 1,024 documents, no one is newer than this.
     "CREATE TABLE search_blocks (block INTEGER PRIMARY KEY, newest INTEGER NOT NULL)",
-    # The pairs of each document, by its id: only which pairs, not where. Pairs of an id without a document are stale.
+    # The bigrams of each document, by its id: only which, not where. Bigrams of an id without a document are stale.
     """
     CREATE VIRTUAL TABLE search_pairs
     USING fts5(pairs, content = '', columnsize = 0, detail = none, tokenize = 'ascii')
@@ -368,7 +369,7 @@ _MARK_ALL_PAGES_STALE = (
 )
 _STALE_PAGE_TABLES = (
     # The site's pages that no longer show what the articles say. Triggers fill it, so that no writer can forget to;
-    # whoever writes the pages empties it.
+    # the writer of the pages empties it.
     """
     CREATE TABLE stale_pages (
         kind TEXT NOT NULL CHECK (kind IN ('category', 'day', 'stock')),
@@ -417,7 +418,7 @@ def m006_stale_pages(db: Database) -> None:
         db.execute(statement)
 
 
-# The stories: articles that are one another's reprints. As with the index of words, triggers name what has changed, in
+# The stories: articles that are one another's reprints. As with the search index, triggers name what has changed, in
 # plain SQL, and our code files it (reprints/clusters.py). But for `story_pending`, all of it follows from the articles.
 _STORY_TABLES = (
     # Each text once, by its letters, with what tells how alike two are.
@@ -445,7 +446,7 @@ _STORY_TABLES = (
         PRIMARY KEY (key, published, id)
     ) WITHOUT ROWID
     """,
-    # The articles that are to be filed anew, or are gone.
+    # The articles that are to be clustered again, or are gone.
     "CREATE TABLE story_pending (code TEXT PRIMARY KEY) WITHOUT ROWID",
     """
     CREATE TRIGGER story_article_inserted AFTER INSERT ON articles BEGIN
@@ -491,7 +492,7 @@ def m007_stories(db: Database) -> None:
 
 @migrations()
 def m008_search_blocks(db: Database) -> None:
-    """Smaller blocks of the index of words, in the order of their newest: a question reads no more than it needs."""
+    """Smaller blocks of the search index, in the order of their newest: a question reads no more than it needs."""
     db.execute("DELETE FROM search_blocks")
     db.execute("INSERT INTO search_blocks SELECT id >> 6, max(published) FROM search_documents GROUP BY id >> 6")
     db.execute("CREATE INDEX search_blocks_newest ON search_blocks(newest)")
@@ -556,14 +557,14 @@ _SMALLER_SEARCH_TABLES = (
 
 @migrations()
 def m010_smaller_search(db: Database) -> None:
-    """The index of words names articles by numbers, and knows the oldest of each block, too."""
+    """The search index names articles by numbers, and knows the oldest of each block, too."""
     for statement in _SMALLER_SEARCH_TABLES:
         db.execute(with_integer_codes(statement))
 
 
 @migrations()
 def m011_raw_contents_in_use(db: Database) -> None:
-    """Replies as they came are kept no longer than an article names them."""
+    """Responses are kept no longer than an article names them."""
     db.execute("CREATE INDEX raw_replies_sha256 ON raw_replies(sha256)")
     db.execute("DELETE FROM raw_contents WHERE sha256 NOT IN (SELECT sha256 FROM raw_replies)")
 

@@ -21,13 +21,13 @@ def archived_path(output: Path, path: str) -> Path:
 
 
 def locate_post(output: Path, path: str) -> Path:
-    """Where a post stands: at its path, or frozen. A path at which there is nothing stands for itself."""
+    """Where a post stands: at its path, or archived. A path at which there is nothing stands for itself."""
     live_file, archived_file = output / path, archived_path(output, path)
     return archived_file if not os.path.lexists(live_file) and os.path.lexists(archived_file) else live_file
 
 
 def read_if_file(file: Path, max_bytes: int = -1) -> bytes | None:
-    """What a file holds, or its first bytes where `most` says how many are enough.
+    """What a file holds, or its first bytes where `max_bytes` says how many are enough.
 
     None for what is no file, but a folder, a device, or a link to one of them or nowhere. Raises OutputError.
     """
@@ -54,7 +54,7 @@ def write_posts(output: Path, texts: Mapping[str, str]) -> None:
     """Write posts, given by their paths, so that a reader sees the old file or the new one, never half of one.
 
     When it returns they are on disk. Unfinished files begin with a dot, which Jekyll passes over. A post that was
-    frozen no longer is.
+    archived no longer is.
 
     Raises:
         OutputError: a file cannot be written; those of earlier folders are.
@@ -115,7 +115,7 @@ _PARTIAL_FILE_NAME = re.compile(r"\..*\.md\..*")
 
 
 def iter_post_paths(output: Path) -> Iterator[str]:
-    """The paths of all posts, frozen ones by the path that they had, in the order of their bytes."""
+    """The paths of all posts, archived ones by the path that they had, in the order of their bytes."""
     archived_paths = (
         POSTS_DIR + path.removeprefix(ARCHIVED_POSTS_DIR) for path in iter_file_paths(output, ARCHIVED_POSTS_DIR)
     )

@@ -10,9 +10,9 @@ from crawler.items import ListingEntry, RawResponse
 from crawler.storage.raw_responses import entry_to_json
 from crawler.storage.table import Table
 
-# What stands in quarantine: a whole listing, one row of one, the reply for an article, or a file that was imported.
+# What stands in quarantine: a whole listing, one row of one, the response for an article, or a file that was imported.
 KIND_LISTING, KIND_ROW, KIND_ARTICLE, KIND_FILE = "listing", "row", "article", "file"
-# Of a larger reply, which is none of the source's, only the beginning is kept: it must not fill the disk.
+# Of a larger response, which is none of the source's, only the beginning is kept: it must not fill the disk.
 _MAX_RAW_BYTES = 1 << 20
 
 _INSERT_QUARANTINED = """
@@ -42,7 +42,7 @@ class Quarantine(Table):
         column: str = "",
         entry: ListingEntry | None = None,
     ) -> bool:
-        """Keep a raw reply or row; the same content for the same reason is kept once. Whether it is new here.
+        """Keep a raw response or row; the same content for the same reason is kept once. Whether it is new here.
 
         A reason is a text, and may be another in the next version: content of the same kind is not new for that.
         """

@@ -17,7 +17,7 @@ class RawResponses(Table):
     """The rows of `raw_replies`, one per article, and of `raw_contents`, one per content."""
 
     def save(self, spider: str, entry: ListingEntry, response: RawResponse, seen_at: datetime) -> None:
-        """Keep the reply that an article was read from; an older one of the same article gives way."""
+        """Keep the response that an article was extracted from; an older one of the same article gives way."""
         sha256 = hashlib.sha256(response.body).hexdigest()
         with self.transaction():
             old_row = self._fetch_one("SELECT sha256 FROM raw_replies WHERE code = ?", entry.code)
@@ -50,7 +50,7 @@ class RawResponses(Table):
                 )
 
     def all(self) -> Iterator[tuple[str, ListingEntry, RawResponse]]:
-        """Spider, listing entry and reply of each article whose reply was kept, one at a time."""
+        """Spider, listing entry and response of each article whose response was kept, one at a time."""
         for code in [row["code"] for row in self._fetch_all("SELECT code FROM raw_replies ORDER BY code")]:
             row = self._fetch_one("SELECT * FROM raw_replies JOIN raw_contents USING (sha256) WHERE code = ?", code)
             assert row is not None, "replies are replaced, not deleted"

@@ -97,7 +97,7 @@ class Runs(Table):
         )
 
     def finish(self, run_id: int, outcome: RunOutcome, finished_at: datetime, detail: str = "") -> None:
-        """Close a run all of whose entries are settled: its counts are theirs."""
+        """Close a run all of whose entries have an outcome: its counts are theirs."""
         with self.transaction():
             self._add_article_columns(run_id)
             values = {"finished_at": format_iso(finished_at), "outcome": outcome, "detail": detail}

@@ -13,6 +13,8 @@ from crawler.errors import CommandError
 
 
 class Command(ScrapyCrawl):
+    """Run `scrapy crawl` with the exit codes of `finews crawl`."""
+
     def run(self, args: list[str], opts: Namespace) -> None:
         if len(args) != 1:
             raise ScrapyUsageError("name one spider: `scrapy list` lists them")

@@ -8,6 +8,8 @@ from crawler.cli.scrapy_commands import make_dry_run
 
 
 class Command(ScrapyFetchCommand):
+    """Run `scrapy fetch` as a dry run."""
+
     def process_options(self, args: list[str], opts: Namespace) -> None:
         super().process_options(args, opts)
         assert self.settings is not None, "Scrapy sets it before it reads the options"

@@ -9,6 +9,8 @@ from crawler.cli.scrapy_commands import make_dry_run
 
 
 class Command(ScrapyParseCommand):
+    """Run `scrapy parse` as a dry run."""
+
     def process_options(self, args: list[str], opts: Namespace) -> None:
         super().process_options(args, opts)
         if opts.pipelines:

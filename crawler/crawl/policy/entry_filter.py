@@ -29,7 +29,7 @@ _FETCH_DECISION = Decision()
 
 
 class EntryFilter:
-    """Decides entry by entry, and counts those that are wanted, for `--limit`."""
+    """Decides entry by entry which to fetch, and counts those that are wanted, for `--limit`."""
 
     def __init__(
         self, spider: str, supersedes: frozenset[str], selection: Selection, registry: CategoryRegistry
@@ -51,7 +51,7 @@ class EntryFilter:
     def decide(self, entry: ListingEntry, known_article: KnownArticle | None, *, is_duplicate: bool) -> Decision:
         """Decide on an entry. `is_duplicate` says that this crawl has met its code before.
 
-        Filtered entries do not count as met: another column may list the same article with its media name.
+        Filtered entries do not count as listed: another column may list the same article with its media name.
         """
         if is_duplicate:
             return Decision(Outcome.DUPLICATE, Reason.LISTED_TWICE, DUPLICATE_DETAIL)

@@ -33,7 +33,7 @@ class Precision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RemainingWork:
-    """What a walk has before it: so many pages, and so many rows that are asked for."""
+    """What remains of a listing: pages, and rows that are to be fetched."""
 
     pages: int
     rows: int
@@ -43,7 +43,7 @@ class RemainingWork:
 NOTHING_REMAINING = RemainingWork(0, 0, Precision.COUNTED)
 
 
-# Scrapy draws a delay anew when one is over, and waits on where that is longer: of even draws between 0 and 1 it waits
+# Scrapy draws a delay again when one is over, and waits on where that is longer: of even draws between 0 and 1 it waits
 # for e - 2 in the mean, and not for half. Here between -1 and 1.
 _MEAN_JITTER = 2 * (math.e - 2) - 1
 
@@ -54,7 +54,7 @@ class Throttle:
     most.
 
     Where it answers slowly they are sent so far apart, up to `max_delay`, that `target_concurrency` of them are
-    being answered; None where nobody looks after that.
+    being answered; None where nothing enforces that.
     """
 
     delay: float
@@ -102,7 +102,7 @@ class PlanInputs:
 
 @dataclass(frozen=True, slots=True)
 class ColumnPlan:
-    """What is expected of one listing: `pages` to walk and `articles` to fetch.
+    """What is expected of one listing: `pages` to fetch and `articles` to fetch.
 
     `back_to` is how far the first page goes back, `rows` how many the source counts in all, None where it does not, and
     `ends_early` whether these are too few to reach back to --since.
@@ -163,7 +163,7 @@ class Plan:
 
 
 def estimate_remaining(paginator: ListingPaginator) -> RemainingWork:
-    """What a walk that goes on has before it, by what it has seen."""
+    """Estimate what remains of a listing, by the pages read so far."""
     covered_below = paginator.covered_below()
     possible_ends = [
         _remaining_to_end(paginator),

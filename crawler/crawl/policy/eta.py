@@ -20,7 +20,7 @@ _SKIPPED_OUTCOMES = {Outcome.DUPLICATE, Outcome.FILTERED}
 
 @dataclass(slots=True)
 class _ListingProgress:
-    """A listing whose walk goes on. Of the rows ahead, `known` are articles that need no request."""
+    """A listing with pages to come. Of the rows ahead, `known_ahead` are articles that need no request."""
 
     paginator: ListingPaginator
     known_ahead: int
@@ -32,7 +32,7 @@ class _ListingProgress:
         self.entries_to_fetch += page_outcomes.total() - sum(page_outcomes[outcome] for outcome in _SKIPPED_OUTCOMES)
 
     def estimate_requests(self) -> float | None:
-        """For pages and articles; None where nobody can tell."""
+        """For pages and articles; None where it cannot be estimated."""
         remaining = estimate_remaining(self.paginator)
         if remaining.precision is Precision.AT_LEAST or not self.rows:
             return None
@@ -54,7 +54,7 @@ class EtaEstimator:
         self._open_entries = self._requests_done = self._wanted_entries = 0
 
     def count_entry(self, outcome: Outcome | None, *, newly_listed: bool) -> None:
-        """An entry is taken down (`newly_listed`; it is to be fetched if it has no outcome), or settled."""
+        """An entry is recorded (`newly_listed`; it is to be fetched if it has no outcome), or gets its outcome."""
         if newly_listed:
             self._page_outcomes[outcome] += 1
             self._wanted_entries += outcome not in _SKIPPED_OUTCOMES
@@ -64,9 +64,9 @@ class EtaEstimator:
             self._requests_done += 1
 
     def count_page(self, column: str, paginator: ListingPaginator | None, known_ahead: int | None = None) -> None:
-        """All entries of a page are taken down, and `paginator` goes on; None ends it.
+        """All entries of a page are recorded, and `paginator` goes on; None ends it.
 
-        `known` are the articles on the pages ahead that need no request; what was said of them before stays otherwise.
+        `known_ahead` are the articles on the pages ahead that need no request; by default, those known before.
         """
         self._requests_done += 1
         self._unseen_columns.discard(column)
@@ -82,7 +82,7 @@ class EtaEstimator:
         self._page_outcomes.clear()
 
     def slowest_listing_position(self) -> datetime | None:
-        """How far back the walk is that has come least far; None when none goes on."""
+        """How far back the listing is that has been read least far; None when all are read."""
         return max(
             (
                 listing.paginator.oldest_seen
@@ -93,7 +93,7 @@ class EtaEstimator:
         )
 
     def estimate_seconds_left(self, elapsed_seconds: float) -> float | None:
-        """By the pace of the `elapsed_seconds` so far; None where nobody can tell."""
+        """By the pace of the `elapsed_seconds` so far; None where it cannot be estimated."""
         estimates = [listing.estimate_requests() for listing in self._active_listings.values()]
         if self._requests_done < _MIN_REQUESTS_FOR_ESTIMATE or not self._wanted_entries or None in estimates:
             return None

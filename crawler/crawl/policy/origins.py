@@ -7,8 +7,7 @@ from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit, urlunsplit
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-# Set aside for measurements, and so nobody's; proxies that take a machine's whole traffic answer with names' stand-ins
-# from here.
+# Reserved for benchmarks (RFC 2544), and so no server's; transparent proxies resolve every name to such an address.
 _BENCHMARK_NETWORK = ip_network("198.18.0.0/15")
 
 

@@ -20,7 +20,7 @@ _ENTRIES_PER_OUTLIER = 10
 
 
 class StopReason(Enum):
-    """Why a walk went no further. All but the last two prove that nothing was left out on the way."""
+    """Why no further page was fetched. All but the last two prove that nothing was left out on the way."""
 
     END_OF_LISTING = auto()
     REACHED_SINCE = auto()
@@ -95,9 +95,9 @@ class ListingPaginator:
         return None
 
     def new_coverage(self, failed_times: Sequence[datetime]) -> Coverage | None:
-        """What is covered now, given the publication times of entries that failed; None when this walk proves nothing.
+        """What is covered now, given the publication times of entries that failed; None when this crawl proves nothing.
 
-        An entry that failed is not covered, nor is what is newer: the next walk comes by it again.
+        An entry that failed is not covered, nor is what is newer: the next crawl reads it again.
         """
         if self.stop_reason in {StopReason.PAGE_LIMIT, StopReason.INTERRUPTED} or self.newest_published is None:
             return None

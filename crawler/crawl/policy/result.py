@@ -51,7 +51,7 @@ class CrawlResult:
 
     `failed_listings` are the listings that did not come, by reason; `gap_count` what was missed since the last
     crawl, by column; `failures` the entries that failed or went to quarantine, by kind, each with its first `code`,
-    `outcome`, `detail` and `count`; `notes` what a person should know and need not mend.
+    `outcome`, `detail` and `count`; `notes` what a person should know and need not repair.
     """
 
     run: Mapping[str, Any]

@@ -31,7 +31,7 @@ class Selection:
 
     @property
     def is_unfiltered(self) -> bool:
-        """Whether every entry that is walked by is taken in: only then is a listing covered by a walk."""
+        """Whether every listed entry is wanted: only then does reading a listing cover it."""
         return not (self.categories or self.until or self.limit)
 
     def skip_reason(self, entry: ListingEntry, registry: CategoryRegistry) -> tuple[Reason, str] | None:

@@ -35,13 +35,13 @@ from crawler.storage.output_dir import resolve_output_dir
 
 # Seconds between two looks at what has become of the requests under way.
 _WATCH_INTERVAL = 3.0
-# A request that so many fetchers have died of, or that got lost so often, is given up.
+# A request that this many workers have died of, or that got lost this often, is given up.
 _MAX_TRIES = 3
-# So many replies may wait to be asked for; more than there ever are under way.
+# Responses that may wait to be asked for; more than there ever are under way.
 _MAX_WAITING_RESPONSES = 10_000
-# A worker takes one reply after the other, and writing an article makes it wait: several take turns.
+# A delivery task takes one response after the other, and writing an article makes it wait: several take turns.
 _DELIVERY_TASKS = 4
-# The fetchers have the manners, each on its own machine; the recorder asks as many at once as they have hands for.
+# The workers are polite, each on its own machine; the coordinator sends as many requests as they can take.
 _MAX_CONCURRENT_REQUESTS = 64
 _DEFAULT_SETTINGS: dict[str, object] = {
     "CONCURRENT_REQUESTS": _MAX_CONCURRENT_REQUESTS,
@@ -57,7 +57,7 @@ _FORCED_SETTINGS: dict[str, object] = {
 
 
 def apply_coordinator_settings(settings: Settings) -> None:
-    """Turn the settings of a crawl into those of a recorder. Raises UsageError, or FatalError when there is no
+    """Turn the settings of a crawl into those of a coordinator. Raises UsageError, or FatalError when there is no
     queue.
     """
     queue.prepare_queue()
@@ -69,7 +69,7 @@ def apply_coordinator_settings(settings: Settings) -> None:
 
 
 class QueueDownloadHandler(BaseDownloadHandler):
-    """Scrapy's way to download: here, to ask the fetchers."""
+    """Scrapy's download handler, which sends requests to the workers."""
 
     async def download_request(self, request: Request) -> Response:
         worker_pool = self.crawler.get_extension(WorkerPool)
@@ -88,13 +88,13 @@ class PendingRequest:
 
 
 class WorkerPool:
-    """What a recorder has asked for, and what has come back."""
+    """The requests that a coordinator has queued, and the responses that have come back."""
 
     def __init__(self, crawler: Crawler, app: App, output: str, spider: str) -> None:
         self._crawler = crawler
         self._app = app
         self._fetch_queue = queue.fetch_queue_name(spider)
-        # Several recorders may share the fetchers; each has its own replies.
+        # Several coordinators may share the workers; each has its own responses.
         self._response_queue = f"record {hashlib.sha256(f'{socket.gethostname()} {output}'.encode()).hexdigest()[:32]}"
         self._queued_before: set[str] = set()
         self._pending_requests: dict[str, PendingRequest] = {}
@@ -117,7 +117,7 @@ class WorkerPool:
         return worker_pool
 
     async def fetch(self, request: Request) -> Response:
-        """What a fetcher answers. Raises IgnoreRequest, or DownloadFailedError for what the next attempt may get."""
+        """What a worker answers. Raises IgnoreRequest, or DownloadFailedError for what the next attempt may get."""
         pending = _to_pending_request(request)
         try:
             with queue.as_queue_error():
@@ -140,7 +140,7 @@ class WorkerPool:
                 self._acknowledge(key)
 
     async def close(self) -> None:
-        """Let go of the queue, and of replies that nobody has asked for."""
+        """Close the queue, and drop responses that no request waits for."""
         self._closing = True
         for key in list(self._response_futures):
             self._acknowledge(key)
@@ -171,7 +171,7 @@ class WorkerPool:
         await task.defer_async(key=pending.key, url=pending.url, response_queue=self._response_queue)
 
     async def _deliver(self, key: str, message: str) -> None:
-        """A job of the queue: a reply. It is done with when its entry is settled; a second one says nothing new."""
+        """A job of the queue: a response. It is done when its entry has its outcome; a second one says nothing new."""
         if not self._response_futures[key].done():
             self._response_futures[key].set_result(message)
         # A worker that is told to stop may take one more, and waits for it.
@@ -184,7 +184,7 @@ class WorkerPool:
         self._acknowledged_events[key].set()
 
     async def _open_queue(self) -> None:
-        """Take up what a killed recorder left: the lock on the output folder says that there is no other one."""
+        """Take up what a killed coordinator left: the lock on the output folder says that there is no other one."""
         await self._app.open_async()
         job_manager = self._app.job_manager
         for job in await job_manager.list_jobs_async(queue=self._response_queue, status=Status.DOING.value):
@@ -207,7 +207,7 @@ class WorkerPool:
         )
 
     async def _watch_jobs(self) -> None:
-        """What dead fetchers held is given to others, and what got lost is asked again."""
+        """Give the jobs of dead workers to others, and queue lost requests again."""
         job_manager = self._app.job_manager
         while True:
             await asyncio.sleep(_WATCH_INTERVAL)
@@ -246,7 +246,7 @@ class WorkerPool:
         await self._app.job_manager.retry_job_by_id_async(job.id, queue.RUN_NOW)
 
     def _count_try(self, key: str) -> bool:
-        """Whether a request may be given to one more fetcher; if not, that is its answer."""
+        """Whether a request may be given to one more worker; if not, that is its answer."""
         self._tries[key] += 1
         if self._tries[key] < _MAX_TRIES:
             return True
@@ -261,7 +261,7 @@ class WorkerPool:
             self._abort(FatalError(f"the queue does not answer: {queue.describe_queue_error(error)}"))
 
     def _abort(self, error: FatalError) -> None:
-        """Without the queue nothing goes on; what is under way stays there for the next recorder."""
+        """Without the queue nothing goes on; what is under way stays there for the next coordinator."""
         get_session(self._crawler).abort(error)
         for key in self._pending_requests:
             if not self._response_futures[key].done():
@@ -269,7 +269,7 @@ class WorkerPool:
 
 
 def build_response(fetch_result: FetchResult, request: Request) -> Response:
-    """Return what a fetcher has received, whole or not. Raises as Scrapy does where that is nothing."""
+    """Return what a worker has received, complete or not. Raises as Scrapy does where that is nothing."""
     response_fields = (fetch_result.url, fetch_result.status, fetch_result.headers, fetch_result.body)
     if fetch_result.reason is None:
         return Response(*response_fields, request=request)
@@ -284,7 +284,7 @@ def build_response(fetch_result: FetchResult, request: Request) -> Response:
 def _to_pending_request(request: Request) -> PendingRequest:
     entry, url = get_entry(request), get_canonical_url(request)
     if entry is None:
-        # A listing is asked for anew in each crawl.
+        # A listing is requested again in each crawl.
         return PendingRequest(uuid.uuid4().hex, url, request.priority, "")
     identity = (url, entry.title, format_iso(entry.published), request.meta.get("retry_times", 0))
     return PendingRequest(hashlib.sha256(repr(identity).encode()).hexdigest(), url, request.priority, entry.code)

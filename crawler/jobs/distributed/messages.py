@@ -8,15 +8,15 @@ from dataclasses import asdict, dataclass, field
 from crawler.errors import ParseError
 from crawler.items import Reason
 
-# What a recorder reads of a reply's headers.
+# The response headers that a coordinator reads.
 FORWARDED_HEADERS = ("Content-Type", "Retry-After")
 
 
 @dataclass(frozen=True, slots=True)
 class FetchResult:
-    """A reply as it came, or why there is none.
+    """A response as it came, or why there is none.
 
-    `url` is the address that answered in the end. Without a complete reply `error` says why in one line, `reason` is
+    `url` is the address that answered in the end. Without a complete response `error` says why in one line, `reason` is
     its code, and `retryable` whether the next attempt may have one.
     """
 

@@ -1,7 +1,7 @@
 """Queue between coordinator and workers: procrastinate on PostgreSQL, its connection and its errors.
 
 FINEWS_QUEUE names the database, as libpq does: `postgresql://finews@host/queue`. A password may stand in it, in
-`~/.pgpass` or in PGPASSWORD; it is never told, kept or logged.
+`~/.pgpass` or in PGPASSWORD; it is never printed, stored or logged.
 """
 
 import os
@@ -19,7 +19,7 @@ from crawler.content.unicode_text import collapse_whitespace
 from crawler.errors import FatalError, UsageError
 
 QUEUE_VARIABLE = "FINEWS_QUEUE"
-# The names of the two kinds of jobs: what fetchers do, and what recorders do.
+# The names of the two kinds of jobs: what workers do, and what coordinators do.
 FETCH_TASK, DELIVER_TASK = "finews.fetch", "finews.deliver"
 # A worker says so often that it lives; one that has not for so long is dead, and its jobs are given to others.
 HEARTBEAT_INTERVAL, STALLED_AFTER = 3.0, 15.0
@@ -27,7 +27,7 @@ HEARTBEAT_INTERVAL, STALLED_AFTER = 3.0, 15.0
 RUN_NOW = datetime(2000, 1, 1, tzinfo=UTC)
 
 _CONNECT_TIMEOUT = 10
-# A busy recorder has more to say than it has connections.
+# A busy coordinator has more to say than it has connections.
 _POOL_TIMEOUT = 15.0
 
 

@@ -25,7 +25,7 @@ from crawler.jobs.distributed.messages import FORWARDED_HEADERS, FetchResult, en
 from crawler.middlewares import IncompleteResponse
 from crawler.spiders.base import SourceSpider, mirror_url
 
-# The recorder accounts for what is fetched; a fetcher writes nothing, asks once, and goes on for ever.
+# The coordinator records what is fetched; a worker writes nothing, tries once, and runs until it is stopped.
 _WORKER_SETTINGS = {"EXTENSIONS": {}, "ITEM_PIPELINES": {}, "RETRY_ENABLED": False, "CLOSESPIDER_TIMEOUT": 0}
 
 
@@ -47,7 +47,7 @@ def run_worker(spider: str, settings: Settings) -> None:
 
 
 def _create_worker_spider(spider_class: type[SourceSpider]) -> type[SourceSpider]:
-    """A spider with a site's manners, that sends what the queue says."""
+    """A spider with a source's politeness settings, that sends the requests of the queue."""
     worker_spider = type(f"Worker{spider_class.__name__}", (_WorkerSpider, spider_class), {})
     assert issubclass(worker_spider, SourceSpider), "both of its parents are"
     return worker_spider

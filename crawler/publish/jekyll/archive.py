@@ -23,13 +23,13 @@ _POST_PATH = re.compile(
 
 
 def list_archived_months(output: Path) -> list[str]:
-    """The months that are frozen, such as `2022/01`."""
+    """The months that are archived, such as `2022/01`."""
     archive_dir = output / items.ARCHIVED_POSTS_DIR
     return sorted(str(path.relative_to(archive_dir)) for path in archive_dir.glob("[0-9]*/[0-9]*"))
 
 
 def find_posts_to_archive(output: Path, archive_before: date | None, archived_months: Iterable[str]) -> list[str]:
-    """The posts in `_posts` that are to be frozen: of months before this day's, and of those that are frozen."""
+    """The posts in `_posts` that are to be archived: of months before this day's, and of those that are archived."""
     first_live_month, archived = f"{archive_before:%Y/%m}" if archive_before else "", set(archived_months)
     matches = ((path, _POST_PATH.fullmatch(path)) for path in list_files(output, items.POSTS_DIR))
     return [
@@ -38,7 +38,7 @@ def find_posts_to_archive(output: Path, archive_before: date | None, archived_mo
 
 
 def restore_archived_months(output: Path, months: Iterable[str]) -> None:
-    """Put the posts of frozen months back among the hot ones. Raises OutputError."""
+    """Put the posts of archived months back among the live ones. Raises OutputError."""
     for month in months:
         for path in list_files(output, f"{items.ARCHIVED_POSTS_DIR}/{month}"):
             _move_file(output / path, output / path.replace(items.ARCHIVED_POSTS_DIR, items.POSTS_DIR, 1))
@@ -53,7 +53,7 @@ def remove_archived_pages(output: Path, post_paths: Iterable[str]) -> None:
 
 
 def archive_posts(output: Path, site_dir: Path, post_paths: list[str], day_pages: list[str]) -> None:
-    """Freeze these posts and days, whose pages stand in the built tree. Raises OutputError.
+    """Archive these posts and days, whose pages are in the built tree. Raises OutputError.
 
     All HTML is there before the first post moves: a build that is killed in between does it again.
     """
@@ -72,7 +72,7 @@ def _move_file(source: Path, target: Path) -> None:
 
 
 def _remove_empty_folders(month_folder: Path) -> None:
-    """Remove a month's folders as far as they are empty, which a build would walk through for ever."""
+    """Remove a month's folders as far as they are empty, which each build would walk through."""
     for folder in (*month_folder.glob("*"), month_folder):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()

@@ -53,9 +53,7 @@ _INDEX_FILE = "index.html"
 
 @dataclass(frozen=True, slots=True)
 class SiteBuildResult:
-    """What a build did: pages `pages_rendered` by Jekyll, `frozen` posts, and whether frozen pages have an older
-    look.
-    """
+    """What a build did: `pages_rendered` by Jekyll, `posts_archived`, and whether archived pages have an older look."""
 
     pages_rendered: int
     posts_archived: int
@@ -64,7 +62,7 @@ class SiteBuildResult:
 
 @dataclass(slots=True)
 class BuildManifest:
-    """What `_site` was made of: the frame, the frame that frozen pages have, each source, frozen months, the rest."""
+    """What `_site` was made of: the theme, the theme of archived pages, each source, archived months, the rest."""
 
     theme_hash: str = ""
     archived_theme_hash: str = ""
@@ -91,9 +89,9 @@ class BuildManifest:
 def build_jekyll_site(
     output: Path, store: Store, config: SiteConfig, archive_before: date | None, *, render_all: bool
 ) -> SiteBuildResult:
-    """Bring `_site` up to date, and freeze the months before a day's. Only the holder of the lock may do this.
+    """Bring `_site` up to date, and archive the months before a day's. Only the holder of the lock may do this.
 
-    `render_all` renders all pages anew, frozen ones too. Raises OutputError and FatalError.
+    `render_all` renders all pages again, archived ones too. Raises OutputError and FatalError.
     """
     remove_leftover_stages(output)
     site_dir, archived_months = output / SITE_DIR, list_archived_months(output)
@@ -173,7 +171,7 @@ def _needs_rendering(source: str, previous: BuildManifest, current: BuildManifes
 
 
 def _remove_orphaned_pages(site_dir: Path, previous: BuildManifest, current: BuildManifest) -> None:
-    """Remove the pages of sources that are gone, unless they have been frozen."""
+    """Remove the pages of sources that are gone, unless they are archived."""
     current_pages = {urls.built_page_path(source) for source in current.fingerprints} | set(current.other_pages)
     orphaned_pages = (
         {urls.built_page_path(source) for source in previous.fingerprints} | set(previous.other_pages)
@@ -184,7 +182,7 @@ def _remove_orphaned_pages(site_dir: Path, previous: BuildManifest, current: Bui
 
 
 def _fingerprints(output: Path, paths: Iterable[str], reprints: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each source that is rendered when it changes, and what tells it from what it was."""
+    """Each source that is rendered when it changes, and the fingerprint by which a change shows."""
     for path in paths:
         yield path, _fingerprint(output / path) + _short_hash(reprints.get(_post_slug(path)))
 
@@ -194,7 +192,7 @@ def _live_posts(output: Path) -> Iterator[str]:
 
 
 def _live_date_pages(output: Path) -> Iterator[str]:
-    """The pages of years, and of days that are not frozen."""
+    """The pages of years, and of days that are not archived."""
     for folder in sorted(output.glob("[0-9][0-9][0-9][0-9]/*")):
         name = str(folder.relative_to(output))
         if not (output / ARCHIVED_POSTS_DIR / name).is_dir():

@@ -25,7 +25,7 @@ _FEED_FILE = "feed.xml"
 _ARTICLE_PAGE_PATH = re.compile(
     rf"(?:.*/)?(?:\d{{4}}-\d\d-\d\d-)?({CODE_PREFIX}{CODE_PATTERN.pattern})(?:\.html|/index\.html)", re.ASCII
 )
-# What is wrong with a link is told for so many of its pages.
+# Pages that are reported for one broken link.
 _MAX_PAGES_PER_BROKEN_LINK = 3
 
 
@@ -51,9 +51,7 @@ class SiteFault:
 
 @dataclass(frozen=True, slots=True)
 class SiteCheckResult:
-    """What a check found: how many `rows_by_post` and `page_count` there are, `links` inside the site, and the
-    faults.
-    """
+    """What a check found: how many `articles` and `pages` there are, `links` inside the site, and the faults."""
 
     articles: int
     pages: int

@@ -16,7 +16,7 @@ MAX_KEEP_DAYS = 36_500
 
 @dataclass(frozen=True, slots=True)
 class SiteConfig:
-    """`keep_days` is None where nothing is to be frozen; `has_plugins` says that some see the whole site."""
+    """`keep_days` is None where nothing is to be archived; `has_plugins` says that some see the whole site."""
 
     keep_days: int | None
     baseurl: str

@@ -1,6 +1,6 @@
 """Generated pages of the site: categories, days and stocks, each written when its articles have changed.
 
-A page is front matter and its articles as HTML, the same that `entries.html` of the frame makes; a layout puts the
+A page is front matter and its articles as HTML, the same that `entries.html` of the theme makes; a layout puts the
 rest around them. As data in front matter they cost Jekyll four times as much, and a longer history has more and fuller
 lists. The lists that the fixed pages show (home, media, days, stocks, feed) are files of `_data_file_path`.
 """
@@ -29,7 +29,7 @@ _MAX_ARTICLES_PER_PAGE = 100
 _MAX_LATEST_ARTICLES = 50
 _MAX_HOME_CATEGORIES, _ARTICLES_PER_HOME_CATEGORY = 12, 4
 _MAX_SUMMARY_CHARS = 200
-# Reprints are told on the pages of so many days that have articles; a page that is frozen has been told before.
+# Days with articles whose pages list reprints; an archived page has listed them before.
 _MAX_DAYS_WITH_REPRINTS = 62
 
 # As `2022/01/10` is a day.
@@ -41,7 +41,7 @@ Row = Mapping[str, Any]
 def update_pages(output: Path, store: Store) -> None:
     """Write the pages that no longer show what the articles say; all of them where there are none yet.
 
-    Days of frozen months are left to the build. Only the holder of the lock may do this. Raises OutputError and
+    Days of archived months are left to the build. Only the holder of the lock may do this. Raises OutputError and
     StoreError.
     """
     is_first_run = not all((output / f"_data/{name}.json").is_file() for name in DATA_FILES)

@@ -72,7 +72,7 @@ def list_theme_folders(output: Path) -> list[str]:
 
 
 def list_top_level_sources(output: Path) -> list[str]:
-    """What stands at the top of the site, the frame's pages and the user's own: rendered at every build."""
+    """What stands at the top of the site, the theme's pages and the user's own: rendered at every build."""
     return [
         name
         for name in _list_visible_names(output)
@@ -114,7 +114,7 @@ def _link_or_copy(source: Path, target: Path) -> None:
 
 
 def _run_jekyll(output: Path, source: Path, destination: Path) -> None:
-    """Jekyll in the output folder, whose Gemfile it heeds, and in UTF-8 also where cron says nothing of it."""
+    """Jekyll in the output folder, whose Gemfile it uses, and in UTF-8 also where cron says nothing of it."""
     command = ["jekyll", "build", "--source", str(source.resolve()), "--destination", str(destination.resolve())]
     environment = {"JEKYLL_ENV": "production", **os.environ, "LC_ALL": "C.UTF-8"}
     try:

@@ -15,7 +15,7 @@ _HASHES_FILE = ".frame.json"
 
 
 def install_theme(output: Path, site_links: SiteLinks) -> list[str]:
-    """Put the frame into an output folder; the paths of the files that the user has changed, which stay as they are.
+    """Put the theme into an output folder; the paths of the files that the user has changed, which stay as they are.
 
     A file that is gone is written again. Raises OutputError.
     """

@@ -35,7 +35,7 @@ class FinewsDatabase(Database):
         self._thread_local = threading.local()
 
     def connect(self, write: bool = False) -> sqlite3.Connection:
-        """Nobody else opens this database, and nobody writes."""
+        """No other code opens this database, and it is not written."""
         raise StoreError("finews serve only reads")
 
     async def execute_fn(self, fn: Callable[[sqlite3.Connection], Result]) -> Result:

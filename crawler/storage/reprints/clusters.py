@@ -70,7 +70,7 @@ _MERGE_CLUSTER = "UPDATE story_articles SET story = :story WHERE story = :part A
 
 @dataclass(frozen=True)
 class _ClusterMember:
-    """An article as it is filed."""
+    """An article as a member of a cluster."""
 
     id: int
     code: str
@@ -92,14 +92,14 @@ class _ClusterMember:
 
 @dataclass(slots=True)
 class _BatchChanges:
-    """What a batch has stirred: stories that may fall apart, and articles that may have got new neighbours."""
+    """The clusters that a batch may have split, and the articles that may have got new neighbours."""
 
     cluster_ids: set[int] = field(default_factory=set)
     member_ids: set[int] = field(default_factory=set)
 
 
 class ReprintClusters(Table):
-    """Groups of reprints, found in the articles and kept in the tables `story_*`.
+    """Clusters of reprints: near-duplicate articles, found by MinHash and kept in the tables `story_*`.
 
     `compared_pairs` counts the pairs of texts that were compared in full.
     """
@@ -119,7 +119,7 @@ class ReprintClusters(Table):
         return clustered_count
 
     def rebuild(self) -> int:
-        """File every article anew; how many there are. What a kill cuts short, the next crawl ends."""
+        """Cluster every article again; how many there are. What a kill interrupts, the next crawl finishes."""
         with self.transaction():
             for statement in _CLEAR_TABLES:
                 self._db.execute(statement)
@@ -304,8 +304,9 @@ class ReprintClusters(Table):
         rare_keys: set[int],
         member_by_id: Mapping[int, _ClusterMember],
     ) -> list[_ClusterMember]:
-        """By the keys of an article that others have, but no crowd where they are `rare_keys`; the `known` as they
-        are.
+        """By the keys of an article that others have, but no crowd where they are `rare_keys`.
+
+        Members that are in `member_by_id` are not loaded again.
         """
         if not shared_keys:
             return []

@@ -20,8 +20,8 @@ MIN_SHARED_FIGURES = 0.8
 MIN_LETTERS = 30
 # Of a longer text, so much is compared.
 _MAX_CHARACTERS = 20_000
-# Texts that are alike by ALIKE share a key of theirs with a probability of
-# 1 - (1 - ALIKE**_ROWS)**_BANDS, which is 0.97. Four rows of a byte each make one number of 32 bits.
+# Texts that are alike by MIN_SIMILARITY share a key of theirs with a probability of
+# 1 - (1 - MIN_SIMILARITY**_ROWS_PER_BAND)**_BANDS, which is 0.97. Four rows of a byte each make one number of 32 bits.
 _BANDS, _ROWS_PER_BAND = 26, 4
 _MINHASH_SEED = 1
 # The share of equal rows of two sketches is how alike the texts are, give or take 0.05: below this, they are not.

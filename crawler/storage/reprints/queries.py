@@ -20,7 +20,7 @@ class ReprintQueries(Table):
         return [row["code"] for row in self._fetch_all(_SELECT_CLUSTER_CODES, code)] or [code]
 
     def cluster_articles(self, code: str) -> list[dict[str, Any]]:
-        """The articles of a story, the original first, the asked one among them; none when nobody else has it.
+        """The articles of a story, the original first, the given one among them; none when no other media has it.
 
         Each has `code`, `title`, `published_at`, `media`, `category`, `url`, `post_path`, `withdrawn_at`, and
         `seconds_later` than the original.

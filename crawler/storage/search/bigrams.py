@@ -155,7 +155,7 @@ def normalise_with_offsets(text: str) -> tuple[str, list[int]]:
 
 
 def split_into_bigrams(term: str) -> list[str]:
-    """The pairs that a document must hold to hold this term, in order; none for a single character."""
+    """The bigrams that a document must hold to hold this term, in order; none for a single character."""
     index_term = term.translate(_PRIVATE_USE_BY_ASCII)
     return list(dict.fromkeys(map(str.__add__, index_term, index_term[1:])))
 
@@ -166,7 +166,7 @@ def bigram_prefix(character: str) -> str:
 
 
 def bigram_checksum(index_text: str) -> int:
-    """A number that tells whether an index holds a document's pairs, which SQLite can compute, too."""
+    """A number that tells whether an index holds a document's bigrams, which SQLite can compute, too."""
     code_point_values = code_points(index_text)
     return sum(itertools.starmap(_hash_bigram, set(itertools.pairwise(code_point_values))))
 

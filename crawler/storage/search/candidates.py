@@ -35,7 +35,7 @@ _RECENT_ARTICLES_TO_TRY = 1_000
 # So few hits are read at once, whenever they were published; of more, so many of the newest tell how apart they are.
 _MAX_HITS_READ_AT_ONCE, _HIT_SAMPLE_SIZE = 64, 256
 _MAX_UNIX_SECONDS, _MAX_DOCUMENT_ID = 2**63 - 1, 2**62
-# So many articles of a filter are looked for in the index of words at a time, at most.
+# Articles of a filter that are looked for in the search index at a time, at most.
 _MAX_ROWS_PER_CHUNK = 4_096
 # Comparing an article costs as much as reading so many hits.
 _HIT_READS_PER_COMPARISON = 32
@@ -125,6 +125,8 @@ class _IndexHits(NamedTuple):
 
 
 class CandidateFinder:
+    """Finds the candidates of a search in the bigram index, by a filter, or by a scan."""
+
     def __init__(self, db: Database) -> None:
         self._db = db
 
@@ -155,7 +157,7 @@ class CandidateFinder:
         )
 
     def count_from_index(self, query: Query, search_request: SearchRequest) -> int | None:
-        """The number of answers, where the index alone can tell: one pair of characters, no filter, all indexed."""
+        """The number of answers, where the index alone can tell: one bigram, no filter, all indexed."""
         if (
             search_request
             != SearchRequest(text=search_request.text, sort=search_request.sort, limit=search_request.limit)
@@ -180,7 +182,7 @@ class CandidateFinder:
         return self._db.execute(_SELECT_NEWEST.format(source.from_clause, where), parameters)
 
     def _try_recent(self, query: Query, search_request: SearchRequest, fts_query: str) -> Iterator[Candidate]:
-        """All pairs that begin with a character are dear to read: it may be a common one, which the newest hold."""
+        """All bigrams that begin with a character are slow to read: it may be a common one, which the newest hold."""
         tried_candidates: set[Candidate] = set()
         for code, revision, current, published, title, body_text in itertools.islice(
             self._newest_rows(search_request), _RECENT_ARTICLES_TO_TRY

@@ -48,7 +48,7 @@ _INSERT_DOCUMENT = with_integer_codes("""
     VALUES ({:code}, :revision, :current, :published)
 """)
 _CLEAR_TABLES = ("DELETE FROM search_documents", "DELETE FROM search_blocks", "DELETE FROM search_pending")
-# As `checksum` (storage/search/bigrams.py) has it.
+# As `bigram_checksum` (storage/search/bigrams.py) has it.
 _SELECT_CHECKSUMS = """
     SELECT doc, sum(
         (unicode(term) * 1009 + unicode(substr(term, 2))) * (unicode(substr(term, 2)) % 8191 + 7) % 2147483647
@@ -102,7 +102,7 @@ class SearchIndex(Table):
         return indexed_count
 
     def rebuild(self) -> int:
-        """Make the index anew, newest articles last; how many articles it holds."""
+        """Rebuild the index, newest articles last; how many articles it holds."""
         with self.transaction():
             self._execute("INSERT INTO search_pairs (search_pairs) VALUES ('delete-all')")
             for statement in _CLEAR_TABLES:
@@ -140,7 +140,7 @@ class SearchIndex(Table):
         return [IndexFault(code, "written by another program, and not indexed yet") for code in self._pending_codes(-1)]
 
     def _find_wrong_documents(self) -> Iterator[IndexFault]:
-        """Documents that are no version any more, or whose pairs are not those of their version's text."""
+        """Documents that are no version any more, or whose bigrams are not those of their version's text."""
         stored_checksums = self._stored_checksums()
         stored = next(stored_checksums, None)
         for row in self._iter_rows(_SELECT_DOCUMENTS):
@@ -154,7 +154,7 @@ class SearchIndex(Table):
                 yield IndexFault(row["code"], "the index of words holds another text")
 
     def _stored_checksums(self) -> Iterator[tuple[int, int]]:
-        """By document, in order, the checksum of the pairs that the index holds."""
+        """By document, in order, the checksum of the bigrams that the index holds."""
         self._execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.held USING fts5vocab(main, search_pairs, instance)")
         return ((row["doc"], row["total"]) for row in self._iter_rows(_SELECT_CHECKSUMS))
 

@@ -34,7 +34,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """All of `required` and none of `unwanted`."""
+    """All of `required` and none of `excluded`."""
 
     required: tuple[Term, ...] = ()
     excluded: tuple[Term, ...] = ()
@@ -83,6 +83,8 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class _QueryItem:
+    """A word or phrase of a query, excluded or not, or the operator OR."""
+
     term: Term
     is_excluded: bool = False
     is_or: bool = False

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 
 class SortOrder(StrEnum):
+    """The order of search results."""
+
     NEWEST = "newest"
     RELEVANCE = "relevance"
 
