@@ -70,7 +70,7 @@ class AllowedOriginsMiddleware:
     def process_request(self, request: Request) -> None:
         # A spider that is none of ours, as that of `scrapy shell URL` for any other site, may go where it was sent.
         allowed_origins = getattr(self._crawler.spider, "allowed_origins", None)
-        if allowed_origins is not None and _origin_of(request) not in allowed_origins:
+        if allowed_origins is not None and _get_request_origin(request) not in allowed_origins:
             raise IgnoreRequest(f"the source sends to {redact_url(request.url)}, which is none of its hosts")
 
     def process_exception(self, request: Request, exception: Exception) -> None:
@@ -119,7 +119,7 @@ class BackoffRetryMiddleware:
         return cls(crawler)
 
     async def process_request(self, request: Request) -> None:
-        origin = _origin_of(request)
+        origin = _get_request_origin(request)
         while (wait := self._next_request_at.get(origin, 0.0) - asyncio.get_running_loop().time()) > 0:
             await asyncio.sleep(wait)
         if until := get_tracker(self._crawler).paused_until(origin):
@@ -132,7 +132,7 @@ class BackoffRetryMiddleware:
 
     async def process_response(self, request: Request, response: Response) -> Request | Response:
         error = response.error if isinstance(response, IncompleteResponse) else None
-        origin = _origin_of(request)
+        origin = _get_request_origin(request)
         if error is None and response.status not in self._scrapy_retry.retry_http_codes:
             self._consecutive_failures[origin] = self._consecutive_429[origin] = 0
             return response
@@ -157,7 +157,7 @@ class BackoffRetryMiddleware:
         return get_retry_request(request, spider=self._crawler.spider, reason=reason)
 
     def _count_failure(self, request: Request, failure: str) -> None:
-        origin = _origin_of(request)
+        origin = _get_request_origin(request)
         self._consecutive_failures[origin] = self._consecutive_failures[origin] + 1 if failure else 0
         # What was under way when it was given up changes nothing: one reason for all.
         if failure and self._consecutive_failures[origin] <= _MAX_CONSECUTIVE_FAILURES:
@@ -171,7 +171,7 @@ class BackoffRetryMiddleware:
         header = (response.headers.get("Retry-After") or b"").decode("latin-1")
         if (wait := parse_retry_after(header, clock.now())) is None:
             return
-        origin, now = _origin_of(request), asyncio.get_running_loop().time()
+        origin, now = _get_request_origin(request), asyncio.get_running_loop().time()
         if wait > MAX_WAIT or self._seconds_waited[origin] > _MAX_TOTAL_WAIT:
             get_tracker(self._crawler).pause(origin, wait)
             return
@@ -181,7 +181,7 @@ class BackoffRetryMiddleware:
 
     def _back_off_if_throttled(self, request: Request, result: Request | Response) -> None:
         """Leave an origin alone that goes on to say "too many requests", and not until when."""
-        origin = _origin_of(request)
+        origin = _get_request_origin(request)
         if (
             isinstance(result, Response)
             and result.status == 429
@@ -228,7 +228,7 @@ class StrictDecompressionMiddleware:
         return response if body is response.body else response.replace(body=body)
 
 
-def _origin_of(request: Request) -> str:
+def _get_request_origin(request: Request) -> str:
     """Return the origin of a request. A crawl sends its requests to a few, so each is worked out once."""
     url = urlparse_cached(request)
     return _parse_origin(f"{url.scheme}://{url.netloc}")

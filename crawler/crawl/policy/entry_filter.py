@@ -12,9 +12,9 @@ WITHDRAWN_PREFIX = "withdrawn at the source: "
 STILL_REJECTED_PREFIX = "in quarantine since an earlier crawl: "
 
 
-def matches_listing(known: KnownArticle, entry: ListingEntry) -> bool:
+def matches_listing(known_article: KnownArticle, entry: ListingEntry) -> bool:
     """Return whether a listing still says of an entry what it said when its article was taken in."""
-    return (known.title, known.published_at) == (entry.title, format_iso(entry.published))
+    return (known_article.title, known_article.published_at) == (entry.title, format_iso(entry.published))
 
 
 class Decision(NamedTuple):

@@ -196,7 +196,7 @@ class ReprintClusters(Table):
             "INSERT INTO story_articles VALUES (?, ?, ?, ?, ?, ?, ?)",
             [member.id, member.code, *member.derived_values(), member.cluster_id],
         )
-        for id_pair in self._pairs_separated_by(
+        for id_pair in self._find_separated_pairs(
             member, [key for key in own_keys if key_counts[key] > _MAX_KEY_NEIGHBOURS]
         ):
             first_cluster, *other_clusters = (neighbour.cluster_id for neighbour in self._load_members(id_pair))
@@ -227,9 +227,9 @@ class ReprintClusters(Table):
         )
         changes.cluster_ids.add(member.cluster_id)
         changes.member_ids.discard(member.id)
-        changes.member_ids.update(earlier_id for earlier_id, _ in self._pairs_separated_by(member, own_keys))
+        changes.member_ids.update(earlier_id for earlier_id, _ in self._find_separated_pairs(member, own_keys))
 
-    def _pairs_separated_by(self, member: _ClusterMember, keys: list[int]) -> Iterator[tuple[int, int]]:
+    def _find_separated_pairs(self, member: _ClusterMember, keys: list[int]) -> Iterator[tuple[int, int]]:
         """The pairs that are neighbours by one of its keys without this article, and no longer with it."""
         for key in self._crowded_keys(member, keys):
             before, after = self._neighbour_ids(member, key)
@@ -357,7 +357,7 @@ class ReprintClusters(Table):
 
     def _find_wrong_members(self) -> Iterator[IndexFault]:
         """Articles that are not filed as they are, and what is filed of articles that are gone."""
-        for code, media, published_at, body_text in self._db.execute(_SELECT_SETTLED_ARTICLES):
+        for code, media, published_at, body_text in self._db.execute(_SELECT_CLUSTERED_ARTICLES):
             member = self._find_member(code)
             letters = minhash.extract_letters(body_text)
             expected_values = (
@@ -389,7 +389,7 @@ class ReprintClusters(Table):
                 yield IndexFault(self._load_members({min(member_ids)})[0].code, "its story is not what the texts say")
 
 
-_SELECT_SETTLED_ARTICLES = """
+_SELECT_CLUSTERED_ARTICLES = """
     SELECT code, media, published_at, body_text FROM articles WHERE code NOT IN (SELECT code FROM story_pending)
 """
 _SELECT_ORPHANED_CODES = """
