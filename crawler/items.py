@@ -278,8 +278,8 @@ class KnownArticle:
     """What the database knows of a listed code.
 
     `source` is the spider whose text we keep, None when there is no article, and `withdrawn` whether the source has
-    taken it away. The rest is what this spider's listing said when the article was last taken in or refused; `refused`
-    is the reason, empty when it was taken in.
+    taken it away. The rest is what this spider's listing said when the article was last saved or rejected;
+    `rejection_reason` is the reason, empty when it was saved.
     """
 
     source: str | None

@@ -82,7 +82,7 @@ DOWNLOADER_MIDDLEWARES = {
     "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
     "crawler.middlewares.StrictDecompressionMiddleware": 590,
 }
-# The sources need no cookies, and are not told which page led to a request.
+# The sources need no cookies, and are not sent which page led to a request.
 COOKIES_ENABLED = False
 REFERER_ENABLED = False
 # The sources redirect with HTTP statuses; a redirect inside a page would not be theirs.
@@ -120,7 +120,7 @@ SCHEDULER_START_DISK_QUEUE = None
 HTTPCACHE_IGNORE_HTTP_CODES = [408, 429, 500, 502, 503, 504, 522, 524]
 
 LOG_LEVEL = "INFO"
-# mypy tells of a callback that returns what it should yield; Scrapy would read its source for each response.
+# mypy reports a callback that returns what it should yield; Scrapy would read its source for each response.
 WARN_ON_GENERATOR_RETURN_VALUE = False
 FEED_EXPORT_ENCODING = "utf-8"
 # Scrapy's own write times without their offset, and Python's notation of objects into CSV.

@@ -68,7 +68,7 @@ def format_minute(timestamp: str) -> str:
 
 
 def format_withdrawal(article: Mapping[str, Any]) -> str:
-    """What is told of an article that the source no longer has."""
+    """The note for an article that the source no longer has."""
     return f"withdrawn: gone from the source since {format_minute(article['withdrawn_at'])}; its text is kept"
 
 

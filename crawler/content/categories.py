@@ -33,7 +33,7 @@ class CategoryRegistry:
     def __init__(self, stored_categories: Iterable[Category] = ()) -> None:
         self._by_slug: dict[str, Category] = {}
         self._by_name: dict[str, Category] = {}
-        # Spelt as it is given: most articles are of a name that needs no folding to be found.
+        # Spelt as it is given: most articles are of a name that is found as it is.
         self._by_exact_name: dict[str, Category] = {}
         for category in stored_categories:
             self._add(category)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from crawler.content.unicode_text import collapse_whitespace
 from crawler.errors import IncompleteResponseError, ParseError
 
-# What a crawl asks for: a packing whose end and checksum tell that nothing is missing, and that needs no library.
+# What a crawl asks for: an encoding whose end and checksum show that nothing is missing, and that needs no library.
 ACCEPT_ENCODING = "gzip"
 # The source's are below 2 KiB.
 MAX_HEADER_BYTES = 64 * 1024

@@ -50,7 +50,7 @@ class _Hunk(NamedTuple):
 
 
 # How many comparisons may be made to align the paragraphs, to pair those that were edited, and inside these: each about
-# a second or two. What is then still open is told as replaced.
+# a second or two. What is then still open counts as replaced.
 _MAX_COMPARISONS = 4_000_000
 # Two paragraphs are one that was edited when they share this much of their bigrams.
 _MIN_SIMILARITY = 0.3

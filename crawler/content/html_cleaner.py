@@ -168,7 +168,7 @@ def _edit_body(body: str, base_url: str, markup: SourceMarkup) -> HtmlElement:
 
 
 def _remove_invisible(root: HtmlElement, nodes: list[HtmlElement], markup: SourceMarkup) -> None:
-    """Remove what a browser would not show, adverts and live charts: their attributes tell."""
+    """Remove what a browser would not show, adverts and live charts, found by their attributes."""
     for node in nodes:
         if not node.keys():
             continue
@@ -204,7 +204,7 @@ def find_secid(attributes: Mapping[str, str], markup: SourceMarkup) -> str | Non
 def _edit_links(root: HtmlElement, base_url: str, markup: SourceMarkup) -> None:
     """Link stocks to their pages, make other links absolute, and unwrap what leads nowhere.
 
-    What a post may not hold goes before anything is told by where it stands, first, last or in a row.
+    What a post may not hold goes before anything is decided by its position: first, last or in a row.
     """
     nodes = list(root.iterdescendants("a", "span"))
     resolved_urls: dict[str, str] = {}  # most links of a body lead where others of it do

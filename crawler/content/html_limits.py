@@ -11,7 +11,7 @@ MAX_TAGS_PER_LINE = 4_000
 MAX_BLOCKS_PER_LINE = 500
 MAX_NESTING_DEPTH = 64
 # Parsers compare each attribute of a tag with all others: 200,000 of them in one tag take minutes. What is one is not
-# told before it is parsed, so that words are counted, of text and tags alike.
+# known before it is parsed, so that words are counted, of text and tags alike.
 MAX_BODY_WORDS = 30_000
 # Characters; a body that has no more is under the limits of bytes, tags and words, whatever it holds.
 MAX_UNCHECKED_CHARS = min(MAX_BODY_BYTES // 4, MAX_BODY_TAGS, MAX_BODY_WORDS)

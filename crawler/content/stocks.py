@@ -15,7 +15,7 @@ _HTML_TAG = re.compile(r"<[^>]*>")
 
 
 def is_secid(text: str) -> bool:
-    """Tell whether this is market and code, such as `1.600160` or `90.BK0493`."""
+    """Return whether this is market and code, such as `1.600160` or `90.BK0493`."""
     return bool(SECID_PATTERN.fullmatch(text))
 
 

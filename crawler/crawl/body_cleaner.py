@@ -42,7 +42,7 @@ class BodyCleaner:
         self._subprocess: _CleanerProcess | None = None
 
     async def clean_all(self, bodies: Sequence[BodySource]) -> list[CleanBody | Exception]:
-        """What `body_of` answers or raises for each of these."""
+        """What `clean_body` answers or raises for each of these."""
         self._bodies_received += len(bodies)
         subprocess_results = await self._clean_in_subprocess(bodies) or [None] * len(bodies)
         return [
@@ -124,7 +124,7 @@ def _clean_or_error(body: str, url: str, markup: SourceMarkup) -> CleanBody | Ex
 
 
 def _available_cores() -> int:
-    """Those that this process may run on, where the system tells."""
+    """The cores that this process may run on, where the system reports them."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -140,7 +140,7 @@ def run_cleaner_process(descriptor: int) -> None:
         try:
             bodies: list[BodySource] = connection.recv()
             results = [_clean_or_error(*body_source) for body_source in bodies]
-            # A fault of ours is met again, and told, where the crawl's log is.
+            # A bug is met again, and reported, where the crawl's log is.
             connection.send(
                 [
                     result if isinstance(result, CleanBody | RejectedArticleError | EmptyBodyError) else None

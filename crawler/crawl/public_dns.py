@@ -22,7 +22,7 @@ class PublicResolver(CachingThreadedResolver):
     """Scrapy's resolver, which finds no address for a name that leads into a private network."""
 
     blocked_addresses: ClassVar[dict[str, str]] = {}
-    """The private addresses that were found, by name: Twisted tells no more than that there was none."""
+    """The private addresses that were found, by name: Twisted reports no more than that there was none."""
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, reactor: Any) -> Self:

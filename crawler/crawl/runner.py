@@ -42,8 +42,8 @@ _UNUSED_COMPONENTS = {
     "REMOTE_CONTROL_": "scrapy.extensions.remote_control.RemoteControl",
 }
 
-# What these parts of Scrapy warn of is meant so, or told by the listing that fails next: that no Referer is sent, and,
-# with a traceback, that robots.txt does not come.
+# These loggers warn of what is intended (no Referer is sent) or reported anyway (robots.txt does not come, with a
+# traceback: the next listing fails).
 _NOISY_LOGGERS = ("scrapy.downloadermiddlewares.redirect", "scrapy.downloadermiddlewares.robotstxt")
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)

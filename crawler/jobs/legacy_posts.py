@@ -70,7 +70,7 @@ class LegacyPost:
 
 @dataclass(frozen=True, slots=True)
 class _SourceLink:
-    """What the end of a post tells: the article's page, whose spider that is, and the column that the link names."""
+    """What the end of a post says: the article's page, whose spider that is, and the column that the link names."""
 
     url: str
     spider: str
@@ -82,7 +82,7 @@ def parse_legacy_post(
 ) -> RawArticle:
     """Return the article in a file whose name holds a code, with the entry that a listing would have had for it.
 
-    `imported_at` is when it is taken in.
+    `imported_at` is when it is imported.
 
     Raises ParseError, which says what is missing.
     """

@@ -39,7 +39,7 @@ class RebuildResult:
 
 @dataclass(slots=True)
 class _PostRestorer:
-    """Articles are taken in from a folder of posts; what cannot be read is left, with the reason."""
+    """Restores articles from a folder of posts; what cannot be read is left, with the reason."""
 
     source_dir: Path
     site_links: SiteLinks

@@ -65,7 +65,7 @@ class Mismatch:
     in_progress: bool = False
 
     def as_dict(self) -> dict[str, str]:
-        """As a program is told; a file's name need not be text."""
+        """As JSON for a program; a file's name need not be text."""
         path = os.fsencode(self.path).decode("utf-8", "replace")
         return {"kind": self.kind, "path": path, "code": self.code, "title": self.title, "detail": self.detail}
 
@@ -231,7 +231,7 @@ def _lazy_registry(store: Store) -> Callable[[], CategoryRegistry]:
 
 
 def _is_locked(output: Path) -> bool:
-    """Whether a crawl is at work. Who may not even open the lock cannot tell, and trusts that one is."""
+    """Whether a crawl is running. A user who may not even open the lock cannot know, and assumes that one is."""
     try:
         with OutputDir.lock(output):
             return False

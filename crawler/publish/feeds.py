@@ -14,7 +14,7 @@ _TAG_YEAR = 2022
 
 @dataclass(frozen=True, slots=True)
 class FeedInfo:
-    """What a feed says of itself: `site_address` is the site's address, `//finews.withounder.com`; `name` tells
+    """What a feed says of itself: `site_address` is the site's address, `//finews.withounder.com`; `name` says
     feeds apart.
 
     `url` is where the feed itself is published, empty where it is not known.

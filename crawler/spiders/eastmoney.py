@@ -115,7 +115,7 @@ def extract_from_page(text: str, entry: ListingEntry) -> RawArticle:
     if text.count("<") > _MAX_TAGS:
         raise RejectedArticleError(f"too complex: the page has over {_MAX_TAGS:,} tags")
     check_word_count(text, _MAX_WORDS)
-    # Told that it is HTML: what looks like JSON, as the source may answer, would raise.
+    # Parsed as HTML in any case: what looks like JSON, as the source may answer, would raise.
     page = Selector(text=text, type="html")
     body = page.css("#ContentBody")
     if not body:

@@ -45,7 +45,7 @@ class ArticleHistory(Table):
 
         `article` is its row without bodies, or None; `entries` every listing of it, oldest first; `revisions` what it
         said before, without bodies; `quarantine` what is kept of it, without the raw bytes but with their number;
-        `refused` how each spider's listing tells it that is not asked for again, with the reason.
+        `refused` what each spider's listing says of it where it is not requested again, with the reason.
         """
         records = {
             "code": code,

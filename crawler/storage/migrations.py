@@ -109,7 +109,7 @@ _FIRST_TABLES = (
     """,
     "CREATE INDEX entries_run ON entries(run_id, outcome)",
     "CREATE INDEX entries_code ON entries(code)",
-    # What a spider's listing said of an article when it was last taken in or refused: an entry that says the same
+    # What a spider's listing said of an article when it was last saved or rejected: an entry that says the same
     # again needs no request.
     """
     CREATE TABLE sightings (
@@ -418,12 +418,12 @@ def m006_stale_pages(db: Database) -> None:
         db.execute(statement)
 
 
-# The stories: articles that are one another's reprints. As with the search index, triggers name what has changed, in
-# plain SQL, and our code files it (reprints/clusters.py). But for `story_pending`, all of it follows from the articles.
+# The clusters (stories): articles that are one another's reprints. As with the search index, triggers name what has
+# changed, in plain SQL, and our code clusters it (reprints/clusters.py). But for `story_pending`, all of it follows from the articles.
 _STORY_TABLES = (
-    # Each text once, by its letters, with what tells how alike two are.
+    # Each text once, by its letters, with a sketch that shows how similar two are.
     "CREATE TABLE story_texts (digest BLOB PRIMARY KEY, sketch BLOB NOT NULL) WITHOUT ROWID",
-    # `id` follows from the code, `published` is seconds since 1970, `story` the least id of the articles of one story.
+    # `id` follows from the code, `published` is seconds since 1970, `story` the least id of the articles of a cluster.
     """
     CREATE TABLE story_articles (
         id INTEGER PRIMARY KEY,
@@ -467,7 +467,7 @@ _STORY_TABLES = (
     END
     """,
     "INSERT INTO story_pending SELECT code FROM articles",
-    # Each reprint beside the earliest article of its story.
+    # Each reprint beside the earliest article of its cluster.
     """
     CREATE VIEW reprints AS
         SELECT articles.code, articles.title, articles.media, articles.published_at,
@@ -500,7 +500,7 @@ def m008_search_blocks(db: Database) -> None:
 
 @migrations()
 def m009_pages_anew(db: Database) -> None:
-    """Pages hold their articles as HTML, and tell reprints by the stories."""
+    """Pages hold their articles as HTML, and list reprints by their clusters."""
     for statement in ("DROP INDEX articles_title", *_MARK_ALL_PAGES_STALE):
         db.execute(statement)
 

@@ -145,7 +145,7 @@ class SitePages(Table):
         return self._iter_rows("SELECT post_path, title, published_at FROM articles ORDER BY post_path")
 
     def reprints_by_path(self, first_path: str, last_path: str) -> Iterator[dict[str, Any]]:
-        """The same story in other media, the oldest first, of each article whose path lies between these (`of`)."""
+        """The reprints in other media, the oldest first, of each article whose path lies between these (`of`)."""
         sql = """
             SELECT here.code AS of, there.code, there.title, there.published_at, there.media, there.category,
                    there.post_path

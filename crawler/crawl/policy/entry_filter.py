@@ -13,7 +13,7 @@ STILL_REJECTED_PREFIX = "in quarantine since an earlier crawl: "
 
 
 def matches_listing(known_article: KnownArticle, entry: ListingEntry) -> bool:
-    """Return whether a listing still says of an entry what it said when its article was taken in."""
+    """Return whether a listing still says of an entry what it said when its article was saved."""
     return (known_article.title, known_article.published_at) == (entry.title, format_iso(entry.published))
 
 

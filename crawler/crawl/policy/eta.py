@@ -13,7 +13,7 @@ from crawler.crawl.policy.estimate import Precision, estimate_remaining
 from crawler.crawl.policy.pagination import ListingPaginator
 from crawler.items import Outcome
 
-# By fewer requests there is no pace to tell.
+# Fewer requests than this give no pace.
 _MIN_REQUESTS_FOR_ESTIMATE = 10
 _SKIPPED_OUTCOMES = {Outcome.DUPLICATE, Outcome.FILTERED}
 
@@ -42,7 +42,7 @@ class _ListingProgress:
 class EtaEstimator:
     """Counts what a crawl has done in requests, and estimates what it has before it.
 
-    An article that stands in a row of its listing takes no time worth telling, and counts all the same.
+    An article that stands in a row of its listing takes no time worth counting, and counts all the same.
     """
 
     def __init__(self, columns: Iterable[str], limit: int | None = None) -> None:

@@ -23,7 +23,7 @@ from crawler.errors import (
 )
 from crawler.items import CODE_PATTERN, Outcome, Reason
 
-# So many kinds are told one by one.
+# Kinds that are reported one by one.
 _MAX_GROUPS = 10
 
 
@@ -115,7 +115,7 @@ def _classify(error: ItemError) -> tuple[Outcome, Reason]:
 
 
 def describe_item_error(error: ItemError, url: str) -> str:
-    """An error as it is kept and told: of what cannot be read it names the endpoint.
+    """An error as it is stored and reported: of what cannot be read it names the endpoint.
 
     >>> describe_item_error(SchemaChangedError("field 'title' is missing", "title"), "https://a.cn/list?page=1")
     "a.cn/list has changed: field 'title' is missing"

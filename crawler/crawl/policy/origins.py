@@ -30,7 +30,7 @@ def get_origin(url: str) -> str:
 
 
 def redact_url(url: str) -> str:
-    """An address as it may be told and kept: without a user's name, a query or a fragment, which can hold secrets.
+    """Return a URL that may be reported and stored: without user name, query and fragment, which can hold secrets.
 
     >>> redact_url("http://me:secret@host:81/a/1.html?token=x#y")
     'http://host:81/a/1.html'

@@ -174,7 +174,7 @@ class WorkerPool:
         """A job of the queue: a response. It is done when its entry has its outcome; a second one says nothing new."""
         if not self._response_futures[key].done():
             self._response_futures[key].set_result(message)
-        # A worker that is told to stop may take one more, and waits for it.
+        # A task that is asked to stop may take one more, and waits for it.
         if not self._closing:
             await self._acknowledged_events[key].wait()
         self._response_futures.pop(key, None)

@@ -223,7 +223,7 @@ def _home_category(store: Store, category: Row) -> dict[str, Any]:
 
 
 def _feed_entry(row: Row) -> dict[str, str]:
-    """As the feed tells an article."""
+    """An article as an entry of the feed."""
     summary = " ".join((row["summary"] or row["body_text"]).split())
     return {**_article_entry(row), "summary": summary[:_MAX_SUMMARY_CHARS]}
 

@@ -99,7 +99,7 @@ def _draw_chart(labels: Sequence[str], series: Mapping[str, Sequence[int]], widt
 
 
 def _strip_pygal_markup(root: Any, series_names: Sequence[str]) -> Any:
-    """Without pygal's script, style and remarks; each bar tells by its title what it stands for."""
+    """Without pygal's script, style and remarks; each bar has its meaning as its title."""
     for child in list(root):
         if not isinstance(child.tag, str) or child.tag.rpartition("}")[2] in {"defs", "title"}:
             root.remove(child)

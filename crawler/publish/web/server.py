@@ -31,7 +31,7 @@ _REPLACED_PLUGIN = "datasette.handle_exception"
 
 def serve(output: Path, host: str, port: int, on_listening: Callable[[str], None], *, open_browser: bool) -> None:
     """Serve until it is interrupted. `on_listening` is given the address. Raises FatalError and UsageError."""
-    Store.open_ro(output).close()  # there is one, or the reader is told
+    Store.open_ro(output).close()  # there is one, or the user gets the error
     with _bind_socket(host, port) as listener:
         url = _format_url(host, listener.getsockname()[1])
         datasette = create_datasette(output, allow_sql=is_loopback(host))
@@ -44,7 +44,7 @@ def serve(output: Path, host: str, port: int, on_listening: Callable[[str], None
             webbrowser.open(url)
         # `kill` ends it as Ctrl-C does.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        # Datasette writes there what SQL of a reader's went wrong, whose page tells it already.
+        # Datasette writes there what SQL of a reader's went wrong, whose page shows it already.
         with suppress(KeyboardInterrupt), Path(os.devnull).open("w") as devnull, redirect_stderr(devnull):
             uvicorn.Server(server_config).run(sockets=[listener])
 
@@ -98,7 +98,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _bind_socket(host: str, port: int) -> socket.socket:
-    """A socket that is bound already, so that a port that is taken is told before anything starts."""
+    """A socket that is bound already, so that a port that is taken is reported before anything starts."""
     try:
         family, *_, socket_address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except (OSError, UnicodeError) as error:

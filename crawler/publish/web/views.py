@@ -223,7 +223,7 @@ async def show_feed(datasette: Datasette, request: Request) -> Response:
 
 
 def highlight_hits(snippet: Snippet) -> Markup:
-    """A passage as HTML, its hits marked."""
+    """A snippet as HTML, its hits highlighted."""
     return Markup("").join(
         Markup("<mark>{}</mark>").format(text) if is_hit else escape(text) for text, is_hit in snippet.segments()
     )

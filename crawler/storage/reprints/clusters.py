@@ -136,7 +136,7 @@ class ReprintClusters(Table):
         return [IndexFault(code, "the next crawl looks for its reprints") for code in self._pending_codes(-1)]
 
     def find_faults(self) -> list[IndexFault]:
-        """Where the stories are not what follows from the articles; in flat memory.
+        """Where the clusters are not what follows from the articles; in flat memory.
 
         While something is pending, only whether the rest is filed by its texts.
         """
@@ -165,7 +165,7 @@ class ReprintClusters(Table):
         )
 
     def _member_from_article(self, code: str) -> _ClusterMember | None:
-        """An article to be filed, as a story of its own; its text's sketch is kept already."""
+        """An article to be added, as a cluster of its own; its text's sketch is kept already."""
         row = self._db.execute("SELECT media, published_at, body_text FROM articles WHERE code = ?", [code]).fetchone()
         if row is None:
             return None
@@ -248,7 +248,7 @@ class ReprintClusters(Table):
     def _find_clusters(
         self, ids: Collection[int], detached: Collection[int], key_counts: Mapping[int, int] = MappingProxyType({})
     ) -> dict[int, int]:
-        """The story that each part is of by the links of these articles: a loose article, or a story as it is.
+        """The cluster of each part by the links of these articles; a part is a loose article, or a cluster as it is.
 
         `key_counts` is how many articles have each of some of their keys, counted to a crowd: those are not asked
         for again.

@@ -14,7 +14,7 @@ from crawler.storage.search.bigrams import spaced_ngrams
 # Chosen on the labelled texts of crawler/sample_site/reprints.py: see tests/test_reprints.py.
 SHINGLE_SIZE = 5
 MIN_SIMILARITY = 0.6
-# Two texts of one template tell other figures; a reprint that was cut keeps those of what is left.
+# Two texts of one template have different figures; a reprint that was cut keeps those of what is left.
 MIN_SHARED_FIGURES = 0.8
 # Below so many letters, a text is only compared as a whole.
 MIN_LETTERS = 30
@@ -48,12 +48,12 @@ def extract_letters(body_text: str) -> str:
 
 
 def hash_letters(letters: str) -> bytes:
-    """16 bytes that tell one text from another, given its letters."""
+    """16 bytes that identify a text, given its letters."""
     return blake2b(letters.encode("utf-8", "replace"), digest_size=16).digest()
 
 
 def pack_figures(body_text: str) -> bytes:
-    """The figures that a text tells, of 4 bytes each, each once.
+    """The figures in a text, of 4 bytes each, each once.
 
     >>> pack_figures("１，２００亿元") == pack_figures("1200点，1200点")
     True
@@ -66,7 +66,7 @@ def pack_figures(body_text: str) -> bytes:
 
 
 def figures_agree(first: bytes, second: bytes) -> bool:
-    """Whether two texts tell the same figures, but for those of what was cut."""
+    """Whether two texts have the same figures, but for those of what was cut."""
     first_figures, second_figures = set(_unpack_uint32(first)), set(_unpack_uint32(second))
     return len(first_figures & second_figures) >= MIN_SHARED_FIGURES * min(len(first_figures), len(second_figures))
 

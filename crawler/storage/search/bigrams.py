@@ -14,11 +14,11 @@ from functools import cache, cached_property
 from crawler.content.unicode_text import strip_invisible
 
 _SPACE_RUNS = re.compile(" {2,}")
-# Runs of what is not what most of a text is, and folds to itself. Where `x+` begins an expression, `re` looks for it a
-# fifth more slowly than for `xx*`.
+# Runs of what is not what most of a text is, and normalises to itself. Where `x+` begins an expression, `re` looks for
+# it a fifth more slowly than for `xx*`.
 _UNUSUAL_RUNS = re.compile("[^a-z0-9\u4e00-\u9fff][^a-z0-9\u4e00-\u9fff]*")
 _HAN_CHARACTER = re.compile("[\u4e00-\u9fff]")
-# Radicals, characters in circles and brackets, and those that other standards have twice fold to Han characters.
+# Radicals, characters in circles and brackets, and those that other standards have twice normalise to Han characters.
 _HAN_COMPATIBILITY_RANGES = (
     range(0x2E80, 0x2FE0),
     range(0x3038, 0x303B),
@@ -27,7 +27,7 @@ _HAN_COMPATIBILITY_RANGES = (
     range(0x1F200, 0x1F300),
     range(0x2F800, 0x2FA20),
 )
-# A text that holds more different ones of the others than this is folded character by character.
+# A text that holds more different ones of the others than this is normalised character by character.
 _MAX_REPLACE_PASSES = 60
 # SQLite's tokeniser `ascii` ends a token at each ASCII character that is no letter or digit: they move up here.
 _PRIVATE_USE_START = 0xE000
@@ -38,7 +38,7 @@ _INDEX_SPACE = _PRIVATE_USE_BY_ASCII[ord(" ")]
 _INDEX_SPACE_RUNS = re.compile(f"{_INDEX_SPACE}{{2,}}")
 # Ends a text, so that its last character begins a pair, too.
 _END_OF_TEXT = "\0"
-# Between title and text: no folded word holds it.
+# Between title and text: no normalised word holds it.
 TITLE_SEPARATOR = "\n"
 
 
@@ -67,7 +67,7 @@ _SEARCH_CHARACTERS, _INDEX_CHARACTERS = _SearchCharacterMap(), _IndexCharacterMa
 
 @cache
 def _variants_by_han() -> Mapping[str, str]:
-    """By Han character, the others that fold to it, alone or among more."""
+    """By Han character, the others that normalise to it, alone or among more."""
     variants: dict[str, str] = {}
     for code_point in itertools.chain.from_iterable(_HAN_COMPATIBILITY_RANGES):
         for character in _SEARCH_CHARACTERS[code_point]:
@@ -117,10 +117,10 @@ def build_index_text(title: str, body_text: str) -> str:
 
 
 class SearchDocument:
-    """An article's title and text, to look for folded words in: `"央行" in document`.
+    """An article's title and text, to look for normalised words in: `"央行" in document`.
 
-    What stands in a text as it is stands in the folded text, too, and most often that spares the folding. A single Han
-    character that does not may stand there as one of the few that fold to it.
+    What occurs in a text as it is occurs in the normalised text, too, and most often that spares normalising it. A
+    single Han character that does not may occur as one of the few that normalise to it.
     """
 
     def __init__(self, title: str, body_text: str) -> None:
@@ -143,7 +143,7 @@ class SearchDocument:
 
 
 def normalise_with_offsets(text: str) -> tuple[str, list[int]]:
-    """The folded text, and for each of its characters the place in the text that it is from; one more for the end."""
+    """The normalised text, and for each of its characters its offset in the text; one more for the end."""
     normalised: list[str] = []
     offsets: list[int] = []
     for offset, character in enumerate(text):
@@ -166,7 +166,7 @@ def bigram_prefix(character: str) -> str:
 
 
 def bigram_checksum(index_text: str) -> int:
-    """A number that tells whether an index holds a document's bigrams, which SQLite can compute, too."""
+    """A number that shows whether an index holds a document's bigrams, which SQLite can compute, too."""
     code_point_values = code_points(index_text)
     return sum(itertools.starmap(_hash_bigram, set(itertools.pairwise(code_point_values))))
 

@@ -28,18 +28,18 @@ from crawler.storage.search.index import BlockGroup, block_number, first_id_in_b
 from crawler.storage.search.query import Clause, Query
 from crawler.storage.search.request import SearchRequest, SortOrder
 
-# Relevance is decided among so many of the newest that match.
+# Relevance is ranked among this many of the newest matches.
 MAX_RANKED_ARTICLES = 1_000
-# A query of single characters alone is first tried on so many of the newest articles.
+# A query of single characters alone is first tried on this many of the newest articles.
 _RECENT_ARTICLES_TO_TRY = 1_000
-# So few hits are read at once, whenever they were published; of more, so many of the newest tell how apart they are.
+# Hits that are read at once, whenever they were published; of more, the newest of a sample show how far apart they are.
 _MAX_HITS_READ_AT_ONCE, _HIT_SAMPLE_SIZE = 64, 256
 _MAX_UNIX_SECONDS, _MAX_DOCUMENT_ID = 2**63 - 1, 2**62
 # Articles of a filter that are looked for in the search index at a time, at most.
 _MAX_ROWS_PER_CHUNK = 4_096
-# Comparing an article costs as much as reading so many hits.
+# Comparing an article costs as much as reading this many hits.
 _HIT_READS_PER_COMPARISON = 32
-# What is asked of the index of one clause; the rest is found by comparing.
+# Bigrams of one clause that the index is searched for; the rest is found by comparing.
 _MAX_BIGRAMS_PER_CLAUSE, _MAX_CLAUSES = 40, 20
 
 _CANDIDATE_COLUMNS = (
@@ -157,7 +157,7 @@ class CandidateFinder:
         )
 
     def count_from_index(self, query: Query, search_request: SearchRequest) -> int | None:
-        """The number of answers, where the index alone can tell: one bigram, no filter, all indexed."""
+        """The number of answers, where the index alone knows it: one bigram, no filter, all indexed."""
         if (
             search_request
             != SearchRequest(text=search_request.text, sort=search_request.sort, limit=search_request.limit)
@@ -249,7 +249,7 @@ class CandidateFinder:
     def _check_filtered_rows(
         self, query: Query, search_request: SearchRequest, hits: _IndexHits, condition: str, chunk_size: int
     ) -> Iterator[Candidate]:
-        """The articles that meet a filter, but for those of which the index tells that they do not hold the words.
+        """The articles that meet a filter, but for those of which the index shows that they do not hold the words.
 
         The index is asked of so many at a time, and of twice as many the next.
         """

@@ -101,7 +101,7 @@ class SearchEngine(Table):
         return {**row, **relations, "story": self._cluster_as_of(code, as_of)}
 
     def _cluster_as_of(self, code: str, as_of: datetime) -> list[dict[str, Any]]:
-        """The story without what was not known then: who had not printed it yet, or said something else."""
+        """The cluster without what was not known then: who had not printed it yet, or said something else."""
         codes = self._reprints.cluster_codes(code)
         known_codes = [
             candidate.code
@@ -124,9 +124,9 @@ class SearchEngine(Table):
                 yield row
 
     def _find_hidden_reprints(self, code: str, query: Query, search_request: SearchRequest) -> list[str]:
-        """The story of an article that answers, but for the one that stands for it: the earliest that answers.
+        """The cluster of an article that matches, but for the one that represents it: the earliest that matches.
 
-        One that is withdrawn only stands for others of its kind; one that said something else then is of no story.
+        A withdrawn article represents only withdrawn ones; one that said something else then is of no cluster.
         """
         codes = self._reprints.cluster_codes(code)
         if len(codes) == 1:
@@ -181,7 +181,7 @@ class SearchEngine(Table):
         return self._build_old_row(row, candidate)
 
     def _build_old_row(self, row: dict[str, Any], candidate: Candidate) -> dict[str, Any] | None:
-        """The row as it was; what is not kept of a version, its summary and its post, is not told."""
+        """The row as it was; what is not kept of a version, its summary and its post, is empty."""
         sql = "SELECT * FROM revisions WHERE code = ? AND revision = ?"
         revision = self._fetch_one(sql, candidate.code, candidate.revision)
         if revision is None:

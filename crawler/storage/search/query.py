@@ -23,7 +23,7 @@ _KEY_PATTERN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One word, folded. `key` is the code that it may also be, empty for most words and for every phrase."""
+    """One word, normalised. `key` is the code that it may also be, empty for most words and for every phrase."""
 
     text: str
     key: str = ""
@@ -61,7 +61,7 @@ class Query:
     clauses: tuple[Clause, ...]
 
     def matches(self, document: Container[str], keys: Collection[str] = ()) -> bool:
-        """Whether a folded document, whose article has these codes, is wanted."""
+        """Whether a normalised document, whose article has these codes, is wanted."""
         return any(clause.matches(document, keys) for clause in self.clauses)
 
     @property
@@ -77,7 +77,7 @@ class Query:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The folded words that a passage shows marked."""
+        """The normalised words that a snippet highlights."""
         return tuple(dict.fromkeys(term.text for clause in self.clauses for term in clause.required))
 
 

@@ -14,10 +14,10 @@ class SortOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """A question. An empty text and empty filters ask for everything; `since` and `until` are inclusive.
+    """A search. An empty text and empty filters match everything; `since` and `until` are inclusive.
 
-    `categories` are slugs; `stock` is `600160`, `1.600160` or a name; `as_of` answers with what was known then. Of a
-    story that several media have, `collapse_reprints` gives the earliest article that answers.
+    `categories` are slugs; `stock` is `600160`, `1.600160` or a name; `as_of` answers with what was known then. With
+    `collapse_reprints`, only the earliest match of each cluster of reprints is found.
     """
 
     text: str = ""

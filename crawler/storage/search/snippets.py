@@ -53,7 +53,7 @@ def best_snippet(text: str, words: Sequence[str], width: int = _SNIPPET_WIDTH) -
 
 
 def bm25_scores(documents: Iterable[tuple[str, str]], words: Sequence[str]) -> list[float]:
-    """How well each of these documents, folded title and folded text, answers these words: BM25 among them alone."""
+    """How well each of these documents, normalised title and text, matches these words: BM25 among them alone."""
     counts, lengths = [], []
     for title, body in documents:
         counts.append([_TITLE_WEIGHT * title.count(word) + body.count(word) for word in words])
