@@ -1,4 +1,4 @@
-"""A small real web server that answers as the source does: for the demo, the tests and the benchmarks.
+"""Sample site: a small real web server that answers as the source does, for demo, tests and benchmarks.
 
     with SampleSite(article_count=50) as site:
         site.corpus.publish(3)
@@ -6,7 +6,7 @@
         ...  # crawl site.url
         print(site.requested_codes)
 
-It holds real posts of the old site, recorded replies, and as many made-up articles as wanted. It imports
+It holds real posts of the old site, recorded responses, and as many made-up articles as wanted. It imports
 nothing else of this project, so that it cannot share a mistake with the code that it tests.
 """
 

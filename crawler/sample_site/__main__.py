@@ -1,4 +1,4 @@
-"""``python -m crawler.sample_site``: serves the sample site until it is interrupted."""
+"""Entry point of ``python -m crawler.sample_site``: serves the sample site until it is interrupted."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The sample site's data replies: a corpus and a query in, the bytes of the source's reply out.
+"""API responses: a corpus and a query in, the bytes of the source's response out.
 
 Each function names the section of the wire contract that it follows. Where a comment says "assumed", no
-recorded reply shows what the source does.
+recorded response shows what the source does.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def build_detail_response(corpus: Corpus, code: str) -> bytes:
     """``{"data": {…}, "errorcode": 0, "id": "0", "message": "", "success": 1}`` (section c1)."""
     article = corpus.find_article(code)
     if article is None or article.is_blank:
-        # Assumed: no reply for an unknown code was ever recorded.
+        # Assumed: no response for an unknown code was ever recorded.
         return encode_json_bytes({"data": None, "errorcode": 0, "id": "0", "message": "", "success": 0})
     data = build_detail_data(article)
     return encode_json_bytes({"data": data, "errorcode": 0, "id": "0", "message": "", "success": 1})
@@ -170,7 +170,7 @@ def build_kuaixun_response(corpus: Corpus, column: str, callback: str, size: int
     codes = corpus.codes_in_fast_news(column)[(page - 1) * size : page * size] if page > 0 else ()
     rows = [build_kuaixun_row(article) for article in _find_listed(corpus, codes)]
     payload = _encode_json({"rc": 1, "me": "", "LivesList": rows})
-    # The source ends some replies with a semicolon and some without: here every second page.
+    # The source ends some responses with a semicolon and some without: here every second page.
     ending = ";" if page % 2 == 0 else ""
     return (f"var {callback}={payload}{ending}" if callback else payload).encode()
 

@@ -1,4 +1,4 @@
-"""The articles of the sample site, as the source knows them.
+"""Articles of the sample site, as the source knows them.
 
 ``Listed`` is what the listings say of an article; ``SourceArticle`` adds its body. A listing never needs
 the body, so a site of a hundred thousand articles writes a body only when somebody asks for it.

@@ -1,4 +1,4 @@
-"""What the sample site holds: articles by code, and the listings over them, newest first.
+"""Corpus of the sample site: articles by code, and the listings over them, newest first.
 
 Of a made-up article only the place in the listings is kept, its words are written when asked for; articles
 that were added or changed are kept as they are.

@@ -1,4 +1,4 @@
-"""What can go wrong on the wire: each fault answers one request in its own way.
+"""Faults of a network or a source: each answers one request in its own way.
 
     with SampleSite() as site:
         site.add_fault(r"/kuaixun/v2/api/article/", return_status(503, headers={"Retry-After": "30"}), times=2)
@@ -27,7 +27,7 @@ class Fault(Protocol):
 
 @dataclass(frozen=True)
 class ReturnResponse:
-    """Another reply than the site's own."""
+    """Another response than the site's own."""
 
     response: HttpResponse
 
@@ -38,7 +38,7 @@ class ReturnResponse:
 
 @dataclass(frozen=True)
 class ResetConnection:
-    """No reply: the connection is reset."""
+    """No response: the connection is reset."""
 
     def apply(self, exchange: Exchange) -> None:
         """Resets it."""
@@ -47,7 +47,7 @@ class ResetConnection:
 
 @dataclass(frozen=True)
 class DelayResponse:
-    """A long silence, then the site's own reply."""
+    """A long silence, then the site's own response."""
 
     seconds: float
 
@@ -59,20 +59,20 @@ class DelayResponse:
 
 @dataclass(frozen=True)
 class TruncateBody:
-    """The site's own reply, whose body ends too early."""
+    """The site's own response, whose body ends too early."""
 
     body_bytes: int
 
     def apply(self, exchange: Exchange) -> None:
         """Declares all and sends a part."""
-        reply = exchange.default_response
-        exchange.send_response(reply._replace(body=reply.body[: self.body_bytes]), length=len(reply.body))
+        response = exchange.default_response
+        exchange.send_response(response._replace(body=response.body[: self.body_bytes]), length=len(response.body))
         exchange.disable_keep_alive()
 
 
 @dataclass(frozen=True)
 class DripResponse:
-    """The site's own reply, some bytes at a time."""
+    """The site's own response, some bytes at a time."""
 
     bytes_per_second: float
 
@@ -89,12 +89,12 @@ class DripResponse:
 
 @dataclass(frozen=True)
 class DeclareLength:
-    """The site's own reply with a wrong length."""
+    """The site's own response with a wrong length."""
 
     declared_length: int
 
     def apply(self, exchange: Exchange) -> None:
-        """Declares one length, sends the other, and closes: the next request could not be told apart."""
+        """Declares one length, sends the other, and closes: the next request could not be recognised."""
         exchange.send_response(exchange.default_response, length=self.declared_length)
         exchange.disable_keep_alive()
 
@@ -113,7 +113,7 @@ class SendRaw:
 
 @dataclass(frozen=True)
 class EditResponse:
-    """The site's own reply, changed."""
+    """The site's own response, changed."""
 
     edit: Callable[[HttpResponse], HttpResponse]
 
@@ -124,7 +124,7 @@ class EditResponse:
 
 @dataclass(frozen=True)
 class OmitLength:
-    """The site's own reply without its length: the end of the connection is the end of the body."""
+    """The site's own response without its length: the end of the connection is the end of the body."""
 
     body_bytes: int | None
 
@@ -139,7 +139,7 @@ class OmitLength:
 
 @dataclass(frozen=True)
 class TruncateChunks:
-    """The site's own reply in chunks, of which the last never comes."""
+    """The site's own response in chunks, of which the last never comes."""
 
     body_bytes: int
 
@@ -160,7 +160,7 @@ class SendForever:
     """A body that never ends."""
 
     def apply(self, exchange: Exchange) -> None:
-        """Sends blanks until nobody wants more."""
+        """Sends blanks until the client closes the connection."""
         exchange.send_bytes(
             exchange.default_response.encode_head(0).replace(b"Content-Length: 0", b"Connection: close")
         )
@@ -170,7 +170,7 @@ class SendForever:
 
 @dataclass(frozen=True)
 class ResetMidBody:
-    """A part of the site's own reply, then a reset."""
+    """A part of the site's own response, then a reset."""
 
     body_bytes: int
 
@@ -200,12 +200,12 @@ def return_redirect(url: str, code: int = 302) -> Fault:
 
 
 def reset_connection() -> Fault:
-    """A reset before any reply."""
+    """A reset before any response."""
     return ResetConnection()
 
 
 def delay_response(seconds: float) -> Fault:
-    """This long nothing, then the reply."""
+    """This long nothing, then the response."""
     return DelayResponse(seconds)
 
 
@@ -215,7 +215,7 @@ def truncate_body(body_bytes: int) -> Fault:
 
 
 def drip_response(bytes_per_second: float) -> Fault:
-    """The reply this slowly, headers included."""
+    """The response this slowly, headers included."""
     return DripResponse(bytes_per_second)
 
 
@@ -225,17 +225,17 @@ def declare_length(declared_length: int) -> Fault:
 
 
 def send_raw(data: bytes) -> Fault:
-    """These bytes instead of a reply."""
+    """These bytes instead of a response."""
     return SendRaw(data)
 
 
 def edit_response(edit: Callable[[HttpResponse], HttpResponse]) -> Fault:
-    """The reply, changed."""
+    """The response, changed."""
     return EditResponse(edit)
 
 
 def omit_length(body_bytes: int | None = None) -> Fault:
-    """The reply without its length, or this many bytes of its body."""
+    """The response without its length, or this many bytes of its body."""
     return OmitLength(body_bytes)
 
 

@@ -1,4 +1,4 @@
-"""The sample site's HTML: an article's page in the layout of its time, the share page, and no page.
+"""HTML pages: an article's page in the layout of its time, the share page, and the 404 page.
 
 Real pages carry far more around the article; what is here is what a reader of one has to tell apart
 (wire contract, section c3).

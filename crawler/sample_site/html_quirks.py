@@ -1,6 +1,6 @@
-"""The oddities of the source's HTML, one function each, put into made-up articles by turns.
+"""HTML quirks of the source, one function each, put into made-up articles by turns.
 
-Each was seen in a recorded reply or an old post; each takes a draft and changes its blocks in place.
+Each was seen in a recorded response or an old post; each takes a draft and changes its blocks in place.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def add_overlapping_charts(draft: ArticleDraft) -> None:
 
 
 def add_hidden_paragraph(draft: ArticleDraft) -> None:
-    """A first paragraph that nobody sees."""
+    """A first paragraph that is hidden."""
     draft.blocks.insert(0, HIDDEN_PARAGRAPH)
 
 

@@ -1,4 +1,4 @@
-"""One connection: requests in, replies out, each reply in one write.
+"""HTTP exchange over one connection: requests in, responses out, each response in one write.
 
 The standard library's HTTP handler reads headers with the mail parser, which takes longer than all else
 here together; a sample site that is slower than the crawler would be no use to a benchmark.
@@ -39,7 +39,7 @@ class HttpRequest(NamedTuple):
 
 
 class HttpResponse(NamedTuple):
-    """A whole reply; ``headers`` come on top of the type and the length."""
+    """A whole response; ``headers`` come on top of the type and the length."""
 
     body: bytes
     content_type: str = HTML_CONTENT_TYPE
@@ -69,7 +69,7 @@ class Exchange:
     keep_alive: bool = True
 
     def send_response(self, response: HttpResponse, length: int | None = None) -> None:
-        """Sends a reply, with a declared length of its own if there is one."""
+        """Sends a response, with a declared length of its own if there is one."""
         head = response.encode_head(len(response.body) if length is None else length)
         self.send_bytes(head if self.request.method == "HEAD" else head + response.body)
 

@@ -1,4 +1,4 @@
-"""The posts of the old site, turned back into the articles that they were made of.
+"""Legacy posts: the posts of the old site, turned back into the articles that they were made of.
 
 A post of a media (``…-NW<code>.md``) is an article with its body; an emnews post (``…-<code>.md``) is a
 record of list 102: a digest and its text. ``2021-12-01-init.md`` is neither: its author wrote it to open

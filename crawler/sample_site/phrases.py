@@ -1,4 +1,4 @@
-"""Made-up financial Chinese: words, and sentences and titles over them.
+"""Phrases of made-up financial Chinese: words, and sentences and titles over them.
 
 The companies, their codes and every figure are invented; the papers, boards and places are real names, as
 the real ones are what a crawler has to sort by.

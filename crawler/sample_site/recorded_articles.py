@@ -1,6 +1,6 @@
-"""The recorded replies of the source, as articles.
+"""Recorded articles: the recorded responses of the source, as articles.
 
-Most of them have only a row in a list; then the row's own text is their body. What a reply says beside
+Most of them have only a row in a list; then the row's own text is their body. What a response says beside
 the article, such as its keywords, is in ``recorded_detail``.
 """
 
@@ -23,7 +23,7 @@ _MEDIA_SUFFIX = re.compile(r"（(?P<media>[^（）]+)）$")
 
 @cache
 def read_recording(name: str) -> bytes:
-    """One recorded reply as it is."""
+    """One recorded response as it is."""
     return (files("crawler.sample_site") / "recorded" / name).read_bytes()
 
 
@@ -35,7 +35,7 @@ def load_recorded_detail() -> dict[str, str]:
 
 
 def load_recorded_articles() -> list[SourceArticle]:
-    """Every article that a recorded reply tells of and that is not one of the old posts."""
+    """Every article that a recorded response mentions and that is not one of the old posts."""
     return [
         *_articles_from_columns(),
         *_articles_from_fast_news(),

@@ -1,4 +1,4 @@
-"""Articles that stand in several papers, and articles that only look as if they did.
+"""Reprints: articles that several papers print, and articles that only look similar (near-duplicates and decoys).
 
 Each has the name of its story. Reprints are made of the other articles of the sample, as papers make them: with another
 lead, a cut tail, a disclaimer, other punctuation. What only looks alike is of one template, a follow-up or a round-up.

@@ -1,5 +1,6 @@
-"""Which reply a request gets. Only the path decides, whatever host is asked for, since a crawler sends the
-requests for all hosts of the source here."""
+"""Routes: request -> response. Only the path decides, whatever the host, since a crawler sends the requests for
+all hosts of the source here.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +45,7 @@ _KUAIXUN_PATH = re.compile(r"/kuaixun/v1/getlist_(\w+?)_([\w$]*)_(\d+)_(\d+)_\.h
 
 
 def route_request(corpus: Corpus, request: HttpRequest) -> HttpResponse:
-    """The site's own reply."""
+    """The site's own response."""
     if request.method not in ("GET", "HEAD"):
         return NOT_FOUND_RESPONSE._replace(status=405)
     if path_handler := _HANDLERS_BY_PATH.get(request.path):

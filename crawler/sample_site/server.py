@@ -1,4 +1,4 @@
-"""The sample site as a server: a thread that serves, and one more for each connection."""
+"""Server of the sample site: a thread that serves, and one more for each connection."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class SampleSite:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nobody is connected: whatever was asked so far is among the requests."""
+        """Whether no client is connected: all requests so far are in the log."""
         return not self._server.open_connections
 
     def start(self) -> SampleSite:
@@ -196,7 +196,7 @@ class _SiteServer(ThreadingHTTPServer):
         super().__init__(address, _ConnectionHandler)
 
     def server_bind(self) -> None:
-        """Without looking up the host's name, which can take seconds and nobody reads."""
+        """Without looking up the host's name, which can take seconds and is not read."""
         TCPServer.server_bind(self)
 
     def process_request(self, request: Any, client_address: Any) -> None:

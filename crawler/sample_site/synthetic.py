@@ -1,4 +1,4 @@
-"""Made-up articles: number 0 is the newest, and each is a function of the seed and its number.
+"""Synthetic articles: number 0 is the newest, and each is a function of the seed and its number.
 
 Nothing is kept, so a hundred thousand of them cost no more than their places in the listings.
 Negative numbers are newer than the newest: what the source publishes later.

@@ -419,7 +419,8 @@ def m006_stale_pages(db: Database) -> None:
 
 
 # The clusters (stories): articles that are one another's reprints. As with the search index, triggers name what has
-# changed, in plain SQL, and our code clusters it (reprints/clusters.py). But for `story_pending`, all of it follows from the articles.
+# changed, in plain SQL, and our code clusters it (reprints/clusters.py). But for `story_pending`, all follows from
+# the articles.
 _STORY_TABLES = (
     # Each text once, by its letters, with a sketch that shows how similar two are.
     "CREATE TABLE story_texts (digest BLOB PRIMARY KEY, sketch BLOB NOT NULL) WITHOUT ROWID",

@@ -94,8 +94,8 @@ def _replace_characters(text: str, character_map: Mapping[int, str]) -> str:
     # One by one where there are few, and none becomes what another is.
     if len(replacements) > _MAX_REPLACE_PASSES or any(character in replacement_text for character in replacements):
         return text.translate(character_map)
-    for character, other in replacements.items():
-        text = text.replace(character, other)
+    for character, replacement in replacements.items():
+        text = text.replace(character, replacement)
     return text
 
 
