@@ -83,7 +83,7 @@ class RobotsMiddleware(RobotsTxtMiddleware):
     """Scrapy's robots.txt rules, for the requests too that wait while the file is fetched.
 
     Scrapy 2.19 lets those through whatever the file says: all of them await one Deferred, and only the first gets its
-    result (tests/test_crawl.py shows it). Here one asks at a time, so that no request awaits another's Deferred.
+    result (tests/crawl/test_end_to_end.py shows it). Here one asks at a time: no request awaits another's Deferred.
     """
 
     def __init__(self, crawler: Crawler) -> None:

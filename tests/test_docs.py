@@ -7,7 +7,7 @@ import pytest
 from crawler.cli import COMMANDS
 from crawler.content.categories import bundled_categories
 from crawler.settings import SPIDER_MODULES
-from tests.conftest import PROJECT_ROOT, CommandRunner
+from tests.support.commands import PROJECT_ROOT, CommandRunner
 
 README = (PROJECT_ROOT / "README.md").read_text()
 CHANGELOG = (PROJECT_ROOT / "CHANGELOG.md").read_text()

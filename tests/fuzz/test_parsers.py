@@ -37,8 +37,8 @@ from crawler.spiders.choice import ChoiceSpider
 from crawler.spiders.eastmoney import EastmoneySpider
 from crawler.spiders.eastmoney_markup import EASTMONEY_MARKUP
 from crawler.spiders.flash import FlashSpider
-from tests.injection.building import create_raw_article
-from tests.injection.grammar import all_payloads
+from tests.support.articles import LEGACY_POSTS_DIR, RECORDED_DIR, create_hostile_article
+from tests.support.injection_payloads import all_payloads
 
 INPUTS_PER_PARSER = int(os.environ.get("FINEWS_FUZZ", "150"))
 # One input may take so many milliseconds: far above what any needs, far below what a person would call a hang.
@@ -48,8 +48,6 @@ NOW = datetime(2022, 1, 10, 17, 0, tzinfo=CHINA_TZ)
 ENTRY = ListingEntry(
     "202201102242171631", "题", NOW, "350", "https://finance.eastmoney.com/a/202201102242171631.html", summary="摘要"
 )
-POSTS_DIR = Path(post_format.__file__).parent / "sample_site" / "posts"
-RECORDED_RESPONSES = Path(post_format.__file__).parent / "sample_site" / "recorded"
 
 HOSTILE_STRINGS = st.sampled_from(list(all_payloads()))
 TEXTS = st.one_of(
@@ -147,7 +145,7 @@ def test_dates(text: str) -> None:
 
 
 @FUZZ_SETTINGS
-@given(TEXTS | mutated_files(POSTS_DIR).map(lambda content: content.decode("utf-8", "replace")))
+@given(TEXTS | mutated_files(LEGACY_POSTS_DIR).map(lambda content: content.decode("utf-8", "replace")))
 def test_bodies(text: str) -> None:
     for markup in (EASTMONEY_MARKUP, PLAIN_MARKUP):
         cleaned_body = parse_or_reject(partial(clean_html, text, ENTRY.url, markup)) or ""
@@ -157,9 +155,7 @@ def test_bodies(text: str) -> None:
 
 
 @FUZZ_SETTINGS
-@given(
-    RESPONSE_TEXTS | TEXTS | mutated_files(RECORDED_RESPONSES).map(lambda content: content.decode("utf-8", "replace"))
-)
+@given(RESPONSE_TEXTS | TEXTS | mutated_files(RECORDED_DIR).map(lambda content: content.decode("utf-8", "replace")))
 def test_json_responses(text: str) -> None:
     parse_or_reject(lambda: json_fields.parse_json(text))
 
@@ -174,7 +170,7 @@ def test_json_fields(row: dict[str, Any], name: str) -> None:
 @FUZZ_SETTINGS
 @given(st.lists(TEXTS, min_size=3, max_size=3), st.datetimes(), TEXTS)
 def test_articles(texts: list[str], published: datetime, code: str) -> None:
-    article = create_raw_article(texts[0], 1)
+    article = create_hostile_article(texts[0], 1)
     hostile_article = replace(article, title=texts[1], body=texts[2], published=published.replace(tzinfo=CHINA_TZ))
     parse_or_reject(lambda: normalise_article(hostile_article, CategoryRegistry().get_or_create, EASTMONEY_MARKUP))
     parse_or_reject(
@@ -187,7 +183,7 @@ def test_articles(texts: list[str], published: datetime, code: str) -> None:
 
 
 @FUZZ_SETTINGS
-@given(TEXTS | mutated_files(POSTS_DIR).map(lambda content: content.decode("utf-8", "replace")))
+@given(TEXTS | mutated_files(LEGACY_POSTS_DIR).map(lambda content: content.decode("utf-8", "replace")))
 def test_post_files(text: str) -> None:
     parse_or_reject(lambda: post_format.parse_post(text, SITE, find_markup_by_url))
     parse_or_reject(
@@ -200,7 +196,7 @@ def test_post_files(text: str) -> None:
 
 
 @FUZZ_SETTINGS
-@given(mutated_files(POSTS_DIR) | st.binary(max_size=200), st.sampled_from(["2022-01-10-NW202201102242171631.md", "2021-12-08-202112082206672930.md"]) | TEXTS)  # fmt: skip
+@given(mutated_files(LEGACY_POSTS_DIR) | st.binary(max_size=200), st.sampled_from(["2022-01-10-NW202201102242171631.md", "2021-12-08-202112082206672930.md"]) | TEXTS)  # fmt: skip
 def test_legacy_posts(content: bytes, name: str) -> None:
     old_post = legacy_posts.LegacyPost.from_path(name)
     parse_or_reject(lambda: legacy_posts.parse_legacy_post(old_post, content, CategoryRegistry(), NOW))
@@ -234,9 +230,7 @@ SPIDERS = [create_spider(kind) for kind in (ChoiceSpider, EastmoneySpider, Flash
 @pytest.mark.parametrize("spider", SPIDERS, ids=lambda spider: str(spider.name))
 @FUZZ_SETTINGS
 @given(
-    text=RESPONSE_TEXTS
-    | TEXTS
-    | mutated_files(RECORDED_RESPONSES).map(lambda content: content.decode("utf-8", "replace")),
+    text=RESPONSE_TEXTS | TEXTS | mutated_files(RECORDED_DIR).map(lambda content: content.decode("utf-8", "replace")),
     row=LISTING_ROWS,
 )
 def test_spiders(spider: Any, text: str, row: dict[str, Any]) -> None:

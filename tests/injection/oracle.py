@@ -13,7 +13,7 @@ from typing import Any
 
 import html5lib
 
-from tests.injection.grammar import LIQUID_SECRET
+from tests.support.injection_payloads import LIQUID_SECRET
 
 _ALLOWED_ATTRIBUTES = {
     "p": {"class"}, "a": {"href"}, "img": {"src", "alt"}, "td": {"colspan", "rowspan"}, "th": {"colspan", "rowspan"},

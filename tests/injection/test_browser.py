@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.injection.building import HostileArticle, build_site, create_raw_article, save_articles
-from tests.injection.grammar import CANARY_HOST, all_payloads
+from tests.injection.site_builder import HostileArticle, build_site, save_articles
+from tests.support.articles import create_hostile_article
+from tests.support.injection_payloads import CANARY_HOST, all_payloads
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("jekyll") and shutil.which("chromium")), reason="needs both: apt-get install jekyll chromium"
@@ -123,7 +124,7 @@ def test_same_payloads_run_when_nothing_is_sanitised(tmp_path: Path) -> None:
     names = []
     for number, text in enumerate(SAMPLE_PAYLOADS):
         names.append(f"{number}.html")
-        body = create_raw_article(text, number).body.encode("utf-8", "replace")
+        body = create_hostile_article(text, number).body.encode("utf-8", "replace")
         (tmp_path / names[-1]).write_bytes(b"<!DOCTYPE html><meta charset=utf-8>" + body)
     _, foreign_requests = open_pages(tmp_path, names, tmp_path / "profile")
     assert [url for url in foreign_requests if urlsplit(url).hostname == CANARY_HOST]

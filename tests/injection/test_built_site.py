@@ -14,9 +14,10 @@ import nh3
 import pytest
 
 from crawler.content.dates import format_jekyll
-from tests.injection.building import HostileArticle, PostRenderer, build_site, create_raw_article, save_articles
-from tests.injection.grammar import all_payloads
 from tests.injection.oracle import find_site_faults
+from tests.injection.site_builder import HostileArticle, PostRenderer, build_site, save_articles
+from tests.support.articles import create_hostile_article
+from tests.support.injection_payloads import all_payloads
 
 pytestmark = pytest.mark.skipif(not shutil.which("jekyll"), reason="needs Jekyll: apt-get install jekyll")
 
@@ -106,7 +107,7 @@ def render_unquoted_title(hostile: HostileArticle) -> str:
 
 
 def _raw_body(hostile: HostileArticle) -> str:
-    return create_raw_article(hostile.text, 0).body
+    return create_hostile_article(hostile.text, 0).body
 
 
 def _concatenate_post(title: str, hostile: HostileArticle, body: str) -> str:

@@ -11,7 +11,7 @@ from zlib import crc32
 
 from crawler.storage.search.bigrams import spaced_ngrams
 
-# Chosen on the labelled texts of crawler/sample_site/reprints.py: see tests/test_reprints.py.
+# Chosen on the labelled texts of crawler/sample_site/reprints.py: see tests/storage/reprints/test_clusters.py.
 SHINGLE_SIZE = 5
 MIN_SIMILARITY = 0.6
 # Two texts of one template have different figures; a reprint that was cut keeps those of what is left.

@@ -1,0 +1,192 @@
+"""Each call by which a crawl changes its output folder is made to fail, or is the last that the crawl comes to.
+
+FINEWS_EVERY is the stride through the calls; `make crash-test` takes every one.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from crawler.sample_site import Corpus, SampleSite
+from tests.support.commands import CommandResult
+from tests.support.crash import (
+    PostContents,
+    assert_consistent,
+    assert_recovered,
+    crawl_command,
+    partial_files,
+    read_posts,
+    run_crawl,
+    start_process,
+    wait_for_exit,
+)
+
+CALL_STRIDE = int(os.environ.get("FINEWS_EVERY", "31"))
+# Sockets are written with others, and a quiet crawl writes nothing to stderr before it fails; so each of these is a
+# call to the output folder, which `undisturbed_calls` makes sure of. Older and newer names of one call are one.
+SYSCALL_NAMES = {
+    "write": ("write",),
+    "pwrite": ("pwrite64",),
+    "sync": ("fsync", "fdatasync"),
+    "rename": ("rename", "renameat", "renameat2"),
+    "unlink": ("unlink", "unlinkat"),
+    "truncate": ("ftruncate",),
+    "folder": ("mkdir", "mkdirat"),
+    "mode": ("fchmod",),
+}
+INJECTED_ERRORS = ("ENOSPC", "EIO", "EACCES")
+# A small site: this column has three articles.
+SMALL_COLUMN_ARGS = ("--column", "354")
+SIGKILL_EXIT_CODE = -signal.SIGKILL
+# What is gathered for some time would make other calls whenever a reply comes sooner or later.
+UNBATCHED_FINEWS = """
+from crawler import pipelines
+from crawler.cli import main
+from crawler.crawl import tracker
+pipelines._BATCH_WAIT = tracker._BATCH_WAIT = 0
+main()
+"""
+
+
+@cache
+def missing_requirement() -> str:
+    """Why calls cannot be made to fail here; empty when they can."""
+    strace = shutil.which("strace")
+    if strace is None:
+        return "needs strace: apt-get install strace"
+    probe = subprocess.run([strace, "-o", "/dev/null", "true"], capture_output=True, check=False)
+    return "" if probe.returncode == 0 else "strace may not trace here"
+
+
+pytestmark = pytest.mark.skipif(bool(missing_requirement()), reason=missing_requirement())
+
+
+@dataclass(frozen=True)
+class CrashScenario:
+    """Where crawls start from, and what they make of it when nothing fails."""
+
+    site: SampleSite
+    start_dir: Path
+    expected: PostContents
+    scratch_dir: Path
+
+    def run_traced_crawl(self, output: Path, name: str, *options: str) -> tuple[CommandResult, list[str]]:
+        """A crawl under strace, and the calls that it made; the crawl's own thread makes all that count."""
+        if self.start_dir.exists():
+            shutil.copytree(self.start_dir, output)
+        trace_file = self.scratch_dir / f"{name}.log"
+        names = ",".join(call for calls in SYSCALL_NAMES.values() for call in calls)
+        strace_command = ["strace", "-y", "-o", str(trace_file), "-e", f"trace={names}", *options]
+        python, _, _, *args = crawl_command(self.site, output, *SMALL_COLUMN_ARGS, "--set", "CONCURRENT_REQUESTS=1")
+        result = wait_for_exit(start_process([*strace_command, python, "-c", UNBATCHED_FINEWS, *args]))
+        return result, trace_file.read_text().splitlines()
+
+
+@pytest.fixture(scope="module", params=["nothing", "what a kill left"])
+def scenario(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CrashScenario]:
+    """An output folder still to be made; and one where a crawl was killed: a row without its post, half a run."""
+    scratch = tmp_path_factory.mktemp("scratch")
+    with SampleSite(Corpus.sample(3)) as sample_site:
+        run_crawl(sample_site, scratch / "right", *SMALL_COLUMN_ARGS)
+        expected = read_posts(scratch / "right")
+        assert len(expected) == 3
+        from_nothing = CrashScenario(sample_site, scratch / "nothing", expected, scratch)
+        if request.param == "nothing":
+            yield from_nothing
+        else:
+            killed_dir = scratch / "left"
+            from_nothing.run_traced_crawl(
+                killed_dir, "left", "-e", "inject=rename,renameat,renameat2:signal=KILL:when=2"
+            )
+            assert len(partial_files(killed_dir)) == len(read_posts(killed_dir)) == 1
+            yield CrashScenario(sample_site, killed_dir, expected, scratch)
+
+
+@pytest.fixture(scope="module")
+def undisturbed_calls(scenario: CrashScenario) -> dict[str, list[str]]:
+    """The calls of an undisturbed crawl by name, in order: a crawl makes the same ones whenever it starts the same."""
+    output = scenario.scratch_dir / "counted"
+    result, trace = scenario.run_traced_crawl(output, "counted")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert_recovered(output, scenario.expected)
+    calls_by_name: dict[str, list[str]] = {}
+    for line in trace:
+        name = line.partition("(")[0]
+        if name.isalnum():
+            assert str(output) in line, f"not a call to the output folder: {line}"
+            calls_by_name.setdefault(name, []).append(line)
+    return calls_by_name
+
+
+def select_calls(calls: dict[str, list[str]], kind: str) -> list[tuple[str, int]]:
+    """Which call of which name is to be hit."""
+    return [
+        (name, occurrence)
+        for name in SYSCALL_NAMES[kind]
+        for occurrence in range(1, len(calls.get(name, ())) + 1, CALL_STRIDE)
+    ]
+
+
+def run_cases(scenario: CrashScenario, cases: list[tuple[str, int, str]]) -> list[str]:
+    """What went wrong, in a line for each case."""
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        return [failure for failure in pool.map(lambda case: failure_of_case(scenario, *case), cases) if failure]
+
+
+def failure_of_case(scenario: CrashScenario, name: str, occurrence: int, injection: str) -> str:
+    label = f"{name}-{occurrence}-{injection.replace('=', '-')}"
+    output = scenario.scratch_dir / label
+    try:
+        result, lines = scenario.run_traced_crawl(output, label, "-e", f"inject={name}:{injection}:when={occurrence}")
+        assert_injected(result, lines, injection)
+        assert_consistent(output, scenario.expected)
+        if result.exit_code == 0:
+            assert read_posts(output) == scenario.expected, "a crawl that says it is done is not"
+        run_crawl(scenario.site, output, *SMALL_COLUMN_ARGS)
+        assert_recovered(output, scenario.expected)
+    except Exception as error:
+        return f"{label}: {error!r}"[:2000]
+    shutil.rmtree(output)
+    return ""
+
+
+def assert_injected(result: CommandResult, trace: list[str], injection: str) -> None:
+    if injection == "signal=KILL":
+        assert result.exit_code == SIGKILL_EXIT_CODE
+        return
+    injected_calls = [line for line in trace if "(INJECTED)" in line]
+    assert len(injected_calls) == 1
+    assert result.exit_code in {0, 1}, result.stderr
+    # SQLite does without some calls, and nobody need hear of them.
+    expected_stderr = r"finews: .+\n" if result.exit_code else ""
+    assert re.fullmatch(expected_stderr, result.stderr), f"after {injected_calls[0]} stderr says: {result.stderr}"
+
+
+@pytest.mark.parametrize("kind", SYSCALL_NAMES)
+def test_next_crawl_recovers_from_kill_at_each_syscall(
+    scenario: CrashScenario, undisturbed_calls: dict[str, list[str]], kind: str
+) -> None:
+    cases = [(name, occurrence, "signal=KILL") for name, occurrence in select_calls(undisturbed_calls, kind)]
+    assert run_cases(scenario, cases) == []
+
+
+@pytest.mark.parametrize("kind", SYSCALL_NAMES)
+def test_failed_syscall_prints_one_line_and_next_crawl_recovers(
+    scenario: CrashScenario, undisturbed_calls: dict[str, list[str]], kind: str
+) -> None:
+    """The errors take turns from call to call."""
+    selected_calls = select_calls(undisturbed_calls, kind)
+    cases = [
+        (name, occurrence, f"error={INJECTED_ERRORS[number % len(INJECTED_ERRORS)]}")
+        for number, (name, occurrence) in enumerate(selected_calls)
+    ]
+    assert run_cases(scenario, cases) == []

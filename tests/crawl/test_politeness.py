@@ -1,0 +1,150 @@
+"""How a crawl behaves towards the source, and what it lets near itself."""
+
+import json
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from ipaddress import IPv4Address
+from pathlib import Path
+from threading import Lock, Thread
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from crawler.sample_site import Exchange, SampleSite, return_body, return_status
+from tests.support.commands import FAST_SETTINGS, CommandRunner
+from tests.support.held_responses import HeldResponses
+from tests.support.waiting import wait_until
+
+
+class ConcurrencyCounter:
+    """Answers as the site does, a little later, and notes how many requests are open at once."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._concurrent = self.max_concurrent = 0
+
+    def apply(self, exchange: Exchange) -> None:
+        with self._lock:
+            self._concurrent += 1
+            self.max_concurrent = max(self.max_concurrent, self._concurrent)
+        time.sleep(0.05)
+        with self._lock:
+            self._concurrent -= 1
+        exchange.send_response(exchange.default_response)
+
+
+def test_at_most_four_concurrent_requests(crawl: CommandRunner, sample_site: SampleSite) -> None:
+    counter = ConcurrencyCounter()
+    sample_site.add_fault("", counter)
+    crawl()
+    assert 2 <= counter.max_concurrent <= 4
+
+
+def test_robots_txt_is_fetched_first_and_obeyed(crawl: CommandRunner, sample_site: SampleSite) -> None:
+    """By all listing requests: Scrapy 2.19 lets those through that wait for the file with the first one."""
+    sample_site.add_fault("robots.txt", return_body(b"User-agent: finews\nDisallow: /comm/\n", "text/plain"))
+    result = crawl()
+    assert result.exit_code == 1
+    assert "robots.txt" in result.stderr
+    assert [hit.path for hit in sample_site.requests] == ["/robots.txt"]
+
+
+def test_user_agent_has_name_version_and_contact(crawl: CommandRunner, sample_site: SampleSite) -> None:
+    crawl("flash", "--set", "CONTACT=you@example.org")
+    assert {hit.headers["user-agent"] for hit in sample_site.requests} == {"finews/0.1.0 (+you@example.org)"}
+
+
+def test_custom_user_agent_is_sent_unchanged(crawl: CommandRunner, sample_site: SampleSite) -> None:
+    crawl("flash", "--set", "USER_AGENT=our archive")
+    assert {hit.headers["user-agent"] for hit in sample_site.requests} == {"our archive"}
+
+
+def test_no_cookie_is_sent_back(crawl: CommandRunner, sample_site: SampleSite) -> None:
+    sample_site.add_fault("page_index=1", return_status(500, headers={"Set-Cookie": "who=you"}), times=7)
+    crawl()
+    assert len(sample_site.requests) > 8
+    assert not [hit for hit in sample_site.requests if "cookie" in hit.headers]
+
+
+def test_failed_request_is_retried_twice_with_backoff(crawl: CommandRunner, sample_site: SampleSite) -> None:
+    sample_site.add_fault("getFastNewsList", return_status(503))
+    crawl("flash", "--set", "RETRY_BACKOFF=0.2")
+    first, second, third = (hit.received_at for hit in sample_site.requests if "getFastNewsList" in hit.path)
+    # Spread by a quarter; a busy machine may add to it, and never takes from it.
+    assert second - first > 0.14
+    assert third - second > 0.28
+
+
+def test_response_over_maxsize_is_rejected(crawl: CommandRunner, sample_site: SampleSite) -> None:
+    sample_site.add_fault("getFastNewsList", return_body(b" " * (9 << 20)))
+    result = crawl("flash")
+    assert result.exit_code == 1
+    assert "larger than DOWNLOAD_MAXSIZE" in result.stderr
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="reads the sockets of a process from /proc, on Linux")
+def test_crawl_opens_no_listening_socket(sample_site: SampleSite, output: Path) -> None:
+    held_responses = HeldResponses(sample_site, "getFastNewsList")
+    command = [sys.executable, "-m", "crawler", "crawl", "flash", "--mirror", sample_site.url, "--output", str(output)]
+    crawl_process = subprocess.Popen([*command, *FAST_SETTINGS, "--quiet"])
+    wait_until(lambda: held_responses.held_requests)
+    sockets = {str(link.readlink()) for link in Path(f"/proc/{crawl_process.pid}/fd").iterdir()}
+    listening = "0A"
+    rows = [row.split() for name in ("tcp", "tcp6") for row in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
+    held_responses.release()
+    assert not [row for row in rows if row[3] == listening and f"socket:[{row[9]}]" in sockets]
+    assert crawl_process.wait() == 0
+
+
+def test_crawl_does_not_import_unused_modules(finews: CommandRunner, sample_site: SampleSite, output: Path) -> None:
+    target_args = ("--mirror", sample_site.url, "--output", str(output))
+    result = finews("crawl", "flash", *target_args, *FAST_SETTINGS, "--quiet", PYTHONPROFILEIMPORTTIME="1")
+    assert result.exit_code == 0
+    loaded = {line.split("|")[-1].strip() for line in result.stderr.splitlines() if line.startswith("import time:")}
+    assert "scrapy.core.engine" in loaded
+    assert not loaded & {"scrapy.extensions.remote_control", "aiohttp", "rich"}
+
+
+@pytest.fixture
+def untrusted_server(tmp_path: Path) -> Iterator[str]:
+    """The address of a server with a certificate that nobody vouches for."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = tmp_path / "stranger.pem"
+    pem.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"https://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_untrusted_certificate_fails_the_crawl(finews: CommandRunner, untrusted_server: str, output: Path) -> None:
+    result = finews("crawl", "flash", "--mirror", untrusted_server, "--output", str(output), *FAST_SETTINGS, "--json")
+    assert result.exit_code == 1
+    assert "certificate" in json.dumps(result.json["failed_listings"])

@@ -1,0 +1,15 @@
+"""What a job that publishes works on."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.support.published_site import make_published_output
+
+
+@pytest.fixture
+def published_copy(tmp_path_factory: pytest.TempPathFactory, output: Path) -> Path:
+    """A copy of the published site, to be changed."""
+    shutil.copytree(make_published_output(tmp_path_factory), output)
+    return output

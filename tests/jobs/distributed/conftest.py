@@ -1,0 +1,103 @@
+"""A PostgreSQL of the tests' own, and the commands of a crawl on many machines as processes."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+import pytest
+
+from crawler.jobs.distributed import queue
+from crawler.sample_site import SampleSite
+from tests.support.commands import FAST_SETTINGS
+
+_POSTGRES_BIN = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
+# Of the socket's name; no port is bound, which another program might have taken meanwhile.
+_SOCKET_PORT = 5432
+QUEUE_PASSWORD = "s3cret-word"  # noqa: S105  # what must not be told; the server takes any
+StartCommand = Callable[..., subprocess.Popen[str]]
+
+
+class PostgresServer:
+    """One server with an empty database `queue`, on a socket in its folder; PostgreSQL refuses to run as root."""
+
+    def __init__(self, folder: Path) -> None:
+        assert _POSTGRES_BIN
+        self._user_prefix = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        self._socket_dir, self._data_dir = folder, folder / "data"
+        if self._user_prefix:
+            shutil.chown(folder, "postgres")
+        self._run("initdb", "--auth=trust", "--username=finews", "--no-sync", "--no-instructions")
+        self.start()
+        self._run(
+            "createdb", f"--host={folder}", f"--port={_SOCKET_PORT}", "--username=finews", "queue", with_data_dir=False
+        )
+        self.address = (
+            f"postgresql://finews:{QUEUE_PASSWORD}@/queue?host={quote(str(folder), safe='')}&port={_SOCKET_PORT}"
+        )
+
+    def start(self) -> None:
+        options = f"-p {_SOCKET_PORT} -c listen_addresses= -c unix_socket_directories={self._socket_dir} -c fsync=off"
+        self._run("pg_ctl", "start", "--wait", f"--log={self._data_dir}/log", f"--options={options}")
+
+    def stop(self) -> None:
+        self._run("pg_ctl", "stop", "--wait", "--mode=immediate")
+
+    def expire_workers(self) -> None:
+        """As the engine does with workers that have given no sign of life for long."""
+        with psycopg.connect(self.address) as connection:
+            connection.execute(
+                "DELETE FROM procrastinate_workers WHERE id IN "
+                "(SELECT worker_id FROM procrastinate_jobs WHERE queue_name = %s)",
+                [queue.fetch_queue_name("eastmoney")],
+            )
+
+    def _run(self, program: str, *args: str, with_data_dir: bool = True) -> None:
+        assert _POSTGRES_BIN
+        data_args = [f"--pgdata={self._data_dir}"] if with_data_dir else []
+        subprocess.run(
+            [*self._user_prefix, _POSTGRES_BIN / program, *data_args, *args],
+            check=True,
+            cwd="/",
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, "LC_ALL": "C.UTF-8"},
+        )
+
+
+@pytest.fixture
+def postgres() -> Iterator[PostgresServer]:
+    if _POSTGRES_BIN is None:
+        pytest.skip("no PostgreSQL: apt install postgresql")
+    # Not under pytest's own folder, which none but its owner may enter.
+    with tempfile.TemporaryDirectory(prefix="finews-postgresql-", dir="/tmp") as folder:  # made for it alone
+        postgres_server = PostgresServer(Path(folder))
+        yield postgres_server
+        postgres_server.stop()
+
+
+@pytest.fixture
+def start_command(postgres: PostgresServer, sample_site: SampleSite, tmp_path: Path) -> Iterator[StartCommand]:
+    """Starts `finews WORDS…` against site and queue; whatever still runs at the end of the test is killed."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def run(*args: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "crawler", *args, "--mirror", sample_site.url, *FAST_SETTINGS],
+            cwd=tmp_path,
+            env={**os.environ, "FINEWS_QUEUE": postgres.address},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        processes.append(process)
+        return process
+
+    yield run
+    for process in processes:
+        process.kill()
+        process.communicate()

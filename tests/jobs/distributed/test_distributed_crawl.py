@@ -1,0 +1,206 @@
+"""A crawl on many machines: the real commands, a real PostgreSQL, and SIGKILL."""
+
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from crawler.sample_site import Corpus, SampleSite
+from crawler.sample_site.routes import requested_article_code
+from crawler.spiders.eastmoney import EastmoneySpider
+from tests.jobs.distributed.conftest import QUEUE_PASSWORD, PostgresServer, StartCommand
+from tests.support.commands import ARTICLE_API_PATH, FAST_SETTINGS, CommandResult, CommandRunner
+from tests.support.crash import count_saved_articles, wait_for_exit
+from tests.support.database import query_function
+from tests.support.held_responses import HeldResponses
+from tests.support.output_checks import assert_outcomes_add_up, post_paths
+from tests.support.waiting import wait_until
+
+# `finews worker` with a fault of ours.
+WORKER_WITH_BUG = """
+from crawler.jobs.distributed import queue
+def app():
+    raise OSError("too many open files")
+queue.check, queue.app = lambda: None, app
+from crawler.cli import main
+main()
+"""
+WORKER_COUNT = 3
+# What one fetcher has under way: CONCURRENT_REQUESTS.
+REQUESTS_PER_WORKER = 4
+# So many articles are fetched before the moment of a test; then the fetchers' hands are full.
+RESPONSES_BEFORE_HOLD = 40
+
+
+@pytest.fixture
+def sample_site() -> Iterator[SampleSite]:
+    with SampleSite(Corpus.sample(80)) as served:
+        yield served
+
+
+def article_requests(sample_site: SampleSite) -> Counter[str]:
+    return Counter(hit.target for hit in sample_site.requests if requested_article_code(hit))
+
+
+def read_posts(output: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(output)): path.read_bytes() for path in post_paths(output)}
+
+
+def assert_same_as_single_machine(finews: CommandRunner, output: Path, single: Path) -> None:
+    """Nothing is lost, doubled or unaccounted for, and nobody was told the password."""
+    assert read_posts(output) == read_posts(single)
+    assert_outcomes_add_up(query_function(output / "news.db"))
+    result = finews("verify", "--output", str(output))
+    assert result.exit_code == 0, result.stdout + result.stderr
+    for path in output.rglob("*"):
+        assert not path.is_file() or QUEUE_PASSWORD.encode() not in path.read_bytes(), path
+
+
+@pytest.fixture
+def single_machine_output(finews: CommandRunner, sample_site: SampleSite, tmp_path: Path) -> Path:
+    """What one undisturbed crawl on one machine makes of the same site."""
+    output = tmp_path / "single"
+    result = finews("crawl", "--mirror", sample_site.url, "--output", str(output), *FAST_SETTINGS, "--quiet")
+    assert (result.exit_code, result.stderr) == (0, "")
+    sample_site.reset()
+    return output
+
+
+def test_killed_worker_and_coordinator_save_every_article_once(
+    finews: CommandRunner,
+    start_command: StartCommand,
+    sample_site: SampleSite,
+    output: Path,
+    single_machine_output: Path,
+) -> None:
+    held_responses = HeldResponses(sample_site, ARTICLE_API_PATH, pass_first=RESPONSES_BEFORE_HOLD)
+    workers = [start_command("worker") for _ in range(WORKER_COUNT)]
+    coordinator = start_command("crawl", "--distributed", "--output", str(output), "--quiet")
+    wait_until(
+        lambda: (
+            len(held_responses.held_requests) == WORKER_COUNT * REQUESTS_PER_WORKER
+            and count_saved_articles(output) >= 10
+        )
+    )
+    workers[0].kill()
+    coordinator.kill()
+    coordinator.wait()
+    held_responses.release()
+    result = wait_for_exit(start_command("crawl", "--distributed", "--output", str(output), "--quiet"))
+    assert (result.exit_code, result.stderr) == (0, "")
+    repeated_requests = {target: times - 1 for target, times in article_requests(sample_site).items() if times > 1}
+    assert list(repeated_requests.values()) == [1] * REQUESTS_PER_WORKER
+    assert_same_as_single_machine(finews, output, single_machine_output)
+    outcomes = query_function(output / "news.db")("SELECT outcome FROM runs ORDER BY id")
+    assert outcomes == ["interrupted", "done"]
+    for worker in workers[1:]:
+        worker.terminate()
+        assert wait_for_exit(worker) == CommandResult(0, "", "")
+
+
+def test_repeatedly_killed_coordinator_requests_no_article_twice(
+    finews: CommandRunner,
+    start_command: StartCommand,
+    sample_site: SampleSite,
+    output: Path,
+    single_machine_output: Path,
+) -> None:
+    for _ in range(WORKER_COUNT):
+        start_command("worker")
+    for articles in (10, 25, 40, 55):
+        coordinator = start_command("crawl", "--distributed", "--output", str(output), "--quiet")
+        wait_until(lambda least=articles: count_saved_articles(output) >= least)  # type: ignore[misc]  # mypy knows no defaults of lambdas
+        coordinator.kill()
+        coordinator.wait()
+    result = wait_for_exit(start_command("crawl", "--distributed", "--output", str(output), "--quiet"))
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert set(article_requests(sample_site).values()) == {1}
+    assert_same_as_single_machine(finews, output, single_machine_output)
+
+
+def test_request_that_kills_three_workers_fails_and_crawl_continues(
+    start_command: StartCommand, postgres: PostgresServer, sample_site: SampleSite, output: Path
+) -> None:
+    fatal_code = sample_site.corpus.codes_in_columns(EastmoneySpider.default_columns)[0]
+    held_responses = HeldResponses(sample_site, ARTICLE_API_PATH + fatal_code)
+    coordinator = start_command("crawl", "--distributed", "--output", str(output), "--json", "--quiet")
+    for deaths in range(1, 4):
+        worker = start_command("worker", "--set", "CONCURRENT_REQUESTS=1")
+        wait_until(lambda times=deaths: sample_site.requested_codes.count(fatal_code) == times)  # type: ignore[misc]  # mypy knows no defaults of lambdas
+        worker.kill()
+        worker.wait()
+        postgres.expire_workers()
+    start_command("worker")
+    result = wait_for_exit(coordinator)
+    assert (result.exit_code, result.json["failed"]) == (3, 1)
+    assert result.stderr == f"finews: failed: {fatal_code}: 3 fetchers have died of it\n"
+    assert sample_site.requested_codes.count(fatal_code) == 3
+    assert_outcomes_add_up(query_function(output / "news.db"))
+    held_responses.release()
+
+
+def test_lost_queue_is_one_line_and_work_resumes_later(
+    finews: CommandRunner,
+    start_command: StartCommand,
+    postgres: PostgresServer,
+    sample_site: SampleSite,
+    output: Path,
+    single_machine_output: Path,
+) -> None:
+    held_responses = HeldResponses(sample_site, ARTICLE_API_PATH, pass_first=RESPONSES_BEFORE_HOLD)
+    workers = [start_command("worker") for _ in range(WORKER_COUNT)]
+    coordinator = start_command("crawl", "--distributed", "--output", str(output), "--quiet")
+    wait_until(
+        lambda: (
+            len(held_responses.held_requests) == WORKER_COUNT * REQUESTS_PER_WORKER
+            and count_saved_articles(output) >= 10
+        )
+    )
+    postgres.stop()
+    held_responses.release()
+    for process in (
+        coordinator,
+        *workers,
+        start_command("worker"),
+        start_command("crawl", "--distributed", "--output", str(output)),
+    ):
+        result = wait_for_exit(process)
+        assert result.exit_code == 1, result
+        assert result.stderr.startswith("finews: the queue does not answer: ")
+        assert result.stderr.count("\n") == 1
+        assert QUEUE_PASSWORD not in result.stderr
+    postgres.start()
+    start_command("worker")
+    result = wait_for_exit(start_command("crawl", "--distributed", "--output", str(output), "--quiet"))
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert_same_as_single_machine(finews, output, single_machine_output)
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [("", "finews: FINEWS_QUEUE is not set"), (f"finews:{QUEUE_PASSWORD}@host", "finews: FINEWS_QUEUE is no address")],
+)
+@pytest.mark.parametrize("command", [("worker",), ("crawl", "--distributed")], ids=lambda command: command[0])
+def test_invalid_queue_address_is_a_usage_error_and_not_printed(
+    finews: CommandRunner, command: tuple[str, ...], address: str, expected: str
+) -> None:
+    result = finews(*command, FINEWS_QUEUE=address)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(expected)
+    assert QUEUE_PASSWORD not in result.stderr
+
+
+def test_worker_bug_is_an_internal_error() -> None:
+    completed = subprocess.run(
+        [sys.executable, "-c", WORKER_WITH_BUG, "worker"], capture_output=True, text=True, check=False
+    )
+    assert (completed.returncode, completed.stdout) == (1, "")
+    assert completed.stderr == "finews: internal error: OSError: too many open files\n"
+
+
+def test_single_machine_crawl_imports_no_queue() -> None:
+    program = "import sys, crawler.cli, crawler.crawl.runner; sys.exit(any('procrastinate' in name or 'psycopg' in name for name in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -1,0 +1,377 @@
+"""`finews site build` with real Jekyll: what is published, what is frozen, and what a build leaves alone."""
+
+import html
+import re
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urljoin, urlsplit
+
+import pytest
+
+from crawler.content.categories import bundled_categories
+from crawler.storage import Store
+from crawler.storage.output_dir import OutputDir
+from tests.support.articles import LEGACY_POSTS_DIR
+from tests.support.commands import CommandResult, CommandRunner
+from tests.support.database import execute_sql
+from tests.support.output_checks import post_paths
+from tests.support.published_site import FIRST_PAGE, REPRINT_CODE_SUFFIX, SITE_DIR, read_site_files, run_jekyll
+
+pytestmark = pytest.mark.usefixtures("require_jekyll")
+
+
+SiteCommand = Callable[..., CommandResult]
+
+
+class LinkCollector(HTMLParser):
+    """A link checker of its own, that shares nothing with the one it is to find fault with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.links += [value or "" for name, value in attrs if name in {"href", "src", "action"}]
+
+
+def find_dead_links(files: dict[str, bytes]) -> Iterator[str]:
+    for path, content in files.items():
+        collector = LinkCollector()
+        collector.feed(content.decode() if path.endswith(".html") else "")
+        for link in collector.links:
+            target = urlsplit(urljoin(f"http://here/{path}", link))
+            target_path = unquote(target.path).lstrip("/")
+            candidates = {
+                target_path,
+                f"{target_path}index.html" if target_path.endswith("/") or not target_path else target_path,
+            }
+            if target.netloc in {"here", "finews.withounder.com"} and not candidates & set(files):
+                yield f"{path}: {link}"
+
+
+def modification_times(folder: Path) -> dict[Path, int]:
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("news.db"))
+    return {path: path.stat().st_mtime_ns for path in files}
+
+
+def test_build_keeps_the_address_of_an_earlier_build(
+    crawled_output: Path, output: Path, run_site: SiteCommand, finews: CommandRunner
+) -> None:
+    shutil.copytree(crawled_output, output)
+    assert run_site("build", "--site", "//news.example.org/finews").exit_code == 0
+    assert finews("rebuild", "posts", "--output", str(output)).exit_code == 0
+    config = (output / "_config.yml").read_text()
+    for line in ('url: "https://news.example.org"', 'baseurl: "/finews"', 'address: "//news.example.org/finews"'):
+        assert line in config.splitlines()
+    assert (run_site("build").exit_code, run_site("check").exit_code) == (0, 0)
+    assert (output / "_config.yml").read_text() == config
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Shanghai"])
+def test_plain_jekyll_builds_the_output_of_a_crawl(
+    crawled_output: Path, output: Path, run_site: SiteCommand, zone: str
+) -> None:
+    shutil.copytree(crawled_output, output)
+    completed = run_jekyll(output, output / SITE_DIR, TZ=zone)
+    assert (completed.returncode, completed.stderr) == (0, "")
+    pages = read_site_files(output / SITE_DIR)
+    assert list(find_dead_links(pages)) == []
+    for post in post_paths(output):
+        page = pages[str(post.relative_to(output / "_posts").with_suffix(".html"))].decode()
+        moment = re.search(r"^date: (\S+) (\S+) \+0800$", post.read_text(), re.MULTILINE)
+        assert moment
+        assert f'<time datetime="{moment[1]}T{moment[2]}+08:00">{moment[1]} {moment[2]} ' in page
+    result = run_site("check", TZ=zone)
+    assert result.exit_code == 0, result.stdout
+
+
+def test_build_equals_plain_jekyll_build(published_output: Path, tmp_path: Path) -> None:
+    """With frozen months, too: plain Jekyll copies their pages."""
+    assert not any("2022-01-10" in post.name for post in post_paths(published_output))
+    assert run_jekyll(published_output, tmp_path / "plain").returncode == 0
+    assert read_site_files(tmp_path / "plain") == read_site_files(published_output / SITE_DIR)
+
+
+def test_archiving_changes_no_page_and_no_post(
+    crawled_output: Path, published_output: Path, tmp_path: Path, finews: CommandRunner
+) -> None:
+    assert run_jekyll(crawled_output, tmp_path / "before").returncode == 0
+    assert read_site_files(published_output / SITE_DIR) == read_site_files(tmp_path / "before")
+    archived_posts = {path.name: path.read_bytes() for path in (published_output / "_frozen").rglob("*.md")}
+    assert archived_posts
+    assert archived_posts.items() <= {path.name: path.read_bytes() for path in post_paths(crawled_output)}.items()
+    result = finews("verify", "--output", str(published_output))
+    assert (result.exit_code, result.stdout) == (0, f"{len(post_paths(crawled_output))} posts agree with their rows\n")
+
+
+def test_database_can_be_rebuilt_from_archived_posts(published_copy: Path, finews: CommandRunner) -> None:
+    def all_codes() -> list[str]:
+        connection = sqlite3.connect(published_copy / "news.db")
+        codes = [row[0] for row in connection.execute("SELECT code FROM articles ORDER BY code")]
+        connection.close()
+        return codes
+
+    before = all_codes()
+    (published_copy / "news.db").unlink()
+    assert finews("rebuild", "db", "--output", str(published_copy)).exit_code == 0
+    assert all_codes() == before
+    assert finews("verify", "--output", str(published_copy)).exit_code == 0
+
+
+def test_second_build_renders_only_site_wide_pages_and_changes_nothing(
+    published_copy: Path, run_site: SiteCommand
+) -> None:
+    before = modification_times(published_copy)
+    value = run_site("build", "--keep-days", "30", "--json").json
+    assert value["rendered"] < 15
+    assert (value["frozen"], value["kept"], value["outdated_theme"]) == (0, [], False)
+    assert modification_times(published_copy) == before
+
+
+def test_correction_of_archived_article_keeps_its_address(
+    published_copy: Path, run_site: SiteCommand, finews: CommandRunner
+) -> None:
+    before, times_before = read_site_files(published_copy / SITE_DIR), modification_times(published_copy / SITE_DIR)
+    execute_sql(published_copy, "UPDATE articles SET title = '更正后的标题' WHERE code = '202201102242171631'")
+    assert finews("verify", "--repair", "--output", str(published_copy)).exit_code == 0
+    assert (published_copy / "_posts" / FIRST_PAGE).with_suffix(".md").exists()
+    assert run_site("build", "--json").json["frozen"] == 1
+    after = read_site_files(published_copy / SITE_DIR)
+    assert set(after) == set(before)
+    assert "更正后的标题</h1>" in after[FIRST_PAGE].decode()
+    assert "更正后的标题" in after["2022/01/10/index.html"].decode()
+    assert (published_copy / FIRST_PAGE).read_bytes() == after[FIRST_PAGE]
+    assert not (published_copy / "_posts" / FIRST_PAGE).with_suffix(".md").exists()
+    others = {path for path in times_before if path.match("2021/12/*/*.html") or path.match("2022/04/*/*.html")}
+    assert others
+    assert all(path.stat().st_mtime_ns == times_before[path] for path in others)
+    assert run_site("check").exit_code == 0
+    assert finews("verify", "--output", str(published_copy)).exit_code == 0
+
+
+def test_corrected_date_does_not_move_the_page(
+    published_copy: Path, run_site: SiteCommand, finews: CommandRunner
+) -> None:
+    moment = "2022-01-12T08:00:00+08:00"
+    execute_sql(published_copy, "UPDATE articles SET published_at = ? WHERE code = '202201102242171631'", moment)
+    finews("verify", "--repair", "--output", str(published_copy))
+    assert run_site("build").exit_code == 0
+    assert f'<time datetime="{moment}">' in (published_copy / SITE_DIR / FIRST_PAGE).read_text()
+    assert run_site("check").exit_code == 0
+
+
+def test_page_of_a_deleted_post_is_removed(published_copy: Path, run_site: SiteCommand) -> None:
+    own_post = published_copy / "_posts" / "2026-01-02-own.md"
+    own_post.write_text('---\nlayout: post\ntitle: "站长的话"\ndate: 2026-01-02 10:00:00 +0800\n---\n大家好\n')
+    assert run_site("build").exit_code == 0
+    assert "站长的话</h1>" in (published_copy / SITE_DIR / "2026-01-02-own.html").read_text()
+    assert run_site("check").exit_code == 0
+    own_post.unlink()
+    assert run_site("build").exit_code == 0
+    assert not (published_copy / SITE_DIR / "2026-01-02-own.html").exists()
+
+
+def test_changed_layout_rebuilds_live_pages_and_archived_pages_with_all(
+    published_copy: Path, run_site: SiteCommand
+) -> None:
+    layout = published_copy / "_layouts" / "default.html"
+    layout.write_text(layout.read_text().replace("</main>", "</main><p>本站</p>"))
+    result = run_site("build")
+    assert "note: _layouts/default.html is as you have changed it" in result.stdout
+    assert "`finews site build --all`" in result.stdout
+    pages = read_site_files(published_copy / SITE_DIR)
+    live_page = next(path for path in pages if re.search(r"NW\d+\.html$", path) and not re.match(r"202[12]/", path))
+    assert "本站" in pages["index.html"].decode()
+    assert "本站" in pages["category/zhongguonongwang.html"].decode()
+    assert "本站" in pages[live_page].decode()
+    assert "本站" not in pages[FIRST_PAGE].decode()
+    assert "本站" in layout.read_text()
+    result = run_site("build", "--all")
+    assert "older look" not in result.stdout
+    assert "本站" in (published_copy / SITE_DIR / FIRST_PAGE).read_text()
+    assert "本站" in (published_copy / FIRST_PAGE).read_text()
+
+
+def test_category_aliases_redirect_to_category_pages(published_output: Path) -> None:
+    for category in bundled_categories():
+        page = (published_output / SITE_DIR / "category" / f"{category.slug}.html").read_text()
+        assert f"<h1>{category.media.replace('&', '&amp;')}</h1>" in page
+    redirect_page = (published_output / SITE_DIR / "category" / "dongfangcaifuChoiceshuju.html").read_text()
+    assert 'content="0; url=/category/dongfangcaifuchoiceshuju.html"' in redirect_page
+    assert (published_output / SITE_DIR / "category" / "21shijijingjibaodao 21caijingAPP.html").exists()
+
+
+def test_redirect_does_not_overwrite_page_on_case_insensitive_disk(published_copy: Path, run_site: SiteCommand) -> None:
+    page = published_copy / "category" / "dongfangcaifuchoiceshuju.html"
+    redirect = page.with_name("dongfangcaifuChoiceshuju.html")
+    redirect.unlink()
+    redirect.hardlink_to(page)
+    assert run_site("build").exit_code == 0
+    assert redirect.samefile(page)
+    assert 'layout: "list"' in page.read_text()
+    redirect.unlink()
+    assert run_site("build").exit_code == 0
+    assert 'layout: "redirect"' in redirect.read_text()
+
+
+def test_article_and_reprint_link_to_each_other(published_output: Path) -> None:
+    (reprint,) = (published_output / SITE_DIR).rglob(f"*-NW*{REPRINT_CODE_SUFFIX}.html")
+    (original,) = re.findall(r'其他媒体的同一报道.*?<a href="(/\d{4}/[^"]+)"', reprint.read_text(), re.DOTALL)
+    assert "智通财经" in reprint.read_text()
+    reprint_section = (published_output / SITE_DIR / original[1:]).read_text().partition("其他媒体的同一报道")[2]
+    assert f'<a href="/{reprint.relative_to(published_output / SITE_DIR)}">' in reprint_section
+
+
+def test_pages_of_an_older_release_are_rewritten(published_copy: Path, run_site: SiteCommand) -> None:
+    page = published_copy / "category/zhongguonongwang.html"
+    expected = page.read_bytes()
+    page.write_text('---\nlayout: "list"\narticles: []\n---\n')
+    connection = sqlite3.connect(published_copy / "news.db")
+    with connection:
+        connection.execute("CREATE INDEX articles_title ON articles(title)")
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'm009_pages_anew'")
+    connection.close()
+    Store.open_rw(published_copy).close()  # as a crawl does first
+    assert run_site("build").exit_code == 0
+    assert page.read_bytes() == expected
+
+
+def test_stock_and_archive_pages(published_copy: Path, run_site: SiteCommand) -> None:
+    connection = sqlite3.connect(published_copy / "news.db")
+    with connection:
+        connection.execute("INSERT INTO mentions SELECT code, '1.600160', 'stock', '巨化股份', 1 FROM articles LIMIT 5")
+    connection.close()
+    assert run_site("build", "--quiet").stdout == ""
+    page = (published_copy / SITE_DIR / "stock/1.600160.html").read_text()
+    assert '600160，<a href="https://quote.eastmoney.com/unify/r/1.600160">' in page
+    assert '<a href="/stock/1.600160.html">巨化股份</a>' in (published_copy / SITE_DIR / "stock/index.html").read_text()
+    assert '<a href="/2022/01/10/">01-10</a>' in (published_copy / SITE_DIR / "2022/index.html").read_text()
+    assert '<a href="/2022/">2022</a>' in (published_copy / SITE_DIR / "archive.html").read_text()
+    assert run_site("check").exit_code == 0
+
+
+def test_home_and_day_page_list_articles_identically(published_output: Path) -> None:
+    """The frame's `entries.html` makes the one list, `pages` the other."""
+    list_item = re.compile(r'<li><time .*<a class="media" .*</li>')
+    home_items = list_item.findall((published_output / SITE_DIR / "index.html").read_text())
+    days = (page.read_text() for page in (published_output / SITE_DIR).glob("2*/*/*/index.html"))
+    assert home_items
+    assert {*home_items} <= {item for day in days for item in list_item.findall(day)}
+
+
+def test_deleted_site_is_rebuilt(published_copy: Path, run_site: SiteCommand) -> None:
+    shutil.rmtree(published_copy / SITE_DIR)
+    assert run_site("build", "--json").json["outdated_theme"] is False
+    assert run_site("check").exit_code == 0
+
+
+def test_plugins_see_the_whole_site(published_copy: Path, run_site: SiteCommand) -> None:
+    plugin = published_copy / "_plugins" / "count.rb"
+    plugin.parent.mkdir()
+    plugin.write_text(
+        "Jekyll::Hooks.register :site, :post_write do |site|\n"
+        '  File.write(File.join(site.dest, "count.txt"), (site.posts.docs + site.static_files).size)\n'
+        "end\n"
+    )
+    expected_count = len(post_paths(published_copy)) + len(list(published_copy.glob("2*/*/*/*NW*.html")))
+    assert run_site("build").exit_code == 0
+    assert int((published_copy / SITE_DIR / "count.txt").read_text()) > expected_count
+    assert run_site("check").exit_code == 0
+
+
+HOSTILE_POST = """\
+---
+layout: post
+title: "<script>alert(1)</script> {{ site.title }} & \\"x\\""
+date: 2022-03-04 00:30:00 +0800
+categories: zhongguonongwang
+tags: 中国农网新闻
+---
+<p>{{ site.title }} {% raw %} <img src="https://np-newspic.dfcfw.com/a.jpg" alt="图"></p>
+
+<http://finews.zning.xyz/html_News/NewsShare.html?infoCode=NW202203041234567890>
+
+[返回](//a/)｜[返回首页](//b/)"""
+
+
+def test_hostile_title_and_body_are_shown_as_text(
+    published_copy: Path, run_site: SiteCommand, finews: CommandRunner, tmp_path: Path
+) -> None:
+    legacy_dir = tmp_path / "old"
+    legacy_dir.mkdir()
+    (legacy_dir / "2022-03-04-NW202203041234567890.md").write_text(HOSTILE_POST)
+    assert finews("import", str(legacy_dir), "--output", str(published_copy)).exit_code == 0
+    assert run_site("build").exit_code == 0
+    page = (published_copy / SITE_DIR / "2022/03/04/2022-03-04-NW202203041234567890.html").read_text()
+    assert "<script>" not in page
+    assert "<h1>＜script＞alert(1)＜/script＞ {{ site.title }} &amp; &quot;x&quot;</h1>" in page
+    assert "{{ site.title }} {% raw %}" in html.unescape(page)
+    assert "<img" not in page
+    assert '<a class="picture" href="https://np-newspic.dfcfw.com/a.jpg"' in page
+    for name in ("2022/03/04/index.html", "category/zhongguonongwang.html"):
+        list_page = (published_copy / SITE_DIR / name).read_text()
+        assert "<script>" not in list_page
+        assert "{{ site.title }} &amp; &quot;x&quot;" in list_page.replace("&#123;", "{")
+    assert run_site("check").exit_code == 0
+
+
+def test_crawl_without_news_changes_no_file(crawl: CommandRunner, output: Path) -> None:
+    crawl("choice")
+    before = modification_times(output)
+    assert crawl("choice").json["new"] == 0
+    assert modification_times(output) == before
+
+
+def test_theme_file_of_older_release_is_updated(published_copy: Path, run_site: SiteCommand) -> None:
+    stylesheet, manifest = published_copy / "assets/site.css", published_copy / ".frame.json"
+    newest = stylesheet.read_bytes()
+    digest = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
+    manifest.write_text(re.sub(r'("assets/site.css": )"\w+"', rf'\1"{digest}"', manifest.read_text()))
+    stylesheet.write_bytes(b"a")
+    assert run_site("build", "--json").json["kept"] == []
+    assert stylesheet.read_bytes() == newest
+
+
+@pytest.mark.parametrize(
+    ("break_site", "expected_message"),
+    [
+        (lambda output: (output / "_layouts/list.html").write_text("{% nonsense %}"), "Jekyll cannot build the site"),
+        (lambda output: (output / "_config.yml").write_text("a: [b"), "_config.yml is not YAML"),
+        (lambda output: (output / "_config.yml").write_text("keep_days: soon"), "'soon' is not a number of days"),
+        (lambda output: (output / "_config.yml").write_text("keep_days: 999999"), "'999999' is not a number of days"),
+    ],
+)
+def test_build_failure_is_one_line(
+    published_copy: Path, run_site: SiteCommand, break_site: Callable[[Path], None], expected_message: str
+) -> None:
+    before = read_site_files(published_copy / SITE_DIR)
+    break_site(published_copy)
+    result = run_site("build")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert re.fullmatch(rf"finews: .*{re.escape(expected_message)}.*\n", result.stderr)
+    assert read_site_files(published_copy / SITE_DIR) == before
+    assert list(published_copy.glob(".stage-*")) == []
+
+
+@pytest.mark.usefixtures("published_copy")
+def test_missing_jekyll_message_says_how_to_install(run_site: SiteCommand, tmp_path: Path) -> None:
+    result = run_site("build", PATH=str(tmp_path))
+    assert result.exit_code == 1
+    assert "apt-get install jekyll" in result.stderr
+
+
+def test_build_during_a_crawl_exits_75(published_copy: Path, run_site: SiteCommand) -> None:
+    with OutputDir.lock(published_copy):
+        assert run_site("build").exit_code == 75
+
+
+def test_all_legacy_posts_are_published(published_output: Path) -> None:
+    names = {path.stem.rpartition("-")[2].removeprefix("NW") for path in LEGACY_POSTS_DIR.glob("202[12]-*.md")} - {
+        "init"
+    }
+    all_paths = " ".join(read_site_files(published_output / SITE_DIR))
+    assert len(names) == 8
+    assert all(f"NW{name}.html" in all_paths for name in names)

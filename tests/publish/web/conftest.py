@@ -1,0 +1,90 @@
+"""What the tests of `finews serve` share: a crawled output folder, and the real server on it."""
+
+import http.client
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import pytest
+
+from crawler.content import clock
+from crawler.sample_site import Corpus, SampleSite
+from tests.support.articles import LEGACY_POSTS_DIR
+from tests.support.commands import FAST_SETTINGS
+
+
+@dataclass(frozen=True)
+class HttpResponse:
+    status: int
+    headers: dict[str, str]
+    text: str
+
+
+@dataclass(frozen=True)
+class WebServer:
+    """A running server; its process, so that a test can end it."""
+
+    address: str
+    process: subprocess.Popen[str]
+
+    def get(self, path: str, *, method: str = "GET", **headers: str) -> HttpResponse:
+        """Asks for a path, whose Chinese is quoted; a keyword is a header."""
+        connection = http.client.HTTPConnection(urlsplit(self.address).netloc, timeout=30)
+        try:
+            request_headers = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, quote(path, safe="/?&=%+:.-"), headers=request_headers)
+            response = connection.getresponse()
+            response_headers = {name.lower(): value for name, value in response.getheaders()}
+            return HttpResponse(response.status, response_headers, response.read().decode())
+        finally:
+            connection.close()
+
+
+def run_crawl(sample_site: SampleSite, output: Path, *args: str) -> None:
+    run_finews(output, "crawl", "eastmoney", "--mirror", sample_site.url, *FAST_SETTINGS, "--quiet", *args)
+
+
+def run_finews(output: Path, *args: str) -> None:
+    """Runs `finews WORDS…` on the output folder."""
+    command = [sys.executable, "-m", "crawler", *args, "--output", str(output)]
+    completed = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert completed.returncode in {0, 3}, completed.stderr
+
+
+@contextmanager
+def run_web_server(output: Path, *args: str) -> Iterator[WebServer]:
+    """`finews serve` on a free port, from when it answers until the test is done with it."""
+    command = [sys.executable, "-m", "crawler", "serve", "--port", "0", "--output", str(output), *args]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            address = re.search(r"http://\S+", line)
+            assert address, f"{line}{process.stderr.read() if process.stderr else ''}"
+            yield WebServer(address[0], process)
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+            process.communicate(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def crawled_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The old site's posts, imported, and a crawl of today's."""
+    output = tmp_path_factory.mktemp("served") / "output"
+    with SampleSite(Corpus.sample(40, newest_at=clock.now())) as sample_site:
+        run_finews(output, "import", str(LEGACY_POSTS_DIR))
+        run_crawl(sample_site, output)
+    return output
+
+
+@pytest.fixture(scope="session")
+def web_server(crawled_output: Path) -> Iterator[WebServer]:
+    with run_web_server(crawled_output) as server:
+        yield server

@@ -1,0 +1,390 @@
+"""`finews serve`: the real command, asked over HTTP."""
+
+import asyncio
+import json
+import re
+import signal
+import socket
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import feedparser
+import pytest
+from datasette.app import Datasette
+
+from crawler.content import clock
+from crawler.publish.web import datasette_database
+from crawler.sample_site import Corpus, SampleSite
+from crawler.storage import Store
+from crawler.storage.connection import as_store_error
+from tests.publish.web.conftest import WebServer, run_crawl, run_web_server
+from tests.support.commands import CommandRunner
+from tests.support.database import execute_sql
+
+STRICT_CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+HOSTILE_SCRIPT = "<script>alert(1)</script>"
+
+
+def fetch_rows(output: Path, sql: str, *values: object) -> list[Any]:
+    connection = sqlite3.connect(output / "news.db")
+    try:
+        return connection.execute(sql, values).fetchall()
+    finally:
+        connection.close()
+
+
+def result_codes(page: str) -> list[str]:
+    return re.findall(r'<h2><a href="/article/(\d+)', page)
+
+
+# pages
+
+
+def test_every_page_opens_without_script_or_foreign_request(web_server: WebServer, crawled_output: Path) -> None:
+    ((code, secid),) = fetch_rows(crawled_output, "SELECT code, secid FROM mentions LIMIT 1")
+    ((slug, post_path),) = fetch_rows(crawled_output, "SELECT category, post_path FROM articles LIMIT 1")
+    day = post_path[7:17].replace("/", "-")
+    for page_path in (
+        "/",
+        "/search",
+        f"/article/{code}",
+        f"/stock/{secid}",
+        "/stock",
+        "/category",
+        f"/category/{slug}",
+        "/day",
+        f"/day/{day}",
+    ):
+        response = web_server.get(page_path)
+        assert response.status == 200, page_path
+        assert response.headers["content-security-policy"] == STRICT_CONTENT_SECURITY_POLICY
+        assert "<script" not in response.text
+        assert not re.search(r'(?:src|rel="stylesheet" href)="(?:https?:)?//', response.text), page_path
+
+
+@pytest.mark.parametrize("query", ["公司", "涨停", "A股", "公司 -涨停", '"公司" OR 央行', "%", "60%", "a" * 3000, "-"])
+def test_web_search_equals_command_search(
+    web_server: WebServer, finews: CommandRunner, crawled_output: Path, query: str
+) -> None:
+    response = web_server.get("/search?q=" + query.replace("%", "%25"))
+    command_hits = finews("search", "--output", str(crawled_output), "--limit", "20", "--json", "--", query[:500]).json
+    assert result_codes(response.text) == [hit["code"] for hit in command_hits]
+
+
+def test_control_character_query_is_a_bad_request(web_server: WebServer) -> None:
+    assert web_server.get("/search?q=%00").status == 400
+
+
+@pytest.mark.parametrize("query", ['"', '""'])
+def test_query_without_a_word_is_an_error_in_web_and_command(
+    web_server: WebServer, finews: CommandRunner, crawled_output: Path, query: str
+) -> None:
+    response = web_server.get("/search?q=" + query)
+    result = finews("search", "--output", str(crawled_output), "--", query)
+    assert (response.status, result.exit_code) == (400, 2)
+    assert "holds no word" in response.text
+    assert "holds no word" in result.stderr
+
+
+def test_hits_are_highlighted_and_facets_narrow(web_server: WebServer) -> None:
+    page = web_server.get("/search?q=公司").text
+    assert "<mark>公司</mark>" in page
+    facets = re.findall(r'<li><a href="(/search\?[^"]+)">([^<]+)</a> <span class="count">(\d+)</span>', page)
+    assert {"category", "since", "stock"} <= {
+        name for link, *_ in facets for name in ("category", "since", "stock") if f"{name}=" in link
+    }
+    for link, label, number in facets[:3]:
+        response = web_server.get(link.replace("&amp;", "&"))
+        assert f"找到 {number} 篇" in response.text, (link, label)
+
+
+def test_invalid_date_is_a_bad_request(web_server: WebServer) -> None:
+    response = web_server.get("/search?q=公司&since=never")
+    assert response.status == 400
+    assert "is not a date" in response.text
+    assert web_server.get("/nothing").status == 404
+    assert web_server.get("/article/123456789012345678").status == 404
+    assert web_server.get("/stock/nobody").status == 404
+
+
+def test_article_page_shows_title_link_and_stocks(web_server: WebServer, crawled_output: Path) -> None:
+    ((code, title, url, secid),) = fetch_rows(
+        crawled_output,
+        "SELECT code, title, url, secid FROM articles JOIN mentions USING (code) WHERE body_html LIKE '%quote.eastmoney%' LIMIT 1",
+    )
+    page = web_server.get(f"/article/{code}").text
+    assert title.replace("&", "&amp;").replace('"', "&#34;") in page
+    assert f'href="/stock/{secid}"' in page
+    assert f'href="{url}"' in page
+    assert "<img" not in page
+
+
+def test_the_feed_is_valid_and_follows_a_search(web_server: WebServer) -> None:
+    response = web_server.get("/feed.atom?q=公司")
+    assert response.headers["content-type"].startswith("application/atom+xml")
+    feed = feedparser.parse(response.text)
+    assert not feed.bozo
+    assert [entry.id.rpartition(":")[2] for entry in feed.entries][:20] == result_codes(
+        web_server.get("/search?q=公司").text
+    )
+
+
+def test_datasette_pages_json_and_canned_queries(web_server: WebServer, crawled_output: Path) -> None:
+    assert web_server.get("/news").status == 200
+    ((code,),) = fetch_rows(crawled_output, "SELECT code FROM articles LIMIT 1")
+    assert json.loads(web_server.get(f"/news/articles/{code}.json").text)["rows"][0][0] == code
+    hits = json.loads(web_server.get("/news/search_articles.json?q=公司&_shape=array").text)
+    assert [row["code"] for row in hits][:20] == result_codes(web_server.get("/search?q=公司").text)
+    for name in ("stocks_of_7_days", "latest_of_each_media", "corrected", "withdrawn", "crawls"):
+        assert web_server.get(f"/news/{name}.json").status == 200, name
+
+
+def test_overview_hides_internal_tables(web_server: WebServer) -> None:
+    tables = json.loads(web_server.get("/news.json").text)["tables"]
+    assert {table["name"] for table in tables if not table["hidden"]} == {
+        "article_columns", "articles", "categories", "entries", "gaps", "mentions", "quarantine", "revisions", "runs",
+    }  # fmt: skip
+
+
+def test_everything_in_the_overview_opens(web_server: WebServer) -> None:
+    overview = json.loads(web_server.get("/news.json").text)
+    names = [resource["name"] for resource in overview["tables"] if not resource["hidden"]]
+    names += [resource["name"] for kind in ("views", "queries") for resource in overview[kind]]
+    assert {"articles", "articles_per_day", "crawls"} <= set(names)
+    for name in names:
+        for form in ("", ".json", ".csv"):
+            assert web_server.get(f"/news/{name}{form}").status == 200, f"{name}{form}"
+    assert web_server.get("/news.json?sql=select+count(*)+from+search+where+words+match+'公司'").status == 200
+
+
+# beside writers
+
+
+def test_new_articles_appear_while_server_runs(output: Path) -> None:
+    corpus = Corpus.sample(12, newest_at=clock.now())
+    with SampleSite(corpus) as sample_site:
+        run_crawl(sample_site, output, "--limit", "3")
+        with run_web_server(output) as server:
+            before = fetch_rows(output, "SELECT count(*) FROM articles")
+            assert server.get("/").status == 200
+            run_crawl(sample_site, output)
+            assert fetch_rows(output, "SELECT count(*) FROM articles") > before
+            newest = fetch_rows(output, "SELECT code FROM articles ORDER BY published_at DESC LIMIT 1")[0][0]
+            assert f"/article/{newest}" in server.get("/").text
+
+
+def test_pages_are_readable_during_a_write(crawled_output: Path, web_server: WebServer) -> None:
+    writer = sqlite3.connect(crawled_output / "news.db", isolation_level=None)
+    try:
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("UPDATE articles SET summary = summary || '.'")
+        assert web_server.get("/").status == 200
+        assert web_server.get("/search?q=公司").status == 200
+    finally:
+        writer.execute("ROLLBACK")
+        writer.close()
+
+
+def test_a_correction_is_shown_with_what_changed(output: Path) -> None:
+    with SampleSite(Corpus.sample(6, newest_at=clock.now())) as sample_site:
+        run_crawl(sample_site, output)
+    ((code, title, body),) = fetch_rows(output, "SELECT code, title, body_html FROM articles LIMIT 1")
+    execute_sql(
+        output,
+        "INSERT INTO revisions SELECT code, 1, first_seen_at, ?, published_at, ? FROM articles WHERE code = ?",
+        title,
+        body,
+        code,
+    )
+    execute_sql(
+        output,
+        "UPDATE articles SET revision = 2, title = ?, changed_at = first_seen_at WHERE code = ?",
+        f"{title}（更正）",
+        code,
+    )
+    with run_web_server(output) as server:
+        assert f"/article/{code}/changes/2" in server.get(f"/article/{code}").text
+        assert "<ins>（更正）</ins>" in server.get(f"/article/{code}/changes/2").text
+        assert server.get(f"/article/{code}/changes/3").status == 404
+
+
+def test_rebuilt_database_is_used(output: Path, finews: CommandRunner) -> None:
+    with SampleSite(Corpus.sample(6, newest_at=clock.now())) as sample_site:
+        run_crawl(sample_site, output)
+    with run_web_server(output) as server:
+        assert server.get("/").status == 200
+        assert finews("rebuild", "db", "--output", str(output)).exit_code == 0
+        execute_sql(output, "UPDATE articles SET title = '改过的题目'")
+        assert "改过的题目" in server.get("/").text
+
+
+# hostile text and hostile sites
+
+
+@pytest.fixture(scope="module")
+def hostile_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Rows as no crawl of ours writes them, but another program could."""
+    output = tmp_path_factory.mktemp("hostile") / "output"
+    with SampleSite(Corpus.sample(6, newest_at=clock.now())) as sample_site:
+        run_crawl(sample_site, output)
+    hostile_text = f'{HOSTILE_SCRIPT}"><img src=x onerror=alert(2)>'
+    execute_sql(
+        output,
+        "UPDATE articles SET title = ?, media = ?, body_html = ?, body_text = ?, url = 'javascript:alert(3)'",
+        hostile_text,
+        hostile_text,
+        f"<p>{hostile_text}公司</p>",
+        hostile_text + "公司",
+    )
+    execute_sql(output, "UPDATE mentions SET name = ?", hostile_text)
+    return output
+
+
+def test_hostile_text_never_becomes_markup(hostile_output: Path) -> None:
+    ((code,),) = fetch_rows(hostile_output, "SELECT code FROM articles JOIN mentions USING (code) LIMIT 1")
+    ((secid,),) = fetch_rows(hostile_output, "SELECT secid FROM mentions LIMIT 1")
+    with run_web_server(hostile_output) as server:
+        for path in (
+            "/",
+            "/search?q=公司",
+            f"/search?q={HOSTILE_SCRIPT}".replace("<", "%3C"),
+            f"/article/{code}",
+            f"/stock/{secid}",
+            "/stock",
+            "/category",
+        ):
+            page = server.get(path).text
+            assert HOSTILE_SCRIPT not in page, path
+            assert "<img" not in page, path
+            assert 'href="javascript:' not in page, path
+        for path in (
+            "/news/articles",
+            f"/news/articles/{code}",
+            f"/news?sql=select+'{HOSTILE_SCRIPT}'".replace("<", "%3C"),
+        ):
+            assert HOSTILE_SCRIPT not in server.get(path).text, path
+
+
+def test_every_response_has_security_headers(web_server: WebServer) -> None:
+    for path in ("/", "/nothing", "/news", "/news/articles.json", "/assets/site.css", "/-/versions.json"):
+        headers = web_server.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert not re.search(r"script-src[^;]*'unsafe", policy)
+        assert "access-control-allow-origin" not in headers
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example:8001", "127.0.0.1.nip.io", ""])
+def test_foreign_host_header_is_refused(web_server: WebServer, host: str) -> None:
+    assert web_server.get("/", Host=host).status == 421
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "no-cors", "Sec_Fetch_Dest": "image"}, 403),
+        ({"Sec_Fetch_Site": "same-site", "Sec_Fetch_Mode": "cors", "Sec_Fetch_Dest": "empty"}, 403),
+        ({"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "iframe"}, 403),
+        ({"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}, 200),
+        ({"Sec_Fetch_Site": "same-origin", "Sec_Fetch_Mode": "cors", "Sec_Fetch_Dest": "empty"}, 200),
+    ],
+)
+def test_cross_site_requests_may_only_navigate(web_server: WebServer, headers: dict[str, str], status: int) -> None:
+    assert web_server.get("/", **headers).status == status
+
+
+def test_database_is_read_only(web_server: WebServer, crawled_output: Path) -> None:
+    before = fetch_rows(crawled_output, "SELECT count(*), max(title) FROM articles")
+    assert web_server.get("/news", method="POST").status == 405
+    for sql in (
+        "delete from articles",
+        "with x as (select 1) delete from articles",
+        "attach 'x.db' as x",
+        "pragma journal_mode=delete",
+    ):
+        assert web_server.get(f"/news.json?sql={sql.replace(' ', '+')}").status == 400, sql
+    assert fetch_rows(crawled_output, "SELECT count(*), max(title) FROM articles") == before
+
+
+def test_long_sql_query_is_stopped(web_server: WebServer) -> None:
+    endless_query = "with recursive n(x) as (select 1 union all select x + 1 from n) select count(*) from n"
+    response = web_server.get(f"/news.json?sql={endless_query.replace(' + ', '%2B').replace(' ', '+')}")
+    assert response.status == 400
+    assert "too long" in response.text
+
+
+def test_slow_page_is_stopped(crawled_output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(store: Store) -> None:
+        with as_store_error():
+            store.connection.execute(
+                "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n"
+            )
+
+    monkeypatch.setattr(datasette_database, "_MILLISECONDS", 20)
+    datasette = Datasette()
+    try:
+        with pytest.raises(datasette_database.QueryTimeoutError):
+            asyncio.run(datasette_database.FinewsDatabase(datasette, crawled_output).execute_on_store(endless))
+    finally:
+        datasette.executor.shutdown()
+
+
+def test_sql_is_allowed_on_loopback_only(crawled_output: Path, web_server: WebServer) -> None:
+    assert web_server.get("/news.json?sql=select+1").status == 200
+    with run_web_server(crawled_output, "--host", "0.0.0.0") as server:  # noqa: S104  # that is the case
+        local_server = WebServer(server.address.replace("0.0.0.0", "127.0.0.1"), server.process)  # noqa: S104  # as above
+        assert local_server.get("/").status == 200
+        assert local_server.get("/news.json?sql=select+1").status == 403
+
+
+# the command
+
+
+def test_port_in_use_and_missing_database(crawled_output: Path, finews: CommandRunner, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other_server:
+        port = str(other_server.getsockname()[1])
+        port_in_use = finews("serve", "--output", str(crawled_output), "--port", port)
+    assert (port_in_use.exit_code, port_in_use.stdout) == (1, "")
+    assert re.fullmatch(rf"finews: cannot listen on 127\.0\.0\.1 port {port}: [^\n]+\n", port_in_use.stderr)
+    no_database = finews("serve", "--output", str(tmp_path / "none"), "--port", "0")
+    assert no_database.exit_code == 1
+    assert re.fullmatch(r"finews: no finews database at [^\n]+\n", no_database.stderr)
+    assert finews("serve", "--output", str(crawled_output), "--host", "no such host").exit_code == 2
+
+
+def test_missing_datasette_message_says_what_to_install(
+    crawled_output: Path, finews: CommandRunner, tmp_path: Path
+) -> None:
+    (tmp_path / "datasette.py").write_text(
+        "raise ModuleNotFoundError(\"No module named 'datasette'\", name='datasette')"
+    )
+    result = finews("serve", "--output", str(crawled_output), PYTHONPATH=str(tmp_path))
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "finews: serve needs datasette: pip install '.[serve]' in the checkout of finews\n",
+    )
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_server_stops_cleanly_on_signal(crawled_output: Path, signum: signal.Signals) -> None:
+    with run_web_server(crawled_output) as server:
+        assert server.get("/").status == 200
+        server.process.send_signal(signum)
+        _, err = server.process.communicate(timeout=30)
+    assert (server.process.returncode, err) == (0, "")
+
+
+def test_open_option_starts_the_browser(crawled_output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened_url_file = tmp_path / "opened"
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {opened_url_file}\n')
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER", f"{browser} %s")
+    with run_web_server(crawled_output, "--open") as server:
+        server.get("/")
+    assert opened_url_file.read_text().strip() == server.address

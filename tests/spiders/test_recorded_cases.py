@@ -1,0 +1,117 @@
+"""Recorded replies of each site, and the post that each must become: one folder a case, below tests/sites/<spider>."""
+
+import tomllib
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from scrapy.crawler import Crawler
+from scrapy.settings import Settings
+from scrapy.spiderloader import SpiderLoader
+
+from crawler import settings as our_settings
+from crawler.content.categories import CategoryRegistry
+from crawler.content.dates import CHINA_TZ
+from crawler.content.normalise import normalise_article
+from crawler.content.post_format import SiteLinks, render_post
+from crawler.errors import EmptyBodyError
+from crawler.items import Article, ListingEntry, Post, RawArticle, RawResponse
+from crawler.spiders.base import SourceSpider
+from crawler.storage.article_writer import BATCH_SIZE
+
+CASES_DIR = Path(__file__).parents[1] / "sites"
+FETCHED_AT = datetime(2026, 11, 24, 12, 0, tzinfo=CHINA_TZ)
+
+
+def project_settings() -> Settings:
+    settings = Settings()
+    settings.setmodule(our_settings)
+    return settings
+
+
+SPIDERS = sorted(SpiderLoader.from_settings(project_settings()).list())
+
+
+@dataclass(frozen=True)
+class Case:
+    """One folder: the listing reply, the article replies in the order in which they are asked for, and the post."""
+
+    folder: Path
+
+    @property
+    def spider(self) -> SourceSpider:
+        loader = SpiderLoader.from_settings(project_settings())
+        spider_class = loader.load(self.folder.parent.name)
+        spider = spider_class.from_crawler(Crawler(spider_class, project_settings()))
+        assert isinstance(spider, SourceSpider)
+        return spider
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        return tomllib.loads((self.folder / "case.toml").read_text())
+
+    def parse_entry(self) -> ListingEntry:
+        spider, column = self.spider, self.metadata["column"]
+        body = (self.folder / "listing.json").read_bytes()
+        listing = spider.extract_listing(body.decode(), spider.first_cursor)
+        entries = [spider.parse_row(row, column) for row in listing.rows]
+        return next(entry for entry in entries if entry.code == self.metadata["code"])
+
+    def extract_article(self, entry: ListingEntry) -> RawArticle:
+        if self.spider.rows_are_articles:
+            return self.spider.extract_article(RawResponse(entry.url, "text/plain", b""), entry, FETCHED_AT)
+        for number, name in enumerate(sorted(self._response_names())):
+            content_type = "text/html" if name.endswith(".html") else "application/json"
+            response = RawResponse(
+                entry.url, f"{content_type}; charset=utf-8", (self.folder / name).read_bytes(), number
+            )
+            try:
+                return self.spider.extract_article(response, entry, FETCHED_AT)
+            except EmptyBodyError:
+                continue
+        raise AssertionError("no reply of this case holds a text")
+
+    def normalise_article(self) -> Article:
+        entry = self.parse_entry()
+        return normalise_article(self.extract_article(entry), CategoryRegistry().get_or_create, self.spider.markup)
+
+    def _response_names(self) -> list[str]:
+        return [path.name for path in self.folder.glob("reply-*")]
+
+
+CASES = [Case(folder) for spider in SPIDERS for folder in sorted((CASES_DIR / spider).glob("*"))]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.folder.parent.name}/{case.folder.name}")
+def test_recorded_responses_become_their_post(case: Case) -> None:
+    article = case.normalise_article()
+    post = Post(
+        code=article.code,
+        title=article.title,
+        published_at=article.published_at,
+        category=article.category.slug,
+        media=article.media,
+        body_html=article.body_html,
+        url=article.url,
+    )
+    expected = (case.folder / "post.md").read_text()
+    assert render_post(post, SiteLinks("//finews.withounder.com")) == expected
+
+
+@pytest.mark.parametrize("spider", SPIDERS)
+def test_every_spider_has_a_recorded_case(spider: str) -> None:
+    assert [case for case in CASES if case.folder.parent.name == spider], f"record a case in tests/sites/{spider}/"
+
+
+def test_every_case_folder_has_a_spider() -> None:
+    assert {folder.name for folder in CASES_DIR.iterdir()} <= set(SPIDERS)
+
+
+@pytest.mark.parametrize("spider", SPIDERS)
+def test_concurrent_items_fits_the_kind_of_spider(spider: str) -> None:
+    """Each waits a moment for others to be cleaned with: one by one, a page of 50 would wait 50 times."""
+    spider_class = SpiderLoader.from_settings(project_settings()).load(spider)
+    assert issubclass(spider_class, SourceSpider)
+    crawler = Crawler(spider_class, project_settings())
+    assert crawler.settings.getint("CONCURRENT_ITEMS") == (1 if spider_class.extractors else BATCH_SIZE)
