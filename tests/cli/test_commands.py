@@ -1,6 +1,5 @@
 """The command as a person and a program use it."""
 
-import json
 import re
 import subprocess
 import sys
@@ -10,7 +9,7 @@ import pytest
 
 from crawler.cli import COMMANDS
 from crawler.sample_site import SampleSite
-from tests.support.commands import ARTICLE_API_PATH, FAST_SETTINGS, PROJECT_ROOT, CommandRunner
+from tests.support.commands import ARTICLE_API_PATH, FAST_SETTINGS, CommandRunner
 from tests.support.database import Query
 from tests.support.held_responses import HeldResponses
 from tests.support.waiting import wait_until
@@ -254,58 +253,3 @@ def test_output_dir_precedence(finews: CommandRunner, sample_site: SampleSite, t
 def test_output_is_not_world_writable(crawled_output: Path) -> None:
     for path in [crawled_output, *crawled_output.rglob("*")]:
         assert not path.stat().st_mode & 0o002, path
-
-
-def run_scrapy(*args: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "scrapy", *args]
-    return subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=120, check=False)
-
-
-def test_scrapy_lists_the_spiders() -> None:
-    assert run_scrapy("list").stdout.split() == ["choice", "eastmoney", "flash"]
-
-
-def test_scrapy_check_passes() -> None:
-    assert run_scrapy("check").returncode == 0
-
-
-def test_scrapy_crawl_saves_the_same_articles(sample_site: SampleSite, output: Path, query: Query) -> None:
-    settings = (f"OUTPUT_DIR={output}", f"MIRROR={sample_site.url}", "DOWNLOAD_DELAY=0")
-    args = [word for setting in settings for word in ("-s", setting)]
-    completed = run_scrapy("crawl", "eastmoney", "-a", "category=zhongguonongwang", *args)
-    assert completed.returncode == 0, completed.stderr
-    assert "WARNING" not in completed.stderr
-    assert query("SELECT DISTINCT category FROM articles") == ["zhongguonongwang"]
-    arguments = query("SELECT arguments FROM runs")[0]
-    assert json.loads(arguments) == {"category": "zhongguonongwang"}
-
-
-@pytest.mark.parametrize(
-    ("args", "code"),
-    [
-        (("-a", "category=zhongguonongwan"), 2),
-        (("-a", "catgory=zhongguonongwang"), 2),
-        (("-s", "MIRROR=http://127.0.0.1:9"), 1),
-    ],
-    ids=["an unknown category", "an unknown argument", "a source that is down"],
-)
-def test_scrapy_crawl_uses_finews_exit_codes(output: Path, args: tuple[str, ...], code: int) -> None:
-    completed = run_scrapy("crawl", "eastmoney", "-s", f"OUTPUT_DIR={output}", "-s", "RETRY_BACKOFF=0", *args)
-    assert completed.returncode == code
-    assert "Traceback" not in completed.stderr
-
-
-def test_demo_crawls_the_sample_site_and_suggests_commands(finews: CommandRunner, tmp_path: Path) -> None:
-    result = finews("demo", "--articles", "5")
-    assert result.exit_code == 0, result.stderr
-    assert (tmp_path / "output" / "_posts/2022/01/10" / f"2022-01-10-NW{FIRST_CODE}.md").exists()
-    code = re.search(r"finews show (\d{18,})", result.stdout)
-    assert code
-    assert finews("show", code[1]).exit_code == 0
-    assert finews("demo", "--articles", "5").exit_code == 0
-
-
-def test_demo_refuses_an_output_dir_with_real_news(finews: CommandRunner, crawled_output: Path) -> None:
-    result = finews("demo", "--output", str(crawled_output))
-    assert result.exit_code == 2
-    assert "--output" in result.stderr

@@ -1,13 +1,10 @@
 """Is a reply whole? And how long does a source want to be left alone?"""
 
 import gzip
-from datetime import timedelta
 
 import pytest
 
-from crawler.content.clock import now
 from crawler.content.decompress import MAX_HEADER_BYTES, check_header_size, decompress
-from crawler.crawl.policy.backoff import backoff_delay, parse_retry_after
 from crawler.errors import ParseError, SourceError
 
 GZIPPED = gzip.compress(b"x" * 1_000, mtime=0)
@@ -52,21 +49,3 @@ def test_header_size_includes_names() -> None:
     check_header_size([(b"a", [b"x" * (MAX_HEADER_BYTES - 1)])])
     with pytest.raises(ParseError, match="bytes of headers"):
         check_header_size([(b"a", [b"x" * (MAX_HEADER_BYTES // 2)] * 2)])
-
-
-@pytest.mark.parametrize("header", ["", "0", "-1", "1.5", "soon", "1e3", "９", "86401", "9" * 400, "Mon, 99 Jan 2001", "\0"])  # fmt: skip
-def test_invalid_retry_after_is_none(header: str) -> None:
-    assert parse_retry_after(header, now()) is None
-
-
-def test_retry_after_is_a_number_or_a_date() -> None:
-    assert parse_retry_after(" 120 ", now()) == timedelta(minutes=2)
-    assert parse_retry_after("86400", now()) == timedelta(days=1)
-
-
-def test_backoff_delay_doubles_from_a_minute_to_six_hours() -> None:
-    outage, delays_in_minutes = timedelta(0), []
-    for _ in range(12):
-        delays_in_minutes.append(backoff_delay(outage) // timedelta(minutes=1))
-        outage += backoff_delay(outage)
-    assert delays_in_minutes == [1, 1, 2, 4, 8, 16, 32, 64, 128, 256, 360, 360]

@@ -4,6 +4,7 @@ import html
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -14,7 +15,7 @@ from crawler.content.dates import CHINA_TZ
 from crawler.content.normalise import MAX_TITLE_CHARS
 from crawler.content.post_format import SiteLinks
 from crawler.content.unicode_text import clean_title
-from crawler.items import NO_COLUMN, ListingEntry, RawArticle, RawResponse
+from crawler.items import NO_COLUMN, ListingEntry, Post, RawArticle, RawResponse
 
 LEGACY_POSTS_DIR = Path(sample_site.__file__).parent / "posts"
 RECORDED_DIR = Path(sample_site.__file__).parent / "recorded"
@@ -123,3 +124,16 @@ def create_hostile_article(text: str, number: int) -> RawArticle:
         default_media="东方财富网",
         fetched_at=datetime(2023, 1, 10, tzinfo=CHINA_TZ),
     )
+
+
+def create_post(**changes: Any) -> Post:
+    fields: dict[str, Any] = {
+        "code": "202201102242171631",
+        "title": "山西运城：固好脱贫成果 启好振兴之路",
+        "published_at": datetime(2022, 1, 10, 16, 20, 36, tzinfo=CHINA_TZ),
+        "category": "zhongguonongwang",
+        "media": "中国农网",
+        "body_html": "<p>正文</p>",
+        "url": "http://finews.zning.xyz/html_News/NewsShare.html?infoCode=NW202201102242171631",
+    }
+    return Post(**{**fields, **changes})

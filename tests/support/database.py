@@ -22,6 +22,19 @@ def query_function(database: Path) -> Query:
     return query
 
 
+def tuple_query_function(database: Path) -> Query:
+    """Return a function that queries the database without waiting for a lock; every row is a tuple."""
+
+    def query(sql: str, *values: object) -> list[Any]:
+        connection = sqlite3.connect(database, timeout=0)
+        try:
+            return connection.execute(sql, values).fetchall()
+        finally:
+            connection.close()
+
+    return query
+
+
 def execute_sql(output: Path, sql: str, *values: object) -> None:
     """Change rows of an output folder's database; the statement must find some."""
     connection = sqlite3.connect(output / "news.db")

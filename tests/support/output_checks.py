@@ -31,3 +31,8 @@ def assert_posts_match_rows(output: Path) -> None:
         assert path == output / row["post_path"]
         assert path.read_text() == render_post(Post.from_row(row), SiteLinks("//finews.withounder.com"))
         assert hashlib.sha256(path.read_bytes()).hexdigest() == row["post_sha256"]
+
+
+def modification_times(folder: Path) -> dict[Path, int]:
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("news.db"))
+    return {path: path.stat().st_mtime_ns for path in files}

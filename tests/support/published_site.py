@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache
@@ -15,7 +16,7 @@ import pytest
 from crawler.content import clock
 from crawler.sample_site import Corpus, SampleSite
 from tests.support.articles import LEGACY_POSTS_DIR
-from tests.support.commands import FAST_SETTINGS
+from tests.support.commands import FAST_SETTINGS, CommandResult
 
 FIRST_PAGE = "2022/01/10/2022-01-10-NW202201102242171631.html"
 SITE_DIR = "_site"
@@ -82,3 +83,6 @@ def read_site_files(folder: Path) -> dict[str, bytes]:
     """All files of a built site, by place; not the record that a build keeps of itself."""
     files = (path for path in folder.rglob("*") if path.is_file() and path.name != ".finews.json")
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+SiteCommand = Callable[..., CommandResult]

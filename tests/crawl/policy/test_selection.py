@@ -1,7 +1,6 @@
 """What a person asked to crawl: every slip is told what to type, and every entry whether it is wanted."""
 
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +10,6 @@ from crawler.content.categories import CategoryRegistry
 from crawler.content.dates import CHINA_TZ
 from crawler.crawl.policy.selection import Selection, parse_selection
 from crawler.errors import UsageError
-from crawler.items import ListingEntry, Reason
 
 NOW = datetime(2022, 1, 12, 12, 0, tzinfo=CHINA_TZ)
 COLUMNS = {"344": "财经导读", "345": "资讯精华", "350": "国内经济", "zhibo": "股市直播"}
@@ -26,21 +24,6 @@ def parse_options(**arguments: str) -> Selection:
     return parse_selection(
         arguments, columns=COLUMNS, default_columns=DEFAULT_COLUMNS, registry=CategoryRegistry(), now=NOW
     )
-
-
-def create_entry(**changes: Any) -> ListingEntry:
-    fields: dict[str, Any] = {
-        "code": "202201102242171631",
-        "title": "题",
-        "published": china_time(2022, 1, 10, 16, 20, 36),
-        "column": "350",
-        "url": "https://finance.eastmoney.com/a/202201102242171631.html",
-        "media": "中国农网",
-    }
-    return ListingEntry(**{**fields, **changes})
-
-
-# Reading
 
 
 def test_no_arguments_select_the_default_columns() -> None:
@@ -204,62 +187,3 @@ def test_any_arguments_are_a_selection_or_a_usage_error(arguments: dict[str, str
 )
 def test_is_unfiltered(arguments: dict[str, str], expected: bool) -> None:
     assert parse_options(**arguments).is_unfiltered is expected
-
-
-# Entries
-
-EVERYTHING = Selection(columns=DEFAULT_COLUMNS)
-REGISTRY = CategoryRegistry()
-TWO_CATEGORIES = Selection(
-    columns=DEFAULT_COLUMNS, categories=(REGISTRY.get_or_create("中国农网"), REGISTRY.get_or_create("21世纪经济报道"))
-)
-ONE_DAY = Selection(columns=DEFAULT_COLUMNS, since=china_time(2022, 1, 10), until=china_time(2022, 1, 10, 23, 59, 59))
-
-SKIP_REASON_CASES: dict[str, tuple[Selection, dict[str, Any], tuple[Reason, str] | None]] = {
-    "all": (EVERYTHING, {}, None),
-    "all, without media": (EVERYTHING, {"media": ""}, None),
-    "category asked": (TWO_CATEGORIES, {}, None),
-    "category asked, other spelling": (TWO_CATEGORIES, {"media": " <em>中国</em>农网"}, None),
-    "category asked, by its alias": (TWO_CATEGORIES, {"media": "21世界经济报道"}, None),
-    "another category": (TWO_CATEGORIES, {"media": "财联社"}, (Reason.OTHER_CATEGORY, "category: 财联社")),
-    "a media that nobody knows": (
-        TWO_CATEGORIES,
-        {"media": "不存在的新报纸"},
-        (Reason.OTHER_CATEGORY, "category: 不存在的新报纸"),
-    ),
-    "no media": (TWO_CATEGORIES, {"media": ""}, (Reason.OTHER_CATEGORY, "category: the listing names no media")),
-    "media of blanks": (
-        TWO_CATEGORIES,
-        {"media": " \u200b"},
-        (Reason.OTHER_CATEGORY, "category: the listing names no media"),
-    ),
-    "media that is no name": (
-        TWO_CATEGORIES,
-        {"media": "报" * 41},
-        (Reason.OTHER_CATEGORY, "category: the listing names no media"),
-    ),
-    "first second": (ONE_DAY, {"published": china_time(2022, 1, 10)}, None),
-    "last second": (ONE_DAY, {"published": china_time(2022, 1, 10, 23, 59, 59)}, None),
-    "a second before": (
-        ONE_DAY,
-        {"published": china_time(2022, 1, 9, 23, 59, 59)},
-        (Reason.BEFORE_SINCE, "before --since"),
-    ),
-    "a second after": (ONE_DAY, {"published": china_time(2022, 1, 11)}, (Reason.AFTER_UNTIL, "after --until")),
-    "both wrong": (
-        Selection(columns=DEFAULT_COLUMNS, categories=TWO_CATEGORIES.categories, since=china_time(2022, 1, 11)),
-        {"media": "财联社"},
-        (Reason.OTHER_CATEGORY, "category: 财联社"),
-    ),
-}
-
-
-@pytest.mark.parametrize(("selection", "changes", "reason"), SKIP_REASON_CASES.values(), ids=SKIP_REASON_CASES.keys())
-def test_skip_reason(selection: Selection, changes: dict[str, Any], reason: tuple[Reason, str] | None) -> None:
-    assert selection.skip_reason(create_entry(**changes), REGISTRY) == reason
-
-
-def test_skip_reason_creates_no_category() -> None:
-    registry = CategoryRegistry()
-    TWO_CATEGORIES.skip_reason(create_entry(media="不存在的新报纸"), registry)
-    assert registry.find("不存在的新报纸") is None

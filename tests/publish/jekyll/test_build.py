@@ -15,15 +15,19 @@ from crawler.content.categories import bundled_categories
 from crawler.storage import Store
 from crawler.storage.output_dir import OutputDir
 from tests.support.articles import LEGACY_POSTS_DIR
-from tests.support.commands import CommandResult, CommandRunner
+from tests.support.commands import CommandRunner
 from tests.support.database import execute_sql
-from tests.support.output_checks import post_paths
-from tests.support.published_site import FIRST_PAGE, REPRINT_CODE_SUFFIX, SITE_DIR, read_site_files, run_jekyll
+from tests.support.output_checks import modification_times, post_paths
+from tests.support.published_site import (
+    FIRST_PAGE,
+    REPRINT_CODE_SUFFIX,
+    SITE_DIR,
+    SiteCommand,
+    read_site_files,
+    run_jekyll,
+)
 
 pytestmark = pytest.mark.usefixtures("require_jekyll")
-
-
-SiteCommand = Callable[..., CommandResult]
 
 
 class LinkCollector(HTMLParser):
@@ -50,11 +54,6 @@ def find_dead_links(files: dict[str, bytes]) -> Iterator[str]:
             }
             if target.netloc in {"here", "finews.withounder.com"} and not candidates & set(files):
                 yield f"{path}: {link}"
-
-
-def modification_times(folder: Path) -> dict[Path, int]:
-    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("news.db"))
-    return {path: path.stat().st_mtime_ns for path in files}
 
 
 def test_build_keeps_the_address_of_an_earlier_build(
@@ -95,32 +94,6 @@ def test_build_equals_plain_jekyll_build(published_output: Path, tmp_path: Path)
     assert read_site_files(tmp_path / "plain") == read_site_files(published_output / SITE_DIR)
 
 
-def test_archiving_changes_no_page_and_no_post(
-    crawled_output: Path, published_output: Path, tmp_path: Path, finews: CommandRunner
-) -> None:
-    assert run_jekyll(crawled_output, tmp_path / "before").returncode == 0
-    assert read_site_files(published_output / SITE_DIR) == read_site_files(tmp_path / "before")
-    archived_posts = {path.name: path.read_bytes() for path in (published_output / "_frozen").rglob("*.md")}
-    assert archived_posts
-    assert archived_posts.items() <= {path.name: path.read_bytes() for path in post_paths(crawled_output)}.items()
-    result = finews("verify", "--output", str(published_output))
-    assert (result.exit_code, result.stdout) == (0, f"{len(post_paths(crawled_output))} posts agree with their rows\n")
-
-
-def test_database_can_be_rebuilt_from_archived_posts(published_copy: Path, finews: CommandRunner) -> None:
-    def all_codes() -> list[str]:
-        connection = sqlite3.connect(published_copy / "news.db")
-        codes = [row[0] for row in connection.execute("SELECT code FROM articles ORDER BY code")]
-        connection.close()
-        return codes
-
-    before = all_codes()
-    (published_copy / "news.db").unlink()
-    assert finews("rebuild", "db", "--output", str(published_copy)).exit_code == 0
-    assert all_codes() == before
-    assert finews("verify", "--output", str(published_copy)).exit_code == 0
-
-
 def test_second_build_renders_only_site_wide_pages_and_changes_nothing(
     published_copy: Path, run_site: SiteCommand
 ) -> None:
@@ -129,27 +102,6 @@ def test_second_build_renders_only_site_wide_pages_and_changes_nothing(
     assert value["rendered"] < 15
     assert (value["frozen"], value["kept"], value["outdated_theme"]) == (0, [], False)
     assert modification_times(published_copy) == before
-
-
-def test_correction_of_archived_article_keeps_its_address(
-    published_copy: Path, run_site: SiteCommand, finews: CommandRunner
-) -> None:
-    before, times_before = read_site_files(published_copy / SITE_DIR), modification_times(published_copy / SITE_DIR)
-    execute_sql(published_copy, "UPDATE articles SET title = '更正后的标题' WHERE code = '202201102242171631'")
-    assert finews("verify", "--repair", "--output", str(published_copy)).exit_code == 0
-    assert (published_copy / "_posts" / FIRST_PAGE).with_suffix(".md").exists()
-    assert run_site("build", "--json").json["frozen"] == 1
-    after = read_site_files(published_copy / SITE_DIR)
-    assert set(after) == set(before)
-    assert "更正后的标题</h1>" in after[FIRST_PAGE].decode()
-    assert "更正后的标题" in after["2022/01/10/index.html"].decode()
-    assert (published_copy / FIRST_PAGE).read_bytes() == after[FIRST_PAGE]
-    assert not (published_copy / "_posts" / FIRST_PAGE).with_suffix(".md").exists()
-    others = {path for path in times_before if path.match("2021/12/*/*.html") or path.match("2022/04/*/*.html")}
-    assert others
-    assert all(path.stat().st_mtime_ns == times_before[path] for path in others)
-    assert run_site("check").exit_code == 0
-    assert finews("verify", "--output", str(published_copy)).exit_code == 0
 
 
 def test_corrected_date_does_not_move_the_page(
@@ -316,13 +268,6 @@ def test_hostile_title_and_body_are_shown_as_text(
         assert "<script>" not in list_page
         assert "{{ site.title }} &amp; &quot;x&quot;" in list_page.replace("&#123;", "{")
     assert run_site("check").exit_code == 0
-
-
-def test_crawl_without_news_changes_no_file(crawl: CommandRunner, output: Path) -> None:
-    crawl("choice")
-    before = modification_times(output)
-    assert crawl("choice").json["new"] == 0
-    assert modification_times(output) == before
 
 
 def test_theme_file_of_older_release_is_updated(published_copy: Path, run_site: SiteCommand) -> None:

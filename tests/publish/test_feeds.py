@@ -1,0 +1,93 @@
+"""Atom and JSON feeds, read back by the libraries that others read them with."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import feedparser
+import jsonschema
+from lxml import etree
+
+from tests.support.commands import CommandRunner
+
+# JSON Feed 1.1: what https://www.jsonfeed.org/version/1.1/ demands of what we write.
+_TIME_SCHEMA = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)$"}
+_URL_SCHEMA = {"type": "string", "pattern": "^https?://"}
+_ITEM_SCHEMA = {
+    "type": "object",
+    "required": ["id", "content_html"],
+    "properties": {
+        "id": {"type": "string", "minLength": 1}, "url": _URL_SCHEMA, "title": {"type": "string"}, "content_html": {"type": "string"},
+        "summary": {"type": "string"}, "date_published": _TIME_SCHEMA, "date_modified": _TIME_SCHEMA,
+        "authors": {"type": "array", "items": {"type": "object", "required": ["name"]}, "minItems": 1},
+        "tags": {"type": "array", "items": {"type": "string"}},
+    },
+    "additionalProperties": False,
+}  # fmt: skip
+JSON_FEED_SCHEMA = {
+    "type": "object",
+    "required": ["version", "title", "items"],
+    "properties": {
+        "version": {"const": "https://jsonfeed.org/version/1.1"}, "title": {"type": "string", "minLength": 1},
+        "home_page_url": _URL_SCHEMA, "feed_url": _URL_SCHEMA, "language": {"type": "string"}, "items": {"type": "array", "items": _ITEM_SCHEMA},
+    },
+    "additionalProperties": False,
+}  # fmt: skip
+
+
+def test_atom_feed_is_well_formed_and_complete(run_on_output: CommandRunner, all_rows: list[dict[str, Any]]) -> None:
+    text = run_on_output("feed").stdout
+    parsed_feed = feedparser.parse(text.encode())
+    assert not parsed_feed.bozo
+    assert parsed_feed.version == "atom10"
+    assert [entry.title for entry in parsed_feed.entries] == [row["title"] for row in all_rows]
+    assert [entry.published for entry in parsed_feed.entries] == [row["published_at"] for row in all_rows]
+    assert len({entry.id for entry in parsed_feed.entries}) == len(all_rows)
+    assert [entry.id.rpartition(":")[2] for entry in parsed_feed.entries] == [row["code"] for row in all_rows]
+    assert parsed_feed.feed.updated == "2030-01-02T03:04:05+08:00"
+    assert run_on_output("feed").stdout == text
+    contents = etree.fromstring(text.encode()).findall(".//{*}content")
+    assert [content.text for content in contents] == [row["body_html"] for row in all_rows]
+
+
+def test_atom_feed_conforms_to_rfc_4287(run_on_output: CommandRunner) -> None:
+    schema = etree.RelaxNG(file=Path(__file__).parent / "schemas" / "atom.rng")
+    feed = etree.fromstring(run_on_output("feed", "--url", "https://example.org/atom.xml").stdout.encode())
+    schema.assertValid(feed)
+    # What the RFC demands beyond its grammar: absolute ids that are all different, and an author and a link for each.
+    ids = [element.text for element in feed.findall(".//{*}id")]
+    assert len(set(ids)) == len(ids)
+    assert all(str(text).startswith("tag:") for text in ids)
+    assert [link.get("href") for link in feed.findall("{*}link[@rel='self']")] == ["https://example.org/atom.xml"]
+    for entry in feed.findall("{*}entry"):
+        # A link that does not say what it is leads to the same in another form: "alternate".
+        assert [link.get("rel", "alternate") for link in entry.findall("{*}link")] == ["alternate"]
+        assert len(entry.findall("{*}author")) == 1
+    feed.remove(feed.findall("{*}id")[0])
+    assert not schema.validate(feed)
+
+
+def test_json_feed_is_valid_and_complete(run_on_output: CommandRunner, all_rows: list[dict[str, Any]]) -> None:
+    feed = run_on_output("feed", "--format", "json", "--url", "https://example.org/feed.json").json
+    jsonschema.validate(feed, JSON_FEED_SCHEMA)
+    assert feed["feed_url"] == "https://example.org/feed.json"
+    assert [item["content_html"] for item in feed["items"]] == [row["body_html"] for row in all_rows]
+
+
+def test_feed_takes_filters_and_omits_withdrawn_articles(
+    run_on_output: CommandRunner, all_rows: list[dict[str, Any]], output: Path
+) -> None:
+    category = all_rows[0]["category"]
+    items = run_on_output("feed", "--format", "json", "--category", category).json["items"]
+    assert [item["title"] for item in items] == [row["title"] for row in all_rows if row["category"] == category]
+    connection = sqlite3.connect(output / "news.db")
+    connection.execute("UPDATE articles SET withdrawn_at = published_at WHERE code = ?", [all_rows[0]["code"]])
+    connection.commit()
+    connection.close()
+    word = all_rows[0]["title"][:2]
+    hits = run_on_output("search", word, "--json", "--limit", "1000").json
+    feed = run_on_output("feed", "--format", "json", "--query", word).json
+    assert feed["title"] == f"finews {word}"
+    items = feed["items"]
+    assert [item["title"] for item in items] == [row["title"] for row in hits if row["code"] != all_rows[0]["code"]]
+    assert len(items) == len(hits) - 1

@@ -1,0 +1,13 @@
+"""A sample site of the test's own."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from crawler.sample_site import SampleSite
+
+
+@pytest.fixture
+def sample_site() -> Iterator[SampleSite]:
+    with SampleSite(article_count=5) as sample_site:
+        yield sample_site

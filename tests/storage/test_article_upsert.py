@@ -1,0 +1,208 @@
+"""An article is saved: as a new row, as a revision, or not at all."""
+
+import hashlib
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crawler.content.post_format import render_post
+from crawler.errors import StoreError
+from crawler.items import Category, Outcome, Post
+from crawler.storage import Store
+from tests.support.articles import SITE_LINKS
+from tests.support.database import Query
+from tests.support.stored_articles import (
+    DEFAULT_CODE,
+    FARMERS_CATEGORY,
+    LATER,
+    NOW,
+    POST_PATH,
+    PUBLISHED,
+    STOCK_LINK,
+    create_article,
+    entry_for,
+    owed,
+    save_article,
+)
+
+
+def test_new_article_is_a_row_with_an_unwritten_post(store: Store, query_store: Query) -> None:
+    saved = save_article(store, create_article())
+    row = store.articles.get(DEFAULT_CODE)
+    assert row is not None
+    assert (saved.outcome, saved.revision, saved.post_path) == (Outcome.NEW, 1, POST_PATH)
+    assert saved.post_text == render_post(Post.from_row(row), SITE_LINKS)
+    assert row["post_sha256"] == hashlib.sha256(saved.post_text.encode()).hexdigest()
+    assert {name: row[name] for name in ("title", "published_at", "media", "category", "source", "summary")} == {
+        "title": "题", "published_at": "2022-01-10T16:20:36+08:00", "media": "中国农网", "category": "zhongguonongwang",
+        "source": "eastmoney", "summary": "摘要",
+    }  # fmt: skip
+    assert (row["first_seen_at"], row["changed_at"], row["withdrawn_at"]) == ("2022-01-10T17:00:00+08:00", None, None)
+    assert query_store("SELECT slug, media, aliases FROM categories") == [("zhongguonongwang", "中国农网", '["农网"]')]
+    assert store.articles.column_ids(DEFAULT_CODE) == ["350"]
+
+
+def test_same_article_is_unchanged(store: Store) -> None:
+    save_article(store, create_article())
+    store.articles.mark_post_written(DEFAULT_CODE, 1)
+    before = store.articles.get_full(DEFAULT_CODE)
+    saved = save_article(store, create_article(fetched_at=LATER))
+    assert (saved.outcome, saved.revision, saved.post_text) == (Outcome.UNCHANGED, 1, "")
+    assert store.articles.get_full(DEFAULT_CODE) == before
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"body": "<div><p>正文</p></div>"},
+        {"body": "<p><b>正</b>文</p>"},
+        {"body": f"<p>{STOCK_LINK.format('1.600160', '正文')}</p>"},
+        {"summary": "别的"},
+        {"media": "Ｃ", "category": Category("c", "C")},
+        {"url": "https://caifuhao.eastmoney.com/news/1"},
+    ],
+    ids=["box", "bold", "link", "summary", "media", "address"],
+)
+def test_only_title_time_and_text_make_a_revision(store: Store, changes: dict[str, Any]) -> None:
+    save_article(store, create_article())
+    store.articles.mark_post_written(DEFAULT_CODE, 1)
+    before = store.articles.get(DEFAULT_CODE)
+    saved = save_article(store, create_article(**changes))
+    assert (saved.outcome, saved.post_text) == (Outcome.UNCHANGED, "")
+    assert store.articles.get(DEFAULT_CODE) == before
+    assert store.articles.revisions(DEFAULT_CODE) == []
+
+
+REVISION_CHANGES: dict[str, dict[str, Any]] = {
+    "title": {"title": "新题"},
+    "time": {"published_at": PUBLISHED + timedelta(days=3)},
+    "text": {"body": "<p>正文更正</p>"},
+}
+
+
+@pytest.mark.parametrize("changes", REVISION_CHANGES.values(), ids=REVISION_CHANGES.keys())
+def test_revision_keeps_old_version_and_path(store: Store, changes: dict[str, Any]) -> None:
+    save_article(store, create_article())
+    store.articles.mark_post_written(DEFAULT_CODE, 1)
+    saved = save_article(store, create_article(fetched_at=LATER, **changes))
+    row = store.articles.get(DEFAULT_CODE)
+    assert row is not None
+    assert (saved.outcome, saved.revision, saved.post_path) == (Outcome.UPDATED, 2, POST_PATH)
+    assert saved.post_text == render_post(Post.from_row(row), SITE_LINKS)
+    assert (row["revision"], row["post_path"], row["changed_at"]) == (2, POST_PATH, "2022-01-10T18:00:00+08:00")
+    assert row["first_seen_at"] == "2022-01-10T17:00:00+08:00"
+    assert row["post_sha256"] == hashlib.sha256(saved.post_text.encode()).hexdigest()
+    assert store.articles.revisions(DEFAULT_CODE) == [
+        {
+            "code": DEFAULT_CODE, "revision": 1, "seen_at": "2022-01-10T17:00:00+08:00", "title": "题",
+            "published_at": "2022-01-10T16:20:36+08:00", "body_html": "<p>正文</p>",
+        }
+    ]  # fmt: skip
+
+
+def test_every_version_is_kept_with_the_time_it_was_seen(store: Store) -> None:
+    for hours in range(4):
+        save_article(store, create_article(f"<p>第{hours}版</p>", fetched_at=NOW + timedelta(hours=hours)))
+    revisions = [
+        (row["revision"], row["body_html"], row["seen_at"][11:13]) for row in store.articles.revisions(DEFAULT_CODE)
+    ]
+    assert revisions == [(1, "<p>第0版</p>", "17"), (2, "<p>第1版</p>", "18"), (3, "<p>第2版</p>", "19")]
+    row = store.articles.get(DEFAULT_CODE)
+    assert row is not None
+    assert (row["revision"], row["body_text"], row["changed_at"][11:13]) == (4, "第3版", "20")
+
+
+def test_returning_version_is_a_new_revision(store: Store) -> None:
+    for text in ("甲", "乙", "甲"):
+        save_article(store, create_article(f"<p>{text}</p>"))
+    row = store.articles.get(DEFAULT_CODE)
+    assert row is not None
+    assert (row["revision"], row["body_text"]) == (3, "甲")
+    assert [revision["body_html"] for revision in store.articles.revisions(DEFAULT_CODE)] == ["<p>甲</p>", "<p>乙</p>"]
+
+
+def test_full_text_replaces_fast_news(store: Store) -> None:
+    save_article(store, create_article("<p>快讯</p>", spider="flash", columns=("102",)))
+    saved = save_article(store, create_article("<p>全文</p>", columns=("350",)))
+    row = store.articles.get(DEFAULT_CODE)
+    assert row is not None
+    assert (saved.outcome, saved.revision, saved.post_path) == (Outcome.UPDATED, 2, POST_PATH)
+    assert (row["source"], row["body_text"]) == ("eastmoney", "全文")
+    assert [revision["body_html"] for revision in store.articles.revisions(DEFAULT_CODE)] == ["<p>快讯</p>"]
+    assert store.articles.column_ids(DEFAULT_CODE) == ["102", "350"]
+
+
+def test_equal_full_text_replaces_fast_news_without_revision(store: Store) -> None:
+    save_article(store, create_article("<p>全文</p>", spider="flash"))
+    store.articles.mark_post_written(DEFAULT_CODE, 1)
+    saved = save_article(store, create_article("<div><p>全文</p></div>", url="https://finance.eastmoney.com/b"))
+    row = store.articles.get(DEFAULT_CODE)
+    assert row is not None
+    assert (saved.outcome, saved.revision) == (Outcome.UNCHANGED, 1)
+    assert (row["source"], row["revision"], row["body_html"]) == ("eastmoney", 1, "<div><p>全文</p></div>")
+    assert saved.post_text == render_post(Post.from_row(row), SITE_LINKS)
+    assert [text for *_, text in owed(store)] == [saved.post_text]
+    assert store.articles.revisions(DEFAULT_CODE) == []
+
+
+def test_mentions_are_those_of_the_current_text(store: Store) -> None:
+    body = "<p>" + STOCK_LINK.format("1.600160", "巨化") * 2 + STOCK_LINK.format("90.BK0493", "新能源") + "</p>"
+    save_article(store, create_article(body))
+    assert store.articles.mentions(DEFAULT_CODE) == [
+        {"secid": "1.600160", "kind": "stock", "name": "巨化", "count": 2},
+        {"secid": "90.BK0493", "kind": "board", "name": "新能源", "count": 1},
+    ]
+    save_article(store, create_article("<p>今日" + STOCK_LINK.format("106.NIO", "蔚来") + "</p>"))
+    assert [mention["secid"] for mention in store.articles.mentions(DEFAULT_CODE)] == ["106.NIO"]
+
+
+def test_columns_accumulate_over_crawls(store: Store) -> None:
+    save_article(store, create_article(columns=("350", "355")))
+    save_article(store, create_article(columns=("344", "350")))
+    assert store.articles.column_ids(DEFAULT_CODE) == ["344", "350", "355"]
+    assert {name: row["articles"] for name, row in store.articles.counts_by_column().items()} == {
+        "344": 1, "350": 1, "355": 1,
+    }  # fmt: skip
+
+
+def test_existing_category_is_not_changed(store: Store) -> None:
+    save_article(store, create_article())
+    save_article(
+        store, create_article(code="202201102242171632", category=Category("zhongguonongwang", "别名", ("x",)))
+    )
+    assert store.categories.all() == [FARMERS_CATEGORY]
+    assert store.categories.with_article_counts()[0]["articles"] == 2
+
+
+def test_failed_save_is_rolled_back(store: Store, query_store: Query) -> None:
+    entry_without_title = entry_for(create_article(), title=cast("str", None))
+    with pytest.raises(StoreError, match="NOT NULL"):
+        save_article(store, create_article(), entry_without_title)
+    for table in ("articles", "categories", "article_columns", "mentions", "sightings"):
+        assert query_store(f"SELECT count(*) FROM {table}") == [(0,)]  # noqa: S608  # our own words only
+    assert save_article(store, create_article()).outcome == Outcome.NEW
+
+
+def test_missing_article_is_none(store: Store) -> None:
+    assert store.articles.get(DEFAULT_CODE) is None
+    assert store.articles.get_full(DEFAULT_CODE) is None
+    assert store.articles.revisions(DEFAULT_CODE) == []
+    assert store.articles.code_with_most_mentions() == ""
+    assert store.articles.count() == 0
+
+
+STORABLE_TEXTS = st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=40)
+
+
+@given(title=STORABLE_TEXTS, summary=STORABLE_TEXTS, body=STORABLE_TEXTS)
+@settings(max_examples=60, deadline=None)
+def test_any_text_is_stored_unchanged(shared_store: Store, title: str, summary: str, body: str) -> None:
+    """Quotes, semicolons and percent signs are text to SQL, too."""
+    save_article(shared_store, create_article(title=title, summary=summary, body_html=body, body_text=body))
+    row = shared_store.articles.get(DEFAULT_CODE)
+    assert row is not None
+    assert (row["title"], row["body_html"], row["body_text"]) == (title, body, body)
+    assert shared_store.articles.count() == 1
