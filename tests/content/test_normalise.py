@@ -59,7 +59,7 @@ def normalise_with(**changes: Any) -> Article:
         ("summary", "另一个摘要", "summary"),
     ],
 )
-def test_what_the_response_says_takes_the_place_of_what_the_listing_says(name: str, value: Any, field: str) -> None:
+def test_response_fields_override_listing_fields(name: str, value: Any, field: str) -> None:
     changed = replace(RAW_ARTICLE, **{name: value})
     assert getattr(normalise_article(changed, CategoryRegistry().get_or_create, EASTMONEY_MARKUP), field) == value
 
@@ -216,7 +216,7 @@ def test_rejected_article_creates_no_category() -> None:
     [("财联社", "财联社"), (" <em>财联社</em> ", "财联社"), ("", ""), ("a" * 40, "a" * 40), ("a" * 41, "")],
     ids=["name", "tags", "none", "longest", "too long"],
 )
-def test_a_media_name_is_a_short_headline_or_nothing(text: str, expected: str) -> None:
+def test_media_name_is_a_short_headline_or_empty(text: str, expected: str) -> None:
     assert clean_media_name(text) == expected
 
 

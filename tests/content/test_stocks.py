@@ -94,7 +94,7 @@ def test_other_attributes_have_no_secid(href: str, data_code: str, span_id: str)
         ("", False),
     ],
 )
-def test_a_secid_is_market_and_code(text: str, expected: bool) -> None:
+def test_secid_is_market_and_code(text: str, expected: bool) -> None:
     assert is_secid(text) is expected
 
 

@@ -16,7 +16,7 @@ async def broken(_numbers: Sequence[int]) -> list[int | Exception]:
     raise RuntimeError("a fault of ours")
 
 
-def test_each_gets_its_own_result_and_a_fault_is_no_others() -> None:
+def test_each_caller_gets_its_own_result_or_error() -> None:
     async def found() -> list[int | BaseException]:
         gathering = Batcher(halves, max_size=4, max_wait=0)
         return await asyncio.gather(*map(gathering.submit, (2, 3, 8)), return_exceptions=True)
@@ -27,7 +27,7 @@ def test_each_gets_its_own_result_and_a_fault_is_no_others() -> None:
         raise second if isinstance(second, BaseException) else AssertionError(second)
 
 
-def test_a_fault_of_the_work_itself_is_told_to_all() -> None:
+def test_error_of_the_batch_reaches_all_callers() -> None:
     async def found() -> list[int | BaseException]:
         gathering = Batcher(broken, max_size=2, max_wait=86_400)
         return await asyncio.gather(*map(gathering.submit, (2, 4)), return_exceptions=True)
@@ -35,7 +35,7 @@ def test_a_fault_of_the_work_itself_is_told_to_all() -> None:
     assert [repr(result) for result in asyncio.run(found())] == ["RuntimeError('a fault of ours')"] * 2
 
 
-def test_so_many_do_not_wait_for_the_time_to_pass() -> None:
+def test_full_batch_does_not_wait() -> None:
     async def found() -> list[int]:
         gathering = Batcher(halves, max_size=3, max_wait=86_400)
         return await asyncio.gather(*map(gathering.submit, (2, 4, 6, 8, 10, 12)))
@@ -43,7 +43,7 @@ def test_so_many_do_not_wait_for_the_time_to_pass() -> None:
     assert asyncio.run(found()) == [1, 2, 3, 4, 5, 6]
 
 
-def test_one_that_is_not_waited_for_any_more_is_passed_over() -> None:
+def test_cancelled_caller_is_skipped() -> None:
     done: list[int] = []
 
     async def noted(numbers: Sequence[int]) -> list[int | Exception]:
@@ -62,7 +62,7 @@ def test_one_that_is_not_waited_for_any_more_is_passed_over() -> None:
     assert done == [2]
 
 
-def test_what_is_given_up_while_it_is_worked_on_disturbs_nobody() -> None:
+def test_caller_cancelled_during_the_batch_disturbs_no_other() -> None:
     async def found() -> list[int | BaseException]:
         begun, goes_on = asyncio.Event(), asyncio.Event()
 

@@ -87,7 +87,7 @@ def told(outcomes: list[CleanBody | Exception]) -> list[Any]:
     return [(type(each).__name__, str(each)) if isinstance(each, Exception) else each for each in outcomes]
 
 
-def test_both_answer_the_same(cleaner: BodyCleaner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_subprocess_and_crawl_clean_alike(cleaner: BodyCleaner, monkeypatch: pytest.MonkeyPatch) -> None:
     here = told(asyncio.run(cleaner.clean_all(ASKED)))
     assert second_processes(os.getpid()) == []  # these were few
     monkeypatch.setattr(body_cleaner, "_MIN_BODIES_FOR_SUBPROCESS", 0)
@@ -96,7 +96,7 @@ def test_both_answer_the_same(cleaner: BodyCleaner, monkeypatch: pytest.MonkeyPa
     assert {name for name, *_ in here if isinstance(name, str)} >= {"EmptyBodyError", "RejectedArticleError"}
 
 
-def test_a_process_is_started_when_many_come_at_once_in_a_crawl_of_many(cleaner: BodyCleaner) -> None:
+def test_subprocess_starts_for_many_bodies_at_once(cleaner: BodyCleaner) -> None:
     async def ask() -> None:
         for _ in range(40):
             await cleaner.clean_all([("<p>一</p>", URL, EASTMONEY_MARKUP)] * 7)
@@ -108,14 +108,14 @@ def test_a_process_is_started_when_many_come_at_once_in_a_crawl_of_many(cleaner:
     asyncio.run(ask())
 
 
-def test_one_core_has_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_single_core_starts_no_subprocess(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(body_cleaner, "_available_cores", lambda: 1)
     cleaner = BodyCleaner()
     assert len(asyncio.run(cleaner.clean_all([("<p>一</p>", URL, EASTMONEY_MARKUP)] * 500))) == 500
     assert second_processes(os.getpid()) == []
 
 
-def test_what_stops_the_crawl_does_not_stop_it(cleaner: BodyCleaner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_crawl_signals_do_not_stop_the_subprocess(cleaner: BodyCleaner, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C reaches every process of a terminal, and `systemctl stop` every one of a service."""
     monkeypatch.setattr(body_cleaner, "_MIN_BODIES_FOR_SUBPROCESS", 0)
     first = told(asyncio.run(cleaner.clean_all(ASKED)))
@@ -126,7 +126,9 @@ def test_what_stops_the_crawl_does_not_stop_it(cleaner: BodyCleaner, monkeypatch
     assert second_processes(os.getpid()) == [process]
 
 
-def test_when_it_is_killed_all_goes_on_in_one(cleaner: BodyCleaner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_subprocess_is_replaced_by_the_crawl_itself(
+    cleaner: BodyCleaner, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(body_cleaner, "_MIN_BODIES_FOR_SUBPROCESS", 0)
     first = told(asyncio.run(cleaner.clean_all(ASKED)))
     (process,) = second_processes(os.getpid())
@@ -140,16 +142,16 @@ def test_when_it_is_killed_all_goes_on_in_one(cleaner: BodyCleaner, monkeypatch:
     assert second_processes(os.getpid()) == []
 
 
-def test_when_it_cannot_be_started_all_is_done_in_one(cleaner: BodyCleaner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unstartable_subprocess_is_replaced_by_the_crawl_itself(
+    cleaner: BodyCleaner, monkeypatch: pytest.MonkeyPatch
+) -> None:
     here = told(asyncio.run(cleaner.clean_all(ASKED)))
     monkeypatch.setattr(body_cleaner, "_MIN_BODIES_FOR_SUBPROCESS", 0)
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     assert told(asyncio.run(cleaner.clean_all(ASKED))) == here
 
 
-def test_one_that_does_not_answer_in_time_is_ended_and_all_goes_on_in_one(
-    cleaner: BodyCleaner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unresponsive_subprocess_is_ended_and_replaced(cleaner: BodyCleaner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(body_cleaner, "_MIN_BODIES_FOR_SUBPROCESS", 0)
     first = told(asyncio.run(cleaner.clean_all(ASKED)))
     (process,) = second_processes(os.getpid())
@@ -160,7 +162,7 @@ def test_one_that_does_not_answer_in_time_is_ended_and_all_goes_on_in_one(
     assert told(asyncio.run(cleaner.clean_all(ASKED))) == first
 
 
-def test_a_fault_of_ours_is_met_again_here(cleaner: BodyCleaner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bug_in_the_subprocess_is_raised_in_the_crawl(cleaner: BodyCleaner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(body_cleaner, "_MIN_BODIES_FOR_SUBPROCESS", 0)
     no_text = cast("str", None)
     *right, wrong = asyncio.run(
@@ -172,7 +174,7 @@ def test_a_fault_of_ours_is_met_again_here(cleaner: BodyCleaner, monkeypatch: py
     assert len(second_processes(os.getpid())) == 1
 
 
-def test_it_ends_with_a_crawl_that_is_killed() -> None:
+def test_subprocess_ends_with_a_killed_crawl() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", HOLDS_ONE], cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True
     ) as first:
@@ -183,7 +185,7 @@ def test_it_ends_with_a_crawl_that_is_killed() -> None:
     wait_until(lambda: not is_alive(second))
 
 
-def test_a_question_that_breaks_off_ends_it_quietly() -> None:
+def test_truncated_request_ends_the_subprocess_quietly() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         words = [
@@ -203,7 +205,7 @@ def crawl(start: list[str], sample_site: SampleSite, output: Path) -> list[str]:
     return [sys.executable, *start, "crawl", "eastmoney", *where, *FAST_SETTINGS, "--quiet"]
 
 
-def test_a_crawl_that_is_told_to_stop_does_not_wait_for_it(
+def test_stopped_crawl_does_not_wait_for_the_subprocess(
     sample_site: SampleSite, output: Path, query: Callable[..., list[Any]]
 ) -> None:
     codes = sample_site.corpus.codes_in_columns(["345"])
@@ -229,7 +231,7 @@ def test_a_crawl_that_is_told_to_stop_does_not_wait_for_it(
 
 
 @pytest.mark.parametrize("kills", [False, True], ids=["left alone", "killed"])
-def test_a_crawl_brings_the_same_articles(tmp_path: Path, *, kills: bool) -> None:
+def test_crawl_with_subprocess_saves_the_same_articles(tmp_path: Path, *, kills: bool) -> None:
     # It is run from a folder of the user's, where a file has the name of a module.
     (tmp_path / "lxml.py").write_text("raise RuntimeError('not this one')")
     environment = {**os.environ, "PYTHONSAFEPATH": "1"}

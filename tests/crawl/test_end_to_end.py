@@ -313,7 +313,7 @@ def test_choice_hosts_are_a_setting(sample_site: SampleSite, finews: CommandRunn
     assert result.json["new"] > 0
 
 
-def test_the_share_host_of_the_spider_choice_is_a_setting(crawl: CommandRunner, query: Query) -> None:
+def test_share_host_of_choice_is_a_setting(crawl: CommandRunner, query: Query) -> None:
     assert crawl("choice", "--set", "SHARE_HOST=https://news.example.org").json["new"] > 0
     prefix = "https://news.example.org/html_News/NewsShare.html?infoCode=NW"
     assert query("SELECT count(*) FROM articles WHERE url != ? || code", prefix) == [0]

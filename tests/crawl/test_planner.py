@@ -110,7 +110,7 @@ def test_refresh_plan_counts_refetched_articles(
     assert crawl_after_plan(plan, crawl, sample_site, *args)[1] == plan.json["articles"] > 0
 
 
-def test_a_plan_writes_nothing(
+def test_plan_writes_nothing(
     plan_crawl: CommandRunner, crawl: CommandRunner, sample_site: SampleSite, output: Path
 ) -> None:
     assert plan_crawl().exit_code == 0
@@ -147,7 +147,7 @@ def test_plan_runs_during_a_crawl(plan_crawl: CommandRunner, crawl: CommandRunne
     ],
     ids=["wrong usage", "no listing", "one listing less", "done"],
 )
-def test_a_plan_ends_with_the_exit_codes_of_a_crawl(
+def test_plan_has_the_exit_codes_of_a_crawl(
     plan_crawl: CommandRunner, sample_site: SampleSite, args: tuple[str, ...], fault: str, code: int
 ) -> None:
     if fault:
@@ -157,7 +157,7 @@ def test_a_plan_ends_with_the_exit_codes_of_a_crawl(
     assert result.stderr.startswith("finews: ") == (code != 0)
 
 
-def test_a_plan_obeys_robots_txt(plan_crawl: CommandRunner, sample_site: SampleSite) -> None:
+def test_plan_obeys_robots_txt(plan_crawl: CommandRunner, sample_site: SampleSite) -> None:
     sample_site.add_fault("robots.txt", return_body(b"User-agent: finews\nDisallow: /comm/\n", "text/plain"))
     assert plan_crawl().exit_code == 1
     assert [hit.path for hit in sample_site.requests] == ["/robots.txt"]

@@ -64,7 +64,7 @@ def test_each_legacy_format_gives_its_fields(run_import: CommandRunner, query: A
     assert bodies == [0]
 
 
-def test_a_second_import_changes_nothing(run_import: CommandRunner, output: Path, query: Any) -> None:
+def test_second_import_changes_nothing(run_import: CommandRunner, output: Path, query: Any) -> None:
     run_import(LEGACY_POSTS_DIR)
     before = {path: path.stat().st_mtime_ns for path in post_paths(output)}
     second_import = run_import(LEGACY_POSTS_DIR, "--json")

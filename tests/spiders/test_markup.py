@@ -58,14 +58,14 @@ def test_content_knows_no_source() -> None:
 
 
 @pytest.mark.parametrize(("body", "plain"), ONLY_EASTMONEYS.values(), ids=ONLY_EASTMONEYS.keys())
-def test_a_plain_source_has_no_rules_of_eastmoneys(body: str, plain: str) -> None:
+def test_plain_markup_has_no_eastmoney_rules(body: str, plain: str) -> None:
     assert clean_html(body, BASE, PLAIN_MARKUP) == plain
     assert clean_html(body, BASE, EASTMONEY_MARKUP) != plain
     assert find_source_line_media(body, PLAIN_MARKUP) == ""
 
 
 @pytest.mark.parametrize("markup", [PLAIN_MARKUP, EASTMONEY_MARKUP], ids=["plain", "Eastmoney"])
-def test_a_published_body_stays_as_it_is_under_the_rules_of_any_source(markup: SourceMarkup) -> None:
+def test_published_body_is_unchanged_by_any_markup(markup: SourceMarkup) -> None:
     body = f'<p>今日<a href="{QUOTE_URL_PREFIX}1.600160">巨化</a>上涨</p><p class="{SOURCE_LINE_CLASS}">（文章来源：甲）</p>'
     assert clean_html(body, BASE, markup) == body
 
@@ -89,7 +89,7 @@ def test_another_source_has_rules_of_its_own() -> None:
     )
 
 
-def test_a_spiders_markup_is_found_by_its_name() -> None:
+def test_markup_is_found_by_spider_name() -> None:
     assert SourceSpider.markup is PLAIN_MARKUP
     assert [find_markup(name) for name in ("eastmoney", "flash", "choice")] == [EASTMONEY_MARKUP] * 3
     with pytest.raises(KeyError):
@@ -99,5 +99,5 @@ def test_a_spiders_markup_is_found_by_its_name() -> None:
 @pytest.mark.parametrize(
     "url", [ARTICLE_URL.format(CODE), CAIFUHAO_URL.format(CODE), share_page_url("http://a.cn", CODE)]
 )
-def test_a_posts_markup_is_found_by_the_articles_address(url: str) -> None:
+def test_markup_is_found_by_article_url(url: str) -> None:
     assert find_markup_by_url(url) is EASTMONEY_MARKUP

@@ -68,7 +68,7 @@ def test_failed_post_writes_stay_pending(tmp_path: Path) -> None:
         assert out.db.runs.entry_counts(1)["new"] == 0
 
 
-def test_the_next_opening_writes_what_is_owed_for_the_site_that_is_set(
+def test_opening_writes_unwritten_posts_with_the_current_site_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_output: Path, _texts: object) -> None:
@@ -90,7 +90,7 @@ def test_the_next_opening_writes_what_is_owed_for_the_site_that_is_set(
             assert row["post_sha256"] == hashlib.sha256(content).hexdigest()
 
 
-def test_a_post_is_marked_only_when_it_is_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_post_is_marked_written_only_once_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows are committed before posts are written, and posts before marks and outcomes are, with both halves."""
     states: list[list[tuple[int | None, str | None]]] = []
 
@@ -113,7 +113,7 @@ def test_a_post_is_marked_only_when_it_is_on_disk(tmp_path: Path, monkeypatch: p
     assert states == [owed, owed, done, done, done]
 
 
-def test_a_fault_of_one_article_alone_is_raised(tmp_path: Path) -> None:
+def test_bug_in_a_single_article_is_raised(tmp_path: Path) -> None:
     with OutputDir.open_for_writing(tmp_path) as out:
         (good, bad) = pending_articles(
             out.db, *create_articles(1), replace(ARTICLE, code="202201102242171699", title="\ud800")

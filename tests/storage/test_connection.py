@@ -62,7 +62,7 @@ def test_non_database_file_is_a_store_error_and_unchanged(tmp_path: Path, openin
 
 
 @pytest.mark.parametrize("opening", [Store.open_ro, Store.open_rw], ids=["reading", "writing"])
-def test_a_damaged_database_is_a_store_error(tmp_path: Path, opening: Callable[[Path], Store]) -> None:
+def test_damaged_database_is_a_store_error(tmp_path: Path, opening: Callable[[Path], Store]) -> None:
     with Store.open_rw(tmp_path) as store:
         for number in range(20):
             save_article(store, create_article("<p>" + "正文" * 2_000 + "</p>", code=str(int(DEFAULT_CODE) + number)))

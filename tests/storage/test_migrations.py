@@ -192,7 +192,7 @@ def test_every_code_of_an_old_entry_is_one_of_todays() -> None:
     assert {code for code in OLD_ENTRIES.values() if code} <= set(Reason)
 
 
-def test_a_connection_for_reading_cannot_write(tmp_path: Path) -> None:
+def test_read_only_connection_cannot_write(tmp_path: Path) -> None:
     open_database_rw(tmp_path).close()
     read_only = open_database_ro(tmp_path)
     with pytest.raises(sqlite3.OperationalError, match="readonly"):

@@ -20,7 +20,7 @@ def is_locked(path: Path) -> bool:
         return True
 
 
-def test_a_folder_is_created_and_held_until_it_is_closed(tmp_path: Path) -> None:
+def test_output_dir_is_created_and_locked_until_closed(tmp_path: Path) -> None:
     path = tmp_path / "new"
     out = OutputDir.open_for_writing(path, address="//news.example")
     assert (out.path, out.links.address, out.db.articles.count()) == (path, "//news.example", 0)
@@ -32,13 +32,13 @@ def test_a_folder_is_created_and_held_until_it_is_closed(tmp_path: Path) -> None
     assert not is_locked(path)
 
 
-def test_a_folder_that_must_exist_is_not_created(tmp_path: Path) -> None:
+def test_required_output_dir_is_not_created(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no finews database"):
         OutputDir.open_for_writing(tmp_path / "none", must_exist=True)
     assert not (tmp_path / "none").exists()
 
 
-def test_an_error_on_the_way_releases_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_while_opening_releases_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_out: OutputDir, _now: datetime) -> None:
         raise StoreError("disk I/O error")
 
@@ -53,7 +53,7 @@ def test_an_error_on_the_way_releases_the_lock(tmp_path: Path, monkeypatch: pyte
     assert not is_locked(tmp_path)
 
 
-def test_what_an_interrupted_crawl_left_is_finished_unless_it_is_to_be_seen(tmp_path: Path) -> None:
+def test_opening_recovers_an_interrupted_crawl_unless_told_not_to(tmp_path: Path) -> None:
     with OutputDir.open_for_writing(tmp_path) as out:
         run_id = out.db.runs.start("eastmoney", {}, NOW)
     with OutputDir.open_for_writing(tmp_path, recover=False) as out:
@@ -63,7 +63,7 @@ def test_what_an_interrupted_crawl_left_is_finished_unless_it_is_to_be_seen(tmp_
         assert is_locked(tmp_path)
 
 
-def test_a_reader_takes_no_lock(tmp_path: Path) -> None:
+def test_reader_takes_no_lock(tmp_path: Path) -> None:
     Store.open_rw(tmp_path).close()
     with OutputDir.lock(tmp_path), OutputDir.open_for_reading(tmp_path, address="//news.example") as out:
         assert (out.db.articles.count(), out.links.address) == (0, "//news.example")

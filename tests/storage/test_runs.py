@@ -33,7 +33,7 @@ def test_run_has_spider_arguments_and_start(store: Store) -> None:
     assert (run["started_at"], run["finished_at"], run["outcome"]) == ("2022-01-10T17:00:00+08:00", None, None)
 
 
-def test_the_first_outcome_of_an_entry_stays(store: Store, query_store: Query) -> None:
+def test_first_outcome_of_an_entry_is_kept(store: Store, query_store: Query) -> None:
     run_id = store.runs.start("eastmoney", {}, NOW)
     first, second = store.runs.add_entries(
         run_id,
@@ -139,12 +139,12 @@ def test_closing_a_run_adds_its_columns(store: Store) -> None:
     assert store.articles.column_ids(DEFAULT_CODE) == ["350", "355"]
 
 
-def test_the_latest_runs_come_first(store: Store) -> None:
+def test_latest_runs_come_first(store: Store) -> None:
     ids = [store.runs.start("eastmoney", {}, NOW) for _ in range(3)]
     assert [run["id"] for run in store.runs.latest(2)] == [ids[2], ids[1]]
 
 
-def test_what_a_crawl_has_listed_is_asked_of_its_entries_alone(store: Store) -> None:
+def test_listed_codes_are_read_from_the_runs_entries_only(store: Store) -> None:
     earlier = store.runs.start("eastmoney", {}, NOW)
     store.runs.add_entries(earlier, [("1", "350", Outcome.NEW, Reason.SCRAPED, "")])
     before = store.runs.last_entry_id()
@@ -164,7 +164,7 @@ def test_what_a_crawl_has_listed_is_asked_of_its_entries_alone(store: Store) -> 
     assert listed.in_column == {"2", "4", "5"}
 
 
-def test_a_code_that_many_crawls_have_listed_costs_no_more_to_find(store: Store) -> None:
+def test_lookup_cost_does_not_grow_with_earlier_runs(store: Store) -> None:
     """SQLite seeks to the code and to the crawl's first entry at once."""
     plan = store.connection.execute(
         "EXPLAIN QUERY PLAN SELECT 1 FROM entries WHERE code = 'x' AND id > 5 AND column_id = '350'"

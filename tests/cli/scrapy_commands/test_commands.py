@@ -36,13 +36,13 @@ def scrapy(output: Path, sample_site: SampleSite, *words: str) -> CommandResult:
     return CommandResult(done.returncode, done.stdout, done.stderr)
 
 
-def test_a_shell_has_the_response_and_the_spider(sample_site: SampleSite, output: Path, listing: str) -> None:
+def test_shell_has_response_and_spider(sample_site: SampleSite, output: Path, listing: str) -> None:
     answer = scrapy(output, sample_site, "shell", "--spider=eastmoney", "-c", "(response.status, spider.name)", listing)
     assert answer.stdout.strip() == "(200, 'eastmoney')"
     assert not output.exists()
 
 
-def test_a_shell_of_another_site_needs_no_spider(sample_site: SampleSite, output: Path) -> None:
+def test_shell_of_another_site_needs_no_spider(sample_site: SampleSite, output: Path) -> None:
     answer = scrapy(output, sample_site, "shell", "-c", "response.status", f"{sample_site.url}/robots.txt")
     assert answer.stdout.strip() == "200"
     assert not output.exists()
@@ -90,7 +90,7 @@ def test_fetching_prints_the_response(sample_site: SampleSite, output: Path) -> 
     assert not output.exists()
 
 
-def test_the_spiders_are_listed() -> None:
+def test_spiders_are_listed() -> None:
     words = [sys.executable, "-m", "scrapy", "list"]
     assert subprocess.run(words, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True).stdout.split() == [
         "choice", "eastmoney", "flash",

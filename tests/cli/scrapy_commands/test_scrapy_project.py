@@ -47,7 +47,7 @@ def run_scrapy(*words: str, cwd: Path, project: Path) -> subprocess.CompletedPro
 # components
 
 
-def test_the_lists_are_scrapys_own_but_for_two_parts_that_are_expensive() -> None:
+def test_component_lists_are_scrapys_without_two_expensive_components() -> None:
     for name, left_out in (
         ("EXTENSIONS_BASE", "scrapy.extensions.remote_control.RemoteControl"),
         ("DOWNLOADER_MIDDLEWARES_BASE", "scrapy.downloadermiddlewares.cookies.CookiesMiddleware"),
@@ -57,13 +57,13 @@ def test_the_lists_are_scrapys_own_but_for_two_parts_that_are_expensive() -> Non
         }
 
 
-def test_what_takes_the_place_of_a_part_of_scrapys_names_one() -> None:
+def test_each_replacement_names_the_component_it_replaces() -> None:
     assert not hasattr(our_settings, "SPIDER_MIDDLEWARES_BASE")
     switched_off = {path for path, order in our_settings.DOWNLOADER_MIDDLEWARES.items() if order is None}
     assert switched_off <= default_settings.DOWNLOADER_MIDDLEWARES_BASE.keys()
 
 
-def test_ours_stand_where_those_that_they_replace_stood() -> None:
+def test_replacements_keep_the_order_of_the_replaced() -> None:
     replaced = {
         order
         for path, order in default_settings.DOWNLOADER_MIDDLEWARES_BASE.items()
@@ -81,7 +81,7 @@ def test_ours_stand_where_those_that_they_replace_stood() -> None:
         ("REMOTE_CONTROL_TIMEOUT_MAX=9", "RemoteControl"),
     ],
 )
-def test_a_setting_of_a_component_that_is_not_loaded_is_refused(
+def test_setting_of_an_unloaded_component_is_rejected(
     crawl: CommandRunner, sample_site: SampleSite, output: Path, assignment: str, component: str
 ) -> None:
     answer = crawl("flash", "--set", assignment)
@@ -93,11 +93,11 @@ def test_a_setting_of_a_component_that_is_not_loaded_is_refused(
     assert not output.exists()
 
 
-def test_a_setting_that_says_how_it_is_anyway_is_taken(crawl: CommandRunner) -> None:
+def test_setting_equal_to_the_default_is_accepted(crawl: CommandRunner) -> None:
     assert crawl("flash", "--set", "COMPRESSION_ENABLED=1", "--set", "REMOTE_CONTROL_ENABLED=0").exit_code == 0
 
 
-def test_what_a_setting_switches_off_it_switches_on(crawl: CommandRunner, sample_site: SampleSite) -> None:
+def test_component_can_be_switched_off_and_on_by_setting(crawl: CommandRunner, sample_site: SampleSite) -> None:
     """The Referer, for one: off by default."""
     crawl("eastmoney", "--set", "REFERER_ENABLED=1")
     assert {
@@ -107,7 +107,7 @@ def test_what_a_setting_switches_off_it_switches_on(crawl: CommandRunner, sample
     } == {sample_site.url}
 
 
-def test_no_referer_and_no_password_is_sent(crawl: CommandRunner, sample_site: SampleSite) -> None:
+def test_requests_carry_no_referer_and_no_password(crawl: CommandRunner, sample_site: SampleSite) -> None:
     crawl()
     assert len(sample_site.requests) > 8
     assert not [hit for hit in sample_site.requests if {"referer", "authorization"} & hit.headers.keys()]
@@ -137,7 +137,7 @@ def project(tmp_path: Path) -> Path:
     return copy
 
 
-def test_a_generated_spider_crawls_as_it_is(sample_site: SampleSite, project: Path, output: Path, query: Query) -> None:
+def test_generated_spider_crawls_unchanged(sample_site: SampleSite, project: Path, output: Path, query: Query) -> None:
     made = run_scrapy("genspider", "gazette", "gazette.example.org", cwd=project, project=project)
     assert made.returncode == 0, made.stderr
     assert "gazette" in run_scrapy("list", cwd=project, project=project).stdout.split()
@@ -244,7 +244,7 @@ def test_crawls_with_one_job_directory_are_as_without(
     assert_posts_match_rows(output)
 
 
-def test_a_stopped_crawl_with_a_job_directory_loses_nothing(
+def test_stopped_crawl_with_job_directory_loses_nothing(
     crawl: CommandRunner, sample_site: SampleSite, tmp_path: Path, query: Query, output: Path
 ) -> None:
     """Nor is anything of it left for the next one to take for its own."""
@@ -265,7 +265,7 @@ def test_a_stopped_crawl_with_a_job_directory_loses_nothing(
     assert set(query("SELECT code FROM articles")) == set(query("SELECT code FROM entries"))
 
 
-def test_the_cache_answers_a_second_crawl(
+def test_http_cache_serves_a_second_crawl(
     crawl_with: Callable[..., str], sample_site: SampleSite, tmp_path: Path, query: Query, output: Path
 ) -> None:
     """Listings have the time in their address, so that they are never answered from the cache."""
@@ -280,7 +280,7 @@ def test_the_cache_answers_a_second_crawl(
     assert_outcomes_add_up(query)
 
 
-def test_a_retry_is_not_answered_from_the_cache(crawl: CommandRunner, sample_site: SampleSite, tmp_path: Path) -> None:
+def test_retry_bypasses_the_http_cache(crawl: CommandRunner, sample_site: SampleSite, tmp_path: Path) -> None:
     sample_site.add_fault(ARTICLE_API_PATH, return_status(503), times=2)
     words = ("--set", "HTTPCACHE_ENABLED=1", "--set", f"HTTPCACHE_DIR={tmp_path / 'cache'}")
     assert crawl("eastmoney", *words).exit_code == 0

@@ -48,7 +48,7 @@ class OwnError(SchemaChangedError):
 
 
 @pytest.mark.parametrize("reason", Reason, ids=str)
-def test_a_code_is_words_in_snake_case(reason: Reason) -> None:
+def test_reason_codes_are_snake_case(reason: Reason) -> None:
     assert re.fullmatch(r"[a-z]+(_[a-z]+)*", reason)
     assert reason == reason.name.lower()
 
@@ -71,7 +71,7 @@ def test_a_code_is_words_in_snake_case(reason: Reason) -> None:
     ],
     ids=["new", "known", "edited", "superseded", "another's", "rejected", "category", "since", "until"],
 )  # fmt: skip
-def test_a_decision_has_outcome_and_code_or_neither(
+def test_decision_has_outcome_and_reason_or_neither(
     selection: Selection, known: KnownArticle | None, outcome: Outcome | None, reason: Reason | None
 ) -> None:
     entry_filter = EntryFilter("eastmoney", frozenset({"flash"}), selection, CategoryRegistry())
@@ -79,7 +79,7 @@ def test_a_decision_has_outcome_and_code_or_neither(
     assert (decision.outcome, decision.reason) == (outcome, reason)
 
 
-def test_what_is_listed_twice_and_what_is_over_the_limit() -> None:
+def test_duplicate_and_over_limit_entries_have_reasons() -> None:
     triage = EntryFilter("eastmoney", frozenset(), replace(ALL, limit=1), CategoryRegistry())
     entries = ((ENTRY, False), (ENTRY, True), (replace(ENTRY, code="5" * 18), False))
     assert [triage.decide(entry, None, is_duplicate=is_duplicate)[:2] for entry, is_duplicate in entries] == [
@@ -110,7 +110,7 @@ def test_what_is_listed_twice_and_what_is_over_the_limit() -> None:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_an_error_has_the_code_of_its_class(error: Exception, reason: Reason) -> None:
+def test_error_class_sets_the_reason(error: Exception, reason: Reason) -> None:
     assert classify_error(error, "https://a.cn/").reason is reason
 
 
@@ -127,14 +127,14 @@ def test_an_error_has_the_code_of_its_class(error: Exception, reason: Reason) ->
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_a_failed_request_has_a_code(error: BaseException | None, reason: Reason) -> None:
+def test_failed_request_has_a_reason(error: BaseException | None, reason: Reason) -> None:
     assert request_reason(error) is reason
 
 
 # Crawls
 
 
-def test_a_page_without_its_end_is_incomplete_and_an_error_shell_is_the_sources(
+def test_truncated_page_is_incomplete_and_error_page_is_a_source_error(
     crawl: CommandRunner, sample_site: SampleSite, query: Query
 ) -> None:
     code = sample_site.corpus.codes_in_columns(["345"])[0]
@@ -146,7 +146,7 @@ def test_a_page_without_its_end_is_incomplete_and_an_error_shell_is_the_sources(
 
 
 @pytest.mark.parametrize(("kind", "outcome"), [("CFH", "filtered"), ("CMS", "quarantined")])
-def test_an_article_without_text_has_one_code_whatever_becomes_of_it(
+def test_article_without_text_has_one_reason_whatever_its_outcome(
     crawl: CommandRunner, sample_site: SampleSite, query: Query, kind: str, outcome: str
 ) -> None:
     codes = sample_site.corpus.codes_in_columns(EastmoneySpider.default_columns)
@@ -188,7 +188,7 @@ def test_explain_goes_by_the_codes_whatever_the_texts_are(
     assert "taken in" not in told
 
 
-def test_a_truncated_response_is_requested_again(crawl: CommandRunner, sample_site: SampleSite, query: Query) -> None:
+def test_truncated_response_is_retried(crawl: CommandRunner, sample_site: SampleSite, query: Query) -> None:
     code = sample_site.corpus.codes_in_columns(["345"])[0]
     half = edit_response(
         lambda reply: reply._replace(

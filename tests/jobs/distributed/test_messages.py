@@ -34,7 +34,7 @@ def test_message_round_trip(fetched: FetchResult) -> None:
 REQUEST = Request("https://a.cn/")
 
 
-def test_a_truncated_response_is_one_on_the_other_side() -> None:
+def test_truncated_flag_survives_the_message() -> None:
     fetched = FetchResult(
         "https://a.cn/", 429, {"Retry-After": "5"}, b"x", "the reply is cut", Reason.RESPONSE_INCOMPLETE
     )
@@ -48,7 +48,7 @@ def test_a_truncated_response_is_one_on_the_other_side() -> None:
 @pytest.mark.parametrize(
     "reason", [Reason.CONNECTION_ERROR, Reason.RESPONSE_INCOMPLETE, Reason.REQUEST_DROPPED, Reason.RESPONSE_TOO_LARGE]
 )
-def test_what_failed_has_the_same_code_on_the_other_side(reason: Reason, passing: bool) -> None:
+def test_failure_reason_survives_the_message(reason: Reason, passing: bool) -> None:
     fetched = decode_message(encode_message(FetchResult(error="it failed", reason=reason, retryable=passing)), 100)
     with pytest.raises(Exception, match="it failed") as told:
         build_response(fetched, REQUEST)

@@ -123,7 +123,7 @@ def test_article_page_shows_title_link_and_stocks(web_server: WebServer, crawled
     assert "<img" not in page
 
 
-def test_the_feed_is_valid_and_follows_a_search(web_server: WebServer) -> None:
+def test_feed_is_valid_and_follows_a_search(web_server: WebServer) -> None:
     response = web_server.get("/feed.atom?q=公司")
     assert response.headers["content-type"].startswith("application/atom+xml")
     feed = feedparser.parse(response.text)
@@ -189,7 +189,7 @@ def test_pages_are_readable_during_a_write(crawled_output: Path, web_server: Web
         writer.close()
 
 
-def test_a_correction_is_shown_with_what_changed(output: Path) -> None:
+def test_correction_is_shown_with_its_changes(output: Path) -> None:
     with SampleSite(Corpus.sample(6, newest_at=clock.now())) as sample_site:
         run_crawl(sample_site, output)
     ((code, title, body),) = fetch_rows(output, "SELECT code, title, body_html FROM articles LIMIT 1")
