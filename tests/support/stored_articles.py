@@ -62,7 +62,7 @@ def save_article(store: Store, article: Article, entry: ListingEntry | None = No
 
 def owed(store: Store) -> list[tuple[str, int, str, str]]:
     """Code, revision, path and text of each post that is not written yet."""
-    rows = store.articles.unwritten(9)
+    rows = store.articles.unwritten_posts(9)
     return [
         (row["code"], row["revision"], row["post_path"], render_post(Post.from_row(row), SITE_LINKS)) for row in rows
     ]

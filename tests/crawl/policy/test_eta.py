@@ -55,7 +55,7 @@ def test_eta_ends_at_zero() -> None:
     add_page(outlook, walk, [None] * 100, last=True)
     add_outcomes(outlook, 100)
     assert outlook.estimate_seconds_left(101.0) == 0
-    assert outlook.reached() is None
+    assert outlook.slowest_listing_position() is None
 
 
 def test_known_articles_take_only_page_time() -> None:
@@ -73,7 +73,7 @@ def test_eta_ends_at_since() -> None:
     outlook, walk = EtaEstimator(["345"]), ListingPaginator(since=NOON - 250 * MINUTE)
     add_page(outlook, walk, [None] * 100)
     add_outcomes(outlook, 99)
-    assert outlook.reached() == NOON - 99 * MINUTE
+    assert outlook.slowest_listing_position() == NOON - 99 * MINUTE
     # One article, two pages, and what is on them since then.
     assert outlook.estimate_seconds_left(100.0) == pytest.approx(1 + 2 + 153, abs=2)
 

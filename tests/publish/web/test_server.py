@@ -325,7 +325,7 @@ def test_slow_page_is_stopped(crawled_output: Path, monkeypatch: pytest.MonkeyPa
                 "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n"
             )
 
-    monkeypatch.setattr(datasette_database, "_MILLISECONDS", 20)
+    monkeypatch.setattr(datasette_database, "_QUERY_TIMEOUT_MS", 20)
     datasette = Datasette()
     try:
         with pytest.raises(datasette_database.QueryTimeoutError):
