@@ -29,9 +29,9 @@ def skip_without_jekyll() -> None:
 
 
 @cache
-def make_crawled_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Import the old site's posts and crawl today's with a reprint; nothing is built yet."""
-    output = tmp_path_factory.mktemp("crawled") / "output"
+def make_crawled_output(base_dir: Path) -> Path:
+    """Import the old site's posts and crawl today's with a reprint, in a folder of this process; nothing is built yet."""
+    output = base_dir / "crawled" / "output"
     corpus = Corpus.sample(40, newest_at=clock.now())
     listed_articles = [article for code in corpus.codes_in_columns(["345"]) if (article := corpus.find_article(code))]
     longest_article = max(listed_articles, key=lambda article: len(article.content))
@@ -57,11 +57,11 @@ def make_crawled_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @cache
-def make_published_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def make_published_output(base_dir: Path) -> Path:
     """Build the same with a hot window of 30 days."""
     skip_without_jekyll()
-    output = tmp_path_factory.mktemp("published") / "output"
-    shutil.copytree(make_crawled_output(tmp_path_factory), output)
+    output = base_dir / "published" / "output"
+    shutil.copytree(make_crawled_output(base_dir), output)
     args = ("site", "build", "--keep-days", "30", "--output", str(output))
     subprocess.run([sys.executable, "-m", "crawler", *args], check=True, capture_output=True)
     return output

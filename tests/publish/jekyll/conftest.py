@@ -18,13 +18,13 @@ def require_jekyll() -> None:
 @pytest.fixture(scope="session")
 def crawled_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Old and new articles, nothing built yet. Tests take a copy."""
-    return make_crawled_output(tmp_path_factory)
+    return make_crawled_output(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(scope="session")
 def published_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same, built. Tests take a copy."""
-    return make_published_output(tmp_path_factory)
+    return make_published_output(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture
