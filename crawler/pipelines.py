@@ -6,7 +6,7 @@
     500 SavePipeline        Article -> row, post file and outcome, together with those that come at the same time
 
 The row is committed before the post file is written (crawler/storage/article_writer.py): if a crawl is killed between
-the two, the next one finds in the database which post is missing.
+the two, the next command that writes to the folder finds in the database which post is not written.
 
 Items of other spiders may be dicts or of any class that itemadapter reads: what has the fields of a `RawArticle` is
 treated as one, and anything else is passed on as it is.

@@ -1,4 +1,7 @@
-"""Crawl tracker: the bookkeeping of a crawl. Each entry is recorded once, and ends with exactly one outcome."""
+"""Crawl tracker: the bookkeeping of a crawl. Each entry is recorded once, and ends with exactly one outcome.
+
+Which entries are fetched is policy/entry_filter.py's to decide, and whether the next page is, policy/pagination.py's.
+"""
 
 import asyncio
 import json
@@ -95,7 +98,7 @@ class CrawlTracker(EntryTracker):
         """Record a listing page before anything of it is fetched."""
         entries = [row for row in rows if isinstance(row, ListingEntry)]
         listed = self._db.runs.find_listed(self._entries_before, column, [entry.code for entry in entries])
-        to_fetch = self._record_rows(column, rows, listed.in_run)
+        to_fetch = self._decide_and_record_rows(column, rows, listed.in_run)
         paginator, wants_next_page = self._coverage.record_page(
             column,
             entries,
@@ -144,7 +147,9 @@ class CrawlTracker(EntryTracker):
             return []
         entries = self._db.articles.entries_to_refresh(self._spider.name, self.selection.refresh)
         listed = self._db.runs.find_listed(self._entries_before, NO_COLUMN, [entry.code for entry in entries])
-        return self._record_rows(NO_COLUMN, [entry for entry in entries if entry.code not in listed.in_run], set())
+        return self._decide_and_record_rows(
+            NO_COLUMN, [entry for entry in entries if entry.code not in listed.in_run], set()
+        )
 
     # for middlewares
 
@@ -241,7 +246,7 @@ class CrawlTracker(EntryTracker):
 
     # recording
 
-    def _record_rows(
+    def _decide_and_record_rows(
         self, column: str, rows: Sequence[ListingEntry | BadRow], listed_codes: set[str]
     ) -> list[ListingEntry]:
         """Decide on every row, record all of them, and return the entries to fetch, with their rows in `entries`.

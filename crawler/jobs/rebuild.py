@@ -18,7 +18,7 @@ from crawler.items import CODE_PREFIX, NO_COLUMN, POSTS_DIR, Article, Category, 
 from crawler.jobs.spider_lookup import find_markup_by_url
 from crawler.spiders.eastmoney_markup import find_spider_name
 from crawler.storage import Store, load_stored_categories, post_files
-from crawler.storage.article_writer import BATCH_SIZE, write_missing_posts
+from crawler.storage.article_writer import BATCH_SIZE, write_unwritten_posts
 from crawler.storage.database_swap import checkpoint_old_database, replacement_database
 from crawler.storage.output_dir import OutputDir, create_output_dir
 from crawler.storage.post_files import is_partial_file, iter_post_paths
@@ -85,7 +85,7 @@ def rewrite_posts(output: Path, address: str, target_dir: Path | None = None) ->
         # The posts that an interrupted crawl did not write are counted with the rest.
         with OutputDir.open_for_writing(output, address=address, must_exist=True, recover=False) as out:
             for rows in _batches(row for row in out.db.articles.iter_rows_by_path() if not _is_post_current(out, row)):
-                write_missing_posts(out, rows)
+                write_unwritten_posts(out, rows)
                 written_count += len(rows)
             recover_interrupted_crawl(out, clock.now())
         return written_count

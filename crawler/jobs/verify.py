@@ -22,7 +22,7 @@ from crawler.errors import OutputError, OutputLockedError, ParseError
 from crawler.items import Post
 from crawler.jobs.spider_lookup import find_markup_by_url
 from crawler.storage import Store, post_files
-from crawler.storage.article_writer import write_missing_posts
+from crawler.storage.article_writer import write_unwritten_posts
 from crawler.storage.output_dir import OutputDir
 from crawler.storage.post_files import is_partial_file, iter_post_paths
 from crawler.storage.recovery import recover_interrupted_crawl
@@ -252,5 +252,5 @@ def _repair_mismatch(out: OutputDir, mismatch: Mismatch) -> bool:
         return True
     row = out.db.articles.get_by_post_path(mismatch.path)
     assert row is not None, "whoever holds the lock is the only one who writes rows"
-    write_missing_posts(out, [row])
+    write_unwritten_posts(out, [row])
     return True

@@ -29,9 +29,12 @@ def save_articles(
 
     A kill before 1 loses what was fetched since the last batch; the entries are still open, and the next crawl fetches
     their articles again. After 1, the next opening of the folder writes the posts that are missing
-    (`write_missing_posts`). After 2, it writes the same bytes again: a post is a function of its row. A mark never
+    (`write_unwritten_posts`). After 2, it writes the same bytes again: a post is a function of its row. A mark never
     comes before its file is on disk, nor an outcome before both. The other order would not do: of a file without a row
     nothing would say whether it is an article's.
+
+    Recovery also closes the run: an entry that has no outcome by then fails as interrupted, though its article may be
+    stored. The next crawl finds that one unchanged.
 
     Return, for each article in turn, what was saved, or the bug that it met: that article is rolled back, and does not
     stop the others. The outcome is that of the entry which a crawl has recorded (`article.entry.entry_id`); other
@@ -59,7 +62,7 @@ def save_article(out: "OutputDir", article: Article, *, compare_markup: bool = F
     return result
 
 
-def write_missing_posts(out: "OutputDir", rows: Sequence[Mapping[str, Any]]) -> None:
+def write_unwritten_posts(out: "OutputDir", rows: Sequence[Mapping[str, Any]]) -> None:
     """Write the post files of rows, then mark them as written: steps 2 and 3 of `save_articles`.
 
     For rows whose post is missing, of an older revision or changed by others. `post_sha256` becomes that of the file:

@@ -77,7 +77,7 @@ class Articles(Table):
         return {row.pop("column_id"): row for row in rows}
 
     def get_full(self, code: str) -> dict[str, Any] | None:
-        """One article with its `revisions`, `mentions` and `column_ids`, and its `story`; None when there is none."""
+        """Return an article with its `revisions`, `mentions`, `columns` (ids) and `story`; None when there is none."""
         row = self.get(code)
         if row is None:
             return None

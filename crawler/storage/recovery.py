@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from crawler.items import POSTS_DIR
-from crawler.storage.article_writer import BATCH_SIZE, write_missing_posts
+from crawler.storage.article_writer import BATCH_SIZE, write_unwritten_posts
 
 if TYPE_CHECKING:  # whose opening ends with this
     from crawler.storage.output_dir import OutputDir
@@ -20,6 +20,6 @@ def recover_interrupted_crawl(out: "OutputDir", now: datetime) -> None:
         for partial_file in (out.path / POSTS_DIR).rglob(".*.md.*"):
             partial_file.unlink(missing_ok=True)
     while unwritten:
-        write_missing_posts(out, unwritten)
+        write_unwritten_posts(out, unwritten)
         unwritten = out.db.articles.unwritten_posts(BATCH_SIZE)
     out.db.runs.finish_interrupted_runs(now)

@@ -143,7 +143,7 @@ class Runs(Table):
     def finish_interrupted_runs(self, finished_at: datetime) -> None:
         """Close what a killed crawl left open. Only the holder of the lock may ask."""
         for run_id in self.open_run_ids():
-            self.fail_open_entries(run_id, "the crawl was killed before its answer came")
+            self.fail_open_entries(run_id, "the crawl was killed before its outcome was recorded")
             self.finish(run_id, RunOutcome.INTERRUPTED, finished_at, "killed; closed by the next crawl")
 
     def entry_counts(self, run_id: int) -> dict[str, int]:

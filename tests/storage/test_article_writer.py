@@ -12,7 +12,7 @@ import pytest
 from crawler.errors import OutputError
 from crawler.items import Article, Category, ListingEntry, Outcome, SavedArticle
 from crawler.storage import Store, post_files
-from crawler.storage.article_writer import save_article, save_articles, write_missing_posts
+from crawler.storage.article_writer import save_article, save_articles, write_unwritten_posts
 from crawler.storage.output_dir import OutputDir
 
 NOW = datetime.fromisoformat("2022-01-10T16:20:36+08:00")
@@ -108,7 +108,7 @@ def test_post_is_marked_written_only_once_on_disk(tmp_path: Path, monkeypatch: p
     with OutputDir.open_for_writing(tmp_path) as out:
         save_articles(out, pending_articles(out.db, *create_articles(2)))
         look()
-        write_missing_posts(out, list(out.db.articles.iter_rows_by_path()))
+        write_unwritten_posts(out, list(out.db.articles.iter_rows_by_path()))
     owed, done = [(None, None)] * 2, [(1, "new")] * 2
     assert states == [owed, owed, done, done, done]
 

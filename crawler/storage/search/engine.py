@@ -61,7 +61,10 @@ class SearchEngine(Table):
             yield SearchHit(row, highlight_all(row["title"], words), best_snippet(row["body_text"], words))
 
     def rows(self, search_request: SearchRequest) -> Generator[dict[str, Any], None, None]:
-        """The same as rows with the columns of `rows`. Who leaves off half way closes it before the store."""
+        """Yield the rows of the table `articles` that answer, in the order that was asked for.
+
+        With `as_of` they are as they were then. A caller that stops half way closes the generator before the store.
+        """
         with self.transaction():
             rows = self._newest_rows(search_request)
             if search_request.sort is SortOrder.RELEVANCE:
