@@ -21,9 +21,9 @@ from crawler import settings as ours
 LISTED_COLUMNS = ("344", "345", "350", "351", "353", "354", "355")
 ROW_FIELDS = "code,showTime,title,mediaName,summary,image,url,uniqueUrl,Np_dst"
 SHARED_SETTINGS = (
-    "CONCURRENT_ITEMS", "ASYNCIO_EVENT_LOOP", "EXTENSIONS_BASE", "DOWNLOADER_MIDDLEWARES_BASE",
-    "SPIDER_MIDDLEWARES_BASE", "DUPEFILTER_CLASS", "SCHEDULER_MEMORY_QUEUE", "STATS_CLASS",
-    "STATS_DUMP", "DOWNLOAD_HANDLERS", "WARN_ON_GENERATOR_RETURN_VALUE",
+    "CONCURRENT_ITEMS", "EXTENSIONS_BASE", "DOWNLOADER_MIDDLEWARES_BASE", "TELNETCONSOLE_ENABLED", "REFERER_ENABLED",
+    "METAREFRESH_ENABLED", "DUPEFILTER_CLASS", "SCHEDULER_MEMORY_QUEUE", "SCHEDULER_START_MEMORY_QUEUE",
+    "DOWNLOAD_HANDLERS", "WARN_ON_GENERATOR_RETURN_VALUE",
 )  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def main() -> None:
     url, *flags = sys.argv[1:]
     setting_overrides: dict[str, Any] = {} if "log" in flags else {"LOG_LEVEL": "INFO"}
     if "lean" in flags:
-        setting_overrides |= {name: getattr(ours, name) for name in SHARED_SETTINGS if hasattr(ours, name)}
+        setting_overrides |= {name: getattr(ours, name) for name in SHARED_SETTINGS}
         setting_overrides |= {"LOG_LEVEL": "CRITICAL", "CONCURRENT_REQUESTS": 16}
     process = AsyncCrawlerProcess(Settings(setting_overrides))
     BareSpider.url, BareSpider.listings_only, BareSpider.seen_codes = url, "nothing" in flags, set()
