@@ -98,7 +98,7 @@ def with_own_code(fault: Fault, number: int) -> Fault:
 
 
 def with_rewritten_body(fault: Any, transform: Callable[[bytes], bytes]) -> Fault:
-    return return_body(transform(fault.reply.body))
+    return return_body(transform(fault.response.body))
 
 
 @pytest.fixture(scope="module")
