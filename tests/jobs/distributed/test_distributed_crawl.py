@@ -22,9 +22,9 @@ from tests.support.waiting import wait_until
 # `finews worker` with a fault of ours.
 WORKER_WITH_BUG = """
 from crawler.jobs.distributed import queue
-def app():
+def create_app():
     raise OSError("too many open files")
-queue.check, queue.app = lambda: None, app
+queue.prepare_queue, queue.create_app = lambda: None, create_app
 from crawler.cli import main
 main()
 """
