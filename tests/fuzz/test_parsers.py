@@ -17,13 +17,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scrapy.crawler import Crawler
-from scrapy.http import HtmlResponse, TextResponse
 from scrapy.settings import Settings
 
 from crawler import settings as our_settings
 from crawler.content import dates, flash_format, json_fields, post_format, slugs, stocks, unicode_text
 from crawler.content.categories import CategoryRegistry
 from crawler.content.dates import CHINA_TZ
+from crawler.content.encoding import decode_body
 from crawler.content.html_cleaner import clean_html, find_secid
 from crawler.content.html_text import find_source_line_media, html_to_text
 from crawler.content.markup import PLAIN_MARKUP
@@ -33,6 +33,7 @@ from crawler.errors import ItemError, UsageError
 from crawler.items import ListingEntry
 from crawler.jobs import legacy_posts
 from crawler.jobs.spider_lookup import find_markup_by_url
+from crawler.spiders.base import SourceSpider
 from crawler.spiders.choice import ChoiceSpider
 from crawler.spiders.eastmoney import EastmoneySpider
 from crawler.spiders.eastmoney_markup import EASTMONEY_MARKUP
@@ -218,7 +219,7 @@ def test_arguments(arguments: dict[str, str]) -> None:
     )
 
 
-def create_spider(spider_class: Any) -> Any:
+def create_spider(spider_class: type[SourceSpider]) -> SourceSpider:
     project_settings = Settings()
     project_settings.setmodule(our_settings)
     return spider_class.from_crawler(Crawler(spider_class, project_settings))
@@ -233,12 +234,12 @@ SPIDERS = [create_spider(kind) for kind in (ChoiceSpider, EastmoneySpider, Flash
     text=RESPONSE_TEXTS | TEXTS | mutated_files(RECORDED_DIR).map(lambda content: content.decode("utf-8", "replace")),
     row=LISTING_ROWS,
 )
-def test_spiders(spider: Any, text: str, row: dict[str, Any]) -> None:
-    body = text.encode("utf-8", "replace")
-    response = TextResponse(ENTRY.url, body=body, encoding="utf-8")
-    html_response = HtmlResponse(ENTRY.url, body=b'<div id="ContentBody">' + body, encoding="utf-8")
+def test_spiders(spider: SourceSpider, text: str, row: dict[str, Any]) -> None:
+    # As the bytes of a response are decoded, whatever they are.
+    response_text = parse_or_reject(lambda: decode_body(text.encode("utf-8", "replace"))) or ""
+    page_text = f'<div id="ContentBody">{response_text}'
     column = next(iter(spider.columns))
-    parse_or_reject(lambda: spider.read_listing(response, spider.first_cursor))
+    parse_or_reject(lambda: spider.extract_listing(response_text, spider.first_cursor))
     listing_row = {
         "code": ENTRY.code,
         "title": "题",
@@ -246,9 +247,9 @@ def test_spiders(spider: Any, text: str, row: dict[str, Any]) -> None:
         "showtime": "2022-01-10 16:20:36",
         **row,
     }
-    entry = parse_or_reject(lambda: spider.read_row(listing_row, column)) or ENTRY
-    for extractor in spider.readers:
-        parse_or_reject(partial(extractor.read, response, entry))
-        parse_or_reject(partial(extractor.read, html_response, entry))
-    if not spider.readers:
-        assert html.unescape(parse_or_reject(lambda: spider.read_entry(entry)).body) is not None
+    entry = parse_or_reject(lambda: spider.parse_row(listing_row, column)) or ENTRY
+    for extractor in spider.extractors:
+        parse_or_reject(partial(extractor.extract, response_text, entry))
+        parse_or_reject(partial(extractor.extract, page_text, entry))
+    if spider.rows_are_articles:
+        assert html.unescape(parse_or_reject(lambda: spider.extract_from_entry(entry)).body) is not None
