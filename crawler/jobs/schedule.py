@@ -49,12 +49,13 @@ def detect_installation(output: Path) -> Installation:
 def render_cron(installation: Installation) -> str:
     """Lines for `crontab -e`. What is printed there becomes mail, so that silence is success."""
     finews, output = installation.finews_path, installation.output_path
+    minutes = CRAWL_INTERVAL_MINUTES
+    crawl, build = f"crawl --quiet --since 2d --output {output}", f"site build --quiet --output {output}"
     return f"""\
-# finews: crawl every {CRAWL_INTERVAL_MINUTES} minutes, then bring the site in {installation.output_path}/_site up to
-# date. Add with `crontab -e`.
+# finews: crawl every {minutes} minutes, then bring the site in {output}/_site up to date. Add with `crontab -e`.
 PATH={_search_path(installation)}
-*/{CRAWL_INTERVAL_MINUTES} * * * * {finews} crawl --quiet --since 2d --output {output}; {finews} site build --quiet
---output {output} 17 4 * * * {finews} site check --quiet --output {output}
+*/{minutes} * * * * {finews} {crawl}; {finews} {build}
+17 4 * * * {finews} site check --quiet --output {output}
 """
 
 
