@@ -18,9 +18,9 @@ NO_COLUMN = ""
 # The folders of posts, below the output folder: those that Jekyll reads, and those whose pages are kept as HTML.
 POSTS_DIR, ARCHIVED_POSTS_DIR = "_posts", "_frozen"
 
-# What a published article looks like, whatever its source: other programs read it in file names, addresses and bodies
-# (INTERFACE.md, Words and Files), so it never changes. It is Eastmoney's form because Eastmoney came first; how a
-# source itself writes these things is in its SourceMarkup.
+# What a published article looks like, whatever its source: other programs read it in file names, addresses and bodies,
+# so it never changes. It is Eastmoney's form because Eastmoney came first; how a source itself writes these things is
+# in its SourceMarkup.
 # The key of an article. File names are made of it, so nothing but digits passes.
 CODE_PATTERN = re.compile(r"[0-9]{18,24}", re.ASCII)
 # Stands before the code in the name of a post.
