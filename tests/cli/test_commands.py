@@ -2,14 +2,13 @@
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from crawler.cli import COMMANDS
 from crawler.sample_site import SampleSite
-from tests.support.commands import ARTICLE_API_PATH, FAST_SETTINGS, CommandRunner
+from tests.support.commands import ARTICLE_API_PATH, FAST_SETTINGS, CommandRunner, build_crawl_command
 from tests.support.database import Query
 from tests.support.held_responses import HeldResponses
 from tests.support.waiting import wait_until
@@ -102,19 +101,8 @@ def test_runs_list_counts_of_a_running_crawl(
 ) -> None:
     listed = len(sample_site.corpus.codes_in_columns(["345"]))
     held_responses = HeldResponses(sample_site, ARTICLE_API_PATH, pass_first=3)
-    args = [
-        sys.executable,
-        "-m",
-        "crawler",
-        "crawl",
-        "--mirror",
-        sample_site.url,
-        "--output",
-        str(output),
-        "--column",
-        "345",
-    ]
-    with subprocess.Popen([*args, *FAST_SETTINGS, "--quiet"]) as crawl_process:
+    crawl_command = build_crawl_command(sample_site.url, output, "--column", "345")
+    with subprocess.Popen(crawl_command) as crawl_process:
         wait_until(
             lambda: (
                 len(held_responses.held_requests) and query("SELECT count(*) FROM entries WHERE outcome = 'new'") == [3]

@@ -1,4 +1,4 @@
-"""`finews verify`: each disagreement between posts and rows is named, and what is certain is mended."""
+"""`finews verify`: each disagreement between posts and rows is named, and what is certain is repaired."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ import pytest
 
 from crawler.sample_site import Corpus, SampleSite
 from crawler.storage.output_dir import OutputDir
-from tests.support.commands import ARTICLE_API_PATH, FAST_SETTINGS, CommandResult, CommandRunner
+from tests.support.commands import ARTICLE_API_PATH, FAST_SETTINGS, CommandResult, CommandRunner, build_crawl_command
 from tests.support.database import execute_sql
 from tests.support.held_responses import HeldResponses
 from tests.support.output_checks import assert_posts_match_rows, post_paths
@@ -43,7 +43,7 @@ def verify(crawled_output: Path, finews: CommandRunner, output: Path) -> Command
 
 
 def read_files(folder: Path) -> dict[Path, bytes]:
-    """All but the two files that SQLite keeps beside a database while it is read."""
+    """All but the two files that SQLite keeps next to a database while it is read."""
     files = (path for path in folder.rglob("*") if path.is_file())
     return {path: path.read_bytes() for path in files if not path.name.endswith(("-wal", "-shm"))}
 
@@ -178,18 +178,8 @@ def test_pending_reprints_of_running_crawl_are_no_mismatch(
     crawl: CommandRunner, finews: CommandRunner, sample_site: SampleSite, output: Path, query: Callable[..., list[Any]]
 ) -> None:
     HeldResponses(sample_site, ARTICLE_API_PATH, pass_first=8)
-    args = [
-        sys.executable,
-        "-m",
-        "crawler",
-        "crawl",
-        "--mirror",
-        sample_site.url,
-        "--output",
-        str(output),
-        *FAST_SETTINGS,
-    ]
-    with subprocess.Popen([*args, "--quiet"], stderr=subprocess.DEVNULL) as crawl_process:
+    crawl_command = build_crawl_command(sample_site.url, output)
+    with subprocess.Popen(crawl_command, stderr=subprocess.DEVNULL) as crawl_process:
         wait_until(lambda: len(sample_site.requested_codes) == 12)
         wait_until(lambda: query("SELECT count(*) FROM articles WHERE published_revision = revision") == [8])
         during_crawl = finews("verify", "--output", str(output))

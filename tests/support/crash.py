@@ -3,19 +3,18 @@
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from crawler.sample_site import SampleSite
-from tests.support.commands import FAST_SETTINGS, CommandResult
+from tests.support.commands import CommandResult, build_crawl_command
 from tests.support.database import query_function
 from tests.support.output_checks import assert_outcomes_add_up, assert_posts_match_rows, post_paths
 
 PostContents = dict[str, bytes]
 
-# The pages of a site are made anew from the rows: what is tried here is how the rows and their posts are written.
+# The pages of a site are made again from the rows: what is tried here is how the rows and their posts are written.
 WITHOUT_SITE_UPDATER = ("--set", 'EXTENSIONS={"crawler.crawl.session.CrawlSession": 0}')
 # Only what the crawl itself writes shall count, not what Python keeps of its modules.
 CRAWL_ENVIRONMENT = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
@@ -23,19 +22,7 @@ CRAWL_ENVIRONMENT = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
 
 def crawl_command(sample_site: SampleSite, output: Path, *args: str) -> list[str]:
     """A crawl that says nothing unless something is wrong."""
-    target_args = ("--mirror", sample_site.url, "--output", str(output))
-    return [
-        sys.executable,
-        "-m",
-        "crawler",
-        "crawl",
-        "eastmoney",
-        *target_args,
-        *FAST_SETTINGS,
-        *WITHOUT_SITE_UPDATER,
-        "--quiet",
-        *args,
-    ]
+    return build_crawl_command(sample_site.url, output, "eastmoney", *WITHOUT_SITE_UPDATER, *args)
 
 
 def start_process(args: list[str]) -> subprocess.Popen[str]:
@@ -76,7 +63,7 @@ def count_saved_articles(output: Path) -> int:
 
 
 def query_copy(output: Path, sql: str) -> list[Any]:
-    """Ask a copy: whoever opens the database that a killed crawl left recovers it, which the next crawl shall do.
+    """Ask a copy: to open the database that a killed crawl left is to recover it, which the next crawl shall do.
 
     A table that the crawl did not come to make is an empty one.
     """

@@ -19,7 +19,7 @@ from tests.support.held_responses import HeldResponses
 from tests.support.output_checks import assert_outcomes_add_up, post_paths
 from tests.support.waiting import wait_until
 
-# `finews worker` with a fault of ours.
+# `finews worker` with a bug of its own.
 WORKER_WITH_BUG = """
 from crawler.jobs.distributed import queue
 def create_app():
@@ -50,7 +50,7 @@ def read_posts(output: Path) -> dict[str, bytes]:
 
 
 def assert_same_as_single_machine(finews: CommandRunner, output: Path, single: Path) -> None:
-    """Nothing is lost, doubled or unaccounted for, and nobody was told the password."""
+    """Nothing is lost, doubled or unaccounted for, and the password was not printed."""
     assert read_posts(output) == read_posts(single)
     assert_outcomes_add_up(query_function(output / "news.db"))
     result = finews("verify", "--output", str(output))
@@ -69,6 +69,16 @@ def single_machine_output(finews: CommandRunner, sample_site: SampleSite, tmp_pa
     return output
 
 
+def wait_until_workers_are_full(held_responses: HeldResponses, output: Path) -> None:
+    """Wait until each worker has as many held requests as it sends at once, and the first articles are saved."""
+    wait_until(
+        lambda: (
+            len(held_responses.held_requests) == WORKER_COUNT * REQUESTS_PER_WORKER
+            and count_saved_articles(output) >= 10
+        )
+    )
+
+
 def test_killed_worker_and_coordinator_save_every_article_once(
     finews: CommandRunner,
     start_command: StartCommand,
@@ -79,12 +89,7 @@ def test_killed_worker_and_coordinator_save_every_article_once(
     held_responses = HeldResponses(sample_site, ARTICLE_API_PATH, pass_first=RESPONSES_BEFORE_HOLD)
     workers = [start_command("worker") for _ in range(WORKER_COUNT)]
     coordinator = start_command("crawl", "--distributed", "--output", str(output), "--quiet")
-    wait_until(
-        lambda: (
-            len(held_responses.held_requests) == WORKER_COUNT * REQUESTS_PER_WORKER
-            and count_saved_articles(output) >= 10
-        )
-    )
+    wait_until_workers_are_full(held_responses, output)
     workers[0].kill()
     coordinator.kill()
     coordinator.wait()
@@ -153,12 +158,7 @@ def test_lost_queue_is_one_line_and_work_resumes_later(
     held_responses = HeldResponses(sample_site, ARTICLE_API_PATH, pass_first=RESPONSES_BEFORE_HOLD)
     workers = [start_command("worker") for _ in range(WORKER_COUNT)]
     coordinator = start_command("crawl", "--distributed", "--output", str(output), "--quiet")
-    wait_until(
-        lambda: (
-            len(held_responses.held_requests) == WORKER_COUNT * REQUESTS_PER_WORKER
-            and count_saved_articles(output) >= 10
-        )
-    )
+    wait_until_workers_are_full(held_responses, output)
     postgres.stop()
     held_responses.release()
     for process in (
