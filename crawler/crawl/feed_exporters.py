@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from itemadapter import ItemAdapter, is_item
 from scrapy.exporters import (
@@ -54,7 +54,7 @@ class _JsonValueExporter(BaseItemExporter):
     def export_item(self, item: Any) -> None:
         if isinstance(item, Article):  # without the row of the listing, which repeats what it says
             item = {name: value for name, value in ItemAdapter(item).items() if name != "entry"}
-        super().export_item(item)  # type: ignore[safe-super]  # an exporter of Scrapy comes next in each class below
+        cast(Any, super()).export_item(item)  # abstract in the base class; one of Scrapy's is next in each subclass
 
     def serialize_field(self, field: Mapping[str, Any], name: str, value: Any) -> Any:
         return to_json_value(super().serialize_field(field, name, value))

@@ -333,7 +333,8 @@ def to_raw_response(response: Response, extractor_index: int = 0) -> RawResponse
 
 def get_failed_request(failure: Failure) -> Request:
     """Return the request that failed, which Scrapy sets as an attribute that Twisted's class does not declare."""
-    return cast(Request, failure.request)  # type: ignore[attr-defined]  # Scrapy documents it, Twisted does not know
+    request: Request = cast(Any, failure).request
+    return request
 
 
 def _parse_mirror(text: str) -> str:
