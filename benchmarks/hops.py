@@ -9,7 +9,7 @@ middlewares for both responses, the listing, the decision, the request, cleaning
 robots.txt, the site's pages and shutdown are not counted.
 
 - function: a `def` in crawler/, without sample_site/. Lambdas and comprehensions have no name that a reader would look
-  up, and count as part of the function around them; code that libraries make (dataclasses) is nobody's file.
+  up, and count as part of the function around them; code that libraries make (dataclasses) has no file.
 - calls: all calls of these functions. A generator or coroutine is called once, however often it goes on. The number
   grows with the length of the article: a function for each tag of the text counts for each tag.
 - hops: calls of which the same function calls the same function are counted once (Scrapy counts as one caller). This
@@ -35,7 +35,7 @@ from pathlib import Path
 from crawl import FAST_OPTIONS
 from measure import BENCHMARKS_DIR, PYTHON, SampleServer, run_sample_server
 
-# No article that the sample site always has stands in this column.
+# No article that the sample site always has is in this column.
 COLUMN = "1207"
 _MAX_TRIES = 6
 # Nothing is left behind in a checkout; a fault comes with its traceback.

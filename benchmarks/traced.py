@@ -56,7 +56,7 @@ class Trace:
             self.calls.append((self._caller(frame), function))
 
     def _caller(self, frame: FrameType) -> Function | None:
-        """Return the nearest function of ours that waits for this one; None where Scrapy calls it."""
+        """Return the nearest finews function that waits for this one; None where Scrapy calls it."""
         caller = frame.f_back
         while caller is not None and self._function(caller.f_code) is None:
             caller = caller.f_back

@@ -68,7 +68,7 @@ class AllowedOriginsMiddleware:
         return cls(crawler)
 
     def process_request(self, request: Request) -> None:
-        # A spider that is none of ours, as that of `scrapy shell URL` for any other site, may go where it was sent.
+        # A spider of another kind, as that of `scrapy shell URL` for any other site, may go where it was sent.
         allowed_origins = getattr(self._crawler.spider, "allowed_origins", None)
         if allowed_origins is not None and _get_request_origin(request) not in allowed_origins:
             raise IgnoreRequest(f"the source sends to {redact_url(request.url)}, which is none of its hosts")

@@ -39,8 +39,8 @@ EXTENSIONS = {
     "crawler.crawl.session.CrawlSession": 0,
     "crawler.crawl.site_updater.SiteUpdater": 10,
 }
-# Scrapy's own lists, but for two parts that no crawl of ours uses and that cost a crawl with nothing new a quarter of
-# its CPU, by what they import (docs/performance.md): the web server that runs the code sent to it, and the cookies.
+# Scrapy's own lists, but for two components that finews does not use and that cost a crawl with nothing new a quarter
+# of its CPU, by what they import (docs/performance.md): the web server that runs the code sent to it, and the cookies.
 # Neither `None` nor a switch saves that: Scrapy 2.19 imports every class that a list names, those set to None, too
 # (`normalize_key` in scrapy/settings/__init__.py).
 EXTENSIONS_BASE = {

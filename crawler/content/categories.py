@@ -49,7 +49,7 @@ class CategoryRegistry:
         return category or self._add(Category(make_slug(name, taken_slugs=self._by_slug), name))
 
     def find(self, text: str) -> Category | None:
-        """The category that a name, a slug or an alias stands for; None for an unknown one."""
+        """The category that a name, a slug or an alias means; None for an unknown one."""
         return self._by_slug.get(text.strip().lower()) or self._by_name.get(name_key(text))
 
     def all(self) -> list[Category]:

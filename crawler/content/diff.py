@@ -54,7 +54,7 @@ class _Hunk(NamedTuple):
 _MAX_COMPARISONS = 4_000_000
 # Two paragraphs are one that was edited when they share this much of their bigrams.
 _MIN_SIMILARITY = 0.3
-# A match of up to so many characters, between longer changes, is a coincidence.
+# A match of at most this many characters, between longer changes, is a coincidence.
 _MAX_COINCIDENCE_CHARS = 3
 
 _COMBINING_MARKS = "[\u0300-\u036f\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]*"
@@ -228,7 +228,7 @@ def _matching_blocks(old: Sequence[str], new: Sequence[str], remaining_compariso
     for old_from, old_to, new_from, new_to in open_ranges:  # it grows on the way
         if old_from == old_to or new_from == new_to:
             continue
-        # What the search costs: for each item, the places in all of the new sequence where it stands.
+        # What the search costs: for each item, the places in all of the new sequence where it occurs.
         remaining_comparisons -= sum(1 + occurrences[item] for item in old[old_from:old_to])
         if remaining_comparisons < 0:
             break
@@ -249,7 +249,7 @@ def _common_prefix_length(left: Sequence[str], right: Sequence[str]) -> int:
 
 
 def _insert_line_ends(rows: Iterable[ParagraphDiff]) -> Iterator[DiffPart]:
-    """A line end stands before each paragraph but the first, which need not be the same one in both texts."""
+    """A line end comes before each paragraph but the first, which need not be the same one in both texts."""
     old_begun = new_begun = False
     for row in rows:
         in_old, in_new = row.old is not None, row.new is not None

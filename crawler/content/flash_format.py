@@ -19,7 +19,7 @@ _SENTENCE_PATTERN = re.compile(r"[^。！？\n]+")
 
 
 def split_title(title: str, text: str) -> tuple[str, str]:
-    """Title and text of a digest. The title is the given one, else what stands in 【】, else the first sentence.
+    """Title and text of a digest. The title is the given one, else what is in 【】, else the first sentence.
 
     >>> split_title("", "【央行降准】下调0.5个百分点。（财联社）")
     ('央行降准', '下调0.5个百分点。（财联社）')

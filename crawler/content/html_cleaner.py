@@ -193,7 +193,7 @@ def _remove_invisible(root: HtmlElement, nodes: list[HtmlElement], markup: Sourc
 
 
 def find_secid(attributes: Mapping[str, str], markup: SourceMarkup) -> str | None:
-    """Return the secid that an element with these attributes stands for, None for other elements."""
+    """Return the secid that an element with these attributes means, None for other elements."""
     for name, pattern in markup.stock_attributes.items():
         match = pattern.fullmatch(attributes.get(name, "").strip())
         if match and SECID_PATTERN.fullmatch(secid := ".".join(filter(None, match.groups()))):
@@ -271,7 +271,7 @@ def _wrap_inline_runs(root: HtmlElement) -> None:
         node.tag = "div"
     blocks: list[HtmlElement] = []
     inline_run: HtmlElement | None = None  # that the next child belongs to
-    children, text, root.text = list(root), root.text, None  # text: what stands before the next child, and in no run
+    children, text, root.text = list(root), root.text, None  # text: what comes before the next child, and is in no run
     for child in children:
         if child.tag in _CHILD_ONLY_TAGS:
             child.tag = "div"
@@ -286,7 +286,7 @@ def _wrap_inline_runs(root: HtmlElement) -> None:
             continue
         assert inline_run is not None
         inline_run.append(child)
-        # A look at each: lxml takes longer to read so many names.
+        # A look at each: lxml takes longer to read all these names.
         if any(descendant.tag in BLOCK_TAGS for descendant in child.iterdescendants()):
             inline_run.tag = "div"
     if text and text.strip(_INDENT_CHARS):
@@ -339,7 +339,7 @@ def _remove_empty(root: HtmlElement, markup: SourceMarkup) -> None:
         if is_advert or not (visible_text or _contains_tag(node, "img", "hr")):
             if tag in _INLINE_TAGS and " " in text:  # it keeps two words apart
                 node.tail = " " + (node.tail or "")
-            node.clear(keep_tail=True)  # so that what it stands in is seen to be empty, too
+            node.clear(keep_tail=True)  # so its parent is seen to be empty, too
             node.tag = _REMOVE_SUBTREE
     etree.strip_elements(root, _REMOVE_SUBTREE, with_tail=False)
 
@@ -433,7 +433,7 @@ def _is_inside(node: HtmlElement, *tags: str) -> bool:
 def _serialize_lines(root: HtmlElement) -> list[str]:
     """All on one line, as the first posts were; one block a line where kramdown would choke on that.
 
-    A line end that is left stands in a <pre>, where it is shown: it becomes a reference.
+    A line end that is left is in a <pre>, where it is shown: it becomes a reference.
     """
     nodes = [root] if len(root) <= MAX_BLOCKS_PER_LINE else list(root)
     lines = [str(etree.tostring(node, method="html", encoding="unicode", with_tail=False)) for node in nodes]

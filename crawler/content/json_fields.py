@@ -24,7 +24,7 @@ MAX_ROWS = 10_000
 # An empty object takes thirty times the memory of its two characters; the source's responses have some thousands.
 _MAX_CONTAINERS = 500_000
 
-# The wrapper is never run, only looked at: what stands before and after the object, and belongs together. No two
+# The wrapper is never run, only looked at: what comes before and after the object, and belongs together. No two
 # runs of blanks meet in it: they would share a long one in every possible way.
 _JS_NAME = r"[\w$.]{1,100}"
 _WRAPPER_PATTERNS = (

@@ -30,7 +30,7 @@ FRONT_MATTER_KEYS = ("title", "date", "categories", "tags")
 _NEWS_SUFFIX, _NEWS_PINYIN = "新闻", "xinwen"
 # Jekyll splits tags at spaces, as Ruby does, which knows no other space than those of ASCII.
 _SPACE, _NO_BREAK_SPACE = " ", "\xa0"
-# Front matter longer than this is none of ours: what is read of a stranger's file is bounded.
+# Longer front matter is not a finews post's: what is read of a foreign file is bounded.
 _MAX_FRONT_MATTER_CHARS = 4_000
 _CODE_IN_URL = re.compile(rf"(?:{CODE_PREFIX}|/)({CODE_PATTERN.pattern})(?:\.html)?", re.ASCII)
 _SOURCE_LINK_LINE = re.compile(r"<([^<>\s]+)>")
@@ -104,7 +104,7 @@ def parse_post(
     find_markup: Callable[[str], SourceMarkup],
     registry: CategoryRegistry | None = None,
 ) -> Post:
-    """The post whose file this is: the inverse of `render_post`. `registry` is asked which media stands behind a tag,
+    """The post whose file this is: the inverse of `render_post`. `registry` says which media a tag means,
     `find_markup` what the source of an article, whose page has this URL, adds to its texts.
 
     Raises ParseError for all that `render_post` would not write, and says where it differs.
@@ -129,9 +129,9 @@ def parse_post(
 
 
 def parse_front_matter(text: str) -> tuple[Mapping[str, str], str]:
-    """Front matter's `title`, `date`, `categories` and `tags`, and what stands below. Raises ParseError.
+    """Front matter's `title`, `date`, `categories` and `tags`, and the text below. Raises ParseError.
 
-    Each of them is one text. What else stands there is not looked at: a few aliases of YAML's can stand for gigabytes.
+    Each of them is one text. Other keys are ignored: a few YAML aliases can expand to gigabytes.
     """
     try:
         metadata, content = frontmatter.parse(text, handler=_TextHandler())
@@ -231,6 +231,6 @@ def _describe_difference(expected: str, actual: str) -> str:
 
 
 def make_post_path(post: Post) -> str:
-    """Where a post first stands, below the output folder: by day of publication and code."""
+    """Where a post is first written, below the output folder: by day of publication and code."""
     day = post.published_at.date().isoformat()
     return f"{POSTS_DIR}/{day.replace('-', '/')}/{day}-{CODE_PREFIX}{post.code}.md"

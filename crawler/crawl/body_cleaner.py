@@ -27,7 +27,7 @@ BodySource = tuple[str, str, SourceMarkup]
 
 # With fewer at once the source is what a crawl waits for.
 _MIN_BATCH_FOR_SUBPROCESS = 8
-# A crawl that has not brought so many is over before a second process has paid for its start.
+# A crawl with fewer bodies is over before a second process has paid for its start.
 _MIN_BODIES_FOR_SUBPROCESS = 200
 # Far longer than the largest bodies take: a process that has not answered by then hangs.
 _SUBPROCESS_TIMEOUT = 60.0

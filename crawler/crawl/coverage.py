@@ -12,7 +12,7 @@ from crawler.items import Gap, ListingEntry, ListingSize
 # After 3 failed crawls an entry no longer holds back its listing's coverage; if its response could not be parsed each
 # time, it is not requested again.
 _MAX_FAILED_CRAWLS = 3
-# At so many failures without a single success the source has failed, and no entry.
+# After this many failures without a single success the source has failed, not an entry.
 _OUTAGE_THRESHOLD = 5
 
 

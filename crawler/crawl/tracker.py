@@ -214,7 +214,7 @@ class CrawlTracker(EntryTracker):
             self._abort(error)
 
     def record_bug(self, code: str, error: BaseException | None) -> None:
-        """Fail an entry whose callback or item raised what nothing of ours raises on purpose."""
+        """Fail an entry whose callback or item raised what finews does not raise on purpose."""
         if entry := self._open_entries.get(code):
             self.record_article_failure(entry, error, RawResponse(entry.url, "", b""))
 

@@ -153,7 +153,7 @@ def _parse_date(text: str) -> datetime:
 
 
 def _split_body_and_link(text: str) -> tuple[str, str]:
-    """What stands above the source link, and that link, on a line of its own, before or beside the ways back."""
+    """What is above the source link, and that link, on a line of its own, before or next to the ways back."""
     body, _, line = f"\n{text}".rstrip().rpartition("\n")
     pattern = _SOURCE_LINK_AND_BACK_LINKS
     if line.lstrip().startswith(_BACK_LINK_START):

@@ -56,7 +56,7 @@ class Replayer:
         self._run_id = 0 if dry_run else out.db.runs.start("replay", {}, clock.now())
 
     def replay_quarantine(self) -> Iterator[ReplayResult]:
-        """What stands in quarantine, oldest first. A listing or a row that is readable now is for the next crawl."""
+        """The rows in quarantine, oldest first. A listing or a row that is readable now is for the next crawl."""
         for row in self._out.db.quarantine.unresolved():
             try:
                 result = self._replay_quarantined(row)

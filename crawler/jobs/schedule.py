@@ -18,7 +18,7 @@ _PATH_PUNCTUATION = "/:._-+"
 # What can be rebuilt, or belongs to a running crawl.
 _UNCOMMITTED_FILES = ("_site", ".crawl.lock", "news.db-wal", "news.db-shm")
 
-# Actions by commit, which cannot be moved as a tag can be; the release beside it is for people.
+# Actions by commit, which cannot be moved as a tag can be; the release next to it is for people.
 _CHECKOUT_ACTION = "actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683  # v4.2.2"
 _SETUP_PYTHON_ACTION = "actions/setup-python@a26af69be951a213d495a4c3e4e4022e16d87065  # v5.6.0"
 _UPLOAD_PAGES_ACTION = "actions/upload-pages-artifact@56afc609e74202658d3ffba0e8f6dda462b719fa  # v3.0.1"

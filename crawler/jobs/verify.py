@@ -87,7 +87,7 @@ class VerifyReport:
 
 
 def verify_output(output: Path, address: str) -> VerifyReport:
-    """Compare every row with its post, changing nothing. Works beside a crawl. Raises StoreError.
+    """Compare every row with its post, changing nothing. Works during a crawl. Raises StoreError.
 
     A crawl writes the row first and the post after it, and looks for reprints when it ends: what looks wrong is looked
     at once more when all is read, and what the crawl that holds the folder just then still owes is no disagreement.

@@ -25,7 +25,7 @@ Row = Mapping[str, Any]
 def export_articles(rows: Iterable[Row], target: Path) -> int:
     """Write rows into a file, by its ending; how many there were. It appears when it is whole.
 
-    Raises UsageError for an ending that is none of ours, and OutputError.
+    Raises UsageError for an unknown ending, and OutputError.
     """
     write_format = _WRITERS_BY_SUFFIX.get(target.suffix.lower())
     if write_format is None:

@@ -82,7 +82,7 @@ def build_detail_response(corpus: Corpus, code: str) -> bytes:
 def build_detail_data(article: SourceArticle) -> dict[str, str]:
     """All strings; times have slashes, and the text has no source line (section c1).
 
-    What an article does not tell comes from the one recorded detail, as it stands or emptied.
+    What an article does not say comes from the one recorded detail, unchanged or emptied.
     """
     recorded = load_recorded_detail()
     base = recorded if article.code == recorded["Art_Code"] else _empty_detail() | _guess_detail_fields(article)

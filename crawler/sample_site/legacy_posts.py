@@ -21,11 +21,11 @@ _MEDIA_SUFFIX = re.compile(r"（(?P<media>[^（）]+)）$")
 _PARAGRAPH_WITHOUT_INDENT = re.compile(r"<p>(?=[^<]|<strong>|<span )")
 _STOCK_SPAN_ID = re.compile(r'id="(?:stock|bk)_([^"]+)"')
 
-# Which list of 2022 had a media's article, and in which columns it stood, no post tells; only the digests
+# Which list of 2022 had a media's article, and in which columns it stood, no post says; only the digests
 # of list 102 and, in their links, the primary columns are evidence. These are our choice.
 _LISTS_BY_MEDIA = {"中国农网": ("37",), "每日经济新闻": ("38",), "财联社": ("45",)}
 _COLUMNS_BY_MEDIA = {"中国农网": ("355", "350"), "每日经济新闻": ("354", "349")}
-# One of the posts also stands in the recorded fast news of the PC client, in red.
+# One of the posts is also in the recorded fast news of the PC client, in red.
 _RED_TITLE_CODE = "202205302396671291"
 
 
@@ -41,7 +41,7 @@ class LegacyPostFile(NamedTuple):
 
 
 def load_legacy_posts() -> list[SourceArticle]:
-    """One article for each code; the one that was posted twice stands in both lists."""
+    """One article for each code; the one that was posted twice is in both lists."""
     posts: dict[str, list[LegacyPostFile]] = {}
     for post in _read_posts():
         posts.setdefault(post.code, []).append(post)

@@ -1,6 +1,6 @@
 """Recorded articles: the recorded responses of the source, as articles.
 
-Most of them have only a row in a list; then the row's own text is their body. What a response says beside
+Most of them have only a row in a list; then the row's own text is their body. What a response says next to
 the article, such as its keywords, is in ``recorded_detail``.
 """
 

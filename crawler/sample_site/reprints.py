@@ -56,7 +56,7 @@ def build_labelled_articles(synthetic_count: int = 40) -> list[LabelledArticle]:
 
 
 def add_reprints(corpus: Corpus, newest_at: datetime = NEWEST_AT, original_count: int = 3) -> None:
-    """Add two papers' reprints of each of so many articles: the newest for which both are out by `newest_at`."""
+    """Add two papers' reprints of each of a number of articles: the newest for which both are out by `newest_at`."""
     articles = filter(None, map(corpus.find_article, corpus))
     originals = (
         article

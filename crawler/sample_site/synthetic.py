@@ -26,7 +26,7 @@ IMAGE_URL_TEMPLATE = "https://np-newspic.dfcfw.com/download/D2546534410{:04d}879
 
 
 class ListingPlacement(NamedTuple):
-    """Where a made-up article stands: all that a listing needs to sort it."""
+    """A made-up article's place: all that a listing needs to sort it."""
 
     code: str
     published_at: datetime

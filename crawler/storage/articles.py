@@ -103,7 +103,7 @@ class Articles(Table):
         return self._iter_rows("SELECT * FROM articles ORDER BY post_path")
 
     def get_by_post_path(self, post_path: str) -> dict[str, Any] | None:
-        """The row whose post stands at this path, whose name may be any file's; None when there is none."""
+        """The row whose post is at this path, whose name may be any file's; None when there is none."""
         return self._fetch_one(
             "SELECT * FROM articles WHERE post_path = ?", post_path.encode("utf-8", "replace").decode()
         )

@@ -468,7 +468,7 @@ _STORY_TABLES = (
     END
     """,
     "INSERT INTO story_pending SELECT code FROM articles",
-    # Each reprint beside the earliest article of its cluster.
+    # Each reprint next to the earliest article of its cluster.
     """
     CREATE VIEW reprints AS
         SELECT articles.code, articles.title, articles.media, articles.published_at,

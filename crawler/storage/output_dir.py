@@ -23,7 +23,7 @@ _OTHERS_WRITE_BIT = 0o002
 
 
 def resolve_output_dir(given_path: str | None = None) -> Path:
-    """The folder that was named, else `output/` where one stands, else FINEWS_OUTPUT, else `output/` to be made."""
+    """The folder that was named, else `output/` where there is one, else FINEWS_OUTPUT, else `output/` to be made."""
     if given_path:
         return Path(given_path)
     if DEFAULT_OUTPUT_DIR.is_dir() or not os.environ.get(OUTPUT_DIR_VARIABLE):

@@ -16,12 +16,12 @@ _OPEN_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
 
 
 def archived_path(output: Path, path: str) -> Path:
-    """Where a post stands once the site keeps its page as HTML: its place there is as the one in `_posts`."""
+    """Where a post is once the site keeps its page as HTML: its place there is as the one in `_posts`."""
     return output / ARCHIVED_POSTS_DIR / path.removeprefix(f"{POSTS_DIR}/")
 
 
 def locate_post(output: Path, path: str) -> Path:
-    """Where a post stands: at its path, or archived. A path at which there is nothing stands for itself."""
+    """Where a post is: at its path, or archived. A path at which there is nothing is returned unchanged."""
     live_file, archived_file = output / path, archived_path(output, path)
     return archived_file if not os.path.lexists(live_file) and os.path.lexists(archived_file) else live_file
 

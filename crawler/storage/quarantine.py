@@ -10,7 +10,7 @@ from crawler.items import ListingEntry, RawResponse
 from crawler.storage.raw_responses import entry_to_json
 from crawler.storage.table import Table
 
-# What stands in quarantine: a whole listing, one row of one, the response for an article, or a file that was imported.
+# What is in quarantine: a whole listing, one row of one, the response for an article, or a file that was imported.
 KIND_LISTING, KIND_ROW, KIND_ARTICLE, KIND_FILE = "listing", "row", "article", "file"
 # Of a larger response, which is none of the source's, only the beginning is kept: it must not fill the disk.
 _MAX_RAW_BYTES = 1 << 20
@@ -67,7 +67,7 @@ class Quarantine(Table):
         return is_new
 
     def unresolved(self) -> list[dict[str, Any]]:
-        """What stands in quarantine, oldest first, without the raw bytes."""
+        """The rows in quarantine, oldest first, without the raw bytes."""
         return self._fetch_all(
             """
             SELECT id, spider, kind, code, column_id, url, content_type, reader, entry, reason

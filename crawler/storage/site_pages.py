@@ -29,7 +29,7 @@ _SELECT_ARTICLE_LINKS = "SELECT code, title, published_at, media, category, post
 
 
 class SitePages(Table):
-    """What stands on each page of the published site, and the pages that are out of date (`stale_pages`)."""
+    """The articles on each page of the published site, and the pages that are out of date (`stale_pages`)."""
 
     # which are out of date
 

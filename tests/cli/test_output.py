@@ -64,7 +64,7 @@ def test_usage_error_quotes_arguments_without_escapes(args: tuple[str, ...], fin
 @pytest.mark.parametrize("question", ["show", "diff", "explain", "search", "categories", "columns", "runs"])
 @pytest.mark.parametrize("as_json", [(), ("--json",)], ids=["text", "json"])
 def test_escapes_in_the_database_are_not_printed(question: str, as_json: tuple[str, ...], crawl: CommandRunner, finews: CommandRunner, output: Path) -> None:  # fmt: skip
-    """Rows of ours hold none; those of an older release, or of another program, may."""
+    """Rows of finews hold none; those of an older release, or of another program, may."""
     assert crawl("eastmoney", "--limit", "3").exit_code in {0, 3}
     code = insert_escapes(output)
     args = [question, *{"show": [code], "diff": [code], "explain": [code], "search": ["涨"]}.get(question, [])]

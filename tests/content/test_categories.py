@@ -1,4 +1,4 @@
-"""Media are found by name, slug or alias; a name that is new gets a slug that nobody has."""
+"""Media are found by name, slug or alias; a name that is new gets an unused slug."""
 
 import pytest
 

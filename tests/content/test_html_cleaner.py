@@ -1,4 +1,4 @@
-"""A body of the source becomes one that Jekyll shows as it stands: the quirks that were seen, and anything else."""
+"""A body of the source becomes one that Jekyll shows unchanged: the quirks that were seen, and anything else."""
 
 import html
 import re
@@ -290,7 +290,7 @@ def test_each_quirk_is_fixed(body: str, expected: str) -> None:
     assert clean_html(cleaned, BASE) == cleaned
 
 
-# What stands at the top level and must not, or holds blocks and must not: how it is wrapped is nobody's promise.
+# What is at the top level and must not be, or holds blocks and must not: how it is wrapped is not promised.
 AWKWARD_CASES = {
     "link around a paragraph": ('<a href="http://a.cn/"><p>x</p></a>', "x"),
     "bold around paragraphs": ("<b><p>x</p><p>y</p></b>z", "xyz"),

@@ -71,7 +71,7 @@ LONG_BLANKS = " " * 1_000_000
     ids=["a source after blanks", "a source behind blanks", "blanks after a source", "blanks", "blanks at the end"],
 )
 def test_long_whitespace_takes_linear_time(body: str, expected: str) -> None:
-    """Looked at anew from each of its characters, it would take hours."""
+    """Scanned again from each of its characters, it would take hours."""
     assert clean_html(body, BASE) == expected
 
 

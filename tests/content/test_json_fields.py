@@ -109,7 +109,7 @@ def test_deeply_nested_json_is_a_parse_error(text: str) -> None:
     "text", ["~!{}", "cb~!({})", "cb(~!{})", "var~!={}", "{}~!", "{};~!", "cb({})~;~!", "{}var~!="]
 )
 def test_long_whitespace_takes_linear_time(text: str) -> None:
-    """Looked at anew from each of its characters, it would take hours."""
+    """Scanned again from each of its characters, it would take hours."""
     with pytest.raises(ParseError):
         parse_json(text.replace("~", " " * 4_000_000))
 

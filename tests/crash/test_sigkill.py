@@ -46,7 +46,7 @@ NEW_ARTICLES_PER_CRAWL = 15
 
 @dataclass(frozen=True)
 class BaselineCrawl:
-    """What a crawl leaves that nobody kills, how long one takes, and when it sends its first request."""
+    """What a crawl leaves that is not killed, how long one takes, and when it sends its first request."""
 
     posts: PostContents
     seconds: float
@@ -62,7 +62,7 @@ class BaselineCrawl:
 
 
 def split_kills(kills: int, max_per_folder: int) -> list[int]:
-    """So many kills, in folders of at most so many.
+    """Split the number of kills into folders of at most a given number.
 
     >>> split_kills(30, 12)
     [12, 12, 6]

@@ -166,7 +166,7 @@ def assert_injected(result: CommandResult, trace: list[str], injection: str) -> 
     injected_calls = [line for line in trace if "(INJECTED)" in line]
     assert len(injected_calls) == 1
     assert result.exit_code in {0, 1}, result.stderr
-    # SQLite does without some calls, and nobody need hear of them.
+    # SQLite does without some calls, and their failure need not be reported.
     expected_stderr = r"finews: .+\n" if result.exit_code else ""
     assert re.fullmatch(expected_stderr, result.stderr), f"after {injected_calls[0]} stderr says: {result.stderr}"
 

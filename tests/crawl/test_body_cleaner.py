@@ -83,15 +83,15 @@ def cleaner(monkeypatch: pytest.MonkeyPatch) -> Iterator[BodyCleaner]:
     assert second_processes(os.getpid()) == []
 
 
-def told(outcomes: list[CleanBody | Exception]) -> list[Any]:
+def describe_outcomes(outcomes: list[CleanBody | Exception]) -> list[Any]:
     return [(type(each).__name__, str(each)) if isinstance(each, Exception) else each for each in outcomes]
 
 
 def test_subprocess_and_crawl_clean_alike(cleaner: BodyCleaner, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = told(asyncio.run(cleaner.clean_all(ASKED)))
+    here = describe_outcomes(asyncio.run(cleaner.clean_all(ASKED)))
     assert second_processes(os.getpid()) == []  # these were few
     monkeypatch.setattr(body_cleaner, "_MIN_BODIES_FOR_SUBPROCESS", 0)
-    assert told(asyncio.run(cleaner.clean_all(ASKED))) == here
+    assert describe_outcomes(asyncio.run(cleaner.clean_all(ASKED))) == here
     assert len(second_processes(os.getpid())) == 1
     assert {name for name, *_ in here if isinstance(name, str)} >= {"EmptyBodyError", "RejectedArticleError"}
 
@@ -118,11 +118,11 @@ def test_single_core_starts_no_subprocess(monkeypatch: pytest.MonkeyPatch) -> No
 def test_crawl_signals_do_not_stop_the_subprocess(cleaner: BodyCleaner, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C reaches every process of a terminal, and `systemctl stop` every one of a service."""
     monkeypatch.setattr(body_cleaner, "_MIN_BODIES_FOR_SUBPROCESS", 0)
-    first = told(asyncio.run(cleaner.clean_all(ASKED)))
+    first = describe_outcomes(asyncio.run(cleaner.clean_all(ASKED)))
     (process,) = second_processes(os.getpid())
     for number in (signal.SIGINT, signal.SIGTERM):
         os.kill(process, number)
-    assert told(asyncio.run(cleaner.clean_all(ASKED))) == first
+    assert describe_outcomes(asyncio.run(cleaner.clean_all(ASKED))) == first
     assert second_processes(os.getpid()) == [process]
 
 
@@ -130,36 +130,36 @@ def test_killed_subprocess_is_replaced_by_the_crawl_itself(
     cleaner: BodyCleaner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(body_cleaner, "_MIN_BODIES_FOR_SUBPROCESS", 0)
-    first = told(asyncio.run(cleaner.clean_all(ASKED)))
+    first = describe_outcomes(asyncio.run(cleaner.clean_all(ASKED)))
     (process,) = second_processes(os.getpid())
     os.kill(process, signal.SIGKILL)
 
     async def twice() -> list[list[CleanBody | Exception]]:
         return [*await asyncio.gather(cleaner.clean_all(ASKED), cleaner.clean_all(ASKED))]
 
-    assert [told(each) for each in asyncio.run(twice())] == [first, first]
-    assert told(asyncio.run(cleaner.clean_all(ASKED))) == first
+    assert [describe_outcomes(each) for each in asyncio.run(twice())] == [first, first]
+    assert describe_outcomes(asyncio.run(cleaner.clean_all(ASKED))) == first
     assert second_processes(os.getpid()) == []
 
 
 def test_unstartable_subprocess_is_replaced_by_the_crawl_itself(
     cleaner: BodyCleaner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = told(asyncio.run(cleaner.clean_all(ASKED)))
+    here = describe_outcomes(asyncio.run(cleaner.clean_all(ASKED)))
     monkeypatch.setattr(body_cleaner, "_MIN_BODIES_FOR_SUBPROCESS", 0)
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    assert told(asyncio.run(cleaner.clean_all(ASKED))) == here
+    assert describe_outcomes(asyncio.run(cleaner.clean_all(ASKED))) == here
 
 
 def test_unresponsive_subprocess_is_ended_and_replaced(cleaner: BodyCleaner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(body_cleaner, "_MIN_BODIES_FOR_SUBPROCESS", 0)
-    first = told(asyncio.run(cleaner.clean_all(ASKED)))
+    first = describe_outcomes(asyncio.run(cleaner.clean_all(ASKED)))
     (process,) = second_processes(os.getpid())
     os.kill(process, signal.SIGSTOP)
     monkeypatch.setattr(body_cleaner, "_SUBPROCESS_TIMEOUT", 0.1)
-    assert told(asyncio.run(cleaner.clean_all(ASKED))) == first
+    assert describe_outcomes(asyncio.run(cleaner.clean_all(ASKED))) == first
     assert second_processes(os.getpid()) == []
-    assert told(asyncio.run(cleaner.clean_all(ASKED))) == first
+    assert describe_outcomes(asyncio.run(cleaner.clean_all(ASKED))) == first
 
 
 def test_bug_in_the_subprocess_is_raised_in_the_crawl(cleaner: BodyCleaner, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,7 +123,7 @@ def test_plan_writes_nothing(
 
 
 def file_hashes(folder: Path) -> dict[Path, str]:
-    """But for the two files that SQLite has beside a database while somebody reads it."""
+    """But for the two files that SQLite has next to a database while it is read."""
     files = (path for path in folder.rglob("*") if path.is_file() and path.name not in {"news.db-wal", "news.db-shm"})
     return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 

@@ -114,7 +114,7 @@ def test_crawl_does_not_import_unused_modules(finews: CommandRunner, sample_site
 
 @pytest.fixture
 def untrusted_server(tmp_path: Path) -> Iterator[str]:
-    """The address of a server with a certificate that nobody vouches for."""
+    """The address of a server with a certificate that no authority signed."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""How far a crawl tells that it is: the estimate, the plain lines, and the live line on a real terminal."""
+"""How far a crawl reports that it is: the estimate, the plain lines, and the live line on a real terminal."""
 
 import fcntl
 import os
@@ -47,7 +47,7 @@ def test_plain_progress_line_shows_date_and_eta(finews: CommandRunner, backfill_
 
 
 def run_on_terminal(args: Sequence[str], columns: int) -> str:
-    """What a command writes to stderr where that is a terminal of so many columns."""
+    """What a command writes to stderr where that is a terminal of the given width in columns."""
     master_fd, slave_fd = pty.openpty()
     fcntl.ioctl(slave_fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     environment = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES", "NO_COLOR"}}
@@ -60,7 +60,7 @@ def run_on_terminal(args: Sequence[str], columns: int) -> str:
     )
     os.close(slave_fd)
     output = b""
-    # Reading fails when nobody has the other end open any more.
+    # Reading fails when the other end is no longer open.
     while chunk := _read_chunk(master_fd):
         output += chunk
     os.close(master_fd)

@@ -1,4 +1,4 @@
-"""A crawl that is told to stop."""
+"""A crawl that is asked to stop."""
 
 import signal
 import subprocess

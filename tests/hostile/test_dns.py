@@ -1,4 +1,4 @@
-"""A name that leads elsewhere: whoever answers for the source's hosts sends a crawl into its own network."""
+"""A name that leads elsewhere: its DNS server sends a crawl into its own network."""
 
 import json
 import urllib.request

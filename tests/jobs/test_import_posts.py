@@ -153,7 +153,7 @@ def test_other_files_are_reported_and_hidden_files_skipped(run_import: CommandRu
     }
 
 
-# What stands in a stranger's folder; the last is a file that refuses to be read, whoever asks.
+# What is in a foreign folder; the last is a file that refuses to be read, whichever user asks.
 LINK_TARGETS = {"1": "..", "2": "/dev/zero", "3": "loop", "4": "fifo", "5": "/proc/self/mem"}
 
 

@@ -35,7 +35,7 @@ def parse_article(text: str, name: str = f"2022-03-04-NW{DEFAULT_LEGACY_CODE}.md
 @pytest.mark.parametrize("field", ["body", "date", "title", "tags", "back"])
 @pytest.mark.parametrize("blank", ["\n", " "])
 def test_largest_file_is_parsed_in_linear_time(field: str, blank: str) -> None:
-    """By what looks at each blank anew for each that stands before it, this would take days."""
+    """With a parser that looks at each blank again for each one before it, this would take days."""
     text = render_legacy_post(**{field: f"x{blank * (8 << 20)}x"})
     with suppress(ParseError):
         legacy_posts.parse_legacy_post(

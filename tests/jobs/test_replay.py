@@ -101,7 +101,7 @@ def test_readable_row_is_left_to_the_next_crawl(
 
 
 def repair_quarantined_row(output: Path, query: Query) -> None:
-    """As if the one row of a crawl that stands in quarantine had been whole."""
+    """As if the one row of a crawl that is in quarantine had been whole."""
     row = json.loads(query("SELECT raw FROM quarantine WHERE spider = 'choice'")[0])
     row |= {"title": "补上的标题", "showtime": "2022-05-26 19:20:11"}
     execute_sql(output, "UPDATE quarantine SET raw = ? WHERE spider = 'choice'", json.dumps(row).encode())

@@ -1,4 +1,4 @@
-"""`finews schedule`: what it prints works as it stands, as far as this machine has cron, systemd and git."""
+"""`finews schedule`: what it prints works unchanged, as far as this machine has cron, systemd and git."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""The sample site answers as the wire contract says, and breaks as told. Everything goes over real HTTP."""
+"""The sample site answers as the wire contract says, and breaks as configured. Everything goes over real HTTP."""
 
 from __future__ import annotations
 
@@ -432,7 +432,7 @@ def test_robots(shared_site: SampleSite) -> None:
 
 
 def body_of_post(name: str) -> str:
-    """What stands in a post between the front matter or the quote and the source link."""
+    """What is in a post between the front matter or the quote and the source link."""
     text = (POSTS_DIR / name).read_text(encoding="utf-8").split("---\n", 2)[2]
     text = re.split(r"\n\n<[^<>]*>\n", text)[0].lstrip("\n")
     return text.split("\n\n", 1)[1] if text.startswith("> ") else text

@@ -1,4 +1,4 @@
-"""What is one source's own stands with its spiders: a plain source inherits none of it."""
+"""What is one source's own is defined with its spiders: a plain source inherits none of it."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone

@@ -1,4 +1,4 @@
-"""Where a post stands, and that it is whole whenever it is read."""
+"""Where a post is, and that it is whole whenever it is read."""
 
 import os
 import stat

@@ -71,7 +71,7 @@ BODIES = st.sampled_from(
 ) | st.text(min_size=1, max_size=80)
 DEFAULT_LEGACY_CODE = "202203041234567890"
 SHARE_PAGE_URL = "http://finews.zning.xyz/html_News/NewsShare.html?infoCode=NW"
-# Half an hour after midnight in China is the day before for whoever builds on UTC.
+# Half an hour after midnight in China is the day before for a machine that builds on UTC.
 _FIRST_PUBLISHED = datetime(2022, 1, 10, 0, 30, tzinfo=CHINA_TZ)
 
 

@@ -65,7 +65,7 @@ class FinishedCrawl:
         return query_function(self.output / "news.db")(sql, *values)
 
     def quarantine_reasons(self, code: str) -> list[Any]:
-        """The reasons for which something of this code stands in quarantine."""
+        """The reasons for which something of this code is in quarantine."""
         return self.query("SELECT reason FROM quarantine WHERE code = ?", code)
 
     @property

@@ -32,7 +32,7 @@ ELEMENTS_ALLOWED_EMPTY = VOID_ELEMENTS | {"td", "th", "tr"}
 
 
 class HtmlChecker(HTMLParser):
-    """Reads a clean body with the standard library's parser, which mends nothing, and notes what is wrong."""
+    """Reads a clean body with the standard library's parser, which repairs nothing, and notes what is wrong."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -74,7 +74,7 @@ class HtmlChecker(HTMLParser):
 
 
 def find_faults(body: str) -> list[str]:
-    """What keeps this body from being shown by Jekyll as it stands."""
+    """What keeps this body from being shown by Jekyll unchanged."""
     checker = HtmlChecker()
     checker.feed(body)
     checker.close()

@@ -22,7 +22,7 @@ def assert_outcomes_add_up(query: Query) -> None:
 
 
 def assert_posts_match_rows(output: Path) -> None:
-    """Each row's post stands where it says, with the bytes that follow from the row, and there is no other."""
+    """Each row's post is where it says, with the bytes that follow from the row, and there is no other."""
     with Store.open_ro(output) as store:
         rows = [store.articles.get(path.name[13:-3]) for path in post_paths(output)]
         assert store.articles.count() == len(rows)

@@ -121,7 +121,7 @@ class ColumnPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a crawl is expected to ask for, beside `robots` files robots.txt, and how long a request takes.
+    """What a crawl is expected to request, in addition to `robots` files robots.txt, and how long a request takes.
 
     `again` are the known articles that --refresh fetches, `article_requests` whether an article takes a request at all,
     `latency` the seconds that the source took to answer, and `asked` how many requests the plan itself has sent.
@@ -296,7 +296,7 @@ class _ColumnEstimate:
 
 
 def _apply_limit(remaining: RemainingWork, remaining_limit: int | None, page_size: int) -> RemainingWork:
-    """What of it is asked for where only so many entries are wanted; one page is on its way in any case."""
+    """What of it is asked for where only a number of entries is wanted; one page is on its way in any case."""
     if remaining_limit is None or remaining is NOTHING_REMAINING:
         return remaining
     if remaining.precision is Precision.AT_LEAST:

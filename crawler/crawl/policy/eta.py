@@ -42,7 +42,7 @@ class _ListingProgress:
 class EtaEstimator:
     """Counts what a crawl has done in requests, and estimates what it has before it.
 
-    An article that stands in a row of its listing takes no time worth counting, and counts all the same.
+    An article that is in a row of its listing takes no time worth counting, and counts all the same.
     """
 
     def __init__(self, columns: Iterable[str], limit: int | None = None) -> None:

@@ -126,7 +126,7 @@ def describe_item_error(error: ItemError, url: str) -> str:
 
 
 def describe_bug(error: BaseException | None) -> str:
-    """Return one line about an exception that nothing of ours raises on purpose."""
+    """Return one line about an exception that finews does not raise on purpose."""
     return collapse_whitespace(f"internal error: {type(error).__name__}: {error}")[:300]
 
 

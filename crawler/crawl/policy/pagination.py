@@ -15,7 +15,7 @@ from crawler.items import Coverage, Gap, ListingEntry, ListingSize
 
 # The longest listing of the source has some 50 pages; where a cursor leads on and on there is no end to be found.
 MAX_PAGES = 1_000
-# One in so many entries of a page may be much older than where it stands.
+# One in this many entries of a page may be much older than its neighbours.
 _ENTRIES_PER_OUTLIER = 10
 
 

@@ -81,7 +81,7 @@ def describe_queue_error(error: BaseException) -> str:
 
 
 def _read_conninfo() -> str:
-    """Raises UsageError, which does not repeat what stands there: it may hold a password."""
+    """Raises UsageError, which does not repeat the value: it may hold a password."""
     conninfo = os.environ.get(QUEUE_VARIABLE, "")
     if not conninfo:
         raise UsageError(

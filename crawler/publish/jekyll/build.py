@@ -46,7 +46,7 @@ _MANIFEST_KEYS = {
     "archived_months": "months",
     "other_pages": "others",
 }
-# The folders of pages that the database knows; what stands beside them is rendered at every build.
+# The folders of pages that the database knows; what is next to them is rendered at every build.
 _GENERATED_FOLDERS = ("category", "stock", "search")
 _INDEX_FILE = "index.html"
 

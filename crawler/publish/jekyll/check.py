@@ -1,4 +1,4 @@
-"""Site check: compare the built `_site` with the database, whoever built it. Every page is read once.
+"""Site check: compare the built `_site` with the database, however it was built. Every page is read once.
 
 Jekyll's exit code is no such check: it publishes what it cannot read.
 """

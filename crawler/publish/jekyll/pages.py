@@ -22,7 +22,7 @@ from crawler.storage.site_pages import PageKind, SitePage
 # The files of `_data_file_path` that are ours.
 DATA_FILES = ("home", "categories", "media", "days", "years", "stocks", "reprints")
 
-# A stock that so many articles link to has a page, and keeps it.
+# A stock that this many articles link to has a page, and keeps it.
 _MIN_ARTICLES_FOR_STOCK_PAGE = 5
 _MAX_STOCKS_LISTED = 500
 _MAX_ARTICLES_PER_PAGE = 100

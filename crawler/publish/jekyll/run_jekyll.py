@@ -46,7 +46,7 @@ def render_sources(output: Path, sources: Iterable[str], reprints: ReprintsBySlu
 
 @contextmanager
 def render_whole_site(output: Path) -> Iterator[Path]:
-    """The tree that Jekyll makes of all that stands in the output folder, which goes at the end. Raises FatalError."""
+    """The tree that Jekyll makes of the whole output folder, which goes at the end. Raises FatalError."""
     with tempfile.TemporaryDirectory(prefix=_STAGE_PREFIX, dir=output) as temp_dir:
         _run_jekyll(output, output, Path(temp_dir, "tree"))
         yield Path(temp_dir, "tree")
@@ -67,12 +67,12 @@ def split_batches(sources: Iterable[str]) -> Iterator[list[str]]:
 
 
 def list_theme_folders(output: Path) -> list[str]:
-    """The folders that Jekyll reads beside pages: layouts, includes, and whatever else begins with an underscore."""
+    """The folders that Jekyll reads in addition to pages: layouts, includes, others that begin with an underscore."""
     return [name for name in _list_visible_names(output) if name.startswith("_") and name not in _NAMES_NOT_STAGED]
 
 
 def list_top_level_sources(output: Path) -> list[str]:
-    """What stands at the top of the site, the theme's pages and the user's own: rendered at every build."""
+    """The pages at the top of the site, the theme's pages and the user's own: rendered at every build."""
     return [
         name
         for name in _list_visible_names(output)

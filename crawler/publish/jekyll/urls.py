@@ -35,7 +35,7 @@ def title_index_url(month: str) -> str:
 
 
 def built_page_path(source: str) -> str:
-    """Where the page of a post's or a page's source stands in the built site, from its root.
+    """Where the page of a post's or a page's source is in the built site, from its root.
 
     >>> built_page_path("_posts/2022/01/10/2022-01-10-NW1.md"), built_page_path("stock/1.600160.html")
     ('2022/01/10/2022-01-10-NW1.html', 'stock/1.600160.html')

@@ -70,7 +70,7 @@ def chart_articles_over_time(series_name: str, daily_counts: Iterable[Mapping[st
 
 
 def _group_days(days: Sequence[date]) -> Iterable[tuple[str, list[date]]]:
-    """The days one by one, or by weeks, or by months, so that the bars can be told apart."""
+    """The days one by one, or by weeks, or by months, so the bars can be distinguished."""
     if len(days) <= _MAX_BARS:
         return [(f"{day:%m-%d}", [day]) for day in days]
     if len(days) <= 7 * _MAX_BARS:

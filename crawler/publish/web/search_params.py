@@ -17,7 +17,7 @@ from crawler.storage.search.request import SearchRequest, SortOrder
 PARAM_NAMES = ("q", "category", "column", "since", "until", "stock", "as_of", "sort")
 MAX_PARAM_CHARS = 500
 RESULTS_PER_PAGE = 20
-# Facets and pages are made of so many of the newest that answer.
+# Facets and pages are made of at most this many of the newest hits.
 MAX_RESULTS = 500
 
 
@@ -33,7 +33,7 @@ class SearchParams:
 
     @property
     def filter_names(self) -> list[str]:
-        """What was given beside the words."""
+        """What was given in addition to the words."""
         return [name for name in self.values if name != "q"]
 
     def query_string_without(self, *removed: str, **changed: str) -> str:

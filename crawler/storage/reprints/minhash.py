@@ -16,7 +16,7 @@ SHINGLE_SIZE = 5
 MIN_SIMILARITY = 0.6
 # Two texts of one template have different figures; a reprint that was cut keeps those of what is left.
 MIN_SHARED_FIGURES = 0.8
-# Below so many letters, a text is only compared as a whole.
+# Below this many letters, a text is only compared as a whole.
 MIN_LETTERS = 30
 # Of a longer text, so much is compared.
 _MAX_CHARACTERS = 20_000
@@ -119,7 +119,7 @@ def lsh_keys(text_digest: bytes, text_sketch: bytes) -> list[int]:
 
 
 def hash_to_int64(data: bytes) -> int:
-    """A number of 64 bits, as SQLite holds one, that stands for these bytes."""
+    """A number of 64 bits, as SQLite holds one, that identifies these bytes."""
     return int.from_bytes(blake2b(data, digest_size=8).digest(), signed=True)
 
 

@@ -190,7 +190,7 @@ def spaced_ngrams(text: str, size: int) -> str:
     """
     code_point_array = code_points(text)
     ngram_count = max(0, len(code_point_array) - size + 1)
-    # A number a character: this is on the path of each article, and no loop of ours is as fast.
+    # A number a character: this is on the path of each article, and no loop in Python is as fast.
     spaced_text = _SPACE * ((size + 1) * ngram_count)
     for offset in range(size):
         spaced_text[offset :: size + 1] = code_point_array[offset : offset + ngram_count]

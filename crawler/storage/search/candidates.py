@@ -115,7 +115,7 @@ class _IndexHits(NamedTuple):
             yield _SELECT_DOCUMENTS_BY_ID, {"ids": json.dumps(ids_in_ranges)}
 
     def documents_spanned_by(self, hit_count: int) -> int:
-        """How many documents there are to so many of the newest hits."""
+        """How many documents there are to this many of the newest hits."""
         newest_ids = self.document_ids[-_HIT_SAMPLE_SIZE:]
         return hit_count * (newest_ids[-1] - newest_ids[0] + 1) // len(newest_ids)
 
@@ -251,7 +251,7 @@ class CandidateFinder:
     ) -> Iterator[Candidate]:
         """The articles that meet a filter, but for those of which the index shows that they do not hold the words.
 
-        The index is asked of so many at a time, and of twice as many the next.
+        The index is asked for a batch at a time, and for twice as many the next.
         """
         where, parameters = build_conditions(search_request, ARTICLE_ROWS)
         codes_by_key = {candidate.code for candidate in self._candidates_by_key(query, search_request)}

@@ -175,7 +175,7 @@ def unix_seconds(published_at: str) -> int:
 def group_blocks(blocks: Iterator[tuple[int, int]], first_group_size: int) -> Iterator[BlockGroup]:
     """Blocks, given newest first, in groups that double: no document of a group is newer than this, and its ids.
 
-    The first group holds so many `first_group_size`. The ids are ranges of neighbouring blocks: in a database that was
+    The first group holds `first_group_size` of them. The ids are ranges of neighbouring blocks: in a database that was
     crawled day by day, one a group. What is not asked of a group is not read.
     """
     blocks_in_group = (first_group_size >> BLOCK_BITS) + 1

@@ -1,7 +1,7 @@
 """Query parser: words, phrases, `-word`, `OR`. Every text means something: no query is a syntax error.
 
 Words are all wanted, `"…"` is one word with its spaces (`""` is a quotation mark in it), `-word` is unwanted, and `OR`
-stands between alternatives, each of which is all the words around it.
+is between alternatives, each of which is all the words around it.
 """
 
 import re

@@ -9,7 +9,7 @@ from crawler.storage.search.bigrams import normalise_with_offsets
 
 _SNIPPET_WIDTH = 80
 _CONTEXT_BEFORE_HIT = 20
-# BM25's usual constants; a word in the title counts as much as so many in the text.
+# BM25's usual constants; a word in the title counts as much as this many in the text.
 _BM25_K1, _BM25_B, _TITLE_WEIGHT = 1.2, 0.75, 5
 
 

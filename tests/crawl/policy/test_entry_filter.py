@@ -42,7 +42,7 @@ SKIP_REASON_CASES: dict[str, tuple[Selection, dict[str, Any], tuple[Reason, str]
     "category asked, other spelling": (TWO_CATEGORIES, {"media": " <em>中国</em>农网"}, None),
     "category asked, by its alias": (TWO_CATEGORIES, {"media": "21世界经济报道"}, None),
     "another category": (TWO_CATEGORIES, {"media": "财联社"}, (Reason.OTHER_CATEGORY, "category: 财联社")),
-    "a media that nobody knows": (
+    "an unknown media": (
         TWO_CATEGORIES,
         {"media": "不存在的新报纸"},
         (Reason.OTHER_CATEGORY, "category: 不存在的新报纸"),

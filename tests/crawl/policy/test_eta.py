@@ -22,7 +22,7 @@ def add_page(
     last: bool = False,
     known_ahead: int | None = None,
 ) -> None:
-    """A page with so many entries, one a minute."""
+    """A page with a number of entries, one a minute."""
     numbers = range(walk.rows_read, walk.rows_read + len(outcomes))
     page = [ListingEntry(f"{number:018}", "题", NOON - number * MINUTE, "345", "http://x") for number in numbers]
     wants_next_page = walk.wants_next_page(

@@ -128,7 +128,7 @@ def test_an_empty_listing_proves_nothing() -> None:
     st.integers(0, 119),
 )
 def test_every_entry_is_seen_or_within_a_gap(times: list[int], size: int, cut: int) -> None:
-    """Two walks of a listing that grows and loses its tail: what no walk met lies in the gap that is told."""
+    """Two walks of a listing that grows and loses its tail: what no walk met lies in the gap that is reported."""
     all_minutes = sorted(times, reverse=True)
     first_listing, second_listing = all_minutes[min(cut, len(all_minutes) - 1) :], all_minutes
     seen: set[int] = set()

@@ -180,12 +180,12 @@ def test_explain_goes_by_the_codes_whatever_the_texts_are(
     crawl("eastmoney")
     (code, *_) = query("SELECT code FROM entries WHERE reason = 'other_source'")
     execute_sql(output, "UPDATE entries SET detail = '别的话'")
-    told = finews("explain", code, "--output", str(output)).stdout
-    assert "text: choice's is kept: eastmoney listed it too, and that does not take its place" in told
+    printed = finews("explain", code, "--output", str(output)).stdout
+    assert "text: choice's is kept: eastmoney listed it too, and that does not take its place" in printed
     execute_sql(output, "UPDATE entries SET outcome = 'updated', reason = 'withdrawn' WHERE code = ?", code)
-    told = finews("explain", code, "--output", str(output)).stdout
-    assert ": updated: 别的话" in told
-    assert "taken in" not in told
+    printed = finews("explain", code, "--output", str(output)).stdout
+    assert ": updated: 别的话" in printed
+    assert "taken in" not in printed
 
 
 def test_truncated_response_is_retried(crawl: CommandRunner, sample_site: SampleSite, query: Query) -> None:

@@ -19,7 +19,7 @@ from tests.support.commands import FAST_SETTINGS
 _POSTGRES_BIN = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
 # Of the socket's name; no port is bound, which another program might have taken meanwhile.
 _SOCKET_PORT = 5432
-QUEUE_PASSWORD = "s3cret-word"  # noqa: S105  # what must not be told; the server takes any
+QUEUE_PASSWORD = "s3cret-word"  # noqa: S105  # what must not be printed; the server takes any
 StartCommand = Callable[..., subprocess.Popen[str]]
 
 

@@ -1,4 +1,4 @@
-"""What a fetcher sends back: whatever it is, it arrives as it was, or is told to be no such thing."""
+"""What a fetcher sends back: whatever it is, it arrives as it was, or is reported to be no such thing."""
 
 import base64
 import zlib
@@ -50,11 +50,11 @@ def test_truncated_flag_survives_the_message() -> None:
 )
 def test_failure_reason_survives_the_message(reason: Reason, passing: bool) -> None:
     fetched = decode_message(encode_message(FetchResult(error="it failed", reason=reason, retryable=passing)), 100)
-    with pytest.raises(Exception, match="it failed") as told:
+    with pytest.raises(Exception, match="it failed") as raised:
         build_response(fetched, REQUEST)
-    assert isinstance(told.value, IgnoreRequest) is not passing
+    assert isinstance(raised.value, IgnoreRequest) is not passing
     if not passing or reason in {Reason.CONNECTION_ERROR, Reason.RESPONSE_INCOMPLETE}:
-        assert request_reason(told.value) is reason
+        assert request_reason(raised.value) is reason
 
 
 def test_oversized_message_is_rejected() -> None:

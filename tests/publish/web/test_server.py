@@ -161,7 +161,7 @@ def test_everything_in_the_overview_opens(web_server: WebServer) -> None:
     assert web_server.get("/news.json?sql=select+count(*)+from+search+where+words+match+'公司'").status == 200
 
 
-# beside writers
+# next to writers
 
 
 def test_new_articles_appear_while_server_runs(output: Path) -> None:
@@ -227,7 +227,7 @@ def test_rebuilt_database_is_used(output: Path, finews: CommandRunner) -> None:
 
 @pytest.fixture(scope="module")
 def hostile_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Rows as no crawl of ours writes them, but another program could."""
+    """Rows as no finews crawl writes them, but another program could."""
     output = tmp_path_factory.mktemp("hostile") / "output"
     with SampleSite(Corpus.sample(6, newest_at=clock.now())) as sample_site:
         run_crawl(sample_site, output)

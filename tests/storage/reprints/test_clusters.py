@@ -119,7 +119,7 @@ def test_lsh_keys_lose_no_pair_of_full_comparison(labelled_articles: list[Labell
 
 
 class ReferenceArticle:
-    """A row as the relation of two articles is told of it."""
+    """A row as the relation of two articles is reported for it."""
 
     def __init__(self, row: TextRow) -> None:
         self.code, self.media, at, text = row
@@ -240,7 +240,7 @@ def repeat_text(count: int, *, distinct_endings: bool) -> list[TextRow]:
 
 
 def count_comparisons(output: Path, rows: Sequence[TextRow], *, batches: int) -> int:
-    """How many pairs of texts were compared while articles came, in so many parts."""
+    """How many pairs of texts were compared while articles came, in a number of parts."""
     with store_with_clusters(output, []) as store:
         for start in range(0, len(rows), len(rows) // batches):
             insert_articles(output, rows[start : start + len(rows) // batches])

@@ -56,7 +56,7 @@ def store(crawled_output: Path, output: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def other_client(store: Store, output: Path) -> Iterator[sqlite3.Connection]:  # noqa: ARG001  # the database is there
-    """Another SQLite client, which knows nothing of ours."""
+    """Another SQLite client, which knows nothing of finews."""
     connection = sqlite3.connect(output / "news.db", isolation_level=None)
     yield connection
     connection.close()

@@ -36,7 +36,7 @@ const checkLayoutAndAccessibility = async (page, problems) => {
   }
 };
 
-// Opens each page at two widths, light and dark, keeps a screenshot in `folder`, and adds what `inspect` tells of it.
+// Opens each page at two widths, light and dark, keeps a screenshot in `folder`, and adds what `inspect` says of it.
 const visitPages = async (browser, base, folder, pages, inspect) => {
   const reports = [];
   for (const width of [390, 1280]) {
