@@ -12,7 +12,7 @@ _BENCHMARK_NETWORK = ip_network("198.18.0.0/15")
 
 
 def get_origin(url: str) -> str:
-    """The origin of an address; empty when it has none, or names a user, too.
+    """The origin of an address; empty when it has none, or when it holds a user name.
 
     >>> get_origin("https://finance.eastmoney.com/a/1.html"), get_origin("HTTP://[::1]:8000/x")
     ('https://finance.eastmoney.com:443', 'http://::1:8000')
