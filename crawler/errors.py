@@ -16,7 +16,8 @@ FinewsError
     └── SourceError               the source itself says no (an error shell): failed, try again
         ├── IncompleteResponseError   its response is truncated or broken: failed, try again
         └── RequestError              no response came that could be used: failed, try again
-            └── MissingArticleError       the source has no such article (any more): withdrawn, or failed
+            ├── MissingArticleError       the source has no such article (any more): withdrawn, or failed
+            └── RefusedError              the source refuses to answer this address or this crawler
 """
 
 from typing import ClassVar
@@ -107,3 +108,14 @@ class RequestError(SourceError):
 
 class MissingArticleError(RequestError):
     """The source answers that there is no such article (any more)."""
+
+
+class RefusedError(RequestError):
+    """The source refuses to answer: 403, 429, a closed connection, an empty body, a check for humans.
+
+    `blocks_address` says that it is the address that is refused, as it seems: a closed connection, or 429.
+    """
+
+    def __init__(self, detail: str, *, blocks_address: bool = False) -> None:
+        super().__init__("refused", detail)
+        self.blocks_address = blocks_address

@@ -59,18 +59,22 @@ REMOTE_CONTROL_ENABLED = False
 USER_AGENT = "finews"
 ROBOTSTXT_OBEY = True
 ROBOTSTXT_USER_AGENT = "finews"
-# Never more than four requests at one host. Scrapy 2.19 keeps a host's bound only where there is a delay, and the bound
-# for all hosts always.
-CONCURRENT_REQUESTS_PER_DOMAIN = 4
-CONCURRENT_REQUESTS = 4
-# Seconds between two requests to one host; AutoThrottle makes it longer when the host answers slowly.
-DOWNLOAD_DELAY = 0.25
-AUTOTHROTTLE_ENABLED = True
-AUTOTHROTTLE_START_DELAY = 0.25
-AUTOTHROTTLE_MAX_DELAY = 30.0
-AUTOTHROTTLE_TARGET_CONCURRENCY = 2.0
-# A request that fails for a passing reason is sent twice more.
+# Never more than two requests at one site. Scrapy 2.19 keeps a slot's bound only where there is a delay, and the bound
+# for all of them always.
+CONCURRENT_REQUESTS_PER_DOMAIN = 2
+CONCURRENT_REQUESTS = 2
+# The least time in seconds between two requests to one site; up to half as much is added at random, and in five minutes
+# there are no more than crawler/crawl/policy/pace.py says. 0 lifts every limit of the pace: for mirrors of one's own.
+DOWNLOAD_DELAY = 1.0
+# Chinese sources answer in the language that is asked for.
+DEFAULT_REQUEST_HEADERS = {
+    "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+    "Accept-Language": "zh-CN",
+}
+# A request that fails for a passing reason is sent twice more. "Too many requests" (429) is the source's refusal, and
+# sent again only where it says when.
 RETRY_TIMES = 2
+RETRY_HTTP_CODES = [code for code in scrapy_defaults.RETRY_HTTP_CODES if code != 429]
 # Ours take the place of Scrapy's where those fall short; crawler/middlewares.py says how.
 DOWNLOADER_MIDDLEWARES = {
     "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
@@ -81,6 +85,7 @@ DOWNLOADER_MIDDLEWARES = {
     "crawler.middlewares.BackoffRetryMiddleware": 550,
     "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
     "crawler.middlewares.StrictDecompressionMiddleware": 590,
+    "crawler.middlewares.PaceMiddleware": 950,
 }
 # The sources need no cookies, and are not sent which page led to a request.
 COOKIES_ENABLED = False

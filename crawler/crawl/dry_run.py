@@ -10,6 +10,7 @@ from scrapy.crawler import Crawler
 
 from crawler.crawl.interface import BadRow, EntryTracker, SpiderInfo, TrackerExtension, describe_listing_error
 from crawler.crawl.policy.failures import classify_error
+from crawler.crawl.policy.health import SourceHealth
 from crawler.crawl.policy.selection import Selection
 from crawler.errors import ItemError
 from crawler.items import ListingEntry, ListingSize, RawResponse
@@ -22,6 +23,7 @@ class DryRunTracker(EntryTracker):
 
     def __init__(self, default_columns: tuple[str, ...]) -> None:
         self.selection = Selection(columns=default_columns)
+        self.health = SourceHealth()
 
     def record_listing_page(
         self,
@@ -46,14 +48,14 @@ class DryRunTracker(EntryTracker):
     def entries_to_refresh(self) -> list[ListingEntry]:
         return []
 
-    def paused_until(self, origin: str) -> datetime | None:
+    def paused_until(self, name: str) -> datetime | None:
         return None
 
-    def pause(self, origin: str, wait: timedelta) -> None:
-        logger.warning("%s asks not to be sent requests for %s", origin, wait)
+    def pause(self, name: str, wait: timedelta) -> None:
+        logger.warning("%s asks not to be sent requests for %s", name, wait)
 
-    def back_off(self, origin: str) -> None:
-        logger.warning("%s answers that it has had too many requests", origin)
+    def back_off(self, name: str) -> None:
+        logger.warning("%s answers that it has had too many requests", name)
 
 
 class DryRun(TrackerExtension):

@@ -1,31 +1,36 @@
 """Interfaces of crawl and spider: SpiderInfo, EntryTracker, what a request carries, errors of requests."""
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from scrapy import Request
 from scrapy.crawler import Crawler
-from scrapy.exceptions import DownloadCancelledError, IgnoreRequest, ResponseDataLossError
+from scrapy.exceptions import DownloadCancelledError, DownloadFailedError, IgnoreRequest, ResponseDataLossError
 from scrapy.spidermiddlewares.httperror import HttpError
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.python.failure import Failure
 
 from crawler.content import clock
 from crawler.content.categories import CategoryRegistry
 from crawler.content.markup import SourceMarkup
 from crawler.content.unicode_text import collapse_whitespace
-from crawler.crawl.policy.failures import describe_item_error
+from crawler.crawl.policy.failures import describe_endpoint, describe_item_error
+from crawler.crawl.policy.health import SourceHealth
 from crawler.crawl.policy.origins import redact_url
 from crawler.crawl.policy.selection import Selection, parse_selection
-from crawler.errors import ItemError, MissingArticleError, ParseError, RequestError, UsageError
+from crawler.errors import ItemError, MissingArticleError, ParseError, RefusedError, RequestError, UsageError
 from crawler.items import ListingEntry, ListingSize, RawResponse, Reason
 from crawler.storage import load_stored_categories
 
 # The source answers so when it has no such article, or has it no more.
-_MISSING_STATUSES = {404, 410}
+_MISSING_STATUSES = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 # The key in a request's `meta`.
 _CANONICAL_URL = "canonical"
 
@@ -34,6 +39,7 @@ class SpiderInfo(Protocol):
     """What a crawl reads of its spider."""
 
     name: str
+    site: str
     arguments: Mapping[str, str]
     columns: Mapping[str, str]
     default_columns: tuple[str, ...]
@@ -56,10 +62,13 @@ class BadRow:
 class EntryTracker(ABC):
     """Records what a spider meets, and decides what it fetches: in a crawl, in a plan, in a dry run.
 
-    `selection` is what the user wants.
+    `selection` is what the user wants, `health` what answers and what does not. Requests are logged in `output`, where
+    it is a folder.
     """
 
     selection: Selection
+    health: SourceHealth
+    output: Path | None = None
 
     @abstractmethod
     def record_listing_page(
@@ -84,17 +93,32 @@ class EntryTracker(ABC):
     def entries_to_refresh(self) -> list[ListingEntry]:
         """Return the stored articles that `--refresh` asks to fetch again, but for those that a listing has named."""
 
-    @abstractmethod
-    def paused_until(self, origin: str) -> datetime | None:
-        """Return until when an origin asked not to be sent requests; None if that is over, or it never did."""
+    def record_answer(self, url: str) -> None:
+        """Record that the endpoint of a canonical URL answers."""
+        self.health.record_answer(url)
+
+    def record_request_failure(self, site: str, url: str, error: RequestError) -> None:
+        """Record that a request failed. What refuses the address is left alone by the crawls that follow, too."""
+        was_closed, was_blocked = self.health.why_closed(url), self.health.blocked_site
+        self.health.record_failure(url, error, time.monotonic())
+        if self.health.blocked_site and not was_blocked:
+            self.back_off(site)
+        elif (
+            isinstance(error, RefusedError) and error.blocks_address and self.health.why_closed(url) and not was_closed
+        ):
+            self.back_off(describe_endpoint(url))
 
     @abstractmethod
-    def pause(self, origin: str, wait: timedelta) -> None:
-        """Send an origin no more requests for a time that is longer than a crawl waits."""
+    def paused_until(self, name: str) -> datetime | None:
+        """Return until when a site or endpoint is to be left alone; None if that is over, or never was."""
 
     @abstractmethod
-    def back_off(self, origin: str) -> None:
-        """Pause an origin that answers "too many requests" and does not say for how long."""
+    def pause(self, name: str, wait: timedelta) -> None:
+        """Send a site or endpoint no more requests for a time that is longer than a crawl waits."""
+
+    @abstractmethod
+    def back_off(self, name: str) -> None:
+        """Pause a site or endpoint that refuses too many requests and does not say for how long."""
 
 
 class TrackerExtension:
@@ -162,9 +186,24 @@ def describe_listing_error(error: ItemError, url: str) -> str:
 def to_request_error(error: BaseException | None, request: Request) -> RequestError:
     """Return an error of Scrapy's as ours: why a request got no response that can be used."""
     detail = describe_request_error(error, request)
-    if isinstance(error, HttpError) and error.response.status in _MISSING_STATUSES:
-        return MissingArticleError(Reason.HTTP_ERROR, detail)
+    if isinstance(error, HttpError):
+        status = error.response.status
+        if status in _MISSING_STATUSES:
+            return MissingArticleError(Reason.HTTP_ERROR, detail)
+        if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            return RefusedError(detail, blocks_address=status == HTTPStatus.TOO_MANY_REQUESTS)
+    if is_connection_closed(error):
+        return RefusedError(detail, blocks_address=True)
     return RequestError(request_reason(error), detail)
+
+
+def is_connection_closed(error: BaseException | None) -> bool:
+    """Return whether a connection was reset or closed before any answer: what the source does to refuse an address."""
+    cause = error.__cause__ if isinstance(error, DownloadFailedError) else error
+    if isinstance(cause, ConnectionDone | ConnectionLost):
+        return True
+    reasons: list[Failure] = getattr(cause, "reasons", [])
+    return bool(reasons) and all(isinstance(reason.value, ConnectionDone | ConnectionLost) for reason in reasons)
 
 
 def describe_request_error(error: BaseException | None, request: Request) -> str:
@@ -175,6 +214,8 @@ def describe_request_error(error: BaseException | None, request: Request) -> str
         return collapse_whitespace(str(error)) or "the request was dropped"
     if isinstance(error, DownloadCancelledError):
         return "the reply is larger than DOWNLOAD_MAXSIZE"
+    if is_connection_closed(error):
+        return "the connection was closed without an answer"
     # The mirror's address is the operator's, and not recorded.
     canonical_url = redact_url(get_canonical_url(request))
     return collapse_whitespace(str(error).replace(request.url, canonical_url) or type(error).__name__)[:200]

@@ -26,9 +26,11 @@ from crawler.crawl.interface import (
     get_column,
     selection_from_arguments,
 )
-from crawler.crawl.policy.backoff import backoff_delay
-from crawler.crawl.policy.estimate import FirstPage, Plan, PlanInputs, Throttle, estimate_columns
+from crawler.crawl.policy.backoff import LONGEST_STORED_PAUSE, backoff_delay
+from crawler.crawl.policy.estimate import FirstPage, Plan, PlanInputs, estimate_columns
 from crawler.crawl.policy.failures import describe_bug, describe_item_error
+from crawler.crawl.policy.health import SourceHealth
+from crawler.crawl.policy.pace import seconds_between_requests
 from crawler.crawl.policy.result import FINISHED_REASON, crawl_outcome
 from crawler.errors import CommandError, ItemError, ParseError
 from crawler.items import ListingEntry, ListingSize, Outcome, RawResponse, RunOutcome
@@ -52,8 +54,9 @@ class Planner(EntryTracker, TrackerExtension):
         self._requests_sent = 0
         self._failed_listings: defaultdict[str, list[str]] = defaultdict(list)
         self._listing_parse_failed = False
-        self._paused_origins: dict[str, datetime] = {}
+        self._pauses: dict[str, datetime] = {}
         self._registry = CategoryRegistry()
+        self.health = SourceHealth()
         self.plan: Plan | None = None
         self.fatal_error: CommandError | None = None
 
@@ -78,7 +81,8 @@ class Planner(EntryTracker, TrackerExtension):
             self.selection = selection_from_arguments(self._spider, output)
             self._store = Store.open_ro_if_exists(output)
             if self._store:
-                self._paused_origins = self._store.paused_origins.get_all()
+                self.output = output
+                self._pauses = self._store.pauses.get_all()
                 self._registry = CategoryRegistry(self._store.categories.all())
         except CommandError as error:
             self.fatal_error = error
@@ -118,15 +122,15 @@ class Planner(EntryTracker, TrackerExtension):
 
     # what middlewares report: only this crawl obeys it; the next one will hear it again
 
-    def paused_until(self, origin: str) -> datetime | None:
-        until = self._paused_origins.get(origin)
-        return until if until and until > clock.now() else None
+    def paused_until(self, name: str) -> datetime | None:
+        until, now = self._pauses.get(name), clock.now()
+        return until if until and now < until <= now + LONGEST_STORED_PAUSE else None
 
-    def pause(self, origin: str, wait: timedelta) -> None:
-        self._paused_origins[origin] = clock.now() + wait
+    def pause(self, name: str, wait: timedelta) -> None:
+        self._pauses[name] = clock.now() + wait
 
-    def back_off(self, origin: str) -> None:
-        self.pause(origin, backoff_delay(timedelta()))
+    def back_off(self, name: str) -> None:
+        self.pause(name, backoff_delay(timedelta()))
 
     # what Scrapy reports
 
@@ -173,7 +177,7 @@ class Planner(EntryTracker, TrackerExtension):
             robots=len(self._all_hosts(pages)) if self._crawler.settings.getbool("ROBOTSTXT_OBEY") else 0,
             article_requests=not self._spider.rows_are_articles,
             latency=latency,
-            seconds_between=read_throttle(self._crawler.settings).seconds_between_requests(latency),
+            seconds_between=estimate_request_interval(self._crawler.settings, latency),
             asked=self._requests_sent,
             outcome=self._plan_outcome(),
             failed_listings=dict(self._failed_listings),
@@ -214,17 +218,14 @@ class Planner(EntryTracker, TrackerExtension):
         )
 
 
-def read_throttle(settings: BaseSettings) -> Throttle:
-    """How Scrapy sends requests with these settings. Without a number there is no bound of that kind."""
+def estimate_request_interval(settings: BaseSettings, latency: float) -> float:
+    """Return the seconds between two requests to a site that answers after `latency` seconds, while more are waiting.
+
+    A setting of 0 is no bound.
+    """
     limits = [settings.getint(name) for name in ("CONCURRENT_REQUESTS", "CONCURRENT_REQUESTS_PER_DOMAIN")]
-    has_autothrottle = settings.getbool("AUTOTHROTTLE_ENABLED")
-    return Throttle(
-        delay=settings.getfloat("DOWNLOAD_DELAY"),
-        jitter=settings.getfloat("DOWNLOAD_DELAY_JITTER"),
-        concurrency=min((limit for limit in limits if limit > 0), default=1),
-        target_concurrency=settings.getfloat("AUTOTHROTTLE_TARGET_CONCURRENCY") if has_autothrottle else None,
-        max_delay=settings.getfloat("AUTOTHROTTLE_MAX_DELAY"),
-    )
+    concurrency = min((limit for limit in limits if limit > 0), default=1)
+    return max(seconds_between_requests(settings.getfloat("DOWNLOAD_DELAY")), latency / concurrency)
 
 
 def build_notes(plan: Plan, settings: BaseSettings) -> list[str]:

@@ -16,7 +16,7 @@ from crawler.content.unicode_text import collapse_whitespace
 from crawler.crawl.context import CrawlContext
 from crawler.crawl.coverage import CoverageTracker
 from crawler.crawl.interface import BadRow, EntryTracker, describe_listing_error
-from crawler.crawl.policy.backoff import backoff_delay
+from crawler.crawl.policy.backoff import LONGEST_STORED_PAUSE, backoff_delay
 from crawler.crawl.policy.entry_filter import (
     DUPLICATE_DETAIL,
     STILL_REJECTED_PREFIX,
@@ -25,6 +25,7 @@ from crawler.crawl.policy.entry_filter import (
     EntryFilter,
 )
 from crawler.crawl.policy.failures import EntryFailure, FailureGroup, FailureGroups, classify_error
+from crawler.crawl.policy.health import SourceHealth
 from crawler.errors import CommandError, ItemError, ParseError
 from crawler.items import (
     CODE_PREFIX,
@@ -73,6 +74,8 @@ class CrawlTracker(EntryTracker):
         self.articles_saved = 0
         self.listing_parse_failed = False
         self.failures = FailureGroups()
+        self.health = SourceHealth()
+        self.output = context.out.path
         self._context, self._coverage, self._abort = context, coverage, abort
         self._db, self._spider = context.out.db, context.spider
         self._entry_filter = EntryFilter(
@@ -83,7 +86,7 @@ class CrawlTracker(EntryTracker):
         self._pending_articles: list[Article] = []
         self._flush_timer: asyncio.TimerHandle | None = None
         self._entries_before = self._db.runs.last_entry_id()
-        self._paused_origins = self._db.paused_origins.get_active(clock.now())
+        self._pauses = self._db.pauses.get_active(clock.now(), LONGEST_STORED_PAUSE)
 
     # for spiders
 
@@ -153,19 +156,19 @@ class CrawlTracker(EntryTracker):
 
     # for middlewares
 
-    def paused_until(self, origin: str) -> datetime | None:
-        until = self._paused_origins.get(origin)
+    def paused_until(self, name: str) -> datetime | None:
+        until = self._pauses.get(name)
         return until if until and until > clock.now() else None
 
-    def pause(self, origin: str, wait: timedelta) -> None:
-        """Pause an origin in this crawl, and in the next ones as long as it wants."""
+    def pause(self, name: str, wait: timedelta) -> None:
+        """Pause a site or endpoint in this crawl, and in the next ones as long as it wants."""
         until = clock.now() + wait + timedelta(seconds=1)
-        if until > self._paused_origins.get(origin, until - wait):
-            self._paused_origins[origin] = until
-            self._db.paused_origins.pause(origin, until)
+        if until > self._pauses.get(name, until - wait):
+            self._pauses[name] = until
+            self._db.pauses.pause(name, until)
 
-    def back_off(self, origin: str) -> None:
-        self.pause(origin, backoff_delay(clock.now() - self._db.runs.failing_since(self._spider.name)))
+    def back_off(self, name: str) -> None:
+        self.pause(name, backoff_delay(clock.now() - self._db.runs.failing_since(self._spider.name)))
 
     # for pipelines
 

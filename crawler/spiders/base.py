@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, NamedTuple, Self, cast
 from urllib.parse import urlsplit
 
 from scrapy import Request, Spider, signals
@@ -34,10 +34,23 @@ from crawler.crawl.interface import (
     to_request_error,
 )
 from crawler.crawl.policy.origins import get_origin, redact_url
-from crawler.errors import EmptyBodyError, ItemError, MissingArticleError, NoArticleError, ParseError, UsageError
-from crawler.items import CODE_PATTERN, NO_COLUMN, ListingEntry, ListingSize, Outcome, RawArticle, RawResponse
+from crawler.crawl.policy.refusals import find_refusal
+from crawler.errors import (
+    EmptyBodyError,
+    ItemError,
+    MissingArticleError,
+    NoArticleError,
+    ParseError,
+    RefusedError,
+    RejectedArticleError,
+    RequestError,
+    UsageError,
+)
+from crawler.items import CODE_PATTERN, NO_COLUMN, ListingEntry, ListingSize, Outcome, RawArticle, RawResponse, Reason
 from crawler.storage.article_writer import BATCH_SIZE
 
+# With DOWNLOAD_DELAY=0, unless the user sets another number.
+_UNPACED_CONCURRENCY = 4
 # Articles are fetched before the next listing page, so that what waits in memory stays small.
 _ARTICLE_PRIORITY = 10
 _CODE_IN_URL = re.compile(rf"(?<![0-9]){CODE_PATTERN.pattern}(?![0-9])", re.ASCII)
@@ -59,12 +72,20 @@ class ListingPage:
 class Extractor:
     """One way to an article's text: the URL for an entry, and how to extract the article from the text of its response.
 
-    `extract` raises EmptyBodyError when the response is sound and holds no text (the next extractor is tried),
-    ParseError when it is not what the source answers, and SourceError when the source says no.
+    `extract` raises EmptyBodyError when the response is sound and holds no text, ParseError when it is not what the
+    source answers, and SourceError when the source says no. In each case the next extractor is tried.
     """
 
     build_url: Callable[["SourceSpider", ListingEntry], str]
+    """Returns an empty text for an entry whose article is not asked for in this way."""
     extract: Callable[[str, ListingEntry], RawArticle]
+
+
+class ExtractorFailure(NamedTuple):
+    """Why an extractor found no article, and in what."""
+
+    error: ItemError
+    response: RawResponse
 
 
 class SourceSpider(Spider):
@@ -74,6 +95,8 @@ class SourceSpider(Spider):
     where `rows_are_articles`, `extract_from_entry`.
     """
 
+    site: ClassVar[str] = ""
+    """The source whose hosts are asked at one pace; by default the name. Spiders that share hosts name the same one."""
     columns: ClassVar[Mapping[str, str]]
     """Ids and names of the listings that the site has."""
     default_columns: ClassVar[tuple[str, ...]]
@@ -88,6 +111,8 @@ class SourceSpider(Spider):
     """The media of an article that names none."""
     markup: ClassVar[SourceMarkup] = PLAIN_MARKUP
     """The adverts, stock links and source lines that the site adds to its texts, and its time zone."""
+    challenge_marks: ClassVar[tuple[str, ...]] = ()
+    """What only the site's own checks for humans hold, in addition to those of crawler/crawl/policy/refusals.py."""
     supersedes: ClassVar[frozenset[str]] = frozenset()
     """Spiders whose shorter text of an article gives way to this one's."""
 
@@ -104,6 +129,13 @@ class SourceSpider(Spider):
         others that cannot come.
         """
         super().update_settings(settings)
+        cls.site = cls.site or cls.name
+        if settings.getfloat("DOWNLOAD_DELAY"):
+            # The delay is PaceMiddleware's, for all hosts of the site together.
+            settings.set("DOWNLOAD_SLOTS", {cls.site: {"delay": 0}}, priority="spider")
+        else:
+            settings.set("CONCURRENT_REQUESTS", _UNPACED_CONCURRENCY, priority="spider")
+            settings.set("CONCURRENT_REQUESTS_PER_DOMAIN", _UNPACED_CONCURRENCY, priority="spider")
         if cls.rows_are_articles:
             settings.set("CONCURRENT_ITEMS", BATCH_SIZE, priority="spider")
         if (settings.getpriority("USER_AGENT") or 0) <= SETTINGS_PRIORITIES["project"]:
@@ -204,8 +236,9 @@ class SourceSpider(Spider):
         try:
             page = self.extract_listing(decode_body(raw_response.body, raw_response.content_type), cursor)
         except ItemError as error:
-            get_tracker(self.crawler).record_listing_failure(column, error, raw_response)
+            get_tracker(self.crawler).record_listing_failure(column, self._judge(error, response), raw_response)
             return
+        get_tracker(self.crawler).record_answer(raw_response.url)
         for row in page.rows:
             try:
                 rows.append(self.parse_and_check_row(row, column, now))
@@ -225,16 +258,18 @@ class SourceSpider(Spider):
 
     def handle_listing_error(self, failure: Failure) -> None:
         request = get_failed_request(failure)
-        get_tracker(self.crawler).record_listing_failure(
-            get_column(request),
-            to_request_error(failure.value, request),
-            RawResponse(get_canonical_url(request), "", b""),
-        )
+        url, error = get_canonical_url(request), to_request_error(failure.value, request)
+        get_tracker(self.crawler).record_request_failure(self.site, url, error)
+        get_tracker(self.crawler).record_listing_failure(get_column(request), error, RawResponse(url, "", b""))
 
     def parse_article(
-        self, response: Response, entry: ListingEntry | None = None, extractor_index: int | None = None
+        self,
+        response: Response,
+        entry: ListingEntry | None = None,
+        extractor_index: int | None = None,
+        earlier: "ExtractorFailure | None" = None,
     ) -> Iterator[Any]:
-        """Extract an article. Where the response holds no text, the next extractor is tried.
+        """Extract an article. Where that fails, the next extractor is tried.
 
         Without an `entry`, one is made of the code in the URL. Raises UsageError where there is none.
         """
@@ -245,22 +280,26 @@ class SourceSpider(Spider):
             if entry.code not in response.url:
                 # A redirect to the site's front page is answered with 200.
                 raise ParseError(f"the source sends to another page: {redact_url(response.url)}")
-            yield self.extract_article(raw_response, entry, clock.now())
-        except EmptyBodyError as error:
-            yield from self._try_next_extractor(entry, error, raw_response)
-        except ItemError as error:
+            article = self.extract_article(raw_response, entry, clock.now())
+        except RejectedArticleError as error:
             get_tracker(self.crawler).record_article_failure(entry, error, raw_response)
+        except ItemError as error:
+            yield from self._try_next_extractor(entry, self._judge(error, response), raw_response, earlier)
+        else:
+            get_tracker(self.crawler).record_answer(raw_response.url)
+            yield article
 
     def handle_article_error(self, failure: Failure) -> Iterator[Any]:
         request = get_failed_request(failure)
         entry = get_entry(request)
         assert entry is not None, "requests of articles have one"
-        error = to_request_error(failure.value, request)
-        response = RawResponse(entry.url, "", b"", request.cb_kwargs["extractor_index"])
+        url, error = get_canonical_url(request), to_request_error(failure.value, request)
         if isinstance(error, MissingArticleError):
-            yield from self._try_next_extractor(entry, error, response)
+            get_tracker(self.crawler).record_answer(url)
         else:
-            get_tracker(self.crawler).record_article_failure(entry, error, response)
+            get_tracker(self.crawler).record_request_failure(self.site, url, error)
+        response = RawResponse(entry.url, "", b"", request.cb_kwargs["extractor_index"])
+        yield from self._try_next_extractor(entry, error, response, request.cb_kwargs["earlier"])
 
     def refresh_articles(self) -> None:
         """Request the stored articles that no listing has named, once, when nothing else is left to do."""
@@ -283,13 +322,31 @@ class SourceSpider(Spider):
         path = urlsplit(response.url).path
         return paths.index(path) if path in paths else 0
 
-    def _try_next_extractor(self, entry: ListingEntry, error: ItemError, response: RawResponse) -> Iterator[Any]:
-        if response.extractor_index + 1 < len(self.extractors):
-            yield self._article_request(entry, response.extractor_index + 1)
-            return
-        if isinstance(error, EmptyBodyError) and self.outcome_without_text(entry) is Outcome.FILTERED:
-            error = NoArticleError(str(error))
-        get_tracker(self.crawler).record_article_failure(entry, error, response)
+    def _try_next_extractor(
+        self, entry: ListingEntry, error: ItemError, response: RawResponse, earlier: "ExtractorFailure | None"
+    ) -> Iterator[Any]:
+        failure = _choose_failure(earlier, ExtractorFailure(error, response))
+        for index in range(response.extractor_index + 1, len(self.extractors)):
+            if self.extractors[index].build_url(self, entry):
+                yield self._article_request(entry, index, failure)
+                return
+        error = failure.error
+        has_no_text = isinstance(error, EmptyBodyError | MissingArticleError)
+        if has_no_text and self.outcome_without_text(entry) is Outcome.FILTERED:
+            error = NoArticleError(f"no text at this source: {entry.url}")
+        get_tracker(self.crawler).record_article_failure(entry, error, failure.response)
+
+    def _judge(self, error: ItemError, response: Response) -> ItemError:
+        """Return the error of a response that could not be used: RefusedError where that is what the source says."""
+        raw_response = to_raw_response(response)
+        url, text = raw_response.url, _decode_or_nothing(raw_response)
+        header_names = [name.decode("latin-1") for name in response.headers]
+        if refusal := find_refusal(text, header_names, self.challenge_marks):
+            error = RefusedError(refusal)
+            get_tracker(self.crawler).record_request_failure(self.site, url, error)
+        elif isinstance(error, EmptyBodyError):
+            get_tracker(self.crawler).record_answer(url)
+        return error
 
     def _listing_request(self, column: str, cursor: str) -> Request:
         url = self.listing_url(column, cursor)
@@ -301,17 +358,41 @@ class SourceSpider(Spider):
             cb_kwargs={"column": column, "cursor": cursor},
         )
 
-    def _article_request(self, entry: ListingEntry, extractor_index: int) -> Request:
+    def _article_request(
+        self, entry: ListingEntry, extractor_index: int, earlier: "ExtractorFailure | None" = None
+    ) -> Request:
         url = self.extractors[extractor_index].build_url(self, entry)
         return Request(
             mirror_url(url, self.mirror),
             callback=self.parse_article,
             errback=self.handle_article_error,
             meta=set_canonical_url(url),
-            cb_kwargs={"entry": entry, "extractor_index": extractor_index},
+            cb_kwargs={"entry": entry, "extractor_index": extractor_index, "earlier": earlier},
             # What has been begun is finished first, so that a crawl that is stopped has little to ask for again.
             priority=_ARTICLE_PRIORITY + extractor_index,
         )
+
+
+def _choose_failure(earlier: ExtractorFailure | None, latest: ExtractorFailure) -> ExtractorFailure:
+    """Return which failure of an article's extractors is recorded.
+
+    It is the latest, unless nothing was learned by it (its endpoint is closed) or by an earlier one more: a response
+    that was no article is kept for a person to look at. That one extractor has no text is only said by the last.
+    """
+    if earlier is None or isinstance(earlier.error, EmptyBodyError | MissingArticleError):
+        return latest
+    latest_says_nothing = isinstance(latest.error, RequestError) and latest.error.reason == Reason.ENDPOINT_CLOSED
+    latest_is_final = isinstance(latest.error, ParseError | MissingArticleError)
+    if latest_says_nothing or (isinstance(earlier.error, ParseError) and not latest_is_final):
+        return earlier
+    return latest
+
+
+def _decode_or_nothing(response: RawResponse) -> str:
+    try:
+        return decode_body(response.body, response.content_type)
+    except ParseError:
+        return "\ufffd"
 
 
 def mirror_url(url: str, mirror: str) -> str:

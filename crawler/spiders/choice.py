@@ -8,7 +8,13 @@ from crawler.content.json_fields import FieldSchema, get_code, get_datetime, get
 from crawler.errors import EmptyBodyError
 from crawler.items import CODE_PREFIX, ListingEntry, RawArticle
 from crawler.spiders.base import Extractor, ListingPage, SourceSpider
-from crawler.spiders.eastmoney_markup import CHOICE_MEDIA, EASTMONEY_MARKUP, share_page_url
+from crawler.spiders.eastmoney_markup import (
+    CHOICE_MEDIA,
+    EASTMONEY_CHALLENGE_MARKS,
+    EASTMONEY_MARKUP,
+    EASTMONEY_SITE,
+    share_page_url,
+)
 
 # The one list whose rows name no media: the foot of the text does, else the end of the digest.
 ROLLING_NEWS = "102"
@@ -66,6 +72,8 @@ class ChoiceSpider(SourceSpider):
     default_columns = tuple(COLUMNS)
     default_media = CHOICE_MEDIA
     markup = EASTMONEY_MARKUP
+    site = EASTMONEY_SITE
+    challenge_marks = EASTMONEY_CHALLENGE_MARKS
     supersedes = frozenset({"flash"})
     extractors: ClassVar[tuple[Extractor, ...]] = (Extractor(text_url, extract_from_text),)
     custom_settings = _SETTINGS

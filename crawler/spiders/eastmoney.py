@@ -25,7 +25,14 @@ from crawler.content.unicode_text import clean_title
 from crawler.errors import EmptyBodyError, IncompleteResponseError, ParseError, RejectedArticleError, SourceError
 from crawler.items import ListingEntry, ListingSize, Outcome, RawArticle
 from crawler.spiders.base import Extractor, ListingPage, SourceSpider
-from crawler.spiders.eastmoney_markup import ARTICLE_URL, CAIFUHAO_URL, EASTMONEY_MARKUP, EASTMONEY_MEDIA
+from crawler.spiders.eastmoney_markup import (
+    ARTICLE_URL,
+    CAIFUHAO_URL,
+    EASTMONEY_CHALLENGE_MARKS,
+    EASTMONEY_MARKUP,
+    EASTMONEY_MEDIA,
+    EASTMONEY_SITE,
+)
 
 COLUMNS = {
     "344": "财经导读", "345": "资讯精华", "349": "沪深公司", "350": "国内经济", "351": "国际经济",
@@ -82,7 +89,13 @@ def detail_url(_spider: SourceSpider, entry: ListingEntry) -> str:
 
 
 def page_url(_spider: SourceSpider, entry: ListingEntry) -> str:
-    return entry.url
+    """Return the page of an article; of a 财富号 post none: those pages meet a check for humans."""
+    return "" if is_caifuhao(entry) else entry.url
+
+
+def is_caifuhao(entry: ListingEntry) -> bool:
+    """Return whether an entry is a post of a blog."""
+    return entry.url.startswith(CAIFUHAO_URL.format(""))
 
 
 def extract_from_detail(text: str, entry: ListingEntry) -> RawArticle:
@@ -119,7 +132,7 @@ def extract_from_page(text: str, entry: ListingEntry) -> RawArticle:
     page = Selector(text=text, type="html")
     body = page.css("#ContentBody")
     if not body:
-        raise EmptyBodyError("the page has no #ContentBody")
+        raise ParseError("no article page of a known layout: it has no #ContentBody")
     page_time = page.css(".infos .item::text, .time-source .time::text").re_first(r"\d{4}年.*\d")
     return RawArticle(
         entry,
@@ -139,9 +152,11 @@ class EastmoneySpider(SourceSpider):
     name = "eastmoney"
     columns = COLUMNS
     default_columns = ("344", "345", "350", "351", "353", "354", "355")
-    hosts = ("np-listapi.eastmoney.com", "newsinfo.eastmoney.com", "finance.eastmoney.com", "caifuhao.eastmoney.com")
+    site = EASTMONEY_SITE
+    hosts = ("np-listapi.eastmoney.com", "newsinfo.eastmoney.com", "finance.eastmoney.com")
     default_media = EASTMONEY_MEDIA
     markup = EASTMONEY_MARKUP
+    challenge_marks = EASTMONEY_CHALLENGE_MARKS
     supersedes = frozenset({"flash"})
     extractors: ClassVar[tuple[Extractor, ...]] = (
         Extractor(detail_url, extract_from_detail),
@@ -182,7 +197,7 @@ class EastmoneySpider(SourceSpider):
 
     def outcome_without_text(self, entry: ListingEntry) -> Outcome:
         """A 财富号 post is a blog's, and whether these responses carry its text is the source's to say."""
-        return Outcome.FILTERED if entry.url.startswith("https://caifuhao.") else Outcome.QUARANTINED
+        return Outcome.FILTERED if is_caifuhao(entry) else Outcome.QUARANTINED
 
 
 def _published_with_seconds(page_time: str | None, entry: ListingEntry) -> datetime:

@@ -25,6 +25,10 @@ EASTMONEY_MARKUP = SourceMarkup(
     https_image_hosts=("dfcfw.com", "eastmoney.com"),
 )
 
+# The source of the three spiders, whose hosts count together.
+EASTMONEY_SITE = "eastmoney"
+EASTMONEY_CHALLENGE_MARKS = ("身份核实", "em_capt", "fd_guba_validate")
+
 # The public page of an article, by its code; 财富号 posts have a host of their own.
 ARTICLE_URL = "https://finance.eastmoney.com/a/{}.html"
 CAIFUHAO_URL = "https://caifuhao.eastmoney.com/news/{}"

@@ -11,7 +11,13 @@ from crawler.errors import ParseError
 from crawler.items import QUOTE_URL_PREFIX, ListingEntry, RawArticle
 from crawler.spiders.base import ListingPage, SourceSpider
 from crawler.spiders.eastmoney import extract_list_data
-from crawler.spiders.eastmoney_markup import ARTICLE_URL, EASTMONEY_MARKUP, EASTMONEY_MEDIA
+from crawler.spiders.eastmoney_markup import (
+    ARTICLE_URL,
+    EASTMONEY_CHALLENGE_MARKS,
+    EASTMONEY_MARKUP,
+    EASTMONEY_MEDIA,
+    EASTMONEY_SITE,
+)
 
 COLUMNS = {
     "100": "焦点", "101": "要闻", "102": "7x24全部", "103": "上市公司", "104": "中国公司", "105": "全球公司",
@@ -43,6 +49,8 @@ class FlashSpider(SourceSpider):
     rows_are_articles = True
     default_media = EASTMONEY_MEDIA
     markup = EASTMONEY_MARKUP
+    site = EASTMONEY_SITE
+    challenge_marks = EASTMONEY_CHALLENGE_MARKS
     # The first page is asked for with no cursor; each response names the one of the next, older page.
     first_cursor = ""
 

@@ -14,7 +14,7 @@ from crawler.storage.categories import Categories
 from crawler.storage.connection import open_database_of_any_version, open_database_ro, open_database_rw
 from crawler.storage.coverage import CoverageTable
 from crawler.storage.daily_counts import DailyCounts
-from crawler.storage.paused_origins import PausedOrigins
+from crawler.storage.pauses import Pauses
 from crawler.storage.quarantine import Quarantine
 from crawler.storage.raw_responses import RawResponses
 from crawler.storage.reprints.clusters import ReprintClusters
@@ -52,7 +52,7 @@ class Store(Table):
         self.history = ArticleHistory(db)
         self.coverage = CoverageTable(db)
         self.raw_responses = RawResponses(db)
-        self.paused_origins = PausedOrigins(db)
+        self.pauses = Pauses(db)
         self.search_index = SearchIndex(db)
         self.search = SearchEngine(db)
         self.stocks = Stocks(db)

@@ -1,7 +1,6 @@
 """A source that is down, that asks to be left alone, or that sends elsewhere."""
 
 import itertools
-import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -25,6 +24,7 @@ from tests.support.database import execute_sql
 from tests.support.hostile import SHORT_TIMEOUT_SETTINGS, rewrite_body, run_crawl, run_finews
 
 COLUMN_ARGS = ("--column", "345")
+ONE_TRY_AT_A_TIME = ("--set", "RETRY_TIMES=0", "--set", "CONCURRENT_REQUESTS=1")
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def sample_site() -> Iterator[SampleSite]:
 
 
 OUTAGES: dict[str, tuple[Fault, str]] = {
-    "resets": (reset_connection(), "Connection"),
+    "resets": (reset_connection(), "the connection was closed without an answer"),
     "says nothing": (delay_response(30), "took longer"),
     "speaks no HTTP": (send_raw(b"SSH-2.0-x\r\n"), ""),
     "500": (return_status(500), "HTTP 500"),
@@ -125,9 +125,7 @@ def test_long_retry_after_pauses_later_crawls(sample_site: SampleSite, tmp_path:
     assert elsewhere.result.exit_code == 0
 
 
-@pytest.mark.parametrize(
-    "wait", ["", "0", "-5", "soon", "999999999999", "9999999", "Mon, 01 Jan 2001 00:00:00 GMT", "\x00"]
-)
+@pytest.mark.parametrize("wait", ["", "0", "-5", "soon", "999999999999", "Mon, 01 Jan 2001 00:00:00 GMT", "\x00"])
 def test_invalid_retry_after_is_ignored(sample_site: SampleSite, tmp_path: Path, wait: str) -> None:
     sample_site.add_fault("getNewsByColumns", return_status(503, headers={"Retry-After": wait}), times=1)
     finished_crawl = run_crawl(sample_site, tmp_path / "output", *COLUMN_ARGS)
@@ -173,7 +171,7 @@ FAULTS_BEFORE_REDIRECT = {"at once": (), "after a retry": (return_status(503),)}
 
 
 @pytest.mark.parametrize("entry", FAULTS_BEFORE_REDIRECT)
-@pytest.mark.parametrize("start", ["getNewsByColumns", "/article/"], ids=["a listing", "an article"])
+@pytest.mark.parametrize("start", ["getNewsByColumns", "/(article|a)/"], ids=["a listing", "an article"])
 def test_redirect_to_foreign_host_is_not_followed(tmp_path: Path, start: str, entry: str) -> None:
     with SampleSite(Corpus.sample(140)) as sample_site, SampleSite(Corpus.sample(0)) as foreign_site:
         ports = {"port": foreign_site.url.rsplit(":", 1)[1], "own": sample_site.url.removeprefix("http://")}
@@ -181,7 +179,7 @@ def test_redirect_to_foreign_host_is_not_followed(tmp_path: Path, start: str, en
             for fault in FAULTS_BEFORE_REDIRECT[entry]:
                 sample_site.add_fault(start, fault, times=1)
             sample_site.add_fault(start, return_redirect(target.format(**ports)), times=1)
-        args = COLUMN_ARGS if start == "/article/" else ()
+        args = () if start == "getNewsByColumns" else COLUMN_ARGS
         finished_crawl = run_crawl(
             sample_site, tmp_path / "output", *args, "--set", "RETRY_TIMES=9", "--set", "CONCURRENT_REQUESTS=1"
         )
@@ -195,18 +193,26 @@ def test_redirect_to_foreign_host_is_not_followed(tmp_path: Path, start: str, en
         assert b"secret" not in (tmp_path / "output" / "news.db").read_bytes()
 
 
-def test_circuit_breaker_stops_requests_to_failing_source(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fault", [return_status(500), return_status(403), reset_connection(), return_body(b"")])
+def test_closed_article_endpoint_leaves_every_article_to_the_next(tmp_path: Path, fault: Fault) -> None:
     with SampleSite(Corpus.sample(400)) as sample_site:
-        sample_site.add_fault("/article/", return_status(500))
-        finished_crawl = run_crawl(sample_site, tmp_path / "output", *COLUMN_ARGS, "--set", "RETRY_TIMES=0")
-        listed_count = finished_crawl.result.json["listed"]
+        sample_site.add_fault("/article/", fault)
+        crawl = run_crawl(sample_site, tmp_path / "output", *COLUMN_ARGS, *ONE_TRY_AT_A_TIME)
+        blog_posts = [detail for outcome, _, detail in crawl.entries.values() if outcome == "failed"]
+        assert crawl.result.json["listed"] > 60
+        assert crawl.result.json["new"] == crawl.result.json["listed"] - len(blog_posts)
+        # Twisted sends a request again by itself where a connection that was kept open is closed.
+        assert len(request_times(sample_site, "/article/")) in ({2, 3} if fault == reset_connection() else {2})
+
+
+def test_source_whose_articles_all_fail_is_asked_for_few(tmp_path: Path) -> None:
+    with SampleSite(Corpus.sample(400)) as sample_site:
+        sample_site.add_fault("/(article|a)/", return_status(500))
+        first_crawl = run_crawl(sample_site, tmp_path / "output", *COLUMN_ARGS, *ONE_TRY_AT_A_TIME)
+        listed_count = first_crawl.result.json["listed"]
         assert listed_count > 60
-        assert finished_crawl.result.json["failed"] == listed_count
-        assert len(request_times(sample_site, "/article/")) <= 34
-        assert re.search(
-            r"more: given up after 30 failures in a row, the last: [a-z-]+\.eastmoney\.com: HTTP 500\n",
-            finished_crawl.result.stderr,
-        )
+        assert (first_crawl.result.exit_code, first_crawl.result.json["failed"]) == (3, listed_count)
+        assert len(request_times(sample_site, "/article/") + request_times(sample_site, "/a/")) == 4
         sample_site.clear_faults()
         second_crawl = run_crawl(sample_site, tmp_path / "output", *COLUMN_ARGS)
         assert second_crawl.result.exit_code == 0

@@ -45,7 +45,7 @@ def unreadable_case(name: str, fault: Fault, expected_detail: str, reason: Reaso
 
 def rejected_case(name: str, fault: Fault, expected_detail: str, reason: Reason = Reason.REJECTED) -> FaultCase:
     """A sound reply that must not be published: kept raw, and not asked for again."""
-    return FaultCase(name, fault, Outcome.QUARANTINED, reason, expected_detail, Outcome.UNCHANGED)
+    return FaultCase(name, fault, Outcome.QUARANTINED, reason, expected_detail, Outcome.FILTERED)
 
 
 def accepted_case(name: str, fault: Fault) -> FaultCase:

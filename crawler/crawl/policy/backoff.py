@@ -1,7 +1,7 @@
 """Backoff: delays between retries, and the header Retry-After, in seconds or as a date. Pure.
 
-A short wait is waited for. A longer one is kept in the database, so that the crawls that follow keep it too. What no
-server means, the past or more than a day, is no wait: then a crawl backs off by itself.
+A short wait is waited for. A longer one is kept in the database, so that the crawls that follow keep it too; of more
+than a day, a day. What no server means, such as the past, is no wait: then a crawl backs off by itself.
 """
 
 import re
@@ -11,11 +11,14 @@ from email.utils import parsedate_to_datetime
 # However long a source's trouble lasts, one crawl does not wait longer than this at a time; the next one tries again.
 MAX_WAIT = timedelta(seconds=30)
 MAX_PAUSE = timedelta(hours=24)
+# It is stored with a second more; the clock may be set a little in between.
+LONGEST_STORED_PAUSE = MAX_PAUSE + timedelta(minutes=1)
 # How long a source is left alone that has had too many requests, and does not say until when.
 _MIN_BACKOFF = timedelta(minutes=1)
 _MAX_BACKOFF = timedelta(hours=6)
 
-_WHOLE_SECONDS = re.compile(r"[0-9]{1,6}", re.ASCII)
+# A century, in seconds, has ten digits.
+_WHOLE_SECONDS = re.compile(r"[0-9]{1,10}", re.ASCII)
 
 
 def parse_retry_after(header: str, now: datetime) -> timedelta | None:
@@ -27,7 +30,7 @@ def parse_retry_after(header: str, now: datetime) -> timedelta | None:
     """
     text = header.strip()
     wait = timedelta(seconds=int(text)) if _WHOLE_SECONDS.fullmatch(text) else _wait_until_date(text, now)
-    return wait if wait is not None and timedelta(0) < wait <= MAX_PAUSE else None
+    return min(wait, MAX_PAUSE) if wait is not None and wait > timedelta(0) else None
 
 
 def backoff_delay(failing_for: timedelta) -> timedelta:

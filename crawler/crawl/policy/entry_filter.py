@@ -74,9 +74,9 @@ class EntryFilter:
         ):
             return _FETCH_DECISION
         if known_article.rejection_reason:
-            return Decision(
-                Outcome.UNCHANGED, Reason.REJECTED_EARLIER, STILL_REJECTED_PREFIX + known_article.rejection_reason
-            )
+            # "Unchanged" is said of stored articles alone.
+            outcome = Outcome.UNCHANGED if known_article.source else Outcome.FILTERED
+            return Decision(outcome, Reason.REJECTED_EARLIER, STILL_REJECTED_PREFIX + known_article.rejection_reason)
         return Decision(Outcome.UNCHANGED, Reason.NOT_MODIFIED) if is_same_spider else _FETCH_DECISION
 
     def _needs_refresh(self, entry: ListingEntry, known_article: KnownArticle) -> bool:

@@ -43,33 +43,6 @@ class RemainingWork:
 NOTHING_REMAINING = RemainingWork(0, 0, Precision.COUNTED)
 
 
-# Scrapy draws a delay again when one is over, and waits on where that is longer: of even draws between 0 and 1 it waits
-# for e - 2 in the mean, and not for half. Here between -1 and 1.
-_MEAN_JITTER = 2 * (math.e - 2) - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Throttle:
-    """How many requests a host is sent: `delay` seconds apart, more or less by the part `jitter`, `concurrency` at
-    most.
-
-    Where it answers slowly they are sent so far apart, up to `max_delay`, that `target_concurrency` of them are
-    being answered; None where nothing enforces that.
-    """
-
-    delay: float
-    jitter: float
-    concurrency: int
-    target_concurrency: float | None = None
-    max_delay: float = 0.0
-
-    def seconds_between_requests(self, latency: float) -> float:
-        """The seconds between two requests to a host that takes `latency` seconds to answer, while more are waiting."""
-        throttle_delay = min(latency / self.target_concurrency, self.max_delay) if self.target_concurrency else 0.0
-        delay = max(self.delay, throttle_delay) * (1 + self.jitter * _MEAN_JITTER)
-        return max(delay, latency / self.concurrency)
-
-
 @dataclass(frozen=True, slots=True)
 class FirstPage:
     """The first page of a listing, what is known of its entries, and whether it is the last, too."""

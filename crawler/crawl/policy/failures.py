@@ -90,7 +90,7 @@ def classify_error(error: BaseException | None, url: str) -> EntryFailure:
         describe_item_error(error, url),
         failure_group_key(error, url),
         can_retry=isinstance(error, SourceError | ParseError),
-        is_missing=isinstance(error, EmptyBodyError | MissingArticleError),
+        is_missing=isinstance(error, MissingArticleError),
     )
 
 

@@ -8,9 +8,14 @@ from crawler.content.clock import now
 from crawler.crawl.policy.backoff import backoff_delay, parse_retry_after
 
 
-@pytest.mark.parametrize("header", ["", "0", "-1", "1.5", "soon", "1e3", "９", "86401", "9" * 400, "Mon, 99 Jan 2001", "\0"])  # fmt: skip
+@pytest.mark.parametrize("header", ["", "0", "-1", "1.5", "soon", "1e3", "９", "9" * 400, "Mon, 99 Jan 2001", "\0"])  # fmt: skip
 def test_invalid_retry_after_is_none(header: str) -> None:
     assert parse_retry_after(header, now()) is None
+
+
+@pytest.mark.parametrize("header", ["86401", "9999999", "Fri, 01 Jan 2094 00:00:00 GMT"])
+def test_more_than_a_day_is_taken_for_a_day(header: str) -> None:
+    assert parse_retry_after(header, now()) == timedelta(days=1)
 
 
 def test_retry_after_is_a_number_or_a_date() -> None:

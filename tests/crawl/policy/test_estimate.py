@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from random import Random
-from statistics import mean
 from typing import Any
 
 import pytest
@@ -12,14 +10,13 @@ from scrapy.settings import Settings
 from crawler import settings as our_settings
 from crawler.content.categories import CategoryRegistry
 from crawler.content.dates import CHINA_TZ, format_iso
-from crawler.crawl.planner import read_throttle
+from crawler.crawl.planner import estimate_request_interval
 from crawler.crawl.policy.estimate import (
     ColumnPlan,
     FirstPage,
     PlanInputs,
     Precision,
     RemainingWork,
-    Throttle,
     estimate_columns,
     estimate_remaining,
 )
@@ -217,35 +214,19 @@ def test_pinned_entries_do_not_affect_the_rate() -> None:
 
 
 @pytest.mark.parametrize(
-    ("throttle", "latency", "seconds"),
+    ("changes", "latency", "seconds"),
     [
-        (Throttle(0.25, 0.0, 4, 2.0, 30.0), 0.1, 0.25),
-        (Throttle(0.25, 0.0, 4, 2.0, 30.0), 1.2, 0.6),
-        (Throttle(0.25, 0.0, 4, 2.0, 30.0), 200.0, 50.0),
-        (Throttle(0.25, 0.0, 4), 1.2, 0.3),
-        (Throttle(0.0, 0.5, 4), 0.1, 0.025),
+        ({}, 0.1, 1.25),
+        ({}, 4.0, 2.0),
+        ({"DOWNLOAD_DELAY": 2}, 0.1, 2.5),
+        ({"DOWNLOAD_DELAY": 0, "CONCURRENT_REQUESTS": 4, "CONCURRENT_REQUESTS_PER_DOMAIN": 0}, 0.1, 0.025),
     ],
-    ids=["a quick source", "a slow one", "one that is in trouble", "no throttle", "no delay"],
+    ids=["a quick source", "a slow one", "a longer delay", "no pace"],
 )
-def test_request_interval_is_the_longest_required_delay(throttle: Throttle, latency: float, seconds: float) -> None:
-    assert throttle.seconds_between_requests(latency) == pytest.approx(seconds)
-
-
-def test_mean_delay_accounts_for_redrawn_delays() -> None:
-    """As Scrapy does it: `Downloader._process_queue` draws at each turn, and waits for what is missing."""
-    draw = Random(1).uniform
-    waits = []
-    for _ in range(20_000):
-        waited = 0.0
-        while (delay := 0.25 * (1 + draw(-0.5, 0.5))) > waited:
-            waited = delay
-        waits.append(waited)
-    assert Throttle(0.25, 0.5, 4).seconds_between_requests(0.01) == pytest.approx(mean(waits), rel=0.01)
-
-
-def test_throttle_is_read_from_settings() -> None:
+def test_request_interval_is_the_longest_required_delay(
+    changes: Mapping[str, float], latency: float, seconds: float
+) -> None:
     settings = Settings()
     settings.setmodule(our_settings)
-    assert read_throttle(settings) == Throttle(0.25, 0.5, 4, 2.0, 30.0)
-    settings.update({"AUTOTHROTTLE_ENABLED": False, "CONCURRENT_REQUESTS": 0, "CONCURRENT_REQUESTS_PER_DOMAIN": 2})
-    assert read_throttle(settings) == Throttle(0.25, 0.5, 2, None, 30.0)
+    settings.update(dict(changes))
+    assert estimate_request_interval(settings, latency) == pytest.approx(seconds)

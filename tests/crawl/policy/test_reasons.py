@@ -64,12 +64,13 @@ def test_reason_codes_are_snake_case(reason: Reason) -> None:
         (ALL, replace(KNOWN, title="旧题"), None, None),
         (ALL, replace(KNOWN, source="flash"), None, None),
         (ALL, replace(KNOWN, source="choice"), Outcome.UNCHANGED, Reason.OTHER_SOURCE),
-        (ALL, replace(KNOWN, source=None, rejection_reason="任何话"), Outcome.UNCHANGED, Reason.REJECTED_EARLIER),
+        (ALL, replace(KNOWN, source=None, rejection_reason="任何话"), Outcome.FILTERED, Reason.REJECTED_EARLIER),
+        (ALL, replace(KNOWN, rejection_reason="任何话"), Outcome.UNCHANGED, Reason.REJECTED_EARLIER),
         (replace(ALL, categories=(OTHER,)), None, Outcome.FILTERED, Reason.OTHER_CATEGORY),
         (replace(ALL, since=NOON + DAY), None, Outcome.FILTERED, Reason.BEFORE_SINCE),
         (replace(ALL, until=NOON - DAY), None, Outcome.FILTERED, Reason.AFTER_UNTIL),
     ],
-    ids=["new", "known", "edited", "superseded", "another's", "rejected", "category", "since", "until"],
+    ids=["new", "known", "edited", "superseded", "another's", "rejected", "stored and rejected", "category", "since", "until"],
 )  # fmt: skip
 def test_decision_has_outcome_and_reason_or_neither(
     selection: Selection, known: KnownArticle | None, outcome: Outcome | None, reason: Reason | None
@@ -145,21 +146,20 @@ def test_truncated_page_is_incomplete_and_error_page_is_a_source_error(
     assert [trouble["reason"] for trouble in answer.json["failures"]] == ["response_incomplete"]
 
 
-@pytest.mark.parametrize(("kind", "outcome"), [("CFH", "filtered"), ("CMS", "quarantined")])
-def test_article_without_text_has_one_reason_whatever_its_outcome(
-    crawl: CommandRunner, sample_site: SampleSite, query: Query, kind: str, outcome: str
+def test_blog_post_without_text_is_asked_once_and_filtered_with_its_link(
+    crawl: CommandRunner, sample_site: SampleSite, query: Query
 ) -> None:
     codes = sample_site.corpus.codes_in_columns(EastmoneySpider.default_columns)
-    code = next(code for code in codes if getattr(sample_site.corpus.find_article(code), "np_dst", "") == kind)
+    code = next(code for code in codes if getattr(sample_site.corpus.find_article(code), "np_dst", "") == "CFH")
     sample_site.add_fault(f"article/{code}", return_body(b'{"success": 1, "data": null}', "application/json"))
-    for path in ("a", "news"):
-        sample_site.add_fault(f"/{path}/{code}", return_body(b"<html><body></body></html>", "text/html"))
     crawl("eastmoney")
-    found = query("SELECT outcome, reason FROM entries WHERE code = ? AND outcome != 'duplicate'", code)
-    assert found == [(outcome, "no_body")]
     crawl("eastmoney")
-    found = query("SELECT outcome, reason FROM entries WHERE code = ? AND outcome = 'unchanged'", code)
-    assert found == [("unchanged", "rejected_earlier")]
+    found = query("SELECT outcome, reason, detail FROM entries WHERE code = ? AND outcome != 'duplicate'", code)
+    assert found == [
+        ("filtered", "no_body", f"no text at this source: https://caifuhao.eastmoney.com/news/{code}"),
+        ("filtered", "rejected_earlier", f"in quarantine since an earlier crawl: {found[0][2]}"),
+    ]
+    assert sample_site.requested_codes.count(code) == 1
 
 
 def test_explain_gives_the_code_beside_the_text(

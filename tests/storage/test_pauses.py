@@ -8,21 +8,29 @@ from crawler.items import RunOutcome
 from crawler.storage import Store
 
 DONE, FAILED, INTERRUPTED = RunOutcome.DONE, RunOutcome.FAILED, RunOutcome.INTERRUPTED
+A_DAY = timedelta(days=1)
 NOON = datetime(2026, 9, 18, 12, 0, tzinfo=CHINA_TZ)
 
 
 def test_pause_outlives_the_crawl_and_expires(tmp_path: Path) -> None:
     with Store.open_rw(tmp_path) as store:
-        store.paused_origins.pause("https://a.cn:443", NOON)
-        store.paused_origins.pause("https://b.cn:443", NOON + timedelta(hours=1))
-        store.paused_origins.pause("https://a.cn:443", NOON + timedelta(minutes=1))
+        store.pauses.pause("https://a.cn:443", NOON)
+        store.pauses.pause("https://b.cn:443", NOON + timedelta(hours=1))
+        store.pauses.pause("https://a.cn:443", NOON + timedelta(minutes=1))
     with Store.open_rw(tmp_path) as store:
-        assert store.paused_origins.get_active(NOON) == {
+        assert store.pauses.get_active(NOON, A_DAY) == {
             "https://a.cn:443": NOON + timedelta(minutes=1),
             "https://b.cn:443": NOON + timedelta(hours=1),
         }
-        assert list(store.paused_origins.get_active(NOON + timedelta(minutes=1))) == ["https://b.cn:443"]
-        assert store.paused_origins.get_active(NOON + timedelta(hours=1)) == {}
+        assert list(store.pauses.get_active(NOON + timedelta(minutes=1), A_DAY)) == ["https://b.cn:443"]
+        assert store.pauses.get_active(NOON + timedelta(hours=1), A_DAY) == {}
+
+
+def test_pause_longer_than_there_is_was_stored_by_another_clock(tmp_path: Path) -> None:
+    """A clock that ran ahead by a month, and was set back, keeps no source paused for a month."""
+    with Store.open_rw(tmp_path) as store:
+        store.pauses.pause("eastmoney", NOON + timedelta(days=30))
+        assert store.pauses.get_active(NOON, A_DAY) == {}
 
 
 def test_failing_since_is_the_first_of_consecutive_failures(tmp_path: Path) -> None:
