@@ -215,6 +215,7 @@ class PaceMiddleware:
         extension = self._crawler.get_extension(TrackerExtension)
         if extension and extension.tracker and extension.tracker.output:
             self._log = RequestLog(extension.tracker.output / FILE_NAME, self._site)
+            self._log.shorten()
 
     async def process_request(self, request: Request) -> None:
         request.meta["download_slot"] = self._site

@@ -1,7 +1,7 @@
 """Command `finews crawl`: run a crawl, or print its plan (--plan)."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -187,24 +187,30 @@ def _print_plan(spider: str, plan: Plan) -> None:
         print_line(f"note: {note}")
 
 
-def _print_failed_listings(failed_listings: Mapping[str, Sequence[str]], *, failed: bool) -> None:
+def _print_failed_listings(
+    failed_listings: Mapping[str, Sequence[str]], *, failed: bool, told_lately: Collection[str] = ()
+) -> None:
     if failed and failed_listings:
         print_line(f"finews: no listing could be had: {'; '.join(failed_listings)}", err=True)
         return
     for reason, columns in failed_listings.items():
-        print_line(f"finews: no listing of {', '.join(columns)}: {reason}", err=True)
+        if reason not in told_lately:
+            print_line(f"finews: no listing of {', '.join(columns)}: {reason}", err=True)
 
 
 def _print_failures(summary: CrawlResult) -> None:
     failed = summary.run["outcome"] == RunOutcome.FAILED
-    _print_failed_listings(summary.failed_listings, failed=failed)
+    _print_failed_listings(summary.failed_listings, failed=failed, told_lately=summary.told_lately)
     if failed and summary.failed_listings:
         return
     for note in summary.notes:
-        print_line(f"finews: {note}", err=True)
+        if note not in summary.told_lately:
+            print_line(f"finews: {note}", err=True)
     for column, gap in summary.gaps.items():
         print_line(f"finews: missed in column {column}: {format_iso(gap.after)} to {format_iso(gap.before)}", err=True)
     for group in summary.failures:
+        if group["detail"] in summary.told_lately:
+            continue
         code = group["code"] or "a row without a code"
         count_note = f" and {group['count'] - 1} more" if group["count"] > 1 else ""
         print_line(f"finews: {group['outcome']}: {code}{count_note}: {group['detail']}", err=True)

@@ -84,6 +84,6 @@ class CoverageTracker:
             failed_crawls = 0 if is_outage else sightings.record_failure(entry, spider)
             if failed_crawls < _MAX_FAILED_CRAWLS:
                 times_by_column[entry.column].append(entry.published)
-            elif parse_error:
+            elif parse_error and articles_saved:
                 sightings.mark_rejected(entry, spider, parse_error)
         return times_by_column

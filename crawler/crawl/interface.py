@@ -25,7 +25,15 @@ from crawler.crawl.policy.failures import describe_endpoint, describe_item_error
 from crawler.crawl.policy.health import SourceHealth
 from crawler.crawl.policy.origins import redact_url
 from crawler.crawl.policy.selection import Selection, parse_selection
-from crawler.errors import ItemError, MissingArticleError, ParseError, RefusedError, RequestError, UsageError
+from crawler.errors import (
+    ItemError,
+    MissingArticleError,
+    ParseError,
+    RefusedError,
+    RequestError,
+    SchemaChangedError,
+    UsageError,
+)
 from crawler.items import ListingEntry, ListingSize, RawResponse, Reason
 from crawler.storage import load_stored_categories
 
@@ -96,6 +104,10 @@ class EntryTracker(ABC):
     def record_answer(self, url: str) -> None:
         """Record that the endpoint of a canonical URL answers."""
         self.health.record_answer(url)
+
+    def record_change(self, url: str, error: SchemaChangedError) -> None:
+        """Record that the fields of the endpoint of a canonical URL have changed."""
+        self.health.record_change(url, describe_item_error(error, url))
 
     def record_request_failure(self, site: str, url: str, error: RequestError) -> None:
         """Record that a request failed. What refuses the address is left alone by the crawls that follow, too."""

@@ -1,7 +1,7 @@
 """Crawl session: the Scrapy extension that opens what a crawl needs, and closes it in the right order."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from typing import Any, Self, cast
 
@@ -13,14 +13,16 @@ from twisted.python.failure import Failure
 
 from crawler.content import clock
 from crawler.content.categories import CategoryRegistry
+from crawler.content.dates import format_iso
 from crawler.crawl.context import CrawlContext
 from crawler.crawl.coverage import CoverageTracker
 from crawler.crawl.interface import SpiderInfo, TrackerExtension, get_column, get_entry
+from crawler.crawl.policy.conditions import update_conditions
 from crawler.crawl.policy.failures import describe_bug
 from crawler.crawl.policy.result import FINISHED_REASON, CrawlResult, crawl_outcome
 from crawler.crawl.tracker import CrawlTracker
 from crawler.errors import CommandError, FatalError, UsageError
-from crawler.items import ListingEntry
+from crawler.items import ListingEntry, Reason
 
 # Sent with the crawl's `context` when all articles of a crawl that was not stopped are saved; the output folder is
 # still locked. A CommandError that a handler raises fails the crawl.
@@ -145,6 +147,7 @@ class CrawlSession(TrackerExtension):
             gap_count=len(gaps),
             outcome_counts=runs.entry_counts(context.run_id),
         )
+        notes, told_lately = _source_notes(context, tracker, coverage.failed_listings)
         runs.finish(context.run_id, outcome, clock.now(), str(self.fatal_error or "; ".join(coverage.failed_listings)))
         return CrawlResult(
             run=runs.get(context.run_id),
@@ -152,7 +155,8 @@ class CrawlSession(TrackerExtension):
             failed_listings=dict(coverage.failed_listings),
             gaps=gaps,
             failures=tracker.failures.as_dicts(),
-            notes=_unknown_media_notes(context),
+            notes=[*_unknown_media_notes(context), *notes],
+            told_lately=told_lately,
         )
 
 
@@ -162,6 +166,23 @@ def get_session(crawler: Crawler) -> CrawlSession:
     if session is None:
         raise UsageError("the extension crawler.crawl.session.CrawlSession is switched off: a crawl needs it")
     return session
+
+
+def _source_notes(
+    context: CrawlContext, tracker: CrawlTracker, failed_listings: Iterable[str]
+) -> tuple[list[str], frozenset[str]]:
+    """Return what is to be said of the source beside its failures, and what of all that was told within a day."""
+    health, conditions, now = tracker.health, context.out.db.conditions, clock.now()
+    failures = [group["detail"] for group in tracker.failures.as_dicts() if group["reason"] == Reason.SCHEMA_CHANGED]
+    failures += [reason for reason in failed_listings if health.is_lasting(reason)]
+    notes = [text for text in health.lasting_conditions() if text not in failures]
+    update = update_conditions({*notes, *failures}, conditions.told_at(context.spider.name), health.answered, now)
+    conditions.save(context.spider.name, told=update.started | update.repeated, ended=update.ended, now=now)
+    notes += [f"no longer: {text}" for text in sorted(update.ended)]
+    if health.blocked_site and (until := tracker.paused_until(context.spider.site)):
+        advice = "wait at least that long, and ask less often, for example with --set DOWNLOAD_DELAY=2"
+        notes.append(f"{health.blocked_site}: not asked again until {format_iso(until)}; {advice}")
+    return notes, update.silent
 
 
 def _unknown_media_notes(context: CrawlContext) -> list[str]:

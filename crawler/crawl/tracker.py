@@ -260,13 +260,17 @@ class CrawlTracker(EntryTracker):
         known_articles = self._db.articles.get_known(
             [row.code for row in rows if isinstance(row, ListingEntry)], self._spider.name
         )
+        # As long as no row can be read, each crawl has failed, however often it was told.
+        is_readable_page = any(isinstance(row, ListingEntry) for row in rows)
         decisions = []
         for row, code in zip(rows, codes, strict=True):
             if isinstance(row, ListingEntry):
                 decision = self._entry_filter.decide(row, known_articles.get(code), is_duplicate=code in listed_codes)
             else:
-                decision = self._quarantine_row(column, row, code, is_duplicate=code in listed_codes)
-            if code and decision.outcome is not Outcome.FILTERED:
+                decision = self._quarantine_row(
+                    column, row, code, is_duplicate=code in listed_codes, is_readable_page=is_readable_page
+                )
+            if code and (decision.outcome is not Outcome.FILTERED or decision.reason is Reason.REJECTED_EARLIER):
                 listed_codes.add(code)
             decisions.append(decision)
         entry_ids = self._db.runs.add_entries(
@@ -290,14 +294,17 @@ class CrawlTracker(EntryTracker):
         )
         return to_fetch
 
-    def _quarantine_row(self, column: str, bad_row: BadRow, code: str, *, is_duplicate: bool) -> Decision:
+    def _quarantine_row(
+        self, column: str, bad_row: BadRow, code: str, *, is_duplicate: bool, is_readable_page: bool
+    ) -> Decision:
         if is_duplicate:
             return Decision(Outcome.DUPLICATE, Reason.LISTED_TWICE, DUPLICATE_DETAIL)
         failure = classify_error(bad_row.error, bad_row.url)
         row_json = json.dumps(bad_row.row, ensure_ascii=False, default=str).encode("utf-8", "replace")
         response = RawResponse(bad_row.url, "application/json", row_json)
-        if not self._save_to_quarantine(response, KIND_ROW, failure.detail, code=code, column=column):
-            return Decision(Outcome.UNCHANGED, Reason.REJECTED_EARLIER, STILL_REJECTED_PREFIX + failure.detail)
+        is_new = self._save_to_quarantine(response, KIND_ROW, failure.detail, code=code, column=column)
+        if not is_new and is_readable_page:
+            return Decision(Outcome.FILTERED, Reason.REJECTED_EARLIER, STILL_REJECTED_PREFIX + failure.detail)
         self._report_failure(code, failure)
         return Decision(failure.outcome, failure.reason, failure.detail)
 

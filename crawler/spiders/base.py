@@ -44,6 +44,7 @@ from crawler.errors import (
     RefusedError,
     RejectedArticleError,
     RequestError,
+    SchemaChangedError,
     UsageError,
 )
 from crawler.items import CODE_PATTERN, NO_COLUMN, ListingEntry, ListingSize, Outcome, RawArticle, RawResponse, Reason
@@ -344,6 +345,8 @@ class SourceSpider(Spider):
         if refusal := find_refusal(text, header_names, self.challenge_marks):
             error = RefusedError(refusal)
             get_tracker(self.crawler).record_request_failure(self.site, url, error)
+        elif isinstance(error, SchemaChangedError):
+            get_tracker(self.crawler).record_change(url, error)
         elif isinstance(error, EmptyBodyError):
             get_tracker(self.crawler).record_answer(url)
         return error

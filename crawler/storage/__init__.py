@@ -11,6 +11,7 @@ from crawler.storage.article_history import ArticleHistory
 from crawler.storage.article_upsert import ArticleUpserter
 from crawler.storage.articles import Articles
 from crawler.storage.categories import Categories
+from crawler.storage.conditions import Conditions
 from crawler.storage.connection import open_database_of_any_version, open_database_ro, open_database_rw
 from crawler.storage.coverage import CoverageTable
 from crawler.storage.daily_counts import DailyCounts
@@ -53,6 +54,7 @@ class Store(Table):
         self.coverage = CoverageTable(db)
         self.raw_responses = RawResponses(db)
         self.pauses = Pauses(db)
+        self.conditions = Conditions(db)
         self.search_index = SearchIndex(db)
         self.search = SearchEngine(db)
         self.stocks = Stocks(db)

@@ -113,12 +113,12 @@ class Articles(Table):
         return int(row["articles"]) if row else 0
 
     def entries_to_refresh(self, spider: str, since: datetime) -> list[ListingEntry]:
-        """The articles of a spider published since then that the source still had, as its listing said them last."""
+        """The articles of a spider published since then, withdrawn ones too, as its listing said them last."""
         rows = self._fetch_all(
             """
             SELECT code, sightings.title, sightings.published_at, url, media, summary
             FROM articles JOIN sightings USING (code)
-            WHERE source = ? AND spider = source AND articles.published_at >= ? AND withdrawn_at IS NULL
+            WHERE source = ? AND spider = source AND articles.published_at >= ?
               AND sightings.published_at != ''
             ORDER BY articles.published_at DESC
             """,

@@ -644,3 +644,12 @@ def m012_reasons(db: Database) -> None:
     """Why an entry has its outcome, as a code; NULL as long as `outcome` is."""
     db.execute("ALTER TABLE entries ADD COLUMN reason TEXT")
     db.execute(" ".join(("UPDATE entries SET reason =", _reason_by_text(), "WHERE outcome IS NOT NULL")))
+
+
+@migrations()
+def m015_conditions(db: Database) -> None:
+    """Troubles of a source that last, and when each was told last."""
+    db.execute(
+        "CREATE TABLE conditions (spider TEXT NOT NULL, detail TEXT NOT NULL, told_at TEXT NOT NULL,"
+        " PRIMARY KEY (spider, detail))"
+    )

@@ -20,7 +20,7 @@ _SELECT_LISTED_CODES = """
     SELECT listed.value AS code,
            EXISTS (
                SELECT 1 FROM entries WHERE entries.code = listed.value AND id > :after
-               AND (outcome IS NOT 'filtered' OR reason = 'no_body')
+               AND (outcome IS NOT 'filtered' OR reason IN ('no_body', 'rejected_earlier'))
            ) AS in_run,
            EXISTS (
                SELECT 1 FROM entries WHERE entries.code = listed.value AND id > :after AND column_id = :column

@@ -7,7 +7,6 @@ asked nothing more.
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from crawler.crawl.policy.failures import describe_endpoint
@@ -20,22 +19,17 @@ _SITE_REFUSAL_SECONDS = 60.0
 _FAILURES = {Reason.HTTP_ERROR, Reason.CONNECTION_ERROR, Reason.REFUSED}
 
 
-class ClosedEndpoint(NamedTuple):
-    """An endpoint that is not asked again in this crawl, and why."""
-
-    endpoint: str
-    detail: str
-
-
 @dataclass(slots=True)
 class SourceHealth:
     """Takes in how each request ended, under its canonical URL.
 
-    `closed` are the endpoints that are not asked again, `answered` those that answered last, and `blocked_site` is why
-    the whole site is asked nothing more (empty: it is not).
+    `closed` are the endpoints that are not asked again, `changed` those whose answers have other fields than they
+    should, `answered` those that are as they should be, and `blocked_site` is why the whole site is asked nothing more
+    (empty: it is not).
     """
 
-    closed: dict[str, ClosedEndpoint] = field(default_factory=dict)
+    closed: dict[str, str] = field(default_factory=dict)
+    changed: dict[str, str] = field(default_factory=dict)
     blocked_site: str = ""
     answered: set[str] = field(default_factory=set)
     _refusals_in_a_row: Counter[str] = field(default_factory=Counter)
@@ -45,8 +39,15 @@ class SourceHealth:
         """Take in that an endpoint answered, also with "there is no such article"."""
         endpoint = describe_endpoint(url)
         self._refusals_in_a_row[endpoint] = 0
-        if endpoint not in self.closed:
+        if endpoint not in self.closed and endpoint not in self.changed:
             self.answered.add(endpoint)
+
+    def record_change(self, url: str, detail: str) -> None:
+        """Take in that the fields of an endpoint have changed; the second answer of that kind in a row closes it."""
+        endpoint = describe_endpoint(url)
+        self.answered.discard(endpoint)
+        self.changed[endpoint] = detail
+        self._count_refusal(endpoint, detail)
 
     def record_failure(self, url: str, error: RequestError, now: float) -> None:
         """Take in that a request failed, at a time in seconds."""
@@ -54,9 +55,7 @@ class SourceHealth:
         if error.reason == Reason.ROBOTS_FORBIDDEN:
             self._close(endpoint, str(error))
         elif error.reason in _FAILURES:
-            self._refusals_in_a_row[endpoint] += 1
-            if self._refusals_in_a_row[endpoint] >= _MAX_REFUSALS_IN_A_ROW:
-                self._close(endpoint, str(error))
+            self._count_refusal(endpoint, str(error))
         if isinstance(error, RefusedError) and error.blocks_address:
             self._blocked_hosts[host] = now
             hosts = sorted(name for name, time in self._blocked_hosts.items() if now - time <= _SITE_REFUSAL_SECONDS)
@@ -65,9 +64,22 @@ class SourceHealth:
 
     def why_closed(self, url: str) -> str:
         """Return why the endpoint of a URL is not to be asked again; an empty text while it may be."""
-        closed = self.closed.get(describe_endpoint(url))
-        return closed.detail if closed else ""
+        return self.closed.get(describe_endpoint(url), "")
+
+    def lasting_conditions(self) -> list[str]:
+        """Return one line for each trouble that the next crawl is likely to meet again."""
+        closed = [f"{endpoint}: {detail}" for endpoint, detail in self.closed.items() if endpoint not in self.changed]
+        return [*closed, *self.changed.values()]
+
+    def is_lasting(self, text: str) -> bool:
+        """Return whether what is said of a listing is one of these troubles."""
+        return any(detail in text for detail in (*self.closed.values(), *self.changed.values()))
+
+    def _count_refusal(self, endpoint: str, detail: str) -> None:
+        self._refusals_in_a_row[endpoint] += 1
+        if self._refusals_in_a_row[endpoint] >= _MAX_REFUSALS_IN_A_ROW:
+            self._close(endpoint, f"not asked again in this crawl after two failures in a row: {detail}")
 
     def _close(self, endpoint: str, detail: str) -> None:
         self.answered.discard(endpoint)
-        self.closed.setdefault(endpoint, ClosedEndpoint(endpoint, detail))
+        self.closed.setdefault(endpoint, detail)

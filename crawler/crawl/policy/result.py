@@ -1,6 +1,6 @@
 """Crawl result: its outcome and its exit code. Pure: Scrapy itself ends with 0 when everything failed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +51,8 @@ class CrawlResult:
 
     `failed_listings` are the listings that did not come, by reason; `gap_count` what was missed since the last
     crawl, by column; `failures` the entries that failed or went to quarantine, by kind, each with its first `code`,
-    `outcome`, `detail` and `count`; `notes` what a person should know and need not repair.
+    `outcome`, `detail` and `count`; `notes` what a person should know and need not repair. `told_lately` are those
+    texts among them that a crawl of the last day has told.
     """
 
     run: Mapping[str, Any]
@@ -60,6 +61,7 @@ class CrawlResult:
     gaps: Mapping[str, Gap]
     failures: Sequence[Mapping[str, Any]] = ()
     notes: Sequence[str] = ()
+    told_lately: Collection[str] = ()
 
     @property
     def exit_code(self) -> int:

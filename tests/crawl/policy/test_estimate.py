@@ -216,7 +216,7 @@ def test_pinned_entries_do_not_affect_the_rate() -> None:
 @pytest.mark.parametrize(
     ("changes", "latency", "seconds"),
     [
-        ({}, 0.1, 1.25),
+        ({}, 0.1, 305 / 240),
         ({}, 4.0, 2.0),
         ({"DOWNLOAD_DELAY": 2}, 0.1, 2.5),
         ({"DOWNLOAD_DELAY": 0, "CONCURRENT_REQUESTS": 4, "CONCURRENT_REQUESTS_PER_DOMAIN": 0}, 0.1, 0.025),
