@@ -8,8 +8,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from crawler.crawl.policy.pace import MAX_REQUESTS_PER_WINDOW
 from crawler.sample_site import SampleSite
 from crawler.storage.request_log import FILE_NAME, RequestLog
