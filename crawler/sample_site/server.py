@@ -104,9 +104,11 @@ class SampleSite:
 
     @property
     def url(self) -> str:
-        """``http://127.0.0.1:PORT``."""
+        """``http://127.0.0.1:PORT``, or ``http://[::1]:PORT``."""
         host, port = self._server.server_address[:2]
-        return f"http://{host!s}:{port}"
+        return (
+            f"http://[{host!s}]:{port}" if self._server.address_family == socket.AF_INET6 else f"http://{host!s}:{port}"
+        )
 
     @property
     def requested_codes(self) -> list[str]:
@@ -193,6 +195,7 @@ class _SiteServer(ThreadingHTTPServer):
         self.site = site
         self.stop_event = Event()
         self.open_connections: set[socket.socket] = set()
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, _ConnectionHandler)
 
     def server_bind(self) -> None:
