@@ -5,6 +5,7 @@
 100 RobotsMiddleware                robots.txt, also for the requests that wait for it
 550 BackoffRetryMiddleware          retry with backoff, Retry-After, and a circuit breaker for each origin
 590 StrictDecompressionMiddleware   a decompressed, complete response, or an error
+750 EnvironmentProxyMiddleware      the environment's proxies, ALL_PROXY included
 """
 
 import asyncio
@@ -13,9 +14,11 @@ from functools import lru_cache
 from random import SystemRandom
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from scrapy import Request
 from scrapy.crawler import Crawler
+from scrapy.downloadermiddlewares.httpproxy import HttpProxyMiddleware
 from scrapy.downloadermiddlewares.retry import RetryMiddleware, get_retry_request
 from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
 from scrapy.exceptions import CannotResolveHostError, IgnoreRequest
@@ -29,6 +32,7 @@ from crawler.content.decompress import ACCEPT_ENCODING, check_header_size, decom
 from crawler.crawl.interface import DroppedRequestError, describe_request_error, get_canonical_url, get_tracker
 from crawler.crawl.policy.backoff import MAX_WAIT, parse_retry_after
 from crawler.crawl.policy.origins import get_origin, redact_url
+from crawler.crawl.policy.proxies import find_proxy
 from crawler.crawl.public_dns import PublicResolver
 from crawler.errors import IncompleteResponseError, ParseError
 from crawler.items import Reason
@@ -226,6 +230,24 @@ class StrictDecompressionMiddleware:
                 response.url, response.status, response.headers, response.body, request=response.request, error=error
             )
         return response if body is response.body else response.replace(body=body)
+
+
+class EnvironmentProxyMiddleware(HttpProxyMiddleware):
+    """Scrapy's use of the environment's proxies, and ALL_PROXY.
+
+    Where a proxy is malformed, or of a kind that Scrapy cannot use, Scrapy sends requests without one, or fails each.
+    """
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Read the proxies of what the spider requests. Raises UsageError for one that cannot be used."""
+        middleware = super().from_crawler(crawler)
+        proxies = getproxies()
+        origins = map(urlsplit, getattr(crawler.spider, "allowed_origins", ("http:", "https:")))
+        schemes = {origin.scheme for origin in origins if not proxy_bypass(origin.hostname or "")}
+        urls = {scheme: find_proxy(scheme, proxies) for scheme in sorted(schemes)}
+        middleware.proxies = {scheme: middleware._get_proxy(url, scheme) for scheme, url in urls.items() if url}
+        return middleware
 
 
 def _get_request_origin(request: Request) -> str:

@@ -20,6 +20,7 @@ from crawler.content.unicode_text import collapse_whitespace
 from crawler.crawl.policy.failures import describe_item_error
 from crawler.crawl.policy.origins import redact_url
 from crawler.crawl.policy.selection import Selection, parse_selection
+from crawler.crawl.transport_errors import describe_proxy_status, describe_transport_error, through_proxy
 from crawler.errors import ItemError, MissingArticleError, ParseError, RequestError, UsageError
 from crawler.items import ListingEntry, ListingSize, RawResponse, Reason
 from crawler.storage import load_stored_categories
@@ -170,14 +171,17 @@ def to_request_error(error: BaseException | None, request: Request) -> RequestEr
 def describe_request_error(error: BaseException | None, request: Request) -> str:
     """Return one line about why a request got no response that can be used."""
     if isinstance(error, HttpError):
-        return f"HTTP {error.response.status}"
+        return f"HTTP {error.response.status}{describe_proxy_status(error.response.status, request)}"
     if isinstance(error, IgnoreRequest):
         return collapse_whitespace(str(error)) or "the request was dropped"
     if isinstance(error, DownloadCancelledError):
         return "the reply is larger than DOWNLOAD_MAXSIZE"
+    if detail := describe_transport_error(error, request):
+        return detail
     # The mirror's address is the operator's, and not recorded.
     canonical_url = redact_url(get_canonical_url(request))
-    return collapse_whitespace(str(error).replace(request.url, canonical_url) or type(error).__name__)[:200]
+    detail = str(error).replace(request.url, canonical_url) or type(error).__name__
+    return collapse_whitespace(through_proxy(request) + detail)[:200]
 
 
 def request_reason(error: BaseException | None) -> Reason:

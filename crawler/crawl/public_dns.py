@@ -7,7 +7,6 @@ What the operator named, the mirror and the proxies, may be anywhere, and so may
 from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import Any, ClassVar, Self
-from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from scrapy.crawler import Crawler
@@ -15,6 +14,7 @@ from scrapy.resolver import CachingHostnameResolver
 from twisted.internet.interfaces import IAddress, IHostResolution, IResolutionReceiver
 
 from crawler.crawl.policy.origins import is_public
+from crawler.crawl.policy.proxies import find_proxy_host
 
 
 class PublicResolver(CachingHostnameResolver):
@@ -30,11 +30,11 @@ class PublicResolver(CachingHostnameResolver):
     def from_crawler(cls, crawler: Crawler, reactor: Any) -> Self:
         resolver = super().from_crawler(crawler, reactor)
         proxies = getproxies()  # "no" is among them: the hosts that are asked without one
-        trusted_urls = [crawler.settings.get("MIRROR") or "", proxies.get("http", ""), proxies.get("https", "")]
-        resolver._trusted_hosts = {urlsplit(url if "//" in url else f"//{url}").hostname for url in trusted_urls}
+        trusted_urls = [crawler.settings.get("MIRROR") or "", *map(proxies.get, ("http", "https", "all"))]
+        resolver._trusted_hosts = {find_proxy_host(url) for url in trusted_urls if url}
         return resolver
 
-    _trusted_hosts: set[str | None]
+    _trusted_hosts: set[str]
 
     def resolveHostName(
         self,
