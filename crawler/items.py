@@ -65,7 +65,8 @@ class Reason(StrEnum):
     # failed: the next crawl tries again
     HTTP_ERROR = "http_error"
     CONNECTION_ERROR = "connection_error"  # also name resolution, TLS and timeouts
-    REQUEST_DROPPED = "request_dropped"  # not sent, or given up: robots.txt, hosts, redirects, pauses
+    REQUEST_DROPPED = "request_dropped"  # not sent, or given up: hosts, redirects, pauses
+    ROBOTS_FORBIDDEN = "robots_forbidden"  # by the rules of robots.txt, or because it cannot be had
     RESPONSE_TOO_LARGE = "response_too_large"
     RESPONSE_INCOMPLETE = "response_incomplete"  # truncated, or its compression is broken
     SOURCE_ERROR = "source_error"  # the source answers that it has an error

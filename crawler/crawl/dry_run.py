@@ -13,6 +13,7 @@ from crawler.crawl.policy.failures import classify_error
 from crawler.crawl.policy.selection import Selection
 from crawler.errors import ItemError
 from crawler.items import ListingEntry, ListingSize, RawResponse
+from crawler.storage.robots_files import RobotsFile
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +55,12 @@ class DryRunTracker(EntryTracker):
 
     def back_off(self, origin: str) -> None:
         logger.warning("%s answers that it has had too many requests", origin)
+
+    def load_robots(self, origin: str) -> RobotsFile | None:
+        return None
+
+    def save_robots(self, origin: str, robots_file: RobotsFile) -> None:
+        """Nothing is stored."""
 
 
 class DryRun(TrackerExtension):

@@ -24,6 +24,7 @@ from crawler.crawl.transport_errors import describe_proxy_status, describe_trans
 from crawler.errors import ItemError, MissingArticleError, ParseError, RequestError, UsageError
 from crawler.items import ListingEntry, ListingSize, RawResponse, Reason
 from crawler.storage import load_stored_categories
+from crawler.storage.robots_files import RobotsFile
 
 # The source answers so when it has no such article, or has it no more.
 _MISSING_STATUSES = {404, 410}
@@ -97,6 +98,14 @@ class EntryTracker(ABC):
     def back_off(self, origin: str) -> None:
         """Pause an origin that answers "too many requests" and does not say for how long."""
 
+    @abstractmethod
+    def load_robots(self, origin: str) -> RobotsFile | None:
+        """Return the robots.txt of an origin that an earlier crawl has fetched, however old."""
+
+    @abstractmethod
+    def save_robots(self, origin: str, robots_file: RobotsFile) -> None:
+        """Keep the robots.txt of an origin for the next crawls."""
+
 
 class TrackerExtension:
     """A Scrapy extension that has the tracker of a crawl, from when the spider is opened."""
@@ -137,10 +146,16 @@ def get_entry(request: Request) -> ListingEntry | None:
 
 def get_tracker(crawler: Crawler) -> EntryTracker:
     """Return the tracker of a crawl. Raises UsageError where the extension that has it is switched off."""
-    extension = crawler.get_extension(TrackerExtension)
-    if extension is None or extension.tracker is None:
+    tracker = find_tracker(crawler)
+    if tracker is None:
         raise UsageError("the extension crawler.crawl.session.CrawlSession is switched off: a crawl needs it")
-    return extension.tracker
+    return tracker
+
+
+def find_tracker(crawler: Crawler) -> EntryTracker | None:
+    """Return the tracker of a crawl; None in a worker, which records nothing."""
+    extension = crawler.get_extension(TrackerExtension)
+    return extension.tracker if extension else None
 
 
 def selection_from_arguments(spider: SpiderInfo, output: Path) -> Selection:

@@ -19,6 +19,7 @@ from crawler.storage.quarantine import Quarantine
 from crawler.storage.raw_responses import RawResponses
 from crawler.storage.reprints.clusters import ReprintClusters
 from crawler.storage.reprints.queries import ReprintQueries
+from crawler.storage.robots_files import RobotsFiles
 from crawler.storage.runs import Runs
 from crawler.storage.search import sql_functions
 from crawler.storage.search.engine import SearchEngine
@@ -53,6 +54,7 @@ class Store(Table):
         self.coverage = CoverageTable(db)
         self.raw_responses = RawResponses(db)
         self.paused_origins = PausedOrigins(db)
+        self.robots_files = RobotsFiles(db)
         self.search_index = SearchIndex(db)
         self.search = SearchEngine(db)
         self.stocks = Stocks(db)

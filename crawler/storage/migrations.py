@@ -644,3 +644,9 @@ def m012_reasons(db: Database) -> None:
     """Why an entry has its outcome, as a code; NULL as long as `outcome` is."""
     db.execute("ALTER TABLE entries ADD COLUMN reason TEXT")
     db.execute(" ".join(("UPDATE entries SET reason =", _reason_by_text(), "WHERE outcome IS NOT NULL")))
+
+
+@migrations()
+def m013_robots(db: Database) -> None:
+    """The robots.txt of an origin is used for a day, by all crawls."""
+    db.execute("CREATE TABLE robots (origin TEXT PRIMARY KEY, content BLOB NOT NULL, fetched_at TEXT NOT NULL)")
