@@ -2,7 +2,7 @@
 
 50  AllowedOriginsMiddleware        no request leaves the source's own origins, redirects included;
                                     crawler/crawl/public_dns.py checks where host names lead
-100 RobotsMiddleware                robots.txt, also for the requests that wait for it
+100 RobotsMiddleware                robots.txt by RFC 9309, kept for a day
 550 BackoffRetryMiddleware          retry with backoff, Retry-After, and a circuit breaker for each origin
 590 StrictDecompressionMiddleware   a decompressed, complete response, or an error
 750 EnvironmentProxyMiddleware      the environment's proxies, ALL_PROXY included
