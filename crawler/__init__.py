@@ -4,7 +4,7 @@ A package imports only from those below it, but for sample_site, which shares no
 
     items.py, errors.py, settings.py    the types of an article, the exceptions, the Scrapy settings
     spiders/         one module per source, and their base class
-    middlewares.py   downloader middlewares: allowed origins, robots.txt, retry with backoff, strict decompression
+    middlewares.py   downloader middlewares: allowed origins, robots.txt, retry, strict decompression, proxies
     pipelines.py     item pipelines: keep the raw response, normalise, save
     crawl/           one crawl: runner, session, tracker, planner, progress; policy/ holds its pure decisions
     content/         pure functions on text: decode, JSON fields, HTML, dates, slugs, diff, post format

@@ -66,8 +66,8 @@ class Reason(StrEnum):
     HTTP_ERROR = "http_error"
     CONNECTION_ERROR = "connection_error"  # also name resolution, TLS and timeouts
     REFUSED = "refused"  # 403, 429, a closed connection, an empty body, a check for humans
-    ROBOTS_FORBIDDEN = "robots_forbidden"  # by the rules of robots.txt, or since the file could not be had
-    ENDPOINT_CLOSED = "endpoint_closed"  # not sent: the endpoint has refused twice in a row
+    ROBOTS_FORBIDDEN = "robots_forbidden"  # by the rules of robots.txt, or because it cannot be had
+    ENDPOINT_CLOSED = "endpoint_closed"  # not sent: the endpoint has failed twice in a row
     REQUEST_DROPPED = "request_dropped"  # not sent, or given up: hosts, redirects, pauses
     RESPONSE_TOO_LARGE = "response_too_large"
     RESPONSE_INCOMPLETE = "response_incomplete"  # truncated, or its compression is broken

@@ -2,28 +2,35 @@
 
 50  AllowedOriginsMiddleware        no request leaves the source's own origins, redirects included;
                                     crawler/crawl/public_dns.py checks where host names lead
-100 RobotsMiddleware                robots.txt, also for the requests that wait for it
+100 RobotsMiddleware                robots.txt by RFC 9309, kept for a day
 550 BackoffRetryMiddleware          retry with backoff, Retry-After; nothing for what is closed or paused
 590 StrictDecompressionMiddleware   a decompressed, complete response, or an error
+750 EnvironmentProxyMiddleware      the environment's proxies, ALL_PROXY included
 950 PaceMiddleware                  one pace for all hosts of a site; Scrapy's cache of responses (900) has none
 """
 
 import asyncio
 from collections import defaultdict
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import lru_cache
 from http import HTTPStatus
 from random import SystemRandom
 from typing import Any, Self, TypeVar
+from urllib.parse import urljoin, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from scrapy import Request, signals
 from scrapy.crawler import Crawler
+from scrapy.downloadermiddlewares.httpproxy import HttpProxyMiddleware
 from scrapy.downloadermiddlewares.retry import RetryMiddleware, get_retry_request
 from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
 from scrapy.exceptions import CannotResolveHostError, IgnoreRequest, NotConfigured
 from scrapy.http import Response
+from scrapy.http.request import NO_CALLBACK
 from scrapy.robotstxt import RobotParser
 from scrapy.utils.httpobj import urlparse_cached
+from scrapy.utils.misc import build_from_crawler
 
 from crawler.content import clock
 from crawler.content.dates import format_iso
@@ -31,19 +38,26 @@ from crawler.content.decompress import ACCEPT_ENCODING, check_header_size, decom
 from crawler.crawl.interface import (
     DroppedRequestError,
     TrackerExtension,
+    find_tracker,
     get_canonical_url,
     get_tracker,
     is_connection_closed,
+    set_canonical_url,
+    to_request_error,
 )
 from crawler.crawl.policy.backoff import MAX_WAIT, parse_retry_after
 from crawler.crawl.policy.failures import describe_endpoint
 from crawler.crawl.policy.origins import get_origin, redact_url
 from crawler.crawl.policy.pace import Pace
+from crawler.crawl.policy.proxies import find_proxy
+from crawler.crawl.policy.robots import MAX_AGE, RETRY_INTERVAL, extract_rules, is_fresh
 from crawler.crawl.public_dns import PublicResolver
-from crawler.errors import IncompleteResponseError, ParseError
+from crawler.errors import IncompleteResponseError, ParseError, RequestError
 from crawler.items import Reason
 from crawler.storage.request_log import FILE_NAME, RequestLog
+from crawler.storage.robots_files import RobotsFile
 
+_IGNORE_ROBOTS_HINT = "to send them all the same, use --set ROBOTSTXT_OBEY=0"
 Result = TypeVar("Result", bound=Request | Response | None)
 
 # Seconds of waiting for one site, after which a crawl goes on without it.
@@ -86,20 +100,98 @@ class AllowedOriginsMiddleware:
             raise IgnoreRequest(f"{host} leads to {address}, which is no public address") from exception
 
 
-class RobotsMiddleware(RobotsTxtMiddleware):
-    """Scrapy's robots.txt rules, for the requests too that wait while the file is fetched.
+@dataclass(frozen=True, slots=True)
+class _RobotsRules:
+    """The rules of an origin until they are fetched again; without a parser, `error` says why there are none."""
 
-    Scrapy 2.19 lets those through whatever the file says: all of them await one Deferred, and only the first gets its
-    result (tests/crawl/test_end_to_end.py shows it). Here one asks at a time: no request awaits another's Deferred.
+    valid_until: datetime
+    parser: RobotParser | None = None
+    error: str = ""
+
+
+class RobotsMiddleware(RobotsTxtMiddleware):
+    """robots.txt by RFC 9309: one that cannot be had forbids requests for now, and one that was fetched serves a day.
+
+    Scrapy allows everything while the file cannot be had, takes the page of an error for rules, and fetches the file
+    in each crawl. Scrapy 2.19 also lets requests through that wait for the file with the first one: all of them await
+    one Deferred, and only the first gets its result (tests/crawl/test_end_to_end.py shows it). Here one asks at a time.
     """
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
+        # The address of a mirror is the operator's, and not recorded.
+        self._is_stored = not crawler.settings.get("MIRROR")
+        self._rules: dict[str, _RobotsRules] = {}
         self._origin_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def robot_parser(self, request: Request) -> RobotParser | None:
-        async with self._origin_locks[urlparse_cached(request).netloc]:
-            return await super().robot_parser(request)
+        """Return the rules for a request. Raises DroppedRequestError where they cannot be had."""
+        origin = _get_request_origin(request)
+        async with self._origin_locks[origin]:
+            rules = self._rules.get(origin)
+            if rules is None or clock.now() >= rules.valid_until:
+                rules = self._rules[origin] = await self._load_rules(origin, request)
+        if rules.parser is None:
+            raise DroppedRequestError(
+                Reason.ROBOTS_FORBIDDEN,
+                f"robots.txt of {_get_canonical_host(request)} cannot be had ({rules.error}), which forbids all"
+                f" requests for now: {_IGNORE_ROBOTS_HINT}",
+            )
+        return rules.parser
+
+    def process_request_2(self, rp: RobotParser | None, request: Request) -> None:
+        """Check a request. Raises DroppedRequestError for one that the rules forbid."""
+        try:
+            super().process_request_2(rp, request)
+        except IgnoreRequest as error:
+            raise DroppedRequestError(
+                Reason.ROBOTS_FORBIDDEN,
+                f"robots.txt of {_get_canonical_host(request)} forbids the request: {_IGNORE_ROBOTS_HINT}",
+            ) from error
+
+    async def _load_rules(self, origin: str, request: Request) -> _RobotsRules:
+        """Return the stored rules while they are fresh, else those of the source, else the stored ones all the same."""
+        tracker = find_tracker(self.crawler) if self._is_stored else None
+        robots_file = tracker.load_robots(origin) if tracker else None
+        if robots_file and is_fresh(robots_file.fetched_at, clock.now()):
+            return await self._parse(robots_file.content, request, robots_file.fetched_at + MAX_AGE)
+        try:
+            content = await self._fetch(request)
+        except RequestError as error:
+            retry_at = clock.now() + RETRY_INTERVAL
+            if robots_file is None:
+                return _RobotsRules(retry_at, error=str(error))
+            return await self._parse(robots_file.content, request, retry_at)
+        if tracker:
+            tracker.save_robots(origin, RobotsFile(content, clock.now()))
+        return await self._parse(content, request, clock.now() + MAX_AGE)
+
+    async def _fetch(self, request: Request) -> bytes:
+        """Request robots.txt from the origin of a request. Raises RequestError where it cannot be had."""
+        robots_request = Request(
+            urljoin(request.url, "/robots.txt"),
+            priority=self.DOWNLOAD_PRIORITY,
+            meta={**set_canonical_url(urljoin(get_canonical_url(request), "/robots.txt")), "dont_obey_robotstxt": True},
+            callback=NO_CALLBACK,
+        )
+        self._stats.inc_value("robotstxt/request_count")
+        try:
+            response = await self.crawler.engine.download_async(robots_request)
+        except Exception as error:
+            raise to_request_error(error, robots_request) from error
+        if isinstance(response, IncompleteResponse):  # in a worker, which does not try again
+            raise RequestError(Reason.RESPONSE_INCOMPLETE, str(response.error))
+        if (content := extract_rules(response.status, response.body)) is None:
+            raise RequestError(Reason.HTTP_ERROR, f"HTTP {response.status}")
+        return content
+
+    async def _parse(self, content: bytes, request: Request, valid_until: datetime) -> _RobotsRules:
+        parser = build_from_crawler(self._parserimpl, self.crawler, content)
+        # As Scrapy does, for extensions.
+        await self.crawler.signals.send_catch_log_async(
+            signal=signals.robots_parsed, robotparser=parser, request=request
+        )
+        return _RobotsRules(valid_until, parser)
 
 
 class BackoffRetryMiddleware:
@@ -259,9 +351,31 @@ class StrictDecompressionMiddleware:
         return response if body is response.body else response.replace(body=body)
 
 
+class EnvironmentProxyMiddleware(HttpProxyMiddleware):
+    """Scrapy's use of the environment's proxies, and ALL_PROXY.
+
+    Where a proxy is malformed, or of a kind that Scrapy cannot use, Scrapy sends requests without one, or fails each.
+    """
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Read the proxies of what the spider requests. Raises UsageError for one that cannot be used."""
+        middleware = super().from_crawler(crawler)
+        proxies = getproxies()
+        origins = map(urlsplit, getattr(crawler.spider, "allowed_origins", ("http:", "https:")))
+        schemes = {origin.scheme for origin in origins if not proxy_bypass(origin.hostname or "")}
+        urls = {scheme: find_proxy(scheme, proxies) for scheme in sorted(schemes)}
+        middleware.proxies = {scheme: middleware._get_proxy(url, scheme) for scheme, url in urls.items() if url}
+        return middleware
+
+
 def _get_site(crawler: Crawler, request: Request) -> str:
     """Return the site that a request is for: the spider's, and for a spider of another kind the host."""
     return getattr(crawler.spider, "site", "") or urlparse_cached(request).hostname or ""
+
+
+def _get_canonical_host(request: Request) -> str:
+    return urlsplit(get_canonical_url(request)).hostname or ""
 
 
 def _get_request_origin(request: Request) -> str:

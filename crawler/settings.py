@@ -85,6 +85,8 @@ DOWNLOADER_MIDDLEWARES = {
     "crawler.middlewares.BackoffRetryMiddleware": 550,
     "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
     "crawler.middlewares.StrictDecompressionMiddleware": 590,
+    "scrapy.downloadermiddlewares.httpproxy.HttpProxyMiddleware": None,
+    "crawler.middlewares.EnvironmentProxyMiddleware": 750,
     "crawler.middlewares.PaceMiddleware": 950,
 }
 # The sources need no cookies, and are not sent which page led to a request.

@@ -14,6 +14,7 @@ from crawler.crawl.policy.health import SourceHealth
 from crawler.crawl.policy.selection import Selection
 from crawler.errors import ItemError
 from crawler.items import ListingEntry, ListingSize, RawResponse
+from crawler.storage.robots_files import RobotsFile
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +57,12 @@ class DryRunTracker(EntryTracker):
 
     def back_off(self, name: str) -> None:
         logger.warning("%s answers that it has had too many requests", name)
+
+    def load_robots(self, origin: str) -> RobotsFile | None:
+        return None
+
+    def save_robots(self, origin: str, robots_file: RobotsFile) -> None:
+        """Nothing is stored."""
 
 
 class DryRun(TrackerExtension):

@@ -25,6 +25,7 @@ from crawler.crawl.policy.failures import describe_endpoint, describe_item_error
 from crawler.crawl.policy.health import SourceHealth
 from crawler.crawl.policy.origins import redact_url
 from crawler.crawl.policy.selection import Selection, parse_selection
+from crawler.crawl.transport_errors import describe_proxy_status, describe_transport_error, through_proxy
 from crawler.errors import (
     ItemError,
     MissingArticleError,
@@ -36,6 +37,7 @@ from crawler.errors import (
 )
 from crawler.items import ListingEntry, ListingSize, RawResponse, Reason
 from crawler.storage import load_stored_categories
+from crawler.storage.robots_files import RobotsFile
 
 # The source answers so when it has no such article, or has it no more.
 _MISSING_STATUSES = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
@@ -132,6 +134,14 @@ class EntryTracker(ABC):
     def back_off(self, name: str) -> None:
         """Pause a site or endpoint that refuses too many requests and does not say for how long."""
 
+    @abstractmethod
+    def load_robots(self, origin: str) -> RobotsFile | None:
+        """Return the robots.txt of an origin that an earlier crawl has fetched, however old."""
+
+    @abstractmethod
+    def save_robots(self, origin: str, robots_file: RobotsFile) -> None:
+        """Keep the robots.txt of an origin for the next crawls."""
+
 
 class TrackerExtension:
     """A Scrapy extension that has the tracker of a crawl, from when the spider is opened."""
@@ -172,10 +182,16 @@ def get_entry(request: Request) -> ListingEntry | None:
 
 def get_tracker(crawler: Crawler) -> EntryTracker:
     """Return the tracker of a crawl. Raises UsageError where the extension that has it is switched off."""
-    extension = crawler.get_extension(TrackerExtension)
-    if extension is None or extension.tracker is None:
+    tracker = find_tracker(crawler)
+    if tracker is None:
         raise UsageError("the extension crawler.crawl.session.CrawlSession is switched off: a crawl needs it")
-    return extension.tracker
+    return tracker
+
+
+def find_tracker(crawler: Crawler) -> EntryTracker | None:
+    """Return the tracker of a crawl; None in a worker, which records nothing."""
+    extension = crawler.get_extension(TrackerExtension)
+    return extension.tracker if extension else None
 
 
 def selection_from_arguments(spider: SpiderInfo, output: Path) -> Selection:
@@ -221,16 +237,19 @@ def is_connection_closed(error: BaseException | None) -> bool:
 def describe_request_error(error: BaseException | None, request: Request) -> str:
     """Return one line about why a request got no response that can be used."""
     if isinstance(error, HttpError):
-        return f"HTTP {error.response.status}"
+        return f"HTTP {error.response.status}{describe_proxy_status(error.response.status, request)}"
     if isinstance(error, IgnoreRequest):
         return collapse_whitespace(str(error)) or "the request was dropped"
     if isinstance(error, DownloadCancelledError):
         return "the reply is larger than DOWNLOAD_MAXSIZE"
+    if detail := describe_transport_error(error, request):
+        return detail
     if is_connection_closed(error):
-        return "the connection was closed without an answer"
+        return f"{through_proxy(request)}the connection was closed without an answer"
     # The mirror's address is the operator's, and not recorded.
     canonical_url = redact_url(get_canonical_url(request))
-    return collapse_whitespace(str(error).replace(request.url, canonical_url) or type(error).__name__)[:200]
+    detail = str(error).replace(request.url, canonical_url) or type(error).__name__
+    return collapse_whitespace(through_proxy(request) + detail)[:200]
 
 
 def request_reason(error: BaseException | None) -> Reason:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from statistics import median
 from typing import Any, Self, cast
-from urllib.parse import urlsplit
 
 from scrapy import Request, signals
 from scrapy.crawler import Crawler
@@ -30,12 +29,15 @@ from crawler.crawl.policy.backoff import LONGEST_STORED_PAUSE, backoff_delay
 from crawler.crawl.policy.estimate import FirstPage, Plan, PlanInputs, estimate_columns
 from crawler.crawl.policy.failures import describe_bug, describe_item_error
 from crawler.crawl.policy.health import SourceHealth
+from crawler.crawl.policy.origins import get_origin
 from crawler.crawl.policy.pace import seconds_between_requests
 from crawler.crawl.policy.result import FINISHED_REASON, crawl_outcome
+from crawler.crawl.policy.robots import is_fresh
 from crawler.errors import CommandError, ItemError, ParseError
 from crawler.items import ListingEntry, ListingSize, Outcome, RawResponse, RunOutcome
 from crawler.storage import Store
 from crawler.storage.output_dir import resolve_output_dir
+from crawler.storage.robots_files import RobotsFile
 
 
 class Planner(EntryTracker, TrackerExtension):
@@ -48,7 +50,7 @@ class Planner(EntryTracker, TrackerExtension):
         self._crawler = crawler
         self._store: Store | None = None
         self._pages: dict[str, FirstPage] = {}
-        self._hosts: set[str] = set()
+        self._origins: set[str] = set()
         self._notes: list[str] = []
         self._latencies: list[float] = []
         self._requests_sent = 0
@@ -132,11 +134,17 @@ class Planner(EntryTracker, TrackerExtension):
     def back_off(self, name: str) -> None:
         self.pause(name, backoff_delay(timedelta()))
 
+    def load_robots(self, origin: str) -> RobotsFile | None:
+        return self._store.robots_files.get(origin) if self._store else None
+
+    def save_robots(self, origin: str, robots_file: RobotsFile) -> None:
+        """A plan stores nothing: the crawl will request it again."""
+
     # what Scrapy reports
 
     def request_reached_downloader(self, request: Request) -> None:
         self._requests_sent += 1
-        self._hosts.add(urlsplit(request.url).netloc)
+        self._origins.add(get_origin(request.url))
 
     def response_downloaded(self, request: Request) -> None:
         if latency := request.meta.get("download_latency"):
@@ -174,7 +182,7 @@ class Planner(EntryTracker, TrackerExtension):
         plan = Plan(
             columns=estimate_columns(pages, inputs),
             again=len(self._refreshed_entries(pages)),
-            robots=len(self._all_hosts(pages)) if self._crawler.settings.getbool("ROBOTSTXT_OBEY") else 0,
+            robots=self._count_robots_requests(pages) if self._crawler.settings.getbool("ROBOTSTXT_OBEY") else 0,
             article_requests=not self._spider.rows_are_articles,
             latency=latency,
             seconds_between=estimate_request_interval(self._crawler.settings, latency),
@@ -202,9 +210,14 @@ class Planner(EntryTracker, TrackerExtension):
             if entry.code not in listed_codes and not self.selection.skip_reason(entry, self._registry)
         ]
 
-    def _all_hosts(self, pages: Sequence[FirstPage]) -> set[str]:
+    def _count_robots_requests(self, pages: Sequence[FirstPage]) -> int:
+        """Return how many origins the crawl requests robots.txt from: those whose file is not fresh."""
         article_urls = {self._spider.first_article_url(entry) for page in pages for entry in page.entries}
-        return self._hosts | {urlsplit(url).netloc for url in article_urls if url}
+        origins = self._origins | {get_origin(url) for url in article_urls if url}
+        robots_files = map(self.load_robots, origins)
+        return sum(
+            robots_file is None or not is_fresh(robots_file.fetched_at, clock.now()) for robots_file in robots_files
+        )
 
     def _plan_outcome(self) -> RunOutcome:
         return crawl_outcome(

@@ -42,9 +42,8 @@ _UNUSED_COMPONENTS = {
     "REMOTE_CONTROL_": "scrapy.extensions.remote_control.RemoteControl",
 }
 
-# These loggers warn of what is intended (no Referer is sent) or reported anyway (robots.txt does not come, with a
-# traceback: the next listing fails).
-_NOISY_LOGGERS = ("scrapy.downloadermiddlewares.redirect", "scrapy.downloadermiddlewares.robotstxt")
+# Warns of what is intended: no Referer is sent.
+_NOISY_LOGGER = "scrapy.downloadermiddlewares.redirect"
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -114,8 +113,7 @@ def _run_until_closed(process: AsyncCrawlerProcess, spider: str, arguments: Mapp
     check_spider(process, spider)
     # Scrapy has two log lines for each response, which need not be made where they are not shown.
     logging.getLogger("scrapy").setLevel(process.settings["LOG_LEVEL"])
-    for name in _NOISY_LOGGERS:
-        logging.getLogger(name).addFilter(_is_below_warning)
+    logging.getLogger(_NOISY_LOGGER).addFilter(_is_below_warning)
     crawler = process.create_crawler(spider)
     task = process.crawl(crawler, **arguments)
     _install_signal_handlers(process, crawler)

@@ -40,6 +40,7 @@ from crawler.items import (
 )
 from crawler.storage.article_writer import BATCH_SIZE, save_articles
 from crawler.storage.quarantine import KIND_ARTICLE, KIND_LISTING, KIND_ROW
+from crawler.storage.robots_files import RobotsFile
 
 logger = logging.getLogger(__name__)
 
@@ -169,6 +170,12 @@ class CrawlTracker(EntryTracker):
 
     def back_off(self, name: str) -> None:
         self.pause(name, backoff_delay(clock.now() - self._db.runs.failing_since(self._spider.name)))
+
+    def load_robots(self, origin: str) -> RobotsFile | None:
+        return self._db.robots_files.get(origin)
+
+    def save_robots(self, origin: str, robots_file: RobotsFile) -> None:
+        self._db.robots_files.save(origin, robots_file)
 
     # for pipelines
 

@@ -6,6 +6,7 @@ here together; a sample site that is slower than the crawler would be no use to 
 
 from __future__ import annotations
 
+import re
 import socket
 import struct
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,8 @@ SCRIPT_CONTENT_TYPE = "application/javascript; charset=utf-8"
 TEXT_CONTENT_TYPE = "text/plain; charset=utf-8"
 
 _MAX_LINE_BYTES = 1 << 16
+# Scheme and host, which stand before the path where a client takes the site for a proxy.
+_ABSOLUTE_FORM = re.compile(r"^http://[^/]*", re.ASCII | re.IGNORECASE)
 
 
 class HttpRequest(NamedTuple):
@@ -102,6 +105,7 @@ def read_request(stream: BufferedIOBase) -> HttpRequest | None:
     if (length := headers.get("content-length", "")).isdecimal():
         stream.read(int(length))
     method, target = request_line[0].decode("latin-1"), request_line[1].decode("latin-1")
+    target = _ABSOLUTE_FORM.sub("", target, 1)
     path, _, query = target.partition("?")
     if request_line[2] == b"HTTP/1.0":
         headers.setdefault("connection", "close")

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from http.server import ThreadingHTTPServer
 from socketserver import StreamRequestHandler, TCPServer
+from ssl import SSLContext, SSLError
 from threading import Event, Lock, Thread
 from types import TracebackType
 from typing import Any, overload
@@ -81,13 +82,20 @@ class SampleSite:
     """
 
     def __init__(
-        self, corpus: Corpus | None = None, *, article_count: int = 50, port: int = 0, host: str = "127.0.0.1"
+        self,
+        corpus: Corpus | None = None,
+        *,
+        article_count: int = 50,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        tls: SSLContext | None = None,
     ) -> None:
         self.corpus = Corpus.sample(article_count) if corpus is None else corpus
         self.requests = RequestLog()
         self._fault_rules: list[FaultRule] = []
         self._rules_lock = Lock()
-        self._server = _SiteServer((host, port), self)
+        self._scheme = "http" if tls is None else "https"
+        self._server = _SiteServer((host, port), self, tls)
         self._thread = Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._started = False
 
@@ -104,9 +112,10 @@ class SampleSite:
 
     @property
     def url(self) -> str:
-        """``http://127.0.0.1:PORT``."""
+        """``http://127.0.0.1:PORT``, or ``http://[::1]:PORT``; with TLS ``https://``."""
         host, port = self._server.server_address[:2]
-        return f"http://{host!s}:{port}"
+        is_ipv6 = self._server.address_family == socket.AF_INET6
+        return f"{self._scheme}://{f'[{host!s}]' if is_ipv6 else host!s}:{port}"
 
     @property
     def requested_codes(self) -> list[str]:
@@ -176,8 +185,8 @@ class _ConnectionHandler(StreamRequestHandler):
 
     def handle(self) -> None:
         site, stopping = self.server.site, self.server.stop_event
-        # A client that leaves early is no fault of the site's.
-        with suppress(ConnectionError):
+        # A client that leaves early, or does not trust the site's certificate, is no fault of the site's.
+        with suppress(ConnectionError, SSLError):
             while not stopping.is_set() and (hit := read_request(self.rfile)):
                 exchange = Exchange(hit, self.connection, stopping, _respond(site.corpus, hit))
                 site.handle(exchange)
@@ -189,11 +198,15 @@ class _SiteServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], site: SampleSite) -> None:
+    def __init__(self, address: tuple[str, int], site: SampleSite, tls: SSLContext | None) -> None:
         self.site = site
         self.stop_event = Event()
         self.open_connections: set[socket.socket] = set()
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, _ConnectionHandler)
+        if tls is not None:
+            # The handshake is left to the thread of the connection: a client that is slow holds up no other.
+            self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def server_bind(self) -> None:
         """Without looking up the host's name, which can take seconds and is not read."""

@@ -20,6 +20,7 @@ from crawler.storage.quarantine import Quarantine
 from crawler.storage.raw_responses import RawResponses
 from crawler.storage.reprints.clusters import ReprintClusters
 from crawler.storage.reprints.queries import ReprintQueries
+from crawler.storage.robots_files import RobotsFiles
 from crawler.storage.runs import Runs
 from crawler.storage.search import sql_functions
 from crawler.storage.search.engine import SearchEngine
@@ -55,6 +56,7 @@ class Store(Table):
         self.raw_responses = RawResponses(db)
         self.pauses = Pauses(db)
         self.conditions = Conditions(db)
+        self.robots_files = RobotsFiles(db)
         self.search_index = SearchIndex(db)
         self.search = SearchEngine(db)
         self.stocks = Stocks(db)

@@ -647,6 +647,12 @@ def m012_reasons(db: Database) -> None:
 
 
 @migrations()
+def m013_robots(db: Database) -> None:
+    """The robots.txt of an origin is used for a day, by all crawls."""
+    db.execute("CREATE TABLE robots (origin TEXT PRIMARY KEY, content BLOB NOT NULL, fetched_at TEXT NOT NULL)")
+
+
+@migrations()
 def m015_conditions(db: Database) -> None:
     """Troubles of a source that last, and when each was told last."""
     db.execute(

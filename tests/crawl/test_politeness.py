@@ -1,21 +1,12 @@
 """How a crawl behaves towards the source, and what it lets near itself."""
 
-import json
-import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from ipaddress import IPv4Address
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Lock
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from crawler.sample_site import Exchange, SampleSite, return_body, return_status
 from tests.support.commands import FAST_SETTINGS, CommandRunner
@@ -110,41 +101,3 @@ def test_crawl_does_not_import_unused_modules(finews: CommandRunner, sample_site
     loaded = {line.split("|")[-1].strip() for line in result.stderr.splitlines() if line.startswith("import time:")}
     assert "scrapy.core.engine" in loaded
     assert not loaded & {"scrapy.extensions.remote_control", "aiohttp", "rich"}
-
-
-@pytest.fixture
-def untrusted_server(tmp_path: Path) -> Iterator[str]:
-    """The address of a server with a certificate that no authority signed."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = tmp_path / "stranger.pem"
-    pem.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
-    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"https://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-
-
-def test_untrusted_certificate_fails_the_crawl(finews: CommandRunner, untrusted_server: str, output: Path) -> None:
-    result = finews("crawl", "flash", "--mirror", untrusted_server, "--output", str(output), *FAST_SETTINGS, "--json")
-    assert result.exit_code == 1
-    assert "certificate" in json.dumps(result.json["failed_listings"])
