@@ -133,8 +133,9 @@ class RawArticle:
     """An article as the source has it: nothing cleaned, nothing decided.
 
     An extractor gives the entry and what the response says of the article; what it leaves empty is the entry's to say.
-    `columns` are the column ids that the response names. The spider adds the rest: its name, the media of an article
-    that names none, the response, and when it came.
+    A `summary` of None is left empty too; one of no characters says that the article has none. `columns` are the column
+    ids that the response names. The spider adds the rest: its name, the media of an article that names none, the
+    response, and when it came.
     """
 
     entry: ListingEntry
@@ -142,7 +143,7 @@ class RawArticle:
     title: str = ""
     published: datetime | None = None
     media: str = ""
-    summary: str = ""
+    summary: str | None = None
     columns: tuple[str, ...] = ()
     spider: str = ""
     default_media: str = ""

@@ -33,6 +33,8 @@ class SourceMarkup:
     groups, joined by a dot, are the secid. The cleaner's input sanitiser lets `href`, `id` and `data-code` through."""
     https_image_hosts: tuple[str, ...] = ()
     """Hosts, subdomains included, whose pictures are available on https where an article says http."""
+    title_suffix: re.Pattern[str] | None = None
+    """Found at the end of a page's title: the name of the site."""
 
 
 # A source that adds nothing, or a text of no source.

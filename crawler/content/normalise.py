@@ -65,7 +65,7 @@ def build_article(raw: RawArticle, body: CleanBody, get_category: Callable[[str]
         category=get_category(media),
         spider=raw.spider,
         url=entry.url,
-        summary=collapse_whitespace(raw.summary or entry.summary)[:MAX_SUMMARY_CHARS],
+        summary=collapse_whitespace(entry.summary if raw.summary is None else raw.summary)[:MAX_SUMMARY_CHARS],
         body_html=body.html,
         body_text=body.text,
         mentions=extract_mentions(body.html),

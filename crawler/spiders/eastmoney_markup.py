@@ -23,6 +23,8 @@ EASTMONEY_MARKUP = SourceMarkup(
         "id": re.compile(r"(?:stock_|bk_|Info\.)(.+)"),
     },
     https_image_hosts=("dfcfw.com", "eastmoney.com"),
+    # `T _ 东方财富网`, `T_财富号_东方财富网`: the separators vary, and the blanks around them.
+    title_suffix=re.compile(r"(?:(?:\s*[_＿|｜\-－–—]\s*|^)财富号)?(?:\s*[_＿|｜\-－–—]\s*东方财富网)+\s*$"),
 )
 
 # The public page of an article, by its code; 财富号 posts have a host of their own.
