@@ -7,6 +7,36 @@ from datetime import UTC, tzinfo
 
 
 @dataclass(frozen=True, slots=True)
+class BoilerplateRule:
+    """Tell a paragraph that is the page's own, such as an advert, from one of the article.
+
+    It is short, holds one of these words, has the pattern of boilerplate and not that of news. The words are looked for
+    first, since most articles hold none.
+    """
+
+    words: tuple[str, ...]
+    pattern: re.Pattern[str]
+    news: re.Pattern[str]
+    max_chars: int = 60
+
+    def may_match(self, text: str) -> bool:
+        """Return whether a text holds any of the words; quick, for a whole article."""
+        return any(word in text for word in self.words)
+
+    def matches(self, text: str) -> bool:
+        """Return whether a paragraph of this text, on one line, is the page's own."""
+        return len(text) <= self.max_chars and self.may_match(text) and self.matches_link(text)
+
+    def matches_link(self, text: str) -> bool:
+        """Return the same for text that leads to an advert, which needs none of the words."""
+        return bool(self.pattern.search(text)) and not self.tells_news(text)
+
+    def tells_news(self, text: str) -> bool:
+        """Return whether a text is more than a label or a slogan."""
+        return len(text) > self.max_chars or bool(self.news.search(text))
+
+
+@dataclass(frozen=True, slots=True)
 class SourceMarkup:
     """Describe the adverts, stock links and source lines of one source.
 
@@ -17,11 +47,11 @@ class SourceMarkup:
     zone: tzinfo = UTC
     """The time zone of times that the source writes without one."""
     advert_class: re.Pattern[str] | None = None
-    """Found in the `class` of an element that is an advert."""
+    """Found in the `class` of an element that is an advert, or otherwise the page's own."""
     advert_hosts: frozenset[str] = frozenset()
-    """Hosts that only adverts link to."""
-    advert_paragraph: re.Pattern[str] | None = None
-    """Matches the whole text of a paragraph that is an advert."""
+    """Hosts that adverts link to: such a link goes, but for its words in a sentence of news."""
+    boilerplate: BoilerplateRule | None = None
+    """Finds the paragraphs that are adverts, or otherwise the page's own, by their words."""
     live_chart_url: re.Pattern[str] | None = None
     """Found in the address of a picture that is drawn again each day: in an old article it shows today's price."""
     source_line_class: str = ""
