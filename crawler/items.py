@@ -134,8 +134,9 @@ class RawArticle:
 
     An extractor gives the entry and what the response says of the article; what it leaves empty is the entry's to say.
     A `summary` of None is left empty too; one of no characters says that the article has none. `columns` are the column
-    ids that the response names. The spider adds the rest: its name, the media of an article that names none, the
-    response, and when it came.
+    ids that the response names, and `ends_with_source_line` says that its post is to end with a line that names the
+    media, also where the body does not. The spider adds the rest: its name, the media of an article that names none,
+    the response, and when it came.
     """
 
     entry: ListingEntry
@@ -145,6 +146,7 @@ class RawArticle:
     media: str = ""
     summary: str | None = None
     columns: tuple[str, ...] = ()
+    ends_with_source_line: bool = False
     spider: str = ""
     default_media: str = ""
     response: RawResponse = NO_RESPONSE

@@ -117,11 +117,16 @@ def clean_html(body: str, base_url: str, markup: SourceMarkup) -> str:
     """
     for _ in range(_MAX_CLEANING_PASSES):
         root = _edit_body(body, base_url, markup)
-        cleaned = _TEMPLATE_BRACE.sub("&#123;", "\n".join(_serialize_lines(root)))
+        cleaned = disarm_template_braces("\n".join(_serialize_lines(root)))
         if cleaned == body or not _has_misplaced_blocks(root):
             break
         body = cleaned
     return cleaned
+
+
+def disarm_template_braces(html: str) -> str:
+    """Return HTML in which Liquid and kramdown find nothing to do."""
+    return _TEMPLATE_BRACE.sub("&#123;", html)
 
 
 def sanitise_html(html: str) -> str:

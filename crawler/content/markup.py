@@ -58,6 +58,12 @@ class SourceMarkup:
     """The class of the paragraph that names the media."""
     source_line: re.Pattern[str] | None = None
     """Matches a whole line that names the media, which is its group 1."""
+    source_line_template: str = ""
+    """The line itself, with `{}` for the media, where posts of the source end with one."""
+    source_line_end: re.Pattern[str] | None = None
+    """Found at the end of a line that names the media in any spelling; more than the end is not matched."""
+    note: re.Pattern[str] | None = None
+    """Matches the beginning of a line that may stand below the source line, such as a disclaimer."""
     stock_attributes: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
     """By attribute of `a` or `span`, the first one counting first: matches a value that names a stock or board. Its
     groups, joined by a dot, are the secid. The cleaner's input sanitiser lets `href`, `id` and `data-code` through."""

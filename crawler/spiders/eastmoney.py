@@ -120,6 +120,7 @@ def extract_from_detail(text: str, entry: ListingEntry) -> RawArticle:
         media=get_text(data, "Art_Media_Name"),
         summary=get_text(data, "Art_Description", "Art_Digest"),
         columns=_parse_column_ids(data.get("Art_Column_List")),
+        ends_with_source_line=True,
     )
 
 
@@ -141,6 +142,7 @@ def extract_from_page(text: str, entry: ListingEntry) -> RawArticle:
         published=_published_with_seconds(head.time, entry),
         media=head.media or entry.media or foot_media,
         summary=head.summary,
+        ends_with_source_line=True,
     )
 
 

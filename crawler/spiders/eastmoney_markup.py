@@ -43,6 +43,9 @@ EASTMONEY_MARKUP = SourceMarkup(
     live_chart_url=re.compile(r"//webquote(?:kline)?pic\.eastmoney\.com/|/GetPic\.aspx", re.IGNORECASE),
     source_line_class="em_media",
     source_line=re.compile(r"[（(] ?(?:文章|新闻|信息)?来源[：:] ?(.+?) ?[）)]"),
+    source_line_template="（文章来源：{}）",
+    source_line_end=re.compile(r"(?:^|[（(【] ?)(?:本文|文章|新闻|信息|稿件)?来源 ?[：:][^。，；]{1,50}$"),
+    note=re.compile(r"[（(【]?(?:免责声明|郑重声明|特别声明|风险提示|责任编辑|编辑|校对|审核|原标题)[：:]"),
     stock_attributes={
         # `http://quote.eastmoney.com/unify/r/1.600160` and the shorter `/r/0.002353`.
         "href": re.compile(r"(?:https?:)?//quote\.eastmoney\.com/(?:unify/)?r/([^/?#]+)", re.IGNORECASE),
