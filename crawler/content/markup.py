@@ -29,7 +29,7 @@ class BoilerplateRule:
 
     def matches_link(self, text: str) -> bool:
         """Return the same for text that leads to an advert, which needs none of the words."""
-        return bool(self.pattern.search(text)) and not self.tells_news(text)
+        return not self.tells_news(text) and bool(self.pattern.search(text))
 
     def tells_news(self, text: str) -> bool:
         """Return whether a text is more than a label or a slogan."""
