@@ -34,9 +34,9 @@ PEERS_VENV = BENCHMARKS_DIR.parent / ".venv-peers"
 PEER_NAMES = ("news-please", "newspaper4k")
 # A paragraph of the text begins with two wide blanks.
 _PARAGRAPH = re.compile(r"<p>　　(.*?)</p>", re.DOTALL)
-_ADVERT_TEXT = "一站式开户"
+_ADVERT = re.compile("一站式开户|妙想|先开户|免费看|股票账户")
 # What the house puts around a text, or into it.
-_BOILERPLATE = re.compile(f"{_ADVERT_TEXT}|责任编辑|郑重声明|打开微信|扫一扫|相关推荐|来源：.*东方财富网")
+_BOILERPLATE = re.compile(f"{_ADVERT.pattern}|智能选股|责任编辑|郑重声明|打开微信|扫一扫|相关推荐|来源：.*东方财富网")
 _INVISIBLE_CHARACTERS = re.compile(r"[\s\u200b\ufeff]+")
 _TAG = re.compile(r"<[^>]*>")
 
@@ -51,7 +51,7 @@ def strip_blanks(text: str) -> str:
 def expected_paragraphs(article: SourceArticle) -> list[str]:
     """What the source's editors wrote, paragraph by paragraph."""
     paragraph_texts = [html.unescape(_TAG.sub("", paragraph)) for paragraph in _PARAGRAPH.findall(article.content)]
-    return [strip_blanks(part) for part in paragraph_texts if _ADVERT_TEXT not in part]
+    return [strip_blanks(part) for part in paragraph_texts if not _ADVERT.search(part)]
 
 
 def score_texts(articles: list[SourceArticle], texts: TextByCode) -> str:

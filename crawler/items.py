@@ -136,8 +136,10 @@ class RawArticle:
     """An article as the source has it: nothing cleaned, nothing decided.
 
     An extractor gives the entry and what the response says of the article; what it leaves empty is the entry's to say.
-    `columns` are the column ids that the response names. The spider adds the rest: its name, the media of an article
-    that names none, the response, and when it came.
+    A `summary` of None is left empty too; one of no characters says that the article has none. `columns` are the column
+    ids that the response names, and `ends_with_source_line` says that its post is to end with a line that names the
+    media, also where the body does not. The spider adds the rest: its name, the media of an article that names none,
+    the response, and when it came.
     """
 
     entry: ListingEntry
@@ -145,8 +147,9 @@ class RawArticle:
     title: str = ""
     published: datetime | None = None
     media: str = ""
-    summary: str = ""
+    summary: str | None = None
     columns: tuple[str, ...] = ()
+    ends_with_source_line: bool = False
     spider: str = ""
     default_media: str = ""
     response: RawResponse = NO_RESPONSE

@@ -67,9 +67,10 @@ class NormalisePipeline:
         raw = item if isinstance(item, RawArticle) else to_raw_article(item)
         if raw is None or self._session.context is None or self._session.tracker is None:
             return item
+        context = self._session.context
         try:
-            body = await self._bodies.submit((raw.body, raw.entry.url, self._session.context.spider.markup))
-            return build_article(raw, body, self._session.context.registry.get_or_create)
+            body = await self._bodies.submit((raw.body, raw.entry.url, context.spider.markup))
+            return build_article(raw, body, context.registry.get_or_create, context.spider.markup)
         except ItemError as error:
             self._session.tracker.record_article_failure(raw.entry, error, raw.response)
             raise DropItem(f"{raw.entry.code}: {error}", log_level="INFO") from error

@@ -3,8 +3,9 @@
 The steps, in the order of `clean_html`:
     bound     what is too big or too deep is refused before anybody parses it (html_limits.py)
     sanitise  nh3 parses as a browser does, and drops what runs, loads or hides behind a comment
-    edit      adverts, hidden parts and live charts go; links, the source line, indents and images are set right
-    arrange   every top-level node is a block; nothing is empty; no white space between blocks
+    edit      hidden parts and live charts go; links and images are set right
+    arrange   every top-level node is a block; adverts go, and the source line and indents are set right; nothing is
+              empty; no white space between blocks
     sanitise  nh3 again, with the allow-list of what a post may hold, so that no edit can let anything in
     disarm    a `{` that Liquid or kramdown would read becomes `&#123;`
 
@@ -27,7 +28,7 @@ from crawler.content.html_limits import (
     MAX_UNCHECKED_CHARS,
     check_body_size,
 )
-from crawler.content.markup import SourceMarkup
+from crawler.content.markup import BoilerplateRule, SourceMarkup
 from crawler.content.stocks import SECID_PATTERN
 from crawler.content.unicode_text import strip_invisible
 from crawler.errors import RejectedArticleError
@@ -91,6 +92,8 @@ _ALLOWED_CHILD_BLOCKS = {
     **dict.fromkeys(("thead", "tbody", "tfoot"), frozenset({"tr"})),
     "tr": frozenset(CELL_TAGS),
 }
+# A link in a text that is by so much more than twice as long is a name in a sentence, not a button.
+_MIN_CHARS_AROUND_LINK = 3
 # What goes, alone or with all that it holds, is taken out together: one by one, the text before it is copied each time.
 _REMOVE_TAG, _REMOVE_SUBTREE = "tag-gone", "tree-gone"
 # What lxml reads of a block inside anything else depends on what is around it, so that an edit may change it.
@@ -114,11 +117,16 @@ def clean_html(body: str, base_url: str, markup: SourceMarkup) -> str:
     """
     for _ in range(_MAX_CLEANING_PASSES):
         root = _edit_body(body, base_url, markup)
-        cleaned = _TEMPLATE_BRACE.sub("&#123;", "\n".join(_serialize_lines(root)))
+        cleaned = disarm_template_braces("\n".join(_serialize_lines(root)))
         if cleaned == body or not _has_misplaced_blocks(root):
             break
         body = cleaned
     return cleaned
+
+
+def disarm_template_braces(html: str) -> str:
+    """Return HTML in which Liquid and kramdown find nothing to do."""
+    return _TEMPLATE_BRACE.sub("&#123;", html)
 
 
 def sanitise_html(html: str) -> str:
@@ -156,8 +164,10 @@ def _edit_body(body: str, base_url: str, markup: SourceMarkup) -> HtmlElement:
     _edit_links(root, base_url, markup)
     _edit_images(root, base_url, markup)
     _wrap_inline_runs(root)
+    _remove_advert_links(root, markup)
+    _remove_boilerplate(root, markup)
     _flatten_source_lines(root, markup)
-    _remove_empty(root, markup)
+    _remove_empty(root)
     if "\n" in sanitised or "\r" in sanitised:
         _replace_line_breaks(root)
     _trim_blocks(root)
@@ -168,7 +178,7 @@ def _edit_body(body: str, base_url: str, markup: SourceMarkup) -> HtmlElement:
 
 
 def _remove_invisible(root: HtmlElement, nodes: list[HtmlElement], markup: SourceMarkup) -> None:
-    """Remove what a browser would not show, adverts and live charts, found by their attributes."""
+    """Remove what a browser would not show, live charts and the adverts that a class marks."""
     for node in nodes:
         if not node.keys():
             continue
@@ -178,12 +188,7 @@ def _remove_invisible(root: HtmlElement, nodes: list[HtmlElement], markup: Sourc
             or (style and _HIDING_STYLE.search(style))
             or (class_names and markup.advert_class and markup.advert_class.search(class_names))
         )
-        if tag == "a" and markup.advert_hosts and not is_unwanted:
-            try:
-                is_unwanted = urlsplit(node.get("href", "").strip()).hostname in markup.advert_hosts
-            except ValueError:  # a bracket that is no IPv6 address
-                is_unwanted = False
-        elif tag == "img" and not is_unwanted:
+        if tag == "img" and not is_unwanted:
             is_unwanted = (
                 not _TRACKING_PIXEL_SIZES.isdisjoint((node.get("width", "").strip(), node.get("height", "").strip()))
             ) or (markup.live_chart_url and markup.live_chart_url.search(node.get("src", "")))
@@ -296,6 +301,71 @@ def _wrap_inline_runs(root: HtmlElement) -> None:
     root[:] = blocks
 
 
+def _remove_advert_links(root: HtmlElement, markup: SourceMarkup) -> None:
+    """Remove the links to hosts of adverts, with their paragraph where that is an advert too.
+
+    In a sentence of news the words of such a link stay, unless they are a call to act.
+    """
+    rule = markup.boilerplate
+    texts: dict[HtmlElement, str] = {}  # of paragraphs, as they were: one may hold thousands of links
+    for link in list(root.iterdescendants("a")) if markup.advert_hosts else ():
+        if urlsplit(link.get("href", "")).hostname not in markup.advert_hosts:
+            continue
+        paragraph, link_text = next(link.iterancestors(*BLOCK_TAGS), root), _one_line(link)
+        if paragraph not in texts:
+            texts[paragraph] = _one_line(paragraph)
+        text = texts[paragraph]
+        if link_text and rule and _is_part_of_news(link_text, text, rule):
+            link.tag = _REMOVE_TAG
+        elif rule and paragraph.tag in {"p", "div"} and rule.matches_link(text) and not _holds_blocks(paragraph):
+            _remove_later(paragraph)
+        else:
+            _remove_later(link)
+    _remove_marked(root)
+
+
+def _is_part_of_news(link_text: str, text: str, rule: BoilerplateRule) -> bool:
+    """Whether the words of a link belong to the text around it, as a name does; a button's do not."""
+    if rule.tells_news(text):
+        return not rule.pattern.search(link_text)
+    return len(text) >= 2 * len(link_text) + _MIN_CHARS_AROUND_LINK and not rule.pattern.search(text)
+
+
+def _remove_boilerplate(root: HtmlElement, markup: SourceMarkup) -> None:
+    """Remove paragraphs that are the page's own by their words."""
+    rule = markup.boilerplate
+    if rule is None or not rule.may_match(root.text_content()):
+        return
+    # The last first, so that a box is judged by what is left in it.
+    for node in reversed(list(root.iterdescendants("p", "div"))):
+        if rule.matches(_one_line(node)) and not _holds_blocks(node):
+            _remove_later(node)
+    _remove_marked(root)
+
+
+def _one_line(node: HtmlElement) -> str:
+    return " ".join(node.text_content().split())
+
+
+def _holds_blocks(node: HtmlElement) -> bool:
+    """Whether there is a block in it that a reader would see something of."""
+    return any(
+        block.tag == "hr" or block.text_content().strip(_INDENT_CHARS) or _contains_tag(block, "img", "hr")
+        for block in node.iterdescendants(*BLOCK_TAGS)
+    )
+
+
+def _remove_later(node: HtmlElement) -> None:
+    """Empty an element, so that what is around it is judged without it, and mark it for `_remove_marked`."""
+    node.clear(keep_tail=True)
+    node.tag = _REMOVE_SUBTREE
+
+
+def _remove_marked(root: HtmlElement) -> None:
+    etree.strip_tags(root, _REMOVE_TAG)
+    etree.strip_elements(root, _REMOVE_SUBTREE, with_tail=False)
+
+
 def _flatten_source_lines(root: HtmlElement, markup: SourceMarkup) -> None:
     """The source line at the foot is text: a link inside it is an annotator's slip, 上海<证券>报."""
     paragraphs = list(root.iterdescendants("p"))
@@ -310,8 +380,6 @@ def _flatten_source_lines(root: HtmlElement, markup: SourceMarkup) -> None:
         return
     for node in reversed(paragraphs):
         text = node.text_content()
-        if markup.advert_paragraph and markup.advert_paragraph.fullmatch(text.strip(_INDENT_CHARS)):
-            continue
         if text.strip(_INDENT_CHARS) or _contains_tag(node, "img", "hr"):  # the last one that a reader is to see
             if markup.source_line.fullmatch(" ".join(text.split())):
                 _flatten_to_text(node)
@@ -324,19 +392,14 @@ def _flatten_to_text(node: HtmlElement) -> None:
     node.text = text
 
 
-def _remove_empty(root: HtmlElement, markup: SourceMarkup) -> None:
-    """Remove elements that a reader sees nothing of, and paragraphs that are adverts."""
-    advert = markup.advert_paragraph
-    if advert and not advert.search(root.text_content()):  # one look at the whole spares one at each paragraph
-        advert = None
+def _remove_empty(root: HtmlElement) -> None:
+    """Remove elements that a reader sees nothing of."""
     for node in reversed(list(root.iterdescendants())):
         tag = node.tag
-        if tag in _TAGS_KEPT_WHEN_EMPTY or ((text := node.text) and not advert and text.strip(_INDENT_CHARS)):
+        if tag in _TAGS_KEPT_WHEN_EMPTY or ((text := node.text) and text.strip(_INDENT_CHARS)):
             continue
         text = node.text_content()
-        visible_text = text.strip(_INDENT_CHARS)
-        is_advert = advert and tag == "p" and advert.fullmatch(visible_text)
-        if is_advert or not (visible_text or _contains_tag(node, "img", "hr")):
+        if not (text.strip(_INDENT_CHARS) or _contains_tag(node, "img", "hr")):
             if tag in _INLINE_TAGS and " " in text:  # it keeps two words apart
                 node.tail = " " + (node.tail or "")
             node.clear(keep_tail=True)  # so its parent is seen to be empty, too

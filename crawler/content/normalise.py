@@ -8,6 +8,7 @@ from crawler.content.categories import MAX_MEDIA_NAME_CHARS
 from crawler.content.html_cleaner import clean_html
 from crawler.content.html_text import html_to_text
 from crawler.content.markup import SourceMarkup
+from crawler.content.source_line import ensure_source_line
 from crawler.content.stocks import extract_mentions
 from crawler.content.unicode_text import clean_title, collapse_whitespace
 from crawler.errors import EmptyBodyError, RejectedArticleError
@@ -33,7 +34,7 @@ def normalise_article(raw: RawArticle, get_category: Callable[[str], Category], 
     Raises RejectedArticleError with the reason when it must not be published, and EmptyBodyError when nothing is
     left to read.
     """
-    return build_article(raw, clean_body(raw.body, raw.entry.url, markup), get_category)
+    return build_article(raw, clean_body(raw.body, raw.entry.url, markup), get_category, markup)
 
 
 def clean_body(body: str, url: str, markup: SourceMarkup) -> CleanBody:
@@ -46,7 +47,9 @@ def clean_body(body: str, url: str, markup: SourceMarkup) -> CleanBody:
     return CleanBody(cleaned, html_to_text(cleaned))
 
 
-def build_article(raw: RawArticle, body: CleanBody, get_category: Callable[[str], Category]) -> Article:
+def build_article(
+    raw: RawArticle, body: CleanBody, get_category: Callable[[str], Category], markup: SourceMarkup
+) -> Article:
     """The article as it is published, where its body is clean already. Raises RejectedArticleError."""
     entry, title = raw.entry, clean_title(raw.title or raw.entry.title)
     if not CODE_PATTERN.fullmatch(entry.code):
@@ -55,7 +58,10 @@ def build_article(raw: RawArticle, body: CleanBody, get_category: Callable[[str]
         raise RejectedArticleError("the title is empty")
     if len(title) > MAX_TITLE_CHARS:
         raise RejectedArticleError(f"the title has {len(title)} characters, over {MAX_TITLE_CHARS}")
-    media = clean_media_name(raw.media or entry.media) or raw.default_media
+    named_media = clean_media_name(raw.media or entry.media)
+    media = named_media or raw.default_media
+    if raw.ends_with_source_line and named_media:
+        body = _with_source_line(body, named_media, markup)
     return Article(
         entry=entry,
         code=entry.code,
@@ -65,13 +71,18 @@ def build_article(raw: RawArticle, body: CleanBody, get_category: Callable[[str]
         category=get_category(media),
         spider=raw.spider,
         url=entry.url,
-        summary=collapse_whitespace(raw.summary or entry.summary)[:MAX_SUMMARY_CHARS],
+        summary=collapse_whitespace(entry.summary if raw.summary is None else raw.summary)[:MAX_SUMMARY_CHARS],
         body_html=body.html,
         body_text=body.text,
         mentions=extract_mentions(body.html),
         columns=tuple(dict.fromkeys(column for column in (entry.column, *raw.columns) if column != NO_COLUMN)),
         fetched_at=raw.fetched_at,
     )
+
+
+def _with_source_line(body: CleanBody, media: str, markup: SourceMarkup) -> CleanBody:
+    html = ensure_source_line(body.html, body.text, media, markup)
+    return body if html is body.html else CleanBody(html, html_to_text(html))
 
 
 def clean_media_name(text: str) -> str:

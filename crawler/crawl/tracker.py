@@ -196,7 +196,7 @@ class CrawlTracker(EntryTracker):
         if not articles:
             return
         try:
-            results = save_articles(self._context.out, articles)
+            results = save_articles(self._context.out, articles, markup=self._spider.markup)
         except CommandError as error:
             self._abort(error)
             return

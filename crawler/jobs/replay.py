@@ -14,6 +14,7 @@ from crawler import settings as our_settings
 from crawler.content import clock
 from crawler.content.categories import CategoryRegistry
 from crawler.content.encoding import decode_body
+from crawler.content.markup import SourceMarkup
 from crawler.content.normalise import normalise_article
 from crawler.errors import ItemError
 from crawler.items import NO_COLUMN, Article, ListingEntry, Outcome, RawArticle, RawResponse, Reason, RunOutcome
@@ -124,11 +125,11 @@ class Replayer:
         row = self._out.db.articles.get(article.code)
         changes = find_differences(article, row) if row else {"article": ("", article.title)}
         if changes and not self._dry_run:
-            self._save(article)
+            self._save(article, find_markup(raw.spider))
         return ReplayResult(article.code, kind, readable=True, changes=changes)
 
-    def _save(self, article: Article) -> None:
-        saved_article = save_article(self._out, article, compare_markup=True)
+    def _save(self, article: Article, markup: SourceMarkup) -> None:
+        saved_article = save_article(self._out, article, markup=markup, compare_markup=True)
         outcome = Outcome.NEW if saved_article.outcome is Outcome.NEW else Outcome.UPDATED
         self._out.db.runs.add_entries(
             self._run_id, [(article.code, NO_COLUMN, outcome, Reason.REPLAYED, "read again from its kept reply")]

@@ -29,21 +29,24 @@ _MENU_HTML = "".join(
 )
 _HEAD_TEMPLATE = """<!DOCTYPE html>
 <html lang="zh-CN"><head><meta charset="utf-8" />
-<title>{title}_东方财富网</title>
+<title>{title}{site_name}</title>
 <meta name="description" content="{summary}" />
 <script>var newsid = "{code}";</script></head>
 <body><div class="nav"><ul>{menu}</ul></div>
 """
 _FOOTER_HTML = '<div class="footer"><p>东方财富网</p><script>window.loaded = true;</script></div>\n</body></html>\n'
 _SHARE_HINT_HTML = "<p>打开微信，</p><p>点击底部的“发现”</p><p>使用“扫一扫”即可将网页分享至朋友圈。</p>"
-_LAYOUT_2022 = """<div class="main"><div class="mainleft">
+# The side bar's boxes have the class of the title, too.
+_LAYOUT_2022 = """<div class="main"><div class="mainright"><div class="title">行情中心</div></div>
+<div class="mainleft">
 <div class="title">{title}</div>
-<div class="infos"><div class=" item">{time}</div><div class="item">{source}</div></div>
+<div class="tipbox"><div class="infos"><div class=" item">{time}</div>{items}</div></div>
+<div class="contentbox"><div class="zwinfos">{abstract}
 <div class="txtinfos" id="ContentBody" style="margin-top:0;"><!--文章主体-->
 {body}
 {ending}
 <div class="zwothers"><p>郑重声明：东方财富发布此内容旨在传播更多信息，与本站立场无关。</p></div>
-<div class="share">{share}</div>
+</div></div><div class="share">{share}</div>
 </div><div class="mainright"><ul>{menu}</ul></div></div>
 """
 _LAYOUT_2018 = """<div class="newsContent"><h1>{title}</h1>
@@ -93,16 +96,32 @@ def _template_values(article: SourceArticle) -> dict[str, str]:
         "time": f"{article.local_time:%Y年%m月%d日 %H:%M}",
         "source": escape(article.media),
         "body": ensure_source_line(article),
+        # Since 2026 there are blanks around it.
+        "site_name": " _ 东方财富网" if article.local_time.year >= 2026 else "_东方财富网",
         "menu": _MENU_HTML,
     }
 
 
 def _render_layout_2022(article: SourceArticle, values: dict[str, str]) -> str:
-    """Both forms of the editor's line occur, and the words on sharing stand after the text or still in it;
-    some pages write 来源 before the media."""
-    last_digit = article.code[-1:]
+    """Both forms of the editor's line occur, and the words on sharing stand after the text or still in it."""
     ending, share = '<p class="res-edit">（责任编辑：11）</p>\n</div>', _SHARE_HINT_HTML
-    if last_digit in "13579":
+    if article.code[-1:] in "13579":
         ending, share = f"<p>（责任编辑：11）</p>\n{_SHARE_HINT_HTML}</div>", ""
-    source = ("来源：" if last_digit in "048" else "") + values["source"]
-    return _LAYOUT_2022.format(**values | {"source": source}, ending=ending, share=share)
+    abstract = f'<div class="abstract"><div class="txt">{values["summary"]}</div></div>' if article.summary else ""
+    return _LAYOUT_2022.format(
+        **values, items=_render_items(article, values["source"]), abstract=abstract, ending=ending, share=share
+    )
+
+
+def _render_items(article: SourceArticle, source: str) -> str:
+    """Since 2026 each item has its label, the author's may come first, and the media may be a link; before, some pages
+    wrote 来源 before the media, and some did not.
+    """
+    last_digit = article.code[-1:]
+    if article.local_time.year < 2026:
+        label = "来源：" if last_digit in "048" else ""
+        return f'<div class="item">{label}{source}</div>'
+    if last_digit in "147":
+        source = source and f'<a href="https://www.example.com/">{source}</a>'
+    author = '<div class="item">作者：甲乙</div>' if last_digit in "0369" else ""
+    return author + (f'<div class="item">来源：{source}</div>' if source else "")

@@ -15,6 +15,16 @@ CHART_START_COMMENT, CHART_END_COMMENT = "<!-- EM_StockImg_Start -->", "<!-- EM_
 QUOTE_URL = "http://quote.eastmoney.com/unify/r"
 CHART_KEY = "28dfeb41d35cc81d84b4664d7c23c49f"  # the public one of every chart that was recorded
 
+ADVERT_LINKS = (
+    ("acttg.eastmoney.com", "在东方财富看资讯行情，选东方财富证券一站式开户交易&gt;&gt;"),
+    ("ai.eastmoney.com", "全新妙想投研助理，立即体验"),
+    ("marketing.dfcfs.cn", "炒股第一步，先开个股票账户"),
+)
+ADVERT_WORDS = (
+    "想炒股，先开户！选东方财富证券，行情交易一个APP搞定&gt;&gt;",
+    "主力资金加仓名单实时更新，APP内免费看&gt;&gt;",
+)
+
 
 @dataclass
 class ArticleDraft:
@@ -116,24 +126,26 @@ def add_hidden_paragraph(draft: ArticleDraft) -> None:
 
 
 def add_advert_picture(draft: ArticleDraft) -> None:
-    """A picture of the house's own advertising, last."""
+    """A picture of the house's own advertising, last but for the editor's line."""
     draft.blocks.append(
         '<p style="text-align:center;"><a href="https://acttg.eastmoney.com/pub/xxlout_khmbdfcfappnew_random_0007467a">'
         '<img src="https://np-newspic.dfcfw.com/download/D24832930842412850501_w690h389.jpg" '
         'class="em_handle_adv_close" /></a></p>'
     )
+    draft.blocks.append('<p class="res-edit">（责任编辑：11）</p>')
 
 
 def add_advert_link(draft: ArticleDraft) -> None:
-    """A promotion that looks like a paragraph, first."""
-    words = "在东方财富看资讯行情，选东方财富证券一站式开户交易&gt;&gt;"
-    link = f'<a class="toplink" href="https://acttg.eastmoney.com/pub/x">{words}</a>'
-    draft.blocks.insert(0, f"<p>　　{link}</p>")
+    """Promotions that look like paragraphs: one first, which is a link, and one last, of words alone."""
+    host, words = ADVERT_LINKS[draft.number // len(QUIRKS) % len(ADVERT_LINKS)]
+    draft.blocks.insert(0, f'<p>　　<a class="toplink" href="https://{host}/pub/x">{words}</a></p>')
+    draft.blocks.append(f"<p>　　{ADVERT_WORDS[draft.number % len(ADVERT_WORDS)]}</p>")
 
 
 def add_advert_script(draft: ArticleDraft) -> None:
-    """A box with a script."""
+    """A box with a script, and one that offers a choice of stocks."""
     draft.blocks.insert(1, '<div class="ad_context3"><script>ads()</script><p>广告</p></div>')
+    draft.blocks.insert(2, '<div class="em_xuangu"><p>智能选股</p></div>')
 
 
 def add_pictures(draft: ArticleDraft) -> None:

@@ -61,7 +61,7 @@ def extract_from_text(text: str, entry: ListingEntry) -> RawArticle:
         raise EmptyBodyError("neither text nor content holds anything")
     media_at_end = find_source_line_media(body, EASTMONEY_MARKUP) if entry.column == ROLLING_NEWS else ""
     media = media_at_end or entry.media or find_source_line_media(body, EASTMONEY_MARKUP)
-    return RawArticle(entry, body=body, media=media)
+    return RawArticle(entry, body=body, media=media, ends_with_source_line=True)
 
 
 class ChoiceSpider(SourceSpider):

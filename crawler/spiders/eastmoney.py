@@ -1,11 +1,12 @@
 """Spider `eastmoney`: today's public column lists of Eastmoney, and their articles."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 from urllib.parse import urlencode
 
+from lxml import etree
 from scrapy.selector import Selector
 
 from crawler.content import clock
@@ -21,7 +22,7 @@ from crawler.content.json_fields import (
     get_title,
     parse_json,
 )
-from crawler.content.unicode_text import clean_title
+from crawler.content.unicode_text import clean_title, collapse_whitespace
 from crawler.errors import EmptyBodyError, IncompleteResponseError, ParseError, RejectedArticleError, SourceError
 from crawler.items import ListingEntry, ListingSize, Outcome, RawArticle
 from crawler.spiders.base import Extractor, ListingPage, SourceSpider
@@ -63,10 +64,24 @@ _DETAIL_SCHEMA = FieldSchema(
     optional=dict.fromkeys(("Art_Title", "Art_ShowTime", "Art_Media_Name", "Art_Description", "Art_Digest"), str),
 )
 _LISTING_FIELDS = "code,showTime,title,mediaName,summary,image,url,uniqueUrl,Np_dst"
-_TITLE_SUFFIX = "_东方财富网"
 # An article is in some dozens of columns; ids have four digits.
 _MAX_COLUMN_IDS = 200
 _COLUMN_ID = re.compile(r"[0-9]{1,6}", re.ASCII)
+# The element that holds the text: of the layouts since 2018, then of the plain ones, which have no name for their foot.
+_BODY_SELECTOR, _PLAIN_BODY_SELECTORS = "#ContentBody", ("div.content_text", "div.contentbox")
+# What stands in or around a body and is the page's own.
+_PAGE_PARTS = ".abstract, .sublab, .sourcebox, .topbox, .zwothers, .mainright, .res-edit"
+_REMOVE_SUBTREE = "tree-gone"
+# The first line below a text: (文章来源：X), 责任编辑: 9, 郑重声明：…
+_FOOT_LINE = re.compile(r"[（(]?(?P<label>文章来源|责任编辑|郑重声明)[：:]\s*(?P<name>[^）)]*)")
+_SOURCE_LABEL = re.compile(r"来源[：:]\s*(.*)")
+_SOURCE_BOX_MEDIA = re.compile(r"文章来源[：:]\s*(.*?)\s*(?:责任编辑|郑重声明|原标题|$)")
+# A head of one text: `标题 2026年06月15日 11:32 来源： 某报`.
+_HEAD_TEXT = re.compile(
+    r"(?P<title>.*?)\s*(?P<time>\d{4}年\d{1,2}月\d{1,2}日\s*\d{1,2}:\d\d)(?:.*?\s来源[：:]\s*(?P<media>\S*))?"
+)
+# Characters; what a page's title ends with is shorter by far.
+_MAX_TITLE_SUFFIX = 60
 # Among so many last characters a whole page says that it ends.
 _PAGE_END_CHARS = 2_000
 # A page of the source has some thousands of tags; one of megabytes of them takes the better part of a minute to read.
@@ -118,11 +133,12 @@ def extract_from_detail(text: str, entry: ListingEntry) -> RawArticle:
         media=get_text(data, "Art_Media_Name"),
         summary=get_text(data, "Art_Description", "Art_Digest"),
         columns=_parse_column_ids(data.get("Art_Column_List")),
+        ends_with_source_line=True,
     )
 
 
 def extract_from_page(text: str, entry: ListingEntry) -> RawArticle:
-    """The HTML page: the layout since 2022, then that of 2018 to 2021. Its time has no seconds."""
+    """The HTML page, in any of its layouts. Its time has no seconds."""
     if "</html" not in text[-_PAGE_END_CHARS:].lower():
         raise IncompleteResponseError("the page is cut: it has no end")
     if text.count("<") > _MAX_TAGS:
@@ -130,19 +146,16 @@ def extract_from_page(text: str, entry: ListingEntry) -> RawArticle:
     check_word_count(text, _MAX_WORDS)
     # Parsed as HTML in any case: what looks like JSON, as the source may answer, would raise.
     page = Selector(text=text, type="html")
-    body = page.css("#ContentBody")
-    if not body:
-        raise ParseError("no article page of a known layout: it has no #ContentBody")
-    page_time = page.css(".infos .item::text, .time-source .time::text").re_first(r"\d{4}年.*\d")
+    head = _read_head(page)
+    body, foot_media = _extract_body(page)
     return RawArticle(
         entry,
-        body=_cut_after_source_line(body[0].xpath("./node()[not(self::p[@class='res-edit'])]").getall()),
-        title=clean_title(page.css(".newsContent h1::text").get() or page.css("title::text").get() or "").removesuffix(
-            _TITLE_SUFFIX
-        ),
-        published=_published_with_seconds(page_time, entry),
-        media=_extract_page_media(page),
-        summary=page.css(".b-review::text").get(""),
+        body=body,
+        title=_choose_title(head.title, entry.title),
+        published=_published_with_seconds(head.time, entry),
+        media=head.media or entry.media or foot_media,
+        summary=head.summary,
+        ends_with_source_line=True,
     )
 
 
@@ -206,9 +219,51 @@ def _published_with_seconds(page_time: str | None, entry: ListingEntry) -> datet
     return entry.published if published == entry.published.replace(second=0) else published
 
 
-def _extract_page_media(page: Selector) -> str:
-    media = page.css(".data-source::attr(data-source)").get() or page.css(".infos .item + .item::text").get() or ""
-    return media.strip().removeprefix("来源：")
+class _PageHead(NamedTuple):
+    """What a page says above and beside its text; empty, or None, where it does not."""
+
+    title: str
+    time: str | None
+    media: str
+    summary: str
+
+
+def _read_head(page: Selector) -> _PageHead:
+    """Return the head of a page. Its title is not in `.title`: side bars have that class, too."""
+    items = page.css(".infos .item")
+    plain_head = None if items else _HEAD_TEXT.match(_text_of(page.css(".topbox")[:1]))
+    title = page.css(".newsContent h1::text").get() or page.css("title::text").get()
+    page_time = page.css(".infos .item::text, .time-source .time::text").re_first(r"\d{4}年.*\d")
+    return _PageHead(
+        title=_strip_site_name(clean_title(title or (plain_head["title"] if plain_head else ""))),
+        time=page_time or (plain_head["time"] if plain_head else None),
+        media=_read_media(page, items) or (plain_head["media"] or "" if plain_head else ""),
+        summary=_text_of(page.css(".abstract .txt, .b-review")[:1]),
+    )
+
+
+def _read_media(page: Selector, items: Sequence[Any]) -> str:
+    """Of the items in a head only the one that is labelled so names the media; others name the author, or nobody."""
+    labelled = (_SOURCE_LABEL.match(_text_of(item)) for item in items)
+    if media := next((match[1] for match in labelled if match and match[1]), ""):
+        return media
+    if media := page.css(".data-source::attr(data-source)").get("").strip().removeprefix("来源："):
+        return media
+    # Some pages never close this box, so that the text lies in it.
+    box_text = _text_of(page.css(".sourcebox")[:1], "not(ancestor::*[@id='ContentBody'])")
+    box_media = _SOURCE_BOX_MEDIA.search(box_text)
+    return box_media[1] if box_media else ""
+
+
+def _strip_site_name(title: str) -> str:
+    assert EASTMONEY_MARKUP.title_suffix is not None
+    start, end = title[:-_MAX_TITLE_SUFFIX], title[-_MAX_TITLE_SUFFIX:]
+    return start + EASTMONEY_MARKUP.title_suffix.sub("", end)
+
+
+def _choose_title(title: str, listed_title: str) -> str:
+    """The title of the page, in the spelling of the listing where they differ in blanks alone."""
+    return listed_title if "".join(title.split()) == "".join(listed_title.split()) else title
 
 
 def _parse_column_ids(text: object) -> tuple[str, ...]:
@@ -217,11 +272,50 @@ def _parse_column_ids(text: object) -> tuple[str, ...]:
     return tuple(column_id for column_id in ids[:_MAX_COLUMN_IDS] if _COLUMN_ID.fullmatch(column_id))
 
 
-def _cut_after_source_line(nodes: list[str]) -> str:
+def _extract_body(page: Selector) -> tuple[str, str]:
+    """The body as HTML, and the media that the line at its foot names. Raises ParseError where there is no body."""
+    if bodies := page.css(_BODY_SELECTOR):
+        return _cut_after_source_line(_nodes_of_text(bodies[0]))
+    for selector in _PLAIN_BODY_SELECTORS:
+        if bodies := page.css(selector):
+            return _cut_plain_foot(_nodes_of_text(bodies[0]))
+    raise ParseError("no article page of a known layout: it has no body")
+
+
+def _nodes_of_text(body: Selector) -> list[Selector]:
+    for part in body.css(_PAGE_PARTS):
+        if part.root is not body.root:
+            part.root.tag = _REMOVE_SUBTREE
+    # All together: one by one, the text before each would be copied.
+    etree.strip_elements(body.root, _REMOVE_SUBTREE, with_tail=False)
+    return list(body.xpath("./node()"))
+
+
+def _cut_after_source_line(nodes: list[Selector]) -> tuple[str, str]:
     """An article ends with its source line; the editor's name and the share buttons after it are the page's."""
+    html = [node.get() for node in nodes]
     source_line_indexes = [
         index
-        for index, node in enumerate(nodes)
+        for index, node in enumerate(html)
         if node.startswith("<p") and EASTMONEY_MARKUP.source_line_class in node[: node.find(">")]
     ]
-    return "".join(nodes[: source_line_indexes[-1] + 1] if source_line_indexes else nodes)
+    if not source_line_indexes:
+        return "".join(html), ""
+    foot_index = source_line_indexes[-1]
+    foot_line = _FOOT_LINE.match(_text_of(nodes[foot_index]))
+    return "".join(html[: foot_index + 1]), foot_line["name"].strip() if foot_line else ""
+
+
+def _cut_plain_foot(nodes: list[Selector]) -> tuple[str, str]:
+    """The body above its foot, whose lines have no class there, and the media that the foot names."""
+    foot_lines = [_FOOT_LINE.match(_text_of(node)) for node in nodes]
+    foot_index = next((index for index, match in enumerate(foot_lines) if match), len(nodes))
+    media = next((match["name"].strip() for match in foot_lines if match and match["label"] == "文章来源"), "")
+    return "".join(node.get() for node in nodes[:foot_index]), media
+
+
+def _text_of(nodes: Any, condition: str = "true()") -> str:
+    """The text of nodes on one line, as far as it meets a condition of XPath."""
+    if isinstance(nodes, Selector) and isinstance(nodes.root, str):  # a text, which answers no XPath
+        return collapse_whitespace(nodes.root)
+    return collapse_whitespace("".join(nodes.xpath(f"descendant-or-self::text()[{condition}]").getall()))

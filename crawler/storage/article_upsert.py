@@ -3,20 +3,20 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from sqlite_utils import Database
 
 from crawler.content.dates import format_iso
+from crawler.content.markup import PLAIN_MARKUP, SourceMarkup
 from crawler.content.post_format import SiteLinks, make_post_path, render_post
+from crawler.content.source_line import are_same_bodies, are_same_titles
 from crawler.errors import ParseError
 from crawler.items import Article, Outcome, Post, SavedArticle
 from crawler.storage.search.index import SearchIndex
 from crawler.storage.sightings import UPSERT_SIGHTING
 from crawler.storage.table import Table
-
-# A change in one of these is a correction; other columns follow the source without a revision.
-_REVISED_COLUMNS = ("title", "published_at", "body_text")
 
 _INSERT_ARTICLE = """
     INSERT INTO articles (
@@ -32,7 +32,7 @@ _UPDATE_ARTICLE = """
         title = :title, published_at = :published_at, media = :media, category = :category, source = :source,
         url = :url, summary = :summary, body_html = :body_html, body_text = :body_text,
         post_sha256 = :post_sha256, changed_at = :changed_at, revision = :revision, published_revision = NULL,
-        withdrawn_at = NULL
+        withdrawn_at = :withdrawn_at
     WHERE code = :code
 """
 _INSERT_REVISION = """
@@ -49,18 +49,26 @@ class ArticleUpserter(Table):
         super().__init__(db)
         self._search_index = SearchIndex(db)
 
-    def upsert(self, article: Article, site_links: SiteLinks, *, compare_markup: bool = False) -> SavedArticle:
+    def upsert(
+        self,
+        article: Article,
+        site_links: SiteLinks,
+        *,
+        markup: SourceMarkup = PLAIN_MARKUP,
+        compare_markup: bool = False,
+    ) -> SavedArticle:
         """Insert an article or update its row, and return the post that is to be written.
 
-        Title, time and text are compared: where only the markup differs the old row stays, unless `compare_markup` or
-        another spider's text replaces it. The path of a post never changes. The search index is left to the caller,
-        at the end of the transaction (`SearchIndex.index_articles`).
+        Title, time and text are compared, as the rules of `markup` would store them today: where no more differs than
+        the rules or the markup, the old row stays, unless another spider's text replaces it, or with `compare_markup`,
+        for an article that the source was not asked for again. The path of a post never changes. The search index is
+        left to the caller, at the end of the transaction (`SearchIndex.index_articles`).
         """
         stored = self._fetch_one("SELECT * FROM articles WHERE code = ?", article.code)
         differences = find_differences(article, stored) if stored else {}
         if stored is None:
             outcome, revision = Outcome.NEW, 1
-        elif not differences.keys().isdisjoint(_REVISED_COLUMNS):
+        elif _is_correction(article, stored, differences.keys(), markup):
             outcome, revision = Outcome.UPDATED, stored["revision"] + 1
         else:
             outcome, revision = Outcome.UNCHANGED, stored["revision"]
@@ -80,8 +88,16 @@ class ArticleUpserter(Table):
                 self._execute(_INSERT_REVISION, article.code)
                 changed_at = format_iso(article.fetched_at)
             self._execute("DELETE FROM mentions WHERE code = ?", article.code)
-            self._write(_UPDATE_ARTICLE, article, post_text, revision=revision, changed_at=changed_at)
-        elif stored["withdrawn_at"]:
+            withdrawn_at = stored["withdrawn_at"] if compare_markup else None
+            self._write(
+                _UPDATE_ARTICLE,
+                article,
+                post_text,
+                revision=revision,
+                changed_at=changed_at,
+                withdrawn_at=withdrawn_at,
+            )
+        elif stored["withdrawn_at"] and not compare_markup:
             self._execute("UPDATE articles SET withdrawn_at = NULL WHERE code = ?", article.code)
         self._execute(
             "INSERT OR IGNORE INTO article_columns (code, column_id) SELECT ?, value FROM json_each(?)",
@@ -133,6 +149,19 @@ class ArticleUpserter(Table):
                 mention.name,
                 mention.count,
             )
+
+
+def _is_correction(
+    article: Article, stored: Mapping[str, Any], differing_columns: AbstractSet[str], markup: SourceMarkup
+) -> bool:
+    """Return whether the source says something else. Columns not named here follow it without a revision."""
+    if "published_at" in differing_columns:
+        return True
+    if "title" in differing_columns and not are_same_titles(stored["title"], article.title, markup):
+        return True
+    return "body_text" in differing_columns and not are_same_bodies(
+        stored["body_html"], stored["body_text"], article.body_text, markup
+    )
 
 
 def find_differences(article: Article, row: Mapping[str, Any]) -> dict[str, tuple[str, str]]:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from crawler.content.markup import PLAIN_MARKUP, SourceMarkup
 from crawler.content.post_format import render_post
 from crawler.errors import CommandError
 from crawler.items import Article, Post, Reason, SavedArticle
@@ -17,7 +18,11 @@ BATCH_SIZE = 32
 
 
 def save_articles(
-    out: "OutputDir", articles: Sequence[Article], *, compare_markup: bool = False
+    out: "OutputDir",
+    articles: Sequence[Article],
+    *,
+    markup: SourceMarkup = PLAIN_MARKUP,
+    compare_markup: bool = False,
 ) -> list[SavedArticle | Exception]:
     """Save articles in batches, in an order that survives a kill at any point.
 
@@ -38,12 +43,12 @@ def save_articles(
 
     Return, for each article in turn, what was saved, or the bug that it met: that article is rolled back, and does not
     stop the others. The outcome is that of the entry which a crawl has recorded (`article.entry.entry_id`); other
-    callers record theirs. `compare_markup` is explained at `ArticleUpserter.upsert`.
+    callers record theirs. `markup` and `compare_markup` are explained at `ArticleUpserter.upsert`.
 
     Raises:
         StoreError, OutputError: nothing more can be written.
     """
-    results = _save_rows(out, articles, compare_markup=compare_markup)
+    results = _save_rows(out, articles, markup, compare_markup=compare_markup)
     saved_articles = [result for result in results if isinstance(result, SavedArticle)]
     write_posts(out.path, {saved.post_path: saved.post_text for saved in saved_articles if saved.post_text})
     with out.db.transaction():
@@ -54,9 +59,11 @@ def save_articles(
     return results
 
 
-def save_article(out: "OutputDir", article: Article, *, compare_markup: bool = False) -> SavedArticle:
+def save_article(
+    out: "OutputDir", article: Article, *, markup: SourceMarkup = PLAIN_MARKUP, compare_markup: bool = False
+) -> SavedArticle:
     """Save one article, and raise the bug that it meets."""
-    (result,) = save_articles(out, [article], compare_markup=compare_markup)
+    (result,) = save_articles(out, [article], markup=markup, compare_markup=compare_markup)
     if isinstance(result, Exception):
         raise result
     return result
@@ -80,13 +87,13 @@ def write_unwritten_posts(out: "OutputDir", rows: Sequence[Mapping[str, Any]]) -
 
 
 def _save_rows(
-    out: "OutputDir", articles: Sequence[Article], *, compare_markup: bool
+    out: "OutputDir", articles: Sequence[Article], markup: SourceMarkup, *, compare_markup: bool
 ) -> list[SavedArticle | Exception]:
     """Write the rows of all in one transaction, or in one each where one of them meets a bug."""
     try:
         with out.db.transaction():
             results = [
-                out.db.article_upserter.upsert(article, out.links, compare_markup=compare_markup)
+                out.db.article_upserter.upsert(article, out.links, markup=markup, compare_markup=compare_markup)
                 for article in articles
             ]
             out.db.search_index.index_articles([article.code for article in articles])
@@ -96,4 +103,4 @@ def _save_rows(
     except Exception as bug:
         if len(articles) == 1:
             return [bug]
-        return [_save_rows(out, [article], compare_markup=compare_markup)[0] for article in articles]
+        return [_save_rows(out, [article], markup, compare_markup=compare_markup)[0] for article in articles]

@@ -233,3 +233,34 @@ def test_any_raw_article_is_accepted_or_rejected(title: str, media: str, summary
     assert article.media
     assert article.body_html.startswith("<")
     assert article.category == CategoryRegistry().get_or_create(article.media)
+
+
+@pytest.mark.parametrize(
+    ("media", "listed_media", "line"),
+    [
+        ("人民网", "", "人民网"),
+        ("", "人民网", "人民网"),
+        ("人民网", "中国农网", "人民网"),
+        (" <em>人民</em>网\n", "", "人民网"),
+        ("东方财富网", "", "东方财富网"),
+        ("", "", None),
+        (" \u200b", "", None),
+        ("报" * (MAX_MEDIA_NAME_CHARS + 1), "", None),
+    ],
+)
+def test_source_line_names_the_media_unless_it_is_the_default(media: str, listed_media: str, line: str | None) -> None:
+    raw = replace(RAW_ARTICLE, entry=replace(ENTRY, media=listed_media), media=media, ends_with_source_line=True)
+    article = normalise_article(raw, CategoryRegistry().get_or_create, EASTMONEY_MARKUP)
+    added_html = f'<p class="em_media">（文章来源：{line}）</p>' if line else ""
+    added_text = f"\n（文章来源：{line}）" if line else ""
+    assert (article.body_html, article.body_text) == (f"<p>正文</p>{added_html}", f"正文{added_text}")
+
+
+def test_no_source_line_is_added_where_none_is_asked_for() -> None:
+    assert normalise_with(media="人民网").body_html == "<p>正文</p>"
+
+
+@pytest.mark.parametrize(("own", "expected"), [(None, "摘要"), ("", ""), ("另一个", "另一个")])
+def test_summary_of_the_listing_is_told_only_where_the_response_leaves_it_open(own: str | None, expected: str) -> None:
+    raw = replace(RAW_ARTICLE, summary=own)
+    assert normalise_article(raw, CategoryRegistry().get_or_create, EASTMONEY_MARKUP).summary == expected

@@ -147,6 +147,26 @@ def test_only_text_or_time_changes_are_revisions(
     assert_posts_match_rows(output)
 
 
+@pytest.mark.parametrize(("first", "second"), [("json", "page2022"), ("page2022", "json"), ("json", "page2018")])
+def test_the_way_an_article_comes_is_no_correction(
+    crawl_column: CommandRunner, sample_site: SampleSite, query: Query, output: Any, first: str, second: str
+) -> None:
+    """Pages name the media at their foot, end their titles in the site's name, and have adverts; the JSON has not."""
+    codes = sample_site.corpus.codes_in_columns(["345"])
+    for code in codes:
+        sample_site.corpus.replace(code, body_location=first)
+    crawl_column()
+    named = "SELECT count(*) FROM articles WHERE media != '东方财富网'"
+    assert query(f"{named} AND body_html NOT LIKE '%（文章来源：' || replace(media, '&', '&amp;') || '）</p>'") == [0]
+    before = query("SELECT * FROM articles ORDER BY code")
+    for code in codes:
+        sample_site.corpus.replace(code, body_location=second)
+    result = crawl_column("--refresh", "2021-01-01")
+    assert (result.json["updated"], result.json["unchanged"]) == (0, result.json["listed"])
+    assert query("SELECT * FROM articles ORDER BY code") == before
+    assert_posts_match_rows(output)
+
+
 def test_changed_listing_row_is_fetched_without_refresh(
     crawl_column: CommandRunner, sample_site: SampleSite, query: Query
 ) -> None:

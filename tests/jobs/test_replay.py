@@ -39,7 +39,7 @@ def test_replay_saves_article_that_has_become_readable(
     assert [(row["code"], row["readable"]) for row in replay.json] == [(code, True)]
     assert replay.exit_code == 0
     assert query("SELECT body_html, published_at FROM articles WHERE code = ?", code) == [
-        ("<p>正文。</p>", "2026-09-19T01:00:00+08:00")
+        ('<p>正文。</p><p class="em_media">（文章来源：东方财富Choice数据）</p>', "2026-09-19T01:00:00+08:00")
     ]
     assert finews("replay", "--json", "--output", str(output)).json == []
     assert_posts_match_rows(output)
@@ -88,6 +88,30 @@ def test_replay_repairs_rows_and_posts_and_keeps_revisions(
     assert_posts_match_rows(output)
     assert_outcomes_add_up(query)
     assert finews("replay", "--json", "--output", str(output)).json[1:] == []
+
+
+def test_replay_applies_new_rules_without_a_revision(
+    finews: CommandRunner, crawl: CommandRunner, output: Path, query: Query
+) -> None:
+    """As if an older finews had stored it: with an advert, and under the page's own title."""
+    crawl("eastmoney", *KEEP_RAW_ARGS)
+    line = '<p class="em_media">'
+    expected = query("SELECT * FROM articles WHERE instr(body_html, ?) LIMIT 1", line)[0]
+    execute_sql(
+        output,
+        "UPDATE articles SET title = title || ' _ 东方财富网', body_text = '立即体验妙想' || char(10) || body_text, "
+        "body_html = replace(body_html, ?, ?) WHERE code = ?",
+        line,
+        f"<p>立即体验妙想</p>{line}",
+        expected[0],
+    )
+    result = finews("replay", "--json", "--output", str(output))
+    assert [(row["code"], sorted(row["changes"])) for row in result.json if row["readable"]] == [
+        (expected[0], ["body_html", "body_text", "title"])
+    ]
+    assert query("SELECT * FROM articles WHERE code = ?", expected[0]) == [expected]
+    assert query("SELECT count(*) FROM revisions") == [0]
+    assert_posts_match_rows(output)
 
 
 def test_readable_row_is_left_to_the_next_crawl(

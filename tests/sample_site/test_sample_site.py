@@ -513,7 +513,7 @@ def test_fifty_articles_show_every_quirk() -> None:
     signs = (
         'class="keytip"', 'id="quote_', "em_stock_key_common", 'id="bk_', 'id="bkquote_', 'class="infokey"',
         'id="Info.116.00700"', "display:none", "EmImageRemark", "<!-- EM_StockImg_Start --></p>", "<table",
-        "em_handle_adv_close", 'class="toplink"', 'class="ad_context3"', "<center><img", "图片来源",
+        "em_handle_adv_close", 'class="toplink"', 'class="ad_context3"', 'class="em_xuangu"', 'class="res-edit"', "ai.eastmoney.com", "搞定&gt;", "<center><img", "图片来源",
         '<h3 class="emh3">', "</p>\n <p>", "\u200b", "\ufeff", "&nbsp;", "&lt;", "（文章来源：<span",
         "，　", "<strong>", "。<br /></p>", "/a/202609183878581096.html",
     )  # fmt: skip

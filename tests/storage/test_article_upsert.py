@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from crawler.content.post_format import render_post
 from crawler.errors import StoreError
 from crawler.items import Category, Outcome, Post
+from crawler.spiders.eastmoney_markup import EASTMONEY_MARKUP
 from crawler.storage import Store
 from tests.support.articles import SITE_LINKS
 from tests.support.database import Query
@@ -206,3 +207,78 @@ def test_any_text_is_stored_unchanged(shared_store: Store, title: str, summary: 
     assert row is not None
     assert (row["title"], row["body_html"], row["body_text"]) == (title, body, body)
     assert shared_store.articles.count() == 1
+
+
+SOURCE_LINE = '<p class="em_media">（文章来源：中国农网）</p>'
+# What an older finews stored, and what the same article is read as today.
+SAME_ARTICLES = {
+    "source line": ({}, f"<p>正文</p>{SOURCE_LINE}", {}),
+    "another source line": ({"body": "<p>正文</p><p>（来源：农网）</p>"}, f"<p>正文</p>{SOURCE_LINE}", {}),
+    "source line gone": ({"body": f"<p>正文</p>{SOURCE_LINE}"}, "<p>正文</p>", {}),
+    "advert": ({"body": "<p>正文</p><p>全新妙想投研助理，立即体验</p>"}, "<p>正文</p>", {}),
+    "advert and source line": (
+        {"body": f"<p>想炒股，先开户！选东方财富证券&gt;&gt;</p><p>正文</p>{SOURCE_LINE}"}, "<p>正文</p>", {},
+    ),
+    "editor": ({"body": "<p>正文</p><p>（责任编辑：9）</p>"}, f"<p>正文</p>{SOURCE_LINE}", {}),
+    "name of the site": ({"title": "题 _ 东方财富网"}, "<p>正文</p>", {}),
+    "blanks of the title": ({"title": "山西 运城"}, "<p>正文</p>", {"title": "山西运城"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("stored", "body", "changes"), SAME_ARTICLES.values(), ids=SAME_ARTICLES.keys())
+def test_what_a_rule_changes_is_no_correction(
+    store: Store, stored: dict[str, str], body: str, changes: dict[str, str]
+) -> None:
+    save_article(store, create_article(**stored))
+    store.articles.mark_post_written(DEFAULT_CODE, 1)
+    before = store.articles.get(DEFAULT_CODE)
+    saved = save_article(store, create_article(body, fetched_at=LATER, **changes), markup=EASTMONEY_MARKUP)
+    assert (saved.outcome, saved.revision, saved.post_text) == (Outcome.UNCHANGED, 1, "")
+    assert store.articles.get(DEFAULT_CODE) == before
+    assert store.articles.revisions(DEFAULT_CODE) == []
+
+
+@pytest.mark.parametrize(("stored", "body", "changes"), SAME_ARTICLES.values(), ids=SAME_ARTICLES.keys())
+def test_what_a_rule_changes_is_written_where_it_is_asked_for(
+    store: Store, stored: dict[str, str], body: str, changes: dict[str, str]
+) -> None:
+    save_article(store, create_article(**stored))
+    store.articles.mark_post_written(DEFAULT_CODE, 1)
+    store.articles.mark_withdrawn(DEFAULT_CODE, NOW)
+    article = create_article(body, fetched_at=LATER, **changes)
+    saved = save_article(store, article, markup=EASTMONEY_MARKUP, compare_markup=True)
+    row = store.articles.get(DEFAULT_CODE)
+    assert row is not None
+    assert (saved.outcome, saved.revision, saved.post_text != "") == (Outcome.UNCHANGED, 1, True)
+    assert (row["body_html"], row["title"], row["changed_at"]) == (body, article.title, None)
+    assert row["withdrawn_at"] is not None
+    assert store.articles.revisions(DEFAULT_CODE) == []
+
+
+@pytest.mark.parametrize(
+    ("stored", "read"),
+    [
+        ({"body": f"<p>正文</p>{SOURCE_LINE}"}, {"body": f"<p>正文，改</p>{SOURCE_LINE}"}),
+        ({"body": "<p>正文</p><p>立即体验妙想</p>"}, {"body": "<p>正文改</p>"}),
+        ({"body": "<p>（来源：甲）</p><p>正文</p>"}, {"body": "<p>正文</p>"}),
+        ({"title": "题"}, {"title": "题（更新）"}),
+        ({"title": "题 _ 东方财富网"}, {"title": "题二"}),
+        ({}, {"published_at": LATER}),
+    ],
+)
+def test_a_correction_is_one_also_where_rules_have_changed(
+    store: Store, stored: dict[str, Any], read: dict[str, Any]
+) -> None:
+    save_article(store, create_article(**stored))
+    saved = save_article(store, create_article(**read), markup=EASTMONEY_MARKUP)
+    assert (saved.outcome, saved.revision) == (Outcome.UPDATED, 2)
+
+
+def test_full_text_that_is_the_fast_news_and_its_source_line_is_no_correction(store: Store) -> None:
+    save_article(store, create_article("<p>全文</p>", spider="flash"))
+    saved = save_article(store, create_article(f"<p>全文</p>{SOURCE_LINE}"), markup=EASTMONEY_MARKUP)
+    row = store.articles.get(DEFAULT_CODE)
+    assert row is not None
+    assert (saved.outcome, row["source"], row["body_html"]) == (
+        Outcome.UNCHANGED, "eastmoney", f"<p>全文</p>{SOURCE_LINE}",
+    )  # fmt: skip

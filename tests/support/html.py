@@ -112,6 +112,7 @@ HTML_TOKENS = st.sampled_from(
         "&#xFEFF;", "&#12288;", "　　", " ", "\n", "\r\n", "\t", "\x0b", "\x85", "\u2028", "\u200b", "\ud83d",
         "👨‍👩‍👧",
         "{", "{{", "{%", "{:", "}}", "%}", "{: .a}", "汉字", "x", "*a*", "（文章来源：财联社）", PROMOTION_TEXT,
+        '<a href="https://ai.eastmoney.com/x">', "立即体验", "东方财富", "甲。", "责任编辑：9", '<p class="res-edit">',
     ]
 )  # fmt: skip
 HTML_FRAGMENTS = st.lists(HTML_TOKENS, max_size=25).map("".join)

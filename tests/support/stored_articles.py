@@ -53,9 +53,10 @@ def entry_for(article: Article, **changes: Any) -> ListingEntry:
     return replace(entry, **changes)
 
 
-def save_article(store: Store, article: Article, entry: ListingEntry | None = None) -> SavedArticle:
+def save_article(store: Store, article: Article, entry: ListingEntry | None = None, **options: Any) -> SavedArticle:
     with store.transaction():
-        recorded = store.article_upserter.upsert(replace(article, entry=entry or entry_for(article)), SITE_LINKS)
+        article = replace(article, entry=entry or entry_for(article))
+        recorded = store.article_upserter.upsert(article, SITE_LINKS, **options)
         store.search_index.index_articles([article.code])
     return recorded
 
