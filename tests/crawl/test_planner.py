@@ -178,7 +178,7 @@ def test_plan_table_output(finews: CommandRunner, sample_site: SampleSite, outpu
     assert column_line.split()[:4] == ["345", "资讯精华", "1", "counted"]
     assert requests_line.startswith("eastmoney: ")
     assert time_line.startswith("time: about ")
-    assert "with 0.3 s between two requests" in time_line
+    assert "with 1.3 s between two requests" in time_line
 
 
 def test_only_crawl_accepts_plan_option(finews: CommandRunner) -> None:

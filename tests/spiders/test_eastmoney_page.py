@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from crawler.content.dates import CHINA_TZ
-from crawler.errors import EmptyBodyError
+from crawler.errors import ParseError
 from crawler.items import ListingEntry, RawArticle
 from crawler.spiders.eastmoney import extract_from_detail, extract_from_page
 from tests.support.html import BASE, clean_html
@@ -197,7 +197,7 @@ def test_a_head_without_items_says_title_time_and_media() -> None:
 
 
 def test_a_page_without_a_known_body_has_none() -> None:
-    with pytest.raises(EmptyBodyError):
+    with pytest.raises(ParseError, match="known layout"):
         read_page('<div class="main"><p>登录后查看</p></div>')
 
 
