@@ -23,7 +23,7 @@ from crawler.content.normalise import build_article
 from crawler.crawl.body_cleaner import Batcher, BodyCleaner
 from crawler.crawl.session import CrawlSession, get_session
 from crawler.errors import ItemError
-from crawler.items import Article, ListingEntry, RawArticle
+from crawler.items import ROW, Article, ListingEntry, RawArticle
 from crawler.storage.article_writer import BATCH_SIZE
 
 # Seconds; at two hundred articles a second they gather twenty, and at polite settings nothing waits for them.
@@ -67,11 +67,14 @@ class NormalisePipeline:
         raw = item if isinstance(item, RawArticle) else to_raw_article(item)
         if raw is None or self._session.context is None or self._session.tracker is None:
             return item
+        context = self._session.context
         try:
-            body = await self._bodies.submit((raw.body, raw.entry.url, self._session.context.spider.markup))
-            return build_article(raw, body, self._session.context.registry.get_or_create)
+            body = await self._bodies.submit((raw.body, raw.entry.url, context.spider.markup))
+            return build_article(raw, body, context.registry.get_or_create)
         except ItemError as error:
             self._session.tracker.record_article_failure(raw.entry, error, raw.response)
+            if raw.entry.is_cut and raw.response.extractor_index != ROW:
+                return await self.process_item(context.spider.extract_row(raw.entry, raw.fetched_at))
             raise DropItem(f"{raw.entry.code}: {error}", log_level="INFO") from error
 
     def close_spider(self) -> None:

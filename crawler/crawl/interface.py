@@ -26,7 +26,7 @@ from crawler.crawl.policy.health import SourceHealth
 from crawler.crawl.policy.origins import redact_url
 from crawler.crawl.policy.selection import Selection, parse_selection
 from crawler.errors import ItemError, MissingArticleError, ParseError, RefusedError, RequestError, UsageError
-from crawler.items import ListingEntry, ListingSize, RawResponse, Reason
+from crawler.items import ListingEntry, ListingSize, RawArticle, RawResponse, Reason
 from crawler.storage import load_stored_categories
 
 # The source answers so when it has no such article, or has it no more.
@@ -48,6 +48,8 @@ class SpiderInfo(Protocol):
     rows_are_articles: bool
 
     def first_article_url(self, entry: ListingEntry) -> str: ...
+
+    def extract_row(self, entry: ListingEntry, fetched_at: datetime) -> RawArticle: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,17 @@ from crawler.errors import (
     RequestError,
     UsageError,
 )
-from crawler.items import CODE_PATTERN, NO_COLUMN, ListingEntry, ListingSize, Outcome, RawArticle, RawResponse, Reason
+from crawler.items import (
+    CODE_PATTERN,
+    NO_COLUMN,
+    ROW,
+    ListingEntry,
+    ListingSize,
+    Outcome,
+    RawArticle,
+    RawResponse,
+    Reason,
+)
 from crawler.storage.article_writer import BATCH_SIZE
 
 # With DOWNLOAD_DELAY=0, unless the user sets another number.
@@ -92,7 +102,7 @@ class SourceSpider(Spider):
     """A news site. A subclass is one file, and says no more than what differs from site to site.
 
     It defines the class attributes below, `listing_url`, `extract_listing` and `parse_row`, and either `extractors` or,
-    where `rows_are_articles`, `extract_from_entry`.
+    where `rows_are_articles`, `extract_from_entry`; both where rows may be cut.
     """
 
     site: ClassVar[str] = ""
@@ -106,7 +116,9 @@ class SourceSpider(Spider):
     extractors: ClassVar[tuple[Extractor, ...]] = ()
     """The ways to an article's text, tried in this order."""
     rows_are_articles: ClassVar[bool] = False
-    """Whether a row of a listing holds the whole article, so that nothing else is fetched for it."""
+    """Whether a row of a listing holds the article, so that nothing else is fetched for it unless the row is cut."""
+    article_spider: ClassVar["type[SourceSpider] | None"] = None
+    """The spider whose `extractors` the articles behind cut rows come by, and which they then are of."""
     default_media: ClassVar[str]
     """The media of an article that names none."""
     markup: ClassVar[SourceMarkup] = PLAIN_MARKUP
@@ -157,7 +169,8 @@ class SourceSpider(Spider):
 
     def server_urls(self) -> list[str]:
         """The addresses of the servers that requests may go to, redirected ones included."""
-        return [f"https://{host}" for host in self.hosts]
+        hosts = dict.fromkeys((*self.hosts, *(self.article_spider.hosts if self.article_spider else ())))
+        return [f"https://{host}" for host in hosts]
 
     def listing_url(self, column: str, cursor: str) -> str:
         """The address of one page of a listing."""
@@ -172,7 +185,7 @@ class SourceSpider(Spider):
         raise TypeError(f"{type(self).__name__} does not say how to read a row")
 
     def extract_from_entry(self, entry: ListingEntry) -> RawArticle:
-        """Return the article that a row holds, where `rows_are_articles`."""
+        """Return the article that a row holds, or what it holds of one that is cut, where `rows_are_articles`."""
         raise TypeError(f"{type(self).__name__} does not say how to read the article in a row")
 
     def outcome_without_text(self, entry: ListingEntry) -> Outcome:
@@ -188,14 +201,21 @@ class SourceSpider(Spider):
 
     def extract_article(self, response: RawResponse, entry: ListingEntry, fetched_at: datetime) -> RawArticle:
         """Return the article in a response. Raises as the extractor does."""
-        if self.rows_are_articles:
+        spider: SourceSpider | type[SourceSpider] = self
+        if self.rows_are_articles and (response.extractor_index == ROW or not entry.is_cut):
             raw = self.extract_from_entry(entry)
         else:
+            spider = self.article_spider or self
             text = decode_body(response.body, response.content_type)
             raw = self.extractors[response.extractor_index].extract(text, entry)
         return replace(
-            raw, spider=self.name, default_media=self.default_media, response=response, fetched_at=fetched_at
+            raw, spider=spider.name, default_media=spider.default_media, response=response, fetched_at=fetched_at
         )
+
+    def extract_row(self, entry: ListingEntry, fetched_at: datetime) -> RawArticle:
+        """Return the article that a row holds, or what it holds of one that is cut."""
+        response = RawResponse(entry.url, "text/plain", entry.summary.encode(), ROW)
+        return self.extract_article(response, entry, fetched_at)
 
     def parse_and_check_row(self, row: Any, column: str, now: datetime) -> ListingEntry:
         """Return a row as an entry. Raises ParseError, or RejectedArticleError for a time that no article has."""
@@ -205,7 +225,13 @@ class SourceSpider(Spider):
 
     def first_article_url(self, entry: ListingEntry) -> str:
         """Return the URL that an entry's article is first requested from; empty where its row is the article."""
-        return "" if self.rows_are_articles else mirror_url(self.extractors[0].build_url(self, entry), self.mirror)
+        if self.is_row_whole(entry):
+            return ""
+        return mirror_url(self.extractors[0].build_url(self, entry), self.mirror)
+
+    def is_row_whole(self, entry: ListingEntry) -> bool:
+        """Return whether nothing is fetched for an entry, since its row is the article."""
+        return self.rows_are_articles and not entry.is_cut
 
     # the crawl
 
@@ -248,10 +274,11 @@ class SourceSpider(Spider):
             column, rows, is_last_page=page.next_cursor is None, listing_size=page.listing_size
         )
         for entry in to_fetch:
-            if self.rows_are_articles:
-                row_response = RawResponse(entry.url, "text/plain", entry.summary.encode())
-                yield self.extract_article(row_response, entry, now)
+            if self.is_row_whole(entry):
+                yield self.extract_row(entry, now)
             else:
+                # Of what is behind a cut row, the database has no more than the row.
+                entry = replace(entry, has_article=False) if entry.is_cut else entry
                 yield self._article_request(entry, extractor_index=0)
         if wants_next_page and page.next_cursor is not None:
             yield self._listing_request(column, page.next_cursor)
@@ -282,7 +309,7 @@ class SourceSpider(Spider):
                 raise ParseError(f"the source sends to another page: {redact_url(response.url)}")
             article = self.extract_article(raw_response, entry, clock.now())
         except RejectedArticleError as error:
-            get_tracker(self.crawler).record_article_failure(entry, error, raw_response)
+            yield from self._give_up(entry, error, raw_response)
         except ItemError as error:
             yield from self._try_next_extractor(entry, self._judge(error, response), raw_response, earlier)
         else:
@@ -314,7 +341,7 @@ class SourceSpider(Spider):
         url = to_raw_response(response).url
         if not (match := _CODE_IN_URL.search(url)):
             raise UsageError(f"no article code in {redact_url(url)}: name the URL of an article")
-        return ListingEntry(match[0], "", clock.now(), NO_COLUMN, url)
+        return ListingEntry(match[0], "", clock.now(), NO_COLUMN, url, is_cut=self.rows_are_articles)
 
     def _find_extractor(self, response: Response, entry: ListingEntry) -> int:
         """Return the index of the extractor that this response is for, judged by the path of its URL."""
@@ -334,7 +361,13 @@ class SourceSpider(Spider):
         has_no_text = isinstance(error, EmptyBodyError | MissingArticleError)
         if has_no_text and self.outcome_without_text(entry) is Outcome.FILTERED:
             error = NoArticleError(f"no text at this source: {entry.url}")
-        get_tracker(self.crawler).record_article_failure(entry, error, failure.response)
+        yield from self._give_up(entry, error, failure.response)
+
+    def _give_up(self, entry: ListingEntry, error: ItemError, response: RawResponse) -> Iterator[RawArticle]:
+        """Record that an article could not be had. Where its row says something of it, that is stored for now."""
+        get_tracker(self.crawler).record_article_failure(entry, error, response)
+        if entry.is_cut:
+            yield self.extract_row(entry, clock.now())
 
     def _judge(self, error: ItemError, response: Response) -> ItemError:
         """Return the error of a response that could not be used: RefusedError where that is what the source says."""
