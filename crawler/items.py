@@ -121,7 +121,7 @@ class ListingEntry:
 class RawResponse:
     """A response as it came.
 
-    `url` is the canonical URL, `extractor_index` which of the spider's extractors it is for, or ROW for a listing's row.
+    `url` is the canonical URL, `extractor_index` which of the spider's extractors it is for, or ROW for a row.
     """
 
     url: str

@@ -23,6 +23,7 @@ from crawler.content import clock
 from crawler.content.encoding import decode_body
 from crawler.content.markup import PLAIN_MARKUP, SourceMarkup
 from crawler.content.normalise import check_date
+from crawler.content.pages import is_blank, join_bodies, pack_pages, unpack_pages
 from crawler.content.unicode_text import collapse_whitespace
 from crawler.crawl.interface import (
     BadRow,
@@ -44,6 +45,7 @@ from crawler.errors import (
     RefusedError,
     RejectedArticleError,
     RequestError,
+    SourceError,
     UsageError,
 )
 from crawler.items import (
@@ -63,6 +65,8 @@ from crawler.storage.article_writer import BATCH_SIZE
 _UNPACED_CONCURRENCY = 4
 # Articles are fetched before the next listing page, so that what waits in memory stays small.
 _ARTICLE_PRIORITY = 10
+# Of one article.
+_MAX_PAGES = 10
 _CODE_IN_URL = re.compile(rf"(?<![0-9]){CODE_PATTERN.pattern}(?![0-9])", re.ASCII)
 
 
@@ -89,6 +93,9 @@ class Extractor:
     build_url: Callable[["SourceSpider", ListingEntry], str]
     """Returns an empty text for an entry whose article is not asked for in this way."""
     extract: Callable[[str, ListingEntry], RawArticle]
+    find_next_page: Callable[[str, ListingEntry, int], str] | None = None
+    """Where an article may go on at further pages: returns the URL of the next one, given the text and the number of
+    a page; an empty text after the last."""
 
 
 class ExtractorFailure(NamedTuple):
@@ -206,8 +213,10 @@ class SourceSpider(Spider):
             raw = self.extract_from_entry(entry)
         else:
             spider = self.article_spider or self
-            text = decode_body(response.body, response.content_type)
-            raw = self.extractors[response.extractor_index].extract(text, entry)
+            extractor = self.extractors[response.extractor_index]
+            raw, *later_pages = [extractor.extract(text, entry) for text in unpack_pages(response)]
+            if later_pages:
+                raw = replace(raw, body=join_bodies([page.body for page in (raw, *later_pages)], self.markup))
         return replace(
             raw, spider=spider.name, default_media=spider.default_media, response=response, fetched_at=fetched_at
         )
@@ -295,8 +304,9 @@ class SourceSpider(Spider):
         entry: ListingEntry | None = None,
         extractor_index: int | None = None,
         earlier: "ExtractorFailure | None" = None,
+        pages: tuple[RawResponse, ...] = (),
     ) -> Iterator[Any]:
-        """Extract an article. Where that fails, the next extractor is tried.
+        """Extract an article, whose earlier `pages` are here. Where that fails, the next extractor is tried.
 
         Without an `entry`, one is made of the code in the URL. Raises UsageError where there is none.
         """
@@ -304,17 +314,21 @@ class SourceSpider(Spider):
         extractor_index = self._find_extractor(response, entry) if extractor_index is None else extractor_index
         raw_response = to_raw_response(response, extractor_index)
         try:
-            if entry.code not in response.url:
-                # A redirect to the site's front page is answered with 200.
+            if entry.code not in response.url or (pages and not response.url.endswith(urlsplit(raw_response.url).path)):
+                # A redirect to the site's front page, or to the first page, is answered with 200.
                 raise ParseError(f"the source sends to another page: {redact_url(response.url)}")
-            article = self.extract_article(raw_response, entry, clock.now())
+            article, next_url = self._add_page(pages, raw_response, entry)
         except RejectedArticleError as error:
             yield from self._give_up(entry, error, raw_response)
         except ItemError as error:
-            yield from self._try_next_extractor(entry, self._judge(error, response), raw_response, earlier)
+            error = _to_page_error(self._judge(error, response), len(pages) + 1)
+            yield from self._try_next_extractor(entry, error, raw_response, earlier)
         else:
             get_tracker(self.crawler).record_answer(raw_response.url)
-            yield article
+            if next_url:
+                yield self._article_request(entry, extractor_index, earlier, (*pages, raw_response), next_url)
+            else:
+                yield article
 
     def handle_article_error(self, failure: Failure) -> Iterator[Any]:
         request = get_failed_request(failure)
@@ -326,7 +340,8 @@ class SourceSpider(Spider):
         else:
             get_tracker(self.crawler).record_request_failure(self.site, url, error)
         response = RawResponse(entry.url, "", b"", request.cb_kwargs["extractor_index"])
-        yield from self._try_next_extractor(entry, error, response, request.cb_kwargs["earlier"])
+        page_error = _to_page_error(error, len(request.cb_kwargs["pages"]) + 1)
+        yield from self._try_next_extractor(entry, page_error, response, request.cb_kwargs["earlier"])
 
     def refresh_articles(self) -> None:
         """Request the stored articles that no listing has named, once, when nothing else is left to do."""
@@ -348,6 +363,26 @@ class SourceSpider(Spider):
         paths = [urlsplit(extractor.build_url(self, entry)).path for extractor in self.extractors]
         path = urlsplit(response.url).path
         return paths.index(path) if path in paths else 0
+
+    def _add_page(
+        self, pages: tuple[RawResponse, ...], response: RawResponse, entry: ListingEntry
+    ) -> tuple[RawArticle, str]:
+        """Return the article as far as its pages are here, and the URL of the next page; empty after the last."""
+        article = self.extract_article(response, entry, clock.now())
+        extractor = self.extractors[response.extractor_index]
+        if extractor.find_next_page is None:
+            return article, ""
+        if pages and is_blank(article.body, self.markup):
+            raise EmptyBodyError("the page holds no text")
+        if any(page.body == response.body for page in pages):
+            raise ParseError("the page repeats an earlier one of the article")
+        pages = (*pages, response)
+        next_url = extractor.find_next_page(decode_body(response.body, response.content_type), entry, len(pages))
+        if next_url and len(pages) >= _MAX_PAGES:
+            raise RejectedArticleError(f"the article has over {_MAX_PAGES} pages")
+        if len(pages) > 1 and not next_url:
+            article = self.extract_article(pack_pages(pages), entry, clock.now())
+        return article, next_url
 
     def _try_next_extractor(
         self, entry: ListingEntry, error: ItemError, response: RawResponse, earlier: "ExtractorFailure | None"
@@ -392,17 +427,23 @@ class SourceSpider(Spider):
         )
 
     def _article_request(
-        self, entry: ListingEntry, extractor_index: int, earlier: "ExtractorFailure | None" = None
+        self,
+        entry: ListingEntry,
+        extractor_index: int,
+        earlier: "ExtractorFailure | None" = None,
+        pages: tuple[RawResponse, ...] = (),
+        url: str = "",
     ) -> Request:
-        url = self.extractors[extractor_index].build_url(self, entry)
+        """Request an article of an extractor, or the page at `url` that follows its earlier `pages`."""
+        url = url or self.extractors[extractor_index].build_url(self, entry)
         return Request(
             mirror_url(url, self.mirror),
             callback=self.parse_article,
             errback=self.handle_article_error,
             meta=set_canonical_url(url),
-            cb_kwargs={"entry": entry, "extractor_index": extractor_index, "earlier": earlier},
+            cb_kwargs={"entry": entry, "extractor_index": extractor_index, "earlier": earlier, "pages": pages},
             # What has been begun is finished first, so that a crawl that is stopped has little to ask for again.
-            priority=_ARTICLE_PRIORITY + extractor_index,
+            priority=_ARTICLE_PRIORITY + extractor_index + len(pages),
         )
 
 
@@ -419,6 +460,15 @@ def _choose_failure(earlier: ExtractorFailure | None, latest: ExtractorFailure) 
     if latest_says_nothing or (isinstance(earlier.error, ParseError) and not latest_is_final):
         return earlier
     return latest
+
+
+def _to_page_error(error: ItemError, page_number: int) -> ItemError:
+    """Return the error of a page: an article whose first page answers is neither missing nor empty."""
+    if page_number > 1 and isinstance(error, MissingArticleError):
+        return RequestError(error.reason, f"page {page_number} of the article: {error}")
+    if page_number > 1 and isinstance(error, EmptyBodyError):
+        return SourceError(f"page {page_number} of the article: {error}")
+    return error
 
 
 def _decode_or_nothing(response: RawResponse) -> str:
