@@ -29,6 +29,8 @@ CODE_PREFIX = "NW"
 QUOTE_URL_PREFIX = "https://quote.eastmoney.com/unify/r/"
 # The class of the paragraph that names the media, in bodies and in the themes.
 SOURCE_LINE_CLASS = "em_media"
+# What a post ends with that holds a summary only. It says nothing of the article, so that it is no part of its text.
+SUMMARY_NOTE_HTML = "<p>（摘要，全文见原文）</p>"
 
 
 class Outcome(StrEnum):
@@ -97,8 +99,9 @@ class ListingEntry:
     """One row of a listing: enough to fetch the article, or to leave it.
 
     `code` is digits only; `published` has the source's offset; `media` is empty where the listing names none;
-    `stocks` are secids such as `1.600160`; `url` is the article's canonical URL. The crawl that records the entry sets
-    the last two: its row in `entries`, and whether the database has its article already.
+    `stocks` are secids such as `1.600160`; `url` is the article's canonical URL. `is_cut` says that the row holds the
+    beginning of its text alone, where rows are articles. The crawl that records the entry sets the last two: its row in
+    `entries`, and whether the database has its article already.
     """
 
     code: str
@@ -109,6 +112,7 @@ class ListingEntry:
     media: str = ""
     summary: str = ""
     stocks: tuple[str, ...] = ()
+    is_cut: bool = False
     entry_id: int = 0
     has_article: bool = False
 
@@ -117,7 +121,7 @@ class ListingEntry:
 class RawResponse:
     """A response as it came.
 
-    `url` is the canonical URL, `extractor_index` which of the spider's extractors it is for.
+    `url` is the canonical URL, `extractor_index` which of the spider's extractors it is for, or ROW for a row.
     """
 
     url: str
@@ -126,6 +130,8 @@ class RawResponse:
     extractor_index: int = 0
 
 
+# The `extractor_index` of a row that is an article by itself.
+ROW = -1
 # Of an article that was not extracted from a response.
 NO_RESPONSE = RawResponse("", "", b"")
 _NEVER_FETCHED = datetime.min.replace(tzinfo=UTC)
@@ -196,6 +202,11 @@ class Article:
     mentions: tuple[Mention, ...]
     columns: tuple[str, ...]
     fetched_at: datetime
+
+    @property
+    def is_summary(self) -> bool:
+        """Whether it holds the summary of an article that could not be had."""
+        return self.body_html.endswith(SUMMARY_NOTE_HTML)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from crawler.content.normalise import build_article
 from crawler.crawl.body_cleaner import Batcher, BodyCleaner
 from crawler.crawl.session import CrawlSession, get_session
 from crawler.errors import ItemError
-from crawler.items import Article, ListingEntry, RawArticle
+from crawler.items import ROW, Article, ListingEntry, RawArticle
 from crawler.storage.article_writer import BATCH_SIZE
 
 # Seconds; at two hundred articles a second they gather twenty, and at polite settings nothing waits for them.
@@ -73,6 +73,8 @@ class NormalisePipeline:
             return build_article(raw, body, context.registry.get_or_create, context.spider.markup)
         except ItemError as error:
             self._session.tracker.record_article_failure(raw.entry, error, raw.response)
+            if raw.entry.is_cut and raw.response.extractor_index != ROW:
+                return await self.process_item(context.spider.extract_row(raw.entry, raw.fetched_at))
             raise DropItem(f"{raw.entry.code}: {error}", log_level="INFO") from error
 
     def close_spider(self) -> None:

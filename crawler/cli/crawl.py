@@ -176,7 +176,9 @@ def _print_plan(spider: str, plan: Plan) -> None:
     )
     at_least = "at least " if plan.requests_precision is Precision.AT_LEAST else ""
     qualifier = {Precision.COUNTED: "", Precision.ESTIMATED: "about "}.get(plan.requests_precision, at_least)
-    articles = pluralise(plan.articles, "article") if plan.article_requests else "no article, which the pages hold"
+    articles = (
+        pluralise(plan.fetched_articles, "article") if plan.article_requests else "no article, which the pages hold"
+    )
     requests, pages = pluralise(plan.requests, "request"), pluralise(plan.pages, "page")
     print_line(f"{spider}: {qualifier}{requests}: {plan.robots} robots.txt, {pages}, {articles}")
     print_line(

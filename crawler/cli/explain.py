@@ -13,7 +13,7 @@ from crawler.cli.options import code_argument
 from crawler.cli.output import format_minute, format_published_at, format_withdrawal, pluralise, print_json, print_line
 from crawler.content.unicode_text import collapse_whitespace
 from crawler.errors import FatalError
-from crawler.items import NO_COLUMN, Outcome, Reason
+from crawler.items import NO_COLUMN, SUMMARY_NOTE_HTML, Outcome, Reason
 from crawler.storage import Store
 from crawler.storage.connection import DATABASE_FILE_NAME
 from crawler.storage.post_files import locate_post
@@ -168,7 +168,9 @@ def _format_state(history: dict[str, Any], versions: list[dict[str, Any]], outpu
     for version in versions:
         seen_at = format_minute(version["seen_at"])
         yield f"revision {version['revision']}: first seen {seen_at}: {collapse_whitespace(version['title'])}"
-    yield f"text: {article['source']}'s is kept{_format_precedence(history)}"
+    is_summary = versions[-1]["body_html"].endswith(SUMMARY_NOTE_HTML)
+    summary_note = ", a summary: the article behind it is not in yet" if is_summary else ""
+    yield f"text: {article['source']}'s is kept{summary_note}{_format_precedence(history)}"
     if article["withdrawn_at"]:
         yield format_withdrawal(article)
     path = locate_post(output, article["post_path"])

@@ -5,14 +5,15 @@ from html import unescape
 
 from crawler.content.html_cleaner import BLOCK_TAGS, CELL_TAGS, sanitise_html
 from crawler.content.markup import SourceMarkup
+from crawler.items import SUMMARY_NOTE_HTML
 
 # A tag as nh3 writes it, which leaves a `>` in an attribute as it is, and a `<` nowhere but here.
 _SANITISED_TAG = re.compile(r"<(/?)([a-z][a-z0-9]*)(?:[^>\"]|\"[^\"]*\")*>")
 
 
 def html_to_text(body_html: str) -> str:
-    """Return the text of a clean body: one line a block, no markup."""
-    text, *tag_pieces = _SANITISED_TAG.split(body_html)
+    """Return the text of a clean body: one line a block, no markup, and without the note that it is a summary."""
+    text, *tag_pieces = _SANITISED_TAG.split(body_html.removesuffix(SUMMARY_NOTE_HTML))
     chunks, open_cells = [text], 0
     for closing, tag, text in zip(tag_pieces[0::3], tag_pieces[1::3], tag_pieces[2::3], strict=True):
         if tag in CELL_TAGS:

@@ -35,7 +35,7 @@ from crawler.errors import (
     SchemaChangedError,
     UsageError,
 )
-from crawler.items import ListingEntry, ListingSize, RawResponse, Reason
+from crawler.items import ListingEntry, ListingSize, RawArticle, RawResponse, Reason
 from crawler.storage import load_stored_categories
 from crawler.storage.robots_files import RobotsFile
 
@@ -58,6 +58,8 @@ class SpiderInfo(Protocol):
     rows_are_articles: bool
 
     def first_article_url(self, entry: ListingEntry) -> str: ...
+
+    def extract_row(self, entry: ListingEntry, fetched_at: datetime) -> RawArticle: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,11 +179,13 @@ class Planner(EntryTracker, TrackerExtension):
             self._count_known,
         )
         latency = median(self._latencies or [0.0])
+        request_share = self._request_share(pages)
         plan = Plan(
             columns=estimate_columns(pages, inputs),
             again=len(self._refreshed_entries(pages)),
             robots=self._count_robots_requests(pages) if self._crawler.settings.getbool("ROBOTSTXT_OBEY") else 0,
-            article_requests=not self._spider.rows_are_articles,
+            article_requests=request_share > 0,
+            request_share=request_share,
             latency=latency,
             seconds_between=estimate_request_interval(self._crawler.settings, latency),
             asked=self._requests_sent,
@@ -209,6 +211,13 @@ class Planner(EntryTracker, TrackerExtension):
             for entry in candidates
             if entry.code not in listed_codes and not self.selection.skip_reason(entry, self._registry)
         ]
+
+    def _request_share(self, pages: Sequence[FirstPage]) -> float:
+        """How many of the articles take a request of their own, from 0 to 1: as many as on the first pages."""
+        if not self._spider.rows_are_articles:
+            return 1.0
+        takes_request = [bool(self._spider.first_article_url(entry)) for page in pages for entry in page.entries]
+        return sum(takes_request) / len(takes_request) if takes_request else 0.0
 
     def _count_robots_requests(self, pages: Sequence[FirstPage]) -> int:
         """Return how many origins the crawl requests robots.txt from: those whose file is not fresh."""

@@ -202,9 +202,13 @@ class CrawlTracker(EntryTracker):
             return
         saved_articles = [result for result in results if isinstance(result, SavedArticle)]
         self.articles_saved += len(saved_articles)
-        for saved_article in saved_articles:
-            self._open_entries.pop(saved_article.article.code, None)
-        self._send_outcomes([(saved.article.code, saved.outcome) for saved in saved_articles])
+        # The entry of a summary has its outcome already: its article could not be had.
+        outcomes = [
+            (saved.article.code, saved.outcome)
+            for saved in saved_articles
+            if self._open_entries.pop(saved.article.code, None)
+        ]
+        self._send_outcomes(outcomes)
         for article, bug in zip(articles, results, strict=True):
             if isinstance(bug, Exception):
                 logger.error("%s: %s", article.code, bug, exc_info=bug)

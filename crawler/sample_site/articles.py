@@ -14,6 +14,8 @@ from typing import Literal
 SHANGHAI_TIME = timezone(timedelta(hours=8))
 
 BodyLocation = Literal["json", "page2022", "page2018"]
+CUT_MARK = "[点击查看全文]"
+_CUT_CHARS = 20
 _BRACKETED_HEADLINE = re.compile(r"^\s*【[^】]*】")
 
 
@@ -48,6 +50,8 @@ class ListedArticle:
     fast_title: str | None = None
     """Where fast news says another title than the article does, such as none."""
     fast_images: tuple[str, ...] = ()
+    is_cut_in_fast_news: bool = False
+    """Does fast news hold the beginning of its text alone?"""
     title_color: int = 0
     """0, or 3 for red."""
     is_blank: bool = False
@@ -95,9 +99,11 @@ class ListedArticle:
 
     @property
     def flash_text(self) -> str:
-        """``【title】text（media）``, the text of fast news, of list 102 and of type 45."""
+        """``【title】text（media）``, the text of fast news, of list 102 and of type 45; a cut one ends with a mark."""
         if self.flash_override:
             return self.flash_override
+        if self.is_cut_in_fast_news:
+            return f"【{self.title}】{_BRACKETED_HEADLINE.sub('', self.summary)[:_CUT_CHARS]}。{CUT_MARK}"
         media_suffix = f"（{self.media}）" if self.media else ""
         return f"【{self.title}】{_BRACKETED_HEADLINE.sub('', self.summary)}{media_suffix}"
 
@@ -109,3 +115,5 @@ class SourceArticle(ListedArticle):
     content: str = ""
     body_location: BodyLocation = "json"
     """Who has the body: the JSON detail, or only the page, in the layout of that year."""
+    page_count: int = 1
+    """Over how many pages the body goes on: ``/a/<code>.html``, ``/a/<code>_2.html``, …"""

@@ -6,9 +6,11 @@ Real pages carry far more around the article; what is here is what a reader of o
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from html import escape
 
-from crawler.sample_site.api_responses import ensure_source_line
+from crawler.sample_site.api_responses import ensure_source_line, strip_source_line
 from crawler.sample_site.articles import SourceArticle
 from crawler.sample_site.corpus import Corpus
 
@@ -44,7 +46,7 @@ _LAYOUT_2022 = """<div class="main"><div class="mainright"><div class="title">�
 <div class="contentbox"><div class="zwinfos">{abstract}
 <div class="txtinfos" id="ContentBody" style="margin-top:0;"><!--文章主体-->
 {body}
-{ending}
+{ending}{pager}
 <div class="zwothers"><p>郑重声明：东方财富发布此内容旨在传播更多信息，与本站立场无关。</p></div>
 </div></div><div class="share">{share}</div>
 </div><div class="mainright"><ul>{menu}</ul></div></div>
@@ -56,25 +58,50 @@ _LAYOUT_2018 = """<div class="newsContent"><h1>{title}</h1>
 <div id="ContentBody" class="Body">
 {body}
 <p class="res-edit">（责任编辑：DF11）</p>
-</div>
+</div>{pager}
 {share}</div>
 """
+_PARAGRAPH = re.compile(r"<p[ >].*?</p>", re.DOTALL)
 _SHARE_PAGE_TEMPLATE = """<!DOCTYPE html>
 <html><head><meta charset="utf-8" /><title>{title}</title></head>
 <body><h1>{title}</h1><p>{time}　{source}</p></body></html>
 """
 
 
-def render_article_page(article: SourceArticle) -> bytes:
+def render_article_page(article: SourceArticle, page_number: int = 1) -> bytes:
     """A full page, in the layout of 2022 or of the years before; its time has no seconds."""
     uses_old_layout = article.body_location == "page2018" or article.local_time.year < 2022
-    values = _template_values(article)
+    values = _template_values(article) | {
+        "body": _render_body_of_page(article, page_number),
+        "pager": _render_pager(article, page_number),
+    }
     layout = (
         _LAYOUT_2018.format(**values, share=_SHARE_HINT_HTML)
         if uses_old_layout
         else _render_layout_2022(article, values)
     )
     return "".join((_HEAD_TEMPLATE.format(**values), layout, _FOOTER_HTML)).encode()
+
+
+def _render_body_of_page(article: SourceArticle, page_number: int) -> str:
+    """A part of the paragraphs. Assumed: each page names the media at its foot."""
+    if article.page_count == 1:
+        return ensure_source_line(article)
+    paragraphs = _PARAGRAPH.findall(strip_source_line(article.content))
+    size = -(-len(paragraphs) // article.page_count)
+    part = paragraphs[(page_number - 1) * size : page_number * size]
+    return ensure_source_line(replace(article, content="".join(part)))
+
+
+def _render_pager(article: SourceArticle, page_number: int) -> str:
+    """Links to the other pages. Assumed: only that such pages are linked to is known."""
+    suffixes = {number: f"_{number}" if number > 1 else "" for number in range(1, article.page_count + 1)}
+    links = (
+        f'<a href="/a/{article.code}{suffix}.html">{number}</a>'
+        for number, suffix in suffixes.items()
+        if abs(number - page_number) == 1
+    )
+    return f'<div class="page">{"".join(links)}</div>' if article.page_count > 1 else ""
 
 
 def render_share_page(article: SourceArticle) -> bytes:

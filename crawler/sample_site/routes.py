@@ -37,7 +37,7 @@ from crawler.sample_site.http_exchange import (
 
 NOT_FOUND_RESPONSE = HttpResponse(NOT_FOUND_PAGE, HTML_CONTENT_TYPE, 404)
 
-_ARTICLE_PATH = r"(?:/news/1\d{2,4},|/a/)(?P<code>\w+)\.html"
+_ARTICLE_PATH = r"(?:/news/1\d{2,4},|/a/)(?P<code>[^\W_]+)(?:_(?P<page>\d{1,3}))?\.html"
 _DETAIL_PATH = re.compile(r"/kuaixun/v2/api/article/(?P<code>\w+)")
 _PAGE_PATH = re.compile(_ARTICLE_PATH)
 _CFH_PAGE_PATH = re.compile(r"/news/(?P<code>\w+)")
@@ -105,19 +105,19 @@ def _handle_detail(corpus: Corpus, match: re.Match[str]) -> HttpResponse:
 
 
 def _handle_page(corpus: Corpus, match: re.Match[str]) -> HttpResponse:
-    return _page_response(corpus, match["code"], "CMS")
+    return _page_response(corpus, match["code"], "CMS", int(match["page"] or 1))
 
 
 def _handle_cfh_page(corpus: Corpus, match: re.Match[str]) -> HttpResponse:
     return _page_response(corpus, match["code"], "CFH")
 
 
-def _page_response(corpus: Corpus, code: str, np_dst: str) -> HttpResponse:
+def _page_response(corpus: Corpus, code: str, np_dst: str, page_number: int = 1) -> HttpResponse:
     """Each kind has its page under its own form of address only."""
     article = find_article_with_page(corpus, code)
-    if article is None or article.np_dst != np_dst:
+    if article is None or article.np_dst != np_dst or not 1 <= page_number <= article.page_count:
         return NOT_FOUND_RESPONSE
-    return HttpResponse(render_article_page(article))
+    return HttpResponse(render_article_page(article, page_number))
 
 
 def _handle_kuaixun(corpus: Corpus, match: re.Match[str]) -> HttpResponse:

@@ -23,6 +23,7 @@ from crawler.content import clock
 from crawler.content.encoding import decode_body
 from crawler.content.markup import PLAIN_MARKUP, SourceMarkup
 from crawler.content.normalise import check_date
+from crawler.content.pages import is_blank, join_bodies, pack_pages, unpack_pages
 from crawler.content.unicode_text import collapse_whitespace
 from crawler.crawl.interface import (
     BadRow,
@@ -45,15 +46,28 @@ from crawler.errors import (
     RejectedArticleError,
     RequestError,
     SchemaChangedError,
+    SourceError,
     UsageError,
 )
-from crawler.items import CODE_PATTERN, NO_COLUMN, ListingEntry, ListingSize, Outcome, RawArticle, RawResponse, Reason
+from crawler.items import (
+    CODE_PATTERN,
+    NO_COLUMN,
+    ROW,
+    ListingEntry,
+    ListingSize,
+    Outcome,
+    RawArticle,
+    RawResponse,
+    Reason,
+)
 from crawler.storage.article_writer import BATCH_SIZE
 
 # With DOWNLOAD_DELAY=0, unless the user sets another number.
 _UNPACED_CONCURRENCY = 4
 # Articles are fetched before the next listing page, so that what waits in memory stays small.
 _ARTICLE_PRIORITY = 10
+# Of one article.
+_MAX_PAGES = 10
 _CODE_IN_URL = re.compile(rf"(?<![0-9]){CODE_PATTERN.pattern}(?![0-9])", re.ASCII)
 
 
@@ -80,6 +94,9 @@ class Extractor:
     build_url: Callable[["SourceSpider", ListingEntry], str]
     """Returns an empty text for an entry whose article is not asked for in this way."""
     extract: Callable[[str, ListingEntry], RawArticle]
+    find_next_page: Callable[[str, ListingEntry, int], str] | None = None
+    """Where an article may go on at further pages: returns the URL of the next one, given the text and the number of
+    a page; an empty text after the last."""
 
 
 class ExtractorFailure(NamedTuple):
@@ -93,7 +110,7 @@ class SourceSpider(Spider):
     """A news site. A subclass is one file, and says no more than what differs from site to site.
 
     It defines the class attributes below, `listing_url`, `extract_listing` and `parse_row`, and either `extractors` or,
-    where `rows_are_articles`, `extract_from_entry`.
+    where `rows_are_articles`, `extract_from_entry`; both where rows may be cut.
     """
 
     site: ClassVar[str] = ""
@@ -107,7 +124,9 @@ class SourceSpider(Spider):
     extractors: ClassVar[tuple[Extractor, ...]] = ()
     """The ways to an article's text, tried in this order."""
     rows_are_articles: ClassVar[bool] = False
-    """Whether a row of a listing holds the whole article, so that nothing else is fetched for it."""
+    """Whether a row of a listing holds the article, so that nothing else is fetched for it unless the row is cut."""
+    article_spider: ClassVar["type[SourceSpider] | None"] = None
+    """The spider whose `extractors` the articles behind cut rows come by, and which they then are of."""
     default_media: ClassVar[str]
     """The media of an article that names none."""
     markup: ClassVar[SourceMarkup] = PLAIN_MARKUP
@@ -158,7 +177,8 @@ class SourceSpider(Spider):
 
     def server_urls(self) -> list[str]:
         """The addresses of the servers that requests may go to, redirected ones included."""
-        return [f"https://{host}" for host in self.hosts]
+        hosts = dict.fromkeys((*self.hosts, *(self.article_spider.hosts if self.article_spider else ())))
+        return [f"https://{host}" for host in hosts]
 
     def listing_url(self, column: str, cursor: str) -> str:
         """The address of one page of a listing."""
@@ -173,7 +193,7 @@ class SourceSpider(Spider):
         raise TypeError(f"{type(self).__name__} does not say how to read a row")
 
     def extract_from_entry(self, entry: ListingEntry) -> RawArticle:
-        """Return the article that a row holds, where `rows_are_articles`."""
+        """Return the article that a row holds, or what it holds of one that is cut, where `rows_are_articles`."""
         raise TypeError(f"{type(self).__name__} does not say how to read the article in a row")
 
     def outcome_without_text(self, entry: ListingEntry) -> Outcome:
@@ -189,14 +209,23 @@ class SourceSpider(Spider):
 
     def extract_article(self, response: RawResponse, entry: ListingEntry, fetched_at: datetime) -> RawArticle:
         """Return the article in a response. Raises as the extractor does."""
-        if self.rows_are_articles:
+        spider: SourceSpider | type[SourceSpider] = self
+        if self.rows_are_articles and (response.extractor_index == ROW or not entry.is_cut):
             raw = self.extract_from_entry(entry)
         else:
-            text = decode_body(response.body, response.content_type)
-            raw = self.extractors[response.extractor_index].extract(text, entry)
+            spider = self.article_spider or self
+            extractor = self.extractors[response.extractor_index]
+            raw, *later_pages = [extractor.extract(text, entry) for text in unpack_pages(response)]
+            if later_pages:
+                raw = replace(raw, body=join_bodies([page.body for page in (raw, *later_pages)], self.markup))
         return replace(
-            raw, spider=self.name, default_media=self.default_media, response=response, fetched_at=fetched_at
+            raw, spider=spider.name, default_media=spider.default_media, response=response, fetched_at=fetched_at
         )
+
+    def extract_row(self, entry: ListingEntry, fetched_at: datetime) -> RawArticle:
+        """Return the article that a row holds, or what it holds of one that is cut."""
+        response = RawResponse(entry.url, "text/plain", entry.summary.encode(), ROW)
+        return self.extract_article(response, entry, fetched_at)
 
     def parse_and_check_row(self, row: Any, column: str, now: datetime) -> ListingEntry:
         """Return a row as an entry. Raises ParseError, or RejectedArticleError for a time that no article has."""
@@ -206,7 +235,13 @@ class SourceSpider(Spider):
 
     def first_article_url(self, entry: ListingEntry) -> str:
         """Return the URL that an entry's article is first requested from; empty where its row is the article."""
-        return "" if self.rows_are_articles else mirror_url(self.extractors[0].build_url(self, entry), self.mirror)
+        if self.is_row_whole(entry):
+            return ""
+        return mirror_url(self.extractors[0].build_url(self, entry), self.mirror)
+
+    def is_row_whole(self, entry: ListingEntry) -> bool:
+        """Return whether nothing is fetched for an entry, since its row is the article."""
+        return self.rows_are_articles and not entry.is_cut
 
     # the crawl
 
@@ -249,10 +284,11 @@ class SourceSpider(Spider):
             column, rows, is_last_page=page.next_cursor is None, listing_size=page.listing_size
         )
         for entry in to_fetch:
-            if self.rows_are_articles:
-                row_response = RawResponse(entry.url, "text/plain", entry.summary.encode())
-                yield self.extract_article(row_response, entry, now)
+            if self.is_row_whole(entry):
+                yield self.extract_row(entry, now)
             else:
+                # Of what is behind a cut row, the database has no more than the row.
+                entry = replace(entry, has_article=False) if entry.is_cut else entry
                 yield self._article_request(entry, extractor_index=0)
         if wants_next_page and page.next_cursor is not None:
             yield self._listing_request(column, page.next_cursor)
@@ -269,8 +305,9 @@ class SourceSpider(Spider):
         entry: ListingEntry | None = None,
         extractor_index: int | None = None,
         earlier: "ExtractorFailure | None" = None,
+        pages: tuple[RawResponse, ...] = (),
     ) -> Iterator[Any]:
-        """Extract an article. Where that fails, the next extractor is tried.
+        """Extract an article, whose earlier `pages` are here. Where that fails, the next extractor is tried.
 
         Without an `entry`, one is made of the code in the URL. Raises UsageError where there is none.
         """
@@ -278,17 +315,21 @@ class SourceSpider(Spider):
         extractor_index = self._find_extractor(response, entry) if extractor_index is None else extractor_index
         raw_response = to_raw_response(response, extractor_index)
         try:
-            if entry.code not in response.url:
-                # A redirect to the site's front page is answered with 200.
+            if entry.code not in response.url or (pages and not response.url.endswith(urlsplit(raw_response.url).path)):
+                # A redirect to the site's front page, or to the first page, is answered with 200.
                 raise ParseError(f"the source sends to another page: {redact_url(response.url)}")
-            article = self.extract_article(raw_response, entry, clock.now())
+            article, next_url = self._add_page(pages, raw_response, entry)
         except RejectedArticleError as error:
-            get_tracker(self.crawler).record_article_failure(entry, error, raw_response)
+            yield from self._give_up(entry, error, raw_response)
         except ItemError as error:
-            yield from self._try_next_extractor(entry, self._judge(error, response), raw_response, earlier)
+            error = _to_page_error(self._judge(error, response), len(pages) + 1)
+            yield from self._try_next_extractor(entry, error, raw_response, earlier)
         else:
             get_tracker(self.crawler).record_answer(raw_response.url)
-            yield article
+            if next_url:
+                yield self._article_request(entry, extractor_index, earlier, (*pages, raw_response), next_url)
+            else:
+                yield article
 
     def handle_article_error(self, failure: Failure) -> Iterator[Any]:
         request = get_failed_request(failure)
@@ -300,7 +341,8 @@ class SourceSpider(Spider):
         else:
             get_tracker(self.crawler).record_request_failure(self.site, url, error)
         response = RawResponse(entry.url, "", b"", request.cb_kwargs["extractor_index"])
-        yield from self._try_next_extractor(entry, error, response, request.cb_kwargs["earlier"])
+        page_error = _to_page_error(error, len(request.cb_kwargs["pages"]) + 1)
+        yield from self._try_next_extractor(entry, page_error, response, request.cb_kwargs["earlier"])
 
     def refresh_articles(self) -> None:
         """Request the stored articles that no listing has named, once, when nothing else is left to do."""
@@ -315,13 +357,33 @@ class SourceSpider(Spider):
         url = to_raw_response(response).url
         if not (match := _CODE_IN_URL.search(url)):
             raise UsageError(f"no article code in {redact_url(url)}: name the URL of an article")
-        return ListingEntry(match[0], "", clock.now(), NO_COLUMN, url)
+        return ListingEntry(match[0], "", clock.now(), NO_COLUMN, url, is_cut=self.rows_are_articles)
 
     def _find_extractor(self, response: Response, entry: ListingEntry) -> int:
         """Return the index of the extractor that this response is for, judged by the path of its URL."""
         paths = [urlsplit(extractor.build_url(self, entry)).path for extractor in self.extractors]
         path = urlsplit(response.url).path
         return paths.index(path) if path in paths else 0
+
+    def _add_page(
+        self, pages: tuple[RawResponse, ...], response: RawResponse, entry: ListingEntry
+    ) -> tuple[RawArticle, str]:
+        """Return the article as far as its pages are here, and the URL of the next page; empty after the last."""
+        article = self.extract_article(response, entry, clock.now())
+        extractor = self.extractors[response.extractor_index]
+        if extractor.find_next_page is None:
+            return article, ""
+        if pages and is_blank(article.body, self.markup):
+            raise EmptyBodyError("the page holds no text")
+        if any(page.body == response.body for page in pages):
+            raise ParseError("the page repeats an earlier one of the article")
+        pages = (*pages, response)
+        next_url = extractor.find_next_page(decode_body(response.body, response.content_type), entry, len(pages))
+        if next_url and len(pages) >= _MAX_PAGES:
+            raise RejectedArticleError(f"the article has over {_MAX_PAGES} pages")
+        if len(pages) > 1 and not next_url:
+            article = self.extract_article(pack_pages(pages), entry, clock.now())
+        return article, next_url
 
     def _try_next_extractor(
         self, entry: ListingEntry, error: ItemError, response: RawResponse, earlier: "ExtractorFailure | None"
@@ -335,7 +397,13 @@ class SourceSpider(Spider):
         has_no_text = isinstance(error, EmptyBodyError | MissingArticleError)
         if has_no_text and self.outcome_without_text(entry) is Outcome.FILTERED:
             error = NoArticleError(f"no text at this source: {entry.url}")
-        get_tracker(self.crawler).record_article_failure(entry, error, failure.response)
+        yield from self._give_up(entry, error, failure.response)
+
+    def _give_up(self, entry: ListingEntry, error: ItemError, response: RawResponse) -> Iterator[RawArticle]:
+        """Record that an article could not be had. Where its row says something of it, that is stored for now."""
+        get_tracker(self.crawler).record_article_failure(entry, error, response)
+        if entry.is_cut:
+            yield self.extract_row(entry, clock.now())
 
     def _judge(self, error: ItemError, response: Response) -> ItemError:
         """Return the error of a response that could not be used: RefusedError where that is what the source says."""
@@ -362,17 +430,23 @@ class SourceSpider(Spider):
         )
 
     def _article_request(
-        self, entry: ListingEntry, extractor_index: int, earlier: "ExtractorFailure | None" = None
+        self,
+        entry: ListingEntry,
+        extractor_index: int,
+        earlier: "ExtractorFailure | None" = None,
+        pages: tuple[RawResponse, ...] = (),
+        url: str = "",
     ) -> Request:
-        url = self.extractors[extractor_index].build_url(self, entry)
+        """Request an article of an extractor, or the page at `url` that follows its earlier `pages`."""
+        url = url or self.extractors[extractor_index].build_url(self, entry)
         return Request(
             mirror_url(url, self.mirror),
             callback=self.parse_article,
             errback=self.handle_article_error,
             meta=set_canonical_url(url),
-            cb_kwargs={"entry": entry, "extractor_index": extractor_index, "earlier": earlier},
+            cb_kwargs={"entry": entry, "extractor_index": extractor_index, "earlier": earlier, "pages": pages},
             # What has been begun is finished first, so that a crawl that is stopped has little to ask for again.
-            priority=_ARTICLE_PRIORITY + extractor_index,
+            priority=_ARTICLE_PRIORITY + extractor_index + len(pages),
         )
 
 
@@ -389,6 +463,15 @@ def _choose_failure(earlier: ExtractorFailure | None, latest: ExtractorFailure) 
     if latest_says_nothing or (isinstance(earlier.error, ParseError) and not latest_is_final):
         return earlier
     return latest
+
+
+def _to_page_error(error: ItemError, page_number: int) -> ItemError:
+    """Return the error of a page: an article whose first page answers is neither missing nor empty."""
+    if page_number > 1 and isinstance(error, MissingArticleError):
+        return RequestError(error.reason, f"page {page_number} of the article: {error}")
+    if page_number > 1 and isinstance(error, EmptyBodyError):
+        return SourceError(f"page {page_number} of the article: {error}")
+    return error
 
 
 def _decode_or_nothing(response: RawResponse) -> str:

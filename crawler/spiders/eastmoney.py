@@ -108,6 +108,13 @@ def page_url(_spider: SourceSpider, entry: ListingEntry) -> str:
     return "" if is_caifuhao(entry) else entry.url
 
 
+def find_next_page(text: str, entry: ListingEntry, page_number: int) -> str:
+    """Return the page that an article goes on at, where the text of a page links to it."""
+    name = f"{entry.code}_{page_number + 1}"
+    is_linked = re.search(rf"""href\s{{0,9}}=\s{{0,9}}["']?[^"'>\s]{{0,200}}(?<![0-9]){name}\.html""", text)
+    return ARTICLE_URL.format(name) if is_linked else ""
+
+
 def is_caifuhao(entry: ListingEntry) -> bool:
     """Return whether an entry is a post of a blog."""
     return entry.url.startswith(CAIFUHAO_URL.format(""))
@@ -173,7 +180,7 @@ class EastmoneySpider(SourceSpider):
     supersedes = frozenset({"flash"})
     extractors: ClassVar[tuple[Extractor, ...]] = (
         Extractor(detail_url, extract_from_detail),
-        Extractor(page_url, extract_from_page),
+        Extractor(page_url, extract_from_page, find_next_page),
     )
 
     def listing_url(self, column: str, cursor: str) -> str:

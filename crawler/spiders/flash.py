@@ -1,6 +1,10 @@
-"""Spider `flash`: Eastmoney's 7x24 fast news. A row is the whole article: title, one paragraph, stocks."""
+"""Spider `flash`: Eastmoney's 7x24 fast news. A row is the whole article: title, one paragraph, stocks.
 
-from typing import Any
+Some rows are cut, and end with a link to the article behind them. That one is read as spider `eastmoney` does.
+"""
+
+import re
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from crawler.content import clock
@@ -8,9 +12,9 @@ from crawler.content.flash_format import extract_trailing_media, split_title, te
 from crawler.content.json_fields import FieldSchema, get_code, get_datetime, get_rows, get_text
 from crawler.content.stocks import is_secid
 from crawler.errors import ParseError
-from crawler.items import QUOTE_URL_PREFIX, ListingEntry, RawArticle
-from crawler.spiders.base import ListingPage, SourceSpider
-from crawler.spiders.eastmoney import extract_list_data
+from crawler.items import QUOTE_URL_PREFIX, SUMMARY_NOTE_HTML, ListingEntry, RawArticle
+from crawler.spiders.base import Extractor, ListingPage, SourceSpider
+from crawler.spiders.eastmoney import EastmoneySpider, extract_list_data
 from crawler.spiders.eastmoney_markup import (
     ARTICLE_URL,
     EASTMONEY_CHALLENGE_MARKS,
@@ -32,6 +36,8 @@ PAGE_SIZE = 50
 # An article is about some dozens of stocks and boards at most.
 _MAX_STOCKS = 100
 
+_CUT_MARK = re.compile(r"\s*[\[【（(]点击查看全文[^\]】）)]{0,3}[\]】）)]\s*$")
+
 # What the endpoint answers, as far as it is read.
 _LISTING_SCHEMA = FieldSchema(required={"fastNewsList": list | None, "sortEnd": str | None})
 _ROW_SCHEMA = FieldSchema(
@@ -40,13 +46,15 @@ _ROW_SCHEMA = FieldSchema(
 
 
 class FlashSpider(SourceSpider):
-    """Extracts articles from the rows of the listing, without further requests."""
+    """Extracts articles from the rows of the listing; of a row that is cut, from the replies of `eastmoney`."""
 
     name = "flash"
     columns = COLUMNS
     default_columns = ("102",)
     hosts = ("np-weblist.eastmoney.com",)
     rows_are_articles = True
+    article_spider = EastmoneySpider
+    extractors: ClassVar[tuple[Extractor, ...]] = EastmoneySpider.extractors
     default_media = EASTMONEY_MEDIA
     markup = EASTMONEY_MARKUP
     site = EASTMONEY_SITE
@@ -73,7 +81,8 @@ class FlashSpider(SourceSpider):
 
     def parse_row(self, row: Any, column: str) -> ListingEntry:
         _ROW_SCHEMA.validate(row)
-        code, summary = get_code(row, "code"), get_text(row, "summary")
+        code, row_text = get_code(row, "code"), get_text(row, "summary")
+        summary = _CUT_MARK.sub("", row_text)
         title, _ = split_title(get_text(row, "title"), summary)
         if not title:
             raise ParseError("fields 'title' and 'summary' are empty", "title")
@@ -86,13 +95,15 @@ class FlashSpider(SourceSpider):
             media=extract_trailing_media(summary),
             summary=summary,
             stocks=tuple(secid for secid in (row.get("stockList") or ())[:_MAX_STOCKS] if _is_valid_secid(secid)),
+            is_cut=summary != row_text,
         )
 
     def extract_from_entry(self, entry: ListingEntry) -> RawArticle:
         """The summary as paragraphs; its stocks, which have no names there, stand below it as links."""
         _, summary = split_title(entry.title, entry.summary or entry.title)
         links = "、".join(f'<a href="{QUOTE_URL_PREFIX}{secid}">{secid.split(".", 1)[1]}</a>' for secid in entry.stocks)
-        return RawArticle(entry, body=text_to_html(summary) + (f"<p>相关：{links}</p>" if links else ""))
+        body = text_to_html(summary) + (f"<p>相关：{links}</p>" if links else "")
+        return RawArticle(entry, body=body + SUMMARY_NOTE_HTML if entry.is_cut else body)
 
 
 def _is_valid_secid(secid: object) -> bool:

@@ -104,8 +104,9 @@ class ArticleUpserter(Table):
             article.code,
             json.dumps(article.columns),
         )
-        entry = article.entry
-        self._execute(UPSERT_SIGHTING, article.code, article.spider, entry.title, format_iso(entry.published), "")
+        if not article.is_summary:  # the next crawl must not take the article behind it for known
+            entry = article.entry
+            self._execute(UPSERT_SIGHTING, article.code, article.spider, entry.title, format_iso(entry.published), "")
         return SavedArticle(article, outcome, revision, post_path, post_text)
 
     def restore_from_post(self, article: Article, post_path: str, post_text: str, *, post_exists: bool) -> None:

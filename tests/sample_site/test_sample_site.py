@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from crawler.sample_site import NEWEST_AT, Corpus, SampleSite, SourceArticle
+from crawler.sample_site.articles import BodyLocation
 from crawler.sample_site.html_quirks import QUIRKS
 from crawler.sample_site.synthetic import LEGACY_LISTS, SAMPLE_COLUMNS
 from tests.support.sample_site_client import DIRECT_OPENER, get, get_column_page, get_error, get_json
@@ -675,3 +676,22 @@ def test_command_prints_its_address_and_stops_on_signal(signum: signal.Signals) 
             assert response.status == 200
         process.send_signal(signum)
         assert process.wait(10) == 0
+
+
+def test_cut_row_of_fast_news_ends_with_a_mark(sample_site: SampleSite) -> None:
+    code = sample_site.corpus.codes_in_fast_news()[0]
+    sample_site.corpus.replace(code, is_cut_in_fast_news=True, flash_override="")
+    rows = get_json(sample_site, "/comm/web/getFastNewsList", req_trace="1", pageSize=1)["data"]["fastNewsList"]
+    assert rows[0]["summary"].endswith("。[点击查看全文]")
+
+
+@pytest.mark.parametrize("layout", ["page2018", "page2022"])
+def test_long_article_goes_on_at_further_pages(sample_site: SampleSite, layout: BodyLocation) -> None:
+    code = sample_site.corpus.codes_in_columns(["345"])[0]
+    content = "".join(f"<p>第{number}段</p>" for number in range(5))
+    sample_site.corpus.replace(code, content=content, body_location=layout, page_count=3)
+    pages = [get(sample_site, f"/a/{code}{suffix}.html").decode() for suffix in ("", "_2", "_3")]
+    assert [re.findall("第.段", page) for page in pages] == [["第0段", "第1段"], ["第2段", "第3段"], ["第4段"]]
+    links = [re.findall(r'<a href="/a/[0-9]+(\w*)\.html">', page) for page in pages]
+    assert links == [["_2"], ["", "_3"], ["_2"]]
+    assert get_error(sample_site, f"/a/{code}_4.html")[0] == 404

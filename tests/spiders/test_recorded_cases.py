@@ -59,8 +59,8 @@ class Case:
         return next(entry for entry in entries if entry.code == self.metadata["code"])
 
     def extract_article(self, entry: ListingEntry) -> RawArticle:
-        if self.spider.rows_are_articles:
-            return self.spider.extract_article(RawResponse(entry.url, "text/plain", b""), entry, FETCHED_AT)
+        if self.spider.is_row_whole(entry) or not self._response_names():
+            return self.spider.extract_row(entry, FETCHED_AT)
         for number, name in enumerate(sorted(self._response_names())):
             content_type = "text/html" if name.endswith(".html") else "application/json"
             response = RawResponse(
@@ -114,4 +114,4 @@ def test_concurrent_items_fits_the_kind_of_spider(spider: str) -> None:
     spider_class = SpiderLoader.from_settings(project_settings()).load(spider)
     assert issubclass(spider_class, SourceSpider)
     crawler = Crawler(spider_class, project_settings())
-    assert crawler.settings.getint("CONCURRENT_ITEMS") == (1 if spider_class.extractors else BATCH_SIZE)
+    assert crawler.settings.getint("CONCURRENT_ITEMS") == (BATCH_SIZE if spider_class.rows_are_articles else 1)

@@ -97,7 +97,8 @@ class Plan:
     """What a crawl is expected to request, in addition to `robots` files robots.txt, and how long a request takes.
 
     `again` are the known articles that --refresh fetches, `article_requests` whether an article takes a request at all,
-    `latency` the seconds that the source took to answer, and `asked` how many requests the plan itself has sent.
+    `request_share` how many of them do, by the first pages, `latency` the seconds that the source took to answer, and
+    `asked` how many requests the plan itself has sent.
     `failed_listings` are the listings that did not come, by reason, and `notes` are for a person.
     """
 
@@ -105,6 +106,7 @@ class Plan:
     again: int
     robots: int
     article_requests: bool
+    request_share: float
     latency: float
     seconds_between: float
     asked: int
@@ -122,12 +124,23 @@ class Plan:
 
     @property
     def requests(self) -> int:
-        return self.robots + self.pages + self.article_requests * self.articles
+        return self.robots + self.pages + self.fetched_articles
+
+    @property
+    def fetched_articles(self) -> int:
+        """The articles that take a request: those that the pages do not hold."""
+        return math.ceil(self.request_share * self.articles)
 
     @property
     def requests_precision(self) -> Precision:
+        share_precision = Precision.COUNTED if self.request_share in {0.0, 1.0} else Precision.ESTIMATED
         return Precision.least_precise(
-            *(precision for column in self.columns for precision in (column.pages_precision, column.articles_precision))
+            share_precision,
+            *(
+                precision
+                for column in self.columns
+                for precision in (column.pages_precision, column.articles_precision)
+            ),
         )
 
     @property

@@ -4,6 +4,7 @@ When the source renames a field, a hundred entries go to quarantine for one reas
 and the field, not a hundred lines.
 """
 
+import re
 from collections.abc import Hashable
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ from crawler.errors import (
 )
 from crawler.items import CODE_PATTERN, Outcome, Reason
 
+_CODE_AND_PAGE = re.compile(rf"{CODE_PATTERN.pattern}(?:_[0-9]{{1,3}}(?![0-9]))?", re.ASCII)
 # Kinds that are reported one by one.
 _MAX_GROUPS = 10
 
@@ -140,6 +142,8 @@ def describe_endpoint(url: str) -> str:
 
     >>> describe_endpoint("https://finance.eastmoney.com/a/202201102242171631.html?x=1")
     'finance.eastmoney.com/a/CODE.html'
+    >>> describe_endpoint("https://finance.eastmoney.com/a/202201102242171631_2.html")
+    'finance.eastmoney.com/a/CODE.html'
     """
     split_url = urlsplit(url)
-    return CODE_PATTERN.sub("CODE", f"{split_url.hostname or ''}{split_url.path}")
+    return _CODE_AND_PAGE.sub("CODE", f"{split_url.hostname or ''}{split_url.path}")
