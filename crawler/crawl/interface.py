@@ -19,9 +19,10 @@ from crawler.content.markup import SourceMarkup
 from crawler.content.unicode_text import collapse_whitespace
 from crawler.crawl.policy.failures import describe_item_error
 from crawler.crawl.policy.origins import redact_url
+from crawler.crawl.policy.pagination import NextPage
 from crawler.crawl.policy.selection import Selection, parse_selection
 from crawler.errors import ItemError, MissingArticleError, ParseError, RequestError, UsageError
-from crawler.items import ListingEntry, ListingSize, RawResponse, Reason
+from crawler.items import ListingEntry, ListingSize, PageWindow, RawResponse, Reason
 from crawler.storage import load_stored_categories
 
 # The source answers so when it has no such article, or has it no more.
@@ -69,8 +70,9 @@ class EntryTracker(ABC):
         *,
         is_last_page: bool,
         listing_size: ListingSize | None = None,
-    ) -> tuple[list[ListingEntry], bool]:
-        """Record a listing page. Return the entries to fetch, and whether to fetch the next page."""
+        window: PageWindow | None = None,
+    ) -> tuple[list[ListingEntry], NextPage | None]:
+        """Record a listing page. Return the entries to fetch, and the next page to fetch, if any."""
 
     @abstractmethod
     def record_listing_failure(self, column: str, error: ItemError, response: RawResponse) -> None:
