@@ -291,6 +291,41 @@ class ListingSize:
 
 
 @dataclass(frozen=True, slots=True)
+class PageWindow:
+    """Rows of a listing by their positions, as its source names them: the page `index` of pages of `size` rows.
+
+    `max_size` is the largest size that the source answers with.
+
+    >>> window = PageWindow.from_cursor("3/50", 100)
+    >>> window.start, window.end, str(window), str(PageWindow.from_cursor("1", 100))
+    (101, 150, '3/50', '1/100')
+    """
+
+    index: int
+    size: int
+    max_size: int
+
+    @classmethod
+    def from_cursor(cls, cursor: str, default_size: int, max_size: int = 0) -> Self:
+        """Return the window that a cursor `INDEX/SIZE` or `INDEX` names."""
+        index, _, size = cursor.partition("/")
+        return cls(int(index), int(size or default_size), max_size or default_size)
+
+    @property
+    def start(self) -> int:
+        """The position of its first row; that of the newest entry is 1."""
+        return (self.index - 1) * self.size + 1
+
+    @property
+    def end(self) -> int:
+        """The position of its last row."""
+        return self.index * self.size
+
+    def __str__(self) -> str:
+        return f"{self.index}/{self.size}"
+
+
+@dataclass(frozen=True, slots=True)
 class KnownArticle:
     """What the database knows of a listed code.
 

@@ -7,19 +7,23 @@ from datetime import datetime
 from crawler.content import clock
 from crawler.crawl.context import CrawlContext
 from crawler.crawl.policy.pagination import ListingPaginator, StopReason
-from crawler.items import Gap, ListingEntry, ListingSize
+from crawler.items import Gap, ListingEntry, ListingSize, PageWindow
 
 # After 3 failed crawls an entry no longer holds back its listing's coverage; if its response could not be parsed each
 # time, it is not requested again.
 _MAX_FAILED_CRAWLS = 3
 # After this many failures without a single success the source has failed, not an entry.
 _OUTAGE_THRESHOLD = 5
+# So many walks in a row may not prove that they read the whole listing, and are repeated by the next crawl. The listing
+# is covered then all the same: else each crawl of one that never holds still would read it to its end.
+_MAX_UNPROVEN_WALKS = 3
 
 
 class CoverageTracker:
     """Follows the pages of each listing through one crawl.
 
-    `failed_listings` are the columns that could not be read, by reason; `pages_read` counts those of all listings.
+    `failed_listings` are the columns that could not be read, by reason; `pages_read` counts those of all listings;
+    `notes` say, when all is saved, which listings changed too much to be read for certain.
     """
 
     def __init__(self, context: CrawlContext) -> None:
@@ -33,6 +37,7 @@ class CoverageTracker:
         self._entries_to_retry: list[tuple[ListingEntry, str]] = []
         self.failed_listings: defaultdict[str, list[str]] = defaultdict(list)
         self.pages_read = 0
+        self.notes: list[str] = []
 
     def record_page(
         self,
@@ -43,20 +48,23 @@ class CoverageTracker:
         all_known: bool,
         is_last_page: bool,
         listing_size: ListingSize | None,
-    ) -> tuple[ListingPaginator, bool]:
-        """Record a listing page. Return the listing's paginator, and whether its next page is wanted."""
+        window: PageWindow | None,
+    ) -> ListingPaginator:
+        """Record a listing page. Return the listing's paginator, which says what to fetch next."""
         self.pages_read += 1
         paginator = self._paginators[column]
-        wants_next_page = paginator.wants_next_page(
+        paginator.wants_next_page(
             entries,
             has_new_entries=has_new_entries,
             all_known=all_known,
             is_last_page=is_last_page,
             listing_size=listing_size,
+            window=window,
+            now=clock.now(),
         )
         if paginator.stop_reason is StopReason.PAGE_LIMIT:
             self.failed_listings[f"it has no end after {paginator.pages_read:,} pages"].append(column)
-        return paginator, wants_next_page
+        return paginator
 
     def retry_next_crawl(self, entry: ListingEntry, parse_error: str = "") -> None:
         """Have the next crawl come by an entry again; `parse_error` says why its response could not be parsed."""
@@ -70,10 +78,29 @@ class CoverageTracker:
             if gap := paginator.find_gap():
                 gaps[column] = gap
                 context.out.db.coverage.add_gap(context.run_id, column, gap)
+            gives_up = self._count_unproven_walk(column, paginator)
             # What is dated ahead, to pin it, covers nothing that is yet to come.
-            if coverage := paginator.new_coverage([*times_to_revisit.get(column, ()), clock.now()]):
+            times_not_covered = [*times_to_revisit.get(column, ()), clock.now()]
+            if coverage := paginator.new_coverage(times_not_covered, accept_unproven=gives_up):
                 context.out.db.coverage.save(context.run_id, context.spider.name, column, coverage)
         return gaps
+
+    def _count_unproven_walk(self, column: str, paginator: ListingPaginator) -> bool:
+        """Return whether a walk that proved nothing was one of too many in a row, and is not to be repeated."""
+        table, spider = self._context.out.db.coverage, self._context.spider.name
+        if not paginator.has_ended:
+            return False
+        if paginator.is_proven:
+            table.forget_unproven_walks(spider, column)
+            return False
+        gives_up = table.add_unproven_walk(self._context.run_id, spider, column) >= _MAX_UNPROVEN_WALKS
+        if gives_up:
+            table.forget_unproven_walks(spider, column)
+        self.notes.append(
+            f"the listing of {column} changed too much while it was read, so that entries may be missing: "
+            + (f"not read again after {_MAX_UNPROVEN_WALKS} crawls" if gives_up else "the next crawl reads it again")
+        )
+        return gives_up
 
     def _times_to_revisit(self, articles_saved: int) -> Mapping[str, list[datetime]]:
         """Return the publication times, by column, of what the next crawl has to come by again."""

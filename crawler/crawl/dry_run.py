@@ -11,9 +11,10 @@ from scrapy.crawler import Crawler
 from crawler.crawl.interface import BadRow, EntryTracker, SpiderInfo, TrackerExtension, describe_listing_error
 from crawler.crawl.policy.failures import classify_error
 from crawler.crawl.policy.health import SourceHealth
+from crawler.crawl.policy.pagination import CursorStep, NextPage
 from crawler.crawl.policy.selection import Selection
 from crawler.errors import ItemError
-from crawler.items import ListingEntry, ListingSize, RawResponse
+from crawler.items import ListingEntry, ListingSize, PageWindow, RawResponse
 from crawler.storage.robots_files import RobotsFile
 
 logger = logging.getLogger(__name__)
@@ -33,11 +34,12 @@ class DryRunTracker(EntryTracker):
         *,
         is_last_page: bool,
         listing_size: ListingSize | None = None,
-    ) -> tuple[list[ListingEntry], bool]:
+        window: PageWindow | None = None,
+    ) -> tuple[list[ListingEntry], NextPage | None]:
         for row in rows:
             if isinstance(row, BadRow):
                 logger.error("a row is no entry: %s", classify_error(row.error, row.url).detail)
-        return [row for row in rows if isinstance(row, ListingEntry)], not is_last_page
+        return [row for row in rows if isinstance(row, ListingEntry)], None if is_last_page else CursorStep.OLDER
 
     def record_listing_failure(self, column: str, error: ItemError, response: RawResponse) -> None:
         logger.error("no listing of %s: %s", column, describe_listing_error(error, response.url))

@@ -24,6 +24,7 @@ from crawler.content.unicode_text import collapse_whitespace
 from crawler.crawl.policy.failures import describe_endpoint, describe_item_error
 from crawler.crawl.policy.health import SourceHealth
 from crawler.crawl.policy.origins import redact_url
+from crawler.crawl.policy.pagination import NextPage
 from crawler.crawl.policy.selection import Selection, parse_selection
 from crawler.crawl.transport_errors import describe_proxy_status, describe_transport_error, through_proxy
 from crawler.errors import (
@@ -35,7 +36,7 @@ from crawler.errors import (
     SchemaChangedError,
     UsageError,
 )
-from crawler.items import ListingEntry, ListingSize, RawArticle, RawResponse, Reason
+from crawler.items import ListingEntry, ListingSize, PageWindow, RawArticle, RawResponse, Reason
 from crawler.storage import load_stored_categories
 from crawler.storage.robots_files import RobotsFile
 
@@ -90,8 +91,9 @@ class EntryTracker(ABC):
         *,
         is_last_page: bool,
         listing_size: ListingSize | None = None,
-    ) -> tuple[list[ListingEntry], bool]:
-        """Record a listing page. Return the entries to fetch, and whether to fetch the next page."""
+        window: PageWindow | None = None,
+    ) -> tuple[list[ListingEntry], NextPage | None]:
+        """Record a listing page. Return the entries to fetch, and the next page to fetch, if any."""
 
     @abstractmethod
     def record_listing_failure(self, column: str, error: ItemError, response: RawResponse) -> None:

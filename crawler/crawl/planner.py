@@ -31,10 +31,11 @@ from crawler.crawl.policy.failures import describe_bug, describe_item_error
 from crawler.crawl.policy.health import SourceHealth
 from crawler.crawl.policy.origins import get_origin
 from crawler.crawl.policy.pace import seconds_between_requests
+from crawler.crawl.policy.pagination import NextPage
 from crawler.crawl.policy.result import FINISHED_REASON, crawl_outcome
 from crawler.crawl.policy.robots import is_fresh
 from crawler.errors import CommandError, ItemError, ParseError
-from crawler.items import ListingEntry, ListingSize, Outcome, RawResponse, RunOutcome
+from crawler.items import ListingEntry, ListingSize, Outcome, PageWindow, RawResponse, RunOutcome
 from crawler.storage import Store
 from crawler.storage.output_dir import resolve_output_dir
 from crawler.storage.robots_files import RobotsFile
@@ -100,7 +101,8 @@ class Planner(EntryTracker, TrackerExtension):
         *,
         is_last_page: bool,
         listing_size: ListingSize | None = None,
-    ) -> tuple[list[ListingEntry], bool]:
+        window: PageWindow | None = None,
+    ) -> tuple[list[ListingEntry], NextPage | None]:
         entries = [row for row in rows if isinstance(row, ListingEntry)]
         known_articles = (
             self._store.articles.get_known([entry.code for entry in entries], self._spider.name) if self._store else {}
@@ -110,7 +112,7 @@ class Planner(EntryTracker, TrackerExtension):
         if bad_rows:
             reason = describe_item_error(bad_rows[0].error, bad_rows[0].url)
             self._notes.append(f"{len(bad_rows)} rows of column {column} are no entries: {reason}")
-        return [], False
+        return [], None
 
     def record_listing_failure(self, column: str, error: ItemError, response: RawResponse) -> None:
         self._listing_parse_failed |= isinstance(error, ParseError)

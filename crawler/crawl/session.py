@@ -148,14 +148,15 @@ class CrawlSession(TrackerExtension):
             outcome_counts=runs.entry_counts(context.run_id),
         )
         notes, told_lately = _source_notes(context, tracker, coverage.failed_listings)
-        runs.finish(context.run_id, outcome, clock.now(), str(self.fatal_error or "; ".join(coverage.failed_listings)))
+        detail = str(self.fatal_error or "; ".join([*coverage.failed_listings, *coverage.notes]))
+        runs.finish(context.run_id, outcome, clock.now(), detail)
         return CrawlResult(
             run=runs.get(context.run_id),
             output=str(context.out.path),
             failed_listings=dict(coverage.failed_listings),
             gaps=gaps,
             failures=tracker.failures.as_dicts(),
-            notes=[*_unknown_media_notes(context), *notes],
+            notes=[*_unknown_media_notes(context), *coverage.notes, *notes],
             told_lately=told_lately,
         )
 

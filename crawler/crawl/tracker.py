@@ -26,6 +26,7 @@ from crawler.crawl.policy.entry_filter import (
 )
 from crawler.crawl.policy.failures import EntryFailure, FailureGroup, FailureGroups, classify_error
 from crawler.crawl.policy.health import SourceHealth
+from crawler.crawl.policy.pagination import NextPage
 from crawler.errors import CommandError, ItemError, ParseError
 from crawler.items import (
     CODE_PREFIX,
@@ -34,6 +35,7 @@ from crawler.items import (
     ListingEntry,
     ListingSize,
     Outcome,
+    PageWindow,
     RawResponse,
     Reason,
     SavedArticle,
@@ -83,6 +85,7 @@ class CrawlTracker(EntryTracker):
             self._spider.name, self._spider.supersedes, context.selection, context.registry
         )
         self._open_entries: dict[str, ListingEntry] = {}
+        self._bad_rows: set[tuple[str, bytes]] = set()
         self._missing: dict[str, tuple[ListingEntry, EntryFailure]] = {}
         self._pending_articles: list[Article] = []
         self._flush_timer: asyncio.TimerHandle | None = None
@@ -98,27 +101,31 @@ class CrawlTracker(EntryTracker):
         *,
         is_last_page: bool,
         listing_size: ListingSize | None = None,
-    ) -> tuple[list[ListingEntry], bool]:
-        """Record a listing page before anything of it is fetched."""
+        window: PageWindow | None = None,
+    ) -> tuple[list[ListingEntry], NextPage | None]:
+        """Record a listing page before anything of it is fetched. What an earlier page held is recorded there."""
         entries = [row for row in rows if isinstance(row, ListingEntry)]
         listed = self._db.runs.find_listed(self._entries_before, column, [entry.code for entry in entries])
+        rows = [row for row in rows if not self._was_on_earlier_page(column, row, listed.in_column)]
         to_fetch = self._decide_and_record_rows(column, rows, listed.in_run)
-        paginator, wants_next_page = self._coverage.record_page(
+        self._bad_rows.update((column, _bad_row_json(row)) for row in rows if isinstance(row, BadRow))
+        paginator = self._coverage.record_page(
             column,
             entries,
             has_new_entries=any(entry.code not in listed.in_column for entry in entries),
             all_known=not to_fetch,
             is_last_page=is_last_page,
             listing_size=listing_size,
+            window=window,
         )
-        wants_next_page = wants_next_page and not self._entry_filter.is_limit_reached
+        next_page = None if self._entry_filter.is_limit_reached else paginator.next_page
         self._context.signals.send_catch_log(
             listing_page_done,
             column=column,
-            paginator=paginator if wants_next_page else None,
+            paginator=paginator if next_page else None,
             count_known=self._count_known_articles,
         )
-        return to_fetch, wants_next_page
+        return to_fetch, next_page
 
     def record_listing_failure(self, column: str, error: ItemError, response: RawResponse) -> None:
         detail = describe_listing_error(error, response.url)
@@ -260,6 +267,12 @@ class CrawlTracker(EntryTracker):
 
     # recording
 
+    def _was_on_earlier_page(self, column: str, row: ListingEntry | BadRow, codes_in_column: set[str]) -> bool:
+        """Return whether this crawl has listed a row before: a walk reads some again to prove that it missed none."""
+        if isinstance(row, ListingEntry):
+            return row.code in codes_in_column
+        return (column, _bad_row_json(row)) in self._bad_rows
+
     def _decide_and_record_rows(
         self, column: str, rows: Sequence[ListingEntry | BadRow], listed_codes: set[str]
     ) -> list[ListingEntry]:
@@ -311,8 +324,7 @@ class CrawlTracker(EntryTracker):
         if is_duplicate:
             return Decision(Outcome.DUPLICATE, Reason.LISTED_TWICE, DUPLICATE_DETAIL)
         failure = classify_error(bad_row.error, bad_row.url)
-        row_json = json.dumps(bad_row.row, ensure_ascii=False, default=str).encode("utf-8", "replace")
-        response = RawResponse(bad_row.url, "application/json", row_json)
+        response = RawResponse(bad_row.url, "application/json", _bad_row_json(bad_row))
         is_new = self._save_to_quarantine(response, KIND_ROW, failure.detail, code=code, column=column)
         if not is_new and is_readable_page:
             return Decision(Outcome.FILTERED, Reason.REJECTED_EARLIER, STILL_REJECTED_PREFIX + failure.detail)
@@ -352,6 +364,10 @@ class CrawlTracker(EntryTracker):
             seen_at=clock.now(),
             **row_fields,
         )
+
+
+def _bad_row_json(bad_row: BadRow) -> bytes:
+    return json.dumps(bad_row.row, ensure_ascii=False, default=str).encode("utf-8", "replace")
 
 
 def _find_code(row: Any) -> str:

@@ -35,6 +35,7 @@ from crawler.crawl.interface import (
     to_request_error,
 )
 from crawler.crawl.policy.origins import get_origin, redact_url
+from crawler.crawl.policy.pagination import CursorStep
 from crawler.crawl.policy.refusals import find_refusal
 from crawler.errors import (
     EmptyBodyError,
@@ -56,6 +57,7 @@ from crawler.items import (
     ListingEntry,
     ListingSize,
     Outcome,
+    PageWindow,
     RawArticle,
     RawResponse,
     Reason,
@@ -73,14 +75,16 @@ _CODE_IN_URL = re.compile(rf"(?<![0-9]){CODE_PATTERN.pattern}(?![0-9])", re.ASCI
 
 @dataclass(frozen=True, slots=True)
 class ListingPage:
-    """One page of a listing: its rows as the source has them, and what to ask for the next page (None: the end).
+    """One page of a listing: its rows as the source has them, and the cursor of the next page (None: the end).
 
-    `listing_size` is how long the whole listing is, where the source says it.
+    `listing_size` is how long the whole listing is, where the source says it. `window` are the positions of the rows
+    where pages are asked for by those, and not by what the last page says: their cursors are `PageWindow`s.
     """
 
     rows: list[Any]
     next_cursor: str | None = None
     listing_size: ListingSize | None = None
+    window: PageWindow | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,8 +284,12 @@ class SourceSpider(Spider):
                 rows.append(self.parse_and_check_row(row, column, now))
             except ItemError as error:
                 rows.append(BadRow(row, error, raw_response.url))
-        to_fetch, wants_next_page = get_tracker(self.crawler).record_listing_page(
-            column, rows, is_last_page=page.next_cursor is None, listing_size=page.listing_size
+        to_fetch, next_page = get_tracker(self.crawler).record_listing_page(
+            column,
+            rows,
+            is_last_page=page.next_cursor is None,
+            listing_size=page.listing_size,
+            window=page.window,
         )
         for entry in to_fetch:
             if self.is_row_whole(entry):
@@ -290,7 +298,11 @@ class SourceSpider(Spider):
                 # Of what is behind a cut row, the database has no more than the row.
                 entry = replace(entry, has_article=False) if entry.is_cut else entry
                 yield self._article_request(entry, extractor_index=0)
-        if wants_next_page and page.next_cursor is not None:
+        if isinstance(next_page, PageWindow):
+            yield self._listing_request(column, str(next_page))
+        elif next_page is CursorStep.FIRST:
+            yield self._listing_request(column, self.first_cursor)
+        elif next_page is CursorStep.OLDER and page.next_cursor is not None:
             yield self._listing_request(column, page.next_cursor)
 
     def handle_listing_error(self, failure: Failure) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import urlencode
@@ -23,8 +24,9 @@ from crawler.content.json_fields import (
     parse_json,
 )
 from crawler.content.unicode_text import clean_title, collapse_whitespace
+from crawler.crawl.policy.pagination import count_pages
 from crawler.errors import EmptyBodyError, IncompleteResponseError, ParseError, RejectedArticleError, SourceError
-from crawler.items import ListingEntry, ListingSize, Outcome, RawArticle
+from crawler.items import ListingEntry, ListingSize, Outcome, PageWindow, RawArticle
 from crawler.spiders.base import Extractor, ListingPage, SourceSpider
 from crawler.spiders.eastmoney_markup import (
     ARTICLE_URL,
@@ -47,7 +49,8 @@ COLUMNS = {
     "1207": "财经早餐",
 }  # fmt: skip
 
-PAGE_SIZE = 100
+# Rows: of the first page, which is all that a crawl of every few minutes reads, and of the largest page there is.
+PAGE_SIZE, MAX_PAGE_SIZE = 100, 200
 # `totle_hits`, the source's own spelling, never says more than this, whatever there is.
 _MAX_REPORTED_HITS = 5_000
 # What the endpoints answer, as far as it is read.
@@ -184,9 +187,10 @@ class EastmoneySpider(SourceSpider):
     )
 
     def listing_url(self, column: str, cursor: str) -> str:
+        window = PageWindow.from_cursor(cursor, PAGE_SIZE)
         query = {
             "client": "web", "biz": "web_news_col", "column": column, "order": 1, "needInteractData": 0,
-            "page_index": cursor, "page_size": PAGE_SIZE, "req_trace": clock.epoch_milliseconds(), "fields":
+            "page_index": window.index, "page_size": window.size, "req_trace": clock.epoch_milliseconds(), "fields":
             _LISTING_FIELDS, "types": "1,20",
         }  # fmt: skip
         return "https://np-listapi.eastmoney.com/comm/web/getNewsByColumns?" + urlencode(query, safe=",")
@@ -198,9 +202,15 @@ class EastmoneySpider(SourceSpider):
             return ListingPage([])
         rows = get_rows(_LISTING_SCHEMA.validate(data), "list")
         hits = min(get_count(data, "totle_hits"), _MAX_REPORTED_HITS)
-        last_page = -(-hits // (get_count(data, "page_size") or PAGE_SIZE))
-        next_cursor = str(int(cursor) + 1) if rows and int(cursor) < last_page else None
-        return ListingPage(rows, next_cursor, ListingSize(hits, last_page))
+        requested = PageWindow.from_cursor(cursor, PAGE_SIZE, MAX_PAGE_SIZE)
+        size = get_count(data, "page_size") or requested.size
+        # A source that answers with another size than it was asked for has pages of that size only.
+        window = replace(requested, size=size, max_size=requested.max_size if size == requested.size else size)
+        is_last_page = window.end >= hits if hits else len(rows) < window.size
+        next_cursor = None if is_last_page or not rows else str(replace(window, index=window.index + 1))
+        first_window = PageWindow(1, min(PAGE_SIZE, window.max_size), window.max_size)
+        listing_size = ListingSize(hits, count_pages(hits, first_window)) if hits else None
+        return ListingPage(rows, next_cursor, listing_size, window)
 
     def parse_row(self, row: Any, column: str) -> ListingEntry:
         _ROW_SCHEMA.validate(row)

@@ -1,4 +1,4 @@
-"""Coverage: the range that each listing has been read over, and the gaps between two crawls."""
+"""Coverage: the range that each listing has been read over, walks that proved none, and the gaps between two crawls."""
 
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ from crawler.storage.table import Table
 
 
 class CoverageTable(Table):
-    """The rows of `coverage`, one per listing, and of `gaps`."""
+    """The rows of `coverage` and `unproven_walks`, one per listing, and of `gaps`."""
 
     def for_spider(self, spider: str) -> dict[str, Coverage]:
         """What is covered of each of a spider's listings, by column id."""
@@ -31,6 +31,25 @@ class CoverageTable(Table):
             coverage.oldest and format_iso(coverage.oldest),
             run_id,
         )
+
+    def add_unproven_walk(self, run_id: int, spider: str, column: str) -> int:
+        """Count a walk that did not prove that it read the whole listing, and return how many there were in a row."""
+        with self.transaction():
+            self._execute(
+                """
+                INSERT INTO unproven_walks (spider, column_id, run_id, walks) VALUES (?, ?, ?, 1)
+                ON CONFLICT (spider, column_id) DO UPDATE SET run_id = excluded.run_id, walks = walks + 1
+                """,
+                spider,
+                column,
+                run_id,
+            )
+            row = self._fetch_one("SELECT walks FROM unproven_walks WHERE spider = ? AND column_id = ?", spider, column)
+        return int(row["walks"]) if row else 0
+
+    def forget_unproven_walks(self, spider: str, column: str) -> None:
+        """Start to count again."""
+        self._execute("DELETE FROM unproven_walks WHERE spider = ? AND column_id = ?", spider, column)
 
     def add_gap(self, run_id: int, column: str, gap: Gap) -> None:
         """Entries of this interval were missed for certain."""

@@ -652,6 +652,45 @@ def m013_robots(db: Database) -> None:
     db.execute("CREATE TABLE robots (origin TEXT PRIMARY KEY, content BLOB NOT NULL, fetched_at TEXT NOT NULL)")
 
 
+_CHANGING_LISTINGS = (
+    # Walks in a row that did not prove that they read a whole listing: the next crawl reads it again.
+    """
+    CREATE TABLE unproven_walks (
+        spider TEXT NOT NULL,
+        column_id TEXT NOT NULL,
+        run_id INTEGER NOT NULL REFERENCES runs(id),
+        walks INTEGER NOT NULL,
+        PRIMARY KEY (spider, column_id)
+    ) WITHOUT ROWID
+    """,
+    # What a column said of an article when it was fetched because the column said something else than `sightings`.
+    """
+    CREATE TABLE column_sightings (
+        code TEXT NOT NULL,
+        spider TEXT NOT NULL,
+        column_id TEXT NOT NULL,
+        title TEXT NOT NULL,
+        published_at TEXT NOT NULL,
+        PRIMARY KEY (code, spider, column_id)
+    ) WITHOUT ROWID
+    """,
+    # What could not be read of an article that was stored later is settled.
+    """
+    UPDATE quarantine SET resolved_at = (SELECT first_seen_at FROM articles WHERE articles.code = quarantine.code)
+    WHERE resolved_at IS NULL AND kind IN ('row', 'article')
+        AND EXISTS (SELECT 1 FROM articles WHERE articles.code = quarantine.code AND first_seen_at >= seen_at)
+    """,
+    "CREATE INDEX quarantine_unresolved ON quarantine(code) WHERE resolved_at IS NULL",
+)
+
+
+@migrations()
+def m014_changing_listings(db: Database) -> None:
+    """Listings that change while they are read, or that disagree, and quarantine that is settled."""
+    for statement in _CHANGING_LISTINGS:
+        db.execute(statement)
+
+
 @migrations()
 def m015_conditions(db: Database) -> None:
     """Troubles of a source that last, and when each was told last."""

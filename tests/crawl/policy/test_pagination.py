@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crawler.content.dates import CHINA_TZ
-from crawler.crawl.policy.pagination import ListingPaginator, StopReason
+from crawler.crawl.policy.pagination import CursorStep, ListingPaginator, StopReason
 from crawler.items import Coverage, Gap, ListingEntry
 
 NOON = datetime(2026, 9, 18, 12, 0, tzinfo=CHINA_TZ)
@@ -26,11 +26,19 @@ def entries_at(*minutes: float) -> list[ListingEntry]:
     ]
 
 
+def look_at_top(walk: ListingPaginator, *minutes: float) -> bool:
+    """Return whether the walk ends with this page, which is the first one again."""
+    assert walk.next_page is CursorStep.FIRST
+    return not walk.wants_next_page(entries_at(*minutes), has_new_entries=False, all_known=True, is_last_page=False)
+
+
 def test_first_pagination_reads_to_the_end_and_covers_everything() -> None:
     walk = ListingPaginator()
     assert walk.wants_next_page(entries_at(10, 9, 8), has_new_entries=True, all_known=False, is_last_page=False)
-    assert not walk.wants_next_page(entries_at(7, 6), has_new_entries=True, all_known=False, is_last_page=True)
-    assert walk.new_coverage([]) == Coverage(minutes_after_noon(10), None)
+    assert walk.wants_next_page(entries_at(7, 6), has_new_entries=True, all_known=False, is_last_page=True)
+    assert walk.new_coverage([]) is None
+    assert look_at_top(walk, 11, 10, 9)
+    assert walk.new_coverage([]) == Coverage(minutes_after_noon(11), None)
     assert walk.find_gap() is None
 
 
@@ -67,7 +75,8 @@ def test_since_ends_pagination() -> None:
 def test_since_below_coverage_is_reached() -> None:
     walk = ListingPaginator(Coverage(minutes_after_noon(10), minutes_after_noon(8)), since=minutes_after_noon(2))
     assert walk.wants_next_page(entries_at(10, 9, 7), has_new_entries=True, all_known=True, is_last_page=False)
-    assert not walk.wants_next_page(entries_at(5, 1), has_new_entries=True, all_known=False, is_last_page=False)
+    assert walk.wants_next_page(entries_at(5, 1), has_new_entries=True, all_known=False, is_last_page=False)
+    assert look_at_top(walk, 10, 9, 7)
     assert walk.new_coverage([]) == Coverage(minutes_after_noon(10), minutes_after_noon(2))
 
 
@@ -79,13 +88,15 @@ def test_pagination_without_since_goes_below_earlier_since() -> None:
 def test_refresh_paginates_to_the_requested_age() -> None:
     walk = ListingPaginator(Coverage(minutes_after_noon(10), None), refresh_since=minutes_after_noon(4))
     assert walk.wants_next_page(entries_at(10, 8, 6), has_new_entries=True, all_known=True, is_last_page=False)
-    assert not walk.wants_next_page(entries_at(5, 3), has_new_entries=True, all_known=True, is_last_page=False)
+    assert walk.wants_next_page(entries_at(5, 3), has_new_entries=True, all_known=True, is_last_page=False)
+    assert look_at_top(walk, 10, 8, 6)
 
 
 def test_repeated_page_is_the_end() -> None:
     walk = ListingPaginator()
     assert walk.wants_next_page(entries_at(10, 9), has_new_entries=True, all_known=False, is_last_page=False)
-    assert not walk.wants_next_page(entries_at(10, 9), has_new_entries=False, all_known=True, is_last_page=False)
+    assert walk.wants_next_page(entries_at(10, 9), has_new_entries=False, all_known=True, is_last_page=False)
+    assert look_at_top(walk, 10, 9)
     assert walk.stop_reason is StopReason.END_OF_LISTING
 
 
@@ -139,10 +150,13 @@ def test_every_entry_is_seen_or_within_a_gap(times: list[int], size: int, cut: i
         for number, minutes in enumerate(pages, 1):
             all_known = set(minutes) <= seen
             seen |= set(minutes)
-            if not walk.wants_next_page(
+            walk.wants_next_page(
                 entries_at(*minutes), has_new_entries=True, all_known=all_known, is_last_page=number == len(pages)
-            ):
+            )
+            if walk.next_page is not CursorStep.OLDER:
                 break
+        if walk.next_page:
+            assert look_at_top(walk, *pages[0])
         gap, coverage = walk.find_gap(), walk.new_coverage([])
         assert coverage
         for minute in set(second_listing) - seen if listing is not first_listing else ():
@@ -152,3 +166,33 @@ def test_every_entry_is_seen_or_within_a_gap(times: list[int], size: int, cut: i
                 or gap.after < minutes_after_noon(minute) < gap.before
                 or minutes_after_noon(minute) <= gap.after
             )
+
+
+def test_look_at_the_top_goes_on_to_an_entry_that_has_not_moved() -> None:
+    """What moved to the top while older pages were read is above it. A look of two pages takes another look."""
+    walk = ListingPaginator()
+    assert walk.wants_next_page(entries_at(10, 9), has_new_entries=True, all_known=False, is_last_page=False)
+    assert walk.wants_next_page(entries_at(8), has_new_entries=True, all_known=False, is_last_page=True)
+    assert not look_at_top(walk, 14, 13)
+    assert walk.next_page is CursorStep.OLDER
+    assert walk.wants_next_page(entries_at(12, 10), has_new_entries=True, all_known=False, is_last_page=False)
+    assert look_at_top(walk, 14, 13)
+    assert walk.is_proven
+
+
+def test_pinned_entry_is_no_mark_of_the_top() -> None:
+    """It stays above what comes."""
+    walk = ListingPaginator()
+    assert walk.wants_next_page(
+        entries_at(99, 9), has_new_entries=True, all_known=False, is_last_page=False, now=minutes_after_noon(10)
+    )
+    assert walk.wants_next_page(entries_at(8), has_new_entries=True, all_known=False, is_last_page=True)
+    assert not look_at_top(walk, 99, 12)
+
+
+def test_unproven_walk_covers_only_what_is_accepted() -> None:
+    walk = ListingPaginator()
+    walk.wants_next_page(entries_at(10, 9), has_new_entries=True, all_known=False, is_last_page=True)
+    walk.is_proven = False
+    assert walk.new_coverage([]) is None
+    assert walk.new_coverage([], accept_unproven=True) == Coverage(minutes_after_noon(10), None)
