@@ -174,9 +174,11 @@ def _source_notes(
 ) -> tuple[list[str], frozenset[str]]:
     """Return what is to be said of the source beside its failures, and what of all that was told within a day."""
     health, conditions, now = tracker.health, context.out.db.conditions, clock.now()
-    failures = [group["detail"] for group in tracker.failures.as_dicts() if group["reason"] == Reason.SCHEMA_CHANGED]
+    groups = tracker.failures.as_dicts()
+    failures = [group["detail"] for group in groups if group["reason"] == Reason.SCHEMA_CHANGED]
     failures += [reason for reason in failed_listings if health.is_lasting(reason)]
-    notes = [text for text in health.lasting_conditions() if text not in failures]
+    already_said = {*failures, *(group["detail"] for group in groups)}
+    notes = [text for text in health.lasting_conditions() if not any(detail in text for detail in already_said)]
     update = update_conditions({*notes, *failures}, conditions.told_at(context.spider.name), health.answered, now)
     conditions.save(context.spider.name, told=update.started | update.repeated, ended=update.ended, now=now)
     notes += [f"no longer: {text}" for text in sorted(update.ended)]
