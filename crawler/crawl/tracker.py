@@ -146,7 +146,8 @@ class CrawlTracker(EntryTracker):
             return
         if failure.outcome is Outcome.QUARANTINED:
             self._save_to_quarantine(response, KIND_ARTICLE, failure.detail, entry=entry)
-        if failure.can_retry:
+        # What is behind a cut row may be written after the row is.
+        if failure.can_retry or entry.is_cut:
             parse_error = failure.detail if failure.outcome is Outcome.QUARANTINED else ""
             self._coverage.retry_next_crawl(entry, parse_error)
         else:

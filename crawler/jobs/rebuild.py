@@ -183,7 +183,7 @@ def _article_from_post(post: Post, category: Category) -> Article:
         published_at=post.published_at,
         media=post.media,
         category=category,
-        spider=find_spider_name(post.url),
+        spider=find_spider_name(post.url, post.body_html),
         url=post.url,
         summary="",
         body_html=post.body_html,

@@ -116,9 +116,11 @@ class Replayer:
         return self._compare_with_stored(raw, KIND_FILE)
 
     def _replay_article(self, spider: str, entry: ListingEntry, response: RawResponse) -> ReplayResult:
-        return self._compare_with_stored(
-            self._load_spider(spider).extract_article(response, entry, clock.now()), KIND_ARTICLE
-        )
+        raw = self._load_spider(spider).extract_article(response, entry, clock.now())
+        row = self._out.db.articles.get(entry.code)
+        if row and raw.spider in load_spider_class(row["source"]).supersedes:
+            return ReplayResult(entry.code, KIND_ARTICLE, readable=True, detail=f"kept by {row['source']}")
+        return self._compare_with_stored(raw, KIND_ARTICLE)
 
     def _compare_with_stored(self, raw: RawArticle, kind: str) -> ReplayResult:
         article = normalise_article(raw, self._registry.get_or_create, find_markup(raw.spider))

@@ -4,7 +4,7 @@ import re
 
 from crawler.content.dates import CHINA_TZ
 from crawler.content.markup import BoilerplateRule, SourceMarkup
-from crawler.items import CODE_PREFIX
+from crawler.items import CODE_PREFIX, SUMMARY_NOTE_HTML
 
 _HOUSE = r"(?:东方财富|天天基金)"
 _APP = r"(?:APP|App|app|客户端)"
@@ -98,6 +98,8 @@ def parse_share_page_code(url: str) -> str:
     return match[1] if match else ""
 
 
-def find_spider_name(url: str) -> str:
-    """Return the spider whose articles have such an address."""
+def find_spider_name(url: str, body_html: str = "") -> str:
+    """Return the spider whose articles have such an address; a summary is always a row of fast news."""
+    if body_html.endswith(SUMMARY_NOTE_HTML):
+        return "flash"
     return "choice" if f"{_SHARE_PAGE_PATH}?" in url else "eastmoney"

@@ -146,7 +146,10 @@ def test_article_that_holds_nothing_to_read_gives_way_to_its_summary(
     sample_site.add_fault(ARTICLE_API_PATH, return_body(reply))
     crawl("flash")
     assert stored(query, cut_code)[1].endswith(NOTE)
-    assert outcomes(query, cut_code) == ["quarantined"]
+    sample_site.clear_faults()
+    crawl("flash")
+    assert stored(query, cut_code)[0] == "eastmoney"
+    assert outcomes(query, cut_code) == ["quarantined", "updated"]
 
 
 def test_article_in_quarantine_is_replayed_as_the_source_of_its_reader(
@@ -171,3 +174,30 @@ def test_plan_counts_the_requests_of_cut_rows(crawl: CommandRunner, sample_site:
     assert one["article_requests"] is True
     assert one["requests"] - one["robots"] - one["pages"] == 1
     assert cut["requests"] - cut["robots"] - cut["pages"] == cut["articles"] > 1
+
+
+def test_replay_does_not_put_a_summary_in_the_place_of_its_article(
+    crawl: CommandRunner, finews: CommandRunner, sample_site: SampleSite, cut_code: str, query: Query, output: Path
+) -> None:
+    sample_site.add_fault(BOTH_READERS, return_status(404))
+    crawl("flash", *KEEP_RAW_ARGS)
+    assert finews("replay", "--json", "--output", str(output)).json == []
+    sample_site.clear_faults()
+    crawl("flash")
+    assert query("SELECT spider FROM raw_replies WHERE code = ?", cut_code) == ["flash"]
+    assert finews("replay", "--json", "--output", str(output)).json == []
+    assert stored(query, cut_code)[0] == "eastmoney"
+
+
+def test_rebuilt_summary_is_still_one(
+    crawl: CommandRunner, finews: CommandRunner, sample_site: SampleSite, cut_code: str, query: Query, output: Path
+) -> None:
+    sample_site.add_fault(BOTH_READERS, return_status(404))
+    crawl("flash")
+    summary = stored(query, cut_code)
+    (output / "news.db").unlink()
+    assert finews("rebuild", "db", "--output", str(output)).exit_code == 0
+    assert stored(query, cut_code) == summary
+    sample_site.clear_faults()
+    crawl("flash")
+    assert stored(query, cut_code)[0] == "eastmoney"
