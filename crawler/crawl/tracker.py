@@ -268,7 +268,7 @@ class CrawlTracker(EntryTracker):
         """
         codes = [row.code if isinstance(row, ListingEntry) else _find_code(row.row) for row in rows]
         known_articles = self._db.articles.get_known(
-            [row.code for row in rows if isinstance(row, ListingEntry)], self._spider.name
+            [row.code for row in rows if isinstance(row, ListingEntry)], self._spider.name, column
         )
         decisions = []
         for row, code in zip(rows, codes, strict=True):

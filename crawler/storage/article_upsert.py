@@ -12,7 +12,7 @@ from crawler.content.post_format import SiteLinks, make_post_path, render_post
 from crawler.errors import ParseError
 from crawler.items import Article, Outcome, Post, SavedArticle
 from crawler.storage.search.index import SearchIndex
-from crawler.storage.sightings import UPSERT_SIGHTING
+from crawler.storage.sightings import Sightings
 from crawler.storage.table import Table
 
 # A change in one of these is a correction; other columns follow the source without a revision.
@@ -48,6 +48,7 @@ class ArticleUpserter(Table):
     def __init__(self, db: Database) -> None:
         super().__init__(db)
         self._search_index = SearchIndex(db)
+        self._sightings = Sightings(db)
 
     def upsert(self, article: Article, site_links: SiteLinks, *, compare_markup: bool = False) -> SavedArticle:
         """Insert an article or update its row, and return the post that is to be written.
@@ -88,8 +89,7 @@ class ArticleUpserter(Table):
             article.code,
             json.dumps(article.columns),
         )
-        entry = article.entry
-        self._execute(UPSERT_SIGHTING, article.code, article.spider, entry.title, format_iso(entry.published), "")
+        self._sightings.record(article.entry, article.spider, has_changed=outcome is not Outcome.UNCHANGED)
         return SavedArticle(article, outcome, revision, post_path, post_text)
 
     def restore_from_post(self, article: Article, post_path: str, post_text: str, *, post_exists: bool) -> None:
