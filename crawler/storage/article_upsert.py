@@ -11,6 +11,7 @@ from crawler.content.dates import format_iso
 from crawler.content.post_format import SiteLinks, make_post_path, render_post
 from crawler.errors import ParseError
 from crawler.items import Article, Outcome, Post, SavedArticle
+from crawler.storage.quarantine import Quarantine
 from crawler.storage.search.index import SearchIndex
 from crawler.storage.sightings import Sightings
 from crawler.storage.table import Table
@@ -48,6 +49,7 @@ class ArticleUpserter(Table):
     def __init__(self, db: Database) -> None:
         super().__init__(db)
         self._search_index = SearchIndex(db)
+        self._quarantine = Quarantine(db)
         self._sightings = Sightings(db)
 
     def upsert(self, article: Article, site_links: SiteLinks, *, compare_markup: bool = False) -> SavedArticle:
@@ -89,6 +91,7 @@ class ArticleUpserter(Table):
             article.code,
             json.dumps(article.columns),
         )
+        self._quarantine.resolve_article(article.code, article.fetched_at)
         self._sightings.record(article.entry, article.spider, has_changed=outcome is not Outcome.UNCHANGED)
         return SavedArticle(article, outcome, revision, post_path, post_text)
 
