@@ -153,6 +153,7 @@ def _format_kept_responses(history: dict[str, Any]) -> Iterator[str]:
             f"quarantine: {collapse_whitespace(quarantined['reason'])}: {collapse_whitespace(response_label)},"
             f" kept raw {format_minute(quarantined['seen_at'])} (row {quarantined['id']},"
             f" {pluralise(quarantined['bytes'], 'byte')})"
+            + (f", resolved {format_minute(quarantined['resolved_at'])}" if quarantined["resolved_at"] else "")
         )
     for rejected in history["refused"]:
         yield (

@@ -105,7 +105,9 @@ class Planner(EntryTracker, TrackerExtension):
     ) -> tuple[list[ListingEntry], NextPage | None]:
         entries = [row for row in rows if isinstance(row, ListingEntry)]
         known_articles = (
-            self._store.articles.get_known([entry.code for entry in entries], self._spider.name) if self._store else {}
+            self._store.articles.get_known([entry.code for entry in entries], self._spider.name, column)
+            if self._store
+            else {}
         )
         self._pages[column] = FirstPage(column, entries, known_articles, is_last_page, listing_size)
         bad_rows = [row for row in rows if isinstance(row, BadRow)]

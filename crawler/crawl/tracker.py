@@ -283,7 +283,7 @@ class CrawlTracker(EntryTracker):
         """
         codes = [row.code if isinstance(row, ListingEntry) else _find_code(row.row) for row in rows]
         known_articles = self._db.articles.get_known(
-            [row.code for row in rows if isinstance(row, ListingEntry)], self._spider.name
+            [row.code for row in rows if isinstance(row, ListingEntry)], self._spider.name, column
         )
         # As long as no row can be read, each crawl has failed, however often it was told.
         is_readable_page = any(isinstance(row, ListingEntry) for row in rows)

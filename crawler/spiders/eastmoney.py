@@ -38,14 +38,14 @@ from crawler.spiders.eastmoney_markup import (
 )
 
 COLUMNS = {
-    "344": "财经导读", "345": "资讯精华", "349": "沪深公司", "350": "国内经济", "351": "国际经济",
+    "344": "财经导读", "345": "资讯精华", "348": "财经要闻", "349": "沪深公司", "350": "国内经济", "351": "国际经济",
     "352": "宏观研究", "353": "证券聚焦", "354": "公司资讯", "355": "产经新闻", "363": "纵深调查",
     "365": "热点扫描", "371": "经济时评", "372": "产业透视", "373": "商业观察", "374": "股市评论",
     "398": "最新公告", "407": "大盘分析", "408": "板块聚焦", "415": "热门股追踪", "421": "行业研究",
     "423": "主力动态", "436": "美股聚焦", "437": "中概股公司", "440": "欧美公司", "448": "新股聚焦",
     "449": "新股策略", "450": "新股评论", "532": "港股聚焦", "535": "港股公司", "583": "理财资讯",
     "627": "再融资动态", "628": "再融资公司聚焦", "670": "商业资讯", "683": "创业研究", "745": "PC弹窗热门",
-    "781": "欧洲市场", "782": "亚太市场", "830": "期指导读", "1138": "财富观察", "1205": "财经晚报",
+    "781": "欧洲市场", "782": "亚太市场", "830": "期指导读", "1138": "财富观察", "1205": "晚间要闻",
     "1207": "财经早餐",
 }  # fmt: skip
 
@@ -97,7 +97,8 @@ def extract_list_data(text: str) -> Mapping[str, Any] | None:
     """The `data` of a list response, None past its end. Raises SourceError for an error shell, also HTTP 200."""
     payload = ENVELOPE_SCHEMA.validate(parse_json(text))
     if str(payload["code"]) != "1":
-        raise SourceError(f"the source answers: {clean_title(str(payload.get('message')))[:120]}")
+        message = payload.get("message") or payload.get("msg") or f"code {payload['code']}"
+        raise SourceError(f"the source answers: {clean_title(str(message))[:120]}")
     data: Mapping[str, Any] | None = DATA_SCHEMA.validate(payload)["data"]
     return data
 

@@ -4,6 +4,7 @@ Some rows are cut, and end with a link to the article behind them. That one is r
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -32,14 +33,16 @@ COLUMNS = {
     "129": "日本数据", "130": "加拿大数据", "131": "澳洲数据", "zhibo": "股市直播",
 }  # fmt: skip
 
-PAGE_SIZE = 50
+# Rows: the largest page that the source is known to answer with; it holds some five hours.
+PAGE_SIZE = 200
 # An article is about some dozens of stocks and boards at most.
 _MAX_STOCKS = 100
 
 _CUT_MARK = re.compile(r"\s*[\[【（(]点击查看全文[^\]】）)]{0,3}[\]】）)]\s*$")
 
 # What the endpoint answers, as far as it is read.
-_LISTING_SCHEMA = FieldSchema(required={"fastNewsList": list | None, "sortEnd": str | None})
+_LISTING_SCHEMA = FieldSchema(required={"fastNewsList": list | None}, optional={"sortEnd": str})
+_CURSOR_SCHEMA = FieldSchema(required={"realSort": str})
 _ROW_SCHEMA = FieldSchema(
     required={"code": str, "showTime": str, "summary": str | None}, optional={"title": str, "stockList": list}
 )
@@ -71,13 +74,20 @@ class FlashSpider(SourceSpider):
         return "https://np-weblist.eastmoney.com/comm/web/getFastNewsList?" + urlencode(query)
 
     def extract_listing(self, text: str, cursor: str) -> ListingPage:
-        """`sortEnd` is opaque: it has 13 or 16 digits, and only its change is looked at."""
+        """`sortEnd` is opaque: it has 13 or 16 digits, and is the last row's `realSort`.
+
+        That stands in for it where a response has none. Past the last row there are no rows.
+        """
         data = extract_list_data(text)
         if data is None:
             return ListingPage([])
         rows = get_rows(_LISTING_SCHEMA.validate(data), "fastNewsList")
-        next_cursor = get_text(data, "sortEnd")
-        return ListingPage(rows, next_cursor if rows and next_cursor not in {"", cursor} else None)
+        cursors = (get_text(data, "sortEnd"), _find_last_real_sort(rows))
+        if rows and not any(cursors):
+            _CURSOR_SCHEMA.validate(rows[-1])
+        return ListingPage(
+            rows, next((found for found in cursors if found not in {"", cursor}), cursor) if rows else None
+        )
 
     def parse_row(self, row: Any, column: str) -> ListingEntry:
         _ROW_SCHEMA.validate(row)
@@ -104,6 +114,12 @@ class FlashSpider(SourceSpider):
         links = "、".join(f'<a href="{QUOTE_URL_PREFIX}{secid}">{secid.split(".", 1)[1]}</a>' for secid in entry.stocks)
         body = text_to_html(summary) + (f"<p>相关：{links}</p>" if links else "")
         return RawArticle(entry, body=body + SUMMARY_NOTE_HTML if entry.is_cut else body)
+
+
+def _find_last_real_sort(rows: Sequence[Any]) -> str:
+    """Return the `realSort` of the last row that has one; empty where none has."""
+    values = (row.get("realSort") for row in reversed(rows) if isinstance(row, dict))
+    return next((value for value in values if isinstance(value, str) and value), "")
 
 
 def _is_valid_secid(secid: object) -> bool:

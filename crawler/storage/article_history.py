@@ -22,7 +22,7 @@ _SELECT_ENTRIES = """
 """
 _SELECT_REVISIONS = "SELECT revision, seen_at, title, published_at FROM revisions WHERE code = :code ORDER BY revision"
 _SELECT_QUARANTINED = """
-    SELECT id, run_id, spider, url, reason, seen_at, sha256, length(raw) AS bytes
+    SELECT id, run_id, spider, url, reason, seen_at, resolved_at, sha256, length(raw) AS bytes
     FROM quarantine WHERE code = :code ORDER BY id
 """
 _SELECT_REJECTIONS = """

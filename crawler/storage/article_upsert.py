@@ -14,8 +14,9 @@ from crawler.content.post_format import SiteLinks, make_post_path, render_post
 from crawler.content.source_line import are_same_bodies, are_same_titles
 from crawler.errors import ParseError
 from crawler.items import Article, Outcome, Post, SavedArticle
+from crawler.storage.quarantine import Quarantine
 from crawler.storage.search.index import SearchIndex
-from crawler.storage.sightings import UPSERT_SIGHTING
+from crawler.storage.sightings import Sightings
 from crawler.storage.table import Table
 
 _INSERT_ARTICLE = """
@@ -48,6 +49,8 @@ class ArticleUpserter(Table):
     def __init__(self, db: Database) -> None:
         super().__init__(db)
         self._search_index = SearchIndex(db)
+        self._quarantine = Quarantine(db)
+        self._sightings = Sightings(db)
 
     def upsert(
         self,
@@ -105,8 +108,8 @@ class ArticleUpserter(Table):
             json.dumps(article.columns),
         )
         if not article.is_summary:  # the next crawl must not take the article behind it for known
-            entry = article.entry
-            self._execute(UPSERT_SIGHTING, article.code, article.spider, entry.title, format_iso(entry.published), "")
+            self._quarantine.resolve_article(article.code, article.fetched_at)
+            self._sightings.record(article.entry, article.spider, has_changed=outcome is not Outcome.UNCHANGED)
         return SavedArticle(article, outcome, revision, post_path, post_text)
 
     def restore_from_post(self, article: Article, post_path: str, post_text: str, *, post_exists: bool) -> None:

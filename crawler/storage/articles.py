@@ -14,19 +14,24 @@ from crawler.storage.table import Table
 class Articles(Table):
     """The rows of `articles`, and what belongs to each: revisions, mentions, columns, the state of its post."""
 
-    def get_known(self, codes: Iterable[str], spider: str) -> dict[str, KnownArticle]:
-        """What is known of these codes; one query for a whole listing page. Codes never met are left out."""
+    def get_known(self, codes: Iterable[str], spider: str, column: str = NO_COLUMN) -> dict[str, KnownArticle]:
+        """What is known of these codes of a column; one query for a whole page. Codes never met are left out."""
         rows = self._fetch_all(
             """
             SELECT listed.value AS code, source, withdrawn_at IS NOT NULL AS withdrawn,
-                   sightings.title, sightings.published_at, coalesce(refused, '') AS rejection_reason
+                   coalesce(column_sightings.title, sightings.title) AS title,
+                   coalesce(column_sightings.published_at, sightings.published_at) AS published_at,
+                   coalesce(refused, '') AS rejection_reason
             FROM json_each(?) AS listed
             LEFT JOIN articles ON articles.code = listed.value
             LEFT JOIN sightings ON sightings.code = listed.value AND sightings.spider = ?
+            LEFT JOIN column_sightings ON column_sightings.code = sightings.code
+                AND column_sightings.spider = sightings.spider AND column_sightings.column_id = ?
             WHERE source IS NOT NULL OR sightings.code IS NOT NULL
             """,
             json.dumps(list(codes)),
             spider,
+            column,
         )
         return {row.pop("code"): KnownArticle(**row) for row in rows}
 

@@ -17,11 +17,16 @@ _MAX_RAW_BYTES = 1 << 20
 
 _INSERT_QUARANTINED = """
     INSERT OR IGNORE INTO quarantine (
-        run_id, spider, kind, code, column_id, url, content_type, reader, entry, reason, seen_at, sha256, raw
+        run_id, spider, kind, code, column_id, url, content_type, reader, entry, reason, seen_at, sha256, raw,
+        resolved_at
     ) VALUES (
         :run_id, :spider, :kind, :code, :column_id, :url, :content_type, :reader, :entry, :reason, :seen_at, :sha256,
-        :raw
+        :raw, CASE WHEN :kind = 'row' AND EXISTS (SELECT 1 FROM articles WHERE code = :code) THEN :seen_at END
     )
+"""
+_REOPEN_ARTICLE = """
+    UPDATE quarantine SET resolved_at = NULL
+    WHERE sha256 = :sha256 AND kind = :kind AND spider = :spider AND code = :code AND kind = 'article'
 """
 _SELECT_SAME_CONTENT = "SELECT 1 FROM quarantine WHERE sha256 = :sha256 AND kind = :kind AND spider = :spider"
 
@@ -45,6 +50,7 @@ class Quarantine(Table):
         """Keep a raw response or row; the same content for the same reason is kept once. Whether it is new here.
 
         A reason is a text, and may be another in the next version: content of the same kind is not new for that.
+        A row of an article that is stored already, as another column lists it, is kept, and needs no one's attention.
         """
         row = {
             "run_id": run_id,
@@ -64,10 +70,11 @@ class Quarantine(Table):
         with self.transaction():
             is_new = self._fetch_one(_SELECT_SAME_CONTENT, **row) is None
             self._execute(_INSERT_QUARANTINED, **row)
+            self._execute(_REOPEN_ARTICLE, **row)
         return is_new
 
     def unresolved(self) -> list[dict[str, Any]]:
-        """The rows in quarantine, oldest first, without the raw bytes."""
+        """The rows that are in quarantine now, oldest first, without the raw bytes."""
         return self._fetch_all(
             """
             SELECT id, spider, kind, code, column_id, url, content_type, reader, entry, reason
@@ -83,6 +90,14 @@ class Quarantine(Table):
         if len(raw) == _MAX_RAW_BYTES and hashlib.sha256(raw).hexdigest() != row["sha256"]:
             raise ParseError("only its beginning was kept")
         return raw
+
+    def resolve_article(self, code: str, resolved_at: datetime) -> None:
+        """Let an article out of quarantine that is stored now. It is part of the caller's transaction."""
+        self._execute(
+            "UPDATE quarantine SET resolved_at = ? WHERE code = ? AND resolved_at IS NULL",
+            format_iso(resolved_at),
+            code,
+        )
 
     def mark_resolved(self, quarantine_id: int, resolved_at: datetime) -> None:
         """It could be read after all."""

@@ -9,6 +9,7 @@ import pytest
 from crawler.sample_site import SampleSite, SourceArticle, return_status
 from tests.support.commands import CommandResult, CommandRunner
 from tests.support.database import Query
+from tests.support.hostile import rewrite_json
 from tests.support.output_checks import assert_outcomes_add_up, assert_posts_match_rows
 
 COLUMN_ARGS = ("--column", "345")
@@ -298,3 +299,25 @@ def test_no_gap_while_listing_overlaps_coverage(crawl_column: CommandRunner, sam
     sample_site.corpus.publish(10)
     result = crawl_column()
     assert (result.exit_code, result.json["gaps"]) == (0, {})
+
+
+def test_columns_that_disagree_do_not_fetch_an_article_at_every_turn(
+    crawl: CommandRunner, sample_site: SampleSite
+) -> None:
+    """One of them lists its articles a minute later, under other titles."""
+
+    def disagree(response_json: Any) -> None:
+        for row in response_json["data"]["list"]:
+            row["title"] += "（图）"
+            row["showTime"] = row["showTime"][:-2] + "59"
+
+    sample_site.add_fault("column=344&", rewrite_json(disagree))
+    in_both = set(sample_site.corpus.codes_in_columns(["345"])) & set(sample_site.corpus.codes_in_columns(["344"]))
+    assert in_both
+    for column in ("345", "344", "345", "344"):
+        sample_site.requests.clear()
+        result = crawl("eastmoney", "--column", column)
+        fetched_again = set(sample_site.requested_codes) & in_both
+        assert result.exit_code == 0
+        if result.json["id"] > 2:
+            assert not fetched_again

@@ -170,7 +170,7 @@ def test_truncated_response_is_reported_and_replay_continues(
     finews: CommandRunner, crawl: CommandRunner, output: Path, query: Query, kind: str
 ) -> None:
     response = RawResponse("http://example.org/", "application/json", json.dumps({"title": "长" * (1 << 20)}).encode())
-    entry = ListingEntry(code="202201102242171631", title="", published=clock.now(), column="345", url="")
+    entry = ListingEntry(code="202201100000000001", title="", published=clock.now(), column="345", url="")
     create_output_dir(output)
     with Store.open_rw(output) as store:
         run_id = store.runs.start("eastmoney", {}, clock.now())

@@ -1,12 +1,23 @@
 """What the table of articles knows: posts that are still to be written, and articles seen before."""
 
 from pathlib import Path
+from typing import Any
 
 from crawler.crawl.policy.entry_filter import matches_listing
 from crawler.items import KnownArticle, Outcome
 from crawler.storage import Store
 from crawler.storage.connection import open_database_rw
-from tests.support.stored_articles import DEFAULT_CODE, LATER, POST_PATH, create_article, entry_for, owed, save_article
+from tests.support.stored_articles import (
+    DEFAULT_CODE,
+    LATER,
+    NOW,
+    POST_PATH,
+    PUBLISHED,
+    create_article,
+    entry_for,
+    owed,
+    save_article,
+)
 
 
 def test_post_is_unwritten_until_marked_written(store: Store) -> None:
@@ -83,6 +94,54 @@ def test_saving_clears_an_earlier_rejection(store: Store) -> None:
     store.sightings.mark_rejected(entry_for(create_article()), "eastmoney", "no text")
     save_article(store, create_article())
     assert find_known_article(store, "eastmoney").rejection_reason == ""
+
+
+def is_known(store: Store, column: str, **listed: Any) -> bool:
+    entry = entry_for(create_article(), column=column, **listed)
+    return matches_listing(store.articles.get_known([DEFAULT_CODE], "eastmoney", column)[DEFAULT_CODE], entry)
+
+
+def test_columns_that_disagree_are_each_compared_with_what_they_said(store: Store) -> None:
+    """The article says the same whichever column it is fetched for."""
+    article = create_article()
+    save_article(store, article, entry_for(article, column="350"))
+    assert not is_known(store, "345", published=LATER)
+    save_article(store, article, entry_for(article, column="345", published=LATER))
+    assert is_known(store, "345", published=LATER)
+    assert is_known(store, "350")
+    assert is_known(store, "351")
+    assert not is_known(store, "345")
+    assert not is_known(store, "350", published=LATER)
+
+
+def test_columns_that_disagree_settle_where_the_article_says_what_they_say(store: Store) -> None:
+    """As one does that is read from its page, whose time has no seconds."""
+    columns = {"350": PUBLISHED, "345": LATER, "344": NOW}
+    for column in ("350", "345", "344", "350"):
+        published = columns[column]
+        article = create_article(published_at=published)
+        assert not (store.articles.get(DEFAULT_CODE) and is_known(store, column, published=published))
+        save_article(store, article, entry_for(article, column=column, published=published))
+    assert all(is_known(store, column, published=published) for column, published in columns.items())
+
+
+def test_change_in_one_column_is_known_to_the_others(store: Store) -> None:
+    save_article(store, create_article())
+    corrected = create_article(title="更正")
+    assert not is_known(store, "345", title="更正")
+    save_article(store, corrected, entry_for(corrected, column="345"))
+    assert is_known(store, "345", title="更正")
+    assert is_known(store, "350", title="更正")
+    assert not is_known(store, "345")
+    assert not is_known(store, "350")
+
+
+def test_rejected_entry_of_columns_that_disagree_is_known(store: Store) -> None:
+    for column, title in (("350", "题"), ("345", "题 2")):
+        store.sightings.mark_rejected(entry_for(create_article(), column=column, title=title), "eastmoney", "no text")
+    assert is_known(store, "350")
+    assert is_known(store, "345", title="题 2")
+    assert find_known_article(store, "eastmoney").rejection_reason == "no text"
 
 
 def test_unseen_article_is_not_known(store: Store) -> None:

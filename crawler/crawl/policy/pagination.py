@@ -236,10 +236,13 @@ class ListingPaginator:
     def _is_stuck(self, requested: NextPage | None, window: PageWindow | None, *, is_repeated: bool) -> bool:
         """Return whether a page without a new entry ends the walk.
 
-        A cursor that leads to known entries turns. A window does so after many insertions; it is the same page again
-        where the source does not even answer with the positions that were asked for.
+        A cursor that leads to known entries turns, which proves nothing. A window does so after many insertions; it is
+        the same page again where the source does not even answer with the positions that were asked for.
         """
-        if window is None or self.pages_read == 1:
+        if self.pages_read == 1:
+            return True
+        if window is None:
+            self.is_proven = False
             return True
         if is_repeated and isinstance(requested, PageWindow) and requested.index > 1 and requested.size != window.size:
             self.is_proven = False

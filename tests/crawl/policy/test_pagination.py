@@ -95,9 +95,8 @@ def test_refresh_paginates_to_the_requested_age() -> None:
 def test_repeated_page_is_the_end() -> None:
     walk = ListingPaginator()
     assert walk.wants_next_page(entries_at(10, 9), has_new_entries=True, all_known=False, is_last_page=False)
-    assert walk.wants_next_page(entries_at(10, 9), has_new_entries=False, all_known=True, is_last_page=False)
-    assert look_at_top(walk, 10, 9)
-    assert walk.stop_reason is StopReason.END_OF_LISTING
+    assert not walk.wants_next_page(entries_at(10, 9), has_new_entries=False, all_known=True, is_last_page=False)
+    assert (walk.stop_reason, walk.is_proven) == (StopReason.END_OF_LISTING, False)
 
 
 def test_interrupted_pagination_covers_nothing() -> None:
