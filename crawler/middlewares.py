@@ -28,7 +28,7 @@ from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
 from scrapy.exceptions import CannotResolveHostError, IgnoreRequest, NotConfigured
 from scrapy.http import Response
 from scrapy.http.request import NO_CALLBACK
-from scrapy.robotstxt import RobotParser
+from scrapy.robotstxt import ProtegoRobotParser, RobotParser
 from scrapy.utils.httpobj import urlparse_cached
 from scrapy.utils.misc import build_from_crawler
 
@@ -287,6 +287,7 @@ class PaceMiddleware:
 
     def __init__(self, crawler: Crawler, site: str, delay: float) -> None:
         self._crawler, self._site = crawler, site
+        self._user_agent = crawler.settings["ROBOTSTXT_USER_AGENT"]
         self._pace = Pace(delay, SystemRandom().uniform)
         self._log: RequestLog | None = None
 
@@ -298,7 +299,13 @@ class PaceMiddleware:
             raise NotConfigured
         middleware = cls(crawler, site, delay)
         crawler.signals.connect(middleware.spider_opened, signal=signals.spider_opened)
+        crawler.signals.connect(middleware.robots_parsed, signal=signals.robots_parsed)
         return middleware
+
+    def robots_parsed(self, robotparser: RobotParser) -> None:
+        """Obey the Crawl-delay of a host, for the whole site. Only Protego, which is Scrapy's default, tells it."""
+        if isinstance(robotparser, ProtegoRobotParser) and (delay := robotparser.rp.crawl_delay(self._user_agent)):
+            self._pace.slow_down(delay)
 
     def spider_opened(self) -> None:
         """Take in what was sent before this crawl, where its folder knows."""

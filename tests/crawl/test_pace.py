@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from crawler.crawl.policy.pace import MAX_REQUESTS_PER_WINDOW
-from crawler.sample_site import SampleSite
+from crawler.sample_site import SampleSite, return_body
 from crawler.storage.request_log import FILE_NAME, RequestLog
 from tests.support.commands import PROJECT_ROOT, CommandRunner
 
@@ -30,8 +30,7 @@ def test_first_crawl_keeps_the_pace(output: Path) -> None:
     crawl = run_paced_crawl(output, 400, "eastmoney")
     times = crawl["times"]
     assert crawl["exit_code"] == 0
-    assert len(times) > MAX_REQUESTS_PER_WINDOW + 60
-    # A request takes some milliseconds from the crawl to the site.
+    assert len(times) == crawl["requests"] > MAX_REQUESTS_PER_WINDOW + 60
     distances = [later - earlier for earlier, later in itertools.pairwise(times)]
     assert min(distances) > 0.9
     busiest = {seconds: busiest_window(times, seconds) for seconds in (1, 60, 300)}
@@ -59,6 +58,14 @@ def test_clock_that_was_set_back_keeps_no_crawl_waiting(
     (output / FILE_NAME).write_text("".join(f"{time.time() + 90_000} eastmoney\n" for _ in range(300)))
     result = finews("crawl", "flash", "--mirror", sample_site.url, "--output", str(output), "--limit", "1")
     assert result.exit_code == 0
+
+
+def test_crawl_delay_is_obeyed(finews: CommandRunner, sample_site: SampleSite, output: Path) -> None:
+    sample_site.add_fault("robots.txt", return_body(b"User-agent: *\nCrawl-delay: 1.5\n", "text/plain"))
+    args = ("--mirror", sample_site.url, "--output", str(output), "--set", "DOWNLOAD_DELAY=0.01", "--limit", "1")
+    assert finews("crawl", "flash", *args).exit_code == 0
+    robots, listing = (hit.received_at for hit in sample_site.requests)
+    assert listing - robots > 1.4
 
 
 def test_log_that_cannot_be_written_is_no_failure(finews: CommandRunner, sample_site: SampleSite, output: Path) -> None:

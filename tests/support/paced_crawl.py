@@ -2,7 +2,7 @@
 
     python -m tests.support.paced_crawl OUTPUT ARTICLES SPIDER
 
-It prints the times in seconds at which the requests came, as JSON. Whenever nothing happens on the network, the clock
+It prints the times in seconds at which the requests were sent, as JSON, and how many the site had. Whenever nothing happens on the network, the clock
 goes on to the next moment that anything waits for.
 """
 
@@ -11,9 +11,13 @@ import json
 import selectors
 import sys
 from pathlib import Path
+from typing import ClassVar, Self
+
+from scrapy import signals
+from scrapy.crawler import Crawler
 
 from crawler.crawl.runner import build_settings, crawl
-from crawler.sample_site import Corpus, Exchange, SampleSite
+from crawler.sample_site import Corpus, SampleSite
 
 # Real seconds without anything on the network, after which the clock goes on. The sample site answers in milliseconds.
 _PATIENCE = 0.005
@@ -46,25 +50,37 @@ class SkippingLoop(asyncio.SelectorEventLoop):
         return super().time() + SkippingSelector.skipped
 
 
-class ArrivalTimes:
-    """Answers as the site does, and notes when each request came by the clock of the crawl."""
+class SendingTimes:
+    """The extension that notes when each request is handed to the network. How soon it comes there is the machine's."""
 
-    def __init__(self) -> None:
-        self.times: list[float] = []
+    times: ClassVar[list[float]] = []
 
-    def apply(self, exchange: Exchange) -> None:
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        extension = cls()
+        crawler.signals.connect(extension.request_reached_downloader, signal=signals.request_reached_downloader)
+        return extension
+
+    def request_reached_downloader(self) -> None:
         self.times.append(SkippingLoop.current.time())
-        exchange.send_response(exchange.default_response)
 
 
 def main(output: str, articles: str, spider: str) -> None:
-    arrivals = ArrivalTimes()
     with SampleSite(Corpus.sample(int(articles))) as site:
-        site.add_fault("", arrivals)
-        loop_path = f"{SkippingLoop.__module__}.{SkippingLoop.__qualname__}"
-        overrides = {"MIRROR": site.url, "OUTPUT_DIR": output, "ASYNCIO_EVENT_LOOP": loop_path}
-        result = crawl(spider, {}, build_settings(overrides, show_progress=False))
-    json.dump({"exit_code": result.exit_code, "new": result.run["new"], "times": sorted(arrivals.times)}, sys.stdout)
+        loop_path = f"{__name__}.{SkippingLoop.__qualname__}"
+        settings = build_settings(
+            {"MIRROR": site.url, "OUTPUT_DIR": output, "ASYNCIO_EVENT_LOOP": loop_path}, show_progress=False
+        )
+        settings["EXTENSIONS"][SendingTimes] = 200
+        result = crawl(spider, {}, settings)
+        requests = len(site.requests)
+    report = {
+        "exit_code": result.exit_code,
+        "new": result.run["new"],
+        "requests": requests,
+        "times": SendingTimes.times,
+    }
+    json.dump(report, sys.stdout)
 
 
 if __name__ == "__main__":

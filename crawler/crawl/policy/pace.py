@@ -32,6 +32,10 @@ class Pace:
         self._sent_at.clear()
         self._sent_at.extend(times)
 
+    def slow_down(self, delay: float) -> None:
+        """Send requests no faster than one in so many seconds from now on."""
+        self._delay = max(self._delay, delay)
+
     def reserve(self, now: float) -> float:
         """Return when a request may be sent, and count it as sent then."""
         send_at = now
