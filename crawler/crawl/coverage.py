@@ -96,9 +96,13 @@ class CoverageTracker:
         gives_up = table.add_unproven_walk(self._context.run_id, spider, column) >= _MAX_UNPROVEN_WALKS
         if gives_up:
             table.forget_unproven_walks(spider, column)
+        remedy = (
+            f"so it was in {_MAX_UNPROVEN_WALKS} crawls, and it is taken as read"
+            if gives_up
+            else "the next crawl reads it again"
+        )
         self.notes.append(
-            f"the listing of {column} changed too much while it was read, so that entries may be missing: "
-            + (f"not read again after {_MAX_UNPROVEN_WALKS} crawls" if gives_up else "the next crawl reads it again")
+            f"column {column} may be incomplete: its listing kept changing or is not in order of time; {remedy}"
         )
         return gives_up
 
