@@ -42,6 +42,10 @@ from crawler.storage.robots_files import RobotsFile
 
 # The source answers so when it has no such article, or has it no more.
 _MISSING_STATUSES = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
+# How long users of the source found themselves refused, by the one public account of 2026.
+REFUSAL_ADVICE = (
+    "it refuses: wait for half an hour or more, and ask less often, for example with --set DOWNLOAD_DELAY=2"
+)
 # The key in a request's `meta`.
 _CANONICAL_URL = "canonical"
 
@@ -212,7 +216,10 @@ def selection_from_arguments(spider: SpiderInfo, output: Path) -> Selection:
 def describe_listing_error(error: ItemError, url: str) -> str:
     """Return one line about why there is no listing."""
     reason = describe_item_error(error, url)
-    return reason if isinstance(error, ParseError) else f"{urlsplit(url).hostname}: {reason}"
+    if isinstance(error, ParseError):
+        return reason
+    advice = f": {REFUSAL_ADVICE}" if isinstance(error, RefusedError) else ""
+    return f"{urlsplit(url).hostname}: {reason}{advice}"
 
 
 def to_request_error(error: BaseException | None, request: Request) -> RequestError:
