@@ -7,7 +7,7 @@ import pytest
 
 from crawler.content import clock
 from crawler.items import ListingEntry, RawResponse
-from crawler.sample_site import SampleSite, return_body
+from crawler.sample_site import SampleSite, return_body, return_status
 from crawler.storage import Store
 from crawler.storage.output_dir import create_output_dir
 from crawler.storage.quarantine import KIND_ARTICLE, KIND_LISTING, KIND_ROW
@@ -28,6 +28,7 @@ def test_replay_saves_article_that_has_become_readable(
     assert article
     detail = {"success": 1, "data": {"Art_Code": code, "Art_Content": "<p>　　正文。</p>", "Art_ShowTime": "昨天"}}
     sample_site.add_fault(f"article/{code}", return_body(json.dumps(detail).encode(), "application/json"))
+    sample_site.add_fault(f"/a/{code}", return_status(503))
     assert crawl("eastmoney", "--column", "345").exit_code == 3
     failed_replay = finews("replay", "--output", str(output))
     assert failed_replay.stdout.splitlines()[-1] == "0 articles changed, 1 reply cannot be read"
