@@ -119,6 +119,8 @@ class RobotsMiddleware(RobotsTxtMiddleware):
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
+        # The address of a mirror is the operator's, and not recorded.
+        self._is_stored = not crawler.settings.get("MIRROR")
         self._rules: dict[str, _RobotsRules] = {}
         self._origin_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -149,7 +151,7 @@ class RobotsMiddleware(RobotsTxtMiddleware):
 
     async def _load_rules(self, origin: str, request: Request) -> _RobotsRules:
         """Return the stored rules while they are fresh, else those of the source, else the stored ones all the same."""
-        tracker = find_tracker(self.crawler)
+        tracker = find_tracker(self.crawler) if self._is_stored else None
         robots_file = tracker.load_robots(origin) if tracker else None
         if robots_file and is_fresh(robots_file.fetched_at, clock.now()):
             return await self._parse(robots_file.content, request, robots_file.fetched_at + MAX_AGE)

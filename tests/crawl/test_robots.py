@@ -185,13 +185,11 @@ def test_old_robots_txt_is_used_while_no_new_one_can_be_had(two_hosts: TwoHosts,
     assert before in query("SELECT fetched_at FROM robots")
 
 
-def test_robots_txt_of_a_mirror_is_kept_as_the_mirrors(
-    crawl: CommandRunner, sample_site: SampleSite, query: Query
-) -> None:
-    for _ in range(2):
+def test_robots_txt_of_a_mirror_is_not_kept(crawl: CommandRunner, sample_site: SampleSite, query: Query) -> None:
+    for turn in (1, 2):
         assert crawl("flash").exit_code == 0
-    assert [hit.path for hit in sample_site.requests].count("/robots.txt") == 1
-    assert query("SELECT origin FROM robots") == [sample_site.url]
+        assert robots_requests(sample_site) == turn
+    assert query("SELECT * FROM robots") == []
 
 
 def test_plan_counts_the_robots_txt_that_a_crawl_would_request(two_hosts: TwoHosts, query: Query) -> None:
