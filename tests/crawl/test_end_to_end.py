@@ -214,8 +214,7 @@ def test_some_failures_are_exit_code_3_and_retried_by_next_crawl(
     for code, fault in zip(
         codes, (return_status(500), reset_connection(), truncate_body(40), return_status(404)), strict=False
     ):
-        sample_site.add_fault(f"article/{code}", fault)
-    sample_site.add_fault(f"/a/{codes[3]}", return_status(404))
+        sample_site.add_fault(f"/(article|a)/{code}", fault)
     result = crawl("eastmoney", "--column", "345")
     assert result.exit_code == 3
     assert set(query("SELECT code FROM entries WHERE outcome = 'failed'")) == set(codes[:4])
@@ -232,7 +231,7 @@ def test_redirect_to_foreign_host_fails_the_entry(crawl: CommandRunner, sample_s
     """Scrapy's offsite filter gives neither callback nor errback."""
     code = sample_site.corpus.codes_in_columns(["345"])[0]
     sample_site.add_fault(
-        f"article/{code}", return_redirect(f"http://localhost:{sample_site.url.rsplit(':', 1)[1]}/article/{code}")
+        f"/(article|a)/{code}", return_redirect(f"http://localhost:{sample_site.url.rsplit(':', 1)[1]}/article/{code}")
     )
     result = crawl("eastmoney", "--column", "345")
     assert result.exit_code == 3
@@ -266,6 +265,7 @@ def test_text_of_another_article_is_quarantined(crawl: CommandRunner, sample_sit
     faulty_code, other_code = list(sample_site.corpus.codes_in_columns(["345"]))[:2]
     with_detail = json.dumps({"success": 1, "data": {"Art_Code": other_code, "Art_Content": "<p>另一篇</p>"}})
     sample_site.add_fault(f"article/{faulty_code}", return_body(with_detail.encode(), "application/json"))
+    sample_site.add_fault(f"/a/{faulty_code}", return_status(503))
     assert crawl("eastmoney", "--column", "345").exit_code == 3
     assert query("SELECT outcome FROM entries WHERE code = ?", faulty_code) == ["quarantined"]
     assert query("SELECT count(*) FROM articles WHERE code = ?", faulty_code) == [0]

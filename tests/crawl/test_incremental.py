@@ -85,7 +85,7 @@ def test_failed_entry_is_retried_within_covered_range(
     crawl_column: CommandRunner, sample_site: SampleSite, listed_codes: list[str], query: Query
 ) -> None:
     failing_code = listed_codes[150]
-    sample_site.add_fault(f"article/{failing_code}", return_status(500))
+    sample_site.add_fault(f"/(article|a)/{failing_code}", return_status(500))
     assert crawl_column().exit_code == 3
     sample_site.clear_faults()
     result = crawl_column()
