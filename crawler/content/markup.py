@@ -10,11 +10,12 @@ from datetime import UTC, tzinfo
 class BoilerplateRule:
     """Tell a paragraph that is the page's own, such as an advert, from one of the article.
 
-    It is short, holds one of these words, has the pattern of boilerplate and not that of news. The words are looked for
-    first, since most articles hold none.
+    It is short, has the subject and the pattern of boilerplate, and not that of news. Where the subject is found,
+    one of `words` is: they are looked for first, since most articles hold none.
     """
 
     words: tuple[str, ...]
+    subject: re.Pattern[str]
     pattern: re.Pattern[str]
     news: re.Pattern[str]
     max_chars: int = 60
@@ -25,10 +26,10 @@ class BoilerplateRule:
 
     def matches(self, text: str) -> bool:
         """Return whether a paragraph of this text, on one line, is the page's own."""
-        return len(text) <= self.max_chars and self.may_match(text) and self.matches_link(text)
+        return len(text) <= self.max_chars and bool(self.subject.search(text)) and self.matches_link(text)
 
     def matches_link(self, text: str) -> bool:
-        """Return the same for text that leads to an advert, which needs none of the words."""
+        """Return the same for text that leads to an advert, which needs no subject."""
         return not self.tells_news(text) and bool(self.pattern.search(text))
 
     def tells_news(self, text: str) -> bool:

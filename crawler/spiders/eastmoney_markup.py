@@ -44,6 +44,8 @@ EASTMONEY_MARKUP = SourceMarkup(
     advert_hosts=frozenset({"acttg.eastmoney.com", "marketing.dfcfs.cn", "ai.eastmoney.com"}),
     boilerplate=BoilerplateRule(
         words=("东方财富", "天天基金", "妙想", "APP", "App", "app", "客户端", "责任编辑"),
+        # An app, and not Apple or WhatsApp.
+        subject=re.compile(r"东方财富|天天基金|妙想|(?<![A-Za-z])(?:APP|App|app)(?![A-Za-z])|客户端|责任编辑"),
         pattern=_BOILERPLATE,
         news=_NEWS,
     ),

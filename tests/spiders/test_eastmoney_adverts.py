@@ -140,6 +140,13 @@ UNSEEN_NEWS = [
     "东方财富用户数突破一亿",
     "东方财富下载量跃居榜首",
 ]
+# "App" is a word there, and no part of another one.
+OTHER_WORDS = [
+    "Apple新品倒计时>>",
+    "WhatsApp用户迁移指南>>",
+    "Snapped up: 五只个股 →",
+    "<applet>fetch(`//a.invalid/x`)</applet>",
+]
 
 
 def clean(paragraph: str) -> str:
@@ -148,7 +155,7 @@ def clean(paragraph: str) -> str:
 
 
 def escape(text: str) -> str:
-    return text.replace(">", "&gt;")
+    return text.replace("<", "&lt;").replace(">", "&gt;")
 
 
 def test_there_are_twenty_of_each() -> None:
@@ -165,7 +172,7 @@ def test_a_paragraph_that_is_an_advert_goes(text: str) -> None:
     assert clean(escape(text)) == "甲。|乙。"
 
 
-@pytest.mark.parametrize("text", [*NEWS, *MORE_NEWS, *HEADLINES, *UNSEEN_NEWS])
+@pytest.mark.parametrize("text", [*NEWS, *MORE_NEWS, *HEADLINES, *UNSEEN_NEWS, *OTHER_WORDS])
 def test_news_that_mentions_the_house_stays(text: str) -> None:
     assert clean(f"<p>　　{escape(text)}</p>") == f"甲。|{text}|乙。"
     for host in ADVERT_HOSTS:
