@@ -158,8 +158,9 @@ class SourceSpider(Spider):
             # The delay is PaceMiddleware's, for all hosts of the site together.
             settings.set("DOWNLOAD_SLOTS", {cls.site: {"delay": 0}}, priority="spider")
         else:
-            settings.set("CONCURRENT_REQUESTS", _UNPACED_CONCURRENCY, priority="spider")
-            settings.set("CONCURRENT_REQUESTS_PER_DOMAIN", _UNPACED_CONCURRENCY, priority="spider")
+            for name in ("CONCURRENT_REQUESTS", "CONCURRENT_REQUESTS_PER_DOMAIN"):
+                if (settings.getpriority(name) or 0) <= SETTINGS_PRIORITIES["project"]:
+                    settings.set(name, _UNPACED_CONCURRENCY, priority="spider")
         if cls.rows_are_articles:
             settings.set("CONCURRENT_ITEMS", BATCH_SIZE, priority="spider")
         if (settings.getpriority("USER_AGENT") or 0) <= SETTINGS_PRIORITIES["project"]:

@@ -33,6 +33,7 @@ from tests.support.hostile import (
     FaultCase,
     accepted_case,
     failed_case,
+    list_as_blog_posts,
     rejected_case,
     rewrite_body,
     rewrite_json,
@@ -212,18 +213,11 @@ class FaultCrawls:
             )
             for row in ALL_FAULTS:
                 sample_site.add_fault(f"/article/{self.code_by_fault[row.name]}", row.fault)
-            # Posts of blogs are asked for at one endpoint alone: no page takes the place of what failed.
-            sample_site.add_fault("getNewsByColumns", rewrite_json(self._list_faulty_articles_as_blog_posts))
+            sample_site.add_fault("getNewsByColumns", list_as_blog_posts(set(self.code_by_fault.values())))
             self.faulty_crawl = run_crawl(sample_site, folder / "output", *COLUMN_ARGS, *WITHOUT_RETRIES)
             sample_site.reset()
             self.recovered_crawl = run_crawl(sample_site, folder / "output", *COLUMN_ARGS)
             self.sound_crawl = run_crawl(sample_site, folder / "right", *COLUMN_ARGS)
-
-    def _list_faulty_articles_as_blog_posts(self, reply: Any) -> None:
-        faulty_codes = set(self.code_by_fault.values())
-        for row in reply["data"]["list"]:
-            if row["code"] in faulty_codes:
-                row["np_dst"] = "CFH"
 
 
 @pytest.fixture(scope="module")

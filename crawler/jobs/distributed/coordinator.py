@@ -62,7 +62,7 @@ def apply_coordinator_settings(settings: Settings) -> None:
     """
     queue.prepare_queue()
     for name, value in _DEFAULT_SETTINGS.items():
-        settings.set(name, value, priority="project")
+        settings.set(name, value, priority="spider")
     for name, value in _FORCED_SETTINGS.items():
         settings.set(name, value, priority="cmdline")
     settings["EXTENSIONS"]["crawler.jobs.distributed.coordinator.WorkerPool"] = 50

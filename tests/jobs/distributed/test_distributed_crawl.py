@@ -16,6 +16,7 @@ from tests.support.commands import ARTICLE_API_PATH, FAST_SETTINGS, CommandResul
 from tests.support.crash import count_saved_articles, wait_for_exit
 from tests.support.database import query_function
 from tests.support.held_responses import HeldResponses
+from tests.support.hostile import list_as_blog_posts
 from tests.support.output_checks import assert_outcomes_add_up, post_paths
 from tests.support.waiting import wait_until
 
@@ -131,6 +132,7 @@ def test_request_that_kills_three_workers_fails_and_crawl_continues(
 ) -> None:
     fatal_code = sample_site.corpus.codes_in_columns(EastmoneySpider.default_columns)[0]
     held_responses = HeldResponses(sample_site, ARTICLE_API_PATH + fatal_code)
+    sample_site.add_fault("getNewsByColumns", list_as_blog_posts({fatal_code}))
     coordinator = start_command("crawl", "--distributed", "--output", str(output), "--json", "--quiet")
     for deaths in range(1, 4):
         worker = start_command("worker", "--set", "CONCURRENT_REQUESTS=1")
