@@ -211,8 +211,9 @@ def test_error_json_with_status_200_fails_the_listing(
 def test_some_failures_are_exit_code_3_and_retried_by_next_crawl(
     crawl: CommandRunner, sample_site: SampleSite, output: Path, query: Query
 ) -> None:
-    # Between two of them one that is sound: two failures in a row close an endpoint.
-    codes = list(sample_site.corpus.codes_in_columns(["345"]))[:8:2]
+    # One that is sound between two failures, since two in a row close an endpoint; 404 is an answer.
+    listed_codes = list(sample_site.corpus.codes_in_columns(["345"]))
+    codes = [listed_codes[index] for index in (0, 2, 4, 5)]
     faults = (return_status(500), reset_connection(), truncate_body(40), return_status(404))
     for code, fault in zip(codes, faults, strict=True):
         sample_site.add_fault(f"/(article|a)/{code}", fault)
