@@ -37,7 +37,6 @@ from crawler.content.dates import format_iso
 from crawler.content.decompress import ACCEPT_ENCODING, check_header_size, decompress
 from crawler.crawl.interface import (
     DroppedRequestError,
-    TrackerExtension,
     find_tracker,
     get_canonical_url,
     get_tracker,
@@ -305,15 +304,15 @@ class PaceMiddleware:
         return middleware
 
     def robots_parsed(self, robotparser: RobotParser) -> None:
-        """Obey the Crawl-delay of a host, for the whole site. Only Protego, which is Scrapy's default, tells it."""
+        """Obey the Crawl-delay of a host, for the whole site. Only Protego, Scrapy's default parser, reads it."""
         if isinstance(robotparser, ProtegoRobotParser) and (delay := robotparser.rp.crawl_delay(self._user_agent)):
             self._pace.slow_down(delay)
 
     def spider_opened(self) -> None:
         """Take in what was sent before this crawl, where its folder knows."""
-        extension = self._crawler.get_extension(TrackerExtension)
-        if extension and extension.tracker and extension.tracker.output:
-            self._log = RequestLog(extension.tracker.output / FILE_NAME, self._site)
+        tracker = find_tracker(self._crawler)
+        if tracker and tracker.output:
+            self._log = RequestLog(tracker.output / FILE_NAME, self._site)
             self._log.shorten()
 
     async def process_request(self, request: Request) -> None:

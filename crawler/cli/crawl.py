@@ -190,28 +190,28 @@ def _print_plan(spider: str, plan: Plan) -> None:
 
 
 def _print_failed_listings(
-    failed_listings: Mapping[str, Sequence[str]], *, failed: bool, told_lately: Collection[str] = ()
+    failed_listings: Mapping[str, Sequence[str]], *, failed: bool, recently_reported: Collection[str] = ()
 ) -> None:
     if failed and failed_listings:
         print_line(f"finews: no listing could be had: {'; '.join(failed_listings)}", err=True)
         return
     for reason, columns in failed_listings.items():
-        if reason not in told_lately:
+        if reason not in recently_reported:
             print_line(f"finews: no listing of {', '.join(columns)}: {reason}", err=True)
 
 
 def _print_failures(summary: CrawlResult) -> None:
     failed = summary.run["outcome"] == RunOutcome.FAILED
-    _print_failed_listings(summary.failed_listings, failed=failed, told_lately=summary.told_lately)
+    _print_failed_listings(summary.failed_listings, failed=failed, recently_reported=summary.recently_reported)
     if failed and summary.failed_listings:
         return
     for note in summary.notes:
-        if note not in summary.told_lately:
+        if note not in summary.recently_reported:
             print_line(f"finews: {note}", err=True)
     for column, gap in summary.gaps.items():
         print_line(f"finews: missed in column {column}: {format_iso(gap.after)} to {format_iso(gap.before)}", err=True)
     for group in summary.failures:
-        if group["detail"] in summary.told_lately:
+        if group["detail"] in summary.recently_reported:
             continue
         code = group["code"] or "a row without a code"
         count_note = f" and {group['count'] - 1} more" if group["count"] > 1 else ""

@@ -326,7 +326,7 @@ def _remove_advert_links(root: HtmlElement, markup: SourceMarkup) -> None:
 
 def _is_part_of_news(link_text: str, text: str, rule: BoilerplateRule) -> bool:
     """Whether the words of a link belong to the text around it, as a name does; a button's do not."""
-    if rule.tells_news(text):
+    if rule.is_news(text):
         return not rule.pattern.search(link_text)
     return len(text) >= 2 * len(link_text) + _MIN_CHARS_AROUND_LINK and not rule.pattern.search(text)
 

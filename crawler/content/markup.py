@@ -30,9 +30,9 @@ class BoilerplateRule:
 
     def matches_link(self, text: str) -> bool:
         """Return the same for text that leads to an advert, which needs no subject."""
-        return not self.tells_news(text) and bool(self.pattern.search(text))
+        return not self.is_news(text) and bool(self.pattern.search(text))
 
-    def tells_news(self, text: str) -> bool:
+    def is_news(self, text: str) -> bool:
         """Return whether a text is more than a label or a slogan."""
         return len(text) > self.max_chars or bool(self.news.search(text))
 

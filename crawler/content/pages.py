@@ -37,7 +37,7 @@ def unpack_pages(response: RawResponse) -> list[str]:
 
 
 def join_bodies(bodies: Sequence[str], markup: SourceMarkup) -> str:
-    """Return the bodies of an article's pages as one. The line that names the media stands once, at the end."""
+    """Return the bodies of an article's pages as one. The line that names the media is written once, at the end."""
     texts, source_lines = zip(*(_split_source_line(body, markup) for body in bodies), strict=True)
     return "".join(texts) + next((line for line in reversed(source_lines) if line), "")
 

@@ -67,7 +67,7 @@ def _comparable_title(title: str, markup: SourceMarkup) -> str:
 
 
 def _find_source_line(lines: list[str], markup: SourceMarkup) -> int | None:
-    """Return the index of the line, which stands last or above notes alone."""
+    """Return the index of the line, which is last, or above notes alone."""
     if markup.source_line_end is None:
         return None
     for index in range(len(lines) - 1, max(len(lines) - 2 - _MAX_NOTES, -1), -1):

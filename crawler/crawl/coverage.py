@@ -14,8 +14,8 @@ from crawler.items import Gap, ListingEntry, ListingSize, PageWindow
 _MAX_FAILED_CRAWLS = 3
 # After this many failures without a single success the source has failed, not an entry.
 _OUTAGE_THRESHOLD = 5
-# So many walks in a row may not prove that they read the whole listing, and are repeated by the next crawl. The listing
-# is covered then all the same: else each crawl of one that never holds still would read it to its end.
+# A walk that does not prove that it read the whole listing is repeated by the next crawl. After this many in a row the
+# listing counts as covered: otherwise each crawl of one that keeps changing would read it to its end.
 _MAX_UNPROVEN_WALKS = 3
 
 

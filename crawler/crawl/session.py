@@ -147,7 +147,7 @@ class CrawlSession(TrackerExtension):
             gap_count=len(gaps),
             outcome_counts=runs.entry_counts(context.run_id),
         )
-        notes, told_lately = _source_notes(context, tracker, coverage.failed_listings)
+        notes, recently_reported = _source_notes(context, tracker, coverage.failed_listings)
         detail = str(self.fatal_error or "; ".join([*coverage.failed_listings, *coverage.notes]))
         runs.finish(context.run_id, outcome, clock.now(), detail)
         return CrawlResult(
@@ -157,7 +157,7 @@ class CrawlSession(TrackerExtension):
             gaps=gaps,
             failures=tracker.failures.as_dicts(),
             notes=[*_unknown_media_notes(context), *coverage.notes, *notes],
-            told_lately=told_lately,
+            recently_reported=recently_reported,
         )
 
 
@@ -172,15 +172,15 @@ def get_session(crawler: Crawler) -> CrawlSession:
 def _source_notes(
     context: CrawlContext, tracker: CrawlTracker, failed_listings: Iterable[str]
 ) -> tuple[list[str], frozenset[str]]:
-    """Return what is to be said of the source beside its failures, and what of all that was told within a day."""
+    """Return notes on the source in addition to its failures, and the texts that were reported within a day."""
     health, conditions, now = tracker.health, context.out.db.conditions, clock.now()
     groups = tracker.failures.as_dicts()
     failures = [group["detail"] for group in groups if group["reason"] == Reason.SCHEMA_CHANGED]
     failures += [reason for reason in failed_listings if health.is_lasting(reason)]
     already_said = {*failures, *(group["detail"] for group in groups)}
     notes = [text for text in health.lasting_conditions() if not any(detail in text for detail in already_said)]
-    update = update_conditions({*notes, *failures}, conditions.told_at(context.spider.name), health.answered, now)
-    conditions.save(context.spider.name, told=update.started | update.repeated, ended=update.ended, now=now)
+    update = update_conditions({*notes, *failures}, conditions.reported_at(context.spider.name), health.answered, now)
+    conditions.save(context.spider.name, reported=update.started | update.repeated, ended=update.ended, now=now)
     notes += [f"no longer: {text}" for text in sorted(update.ended)]
     if health.blocked_site and (until := tracker.paused_until(context.spider.site)):
         advice = "wait at least that long, and ask less often, for example with --set DOWNLOAD_DELAY=2"

@@ -285,7 +285,7 @@ class CrawlTracker(EntryTracker):
         known_articles = self._db.articles.get_known(
             [row.code for row in rows if isinstance(row, ListingEntry)], self._spider.name, column
         )
-        # As long as no row can be read, each crawl has failed, however often it was told.
+        # As long as no row can be read, each crawl has failed, however often it was reported.
         is_readable_page = any(isinstance(row, ListingEntry) for row in rows)
         decisions = []
         for row, code in zip(rows, codes, strict=True):

@@ -140,6 +140,10 @@ class SourceSpider(Spider):
     supersedes: ClassVar[frozenset[str]] = frozenset()
     """Spiders whose shorter text of an article gives way to this one's."""
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.site = cls.site or getattr(cls, "name", "")
+
     def __init__(self, name: str | None = None, **arguments: str) -> None:
         super().__init__(name)
         # Those with an underscore are a scheduler's, such as Scrapyd's `_job`.
@@ -153,7 +157,6 @@ class SourceSpider(Spider):
         others that cannot come.
         """
         super().update_settings(settings)
-        cls.site = cls.site or cls.name
         if settings.getfloat("DOWNLOAD_DELAY"):
             # The delay is PaceMiddleware's, for all hosts of the site together.
             settings.set("DOWNLOAD_SLOTS", {cls.site: {"delay": 0}}, priority="spider")

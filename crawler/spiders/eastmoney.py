@@ -72,7 +72,7 @@ _MAX_COLUMN_IDS = 200
 _COLUMN_ID = re.compile(r"[0-9]{1,6}", re.ASCII)
 # The element that holds the text: of the layouts since 2018, then of the plain ones, which have no name for their foot.
 _BODY_SELECTOR, _PLAIN_BODY_SELECTORS = "#ContentBody", ("div.content_text", "div.contentbox")
-# What stands in or around a body and is the page's own.
+# What is in or around a body and belongs to the page.
 _PAGE_PARTS = ".abstract, .sublab, .sourcebox, .topbox, .zwothers, .mainright, .res-edit"
 _REMOVE_SUBTREE = "tree-gone"
 # The first line below a text: (文章来源：X), 责任编辑: 9, 郑重声明：…
@@ -238,7 +238,7 @@ def _published_with_seconds(page_time: str | None, entry: ListingEntry) -> datet
 
 
 class _PageHead(NamedTuple):
-    """What a page says above and beside its text; empty, or None, where it does not."""
+    """What a page says above and next to its text; empty, or None, where it does not."""
 
     title: str
     time: str | None
@@ -261,7 +261,7 @@ def _read_head(page: Selector) -> _PageHead:
 
 
 def _read_media(page: Selector, items: Sequence[Any]) -> str:
-    """Of the items in a head only the one that is labelled so names the media; others name the author, or nobody."""
+    """Of the items in a head only the one that is labelled so names the media; others name the author, or no one."""
     labelled = (_SOURCE_LABEL.match(_text_of(item)) for item in items)
     if media := next((match[1] for match in labelled if match and match[1]), ""):
         return media

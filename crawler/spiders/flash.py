@@ -76,7 +76,7 @@ class FlashSpider(SourceSpider):
     def extract_listing(self, text: str, cursor: str) -> ListingPage:
         """`sortEnd` is opaque: it has 13 or 16 digits, and is the last row's `realSort`.
 
-        That stands in for it where a response has none. Past the last row there are no rows.
+        That replaces it where a response has none. Past the last row there are no rows.
         """
         data = extract_list_data(text)
         if data is None:

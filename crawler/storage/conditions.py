@@ -1,4 +1,4 @@
-"""Conditions: troubles of a source that last, and when each was told last."""
+"""Conditions: troubles of a source that last, and when each was reported last."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -10,19 +10,19 @@ from crawler.storage.table import Table
 class Conditions(Table):
     """The rows of `conditions`, by spider and text."""
 
-    def told_at(self, spider: str) -> dict[str, datetime]:
-        """Return when each condition of a spider was told last."""
-        rows = self._fetch_all("SELECT detail, told_at FROM conditions WHERE spider = ?", spider)
-        return {row["detail"]: datetime.fromisoformat(row["told_at"]) for row in rows}
+    def reported_at(self, spider: str) -> dict[str, datetime]:
+        """Return when each condition of a spider was reported last."""
+        rows = self._fetch_all("SELECT detail, reported_at FROM conditions WHERE spider = ?", spider)
+        return {row["detail"]: datetime.fromisoformat(row["reported_at"]) for row in rows}
 
-    def save(self, spider: str, *, told: Iterable[str], ended: Iterable[str], now: datetime) -> None:
-        """Record what is told now, and forget what has ended."""
+    def save(self, spider: str, *, reported: Iterable[str], ended: Iterable[str], now: datetime) -> None:
+        """Record what is reported now, and forget what has ended."""
         with self.transaction():
             for detail in ended:
                 self._execute("DELETE FROM conditions WHERE spider = ? AND detail = ?", spider, detail)
-            for detail in told:
+            for detail in reported:
                 self._execute(
-                    "INSERT OR REPLACE INTO conditions (spider, detail, told_at) VALUES (?, ?, ?)",
+                    "INSERT OR REPLACE INTO conditions (spider, detail, reported_at) VALUES (?, ?, ?)",
                     spider,
                     detail,
                     format_iso(now),

@@ -674,7 +674,7 @@ _CHANGING_LISTINGS = (
         PRIMARY KEY (code, spider, column_id)
     ) WITHOUT ROWID
     """,
-    # What could not be read of an article that was stored later is settled.
+    # What could not be read of an article that was stored later is resolved.
     """
     UPDATE quarantine SET resolved_at = (SELECT first_seen_at FROM articles WHERE articles.code = quarantine.code)
     WHERE resolved_at IS NULL AND kind IN ('row', 'article')
@@ -686,15 +686,15 @@ _CHANGING_LISTINGS = (
 
 @migrations()
 def m014_changing_listings(db: Database) -> None:
-    """Listings that change while they are read, or that disagree, and quarantine that is settled."""
+    """Listings that change while they are read, or that disagree, and quarantine that is resolved."""
     for statement in _CHANGING_LISTINGS:
         db.execute(statement)
 
 
 @migrations()
 def m015_conditions(db: Database) -> None:
-    """Troubles of a source that last, and when each was told last."""
+    """Troubles of a source that last, and when each was reported last."""
     db.execute(
-        "CREATE TABLE conditions (spider TEXT NOT NULL, detail TEXT NOT NULL, told_at TEXT NOT NULL,"
+        "CREATE TABLE conditions (spider TEXT NOT NULL, detail TEXT NOT NULL, reported_at TEXT NOT NULL,"
         " PRIMARY KEY (spider, detail))"
     )

@@ -1,7 +1,7 @@
 """Request log: when sites were sent requests lately, in a file that the next crawl of the output folder reads.
 
-A line is one request: Unix time in seconds, and the site. Whoever sends requests appends to it, so that a plan that is
-made during a crawl counts as well; it is no table, since a plan must not write to the database.
+A line is one request: Unix time in seconds, and the site. Each process that sends requests appends to it, so that a
+plan that is made during a crawl counts as well; it is no table, since a plan must not write to the database.
 """
 
 import logging

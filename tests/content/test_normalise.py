@@ -261,6 +261,8 @@ def test_no_source_line_is_added_where_none_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize(("own", "expected"), [(None, "摘要"), ("", ""), ("另一个", "另一个")])
-def test_summary_of_the_listing_is_told_only_where_the_response_leaves_it_open(own: str | None, expected: str) -> None:
+def test_summary_of_the_listing_is_reported_only_where_the_response_leaves_it_open(
+    own: str | None, expected: str
+) -> None:
     raw = replace(RAW_ARTICLE, summary=own)
     assert normalise_article(raw, CategoryRegistry().get_or_create, EASTMONEY_MARKUP).summary == expected

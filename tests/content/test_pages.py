@@ -41,5 +41,5 @@ def test_what_is_no_list_of_pages_is_refused(body: bytes) -> None:
         (["甲", "<pre>乙</pre>"], "甲<pre>乙</pre>"),
     ],
 )
-def test_source_line_stands_once_at_the_end(bodies: list[str], joined: str) -> None:
+def test_source_line_is_written_once_at_the_end(bodies: list[str], joined: str) -> None:
     assert join_bodies(bodies, EASTMONEY_MARKUP) == joined

@@ -72,7 +72,7 @@ def test_entries_that_slide_over_a_page_edge_are_read(
     assert_outcomes_add_up(query)
 
 
-def test_walk_that_is_not_proven_is_told_and_repeated(
+def test_walk_that_is_not_proven_is_reported_and_repeated(
     crawl: CommandRunner, sample_site: SampleSite, query: Query
 ) -> None:
     """Rows that are not in the order of time prove nothing. After three crawls what they read is taken for all."""

@@ -1,4 +1,4 @@
-"""Rows of fast news that are cut: the article behind one is asked for, and until it is in, the row stands for it."""
+"""Rows of fast news that are cut: the article behind one is asked for, and until it comes, the row is kept."""
 
 from pathlib import Path
 
@@ -76,7 +76,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
-def test_summary_stands_for_an_article_that_cannot_be_had(
+def test_summary_replaces_an_article_that_cannot_be_had(
     crawl: CommandRunner, sample_site: SampleSite, cut_code: str, query: Query, output: Path, fault: Fault
 ) -> None:
     sample_site.add_fault(BOTH_READERS, fault)

@@ -22,7 +22,7 @@ def run_paced_crawl(output: Path, articles: int, spider: str) -> Any:
 
 
 def busiest_window(times: list[float], seconds: float) -> int:
-    """Return the most requests in any half-open span of so many seconds."""
+    """Return the most requests in any half-open span of this many seconds."""
     return max(sum(start <= time < start + seconds for time in times) for start in times)
 
 
@@ -43,7 +43,7 @@ def test_next_crawl_counts_the_requests_of_the_last(output: Path) -> None:
     output.mkdir()
     now = time.time()
     lines = [f"{now - 100 + number / 3:.6f} eastmoney\n" for number in range(MAX_REQUESTS_PER_WINDOW)]
-    (output / FILE_NAME).write_text("".join([*lines, "no line of ours\n", f"{now:.6f} sina\n", "nan eastmoney\n"]))
+    (output / FILE_NAME).write_text("".join([*lines, "another line\n", f"{now:.6f} sina\n", "nan eastmoney\n"]))
     crawl = run_paced_crawl(output, 12, "flash")
     assert crawl["exit_code"] == 0
     assert (output / FILE_NAME).read_text().count(" eastmoney\n") == MAX_REQUESTS_PER_WINDOW + 1 + len(crawl["times"])

@@ -1,4 +1,4 @@
-"""A source that refuses: what is told, what is asked again, and what is left alone."""
+"""A source that refuses: what is reported, what is asked again, and what is left alone."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -86,7 +86,7 @@ def test_one_article_that_is_refused_comes_by_the_next_extractor(
     assert not [note for note in result.json["notes"] if "not asked again" in note]
 
 
-def test_closed_endpoint_is_told_when_it_closes_once_a_day_and_when_it_opens(
+def test_closed_endpoint_is_reported_when_it_closes_once_a_day_and_when_it_opens(
     crawl_as_cron: Callable[[], CommandResult], sample_site: SampleSite, output: Path
 ) -> None:
     endpoint = "newsinfo.eastmoney.com/kuaixun/v2/api/article/CODE"
@@ -98,14 +98,14 @@ def test_closed_endpoint_is_told_when_it_closes_once_a_day_and_when_it_opens(
         assert result.exit_code == 0
         printed.append(result.stderr)
     assert printed == [closed_line, ""]
-    execute_sql(output, "UPDATE conditions SET told_at = '2026-01-01T00:00:00+08:00'")
+    execute_sql(output, "UPDATE conditions SET reported_at = '2026-01-01T00:00:00+08:00'")
     assert crawl_as_cron().stderr == closed_line
     sample_site.clear_faults()
     assert crawl_as_cron().stderr == f"finews: no longer: {closed_line.removeprefix('finews: ')}"
     assert crawl_as_cron().stderr == ""
 
 
-def test_renamed_field_keeps_its_exit_code_and_is_told_once_a_day(
+def test_renamed_field_keeps_its_exit_code_and_is_reported_once_a_day(
     crawl_as_cron: Callable[[], CommandResult], sample_site: SampleSite, query: Query
 ) -> None:
     def rename_title(reply: dict[str, dict[str, list[dict[str, str]]]]) -> None:
@@ -122,7 +122,7 @@ def test_renamed_field_keeps_its_exit_code_and_is_told_once_a_day(
     assert "no longer: np-listapi.eastmoney.com" in crawl_as_cron().stderr
 
 
-def test_unusable_row_among_others_is_filtered_when_it_was_told(
+def test_unusable_row_among_others_is_filtered_when_it_was_reported(
     crawl_column: CommandRunner, sample_site: SampleSite
 ) -> None:
     sample_site.add_fault(

@@ -1,4 +1,4 @@
-"""A proxy from the environment: which one is used, and how one that fails is told."""
+"""A proxy from the environment: which one is used, and how one that fails is reported."""
 
 import socket
 from collections.abc import Iterator

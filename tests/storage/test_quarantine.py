@@ -51,7 +51,7 @@ def test_article_that_cannot_be_read_again_is_back_in_quarantine(store: Store) -
         assert store.quarantine.unresolved() == []
 
 
-def test_bad_row_of_a_stored_article_is_kept_and_settled(store: Store, query_store: Query) -> None:
+def test_bad_row_of_a_stored_article_is_kept_and_resolved(store: Store, query_store: Query) -> None:
     save_article(store, create_article())
     for _ in range(2):
         quarantine_response(store, store.runs.start("choice", {}, NOW))

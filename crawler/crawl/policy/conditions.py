@@ -1,21 +1,21 @@
-"""Conditions: troubles of a source that may last for weeks, told when they change and once a day. Pure.
+"""Conditions: troubles of a source that may last for weeks, reported when they change and once a day. Pure.
 
-A crawl by cron mails what it prints: an endpoint that refuses, or a field that was renamed, is not told every ten
-minutes. What is told is decided here; the outcome and the exit code of the crawl are not.
+A crawl by cron mails what it prints: an endpoint that refuses, or a field that was renamed, is not reported every ten
+minutes. What is reported is decided here; the outcome and the exit code of the crawl are not.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-_TOLD_EVERY = timedelta(days=1)
+_REPORT_INTERVAL = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class ConditionUpdate:
     """What a crawl makes of the conditions of its spider, by text.
 
-    `silent` were told within a day, `started` and `repeated` are told now, and `ended` are no more.
+    `silent` were reported within a day, `started` and `repeated` are reported now, and `ended` are no more.
     """
 
     silent: frozenset[str]
@@ -25,18 +25,18 @@ class ConditionUpdate:
 
 
 def update_conditions(
-    current: Collection[str], told_at: Mapping[str, datetime], answered: Collection[str], now: datetime
+    current: Collection[str], reported_at: Mapping[str, datetime], answered: Collection[str], now: datetime
 ) -> ConditionUpdate:
     """Compare the conditions of a crawl with those of earlier ones.
 
-    `current` are texts that begin with an endpoint or a host, `told_at` says when each was told last, and `answered`
-    are the endpoints that are as they should be. A condition of which this crawl saw nothing goes on.
+    `current` are texts that begin with an endpoint or a host, `reported_at` says when each was last reported, and
+    `answered` are the endpoints that are as they should be. A condition of which this crawl saw nothing goes on.
     """
     current = frozenset(current)
-    known = current & told_at.keys()
+    known = current & reported_at.keys()
     # A time that is yet to come was written before the clock was set back.
-    silent = {text for text in known if timedelta(0) <= now - told_at[text] < _TOLD_EVERY}
-    ended = {text for text in told_at.keys() - current if _is_about(text, answered)}
+    silent = {text for text in known if timedelta(0) <= now - reported_at[text] < _REPORT_INTERVAL}
+    ended = {text for text in reported_at.keys() - current if _is_about(text, answered)}
     return ConditionUpdate(
         frozenset(silent),
         current - known,

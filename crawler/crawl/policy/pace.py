@@ -33,7 +33,7 @@ class Pace:
         self._sent_at.extend(times)
 
     def slow_down(self, delay: float) -> None:
-        """Send requests no faster than one in so many seconds from now on."""
+        """Send requests no faster than one in this many seconds from now on."""
         self._delay = max(self._delay, delay)
 
     def reserve(self, now: float) -> float:

@@ -59,7 +59,7 @@ class CursorStep(Enum):
 
 
 NextPage = CursorStep | PageWindow
-# An entry as it stands in the listing: one that is edited has another time, and another place.
+# An entry as the listing has it: one that is edited has another time, and another place.
 _Row = tuple[str, datetime]
 
 
@@ -251,7 +251,7 @@ class ListingPaginator:
     def _find_last_page_again(self, times: Sequence[datetime], window: PageWindow | None) -> NextPage:
         """Return the page to read after one that none of the last page's rows is on.
 
-        Either so many entries came that the rows are further below, or too many left.
+        Either entries came, so that the rows are further below, or too many left.
         """
         assert window is not None, "a cursor always leads to the page that follows"
         assert self._last_window is not None, "the first page is the top"
@@ -339,7 +339,7 @@ def find_furthest_window(position: int, max_size: int) -> PageWindow:
 
 
 def count_pages(rows: int, first_window: PageWindow) -> int:
-    """Return how many pages a walk of windows takes that reads so many rows and proves it, if nothing changes."""
+    """Return how many pages a walk of windows takes that reads this many rows and proves it, if nothing changes."""
     walk, window, pages = ListingPaginator(), first_window, 1
     pages_below_top = 0
     while window.end < rows:

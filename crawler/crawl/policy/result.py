@@ -51,8 +51,8 @@ class CrawlResult:
 
     `failed_listings` are the listings that did not come, by reason; `gap_count` what was missed since the last
     crawl, by column; `failures` the entries that failed or went to quarantine, by kind, each with its first `code`,
-    `outcome`, `detail` and `count`; `notes` what a person should know and need not repair. `told_lately` are those
-    texts among them that a crawl of the last day has told.
+    `outcome`, `detail` and `count`; `notes` what a person should know and need not repair. `recently_reported` are
+    those of these texts that a crawl of the last day has reported.
     """
 
     run: Mapping[str, Any]
@@ -61,7 +61,7 @@ class CrawlResult:
     gaps: Mapping[str, Gap]
     failures: Sequence[Mapping[str, Any]] = ()
     notes: Sequence[str] = ()
-    told_lately: Collection[str] = ()
+    recently_reported: Collection[str] = ()
 
     @property
     def exit_code(self) -> int:

@@ -1,4 +1,4 @@
-"""What lasts is told when it begins, once a day, and when it ends."""
+"""What lasts is reported when it begins, once a day, and when it ends."""
 
 from datetime import datetime, timedelta
 
@@ -13,23 +13,23 @@ CLOSED = f"{ENDPOINT}: HTTP 403"
 CHANGED = f"{ENDPOINT} has changed: field 'Art_Content' is missing"
 
 
-def test_new_condition_is_told() -> None:
+def test_new_condition_is_reported() -> None:
     update = update_conditions([CLOSED], {}, (), NOON)
     assert update.started == {CLOSED}
     assert not update.silent
 
 
 @pytest.mark.parametrize(
-    ("told_ago", "is_silent"),
+    ("reported_ago", "is_silent"),
     [(timedelta(minutes=10), True), (timedelta(hours=24), False), (timedelta(days=-30), False)],
     ids=["just now", "a day ago", "by a clock that was ahead"],
 )
-def test_known_condition_is_told_once_a_day(told_ago: timedelta, is_silent: bool) -> None:
-    update = update_conditions([CLOSED], {CLOSED: NOON - told_ago}, (), NOON)
+def test_known_condition_is_reported_once_a_day(reported_ago: timedelta, is_silent: bool) -> None:
+    update = update_conditions([CLOSED], {CLOSED: NOON - reported_ago}, (), NOON)
     assert (update.silent == {CLOSED}, update.repeated == {CLOSED}) == (is_silent, not is_silent)
 
 
-def test_condition_that_changes_is_told_again() -> None:
+def test_condition_that_changes_is_reported_again() -> None:
     update = update_conditions([CHANGED], {CLOSED: NOON}, (), NOON)
     assert update.started == {CHANGED}
 

@@ -7,7 +7,7 @@ from crawler.crawl.policy.pace import MAX_REQUESTS_PER_WINDOW, WINDOW_SECONDS, P
 
 
 def busiest_window(times: list[float], seconds: float) -> int:
-    """Return the most requests in any half-open span of so many seconds."""
+    """Return the most requests in any half-open span of this many seconds."""
     return max(sum(start <= time < start + seconds for time in times) for start in times)
 
 
