@@ -43,9 +43,8 @@ from crawler.storage.robots_files import RobotsFile
 # The source answers so when it has no such article, or has it no more.
 _MISSING_STATUSES = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 # How long users of the source found themselves refused, by the one public account of 2026.
-REFUSAL_ADVICE = (
-    "it refuses: wait for half an hour or more, and ask less often, for example with --set DOWNLOAD_DELAY=2"
-)
+_REFUSAL_WAIT = "it refuses: wait for half an hour or more"
+ASK_LESS_OFTEN = "ask less often, for example with --set DOWNLOAD_DELAY=2"
 # The key in a request's `meta`.
 _CANONICAL_URL = "canonical"
 
@@ -218,7 +217,7 @@ def describe_listing_error(error: ItemError, url: str) -> str:
     reason = describe_item_error(error, url)
     if isinstance(error, ParseError):
         return reason
-    advice = f": {REFUSAL_ADVICE}" if isinstance(error, RefusedError) else ""
+    advice = f": {_REFUSAL_WAIT}, and {ASK_LESS_OFTEN}" if isinstance(error, RefusedError) else ""
     return f"{urlsplit(url).hostname}: {reason}{advice}"
 
 

@@ -16,7 +16,7 @@ from crawler.content.categories import CategoryRegistry
 from crawler.content.dates import format_iso
 from crawler.crawl.context import CrawlContext
 from crawler.crawl.coverage import CoverageTracker
-from crawler.crawl.interface import SpiderInfo, TrackerExtension, get_column, get_entry
+from crawler.crawl.interface import ASK_LESS_OFTEN, SpiderInfo, TrackerExtension, get_column, get_entry
 from crawler.crawl.policy.conditions import update_conditions
 from crawler.crawl.policy.failures import describe_bug
 from crawler.crawl.policy.result import FINISHED_REASON, CrawlResult, crawl_outcome
@@ -183,7 +183,7 @@ def _source_notes(
     conditions.save(context.spider.name, reported=update.started | update.repeated, ended=update.ended, now=now)
     notes += [f"no longer: {text}" for text in sorted(update.ended)]
     if health.blocked_site and (until := tracker.paused_until(context.spider.site)):
-        advice = "wait at least that long, and ask less often, for example with --set DOWNLOAD_DELAY=2"
+        advice = f"wait at least that long, and {ASK_LESS_OFTEN}"
         notes.append(f"{health.blocked_site}: not asked again until {format_iso(until)}; {advice}")
     return notes, update.silent
 
