@@ -180,7 +180,7 @@ def _source_notes(
     already_said = {*failures, *(group["detail"] for group in groups)}
     notes = [text for text in health.lasting_conditions() if not any(detail in text for detail in already_said)]
     update = update_conditions({*notes, *failures}, conditions.reported_at(context.spider.name), health.answered, now)
-    conditions.save(context.spider.name, reported=update.started | update.repeated, ended=update.ended, now=now)
+    conditions.save(context.spider.name, reported=update.to_report, ended=update.ended, now=now)
     notes += [f"no longer: {text}" for text in sorted(update.ended)]
     if health.blocked_site and (until := tracker.paused_until(context.spider.site)):
         advice = f"wait at least that long, and {ASK_LESS_OFTEN}"

@@ -40,7 +40,7 @@ class RequestLog:
         self._write(line, os.O_APPEND)
 
     def shorten(self) -> None:
-        """Leave out old lines where the file has grown large. Only the holder of the folder's lock may ask."""
+        """Leave out old lines where the file has grown large. A line that is added meanwhile may be lost."""
         lines = self._read_lines()
         if self._offset > _MAX_BYTES:
             self._write(b"".join(lines)[-_BYTES_KEPT:].partition(b"\n")[2], os.O_TRUNC)

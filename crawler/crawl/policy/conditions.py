@@ -15,12 +15,11 @@ _REPORT_INTERVAL = timedelta(days=1)
 class ConditionUpdate:
     """What a crawl makes of the conditions of its spider, by text.
 
-    `silent` were reported within a day, `started` and `repeated` are reported now, and `ended` are no more.
+    `silent` were reported within a day, `to_report` are new or were reported longer ago, and `ended` are no more.
     """
 
     silent: frozenset[str]
-    started: frozenset[str]
-    repeated: frozenset[str]
+    to_report: frozenset[str]
     ended: frozenset[str]
 
 
@@ -32,17 +31,12 @@ def update_conditions(
     `current` are texts that begin with an endpoint or a host, `reported_at` says when each was last reported, and
     `answered` are the endpoints that are as they should be. A condition of which this crawl saw nothing goes on.
     """
-    current = frozenset(current)
-    known = current & reported_at.keys()
     # A time that is yet to come was written before the clock was set back.
-    silent = {text for text in known if timedelta(0) <= now - reported_at[text] < _REPORT_INTERVAL}
-    ended = {text for text in reported_at.keys() - current if _is_about(text, answered)}
-    return ConditionUpdate(
-        frozenset(silent),
-        current - known,
-        frozenset(known - silent),
-        frozenset(ended),
+    silent = frozenset(
+        text for text in current if text in reported_at and timedelta(0) <= now - reported_at[text] < _REPORT_INTERVAL
     )
+    ended = frozenset(text for text in reported_at if text not in current and _is_about(text, answered))
+    return ConditionUpdate(silent, frozenset(current) - silent, ended)
 
 
 def _is_about(text: str, endpoints: Collection[str]) -> bool:

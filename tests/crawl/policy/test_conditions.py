@@ -15,7 +15,7 @@ CHANGED = f"{ENDPOINT} has changed: field 'Art_Content' is missing"
 
 def test_new_condition_is_reported() -> None:
     update = update_conditions([CLOSED], {}, (), NOON)
-    assert update.started == {CLOSED}
+    assert update.to_report == {CLOSED}
     assert not update.silent
 
 
@@ -26,12 +26,12 @@ def test_new_condition_is_reported() -> None:
 )
 def test_known_condition_is_reported_once_a_day(reported_ago: timedelta, is_silent: bool) -> None:
     update = update_conditions([CLOSED], {CLOSED: NOON - reported_ago}, (), NOON)
-    assert (update.silent == {CLOSED}, update.repeated == {CLOSED}) == (is_silent, not is_silent)
+    assert (update.silent == {CLOSED}, update.to_report == {CLOSED}) == (is_silent, not is_silent)
 
 
 def test_condition_that_changes_is_reported_again() -> None:
     update = update_conditions([CHANGED], {CLOSED: NOON}, (), NOON)
-    assert update.started == {CHANGED}
+    assert update.to_report == {CHANGED}
 
 
 @pytest.mark.parametrize("text", [CLOSED, CHANGED, "newsinfo.eastmoney.com: HTTP 503"])
