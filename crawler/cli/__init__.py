@@ -84,6 +84,8 @@ def _run_to_exit_code() -> int:
         return _print_error("stopped", 1)
     except Exception as error:
         if isinstance(error, OSError) and error.errno in _DISK_FULL_ERRNOS:
+            # Python would try again at its end to write what is left, and exit with 120.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return _print_error(f"cannot write {error.filename or 'the answer'}: {error.strerror}", 1)
         if os.environ.get("FINEWS_DEBUG"):
             raise
