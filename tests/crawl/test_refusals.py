@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.sample_site import Fault, SampleSite, reset_connection, return_body, return_status
+from crawler.sample_site import Corpus, Fault, SampleSite, reset_connection, return_body, return_status
 from tests.support.commands import FAST_SETTINGS, CommandResult, CommandRunner
 from tests.support.database import Query, execute_sql
 from tests.support.hostile import rewrite_json
@@ -69,20 +69,21 @@ def test_missing_article_with_a_missing_page_is_withdrawn(
     assert query("SELECT code FROM articles WHERE withdrawn_at IS NOT NULL") == []
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [return_status(403), return_status(502), reset_connection(), SLIDER_PAGE, return_body(b"{}"), return_body(b" "),
-     return_body(b'{"ok":[]}'), return_status(429)],
-    ids=["403", "502", "reset", "a check", "an empty object", "blank", "foreign JSON", "429"],
-)  # fmt: skip
-def test_one_article_that_is_refused_comes_by_the_next_extractor(
-    crawl_column: CommandRunner, sample_site: SampleSite, query: Query, fault: Fault
-) -> None:
-    code = sample_site.corpus.codes_in_columns(["345"])[2]
-    sample_site.add_fault(f"article/{code}", fault)
-    result = crawl_column()
+def test_articles_that_are_refused_come_by_the_next_extractor(finews: CommandRunner, output: Path) -> None:
+    """Each between two that are answered: the endpoint stays open."""
+    faults = [
+        return_status(403), return_status(502), reset_connection(), SLIDER_PAGE, return_body(b"{}"), return_body(b" "),
+        return_body(b'{"ok":[]}'), return_status(429),
+    ]  # fmt: skip
+    with SampleSite(Corpus.sample(80)) as site:
+        codes = site.corpus.codes_in_columns(["345"])
+        for code, fault in zip(codes[::2], faults, strict=False):
+            site.add_fault(f"article/{code}", fault)
+        target_args = ("--mirror", site.url, "--output", str(output), *COLUMN_ARGS)
+        result = finews("crawl", "eastmoney", *target_args, *FAST_SETTINGS, *ONE_AT_A_TIME, "--json")
+        assert len(codes) >= 2 * len(faults)
     assert (result.exit_code, result.json["failed"] + result.json["quarantined"]) == (0, 0)
-    assert query("SELECT outcome FROM entries WHERE code = ?", code) == ["new"]
+    assert result.json["new"] == result.json["listed"]
     assert not [note for note in result.json["notes"] if "not asked again" in note]
 
 
