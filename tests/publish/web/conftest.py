@@ -88,3 +88,10 @@ def crawled_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def web_server(crawled_output: Path) -> Iterator[WebServer]:
     with run_web_server(crawled_output) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def sql_server(crawled_output: Path) -> Iterator[WebServer]:
+    """A server whose readers may type SQL."""
+    with run_web_server(crawled_output, "--sql") as server:
+        yield server

@@ -150,15 +150,15 @@ def test_overview_hides_internal_tables(web_server: WebServer) -> None:
     }  # fmt: skip
 
 
-def test_everything_in_the_overview_opens(web_server: WebServer) -> None:
-    overview = json.loads(web_server.get("/news.json").text)
+def test_everything_in_the_overview_opens(sql_server: WebServer) -> None:
+    overview = json.loads(sql_server.get("/news.json").text)
     names = [resource["name"] for resource in overview["tables"] if not resource["hidden"]]
     names += [resource["name"] for kind in ("views", "queries") for resource in overview[kind]]
     assert {"articles", "articles_per_day", "crawls"} <= set(names)
     for name in names:
         for form in ("", ".json", ".csv"):
-            assert web_server.get(f"/news/{name}{form}").status == 200, f"{name}{form}"
-    assert web_server.get("/news.json?sql=select+count(*)+from+search+where+words+match+'公司'").status == 200
+            assert sql_server.get(f"/news/{name}{form}").status == 200, f"{name}{form}"
+    assert sql_server.get("/news.json?sql=select+count(*)+from+search+where+words+match+'公司'").status == 200
 
 
 # next to writers
@@ -216,10 +216,11 @@ def test_rebuilt_database_is_used(output: Path, finews: CommandRunner) -> None:
     with SampleSite(Corpus.sample(6, newest_at=clock.now())) as sample_site:
         run_crawl(sample_site, output)
     with run_web_server(output) as server:
-        assert server.get("/").status == 200
+        assert server.get("/").status == server.get("/news/articles").status == 200
         assert finews("rebuild", "db", "--output", str(output)).exit_code == 0
         execute_sql(output, "UPDATE articles SET title = '改过的题目'")
         assert "改过的题目" in server.get("/").text
+        assert "改过的题目" in server.get("/news/articles").text
 
 
 # hostile text and hostile sites
@@ -247,7 +248,7 @@ def hostile_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_hostile_text_never_becomes_markup(hostile_output: Path) -> None:
     ((code,),) = fetch_rows(hostile_output, "SELECT code FROM articles JOIN mentions USING (code) LIMIT 1")
     ((secid,),) = fetch_rows(hostile_output, "SELECT secid FROM mentions LIMIT 1")
-    with run_web_server(hostile_output) as server:
+    with run_web_server(hostile_output, "--sql") as server:
         for path in (
             "/",
             "/search?q=公司",
@@ -298,22 +299,22 @@ def test_cross_site_requests_may_only_navigate(web_server: WebServer, headers: d
     assert web_server.get("/", **headers).status == status
 
 
-def test_database_is_read_only(web_server: WebServer, crawled_output: Path) -> None:
+def test_database_is_read_only(sql_server: WebServer, crawled_output: Path) -> None:
     before = fetch_rows(crawled_output, "SELECT count(*), max(title) FROM articles")
-    assert web_server.get("/news", method="POST").status == 405
+    assert sql_server.get("/news", method="POST").status == 405
     for sql in (
         "delete from articles",
         "with x as (select 1) delete from articles",
         "attach 'x.db' as x",
         "pragma journal_mode=delete",
     ):
-        assert web_server.get(f"/news.json?sql={sql.replace(' ', '+')}").status == 400, sql
+        assert sql_server.get(f"/news.json?sql={sql.replace(' ', '+')}").status == 400, sql
     assert fetch_rows(crawled_output, "SELECT count(*), max(title) FROM articles") == before
 
 
-def test_long_sql_query_is_stopped(web_server: WebServer) -> None:
+def test_long_sql_query_is_stopped(sql_server: WebServer) -> None:
     endless_query = "with recursive n(x) as (select 1 union all select x + 1 from n) select count(*) from n"
-    response = web_server.get(f"/news.json?sql={endless_query.replace(' + ', '%2B').replace(' ', '+')}")
+    response = sql_server.get(f"/news.json?sql={endless_query.replace(' + ', '%2B').replace(' ', '+')}")
     assert response.status == 400
     assert "too long" in response.text
 
@@ -334,12 +335,43 @@ def test_slow_page_is_stopped(crawled_output: Path, monkeypatch: pytest.MonkeyPa
         datasette.executor.shutdown()
 
 
-def test_sql_is_allowed_on_loopback_only(crawled_output: Path, web_server: WebServer) -> None:
-    assert web_server.get("/news.json?sql=select+1").status == 200
-    with run_web_server(crawled_output, "--host", "0.0.0.0") as server:  # noqa: S104  # that is the case
-        local_server = WebServer(server.address.replace("0.0.0.0", "127.0.0.1"), server.process)  # noqa: S104  # as above
-        assert local_server.get("/").status == 200
-        assert local_server.get("/news.json?sql=select+1").status == 403
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104  # also where others can reach it
+def test_sql_needs_the_option(crawled_output: Path, host: str) -> None:
+    for args, status in (([], 403), (["--sql"], 200)):
+        with run_web_server(crawled_output, "--host", host, *args) as server:
+            local_server = WebServer(server.address.replace("0.0.0.0", "127.0.0.1"), server.process)  # noqa: S104  # as above
+            assert local_server.get("/").status == 200
+            assert local_server.get("/news.json?sql=select+1").status == status
+            assert local_server.get("/news/articles.json?_where=1").status == status
+            assert ("<textarea" in local_server.get("/news").text) == (status == 200)
+            assert local_server.get("/news/search_articles.json?q=公司").status == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Sec_Fetch_Site": "none", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}, 200),
+        ({"Sec_Fetch_Site": "same-origin", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}, 200),
+        ({"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}, 403),
+        ({"Sec_Fetch_Site": "same-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}, 403),
+        ({"Referer": "https://evil.example/"}, 403),
+        ({"Referer": "http://127.0.0.1:1/"}, 403),
+        ({"Origin": "null"}, 403),
+    ],
+)
+def test_sql_comes_from_this_site_or_its_reader(sql_server: WebServer, headers: dict[str, str], status: int) -> None:
+    assert sql_server.get("/news.json?sql=select+1", **headers).status == status
+    assert sql_server.get("/news/articles.json?_where=1", **headers).status == status
+    assert sql_server.get("/news/articles.json?_size=1").status == 200
+
+
+def test_sql_of_this_site_is_answered(sql_server: WebServer) -> None:
+    referer = {"Referer": f"{sql_server.address}news"}
+    response = sql_server.get("/news.json?sql=select+1+as+x,+2+as+x&_shape=arrays", **referer)
+    assert response.status == 200
+    assert json.loads(response.text)["columns"] == ["x", "x"]
+    assert json.loads(response.text)["rows"] == [[1, 2]]
 
 
 # the command
