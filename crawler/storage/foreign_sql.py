@@ -26,8 +26,8 @@ _LIMITS = {
     sqlite3.SQLITE_LIMIT_ATTACHED: 0,
 }
 # Bytes that SQLite may take, and the whole process: with Python, and an answer that is sent.
-_MAX_SQLITE_MEMORY = 256 << 20
-_MAX_PROCESS_MEMORY = 768 << 20
+_MAX_SQLITE_MEMORY = 128 << 20
+_MAX_PROCESS_MEMORY = 512 << 20
 # Bytes of an answer: the server holds it several times while it makes a page of it.
 _MAX_RESULT_BYTES = 32 << 20
 # Bytes that an empty cell counts as: a page of many small cells takes as long as one of long texts.
@@ -35,7 +35,7 @@ _BYTES_PER_CELL = 500
 # The progress handler is called once in so many of SQLite's operations: about 0.1 ms.
 _OPERATIONS_PER_CHECK = 1_000
 # Seconds of the processor, in addition to the time limit, after which the system ends a process without a parent.
-_CPU_GRACE_SECONDS = 5
+_CPU_GRACE_SECONDS = 2
 
 _ACTIONS = {
     sqlite3.SQLITE_SELECT,

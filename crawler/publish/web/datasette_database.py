@@ -59,7 +59,8 @@ class FinewsDatabase(Database):
         values = dict(params) if isinstance(params, Mapping) else params or {}
         # With as many rows as a page has, Datasette reads one more to see whether there is another page.
         max_rows = self.ds.max_returned_rows + (self.ds.max_returned_rows == (page_size or self.ds.page_size))
-        time_limit_ms = min(custom_time_limit or self.ds.sql_time_limit_ms, self.ds.sql_time_limit_ms)
+        # A reader may ask for a shorter time.
+        time_limit_ms = max(1, min(custom_time_limit or self.ds.sql_time_limit_ms, self.ds.sql_time_limit_ms))
         query = ForeignQuery(sql, values, max_rows if truncate else None, time_limit_ms / 1000)
         try:
             result = await self._run_in_thread(lambda: self._thread_query_process().run(query))

@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from datasette.app import Datasette
+from datasette.database import QueryInterrupted
 from datasette.utils.asgi import Base400, Request, Response
 from datasette.views.base import DatasetteError
 from jinja2 import Environment
@@ -75,7 +76,7 @@ def handle_exception(datasette: Datasette, request: Request, exception: Exceptio
 
     async def respond() -> Response:
         match exception:
-            case QueryTimeoutError():
+            case QueryTimeoutError() | QueryInterrupted():
                 return await _build_error_response(
                     datasette, request, 503, "这个问题太费时间，已经停下。请加上日期、媒体或更多的词。"
                 )

@@ -54,12 +54,18 @@ class QueryProcess:
         try:
             self._connection.send(query)
         except OSError as error:
+            self.kill()
             raise ForeignSqlError("the process for queries has ended: try again") from error
         answer = self._receive(query.max_seconds + _GRACE_SECONDS)
         if isinstance(answer, FinewsError):
             raise answer
         assert answer is not None
         return answer
+
+    @property
+    def process_id(self) -> int:
+        assert self._process.pid is not None, "it was started"
+        return self._process.pid
 
     def is_alive(self) -> bool:
         return self._process.is_alive()

@@ -8,7 +8,6 @@ import ipaddress
 import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from datasette.utils.asgi import Request
 
@@ -72,8 +71,9 @@ def _find_rejection(scope: Scope, allowed_hosts: set[str], *, allow_sql: bool) -
 
 def _names_other_site(headers: dict[bytes, str]) -> bool:
     """Whether a header of a browser, old ones included, says that a page of another origin sent the request."""
-    origins = [headers[name] for name in (b"origin", b"referer") if name in headers]
-    return any(urlsplit(origin).netloc.lower() != headers[b"host"].lower() for origin in origins)
+    addresses = [headers[name] for name in (b"origin", b"referer") if name in headers]
+    hosts = {address.partition("://")[2].partition("/")[0].lower() for address in addresses}
+    return not hosts <= {headers[b"host"].lower()}
 
 
 def is_allowed_host(host: str, allowed_hosts: set[str]) -> bool:

@@ -57,7 +57,7 @@ def test_another_site_cannot_bring_sql(sql_server: WebServer) -> None:
 
 def test_slow_and_large_queries_end_in_time(sql_server: WebServer, worst_attacks: tuple[Attack, ...]) -> None:
     for attack, result in run_attacks(sql_server, worst_attacks):
-        assert result.status in {200, 400}, (attack.name, result)
+        assert result.status in {200, 400, 503}, (attack.name, result)
 
 
 def test_sql_is_off_without_the_option(web_server: WebServer) -> None:
