@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +23,8 @@ from crawler.storage.foreign_sql import ForeignQuery, ForeignSqlError, ForeignSq
 DATABASE_NAME = Path(DATABASE_FILE_NAME).stem
 # What our own pages ask is bounded; a cold disk may be slow.
 _QUERY_TIMEOUT_MS = 5_000
+# Each has a second, and memory of its own.
+_QUERY_PROCESSES = 3
 
 Result = TypeVar("Result")
 
@@ -37,6 +40,8 @@ class FinewsDatabase(Database):
         super().__init__(datasette, str(output / DATABASE_FILE_NAME))
         self.output = output
         self._thread_local = threading.local()
+        # Threads that wait for processes. Our own pages are answered while readers' queries take all of these.
+        self._query_executor = ThreadPoolExecutor(_QUERY_PROCESSES)
 
     def connect(self, write: bool = False) -> sqlite3.Connection:
         """No other code opens this database, and it is not written."""
@@ -63,7 +68,7 @@ class FinewsDatabase(Database):
         time_limit_ms = max(1, min(custom_time_limit or self.ds.sql_time_limit_ms, self.ds.sql_time_limit_ms))
         query = ForeignQuery(sql, values, max_rows if truncate else None, time_limit_ms / 1000)
         try:
-            result = await self._run_in_thread(lambda: self._thread_query_process().run(query))
+            result = await self._run_in_thread(lambda: self._thread_query_process().run(query), self._query_executor)
         except ForeignSqlTimeoutError as error:
             raise QueryInterrupted(error, sql, params) from error
         except ForeignSqlError as error:
@@ -88,8 +93,8 @@ class FinewsDatabase(Database):
 
         return await self._run_in_thread(lambda: run_with_timeout(self._thread_store()))
 
-    async def _run_in_thread(self, fn: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self.ds.executor, fn)
+    async def _run_in_thread(self, fn: Callable[[], Result], executor: ThreadPoolExecutor | None = None) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(executor or self.ds.executor, fn)
 
     def _thread_store(self) -> Store:
         if not hasattr(self._thread_local, "store"):

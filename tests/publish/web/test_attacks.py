@@ -1,10 +1,14 @@
 """Attacks by SQL on a real `finews serve`. `make attack` runs all of them, and prints what each of them got."""
 
+import http.client
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -83,3 +87,47 @@ def test_server_ends_in_time_while_it_is_attacked(crawled_output: Path, signum: 
         server.process.send_signal(signum)
         server.process.wait(timeout=30)
         assert time.monotonic() - start < 5
+
+
+def test_pages_are_answered_while_queries_take_all_processes(crawled_output: Path) -> None:
+    (endless,) = (attack for attack in sql_attacks.SLOW if attack.name == "endless")
+    with run_web_server(crawled_output, "--sql") as server, ThreadPoolExecutor(12) as attackers:
+        results = [attackers.submit(server.get, endless.path) for _ in range(12)]
+        wait(results, return_when=FIRST_COMPLETED)
+        assert server.get("/").status == 200
+        assert not all(result.done() for result in results)
+        assert {result.result().status for result in results} == {400}
+
+
+_HANGING_SERVER = """
+import asyncio, sys, time
+from crawler.cli import main
+from crawler.publish.web import plugin
+
+async def block_loop(datasette, request):
+    print("hanging", flush=True)
+    time.sleep(600)
+
+async def block_thread(datasette, request):
+    print("hanging", flush=True)
+    await asyncio.get_running_loop().run_in_executor(datasette.executor, time.sleep, 600)
+
+plugin._ROUTES = ((r"/loop$", block_loop), (r"/thread$", block_thread))
+sys.argv = ["finews", "serve", "--port", "0", "--output", sys.argv[1]]
+main()
+"""
+
+
+@pytest.mark.parametrize("path", ["/loop", "/thread"])
+def test_server_ends_in_time_whatever_it_does(crawled_output: Path, path: str) -> None:
+    command = [sys.executable, "-c", _HANGING_SERVER, str(crawled_output)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        host = process.stdout.readline().split("//")[1].strip(" /\n")
+        with closing(http.client.HTTPConnection(host)) as connection:
+            connection.request("GET", path)
+            assert process.stdout.readline() == "hanging\n"
+            start = time.monotonic()
+            process.terminate()
+            assert process.wait(timeout=60) == 0
+            assert time.monotonic() - start < 5
