@@ -91,12 +91,11 @@ def test_server_ends_in_time_while_it_is_attacked(crawled_output: Path, signum: 
 
 def test_pages_are_answered_while_queries_take_all_processes(crawled_output: Path) -> None:
     (endless,) = (attack for attack in sql_attacks.SLOW if attack.name == "endless")
-    with run_web_server(crawled_output, "--sql") as server, ThreadPoolExecutor(12) as attackers:
-        results = [attackers.submit(server.get, endless.path) for _ in range(12)]
+    with ThreadPoolExecutor(24) as attackers, run_web_server(crawled_output, "--sql") as server:
+        results = [attackers.submit(server.get, endless.path) for _ in range(24)]
         wait(results, return_when=FIRST_COMPLETED)
         assert server.get("/").status == 200
-        assert not all(result.done() for result in results)
-        assert {result.result().status for result in results} == {400}
+        assert sum(result.done() for result in results) < len(results) / 2
 
 
 _HANGING_SERVER = """
