@@ -121,12 +121,15 @@ main()
 def test_server_ends_in_time_whatever_it_does(crawled_output: Path, path: str) -> None:
     command = [sys.executable, "-c", _HANGING_SERVER, str(crawled_output)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        host = process.stdout.readline().split("//")[1].strip(" /\n")
-        with closing(http.client.HTTPConnection(host)) as connection:
-            connection.request("GET", path)
-            assert process.stdout.readline() == "hanging\n"
-            start = time.monotonic()
-            process.terminate()
-            assert process.wait(timeout=60) == 0
-            assert time.monotonic() - start < 5
+        try:
+            assert process.stdout is not None
+            host = process.stdout.readline().split("//")[1].strip(" /\n")
+            with closing(http.client.HTTPConnection(host)) as connection:
+                connection.request("GET", path)
+                assert process.stdout.readline() == "hanging\n"
+                start = time.monotonic()
+                process.terminate()
+                assert process.wait(timeout=30) == 0
+                assert time.monotonic() - start < 5
+        finally:
+            process.kill()
