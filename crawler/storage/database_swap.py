@@ -2,9 +2,7 @@
 
 import itertools
 import os
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
@@ -17,8 +15,8 @@ from crawler.storage import Store
 from crawler.storage.connection import DATABASE_FILE_NAME, as_store_error, open_database_rw
 from crawler.storage.reprints.clusters import ReprintClusters
 from crawler.storage.search.index import SearchIndex
+from crawler.storage.unfinished import unfinished_folder
 
-_BUILD_DIR_PREFIX = ".rebuild-"
 # What posts say by themselves or triggers fill, and the migrations' own table.
 _TABLES_NOT_COPIED = {
     "articles", "categories", "mentions", "search_documents", "search_blocks", "search_pending", "stale_pages",
@@ -61,10 +59,8 @@ def replacement_database(output: Path, replaced_at: datetime, *, copy_old_data: 
     `copy_old_data` takes over what posts do not say from the old one. Only the holder of the lock may do this. Raises
     StoreError and OutputError.
     """
-    for leftover_dir in output.glob(f"{_BUILD_DIR_PREFIX}*"):
-        shutil.rmtree(leftover_dir, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=_BUILD_DIR_PREFIX, dir=output) as build_dir:
-        with closing(open_database_rw(Path(build_dir))) as db, as_store_error():
+    with unfinished_folder(output) as build_dir:
+        with closing(open_database_rw(build_dir)) as db, as_store_error():
             with db.atomic():
                 yield Store(db)
             if copy_old_data:
@@ -72,7 +68,7 @@ def replacement_database(output: Path, replaced_at: datetime, *, copy_old_data: 
                 SearchIndex(db).index_pending()
             ReprintClusters(db).cluster_pending()
             _check_integrity(db)
-        _replace_database_file(Path(build_dir) / DATABASE_FILE_NAME, output / DATABASE_FILE_NAME, replaced_at)
+        _replace_database_file(build_dir / DATABASE_FILE_NAME, output / DATABASE_FILE_NAME, replaced_at)
 
 
 def _passes_quick_check(path: Path) -> bool:

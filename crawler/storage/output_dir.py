@@ -15,6 +15,7 @@ from crawler.errors import OutputError, OutputLockedError
 from crawler.storage import Store
 from crawler.storage.recovery import recover_interrupted_crawl
 from crawler.storage.site_links import load_site_links
+from crawler.storage.unfinished import run_mark
 
 DEFAULT_OUTPUT_DIR = Path("output")
 OUTPUT_DIR_VARIABLE = "FINEWS_OUTPUT"
@@ -107,21 +108,23 @@ class OutputDir:
     def lock(path: Path) -> Iterator[None]:
         """Hold the one lock of a folder, which the kernel takes back when its holder dies.
 
+        What a killed holder left unfinished is swept first.
+
         Raises:
             OutputLockedError: another process holds it.
             OutputError: the lock file cannot be written.
         """
-        lock = FileLock(path / _LOCK_FILE_NAME, timeout=0, mode=0o644)
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise OutputLockedError(f"another crawl of {path} is running: try again when it has ended") from error
-        except OSError as error:
-            raise OutputError(f"cannot lock the output folder {path}: {error.strerror}") from error
-        try:
+        with _hold_lock(path), run_mark(path):
             yield
-        finally:
-            lock.release()
+
+    @staticmethod
+    def is_locked(path: Path) -> bool:
+        """Whether a process holds the lock of a folder; nothing changes. Raises OutputError where nobody can know."""
+        try:
+            with _hold_lock(path):
+                return False
+        except OutputLockedError:
+            return True
 
     def close(self) -> None:
         """Close the database and give the lock back. Calling it again does nothing."""
@@ -132,3 +135,18 @@ class OutputDir:
 
     def __exit__(self, *_exception: object) -> None:
         self.close()
+
+
+@contextmanager
+def _hold_lock(path: Path) -> Iterator[None]:
+    lock = FileLock(path / _LOCK_FILE_NAME, timeout=0, mode=0o644)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise OutputLockedError(f"another crawl of {path} is running: try again when it has ended") from error
+    except OSError as error:
+        raise OutputError(f"cannot lock the output folder {path}: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        lock.release()
