@@ -65,7 +65,7 @@ class CrawlSession(TrackerExtension):
             self.tracker = CrawlTracker(self.context, self._coverage, self.abort)
             self._crawler.signals.connect(self.tracker.spider_idle, signal=signals.spider_idle)
         except Exception as error:
-            self.fatal_error = error if isinstance(error, CommandError) else FatalError(describe_bug(error))
+            self.fatal_error = _as_command_error(error)
             raise CloseSpider("cannot_start") from error
 
     def close_at_end(self, close: Callable[[], None]) -> None:
@@ -126,8 +126,8 @@ class CrawlSession(TrackerExtension):
             crawl_finished, context=self.context, dont_log=CommandError
         ):
             error = answer.value if isinstance(answer, Failure) else answer
-            if isinstance(error, CommandError):
-                self.fatal_error = self.fatal_error or error
+            if isinstance(error, Exception):
+                self.fatal_error = self.fatal_error or _as_command_error(error)
 
     def _finish_run(self, reason: str) -> CrawlResult:
         context, tracker, coverage = self.context, self.tracker, self._coverage
@@ -167,6 +167,10 @@ def get_session(crawler: Crawler) -> CrawlSession:
     if session is None:
         raise UsageError("the extension crawler.crawl.session.CrawlSession is switched off: a crawl needs it")
     return session
+
+
+def _as_command_error(error: Exception) -> CommandError:
+    return error if isinstance(error, CommandError) else FatalError(describe_bug(error))
 
 
 def _source_notes(

@@ -1,4 +1,4 @@
-"""Verification: compare every row with its post file, as two streams in one order, and repair the differences.
+"""Verification: compare every row with its post file, as two streams in one order, and pages with both; repair.
 
 A post is a pure function of its row: what differs is found by rendering, byte for byte, and memory stays flat however
 many articles there are.
@@ -18,9 +18,10 @@ from typing import Any
 from crawler.content import clock, post_format
 from crawler.content.categories import CategoryRegistry
 from crawler.content.post_format import SiteLinks
-from crawler.errors import OutputError, OutputLockedError, ParseError
+from crawler.errors import OutputError, ParseError
 from crawler.items import Post
 from crawler.jobs.spider_lookup import find_markup_by_url
+from crawler.publish.jekyll.page_faults import find_page_faults, repair_pages
 from crawler.storage import Store, post_files
 from crawler.storage.article_writer import write_unwritten_posts
 from crawler.storage.output_dir import OutputDir
@@ -35,7 +36,8 @@ class MismatchKind(StrEnum):
     """How a row and its post disagree: there is no file, another one, one without a row, or half of one.
 
     And a row with the search index: search looks at it by itself, more slowly, or misses it. And a row with its
-    cluster: its reprints are not those that the texts say.
+    cluster: its reprints are not those that the texts say. And the rows with a page of the site: it is gone, or does
+    not show what they say.
     """
 
     MISSING = "missing"
@@ -44,10 +46,12 @@ class MismatchKind(StrEnum):
     UNFINISHED = "unfinished"
     UNINDEXED = "unindexed"
     UNLINKED = "unlinked"
+    STALE = "stale"
 
 
 _ROW_KINDS = {MismatchKind.MISSING, MismatchKind.DIFFERENT}
 _DERIVED_KINDS = {MismatchKind.UNINDEXED, MismatchKind.UNLINKED}
+_POST_KINDS = {*MismatchKind} - _DERIVED_KINDS - {MismatchKind.STALE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,16 @@ class VerifyReport:
     repaired: list[Mismatch]
 
     @property
+    def post_count(self) -> int:
+        """How many disagreements are of posts."""
+        return sum(mismatch.kind in _POST_KINDS for mismatch in self.mismatches)
+
+    @property
+    def page_count(self) -> int:
+        """How many disagreements are of pages."""
+        return sum(mismatch.kind is MismatchKind.STALE for mismatch in self.mismatches)
+
+    @property
     def derived_count(self) -> int:
         """How many disagreements are none of posts, but of what is found out of the articles."""
         return sum(mismatch.kind in _DERIVED_KINDS for mismatch in self.mismatches)
@@ -94,8 +108,9 @@ def verify_output(output: Path, address: str) -> VerifyReport:
     """
     with OutputDir.open_for_reading(output, address=address) as out:
         row_count, suspects = _compare_all(out)
-        mismatches = [*_find_unindexed(out.db), *_find_wrongly_linked(out.db)]
-        any_in_progress = any(mismatch.in_progress for mismatch in [*suspects, *_find_not_yet_linked(out.db)])
+        mismatches = [*_find_unindexed(out.db), *_find_wrongly_linked(out.db), *_find_stale(out)]
+        owed = [*suspects, *mismatches, *_find_not_yet_linked(out.db)]
+        any_in_progress = any(mismatch.in_progress for mismatch in owed)
         crawl_is_running = any_in_progress and _is_locked(output)
         mismatches += [mismatch for suspect in suspects if (mismatch := _recheck_path(out, suspect.path))]
         mismatches += _find_not_yet_linked(out.db)
@@ -106,7 +121,8 @@ def verify_output(output: Path, address: str) -> VerifyReport:
 
 
 def repair_output(output: Path, address: str) -> VerifyReport:
-    """Repair what is certain: posts that are missing or different are written from their rows, unfinished files go.
+    """Repair what is certain: posts that are missing or different are written from their rows, unfinished files go, and
+    pages are written again.
 
     A file without a row stays: whatever it is, it is somebody's. Raises OutputLockedError while a crawl runs, and
     FatalError.
@@ -119,6 +135,10 @@ def repair_output(output: Path, address: str) -> VerifyReport:
         if any(mismatch.kind is MismatchKind.UNLINKED for mismatch in mismatches):
             out.db.reprint_clusters.repair()
         repaired = [mismatch for mismatch in mismatches if _repair_mismatch(out, mismatch)]
+        # Of what is right now, and of what was before: the pages are a function of the rows.
+        if stale_pages := _find_stale(out):
+            repair_pages(out)
+            repaired += stale_pages
     return VerifyReport(row_count, [mismatch for mismatch in mismatches if mismatch not in repaired], repaired)
 
 
@@ -134,6 +154,14 @@ def _find_not_yet_linked(store: Store) -> list[Mismatch]:
 
 def _find_wrongly_linked(store: Store) -> list[Mismatch]:
     return _mismatches_from_faults(store, MismatchKind.UNLINKED, store.reprint_clusters.find_faults())
+
+
+def _find_stale(out: OutputDir) -> list[Mismatch]:
+    """The pages that are not what they should be; a crawl writes them at its end."""
+    return [
+        Mismatch(MismatchKind.STALE, fault.path, detail=fault.detail, in_progress=True)
+        for fault in find_page_faults(out)
+    ]
 
 
 def _mismatches_from_faults(
@@ -233,9 +261,8 @@ def _lazy_registry(store: Store) -> Callable[[], CategoryRegistry]:
 def _is_locked(output: Path) -> bool:
     """Whether a crawl is running. A user who may not even open the lock cannot know, and assumes that one is."""
     try:
-        with OutputDir.lock(output):
-            return False
-    except (OutputLockedError, OutputError):
+        return OutputDir.is_locked(output)
+    except OutputError:
         return True
 
 

@@ -7,6 +7,7 @@ from typing import Self
 from sqlite_utils import Database
 
 from crawler.items import Category
+from crawler.storage.archived_pages import ArchivedPages
 from crawler.storage.article_history import ArticleHistory
 from crawler.storage.article_upsert import ArticleUpserter
 from crawler.storage.articles import Articles
@@ -61,6 +62,7 @@ class Store(Table):
         self.search = SearchEngine(db)
         self.stocks = Stocks(db)
         self.site_pages = SitePages(db)
+        self.archived_pages = ArchivedPages(db)
         self.reprint_clusters = ReprintClusters(db)
         self.reprints = ReprintQueries(db)
         self.daily_counts = DailyCounts(db)

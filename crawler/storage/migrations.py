@@ -698,3 +698,21 @@ def m015_conditions(db: Database) -> None:
         "CREATE TABLE conditions (spider TEXT NOT NULL, detail TEXT NOT NULL, reported_at TEXT NOT NULL,"
         " PRIMARY KEY (spider, detail))"
     )
+
+
+@migrations()
+def m016_archived_pages(db: Database) -> None:
+    """What archived pages were made of, and are; lists that show summaries are written again when those change."""
+    db.execute(
+        "CREATE TABLE archived_pages (path TEXT PRIMARY KEY, source_sha256 TEXT NOT NULL, page_sha256 TEXT NOT NULL)"
+        " WITHOUT ROWID"
+    )
+    db.execute(
+        """
+        CREATE TRIGGER stale_pages_of_changed_text AFTER UPDATE OF summary, body_text ON articles
+        WHEN NEW.summary IS NOT OLD.summary OR NEW.body_text IS NOT OLD.body_text
+        BEGIN
+            INSERT INTO stale_pages (kind, name) VALUES ('category', NEW.category) ON CONFLICT DO NOTHING;
+        END
+        """
+    )

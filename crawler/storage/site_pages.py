@@ -59,6 +59,16 @@ class SitePages(Table):
             json.dumps([[page.kind, page.name] for page in pages]),
         )
 
+    def mark_stale(self, pages: Iterable[SitePage]) -> None:
+        """These pages are to be written, whatever the articles say."""
+        self._execute(
+            """
+            INSERT OR IGNORE INTO stale_pages (kind, name)
+                SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)
+            """,
+            json.dumps([[page.kind, page.name] for page in pages]),
+        )
+
     # what stands on them: articles as `code`, `title`, `published_at`, `media`, `category`, `post_path`
 
     def latest_articles(self, limit: int) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """`finews site build` with real Jekyll: what is published, what is frozen, and what a build leaves alone."""
 
 import html
+import json
 import re
 import shutil
 import sqlite3
@@ -320,3 +321,73 @@ def test_all_legacy_posts_are_published(published_output: Path) -> None:
     all_paths = " ".join(read_site_files(published_output / SITE_DIR))
     assert len(names) == 8
     assert all(f"NW{name}.html" in all_paths for name in names)
+
+
+HOSTILE_NAMES = (
+    "../outside.html",
+    "../../victim.html",
+    "a/../../../victim.html",
+    "linked/victim.html",
+    "./../../victim.html",
+    "",
+    ".",
+    "..",
+    "\0",
+    "\ud800.html",
+    "a" * 5000,
+    "linked",
+    "category",
+)
+
+
+@pytest.mark.parametrize("key", ["sources", "others", "pages", "months"])
+def test_record_of_a_build_names_nothing_outside_of_the_site(
+    published_copy: Path, run_site: SiteCommand, tmp_path: Path, key: str
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    victims = [tmp_path / "victim.html", published_copy / "outside.html", elsewhere / "victim.html"]
+    for victim in victims:
+        victim.write_text("somebody's")
+    (published_copy / SITE_DIR / "linked").symlink_to(elsewhere)
+    expected = read_site_files(published_copy / SITE_DIR)
+    manifest = published_copy / SITE_DIR / ".finews.json"
+    values = json.loads(manifest.read_text())
+    names = [*HOSTILE_NAMES, str(victims[0]), f"//{victims[0]}", "_posts/../../victim.md", "_posts//../../../victim.md"]
+    values[key] = dict.fromkeys(names, "1.1") if key in {"sources", "pages"} else [*names, 5, None, [], {}]
+    manifest.write_text(json.dumps(values))
+    result = run_site("build")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert [victim.read_text() for victim in victims] == ["somebody's"] * 3
+    assert expected.items() <= read_site_files(published_copy / SITE_DIR).items()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "5", "[" * 100_000, '{"sources": 5, "others": "x", "unknown": 1}'])
+def test_record_that_is_none_has_the_site_built_again(
+    published_copy: Path, run_site: SiteCommand, content: str
+) -> None:
+    expected = read_site_files(published_copy / SITE_DIR)
+    (published_copy / SITE_DIR / ".finews.json").write_text(content)
+    assert run_site("build").exit_code == 0
+    assert read_site_files(published_copy / SITE_DIR) == expected
+
+
+def test_link_in_the_built_site_is_not_followed(published_copy: Path, run_site: SiteCommand, tmp_path: Path) -> None:
+    """Whoever may write there could have pages written elsewhere."""
+    expected = read_site_files(published_copy / SITE_DIR)
+    for name in ("category", "2022"):
+        (published_copy / SITE_DIR / name).rename(tmp_path / name)
+        (published_copy / SITE_DIR / name).symlink_to(tmp_path / name)
+    victim = tmp_path / "victim.html"
+    victim.write_text("somebody's")
+    (published_copy / SITE_DIR / "index.html").unlink()
+    (published_copy / SITE_DIR / "index.html").symlink_to(victim)
+    before = read_site_files(tmp_path / "category")
+    layout = published_copy / "_layouts" / "list.html"
+    layout.write_text(layout.read_text() + "<!-- changed -->")
+    assert run_site("build", "--all").exit_code == 0
+    assert victim.read_text() == "somebody's"
+    assert read_site_files(tmp_path / "category") == before
+    assert set(read_site_files(published_copy / SITE_DIR)) == set(expected)
+    assert not (published_copy / SITE_DIR / "category").is_symlink()
+    assert run_site("check").exit_code == 0
