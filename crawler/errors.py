@@ -62,6 +62,13 @@ class OutputError(FatalError):
     """The output folder refuses to be written."""
 
 
+def disk_error(error: BaseException) -> OutputError | None:
+    """What an exception says that the disk has refused, which is no bug of ours wherever it turns up; else None."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return OutputError(f"cannot read or write {error.filename}: {error.strerror}")
+    return None
+
+
 class ItemError(FinewsError):
     """One response, row or article cannot be used; the rest of the crawl goes on."""
 

@@ -9,7 +9,7 @@ import click
 
 from crawler.cli.output import print_line
 from crawler.content.unicode_text import collapse_whitespace
-from crawler.errors import CommandError, UsageError
+from crawler.errors import CommandError, UsageError, disk_error
 
 COMMANDS = {
     "categories": "lists:categories",
@@ -89,6 +89,8 @@ def _run_to_exit_code() -> int:
             return _print_error(f"cannot write {error.filename or 'the answer'}: {error.strerror}", 1)
         if os.environ.get("FINEWS_DEBUG"):
             raise
+        if refusal := disk_error(error):
+            return _print_error(str(refusal), refusal.exit_code)
         return _print_error(f"internal error: {type(error).__name__}: {error} (FINEWS_DEBUG=1 shows where)", 1)
 
 

@@ -21,7 +21,7 @@ from crawler.crawl.policy.conditions import update_conditions
 from crawler.crawl.policy.failures import describe_bug
 from crawler.crawl.policy.result import FINISHED_REASON, CrawlResult, crawl_outcome
 from crawler.crawl.tracker import CrawlTracker
-from crawler.errors import CommandError, FatalError, UsageError
+from crawler.errors import CommandError, FatalError, UsageError, disk_error
 from crawler.items import ListingEntry, Reason
 
 # Sent with the crawl's `context` when all articles of a crawl that was not stopped are saved; the output folder is
@@ -170,7 +170,7 @@ def get_session(crawler: Crawler) -> CrawlSession:
 
 
 def _as_command_error(error: Exception) -> CommandError:
-    return error if isinstance(error, CommandError) else FatalError(describe_bug(error))
+    return error if isinstance(error, CommandError) else disk_error(error) or FatalError(describe_bug(error))
 
 
 def _source_notes(

@@ -22,7 +22,7 @@ _RUN_MARK = f"{_PREFIX}run{_SUFFIX}"
 _OLD_POST_NAME = re.compile(r"\.\d{4}-\d\d-\d\d-[\w-]+\.md\.\w+", re.ASCII)
 _OLD_FOLDER_NAMES = {
     re.compile(r"\.stage-[a-z0-9_]{8}", re.ASCII): {"source", "tree"},
-    re.compile(r"\.rebuild-[a-z0-9_]{8}", re.ASCII): {
+    re.compile(r"\.rebuild-[a-z0-9_]{1,8}", re.ASCII): {
         f"news.db{ending}" for ending in ("", "-wal", "-shm", "-journal")
     },
 }

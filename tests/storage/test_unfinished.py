@@ -17,7 +17,7 @@ OTHERS = (
     "_site/.abcd1234.part",
     ".stage-abcdefgh/mine.txt",
     ".stage-fright/source/a.md",
-    ".rebuild-scripts/news.db",
+    ".rebuild-scripts/news.sh",
     "_posts/.hidden.md",
     "news.db.before-rebuild-20220110T162036",
 )

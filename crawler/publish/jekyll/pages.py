@@ -84,7 +84,9 @@ def _iter_files(output: Path, store: Store, pages: Collection[SitePage]) -> Iter
         yield from _data_files(store)
         yield from _year_pages(store, sorted({day[:4] for day in days}))
         yield from _title_indexes(store, sorted({day[:7] for day in days}))
-    yield from _empty_category_pages(output, store, registry)
+    yield from _other_category_pages(
+        output, store, registry, {page for page in pages if page.kind is PageKind.CATEGORY}
+    )
 
 
 def load_reprints(store: Store, first_path: str, last_path: str) -> dict[str, list[dict[str, str]]]:
@@ -165,10 +167,13 @@ def _stock_page(output: Path, store: Store, secid: str) -> Iterator[SiteFile]:
         yield path, _encode_page(front_matter, _render_article_list(rows))
 
 
-def _empty_category_pages(output: Path, store: Store, registry: CategoryRegistry) -> Iterator[SiteFile]:
+def _other_category_pages(
+    output: Path, store: Store, registry: CategoryRegistry, written_pages: Collection[SitePage]
+) -> Iterator[SiteFile]:
     """Every category that is known has a page, and every older spelling of its slug leads there."""
     for category in registry.all():
-        if not (output / urls.category_url(category.slug)[1:]).exists():
+        is_written = SitePage(PageKind.CATEGORY, category.slug) in written_pages
+        if not is_written and not (output / urls.category_url(category.slug)[1:]).exists():
             yield _category_page(store, category.slug, registry)
         for alias in _legacy_slugs(category, registry):
             front_matter = {"layout": "redirect", "title": category.media, "target": urls.category_url(category.slug)}
