@@ -7,11 +7,9 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,6 +21,7 @@ from tests.support.crash import (
     assert_consistent,
     assert_recovered,
     crawl_command,
+    missing_requirement,
     partial_files,
     read_posts,
     run_crawl,
@@ -55,16 +54,6 @@ from crawler.crawl import tracker
 pipelines._BATCH_WAIT = tracker._BATCH_WAIT = 0
 main()
 """
-
-
-@cache
-def missing_requirement() -> str:
-    """Why calls cannot be made to fail here; empty when they can."""
-    strace = shutil.which("strace")
-    if strace is None:
-        return "needs strace: apt-get install strace"
-    probe = subprocess.run([strace, "-o", "/dev/null", "true"], capture_output=True, check=False)
-    return "" if probe.returncode == 0 else "strace may not trace here"
 
 
 pytestmark = pytest.mark.skipif(bool(missing_requirement()), reason=missing_requirement())
