@@ -5,10 +5,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from crawler.content import clock
-from crawler.publish.jekyll import config, pages, theme_installer
+from crawler.publish.jekyll import config
 from crawler.publish.jekyll.build import SiteBuildResult, build_jekyll_site
 from crawler.publish.jekyll.check import SiteCheckResult, check_jekyll_site
 from crawler.publish.jekyll.files import as_output_error
+from crawler.publish.jekyll.site_source import update_site_source
 from crawler.storage.output_dir import OutputDir
 
 
@@ -32,8 +33,7 @@ def build_site(output: Path, address: str, keep_days: int | None, *, render_all:
 
 
 def _build_site(out: OutputDir, keep_days: int | None, *, render_all: bool) -> PublishResult:
-    customised_files = theme_installer.install_theme(out.path, out.links)
-    pages.update_pages(out.path, out.db, everything=True)
+    customised_files = update_site_source(out, everything=True)
     site_config = config.load_site_config(out.path)
     archive_after_days = site_config.keep_days if keep_days is None else keep_days
     archive_before = None if archive_after_days is None else (clock.now() - timedelta(days=archive_after_days)).date()

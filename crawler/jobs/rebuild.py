@@ -16,6 +16,8 @@ from crawler.content.stocks import extract_mentions
 from crawler.errors import FatalError, ItemError, ParseError, UsageError
 from crawler.items import CODE_PREFIX, NO_COLUMN, POSTS_DIR, Article, Category, ListingEntry, Post
 from crawler.jobs.spider_lookup import find_markup_by_url
+from crawler.publish.jekyll.pages import has_pages
+from crawler.publish.jekyll.site_source import update_site_source
 from crawler.spiders.eastmoney_markup import find_spider_name
 from crawler.storage import Store, load_stored_categories, post_files
 from crawler.storage.article_writer import BATCH_SIZE, write_unwritten_posts
@@ -133,7 +135,10 @@ def rebuild_reprint_clusters(output: Path) -> int:
     FatalError.
     """
     with OutputDir.open_for_writing(output, must_exist=True) as out:
-        return out.db.reprint_clusters.rebuild()
+        article_count = out.db.reprint_clusters.rebuild()
+        if has_pages(out.db):  # they list reprints
+            update_site_source(out, everything=True)
+        return article_count
 
 
 def _prepare_old_database(output: Path, address: str) -> bool:

@@ -21,6 +21,7 @@ from crawler.items import NO_COLUMN, Article, ListingEntry, Outcome, RawArticle,
 from crawler.jobs import legacy_posts
 from crawler.jobs.legacy_posts import LegacyPost
 from crawler.jobs.spider_lookup import find_markup, load_spider_class
+from crawler.publish.jekyll.site_source import update_site_source
 from crawler.spiders.base import SourceSpider
 from crawler.storage.article_upsert import find_differences
 from crawler.storage.article_writer import save_article
@@ -82,6 +83,7 @@ class Replayer:
     def close(self) -> None:
         if not self._dry_run:
             self._out.db.reprint_clusters.cluster_pending()
+            update_site_source(self._out)
             self._out.db.runs.finish(self._run_id, self.outcome, clock.now())
 
     def _report_failure(self, code: str, kind: str, error: ItemError) -> ReplayResult:

@@ -21,7 +21,7 @@ from crawler.content.post_format import SiteLinks
 from crawler.errors import OutputError, ParseError
 from crawler.items import Post
 from crawler.jobs.spider_lookup import find_markup_by_url
-from crawler.publish.jekyll.page_faults import find_page_faults, repair_pages
+from crawler.publish.jekyll.site_source import find_page_faults, repair_pages
 from crawler.storage import Store, post_files
 from crawler.storage.article_writer import write_unwritten_posts
 from crawler.storage.output_dir import OutputDir

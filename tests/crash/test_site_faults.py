@@ -45,7 +45,10 @@ if not os.path.exists(cached):
     if code := subprocess.call([{jekyll!r}, *sys.argv[1:]]):
         sys.exit(code)
     shutil.copytree(tree, f"{{cached}}.{{os.getpid()}}")
-    os.rename(f"{{cached}}.{{os.getpid()}}", cached)
+    try:
+        os.rename(f"{{cached}}.{{os.getpid()}}", cached)
+    except OSError:  # another one was faster
+        pass
 elif not os.path.exists(tree):
     shutil.copytree(cached, tree)
 """

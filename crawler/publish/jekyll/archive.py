@@ -130,7 +130,7 @@ def render_archived_months(output: Path, store: Store, months: Iterable[str]) ->
     Raises FatalError and StoreError.
     """
     page_count = 0
-    for batch in split_batches(path for month in months for path in _list_sources(output, month)):
+    for batch in filter(None, split_batches(path for month in months for path in _list_sources(output, month))):
         sources = {path: _read_source(output, store, path) or b"" for path in batch}
         with render_sources(output, sources, _load_batch_reprints(store, batch)) as rendered_dir:
             _archive_pages(output, store, rendered_dir, sources)

@@ -1,4 +1,4 @@
-"""Page faults: pages of the output folder that are gone, or are not what the posts and rows say, and their repair.
+"""Site source: the theme and the pages in an output folder, what Jekyll makes the site of: written, compared, repaired.
 
 A page that was never written is no fault: a folder whose pages no crawl or build has written yet has none.
 """
@@ -17,6 +17,17 @@ class PageFault(NamedTuple):
 
     path: str
     detail: str
+
+
+def update_site_source(out: OutputDir, *, everything: bool = False) -> list[str]:
+    """Bring the theme and the pages that have changed up to date; the files of the theme that the user has changed.
+
+    `everything` looks at each page. Only the holder of the lock may do this. Raises OutputError and StoreError.
+    """
+    with as_output_error(out.path, "read or write"):
+        customised_files = theme_installer.install_theme(out.path, out.links)
+        pages.update_pages(out.path, out.db, everything=everything)
+    return customised_files
 
 
 def find_page_faults(out: OutputDir) -> list[PageFault]:
@@ -40,14 +51,13 @@ def repair_pages(out: OutputDir) -> None:
     the holder of the lock may do this. Raises OutputError and StoreError.
     """
     with as_output_error(out.path, "read or write"):
-        theme_installer.install_theme(out.path, out.links)
         for page in list(_find_archived_faults(out)):
             if page.post_path:
                 archive.restore_post(out.path, page.post_path)
             else:
                 out.db.site_pages.mark_stale([SitePage(PageKind.DAY, page.day)])
                 pages.write_day_page(out.path, out.db, page.day)
-        pages.update_pages(out.path, out.db, everything=True)
+    update_site_source(out, everything=True)
 
 
 def _find_archived_faults(out: OutputDir) -> Iterator[archive.DamagedPage]:
