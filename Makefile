@@ -16,7 +16,7 @@ demo: $(VENV)/installed  ## Crawl the bundled sample site, without network, into
 test: $(VENV)/installed-for-tests  ## All tests, file by file on every core
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-crash-test: $(VENV)/installed-for-tests  ## Kill 200 crawls, and fail or stop at every single write (half an hour)
+crash-test: $(VENV)/installed-for-tests  ## Kill 200 crawls, and fail or stop at every single write, and kind of read (an hour)
 	FINEWS_KILLS=200 FINEWS_EVERY=1 FINEWS_ROUNDS=20 $(BIN)/python -m pytest tests/crash
 
 fuzz: $(VENV)/installed-for-tests  ## Every parser of outside data, with FINEWS_FUZZ inputs each (20000)
