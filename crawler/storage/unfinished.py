@@ -56,7 +56,13 @@ def create_unfinished_file(folder: Path) -> Path:
 
 @contextmanager
 def unfinished_folder(parent: Path) -> Iterator[Path]:
-    """A folder to work in, which goes at the end. No sweep takes it as long as this process lives. Raises OSError."""
+    """A folder to work in, which goes at the end. No sweep takes it as long as this process lives. Raises OSError.
+
+    What a killed process left of its own in the same place goes first: exports are written anywhere.
+    """
+    for leftover in [path for path in parent.iterdir() if is_unfinished_name(path.name) and path.is_dir()]:
+        with suppress(OSError):
+            _remove_unused_folder(str(leftover))
     with (
         tempfile.TemporaryDirectory(prefix=_PREFIX, suffix=_SUFFIX, dir=parent, ignore_cleanup_errors=True) as folder,
         _open_folder(folder) as descriptor,

@@ -68,6 +68,18 @@ def test_sweep_passes_over_work_in_progress_and_links(output: Path, tmp_path: Pa
     assert len(list(elsewhere.iterdir())) == 1
 
 
+def test_folder_of_a_killed_export_is_swept_by_the_next(tmp_path: Path) -> None:
+    script = "import os, sys; from pathlib import Path; from crawler.storage.unfinished import unfinished_folder\n"
+    script += (
+        "with unfinished_folder(Path(sys.argv[1])) as folder:\n (folder / 'half').touch()\n os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
+    (leftover,) = tmp_path.iterdir()
+    with unfinished_folder(tmp_path) as first, unfinished_folder(tmp_path) as second:
+        assert not leftover.exists()
+        assert {*tmp_path.iterdir()} == {first, second}
+
+
 def test_second_name_of_the_database_is_swept(output: Path) -> None:
     """What a `rebuild db` leaves that is killed between the two names of the old database."""
     output.mkdir()

@@ -16,7 +16,14 @@ from pathlib import Path
 from crawler import items
 from crawler.errors import FatalError
 from crawler.publish.jekyll import urls
-from crawler.publish.jekyll.files import as_output_error, fingerprint, list_files, list_folder, write_if_changed
+from crawler.publish.jekyll.files import (
+    as_output_error,
+    fingerprint,
+    list_files,
+    list_folder,
+    read_existing,
+    write_if_changed,
+)
 from crawler.publish.jekyll.pages import load_reprints, render_day_page
 from crawler.publish.jekyll.run_jekyll import render_sources, split_batches
 from crawler.storage import Store, post_files
@@ -93,8 +100,7 @@ def find_outdated_pages(output: Path, store: Store, month: str) -> Iterator[Dama
     for path, post_path in list_archived_pages(output, month):
         if (hashes := hashes_by_page.get(path)) is None:
             continue
-        source = _read_source(output, store, post_path or path)
-        if source is not None and sha256(source).hexdigest() != hashes.source:
+        if sha256(_read_source(output, store, post_path or path)).hexdigest() != hashes.source:
             yield DamagedPage(path, "of an older state of the articles", post_path)
 
 
@@ -116,7 +122,7 @@ def archive_posts(output: Path, store: Store, site_dir: Path, post_paths: list[s
 
     All HTML is there before the first post moves: a build that is killed in between does it again.
     """
-    sources = {path: read_if_file(output / path) or b"" for path in (*post_paths, *day_pages)}
+    sources = {path: read_existing(output / path) for path in (*post_paths, *day_pages)}
     _archive_pages(output, store, site_dir, sources)
     for path in post_paths:
         _move_file(output / path, post_files.archived_path(output, path))
@@ -131,7 +137,7 @@ def render_archived_months(output: Path, store: Store, months: Iterable[str]) ->
     """
     page_count = 0
     for batch in filter(None, split_batches(path for month in months for path in _list_sources(output, month))):
-        sources = {path: _read_source(output, store, path) or b"" for path in batch}
+        sources = {path: _read_source(output, store, path) for path in batch}
         with render_sources(output, sources, _load_batch_reprints(store, batch)) as rendered_dir:
             _archive_pages(output, store, rendered_dir, sources)
         page_count += len(sources)
@@ -145,10 +151,10 @@ def _load_batch_reprints(store: Store, sources: Iterable[str]) -> dict[str, list
     return {slug: entries for slug, entries in reprints.items() if slug in slugs}
 
 
-def _read_source(output: Path, store: Store, path: str) -> bytes | None:
+def _read_source(output: Path, store: Store, path: str) -> bytes:
     """What a page is rendered from: an archived post, or the list of a day's articles."""
     is_post = _POST_PATH.fullmatch(path)
-    return read_if_file(post_files.archived_path(output, path)) if is_post else render_day_page(store, path[:10])
+    return read_existing(post_files.archived_path(output, path)) if is_post else render_day_page(store, path[:10])
 
 
 def _list_sources(output: Path, month: str) -> list[str]:

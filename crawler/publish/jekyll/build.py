@@ -31,6 +31,7 @@ from crawler.publish.jekyll.files import (
     is_path_below,
     list_files,
     list_folder,
+    read_existing,
     remove_file_below,
     walk_files,
     write_below,
@@ -214,7 +215,7 @@ def _render_all(output: Path, sources: Iterable[str]) -> list[str]:
 def _copy_changed_files(rendered_dir: Path, site_dir: Path) -> set[str]:
     paths = {str(path) for path in walk_files(rendered_dir)}
     for path in paths:
-        write_below(site_dir, path, read_if_file(rendered_dir / path) or b"")
+        write_below(site_dir, path, read_existing(rendered_dir / path))
     return paths
 
 
@@ -242,7 +243,7 @@ def _copy_archived_pages(output: Path, site_dir: Path, previous: BuildManifest, 
     current.fingerprints |= {page: fingerprint(f"{output}/{page}") for page in pages}
     outdated = [page for page in pages if _is_outdated(page, site_dir, previous, current)]
     for page in outdated:
-        write_below(site_dir, page, read_if_file(output / page) or b"")
+        write_below(site_dir, page, read_existing(output / page))
     return outdated
 
 

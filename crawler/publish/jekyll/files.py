@@ -52,6 +52,13 @@ def copy_file(source: Path, target: Path) -> None:
     _write_atomically(target, lambda temp_path: shutil.copyfile(source, temp_path))
 
 
+def read_existing(path: Path) -> bytes:
+    """What a file holds that has to be there. Raises OutputError."""
+    if (content := read_if_file(path)) is None:
+        raise OutputError(f"cannot read {path}: it is gone, or no file")
+    return content
+
+
 def write_below(root: Path, path: str, content: bytes) -> None:
     """Make a file below a root hold this. A link in its place, or in that of a folder, may lead anywhere: it goes."""
     for place in (*_folders_above(root, path), root / path):
