@@ -210,3 +210,20 @@ def test_foreign_database_is_a_store_error_and_unchanged(tmp_path: Path) -> None
     tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     connection.close()
     assert [name for name in tables if name in PUBLIC_COLUMNS] == ["articles"]
+
+
+def test_new_text_alone_makes_the_lists_stale_in_an_older_database_too(tmp_path: Path) -> None:
+    older_db = Database(sqlite3.connect(tmp_path / "news.db"), recursive_triggers=False)
+    migrations.apply(older_db, stop_before="m016_archived_pages")
+    older_db.close()
+    db = open_database_rw(tmp_path)
+    insert(db, "categories", {"slug": "zhongguonongwang", "media": "中国农网", "aliases": "[]"})
+    insert(db, "articles", ARTICLE_ROW)
+    for statement, expected in (
+        ("UPDATE articles SET summary = summary", []),
+        ("UPDATE articles SET summary = '新'", [("category", "zhongguonongwang")]),
+        ("UPDATE articles SET body_text = '新'", [("category", "zhongguonongwang")]),
+    ):
+        db.execute("DELETE FROM stale_pages")
+        db.execute(statement)
+        assert db.execute("SELECT * FROM stale_pages").fetchall() == expected
