@@ -18,8 +18,9 @@ from crawler.errors import OutputError
 
 _PREFIX, _SUFFIX = ".finews-", ".part"
 _RUN_MARK = f"{_PREFIX}run{_SUFFIX}"
-# What earlier versions called them: a post, and the folders of a build and of a rebuilt database.
-_OLD_POST_NAME = re.compile(r"\.\d{4}-\d\d-\d\d-[\w-]+\.md\.\w+", re.ASCII)
+# What earlier versions called them: a post (not the `.swp` of an editor), and the folders of a build and of a rebuilt
+# database.
+_OLD_POST_NAME = re.compile(r"\.\d{4}-\d\d-\d\d-[\w-]+\.md\.(?:part|(?=\w*[\d_])[a-z0-9_]{6,8})", re.ASCII)
 _OLD_FOLDER_NAMES = {
     re.compile(r"\.stage-[a-z0-9_]{8}", re.ASCII): {"source", "tree"},
     re.compile(r"\.rebuild-[a-z0-9_]{1,8}", re.ASCII): {
@@ -40,7 +41,7 @@ def unfinished_name(name: str) -> str:
 def is_unfinished_name(name: str) -> bool:
     """Whether this is the name of what is not whole yet, or never will be.
 
-    >>> [is_unfinished_name(name) for name in (".finews-a.part", ".2022-01-10-NW1.md.part", ".notes.part")]
+    >>> [is_unfinished_name(name) for name in (".finews-a.part", ".2022-01-10-NW1.md.part", ".2022-01-10-NW1.md.swp")]
     [True, True, False]
     """
     is_ours = name.startswith(_PREFIX) and name.endswith(_SUFFIX) and len(name) > len(_PREFIX + _SUFFIX)

@@ -19,6 +19,8 @@ OTHERS = (
     ".stage-fright/source/a.md",
     ".rebuild-scripts/news.sh",
     "_posts/.hidden.md",
+    "_posts/2022/.2022-01-10-NW1.md.swp",
+    "_posts/2022/.2022-01-10-NW1.md.backup",
     "news.db.before-rebuild-20220110T162036",
 )
 
