@@ -2,8 +2,6 @@
 
 import shutil
 import sqlite3
-import subprocess
-import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +27,7 @@ from tests.support.articles import (
     URL_TEMPLATES,
     create_raw_article,
 )
+from tests.support.command_server import run_finews
 from tests.support.commands import FAST_SETTINGS, CommandResult, CommandRunner
 from tests.support.output_checks import assert_outcomes_add_up, assert_posts_match_rows, post_paths
 
@@ -47,7 +46,7 @@ def crawled_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with SampleSite(Corpus.sample(12)) as sample_site:
         for spider in ("flash", "choice", "eastmoney"):
             args = ("crawl", spider, "--mirror", sample_site.url, "--output", str(output), *FAST_SETTINGS, "--quiet")
-            subprocess.run([sys.executable, "-m", "crawler", *args], check=False, stderr=subprocess.DEVNULL)
+            run_finews(*args)
     return output
 
 
