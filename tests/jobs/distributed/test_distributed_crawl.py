@@ -228,6 +228,8 @@ def test_further_pages_and_articles_behind_cut_rows_are_fetched_by_workers(
     start_command("worker", spider)
     result = wait_for_exit(start_command("crawl", spider, "--distributed", "--output", str(output), "--quiet"))
     assert (result.exit_code, result.stderr) == (0, "")
-    sources = query_function(output / "news.db")("SELECT source FROM articles WHERE code IN (?, ?)", long_code, cut_code)
+    sources = query_function(output / "news.db")(
+        "SELECT source FROM articles WHERE code IN (?, ?)", long_code, cut_code
+    )
     assert set(sources) == {"eastmoney"}
     assert_same_as_single_machine(finews, output, tmp_path / "single")
