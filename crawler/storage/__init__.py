@@ -24,7 +24,7 @@ from crawler.storage.robots_files import RobotsFiles
 from crawler.storage.runs import Runs
 from crawler.storage.search import sql_functions
 from crawler.storage.search.engine import SearchEngine
-from crawler.storage.search.index import SearchIndex
+from crawler.storage.search.index import ProgressReporter, SearchIndex
 from crawler.storage.sightings import Sightings
 from crawler.storage.site_pages import SitePages
 from crawler.storage.stocks import Stocks
@@ -66,10 +66,10 @@ class Store(Table):
         self.daily_counts = DailyCounts(db)
 
     @classmethod
-    def open_rw(cls, output: Path) -> Self:
+    def open_rw(cls, output: Path, report_index_progress: ProgressReporter | None = None) -> Self:
         """Open it for a crawl; it is made where it does not exist, its index caught up. Raises StoreError."""
         store = cls(open_database_rw(output))
-        store.search_index.index_pending()
+        store.search_index.index_pending(report_index_progress)
         return store
 
     @classmethod

@@ -698,3 +698,30 @@ def m015_conditions(db: Database) -> None:
         "CREATE TABLE conditions (spider TEXT NOT NULL, detail TEXT NOT NULL, reported_at TEXT NOT NULL,"
         " PRIMARY KEY (spider, detail))"
     )
+
+
+_SCANNABLE_SEARCH_TABLES = (
+    "DROP VIEW search",
+    "DROP TABLE search_pairs",
+    # As before, but with the lengths of the documents (`search_pairs_docsize`), which ranking by BM25 needs. Without
+    # them no client could scan the table: `SELECT count(*)` failed, and so did dumps.
+    "CREATE VIRTUAL TABLE search_pairs USING fts5(pairs, content = '', detail = none, tokenize = 'ascii')",
+    """
+    CREATE VIEW search AS
+        SELECT search_pairs.search_pairs AS words, articles.*
+        FROM search_pairs
+        JOIN search_documents ON search_documents.id = search_pairs.rowid AND current = 1
+        JOIN articles ON articles.code = CAST(search_documents.code AS TEXT)
+    """,
+    "DELETE FROM search_documents",
+    "DELETE FROM sqlite_sequence WHERE name = 'search_documents'",
+    "DELETE FROM search_blocks",
+    "INSERT OR IGNORE INTO search_pending SELECT code FROM versions",
+)
+
+
+@migrations()
+def m017_scannable_search(db: Database) -> None:
+    """A search index that every client can scan, with what ranking needs. All articles are indexed again, once."""
+    for statement in _SCANNABLE_SEARCH_TABLES:
+        db.execute(statement)

@@ -14,6 +14,7 @@ from crawler.content.post_format import SiteLinks
 from crawler.errors import OutputError, OutputLockedError
 from crawler.storage import Store
 from crawler.storage.recovery import recover_interrupted_crawl
+from crawler.storage.search.index import ProgressReporter
 from crawler.storage.site_links import load_site_links
 
 DEFAULT_OUTPUT_DIR = Path("output")
@@ -65,12 +66,14 @@ class OutputDir:
         must_exist: bool = False,
         recover: bool = True,
         already_locked: bool = False,
+        report_index_progress: ProgressReporter | None = None,
     ) -> Self:
         """Lock a folder, open its database, and finish what an interrupted crawl left.
 
         A folder or a database that is missing is created, unless `must_exist`: then a database that is missing, or
         that an older finews wrote, raises StoreError. `address` is the site's; by default it is the folder's own.
-        `recover=False` is for callers that first look at what was left, and `already_locked` for those in `lock`.
+        `recover=False` is for callers that first look at what was left, and `already_locked` for those in `lock`. After
+        an update the search index may have to be built again, whose progress is reported.
 
         Raises:
             OutputLockedError, StoreError, OutputError: nothing stays open or locked then.
@@ -82,7 +85,7 @@ class OutputDir:
         try:
             if not already_locked:
                 resources.enter_context(cls.lock(path))
-            db = resources.enter_context(Store.open_rw(path))
+            db = resources.enter_context(Store.open_rw(path, report_index_progress))
             out = cls(path, db, load_site_links(path, address), resources)
             if recover:
                 recover_interrupted_crawl(out, clock.now())

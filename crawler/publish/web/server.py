@@ -76,7 +76,6 @@ def _build_metadata() -> dict[str, Any]:
     tables["articles"] = {"facets": ["media"], "sort_desc": "published_at", "label_column": "title", "size": 20}
     tables["articles_per_day"] = {"facets": ["day", "media"]}
     tables["mentions"] = {"facets": ["name", "kind"]}
-    tables["search"] = {"allow": False}  # SQL may ask it for words; it has no rows to show
     queries = {query.name: {"title": query.title, "sql": query.sql} for query in CANNED_QUERIES}
     return {
         "title": "财经新闻",
