@@ -725,3 +725,12 @@ def m017_scannable_search(db: Database) -> None:
     """A search index that every client can scan, with what ranking needs. All articles are indexed again, once."""
     for statement in _SCANNABLE_SEARCH_TABLES:
         db.execute(statement)
+
+
+@migrations()
+def m018_feed_ids(db: Database) -> None:
+    """The site's feed has other ids and times of changes: its lists are written again with the page of a day."""
+    db.execute(
+        "INSERT OR IGNORE INTO stale_pages"
+        " SELECT 'day', substr(max(post_path), 8, 10) FROM articles HAVING max(post_path) IS NOT NULL"
+    )

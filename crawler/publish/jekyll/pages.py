@@ -14,6 +14,7 @@ from typing import Any
 
 from crawler.content.categories import CategoryRegistry
 from crawler.items import ARCHIVED_POSTS_DIR, CODE_PREFIX, Category
+from crawler.publish.feeds import article_id, updated_at
 from crawler.publish.jekyll import urls
 from crawler.publish.jekyll.files import write_chunks_if_changed, write_if_changed
 from crawler.storage import Store
@@ -169,8 +170,10 @@ def _write_data_files(output: Path, store: Store) -> None:
     active_categories = sorted(
         (row for row in category_counts if row["articles"]), key=lambda row: row["latest"], reverse=True
     )
+    latest = [_feed_entry(row) for row in store.site_pages.latest_articles(_MAX_LATEST_ARTICLES)]
     home_data = {
-        "latest": [_feed_entry(row) for row in store.site_pages.latest_articles(_MAX_LATEST_ARTICLES)],
+        "latest": latest,
+        "updated": max((entry["updated"] for entry in latest), default=""),
         "categories": [_home_category(store, row) for row in active_categories[:_MAX_HOME_CATEGORIES]],
     }
     years = store.site_pages.periods_with_articles(_YEAR_CHARS)
@@ -225,7 +228,8 @@ def _home_category(store: Store, category: Row) -> dict[str, Any]:
 def _feed_entry(row: Row) -> dict[str, str]:
     """An article as an entry of the feed."""
     summary = " ".join((row["summary"] or row["body_text"]).split())
-    return {**_article_entry(row), "summary": summary[:_MAX_SUMMARY_CHARS]}
+    feed_fields = {"id": article_id(row["code"]), "updated": updated_at(row), "summary": summary[:_MAX_SUMMARY_CHARS]}
+    return {**_article_entry(row), **feed_fields}
 
 
 def _article_entry(row: Row) -> dict[str, str]:

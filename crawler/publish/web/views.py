@@ -13,7 +13,6 @@ from markupsafe import Markup, escape
 from crawler.content import clock
 from crawler.content.diff import DiffPart, diff_paragraphs, merge_parts
 from crawler.content.html_text import html_to_text
-from crawler.content.unicode_text import collapse_whitespace
 from crawler.errors import RejectedArticleError
 from crawler.publish import feeds
 from crawler.publish.web import article_body, charts, search_params, security
@@ -212,11 +211,8 @@ async def show_feed(datasette: Datasette, request: Request) -> Response:
         rows = feeds.select_newest(
             store.search.rows(search_params.build_search_request(store, params, clock.now())), _MAX_FEED_ARTICLES
         )
-        feed_name = collapse_whitespace(",".join(params.values.values()))
-        site_address = load_site_links(output).address
-        return feeds.render_atom(
-            rows, feeds.FeedInfo(f"finews {feed_name}".strip(), site_address, feed_name or "all", request.url)
-        )
+        info = feeds.FeedInfo(load_site_links(output).address, params.values, request.url)
+        return feeds.render_atom(rows, info)
 
     atom_xml = await _query_store(datasette, load)
     return Response(atom_xml, content_type="application/atom+xml; charset=utf-8")

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
+import feedparser
 import pytest
 
 from crawler.content.categories import bundled_categories
@@ -113,6 +114,28 @@ def test_corrected_date_does_not_move_the_page(
     assert run_site("build").exit_code == 0
     assert f'<time datetime="{moment}">' in (published_copy / SITE_DIR / FIRST_PAGE).read_text()
     assert run_site("check").exit_code == 0
+
+
+def test_corrected_article_is_updated_in_the_feed(published_copy: Path, run_site: SiteCommand) -> None:
+    feed_path = published_copy / SITE_DIR / "feed.xml"
+    before = feedparser.parse(feed_path.read_bytes())
+    connection = sqlite3.connect(published_copy / "news.db")
+    rows = connection.execute(
+        "SELECT code, post_path FROM articles ORDER BY published_at DESC, code LIMIT 50"
+    ).fetchall()
+    connection.close()
+    assert [entry.id for entry in before.entries] == [f"tag:finews,2021:{code}" for code, _ in rows]
+    (code, path), moment = rows[3], "2038-01-19T11:14:07+08:00"
+    sql = "UPDATE articles SET title = '更正', changed_at = ?, revision = 2 WHERE code = ?"
+    execute_sql(published_copy, sql, moment, code)
+    assert run_site("build").exit_code == 0
+    after = feedparser.parse(feed_path.read_bytes())
+    assert [entry.id for entry in after.entries] == [entry.id for entry in before.entries]
+    assert [entry.published for entry in after.entries] == [entry.published for entry in before.entries]
+    assert [entry.updated for entry in after.entries if entry.updated != entry.published] == [moment]
+    assert after.entries[3].title == "更正"
+    assert after.entries[3].link.endswith(path.removeprefix("_posts").removesuffix(".md") + ".html")
+    assert after.feed.updated == moment
 
 
 def test_page_of_a_deleted_post_is_removed(published_copy: Path, run_site: SiteCommand) -> None:
