@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,6 +59,19 @@ class FinewsDatabase(Database):
 
     async def _run_in_thread(self, fn: Callable[[Store], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self.ds.executor, lambda: fn(self._thread_store()))
+
+    def modified_at(self) -> int | None:
+        """Return when anything was written to the database last, in whole seconds since 1970; None if it is gone.
+
+        A commit writes to the log next to it.
+        """
+        modified_times = []
+        for suffix in ("", "-wal"):
+            with suppress(OSError):
+                status = (self.output / f"{DATABASE_FILE_NAME}{suffix}").stat()
+                # An empty log is made by a client that opens the database.
+                modified_times += [int(status.st_mtime)] if status.st_size else []
+        return max(modified_times, default=None)
 
     def _thread_store(self) -> Store:
         """This thread's store. `finews rebuild db` puts another file in the old one's place."""

@@ -19,6 +19,7 @@ from crawler.content.stocks import is_secid
 from crawler.content.unicode_text import collapse_whitespace
 from crawler.errors import FinewsError, UsageError
 from crawler.items import CODE_PATTERN, CODE_PREFIX
+from crawler.publish.feeds import FEED_FORMATS
 from crawler.publish.web import security, views
 from crawler.publish.web.datasette_database import QueryTimeoutError
 
@@ -40,7 +41,7 @@ _ROUTES = (
     (r"/category/(?P<slug>[^/]+)$", views.show_category),
     (r"/day$", views.show_days),
     (r"/day/(?P<day>\d{4}-\d{2}-\d{2})$", views.show_day),
-    (r"/feed\.atom$", views.show_feed),
+    (rf"/feed\.(?P<format>{'|'.join(FEED_FORMATS)})$", views.show_feed),
 )
 
 

@@ -24,7 +24,11 @@ from tests.support.commands import FAST_SETTINGS
 class HttpResponse:
     status: int
     headers: dict[str, str]
-    text: str
+    content: bytes
+
+    @property
+    def text(self) -> str:
+        return self.content.decode()
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class WebServer:
             connection.request(method, quote(path, safe="/?&=%+:.-"), headers=request_headers)
             response = connection.getresponse()
             response_headers = {name.lower(): value for name, value in response.getheaders()}
-            return HttpResponse(response.status, response_headers, response.read().decode())
+            return HttpResponse(response.status, response_headers, response.read())
         finally:
             connection.close()
 

@@ -1,13 +1,20 @@
 """`finews serve`: the real command, asked over HTTP."""
 
 import asyncio
+import gzip
 import json
+import os
 import re
+import shutil
 import signal
 import socket
 import sqlite3
+import time
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, quote
 
 import feedparser
 import pytest
@@ -124,13 +131,99 @@ def test_article_page_shows_title_link_and_stocks(web_server: WebServer, crawled
 
 
 def test_feed_is_valid_and_follows_a_search(web_server: WebServer) -> None:
-    response = web_server.get("/feed.atom?q=公司")
-    assert response.headers["content-type"].startswith("application/atom+xml")
-    feed = feedparser.parse(response.text)
-    assert not feed.bozo
-    assert [entry.id.rpartition(":")[2] for entry in feed.entries][:20] == result_codes(
-        web_server.get("/search?q=公司").text
-    )
+    codes = result_codes(web_server.get("/search?q=公司").text)
+    for feed_format, media_type in (("atom", "application/atom+xml"), ("rss", "application/rss+xml")):
+        response = web_server.get(f"/feed.{feed_format}?q=公司")
+        assert response.headers["content-type"] == f"{media_type}; charset=utf-8"
+        feed = feedparser.parse(response.text)
+        assert not feed.bozo
+        assert [entry.id for entry in feed.entries][:20] == [f"tag:finews,2021:{code}" for code in codes]
+    response = web_server.get("/feed.json?q=公司")
+    assert response.headers["content-type"] == "application/feed+json; charset=utf-8"
+    assert [item["id"] for item in json.loads(response.text)["items"]][:20] == [
+        f"tag:finews,2021:{code}" for code in codes
+    ]
+
+
+@pytest.mark.parametrize("query", ["公司", '"国债 期货" -央行 OR a', "60% <b> [x] {y} | \\ ^ ` #?/&="])
+def test_feed_of_a_search_has_a_valid_id(web_server: WebServer, query: str) -> None:
+    feed = feedparser.parse(web_server.get(f"/feed.atom?q={quote(query, safe='')}&since=2020-01-01").text)
+    assert re.fullmatch(r"tag:finews,2021:feed:([A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-F]{2})+", feed.feed.id)
+    assert feed.feed.id != feedparser.parse(web_server.get("/feed.atom").text).feed.id
+    assert parse_qs(feed.feed.id.partition("?")[2]) == {"q": [query], "since": ["2020-01-01"]}
+
+
+@pytest.mark.parametrize(("parameters", "entries"), [("", 50), ("?limit=1", 1), ("?limit=51", 51), ("?limit=500", 500)])
+def test_feed_has_as_many_entries_as_asked(
+    web_server: WebServer, crawled_output: Path, parameters: str, entries: int
+) -> None:
+    ((articles,),) = fetch_rows(crawled_output, "SELECT count(*) FROM articles WHERE withdrawn_at IS NULL")
+    assert 51 < articles < 500
+    feed = feedparser.parse(web_server.get(f"/feed.atom{parameters}").text)
+    assert len(feed.entries) == min(entries, articles)
+
+
+@pytest.mark.parametrize("limit", ["0", "501", "-1", "1e2", "０", "99999999999999999999", "x"])
+def test_feed_limit_is_bounded(web_server: WebServer, limit: str) -> None:
+    response = web_server.get(f"/feed.atom?limit={limit}")
+    assert response.status == 400
+    assert "use a number from 1 to 500" in response.text
+
+
+def test_unchanged_feed_is_not_sent_again(output: Path, crawled_output: Path) -> None:
+    shutil.copytree(crawled_output, output)
+    hour_ago = int(time.time()) - 3600
+    os.utime(output / "news.db", (hour_ago, hour_ago))
+    with run_web_server(output) as server:
+        first = server.get("/feed.atom?q=公司")
+        etag, modified = first.headers["etag"], first.headers["last-modified"]
+        assert parsedate_to_datetime(modified).timestamp() == hour_ago
+        for headers in (
+            {"If_None_Match": etag},
+            {"If_None_Match": f'"other", {etag.removeprefix("W/")}'},
+            {"If_None_Match": "*"},
+            {"If_Modified_Since": modified},
+        ):
+            response = server.get("/feed.atom?q=公司", **headers)
+            assert (response.status, response.content) == (304, b""), headers
+            assert response.headers["last-modified"] == modified
+            assert "Accept-Encoding" in response.headers["vary"]
+        for headers in (
+            {"If_None_Match": '"other"', "If_Modified_Since": modified},
+            {"If_Modified_Since": format_datetime(datetime.fromtimestamp(hour_ago - 1, UTC), usegmt=True)},
+            {"If_Modified_Since": "yesterday"},
+        ):
+            assert server.get("/feed.atom?q=公司", **headers).status == 200, headers
+        assert server.get("/feed.atom?q=央行", If_None_Match=etag).status == 200
+        # Withdrawn, the newest is gone from the feed, whose other entries are as they were.
+        code = feedparser.parse(first.text).entries[0].id.rpartition(":")[2]
+        execute_sql(output, "UPDATE articles SET withdrawn_at = published_at WHERE code = ?", code)
+        for headers in ({"If_None_Match": etag}, {"If_Modified_Since": modified}):
+            response = server.get("/feed.atom?q=公司", **headers)
+            assert response.status == 200
+            assert response.headers["etag"] != etag
+            assert code not in response.text
+
+
+def test_change_within_the_second_of_a_response_is_not_missed(output: Path, crawled_output: Path) -> None:
+    shutil.copytree(crawled_output, output)
+    with run_web_server(output) as server:
+        now = int(time.time()) + 5  # as of a database that is being written to
+        os.utime(output / "news.db", (now, now))
+        modified = server.get("/feed.atom").headers["last-modified"]
+        assert parsedate_to_datetime(modified).timestamp() < time.time()
+        assert server.get("/feed.atom", If_Modified_Since=modified).status == 200
+
+
+def test_feed_is_compressed_for_clients_that_accept_it(web_server: WebServer) -> None:
+    plain = web_server.get("/feed.atom", Accept_Encoding="identity")
+    assert "content-encoding" not in plain.headers
+    packed = web_server.get("/feed.atom", Accept_Encoding="br, gzip;q=0.9")
+    assert packed.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(packed.content) == plain.content
+    assert len(packed.content) < len(plain.content) / 2
+    assert packed.headers["etag"] == plain.headers["etag"]
+    assert "content-encoding" not in web_server.get("/feed.atom", Accept_Encoding="gzip;q=0").headers
 
 
 def test_datasette_pages_json_and_canned_queries(web_server: WebServer, crawled_output: Path) -> None:
