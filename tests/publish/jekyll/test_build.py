@@ -1,6 +1,7 @@
 """`finews site build` with real Jekyll: what is published, what is frozen, and what a build leaves alone."""
 
 import html
+import json
 import re
 import shutil
 import sqlite3
@@ -136,6 +137,19 @@ def test_corrected_article_is_updated_in_the_feed(published_copy: Path, run_site
     assert after.entries[3].title == "更正"
     assert after.entries[3].link.endswith(path.removeprefix("_posts").removesuffix(".md") + ".html")
     assert after.feed.updated == moment
+
+
+def test_feed_of_an_older_release_gets_the_permanent_ids(published_copy: Path, run_site: SiteCommand) -> None:
+    feed_path, data_path = published_copy / SITE_DIR / "feed.xml", published_copy / "_data/home.json"
+    before = feed_path.read_text()
+    data = json.loads(data_path.read_text())
+    for entry in data["latest"]:
+        del entry["id"], entry["updated"]
+    data_path.write_text(json.dumps(data))
+    execute_sql(published_copy, "DELETE FROM _sqlite_migrations WHERE name = 'm018_feed_ids'")
+    Store.open_rw(published_copy).close()
+    assert run_site("build").exit_code == 0
+    assert feed_path.read_text() == before
 
 
 def test_page_of_a_deleted_post_is_removed(published_copy: Path, run_site: SiteCommand) -> None:
