@@ -71,7 +71,9 @@ def render_atom(rows: Iterable[Row], info: FeedInfo) -> str:
 
 def render_rss(rows: Iterable[Row], info: FeedInfo) -> str:
     """Return an RSS 2.0 feed, with the text as `content:encoded` where there is a summary, else as the description."""
-    return str(_generate_feed(list(rows), info).rss_str(pretty=True).decode())
+    feed = _generate_feed(list(rows), info)
+    feed.description(info.title)  # RSS demands one
+    return str(feed.rss_str(pretty=True).decode())
 
 
 def render_json_feed(rows: Iterable[Row], info: FeedInfo) -> str:
@@ -108,10 +110,9 @@ def _generate_feed(rows: Sequence[Row], info: FeedInfo) -> Any:
     feed.load_extension("dc", atom=False, rss=True)  # an author of RSS itself is a mail address
     feed.id(info.id)
     feed.title(info.title)
-    feed.description(info.title)
-    feed.link(href=info.home_url, rel="alternate")
     if info.url:
         feed.link(href=info.url, rel="self")
+    feed.link(href=info.home_url, rel="alternate")  # the last one is that of an RSS channel
     feed.language("zh-CN")
     feed.author(name=info.host)
     feed.updated(max(map(updated_at, rows), default="1970-01-01T00:00:00+00:00"))

@@ -87,6 +87,7 @@ def test_rss_feed_is_valid_and_complete(run_on_output: CommandRunner, all_rows: 
     assert channel is not None
     # RSS 2.0 demands these three of a channel.
     assert all(channel.findtext(name) for name in ("title", "link", "description"))
+    assert channel.findtext("link") == parsed_feed.feed.link == "https://finews.withounder.com/"
     assert {guid.get("isPermaLink") for guid in channel.iter("guid")} == {"false"}
     assert [item.findtext("{*}encoded") or item.findtext("description") for item in channel.iter("item")] == [
         row["body_html"] for row in all_rows

@@ -205,6 +205,15 @@ def test_unchanged_feed_is_not_sent_again(output: Path, crawled_output: Path) ->
             assert code not in response.text
 
 
+@pytest.mark.parametrize("feed_format", ["atom", "rss", "json"])
+def test_etag_follows_the_entries_alone(web_server: WebServer, feed_format: str) -> None:
+    first, second, shorter = (
+        web_server.get(f"/feed.{feed_format}{parameters}").headers["etag"] for parameters in ("", "", "?limit=3")
+    )
+    assert first == second != shorter
+    assert first.startswith('W/"')
+
+
 def test_change_within_the_second_of_a_response_is_not_missed(output: Path, crawled_output: Path) -> None:
     shutil.copytree(crawled_output, output)
     with run_web_server(output) as server:
