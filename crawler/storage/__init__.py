@@ -8,6 +8,7 @@ from sqlite_utils import Database
 
 from crawler.items import Category
 from crawler.storage.article_history import ArticleHistory
+from crawler.storage.article_restore import ArticleRestorer
 from crawler.storage.article_upsert import ArticleUpserter
 from crawler.storage.articles import Articles
 from crawler.storage.categories import Categories
@@ -47,6 +48,7 @@ class Store(Table):
         sql_functions.register_search_functions(db.conn)
         self.articles = Articles(db)
         self.article_upserter = ArticleUpserter(db)
+        self.article_restorer = ArticleRestorer(db)
         self.sightings = Sightings(db)
         self.categories = Categories(db)
         self.runs = Runs(db)

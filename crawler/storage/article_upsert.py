@@ -12,7 +12,6 @@ from crawler.content.dates import format_iso
 from crawler.content.markup import PLAIN_MARKUP, SourceMarkup
 from crawler.content.post_format import SiteLinks, make_post_path, render_post
 from crawler.content.source_line import are_same_bodies, are_same_titles
-from crawler.errors import ParseError
 from crawler.items import Article, Outcome, Post, SavedArticle
 from crawler.storage.quarantine import Quarantine
 from crawler.storage.search.index import SearchIndex
@@ -111,21 +110,6 @@ class ArticleUpserter(Table):
             self._quarantine.resolve_article(article.code, article.fetched_at)
             self._sightings.record(article.entry, article.spider, has_changed=outcome is not Outcome.UNCHANGED)
         return SavedArticle(article, outcome, revision, post_path, post_text)
-
-    def restore_from_post(self, article: Article, post_path: str, post_text: str, *, post_exists: bool) -> None:
-        """Insert an article that was read from its post, which has this text.
-
-        `post_exists` says that the file is at its path already.
-
-        Raises:
-            ParseError: the article has a row, from another post.
-        """
-        with self.transaction():
-            if existing := self._fetch_one("SELECT post_path FROM articles WHERE code = ?", article.code):
-                raise ParseError(f"another post of the same article is {existing['post_path']}")
-            published_revision = 1 if post_exists else None
-            self._write(_INSERT_ARTICLE, article, post_text, post_path=post_path, published_revision=published_revision)
-            self._search_index.index_articles([article.code])
 
     def _write(self, sql: str, article: Article, post_text: str, **values: object) -> None:
         """Insert or update the row of an article, and insert its category where it is new, and its mentions."""

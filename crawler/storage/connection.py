@@ -14,7 +14,8 @@ DATABASE_FILE_NAME = "news.db"
 # A crawl waits this long for another program's write before it gives up.
 BUSY_TIMEOUT_SECONDS = 30.0
 # What to do about it, by SQLite's result code.
-_REBUILD_HINT = ": move it away, and `finews rebuild db` makes it anew from the posts"
+_REBUILD_HINT = ": `finews rebuild db` makes it again from the posts and what can be read of it, and keeps the old file"
+_FULL_HINT = ": make room on the disk, and try again"
 _LOCKED_HINT = ": another program is writing to it; end that, and try again"
 _READONLY_HINT = ": this user may not write it, which SQLite needs to read it, too: ask as its owner, or copy news.db"
 _HINT_BY_MESSAGE = {
@@ -23,6 +24,7 @@ _HINT_BY_MESSAGE = {
     sqlite3.SQLITE_READONLY: _READONLY_HINT,
     sqlite3.SQLITE_CORRUPT: _REBUILD_HINT,
     sqlite3.SQLITE_NOTADB: _REBUILD_HINT,
+    sqlite3.SQLITE_FULL: _FULL_HINT,
 }
 
 
