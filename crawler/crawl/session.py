@@ -33,7 +33,7 @@ class CrawlSession(TrackerExtension):
     """One crawl, from the opening of its spider to its result.
 
     `context` and `tracker` are there from when the spider is opened, `result` when it is closed. `fatal_error` is why
-    the crawl could not start or go on.
+    the crawl could not start or go on, and `notes` what it has to report in addition to its failures.
     """
 
     tracker: CrawlTracker | None = None
@@ -47,6 +47,7 @@ class CrawlSession(TrackerExtension):
         self.context: CrawlContext | None = None
         self.result: CrawlResult | None = None
         self.fatal_error: CommandError | None = None
+        self.notes: list[str] = []
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -135,6 +136,7 @@ class CrawlSession(TrackerExtension):
         assert tracker is not None, "likewise"
         assert coverage is not None, "likewise"
         is_finished = reason == FINISHED_REASON
+        context.out.db.check_in_place()
         tracker.close_entries(finished=is_finished)
         gaps = coverage.save(tracker.articles_saved) if is_finished and not self.fatal_error else {}
         runs = context.out.db.runs
@@ -156,7 +158,7 @@ class CrawlSession(TrackerExtension):
             failed_listings=dict(coverage.failed_listings),
             gaps=gaps,
             failures=tracker.failures.as_dicts(),
-            notes=[*_unknown_media_notes(context), *coverage.notes, *notes],
+            notes=[*_unknown_media_notes(context), *coverage.notes, *self.notes, *notes],
             recently_reported=recently_reported,
         )
 

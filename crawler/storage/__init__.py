@@ -6,6 +6,7 @@ from typing import Self
 
 from sqlite_utils import Database
 
+from crawler.errors import StoreError
 from crawler.items import Category
 from crawler.storage.article_history import ArticleHistory
 from crawler.storage.article_restore import ArticleRestorer
@@ -13,7 +14,15 @@ from crawler.storage.article_upsert import ArticleUpserter
 from crawler.storage.articles import Articles
 from crawler.storage.categories import Categories
 from crawler.storage.conditions import Conditions
-from crawler.storage.connection import open_database_of_any_version, open_database_ro, open_database_rw
+from crawler.storage.connection import (
+    DATABASE_FILE_NAME,
+    FileIdentity,
+    file_identity,
+    open_database_of_any_version,
+    open_database_ro,
+    open_database_rw,
+    wal_path,
+)
 from crawler.storage.coverage import CoverageTable
 from crawler.storage.daily_counts import DailyCounts
 from crawler.storage.pauses import Pauses
@@ -66,12 +75,15 @@ class Store(Table):
         self.reprint_clusters = ReprintClusters(db)
         self.reprints = ReprintQueries(db)
         self.daily_counts = DailyCounts(db)
+        self._files: dict[Path, FileIdentity] = {}
 
     @classmethod
     def open_rw(cls, output: Path) -> Self:
         """Open it for a crawl; it is made where it does not exist, its index caught up. Raises StoreError."""
         store = cls(open_database_rw(output))
         store.search_index.index_pending()
+        path = output / DATABASE_FILE_NAME
+        store._files = {file: file_identity(file) for file in (path, wal_path(path))}
         return store
 
     @classmethod
@@ -86,6 +98,24 @@ class Store(Table):
             return None
         db.close()
         return cls.open_ro(output)
+
+    def check_in_place(self) -> None:
+        """Raises StoreError when another program has moved, deleted or replaced a file that was opened for a crawl.
+
+        SQLite goes on writing to a file that has lost its name, and reports nothing.
+        """
+        for file, identity in self._files.items():
+            if file_identity(file) == identity:
+                continue
+            if file.name == DATABASE_FILE_NAME:
+                raise StoreError(
+                    f"{file} was moved, deleted or replaced while it was in use: put it back, or `finews rebuild db` "
+                    "makes it again from the posts and what can be read of what is there"
+                )
+            self._execute("PRAGMA wal_checkpoint(TRUNCATE)")  # what is in the log has no other place
+            raise StoreError(
+                f"{file} was deleted or replaced while it was in use: `finews verify` shows what is missing"
+            )
 
     @property
     def connection(self) -> sqlite3.Connection:

@@ -43,6 +43,23 @@ def open_database_rw(output: Path) -> Database:
         return db
 
 
+FileIdentity = tuple[int, int] | None
+
+
+def file_identity(path: Path) -> FileIdentity:
+    """Return what tells a file from another of the same name; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def wal_path(path: Path) -> Path:
+    """Return where SQLite keeps the log of a database."""
+    return path.with_name(f"{path.name}-wal")
+
+
 def open_database_of_any_version(output: Path) -> Database | None:
     """The database of any version that we know, for reading; None where there is none yet. Raises StoreError."""
     path = output / DATABASE_FILE_NAME

@@ -130,5 +130,9 @@ class OutputDir:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_exception: object) -> None:
-        self.close()
+    def __exit__(self, exception_type: type[BaseException] | None, *_exception: object) -> None:
+        try:
+            if exception_type is None:
+                self.db.check_in_place()
+        finally:
+            self.close()

@@ -13,7 +13,7 @@ from datasette.utils import sqlite_timelimit
 
 from crawler.errors import StoreError
 from crawler.storage import Store
-from crawler.storage.connection import DATABASE_FILE_NAME, sqlite_code
+from crawler.storage.connection import DATABASE_FILE_NAME, file_identity, sqlite_code
 
 DATABASE_NAME = Path(DATABASE_FILE_NAME).stem
 # What our own pages ask is bounded; a cold disk may be slow.
@@ -61,21 +61,14 @@ class FinewsDatabase(Database):
 
     def _thread_store(self) -> Store:
         """This thread's store. `finews rebuild db` puts another file in the old one's place."""
-        file_identity = _file_identity(self.output / DATABASE_FILE_NAME)
+        identity = file_identity(self.output / DATABASE_FILE_NAME)
         cached: tuple[Any, Store] | None = getattr(self._thread_local, "store", None)
-        if cached and cached[0] == file_identity:
+        if cached and cached[0] == identity:
             return cached[1]
         if cached:
+            self._thread_local.store = None  # it is closed; a folder that comes back may have its file again
             cached[1].close()
         store = Store.open_ro(self.output)
         self.ds._prepare_connection(store.connection, self.name)
-        self._thread_local.store = (file_identity, store)
+        self._thread_local.store = (identity, store)
         return store
-
-
-def _file_identity(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino

@@ -31,6 +31,7 @@ _REPLACED_PLUGIN = "datasette.handle_exception"
 
 def serve(output: Path, host: str, port: int, on_listening: Callable[[str], None], *, open_browser: bool) -> None:
     """Serve until it is interrupted. `on_listening` is given the address. Raises FatalError and UsageError."""
+    output = output.absolute()  # of a current folder that is removed and made again, no relative path is left
     Store.open_ro(output).close()  # there is one, or the user gets the error
     with _bind_socket(host, port) as listener:
         url = _format_url(host, listener.getsockname()[1])

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import shutil
 import signal
 import socket
 import sqlite3
@@ -220,6 +221,29 @@ def test_rebuilt_database_is_used(output: Path, finews: CommandRunner) -> None:
         assert finews("rebuild", "db", "--output", str(output)).exit_code == 0
         execute_sql(output, "UPDATE articles SET title = '改过的题目'")
         assert "改过的题目" in server.get("/").text
+
+
+@pytest.mark.parametrize("is_relative", [False, True], ids=["absolute", "relative"])
+def test_output_folder_that_vanishes_and_comes_back_is_served_again(
+    output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_relative: bool
+) -> None:
+    with SampleSite(Corpus.sample(6, newest_at=clock.now())) as sample_site:
+        run_crawl(sample_site, output)
+    shutil.copytree(output, tmp_path / "copy")
+    if is_relative:
+        monkeypatch.chdir(output)
+    with run_web_server(Path() if is_relative else output) as server:
+        titles = [server.get("/").text for _ in range(8)]  # each of the threads has its connection
+        for come_back in (tmp_path / "moved", tmp_path / "copy"):
+            output.rename(tmp_path / "moved")
+            responses = [
+                server.get(path) for path in ("/", "/search?q=x", "/news/articles.json", "/-/databases.json") * 3
+            ]
+            assert {response.status for response in responses} <= {200, 500, 503}
+            assert "Traceback" not in "".join(response.text for response in responses)
+            come_back.rename(output)
+            assert [server.get("/").text for _ in range(8)] == titles
+            assert server.get("/news/articles.json").status == 200
 
 
 # hostile text and hostile sites
