@@ -5,7 +5,7 @@ VENV := .venv
 PEERS := .venv-peers
 BIN := $(VENV)/bin
 
-.PHONY: help demo test crash-test fuzz bench lint format clean
+.PHONY: help demo test crash-test package-test fuzz bench lint format clean
 
 help:  ## What there is to do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1	/'
@@ -18,6 +18,9 @@ test: $(VENV)/installed-for-tests  ## All tests, file by file on every core
 
 crash-test: $(VENV)/installed-for-tests  ## Kill 200 crawls, and fail or stop at every single write (half an hour)
 	FINEWS_KILLS=200 FINEWS_EVERY=1 FINEWS_ROUNDS=20 $(BIN)/python -m pytest tests/crash
+
+package-test: $(VENV)/installed-for-tests  ## Build wheel and source package, and use both in empty environments (minutes)
+	FINEWS_PACKAGE=1 $(BIN)/python -m pytest tests/package
 
 fuzz: $(VENV)/installed-for-tests  ## Every parser of outside data, with FINEWS_FUZZ inputs each (20000)
 	FINEWS_FUZZ=$${FINEWS_FUZZ:-20000} $(BIN)/python -m pytest tests/fuzz -q -s

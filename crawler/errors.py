@@ -40,7 +40,7 @@ class UsageError(CommandError):
 
 
 def missing_extra_error(problem: str, extra: str) -> UsageError:
-    """What an extra would bring is not here. The finews of PyPI is another project: extras are the checkout's."""
+    """What an extra would bring is not here. It is installed from the checkout: no name on PyPI is ours."""
     return UsageError(f"{problem}: pip install '.[{extra}]' in the checkout of finews")
 
 

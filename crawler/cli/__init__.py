@@ -7,6 +7,7 @@ from pkgutil import resolve_name
 
 import click
 
+from crawler import DISTRIBUTION
 from crawler.cli.output import print_line
 from crawler.content.unicode_text import collapse_whitespace
 from crawler.errors import CommandError, UsageError
@@ -54,7 +55,7 @@ class _LazyGroup(click.Group):
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(package_name="finews")
+@click.version_option(package_name=DISTRIBUTION, prog_name="finews")
 def finews() -> None:
     """Chinese financial news from Eastmoney, as Jekyll posts and a SQLite database.
 
