@@ -1,8 +1,9 @@
 """Database connections: open SQLite, and turn its errors into StoreError, here alone."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -16,21 +17,52 @@ BUSY_TIMEOUT_SECONDS = 30.0
 # What to do about it, by SQLite's result code.
 _REBUILD_HINT = ": `finews rebuild db` makes it again from the posts and what can be read of it, and keeps the old file"
 _FULL_HINT = ": make room on the disk, and try again"
-_LOCKED_HINT = ": another program is writing to it; end that, and try again"
-_READONLY_HINT = ": this user may not write it, which SQLite needs to read it, too: ask as its owner, or copy news.db"
-_HINT_BY_MESSAGE = {
+# Some file systems without locks answer as if one were held.
+_LOCKED_HINT = (
+    ": another program is writing to it; end that, and try again. If there is none, its file system has no locks: name "
+    "a folder on a local disk with --output DIR"
+)
+_READONLY_HINT = (
+    ": this user may not write it, which SQLite needs to read it, too: ask as its owner, or copy news.db; "
+    "`chmod -R g+w` lets its group in"
+)
+_LOCAL_DISK_HINT = ", which SQLite needs: name a folder on a local disk with --output DIR, or move this one there"
+_NO_LOCKS_HINT = f": its file system has no locks{_LOCAL_DISK_HINT}"
+_NO_SHARED_MEMORY_HINT = f": its file system has no shared memory{_LOCAL_DISK_HINT}"
+_HINT_BY_CODE = {
     sqlite3.SQLITE_BUSY: _LOCKED_HINT,
     sqlite3.SQLITE_LOCKED: _LOCKED_HINT,
     sqlite3.SQLITE_READONLY: _READONLY_HINT,
     sqlite3.SQLITE_CORRUPT: _REBUILD_HINT,
     sqlite3.SQLITE_NOTADB: _REBUILD_HINT,
     sqlite3.SQLITE_FULL: _FULL_HINT,
+    sqlite3.SQLITE_PROTOCOL: _NO_LOCKS_HINT,
 }
+# By SQLite's extended result code: what a network or FUSE file system may be without.
+_HINT_BY_EXTENDED_CODE = {
+    **dict.fromkeys(
+        (
+            sqlite3.SQLITE_IOERR_LOCK, sqlite3.SQLITE_IOERR_RDLOCK, sqlite3.SQLITE_IOERR_UNLOCK,
+            sqlite3.SQLITE_IOERR_CHECKRESERVEDLOCK,
+        ),
+        _NO_LOCKS_HINT,
+    ),
+    **dict.fromkeys(
+        (
+            sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMLOCK,
+            sqlite3.SQLITE_IOERR_SHMMAP,
+        ),
+        _NO_SHARED_MEMORY_HINT,
+    ),
+}  # fmt: skip
 
 
 def open_database_rw(output: Path) -> Database:
     """The database of an output folder, made or brought up to date. Raises StoreError."""
     path = output / DATABASE_FILE_NAME
+    # SQLite would let nobody but its owner write it; its log and its shared memory get the same permissions.
+    with suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
     with as_store_error(path):
         db = _connect(str(path), uri=False)
         # FULL: a committed row must outlive a power cut, since its post is written next.
@@ -102,7 +134,9 @@ def as_store_error(path: Path | None = None) -> Iterator[None]:
 
 def store_error(error: sqlite3.Error, path: Path | None = None) -> StoreError:
     """Return the StoreError that says which file SQLite's error is about, and what to do about it."""
-    return StoreError(f"{path or 'the database'}: {error}{_HINT_BY_MESSAGE.get(sqlite_code(error), '')}")
+    extended_code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    hint = _HINT_BY_EXTENDED_CODE.get(extended_code) or _HINT_BY_CODE.get(sqlite_code(error), "")
+    return StoreError(f"{path or 'the database'}: {error}{hint}")
 
 
 def sqlite_code(error: BaseException | None) -> int:

@@ -1,13 +1,13 @@
 """Output folder: which one it is, and how it is opened, locked, recovered and closed."""
 
+import errno
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
-
-from filelock import FileLock, Timeout
 
 from crawler.content import clock
 from crawler.content.post_format import SiteLinks
@@ -20,6 +20,8 @@ DEFAULT_OUTPUT_DIR = Path("output")
 OUTPUT_DIR_VARIABLE = "FINEWS_OUTPUT"
 _LOCK_FILE_NAME = ".crawl.lock"
 _OTHERS_WRITE_BIT = 0o002
+# What a file system answers that has no locks.
+_NO_LOCKS_ERRNOS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 
 
 def resolve_output_dir(given_path: str | None = None) -> Path:
@@ -32,12 +34,12 @@ def resolve_output_dir(given_path: str | None = None) -> Path:
 
 
 def create_output_dir(folder: Path) -> None:
-    """Make the folder where there is none, for its owner to write and all to read. Raises OutputError."""
+    """Make the folder where there is none, with the permissions of the umask. Raises OutputError."""
     # Whatever is made from here on: some systems hand out files that all may write.
     os.umask(os.umask(_OTHERS_WRITE_BIT) | _OTHERS_WRITE_BIT)
     try:
-        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        (folder / "_posts").mkdir(mode=0o755, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "_posts").mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot write the output folder {error.filename}: {error.strerror}") from error
     if not os.access(folder, os.W_OK | os.X_OK):
@@ -107,21 +109,23 @@ class OutputDir:
     def lock(path: Path) -> Iterator[None]:
         """Hold the one lock of a folder, which the kernel takes back when its holder dies.
 
+        It is not filelock's: where a file system has no locks, that one takes a file that exists for a lock that is
+        held, and it gives the file other permissions than the umask's.
+
         Raises:
             OutputLockedError: another process holds it.
-            OutputError: the lock file cannot be written.
+            OutputError: the lock file cannot be opened, or its file system has no locks.
         """
-        lock = FileLock(path / _LOCK_FILE_NAME, timeout=0, mode=0o644)
+        lock_path = path / _LOCK_FILE_NAME
         try:
-            lock.acquire()
-        except Timeout as error:
-            raise OutputLockedError(f"another crawl of {path} is running: try again when it has ended") from error
+            descriptor = _open_lock_file(lock_path)
         except OSError as error:
             raise OutputError(f"cannot lock the output folder {path}: {error.strerror}") from error
         try:
+            _acquire_lock(descriptor, path)
             yield
         finally:
-            lock.release()
+            os.close(descriptor)
 
     def close(self) -> None:
         """Close the database and give the lock back. Calling it again does nothing."""
@@ -136,3 +140,26 @@ class OutputDir:
                 self.db.check_in_place()
         finally:
             self.close()
+
+
+def _open_lock_file(lock_path: Path) -> int:
+    """Return a descriptor of the lock file, which is made where there is none; another user's need only be read."""
+    flags = os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        return os.open(lock_path, os.O_RDWR | flags, 0o666)
+    except PermissionError:
+        return os.open(lock_path, os.O_RDONLY | flags, 0o666)
+
+
+def _acquire_lock(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError) as error:
+        raise OutputLockedError(f"another crawl of {path} is running: try again when it has ended") from error
+    except OSError as error:
+        has_none = error.errno in _NO_LOCKS_ERRNOS
+        reason = (
+            f"its file system has no locks ({error.strerror}); name a folder on a local disk with --output DIR, "
+            "or move this one there"
+        )
+        raise OutputError(f"cannot lock the output folder {path}: {reason if has_none else error.strerror}") from error

@@ -88,11 +88,10 @@ def _replace_files(folder: Path, contents: Mapping[str, bytes]) -> None:
         try:
             for name, content in contents.items():
                 # Not through a file object: a crawl writes each article, and it costs as much as the writing.
-                fds[name] = fd = os.open(f".{name}.part", _OPEN_FLAGS, 0o644, dir_fd=folder_fd)
+                fds[name] = fd = os.open(f".{name}.part", _OPEN_FLAGS, 0o666, dir_fd=folder_fd)
                 remaining = memoryview(content)
                 while remaining:
                     remaining = remaining[os.write(fd, remaining) :]
-                os.fchmod(fd, 0o644)
                 with suppress(AttributeError, OSError):  # a hint to begin with the disk, which not every system takes
                     os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
             for name, fd in fds.items():

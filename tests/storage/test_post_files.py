@@ -69,14 +69,14 @@ def test_open_reader_keeps_reading_the_old_post(folder: Path) -> None:
         assert reader.read() == "old"
 
 
-@pytest.mark.parametrize("umask", [0o022, 0o077, 0o000])
-def test_post_file_mode_ignores_umask(folder: Path, umask: int) -> None:
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o002, 0o027])
+def test_post_file_has_the_permissions_of_the_umask(folder: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
         write_posts(folder, {"_posts/a.md": "x"})
     finally:
         os.umask(before)
-    assert stat.S_IMODE((folder / "_posts/a.md").stat().st_mode) == 0o644
+    assert stat.S_IMODE((folder / "_posts/a.md").stat().st_mode) == 0o666 & ~umask
 
 
 def test_symbolic_link_is_replaced_not_followed(folder: Path, tmp_path: Path) -> None:

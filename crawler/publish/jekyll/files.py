@@ -2,8 +2,8 @@
 
 import filecmp
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,12 +66,11 @@ def walk_files(folder: Path) -> Iterator[Path]:
 def _write_atomically(target: Path, write_content: Callable[[Path], object], *, skip_if_same: bool = False) -> None:
     with as_output_error(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temp_name = tempfile.mkstemp(prefix=".", suffix=".part", dir=target.parent)
-        os.close(descriptor)
-        temp_path = Path(temp_name)
+        temp_path = target.with_name(f".{secrets.token_hex(8)}.part")
+        # With the permissions of the umask, in the folder's group: mkstemp's would be its owner's alone.
+        os.close(os.open(temp_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
         try:
             write_content(temp_path)
-            temp_path.chmod(0o644)
             if skip_if_same and target.is_file() and filecmp.cmp(temp_path, target, shallow=False):
                 temp_path.unlink()
             else:
