@@ -69,7 +69,10 @@ def open_database_rw(output: Path) -> Database:
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
             db.execute(f"PRAGMA {pragma}")
         _check_not_newer(db, path)
+        # Else SQLite renames no table while a view or a trigger of the user's names one that is not there.
+        db.execute("PRAGMA legacy_alter_table = ON")
         migrations.apply(db)
+        db.execute("PRAGMA legacy_alter_table = OFF")
         # What a transaction of many rows may have to take back is kept in memory, not in files elsewhere.
         db.execute("PRAGMA temp_store = MEMORY")
         return db

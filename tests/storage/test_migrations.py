@@ -188,6 +188,25 @@ def test_entries_of_an_older_finews_get_the_code_of_their_text(tmp_path: Path) -
     db.close()
 
 
+@pytest.mark.parametrize(
+    "view",
+    [
+        "CREATE VIEW mine AS SELECT count(*) FROM search_documents",
+        "CREATE VIEW mine AS SELECT * FROM a_table_that_was_dropped",
+        "CREATE TRIGGER mine AFTER INSERT ON articles BEGIN INSERT INTO gone VALUES (1); END",
+    ],
+)
+def test_views_and_triggers_of_a_user_stop_no_migration(tmp_path: Path, view: str) -> None:
+    older = Database(tmp_path / "news.db")
+    migrations.apply(older, stop_before="m010_smaller_search")
+    older.execute(view)
+    older.conn.commit()
+    older.close()
+    with open_database_rw(tmp_path) as db:
+        assert not migrations.pending(db)
+        assert db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'mine'").fetchone() == (1,)
+
+
 def test_every_code_of_an_old_entry_is_one_of_todays() -> None:
     assert {code for code in OLD_ENTRIES.values() if code} <= set(Reason)
 
