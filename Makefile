@@ -16,7 +16,7 @@ demo: $(VENV)/installed  ## Crawl the bundled sample site, without network, into
 test: $(VENV)/installed-for-tests  ## All tests, file by file on every core
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-crash-test: $(VENV)/installed-for-tests  ## Kill 200 crawls, and fail or stop at every single write (half an hour)
+crash-test: $(VENV)/installed-for-tests  ## Kill 200 crawls, and fail or stop at every single write of crawls and rebuilds (long)
 	FINEWS_KILLS=200 FINEWS_EVERY=1 FINEWS_ROUNDS=20 $(BIN)/python -m pytest tests/crash
 
 package-test: $(VENV)/installed-for-tests  ## Build wheel and source package, and use both in empty environments (minutes)

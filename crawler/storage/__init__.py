@@ -18,10 +18,10 @@ from crawler.storage.connection import (
     DATABASE_FILE_NAME,
     FileIdentity,
     file_identity,
+    files_in_use,
     open_database_of_any_version,
     open_database_ro,
     open_database_rw,
-    wal_path,
 )
 from crawler.storage.coverage import CoverageTable
 from crawler.storage.daily_counts import DailyCounts
@@ -82,8 +82,7 @@ class Store(Table):
         """Open it for a crawl; it is made where it does not exist, its index caught up. Raises StoreError."""
         store = cls(open_database_rw(output))
         store.search_index.index_pending()
-        path = output / DATABASE_FILE_NAME
-        store._files = {file: file_identity(file) for file in (path, wal_path(path))}
+        store._files = {file: file_identity(file) for file in files_in_use(output / DATABASE_FILE_NAME)}
         return store
 
     @classmethod

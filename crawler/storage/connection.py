@@ -90,9 +90,9 @@ def file_identity(path: Path) -> FileIdentity:
     return status.st_dev, status.st_ino
 
 
-def wal_path(path: Path) -> Path:
-    """Return where SQLite keeps the log of a database."""
-    return path.with_name(f"{path.name}-wal")
+def files_in_use(path: Path) -> tuple[Path, Path, Path]:
+    """Return the files of a database that is open: the database, its log, and what indexes the log."""
+    return path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")
 
 
 def open_database_of_any_version(output: Path) -> Database | None:

@@ -44,6 +44,10 @@ def delete_log(output: Path) -> None:
     (output / "news.db-wal").unlink()
 
 
+def delete_index_of_log(output: Path) -> None:
+    (output / "news.db-shm").unlink()
+
+
 def move_folder(output: Path) -> None:
     output.rename(output.with_name("moved"))
 
@@ -65,6 +69,7 @@ def crawl_and_disturb(sample_site: SampleSite, output: Path, disturb: Callable[[
         (delete_database, "news.db"),
         (replace_database, "news.db"),
         (delete_log, "news.db-wal"),
+        (delete_index_of_log, "news.db-shm"),
         (move_folder, "news.db"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
@@ -79,7 +84,7 @@ def test_database_that_is_taken_away_during_a_crawl_is_reported(
     assert "deleted" in result.stderr
 
 
-@pytest.mark.parametrize("disturb", [move_database, delete_log, move_folder])
+@pytest.mark.parametrize("disturb", [move_database, delete_log, delete_index_of_log, move_folder])
 def test_next_crawl_goes_on_when_the_database_is_back(
     sample_site: SampleSite, output: Path, tmp_path: Path, disturb: Callable[[Path], None]
 ) -> None:

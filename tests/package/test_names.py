@@ -98,3 +98,13 @@ def test_name_of_the_package_is_not_that_of_another_project() -> None:
 
 def test_version_is_that_of_our_package(finews: CommandRunner) -> None:
     assert finews("--version").stdout == f"finews, version {PROJECT['version']}\n"
+
+
+def test_package_holds_every_file_of_the_checkout() -> None:
+    """`make package-test` installs it; this is the quick half: no pattern has forgotten a template or a sample."""
+    patterns = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"][
+        "crawler"
+    ]
+    packed = {path for pattern in patterns for path in (PROJECT_ROOT / "crawler").glob(pattern)}
+    tracked = {PROJECT_ROOT / name for name in run_git("ls-files", "crawler", cwd=PROJECT_ROOT).splitlines()}
+    assert {path for path in tracked if path.suffix != ".py"} - packed == set()
