@@ -14,6 +14,7 @@ from crawler.sample_site import Corpus, SampleSite
 # Their asserts say what differed, as those of a test file do. It has to be said before they are imported.
 pytest.register_assert_rewrite("tests.support", "tests.injection.site_builder", "tests.injection.oracle")
 
+from tests.support.command_server import run_finews
 from tests.support.commands import FAST_SETTINGS, CommandResult, CommandRunner
 from tests.support.database import Query, query_function
 
@@ -37,6 +38,8 @@ def finews(tmp_path: Path) -> CommandRunner:
     """Runs `finews WORDS…` in an empty folder, as a user does."""
 
     def run(*args: str, cwd: Path = tmp_path, **environment: str) -> CommandResult:
+        if not environment:
+            return run_finews(*args, cwd=cwd)
         completed = subprocess.run(
             [sys.executable, "-W", "error::DeprecationWarning:crawler", "-m", "crawler", *args],
             cwd=cwd,

@@ -23,7 +23,8 @@ class CoverageTracker:
     """Follows the pages of each listing through one crawl.
 
     `failed_listings` are the columns that could not be read, by reason; `pages_read` counts those of all listings;
-    `notes` say, when all is saved, which listings changed too much to be read for certain.
+    When all is saved, `unproven_listings` say which listings changed too much to be read for certain, and
+    `proven_listings` name those that were read.
     """
 
     def __init__(self, context: CrawlContext) -> None:
@@ -37,7 +38,8 @@ class CoverageTracker:
         self._entries_to_retry: list[tuple[ListingEntry, str]] = []
         self.failed_listings: defaultdict[str, list[str]] = defaultdict(list)
         self.pages_read = 0
-        self.notes: list[str] = []
+        self.unproven_listings: list[str] = []
+        self.proven_listings: list[str] = []
 
     def record_page(
         self,
@@ -92,17 +94,14 @@ class CoverageTracker:
             return False
         if paginator.is_proven:
             table.forget_unproven_walks(spider, column)
+            self.proven_listings.append(f"column {column}")
             return False
         gives_up = table.add_unproven_walk(self._context.run_id, spider, column) >= _MAX_UNPROVEN_WALKS
         if gives_up:
             table.forget_unproven_walks(spider, column)
-        remedy = (
-            f"so it was in {_MAX_UNPROVEN_WALKS} crawls, and it is taken as read"
-            if gives_up
-            else "the next crawl reads it again"
-        )
-        self.notes.append(
-            f"column {column} may be incomplete: its listing kept changing or is not in order of time; {remedy}"
+        self.unproven_listings.append(
+            f"column {column} may be incomplete: its listing kept changing or is not in order of time;"
+            f" up to {_MAX_UNPROVEN_WALKS} crawls in a row read it to its end"
         )
         return gives_up
 

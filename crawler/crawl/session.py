@@ -1,7 +1,7 @@
 """Crawl session: the Scrapy extension that opens what a crawl needs, and closes it in the right order."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, Self, cast
 
@@ -149,8 +149,8 @@ class CrawlSession(TrackerExtension):
             gap_count=len(gaps),
             outcome_counts=runs.entry_counts(context.run_id),
         )
-        notes, recently_reported = _source_notes(context, tracker, coverage.failed_listings)
-        detail = str(self.fatal_error or "; ".join([*coverage.failed_listings, *coverage.notes]))
+        notes, recently_reported = _source_notes(context, tracker, coverage)
+        detail = str(self.fatal_error or "; ".join([*coverage.failed_listings, *coverage.unproven_listings]))
         runs.finish(context.run_id, outcome, clock.now(), detail)
         return CrawlResult(
             run=runs.get(context.run_id),
@@ -158,7 +158,7 @@ class CrawlSession(TrackerExtension):
             failed_listings=dict(coverage.failed_listings),
             gaps=gaps,
             failures=tracker.failures.as_dicts(),
-            notes=[*_unknown_media_notes(context), *coverage.notes, *self.notes, *notes],
+            notes=[*_unknown_media_notes(context), *self.notes, *notes],
             recently_reported=recently_reported,
         )
 
@@ -172,16 +172,18 @@ def get_session(crawler: Crawler) -> CrawlSession:
 
 
 def _source_notes(
-    context: CrawlContext, tracker: CrawlTracker, failed_listings: Iterable[str]
+    context: CrawlContext, tracker: CrawlTracker, coverage: CoverageTracker
 ) -> tuple[list[str], frozenset[str]]:
     """Return notes on the source in addition to its failures, and the texts that were reported within a day."""
     health, conditions, now = tracker.health, context.out.db.conditions, clock.now()
     groups = tracker.failures.as_dicts()
     failures = [group["detail"] for group in groups if group["reason"] == Reason.SCHEMA_CHANGED]
-    failures += [reason for reason in failed_listings if health.is_lasting(reason)]
+    failures += [reason for reason in coverage.failed_listings if health.is_lasting(reason)]
     already_said = {*failures, *(group["detail"] for group in groups)}
     notes = [text for text in health.lasting_conditions() if not any(detail in text for detail in already_said)]
-    update = update_conditions({*notes, *failures}, conditions.reported_at(context.spider.name), health.answered, now)
+    notes = [*coverage.unproven_listings, *notes]
+    answered = [*health.answered, *coverage.proven_listings]
+    update = update_conditions({*notes, *failures}, conditions.reported_at(context.spider.name), answered, now)
     conditions.save(context.spider.name, reported=update.to_report, ended=update.ended, now=now)
     notes += [f"no longer: {text}" for text in sorted(update.ended)]
     if health.blocked_site and (until := tracker.paused_until(context.spider.site)):

@@ -75,7 +75,10 @@ def test_entries_that_slide_over_a_page_edge_are_read(
 def test_walk_that_is_not_proven_is_reported_and_repeated(
     crawl: CommandRunner, sample_site: SampleSite, query: Query
 ) -> None:
-    """Rows that are not in the order of time prove nothing. After three crawls what they read is taken for all."""
+    """Rows that are not in the order of time prove nothing. After three crawls what they read is taken for all.
+
+    It may go on for weeks, and is reported when it changes and once a day.
+    """
     sample_site.add_fault(LISTING, rewrite_json(lambda reply: reply["data"]["list"].reverse()))
     for crawl_number in range(1, 4):
         sample_site.requests.clear()
@@ -83,9 +86,9 @@ def test_walk_that_is_not_proven_is_reported_and_repeated(
         (note,) = result.json["notes"]
         assert note.startswith("column 345 may be incomplete: ")
         assert (result.exit_code, result.json["outcome"], result.json["detail"]) == (0, "done", note)
-        assert result.stderr == f"finews: {note}\n"
+        assert result.stderr == (f"finews: {note}\n" if crawl_number == 1 else "")
         assert len(listing_requests(sample_site)) == 3
         assert query("SELECT count(*) FROM coverage") == [crawl_number == 3]
     sample_site.reset()
-    assert crawl(*COLUMN_ARGS).json["notes"] == []
+    assert crawl(*COLUMN_ARGS).json["notes"] == [f"no longer: {note}"]
     assert listing_requests(sample_site) == [("1", "100")]

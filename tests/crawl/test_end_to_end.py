@@ -7,7 +7,7 @@ import pytest
 
 from crawler.sample_site import SampleSite, reset_connection, return_body, return_redirect, return_status, truncate_body
 from tests.support.articles import LEGACY_POSTS_DIR, RECORDED_DIR
-from tests.support.commands import CommandRunner
+from tests.support.commands import FAST_SETTINGS, CommandRunner
 from tests.support.database import Query
 from tests.support.hostile import list_as_blog_posts
 from tests.support.output_checks import assert_outcomes_add_up, assert_posts_match_rows, post_paths
@@ -313,7 +313,9 @@ def test_page_too_complex_to_parse_is_quarantined(
 
 def test_choice_hosts_are_a_setting(sample_site: SampleSite, finews: CommandRunner, output: Path) -> None:
     hosts = json.dumps(dict.fromkeys(("list", "market", "text"), sample_site.url))
-    result = finews("crawl", "choice", "--output", str(output), "--set", f"CHOICE_HOSTS={hosts}", "--json")
+    result = finews(
+        "crawl", "choice", "--output", str(output), *FAST_SETTINGS, "--set", f"CHOICE_HOSTS={hosts}", "--json"
+    )
     assert result.json["new"] > 0
 
 

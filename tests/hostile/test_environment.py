@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from crawler.sample_site import Corpus, SampleSite
+from tests.support.command_server import run_finews
 from tests.support.commands import FAST_SETTINGS, CommandResult
-from tests.support.hostile import run_crawl, run_finews
+from tests.support.hostile import run_crawl
 
 COLUMN_ARGS = ("--column", "345")
 UNPRIVILEGED_UID = 65534

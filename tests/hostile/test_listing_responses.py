@@ -23,8 +23,9 @@ from crawler.sample_site import (
     truncate_body,
 )
 from crawler.spiders.eastmoney import COLUMNS
+from tests.support.command_server import run_finews
 from tests.support.commands import FAST_SETTINGS
-from tests.support.hostile import FinishedCrawl, rewrite_body, rewrite_json, run_crawl, run_finews
+from tests.support.hostile import FinishedCrawl, rewrite_body, rewrite_json, run_crawl
 
 LISTING_ENDPOINT = "np-listapi.eastmoney.com/comm/web/getNewsByColumns"
 LISTING_ROW = {"code": "202609180000000001", "title": "题", "showTime": "2026-09-18 10:00:00", "mediaName": "新华社"}

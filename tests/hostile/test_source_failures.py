@@ -20,8 +20,9 @@ from crawler.sample_site import (
     return_status,
     send_raw,
 )
+from tests.support.command_server import run_finews
 from tests.support.database import execute_sql
-from tests.support.hostile import SHORT_TIMEOUT_SETTINGS, rewrite_body, run_crawl, run_finews
+from tests.support.hostile import SHORT_TIMEOUT_SETTINGS, rewrite_body, run_crawl
 
 COLUMN_ARGS = ("--column", "345")
 ONE_TRY_AT_A_TIME = ("--set", "RETRY_TIMES=0", "--set", "CONCURRENT_REQUESTS=1")

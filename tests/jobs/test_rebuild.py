@@ -3,8 +3,6 @@
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +28,7 @@ from tests.support.articles import (
     URL_TEMPLATES,
     create_raw_article,
 )
+from tests.support.command_server import run_finews
 from tests.support.commands import FAST_SETTINGS, CommandResult, CommandRunner
 from tests.support.database import dump_database, leave_in_log, query_all
 from tests.support.output_checks import assert_outcomes_add_up, assert_posts_match_rows, post_paths
@@ -49,7 +48,7 @@ def crawled_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with SampleSite(Corpus.sample(12)) as sample_site:
         for spider in ("flash", "choice", "eastmoney"):
             args = ("crawl", spider, "--mirror", sample_site.url, "--output", str(output), *FAST_SETTINGS, "--quiet")
-            subprocess.run([sys.executable, "-m", "crawler", *args], check=False, stderr=subprocess.DEVNULL)
+            run_finews(*args)
     return output
 
 

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 
 from crawler.sample_site import Corpus, SampleSite
 from crawler.storage.output_dir import OutputDir
+from tests.support.command_server import run_finews
 from tests.support.commands import ARTICLE_API_PATH, FAST_SETTINGS, CommandResult, CommandRunner, build_crawl_command
 from tests.support.database import execute_sql
 from tests.support.held_responses import HeldResponses
@@ -27,7 +27,7 @@ def crawled_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("crawled") / "output"
     with SampleSite(Corpus.sample(12)) as sample_site:
         args = ("crawl", "choice", "--mirror", sample_site.url, "--output", str(output), *FAST_SETTINGS, "--quiet")
-        subprocess.run([sys.executable, "-m", "crawler", *args], check=False, stderr=subprocess.DEVNULL)
+        run_finews(*args)
     return output
 
 

@@ -5,8 +5,6 @@ meets a source that has recovered, and a third one a source that never failed.
 """
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 
 from crawler.items import Outcome, Reason
 from crawler.sample_site import Fault, HttpResponse, SampleSite, edit_response
+from tests.support.command_server import run_finews
 from tests.support.commands import FAST_SETTINGS, CommandResult
 from tests.support.database import query_function
 
@@ -71,12 +70,6 @@ class FinishedCrawl:
     @property
     def articles(self) -> dict[str, tuple[str, str]]:
         return {row[0]: row[1:] for row in self.query("SELECT code, title, body_text FROM articles")}
-
-
-def run_finews(*args: str, timeout: float = 100) -> CommandResult:
-    command = [sys.executable, "-m", "crawler", *args]
-    completed = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
-    return CommandResult(completed.returncode, completed.stdout, completed.stderr)
 
 
 def run_crawl(sample_site: SampleSite, output: Path, *args: str, spider: str = "eastmoney") -> FinishedCrawl:

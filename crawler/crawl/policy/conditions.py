@@ -28,8 +28,9 @@ def update_conditions(
 ) -> ConditionUpdate:
     """Compare the conditions of a crawl with those of earlier ones.
 
-    `current` are texts that begin with an endpoint or a host, `reported_at` says when each was last reported, and
-    `answered` are the endpoints that are as they should be. A condition of which this crawl saw nothing goes on.
+    `current` are texts that begin with an endpoint, a host or a column, `reported_at` says when each was last reported,
+    and `answered` are the endpoints and columns that are as they should be. A condition of which this crawl saw nothing
+    goes on.
     """
     # A time that is yet to come was written before the clock was set back.
     silent = frozenset(
@@ -39,7 +40,7 @@ def update_conditions(
     return ConditionUpdate(silent, frozenset(current) - silent, ended)
 
 
-def _is_about(text: str, endpoints: Collection[str]) -> bool:
-    """Return whether a text begins with one of these endpoints, or its host."""
-    subject = text.split(" ", 1)[0].removesuffix(":")
-    return any(subject in {endpoint, endpoint.partition("/")[0]} for endpoint in endpoints)
+def _is_about(text: str, answered: Collection[str]) -> bool:
+    """Return whether a text begins with one of these endpoints or columns, or with the host of an endpoint."""
+    names = {name for endpoint in answered for name in (endpoint, endpoint.partition("/")[0])}
+    return any(text.startswith((f"{name} ", f"{name}:")) for name in names)

@@ -263,3 +263,30 @@ def test_worker_bug_is_an_internal_error() -> None:
 def test_single_machine_crawl_imports_no_queue() -> None:
     program = "import sys, crawler.cli, crawler.crawl.runner; sys.exit(any('procrastinate' in name or 'psycopg' in name for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("spider", ["eastmoney", "flash"])
+def test_further_pages_and_articles_behind_cut_rows_are_fetched_by_workers(
+    finews: CommandRunner,
+    start_command: StartCommand,
+    sample_site: SampleSite,
+    output: Path,
+    tmp_path: Path,
+    spider: str,
+) -> None:
+    corpus = sample_site.corpus
+    long_code = next(iter(corpus.codes_in_columns(["345"])))
+    content = "".join(f"<p>第{number}段。</p>" for number in range(1, 7))
+    corpus.replace(long_code, content=content, body_location="page2022", page_count=3)
+    cut_code = corpus.codes_in_fast_news()[1]
+    corpus.replace(cut_code, is_cut_in_fast_news=True, flash_override="", fast_title=None)
+    target_args = ("--mirror", sample_site.url, "--output", str(tmp_path / "single"), *FAST_SETTINGS, "--quiet")
+    assert finews("crawl", spider, *target_args).exit_code == 0
+    start_command("worker", spider)
+    result = wait_for_exit(start_command("crawl", spider, "--distributed", "--output", str(output), "--quiet"))
+    assert (result.exit_code, result.stderr) == (0, "")
+    sources = query_function(output / "news.db")(
+        "SELECT source FROM articles WHERE code IN (?, ?)", long_code, cut_code
+    )
+    assert set(sources) == {"eastmoney"}
+    assert_same_as_single_machine(finews, output, tmp_path / "single")

@@ -16,6 +16,7 @@ import pytest
 from crawler.content import clock
 from crawler.sample_site import Corpus, SampleSite
 from tests.support.articles import LEGACY_POSTS_DIR
+from tests.support.command_server import run_finews
 from tests.support.commands import FAST_SETTINGS
 
 
@@ -47,14 +48,9 @@ class WebServer:
 
 
 def run_crawl(sample_site: SampleSite, output: Path, *args: str) -> None:
-    run_finews(output, "crawl", "eastmoney", "--mirror", sample_site.url, *FAST_SETTINGS, "--quiet", *args)
-
-
-def run_finews(output: Path, *args: str) -> None:
-    """Runs `finews WORDS…` on the output folder."""
-    command = [sys.executable, "-m", "crawler", *args, "--output", str(output)]
-    completed = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert completed.returncode in {0, 3}, completed.stderr
+    target_args = ("--mirror", sample_site.url, "--output", str(output))
+    result = run_finews("crawl", "eastmoney", *target_args, *FAST_SETTINGS, "--quiet", *args)
+    assert result.exit_code in {0, 3}, result.stderr
 
 
 @contextmanager
@@ -79,7 +75,7 @@ def crawled_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The old site's posts, imported, and a crawl of today's."""
     output = tmp_path_factory.mktemp("served") / "output"
     with SampleSite(Corpus.sample(40, newest_at=clock.now())) as sample_site:
-        run_finews(output, "import", str(LEGACY_POSTS_DIR))
+        run_finews("import", str(LEGACY_POSTS_DIR), "--output", str(output))
         run_crawl(sample_site, output)
     return output
 

@@ -5,8 +5,6 @@ import random
 import re
 import shutil
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,6 +21,7 @@ from crawler.spiders.eastmoney_markup import EASTMONEY_MARKUP
 from crawler.storage import Store
 from crawler.storage.reprints import minhash
 from crawler.storage.search.request import SearchRequest
+from tests.support.command_server import run_finews
 from tests.support.commands import FAST_SETTINGS, CommandRunner
 
 TextRow = tuple[str, str, str, str]  # code, media, published_at, body_text
@@ -300,8 +299,7 @@ def crawled_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
             corpus.add(item.article)
     with SampleSite(corpus) as sample_site:
         args = ("crawl", "eastmoney", "--mirror", sample_site.url, "--output", str(output), *FAST_SETTINGS, "--quiet")
-        completed = subprocess.run([sys.executable, "-m", "crawler", *args], timeout=120, check=False)
-        assert completed.returncode == 0
+        assert run_finews(*args).exit_code == 0
     return output
 
 

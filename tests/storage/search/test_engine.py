@@ -4,7 +4,6 @@ import random
 import re
 import shutil
 import sqlite3
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -30,6 +29,7 @@ from crawler.storage.search.bigrams import (
 )
 from crawler.storage.search.index import unix_seconds
 from crawler.storage.search.request import SearchRequest, SortOrder
+from tests.support.command_server import run_finews
 from tests.support.commands import FAST_SETTINGS, CommandRunner
 
 SUBSTRING_SAMPLES = 1_000
@@ -42,8 +42,7 @@ def crawled_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with SampleSite(Corpus.sample(12)) as sample_site:
         for spider in ("eastmoney", "choice"):
             args = ("crawl", spider, "--mirror", sample_site.url, "--output", str(output), *FAST_SETTINGS, "--quiet")
-            completed = subprocess.run([sys.executable, "-m", "crawler", *args], timeout=120, check=False)
-            assert completed.returncode in (0, 3)
+            assert run_finews(*args).exit_code in (0, 3)
     return output
 
 
@@ -292,17 +291,13 @@ def test_index_of_older_version_is_migrated(store: Store, output: Path, tmp_path
 
 
 def test_damaged_index_is_reported_and_rebuilt(store: Store, other_client: sqlite3.Connection, output: Path) -> None:
-    def run_finews(*args: str) -> subprocess.CompletedProcess[str]:
-        command = (sys.executable, "-m", "crawler", *args, "--output", str(output))
-        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-
     word = store.articles.get(search_codes(store, "", limit=1)[0])["title"][:2]  # type: ignore[index]  # it is there
     before = search_codes(store, word)
     other_client.execute("INSERT INTO search_pairs (search_pairs) VALUES ('delete-all')")
-    verify_result = run_finews("verify")
-    assert verify_result.returncode == 1
+    verify_result = run_finews("verify", "--output", str(output))
+    assert verify_result.exit_code == 1
     assert "unindexed" in verify_result.stdout
-    assert run_finews("rebuild", "search").returncode == 0
+    assert run_finews("rebuild", "search", "--output", str(output)).exit_code == 0
     assert store.search_index.find_faults() == []
     assert search_codes(store, word) == before
 

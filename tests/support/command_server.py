@@ -1,0 +1,110 @@
+"""Runs `finews` in processes that are forked from one that has imported it: half of a short crawl is importing.
+
+Each command has a process of its own, which begins and ends as any other does.
+"""
+
+import json
+import os
+import pkgutil
+import runpy
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import crawler
+from tests.support.commands import PROJECT_ROOT, CommandResult
+
+# What Scrapy loads by name when a crawl starts.
+SCRAPY_MODULES = (
+    "scrapy.addons",
+    "scrapy.core.downloader.handlers.http11",
+    "scrapy.core.engine",
+    "scrapy.core.scheduler",
+    "scrapy.dupefilters",
+    "scrapy.extensions.corestats",
+    "scrapy.pqueues",
+    "scrapy.spiderloader",
+    "scrapy.squeues",
+    "scrapy.statscollectors",
+    "twisted.internet.asyncioreactor",
+)
+TIMEOUT = 120
+
+
+def run_finews(*args: str, cwd: Path | None = None) -> CommandResult:
+    """Run `finews ARGS…` in the folder `cwd`, or in the current one."""
+    with tempfile.TemporaryDirectory(prefix="finews-command-") as folder:
+        stdout, stderr = (Path(folder, name) for name in ("stdout", "stderr"))
+        request = {"args": args, "cwd": str(cwd or Path.cwd()), "env": {**os.environ}}
+        exit_code = _request_exit_code(_start_server(), {**request, "stdout": str(stdout), "stderr": str(stderr)})
+        return CommandResult(exit_code, stdout.read_text(), stderr.read_text())
+
+
+def _request_exit_code(server: subprocess.Popen[str], request: dict[str, Any]) -> int:
+    assert server.stdin
+    assert server.stdout
+    print(json.dumps(request), file=server.stdin, flush=True)
+    process_id = int(server.stdout.readline())
+    is_ready, _, _ = select.select([server.stdout], [], [], TIMEOUT)
+    if not is_ready:
+        os.kill(process_id, signal.SIGKILL)
+        server.stdout.readline()
+        raise subprocess.TimeoutExpired(request["args"], TIMEOUT)
+    return int(server.stdout.readline())
+
+
+@cache
+def _start_server() -> subprocess.Popen[str]:
+    command = [sys.executable, "-W", "error::DeprecationWarning:crawler", "-m", "tests.support.command_server"]
+    return subprocess.Popen(command, cwd=PROJECT_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def serve() -> None:
+    """Run a command for each line of standard input. A reply is two lines: the process's id and its exit code."""
+    preload()
+    for line in sys.stdin:
+        process_id = os.fork()
+        if process_id == 0:
+            run_command(json.loads(line))
+        _reply(process_id)
+        _, status = os.waitpid(process_id, 0)
+        _reply(os.waitstatus_to_exitcode(status))
+
+
+def _reply(number: int) -> None:
+    sys.stdout.write(f"{number}\n")
+    sys.stdout.flush()
+
+
+def preload() -> None:
+    """Import what commands import, but no reactor: each crawl makes its own."""
+    for module in pkgutil.walk_packages(crawler.__path__, "crawler."):
+        if module.name.rpartition(".")[2] != "__main__":
+            import_module(module.name)
+    for name in SCRAPY_MODULES:
+        import_module(name)
+    assert "twisted.internet.reactor" not in sys.modules
+
+
+def run_command(request: dict[str, Any]) -> None:
+    """Become `python -m crawler ARGS…`. Raises SystemExit with its exit code."""
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    for descriptor, name in ((1, "stdout"), (2, "stderr")):
+        os.dup2(os.open(request[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND), descriptor)
+    os.environ.clear()
+    os.environ.update(request["env"])
+    os.chdir(request["cwd"])
+    sys.path[0] = request["cwd"]
+    sys.argv = ["crawler", *request["args"]]
+    runpy.run_module("crawler", run_name="__main__", alter_sys=True)
+    sys.exit()
+
+
+if __name__ == "__main__":
+    serve()
