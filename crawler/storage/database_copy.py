@@ -70,6 +70,8 @@ def copy_database(source: Path, target: Path) -> list[str]:
         # It is thrown away unless it becomes whole: nothing is waited for, or kept to be taken back after a crash.
         for pragma in ("journal_mode = MEMORY", "synchronous = OFF", "temp_store = MEMORY", "writable_schema = ON"):
             connection.execute(f"PRAGMA {pragma}")
+        # Not read again before each statement: SQLite takes an error of that for damage.
+        connection.execute("PRAGMA main.locking_mode = EXCLUSIVE")
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000:.0f}")
         connection.execute("ATTACH DATABASE ? AS old", [f"{source.resolve().as_uri()}?mode=rw"])
         # In no transaction: SQLite gives a whole one up where a statement meets damage.

@@ -73,7 +73,12 @@ def replacement_database(output: Path, replaced_at: datetime) -> Iterator[Replac
             carried_over, faults = _copy_old_database(path, new_path) if has_old else (False, [])
             with closing(open_database_rw(Path(build_dir))) as db, as_store_error(path):
                 # It is thrown away unless it becomes whole. A log would have to be folded in at the end.
-                for pragma in ("journal_mode = MEMORY", "synchronous = OFF", "foreign_keys = OFF"):
+                for pragma in (
+                    "locking_mode = EXCLUSIVE",
+                    "journal_mode = MEMORY",
+                    "synchronous = OFF",
+                    "foreign_keys = OFF",
+                ):
                     db.execute(f"PRAGMA {pragma}")
                 replacement = Replacement(Store(db), carried_over, faults)
                 with db.atomic():
@@ -111,16 +116,22 @@ def _prepare_old_database(output: Path) -> None:
 
 
 def _copy_old_database(path: Path, new_path: Path) -> tuple[bool, list[str]]:
-    """Return whether anything can be read of the old one, and what could not be copied."""
-    try:
-        with as_store_error(path):
-            faults = copy_database(path, new_path)
-            _assume_migrated(new_path)
-        return True, faults
-    except UnreadableDatabaseError as error:
-        for file in new_path.parent.iterdir():
-            file.unlink()
-        return False, [f"anything of the old database, which cannot be read: {error}"]
+    """Return whether anything can be read of the old one, and what could not be copied.
+
+    It is tried twice: a disk may fail to give a page once, and nothing of it must be given up for that.
+    """
+    faults: list[str] = []
+    for _ in range(2):
+        try:
+            with as_store_error(path):
+                faults = copy_database(path, new_path)
+                _assume_migrated(new_path)
+            return True, faults
+        except UnreadableDatabaseError as error:
+            for file in new_path.parent.iterdir():
+                file.unlink()
+            faults = [f"anything of the old database, which cannot be read: {error}"]
+    return False, faults
 
 
 def _assume_migrated(path: Path) -> None:

@@ -292,7 +292,7 @@ def rebuild_failure(scenario: RebuildScenario, name: str, occurrence: int, injec
             again = wait_for_exit(start_process(rebuild_command(output)))
             assert (again.exit_code, again.stderr) == (0, "")
             assert_rebuilt(output, scenario.expected)
-        assert list(output.glob(".rebuild-*")) == []
+            assert list(output.glob(".rebuild-*")) == []
     except Exception as error:
         return f"{label}: {error!r}"[:2000]
     shutil.rmtree(output)
