@@ -11,6 +11,7 @@ FinewsError
     ├── ParseError                it is not what the source's endpoint answers: quarantine
     │   └── SchemaChangedError        its fields are not those that the endpoint has: quarantine, and an alert
     ├── RejectedArticleError      it was parsed, and must not be published: quarantine
+    ├── StoredRowError            another program has written its row: the row is repaired, and it is tried again
     ├── EmptyBodyError            it was parsed, and holds no text: try the next extractor
     │   └── NoArticleError            the entry is of a kind that has no text here: filtered
     └── SourceError               the source itself says no (an error shell): failed, try again
@@ -80,6 +81,10 @@ class SchemaChangedError(ParseError):
 
 class RejectedArticleError(ItemError):
     """An article was parsed, and must not be published."""
+
+
+class StoredRowError(ItemError):
+    """A row of the database is not as finews writes it."""
 
 
 class EmptyBodyError(ItemError):

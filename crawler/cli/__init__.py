@@ -65,7 +65,11 @@ def finews() -> None:
 
 def main() -> None:
     """Run a command. Whatever goes wrong is one line on stderr and an exit code, never a traceback."""
-    sys.exit(_run_to_exit_code())
+    try:
+        exit_code = _run_to_exit_code()
+    finally:  # commands exit by themselves, too
+        _print_notices()
+    sys.exit(exit_code)
 
 
 def _run_to_exit_code() -> int:
@@ -90,6 +94,15 @@ def _run_to_exit_code() -> int:
         if os.environ.get("FINEWS_DEBUG"):
             raise
         return _print_error(f"internal error: {type(error).__name__}: {error} (FINEWS_DEBUG=1 shows where)", 1)
+
+
+def _print_notices() -> None:
+    """Print what a command has met in the database; one that has not opened it has not imported it either."""
+    if "crawler.storage" in sys.modules:
+        from crawler.storage.notices import take_notices
+
+        for notice in take_notices():
+            _print_error(notice, 0)
 
 
 def _print_group_usage(group: click.Context) -> int:

@@ -26,6 +26,10 @@ def verify(repair: bool, output: Path, address: str, as_json: bool) -> None:
     of words (unindexed) or its story of reprints (unlinked) does not hold as it is; exit code 1 when any remains. It
     only reads, and works beside a crawl. --repair writes missing and different posts from their rows, indexes, links,
     and removes unfinished files; an extra file is told and never deleted.
+
+    Also what another program has written into news.db: rows that finews cannot use (invalid), by table, key and column,
+    and changes of the schema. --repair makes a bad value again from the post or from other columns, or sets the row
+    aside in the table quarantine, and makes triggers, indexes and columns again that are missing.
     """
     from crawler.jobs import verify  # it shares the ledger with crawls, and Scrapy takes a third of a second to import
 

@@ -23,6 +23,7 @@ from crawler.crawl.policy.result import FINISHED_REASON, CrawlResult, crawl_outc
 from crawler.crawl.tracker import CrawlTracker
 from crawler.errors import CommandError, FatalError, UsageError
 from crawler.items import ListingEntry, Reason
+from crawler.storage.notices import take_notices
 
 # Sent with the crawl's `context` when all articles of a crawl that was not stopped are saved; the output folder is
 # still locked. A CommandError that a handler raises fails the crawl.
@@ -105,6 +106,8 @@ class CrawlSession(TrackerExtension):
         try:
             if self.tracker is not None:
                 self.tracker.flush()
+                # Before the pages are written, whose counts and latest times would be wrong.
+                self.context.out.repair_met_rows()
                 if reason == FINISHED_REASON and self.fatal_error is None:
                     self._send_crawl_finished()
                 self.result = self._finish_run(reason)
@@ -146,6 +149,7 @@ class CrawlSession(TrackerExtension):
             listing_parse_failed=tracker.listing_parse_failed,
             gap_count=len(gaps),
             outcome_counts=runs.entry_counts(context.run_id),
+            has_bad_rows=bool(context.out.db.repaired_rows or context.out.db.bad_values),
         )
         notes, recently_reported = _source_notes(context, tracker, coverage.failed_listings)
         detail = str(self.fatal_error or "; ".join([*coverage.failed_listings, *coverage.notes]))
@@ -156,7 +160,7 @@ class CrawlSession(TrackerExtension):
             failed_listings=dict(coverage.failed_listings),
             gaps=gaps,
             failures=tracker.failures.as_dicts(),
-            notes=[*_unknown_media_notes(context), *coverage.notes, *notes],
+            notes=[*_unknown_media_notes(context), *coverage.notes, *notes, *take_notices()],
             recently_reported=recently_reported,
         )
 

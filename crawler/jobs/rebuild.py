@@ -1,6 +1,5 @@
 """Rebuild: posts from rows, byte for byte; a database from posts; the search index; the reprint clusters."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -14,7 +13,7 @@ from crawler.content.html_text import html_to_text
 from crawler.content.post_format import SiteLinks
 from crawler.content.stocks import extract_mentions
 from crawler.errors import FatalError, ItemError, ParseError, UsageError
-from crawler.items import CODE_PREFIX, NO_COLUMN, POSTS_DIR, Article, Category, ListingEntry, Post
+from crawler.items import NO_COLUMN, Article, Category, ListingEntry, Post
 from crawler.jobs.spider_lookup import find_markup_by_url
 from crawler.spiders.eastmoney_markup import find_spider_name
 from crawler.storage import Store, load_stored_categories, post_files
@@ -24,8 +23,6 @@ from crawler.storage.output_dir import OutputDir, create_output_dir
 from crawler.storage.post_files import is_partial_file, iter_post_paths
 from crawler.storage.recovery import recover_interrupted_crawl
 from crawler.storage.site_links import load_site_links
-
-_POST_PATH = re.compile(rf"{POSTS_DIR}/(\d{{4}})/(\d\d)/(\d\d)/\1-\2-\3-{CODE_PREFIX}(\d+)\.md", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +60,8 @@ class _PostRestorer:
 
     def _parse_article(self, path: str, text: str) -> Article:
         post = post_format.parse_post(text, self.site_links, find_markup_by_url, self.registry)
-        path_match = _POST_PATH.fullmatch(path)
-        if path_match is None or path_match[4] != post.code:
+        post_path = post_format.parse_post_path(path)
+        if post_path is None or post_path.code != post.code:
             raise ParseError(
                 f"a post of {post.code} stands in the wrong place: {post_format.make_post_path(post)} would be right"
             )
@@ -140,7 +137,8 @@ def _prepare_old_database(output: Path, address: str) -> bool:
     """Whether there is an old database to carry over from; the posts that it still owes are written first."""
     if not checkpoint_old_database(output):
         return False
-    OutputDir.open_for_writing(output, address=address, already_locked=True).close()
+    with OutputDir.open_for_writing(output, address=address, already_locked=True) as out:
+        out.db.repair_rows(out.path, out.links)  # the new tables would not take what another program wrote
     return checkpoint_old_database(output)
 
 

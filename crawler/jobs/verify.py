@@ -23,6 +23,7 @@ from crawler.items import Post
 from crawler.jobs.spider_lookup import find_markup_by_url
 from crawler.storage import Store, post_files
 from crawler.storage.article_writer import write_unwritten_posts
+from crawler.storage.notices import take_notices
 from crawler.storage.output_dir import OutputDir
 from crawler.storage.post_files import is_partial_file, iter_post_paths
 from crawler.storage.recovery import recover_interrupted_crawl
@@ -34,6 +35,8 @@ ArticleRow = Mapping[str, Any]
 class MismatchKind(StrEnum):
     """How a row and its post disagree: there is no file, another one, one without a row, or half of one.
 
+    Or what another program wrote: a row that finews cannot use, and a change of the schema.
+
     And a row with the search index: search looks at it by itself, more slowly, or misses it. And a row with its
     cluster: its reprints are not those that the texts say.
     """
@@ -44,6 +47,8 @@ class MismatchKind(StrEnum):
     UNFINISHED = "unfinished"
     UNINDEXED = "unindexed"
     UNLINKED = "unlinked"
+    INVALID = "invalid"
+    SCHEMA = "schema"
 
 
 _ROW_KINDS = {MismatchKind.MISSING, MismatchKind.DIFFERENT}
@@ -94,7 +99,7 @@ def verify_output(output: Path, address: str) -> VerifyReport:
     """
     with OutputDir.open_for_reading(output, address=address) as out:
         row_count, suspects = _compare_all(out)
-        mismatches = [*_find_unindexed(out.db), *_find_wrongly_linked(out.db)]
+        mismatches = [*_find_unindexed(out.db), *_find_wrongly_linked(out.db), *_find_foreign_writes(out)]
         any_in_progress = any(mismatch.in_progress for mismatch in [*suspects, *_find_not_yet_linked(out.db)])
         crawl_is_running = any_in_progress and _is_locked(output)
         mismatches += [mismatch for suspect in suspects if (mismatch := _recheck_path(out, suspect.path))]
@@ -113,13 +118,28 @@ def repair_output(output: Path, address: str) -> VerifyReport:
     """
     # What an interrupted crawl left is reported with the rest.
     with OutputDir.open_for_writing(output, address=address, must_exist=True, recover=False) as out:
+        out.db.repair_rows(out.path, out.links)
+        invalid_rows = [Mismatch(MismatchKind.INVALID, "", detail=str(row)) for row in out.db.repaired_rows]
+        schema_changes = [Mismatch(MismatchKind.SCHEMA, "", detail=str(fault)) for fault in out.db.schema_faults]
         row_count, mismatches = _compare_all(out)
         recover_interrupted_crawl(out, clock.now())
         mismatches += [*_find_unindexed(out.db), *_find_not_yet_linked(out.db), *_find_wrongly_linked(out.db)]
         if any(mismatch.kind is MismatchKind.UNLINKED for mismatch in mismatches):
             out.db.reprint_clusters.repair()
         repaired = [mismatch for mismatch in mismatches if _repair_mismatch(out, mismatch)]
-    return VerifyReport(row_count, [mismatch for mismatch in mismatches if mismatch not in repaired], repaired)
+    take_notices()  # the report has them
+    remaining = [mismatch for mismatch in mismatches if mismatch not in repaired]
+    return VerifyReport(row_count, remaining, [*schema_changes, *invalid_rows, *repaired])
+
+
+def _find_foreign_writes(out: OutputDir) -> list[Mismatch]:
+    """What other programs have written into the database that finews cannot use."""
+    bad_values = [*out.db.row_repair(out.path, out.links).find_bad_values()]
+    take_notices()  # the same rows, as they were met
+    return [
+        *(Mismatch(MismatchKind.SCHEMA, "", detail=str(fault)) for fault in out.db.find_schema_faults()),
+        *(Mismatch(MismatchKind.INVALID, "", detail=str(bad_value)) for bad_value in bad_values),
+    ]
 
 
 def _find_unindexed(store: Store) -> list[Mismatch]:

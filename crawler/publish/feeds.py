@@ -77,7 +77,8 @@ def render_json_feed(rows: Iterable[Row], info: FeedInfo) -> str:
 def _add_atom_entry(entry: Any, row: Row, info: FeedInfo) -> None:
     entry.id(info.tag_uri(row["code"]))
     entry.title(row["title"])
-    entry.link(href=row["url"], rel="alternate")
+    if _is_web_address(row["url"]):
+        entry.link(href=row["url"], rel="alternate")
     entry.author(name=row["media"])
     entry.category(term=row["category"], label=row["media"])
     entry.published(row["published_at"])
@@ -90,7 +91,7 @@ def _add_atom_entry(entry: Any, row: Row, info: FeedInfo) -> None:
 def _build_json_item(row: Row, info: FeedInfo) -> dict[str, Any]:
     item = {
         "id": info.tag_uri(row["code"]),
-        "url": row["url"],
+        **({"url": row["url"]} if _is_web_address(row["url"]) else {}),
         "title": row["title"],
         "content_html": row["body_html"],
         "date_published": row["published_at"],
@@ -99,6 +100,11 @@ def _build_json_item(row: Row, info: FeedInfo) -> dict[str, Any]:
         "tags": [row["media"]],
     }
     return {**item, "summary": row["summary"]} if row["summary"] else item
+
+
+def _is_web_address(url: str) -> bool:
+    """Whether a reader may follow it: another program may have written `javascript:`."""
+    return url.startswith(("https://", "http://"))
 
 
 def _updated_at(row: Row) -> str:

@@ -6,26 +6,34 @@ from typing import Self
 
 from sqlite_utils import Database
 
+from crawler.content import clock
+from crawler.content.post_format import SiteLinks
 from crawler.items import Category
 from crawler.storage.article_history import ArticleHistory
 from crawler.storage.article_upsert import ArticleUpserter
 from crawler.storage.articles import Articles
 from crawler.storage.categories import Categories
 from crawler.storage.conditions import Conditions
-from crawler.storage.connection import open_database_of_any_version, open_database_ro, open_database_rw
+from crawler.storage.connection import NewsDatabase, open_database_of_any_version, open_database_ro, open_database_rw
 from crawler.storage.coverage import CoverageTable
 from crawler.storage.daily_counts import DailyCounts
+from crawler.storage.migrations import migrations
+from crawler.storage.notices import add_notice
 from crawler.storage.pauses import Pauses
 from crawler.storage.quarantine import Quarantine
 from crawler.storage.raw_responses import RawResponses
 from crawler.storage.reprints.clusters import ReprintClusters
 from crawler.storage.reprints.queries import ReprintQueries
 from crawler.storage.robots_files import RobotsFiles
+from crawler.storage.row_repair import RepairedRow, RowRepair
+from crawler.storage.row_rules import BadValue
 from crawler.storage.runs import Runs
+from crawler.storage.schema_check import SchemaFault, find_lost_keys, find_schema_faults, mend_schema
 from crawler.storage.search import sql_functions
 from crawler.storage.search.engine import SearchEngine
 from crawler.storage.search.index import SearchIndex
 from crawler.storage.sightings import Sightings
+from crawler.storage.site_links import load_site_links
 from crawler.storage.site_pages import SitePages
 from crawler.storage.stocks import Stocks
 from crawler.storage.table import Table
@@ -36,6 +44,8 @@ def load_stored_categories(output: Path) -> list[Category]:
     if (db := open_database_of_any_version(output)) is None:
         return []
     with db:
+        if not migrations.pending(db) and any(fault.hides_data for fault in find_schema_faults(db)):
+            return []  # opened for writing, it is mended
         return Categories(db).all()
 
 
@@ -44,6 +54,9 @@ class Store(Table):
 
     def __init__(self, db: Database) -> None:
         super().__init__(db)
+        # What another program wrote that this one cannot use, and what became of it.
+        self.repaired_rows: list[RepairedRow] = []
+        self.schema_faults: list[SchemaFault] = []
         sql_functions.register_search_functions(db.conn)
         self.articles = Articles(db)
         self.article_upserter = ArticleUpserter(db)
@@ -66,11 +79,54 @@ class Store(Table):
         self.daily_counts = DailyCounts(db)
 
     @classmethod
-    def open_rw(cls, output: Path) -> Self:
-        """Open it for a crawl; it is made where it does not exist, its index caught up. Raises StoreError."""
-        store = cls(open_database_rw(output))
-        store.search_index.index_pending()
+    def open_rw(cls, output: Path, site_links: SiteLinks | None = None) -> Self:
+        """Open it for a crawl; it is made where it does not exist, its index caught up.
+
+        What another program has changed of the schema is mended, and its rows that finews cannot use are repaired or
+        set aside, as far as that can be seen without reading all of them. Raises StoreError.
+        """
+        db = open_database_rw(output)
+        try:
+            store = cls(db)
+            faults = store.schema_faults = mend_schema(db)
+            for fault in faults:
+                add_notice(f"news.db: {fault}; mended: `finews verify --repair` looks for what that has left")
+            if any(fault.name.startswith("trigger") for fault in faults):
+                store.site_pages.mark_all_stale()
+            pending_codes = store.search_index.pending_codes()
+            if faults or find_lost_keys(db) or store.row_repair(output, site_links).has_bad_values(pending_codes):
+                store.repair_rows(output, site_links)
+            if not store.search_index.has_ids_left():
+                store.search_index.rebuild()
+            store.search_index.index_pending()
+        except BaseException:
+            db.close()
+            raise
         return store
+
+    def find_schema_faults(self) -> list[SchemaFault]:
+        """What another program has changed of the schema."""
+        return find_schema_faults(self._db)
+
+    def row_repair(self, output: Path, site_links: SiteLinks | None = None) -> RowRepair:
+        """What finds and repairs rows; articles are read from the posts of this folder, which link back to the site."""
+        return RowRepair(self._db, output, site_links or load_site_links(output))
+
+    def repair_rows(self, output: Path, site_links: SiteLinks | None = None) -> list[RepairedRow]:
+        """Repair all rows that finews cannot use, or set them aside. Only the holder of the lock may do this.
+
+        Return what they were, which `repaired_rows` has too. Raises StoreError.
+        """
+        repaired = self.row_repair(output, site_links).repair_all(clock.now())
+        tables = {row.bad_value.table for row in repaired}
+        if tables & {"search_documents", "search_blocks"}:
+            self.search_index.rebuild()
+        if tables & {"story_texts", "story_articles", "story_keys"}:
+            self.reprint_clusters.rebuild()
+        for row in repaired:
+            add_notice(str(row))
+        self.repaired_rows += repaired
+        return repaired
 
     @classmethod
     def open_ro(cls, output: Path) -> Self:
@@ -84,6 +140,11 @@ class Store(Table):
             return None
         db.close()
         return cls.open_ro(output)
+
+    @property
+    def bad_values(self) -> set[BadValue]:
+        """The values that were met, and that another program wrote so that finews cannot use them."""
+        return self._db.bad_values if isinstance(self._db, NewsDatabase) else set()
 
     @property
     def connection(self) -> sqlite3.Connection:

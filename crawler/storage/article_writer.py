@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from crawler.content.markup import PLAIN_MARKUP, SourceMarkup
 from crawler.content.post_format import render_post
-from crawler.errors import CommandError
+from crawler.errors import CommandError, StoredRowError
 from crawler.items import Article, Post, Reason, SavedArticle
 from crawler.storage.post_files import write_posts
 
@@ -100,7 +100,12 @@ def _save_rows(
             return [*results]
     except CommandError:
         raise
+    except StoredRowError as stored_row_error:
+        if out.db.repair_rows(out.path, out.links):  # what cannot be repaired is no longer in the way
+            return _save_rows(out, articles, markup, compare_markup=compare_markup)
+        error: Exception = stored_row_error
     except Exception as bug:
-        if len(articles) == 1:
-            return [bug]
-        return [_save_rows(out, [article], markup, compare_markup=compare_markup)[0] for article in articles]
+        error = bug
+    if len(articles) == 1:
+        return [error]
+    return [_save_rows(out, [article], markup, compare_markup=compare_markup)[0] for article in articles]

@@ -1,5 +1,6 @@
 """Database connections: open SQLite, and turn its errors into StoreError, here alone."""
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +10,14 @@ from sqlite_utils import Database
 
 from crawler.errors import StoreError
 from crawler.storage.migrations import migrations
+from crawler.storage.notices import add_notice
+from crawler.storage.row_rules import BadValue
+from crawler.storage.schema_check import find_schema_faults, find_unrecorded_steps, record_steps
 
 DATABASE_FILE_NAME = "news.db"
 # A crawl waits this long for another program's write before it gives up.
 BUSY_TIMEOUT_SECONDS = 30.0
+_STEP_NAME = re.compile(r"m\d{3}_\w+", re.ASCII)
 # What to do about it, by SQLite's result code.
 _REBUILD_HINT = ": move it away, and `finews rebuild db` makes it anew from the posts"
 _LOCKED_HINT = ": another program is writing to it; end that, and try again"
@@ -35,6 +40,7 @@ def open_database_rw(output: Path) -> Database:
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
             db.execute(f"PRAGMA {pragma}")
         _check_not_newer(db, path)
+        record_steps(db, find_unrecorded_steps(db))
         migrations.apply(db)
         # What a transaction of many rows may have to take back is kept in memory, not in files elsewhere.
         db.execute("PRAGMA temp_store = MEMORY")
@@ -50,7 +56,7 @@ def open_database_of_any_version(output: Path) -> Database | None:
         _recover_journal(path)
         db = _connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
         _check_not_newer(db, path)
-        return db if migrations.applied(db) else None
+        return db if migrations.applied(db) or find_unrecorded_steps(db) else None
 
 
 def _recover_journal(path: Path) -> None:
@@ -61,14 +67,20 @@ def _recover_journal(path: Path) -> None:
             db.execute("PRAGMA schema_version").fetchone()
 
 
-def open_database_ro(output: Path) -> Database:
-    """The database of an output folder, which this connection cannot change. Raises StoreError when there is none."""
+def open_database_ro(output: Path, *, to_be_mended: bool = False) -> Database:
+    """The database of an output folder, which this connection cannot change.
+
+    Raises StoreError when there is none, and unless it is `to_be_mended`, when tables or columns of it are missing.
+    """
     path = output / DATABASE_FILE_NAME
     db = open_database_of_any_version(output)
     if db is None:
         raise StoreError(f"no finews database at {path}: `finews crawl` makes one, `--output DIR` names another folder")
-    if migrations.pending(db):
+    if migrations.pending(db) and not find_unrecorded_steps(db):
         raise StoreError(f"{path} was written by an older finews: the next `finews crawl` brings it up to date")
+    if not to_be_mended and (faults := [fault for fault in find_schema_faults(db) if fault.hides_data]):
+        remedy = ": `finews verify --repair` mends it" if faults[0].statements else ""
+        raise StoreError(f"{path}: {faults[0]}{remedy}")
     return db
 
 
@@ -91,14 +103,41 @@ def sqlite_code(error: BaseException | None) -> int:
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
 
 
-def _connect(path_or_uri: str, *, uri: bool) -> Database:
-    return Database(sqlite3.connect(path_or_uri, uri=uri, timeout=BUSY_TIMEOUT_SECONDS), recursive_triggers=False)
+def _is_step_name(name: object) -> bool:
+    """Whether a migration of finews may be called so; another program may have recorded anything."""
+    return isinstance(name, str) and bool(_STEP_NAME.fullmatch(name))
+
+
+class NewsDatabase(Database):
+    """A database of ours, with the values that another program wrote and that were met so far (`bad_values`)."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection, recursive_triggers=False)
+        # Bytes that are no UTF-8 must not end a query: they become half characters, which no rule lets pass.
+        connection.text_factory = _decode_text
+        self.bad_values: set[BadValue] = set()
+
+
+def report_bad_value(db: Database, bad_value: BadValue) -> None:
+    """Report a value that another program wrote, once for each connection."""
+    if isinstance(db, NewsDatabase):
+        db.bad_values.add(bad_value)
+    add_notice(f"{bad_value}: left out; `finews verify --repair` repairs the row or sets it aside")
+
+
+def _decode_text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _connect(path_or_uri: str, *, uri: bool) -> NewsDatabase:
+    return NewsDatabase(sqlite3.connect(path_or_uri, uri=uri, timeout=BUSY_TIMEOUT_SECONDS))
 
 
 def _check_not_newer(db: Database, path: Path) -> None:
     with Database(memory=True) as empty_db:
         known_steps = {step.name for step in migrations.pending(empty_db)}
-    if unknown_steps := {step.name for step in migrations.applied(db)} - known_steps:
+    recorded_names = {step.name for step in migrations.applied(db)}
+    if unknown_steps := {name for name in recorded_names if _is_step_name(name)} - known_steps:
         raise StoreError(
             f"{path} was written by a newer finews (its step {min(unknown_steps)} is not known here): update finews"
         )

@@ -32,6 +32,10 @@ _COPY_ARTICLE_COLUMNS = """
     )
     WHERE code IN (SELECT code FROM old.articles)
 """
+# By their names: a program that made the table again may have put them into another order.
+_COPY_CATEGORIES = """
+    INSERT OR REPLACE INTO categories (slug, media, aliases) SELECT slug, media, aliases FROM old.categories
+"""
 # SQLite takes no name of a table or a column as a parameter: these are filled with those of the schema.
 _COPY_TABLE = 'INSERT INTO main."{table}" ({columns}) SELECT {columns} FROM old."{table}"'
 _WHERE_ARTICLE_EXISTS = ' WHERE "{}" IN (SELECT code FROM articles)'
@@ -94,7 +98,7 @@ def _copy_old_data(db: Database, old_path: Path) -> None:
     with db.atomic():
         db.execute(_COPY_ARTICLE_COLUMNS)
         db.execute("UPDATE articles SET published_revision = revision WHERE published_revision IS NOT NULL")
-        db.execute("INSERT OR REPLACE INTO categories SELECT * FROM old.categories")
+        db.execute(_COPY_CATEGORIES)
         for table in _tables_to_copy(db):
             _copy_table(db, table)
     db.execute("DETACH DATABASE old")

@@ -362,7 +362,7 @@ _POST_DAY = "substr({}.post_path, 8, 10)"
 _INSERT_STALE_PAGES = "INSERT INTO stale_pages (kind, name) VALUES {} ON CONFLICT DO NOTHING"
 _INSERT_STALE_STOCK_PAGES = """INSERT INTO stale_pages (kind, name) SELECT 'stock', secid FROM mentions
             WHERE code = NEW.code AND kind = 'stock' ON CONFLICT DO NOTHING"""
-_MARK_ALL_PAGES_STALE = (
+MARK_ALL_PAGES_STALE = (
     "INSERT OR IGNORE INTO stale_pages SELECT DISTINCT 'category', category FROM articles",
     "INSERT OR IGNORE INTO stale_pages SELECT DISTINCT 'day', substr(articles.post_path, 8, 10) FROM articles",
     "INSERT OR IGNORE INTO stale_pages SELECT DISTINCT 'stock', secid FROM mentions WHERE kind = 'stock'",
@@ -407,7 +407,7 @@ _STALE_PAGE_TABLES = (
     """,
     # Reprints were found by their title then.
     "CREATE INDEX articles_title ON articles(title)",
-    *_MARK_ALL_PAGES_STALE,
+    *MARK_ALL_PAGES_STALE,
 )
 
 
@@ -502,7 +502,7 @@ def m008_search_blocks(db: Database) -> None:
 @migrations()
 def m009_pages_anew(db: Database) -> None:
     """Pages hold their articles as HTML, and list reprints by their clusters."""
-    for statement in ("DROP INDEX articles_title", *_MARK_ALL_PAGES_STALE):
+    for statement in ("DROP INDEX articles_title", *MARK_ALL_PAGES_STALE):
         db.execute(statement)
 
 

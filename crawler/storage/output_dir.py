@@ -13,6 +13,7 @@ from crawler.content import clock
 from crawler.content.post_format import SiteLinks
 from crawler.errors import OutputError, OutputLockedError
 from crawler.storage import Store
+from crawler.storage.connection import open_database_ro
 from crawler.storage.recovery import recover_interrupted_crawl
 from crawler.storage.site_links import load_site_links
 
@@ -76,14 +77,15 @@ class OutputDir:
             OutputLockedError, StoreError, OutputError: nothing stays open or locked then.
         """
         if must_exist:
-            Store.open_ro(path).close()
+            open_database_ro(path, to_be_mended=True).close()
         create_output_dir(path)
         resources = ExitStack()
         try:
             if not already_locked:
                 resources.enter_context(cls.lock(path))
-            db = resources.enter_context(Store.open_rw(path))
-            out = cls(path, db, load_site_links(path, address), resources)
+            site_links = load_site_links(path, address)
+            db = resources.enter_context(Store.open_rw(path, site_links))
+            out = cls(path, db, site_links, resources)
             if recover:
                 recover_interrupted_crawl(out, clock.now())
         except BaseException:
@@ -122,6 +124,11 @@ class OutputDir:
             yield
         finally:
             lock.release()
+
+    def repair_met_rows(self) -> None:
+        """Repair the rows of another program, if one was met since the folder was opened. Raises StoreError."""
+        if self.db.bad_values:
+            self.db.repair_rows(self.path, self.links)
 
     def close(self) -> None:
         """Close the database and give the lock back. Calling it again does nothing."""

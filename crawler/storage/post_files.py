@@ -8,6 +8,7 @@ from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 
+from crawler.content.post_format import parse_post_path
 from crawler.errors import OutputError, ParseError
 from crawler.items import ARCHIVED_POSTS_DIR, POSTS_DIR
 
@@ -57,8 +58,12 @@ def write_posts(output: Path, texts: Mapping[str, str]) -> None:
     archived no longer is.
 
     Raises:
-        OutputError: a file cannot be written; those of earlier folders are.
+        OutputError: a file cannot be written, and those of earlier folders are; or a path is none of a post, and
+            nothing is written.
     """
+    for path in texts:
+        if parse_post_path(path) is None:
+            raise OutputError(f"will not write {path[:80]!r}, which is not the path of a post")
     files_by_folder: dict[str, dict[str, bytes]] = {}
     for path, text in texts.items():
         folder, _, name = path.rpartition("/")

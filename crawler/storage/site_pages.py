@@ -1,11 +1,13 @@
 """Site pages: which pages of the published site are stale, and the articles on each."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from crawler.storage.migrations import MARK_ALL_PAGES_STALE
+from crawler.storage.row_rules import find_bad_values
 from crawler.storage.table import Table
 
 
@@ -36,18 +38,23 @@ class SitePages(Table):
     def stale_pages(self) -> list[SitePage]:
         """The pages whose articles have changed since the pages were written."""
         rows = self._fetch_all("SELECT kind, name FROM stale_pages ORDER BY kind, name")
-        return [SitePage(PageKind(row["kind"]), row["name"]) for row in rows]
+        return _pages_of(rows)
 
     def all(self) -> list[SitePage]:
         """Every page that an article stands on."""
         rows = self._fetch_all(
             """
-            SELECT DISTINCT 'category' AS kind, category AS name FROM articles
+            SELECT DISTINCT 'category' AS page_kind, category AS page_name FROM articles
             UNION ALL SELECT DISTINCT 'day', substr(post_path, 8, 10) FROM articles
             UNION ALL SELECT DISTINCT 'stock', secid FROM mentions WHERE kind = 'stock'
             """
         )
-        return [SitePage(PageKind(row["kind"]), row["name"]) for row in rows]
+        return _pages_of({"kind": row["page_kind"], "name": row["page_name"]} for row in rows)
+
+    def mark_all_stale(self) -> None:
+        """Have every page written again."""
+        for statement in MARK_ALL_PAGES_STALE:
+            self._execute(statement)
 
     def mark_written(self, pages: Iterable[SitePage]) -> None:
         """These pages show what the articles say. Only the holder of the lock may say so."""
@@ -157,6 +164,11 @@ class SitePages(Table):
             ORDER BY here.post_path, there.published_at, there.code
             """
         return self._iter_rows(sql, first_path, last_path)
+
+
+def _pages_of(rows: Iterable[Mapping[str, Any]]) -> list[SitePage]:
+    """The pages of these rows that can be: another program may have named any file."""
+    return [SitePage(PageKind(row["kind"]), row["name"]) for row in rows if not find_bad_values("stale_pages", row)]
 
 
 def _path_range(period: str) -> tuple[str, str]:

@@ -6,20 +6,16 @@ a month that is corrected later has a post in `_posts` again, which is how the n
 archived again.
 """
 
-import re
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
 from crawler import items
+from crawler.content.post_format import parse_post_path
 from crawler.publish.jekyll import urls
 from crawler.publish.jekyll.files import as_output_error, copy_file
 from crawler.publish.jekyll.run_jekyll import list_files
 from crawler.storage import post_files
-
-_POST_PATH = re.compile(
-    rf"{items.POSTS_DIR}/(?P<month>\d{{4}}/\d\d)/\d\d/\d{{4}}-\d\d-\d\d-{items.CODE_PREFIX}\d+\.md", re.ASCII
-)
 
 
 def list_archived_months(output: Path) -> list[str]:
@@ -31,10 +27,12 @@ def list_archived_months(output: Path) -> list[str]:
 def find_posts_to_archive(output: Path, archive_before: date | None, archived_months: Iterable[str]) -> list[str]:
     """The posts in `_posts` that are to be archived: of months before this day's, and of those that are archived."""
     first_live_month, archived = f"{archive_before:%Y/%m}" if archive_before else "", set(archived_months)
-    matches = ((path, _POST_PATH.fullmatch(path)) for path in list_files(output, items.POSTS_DIR))
-    return [
-        path for path, match in matches if match and (match["month"] < first_live_month or match["month"] in archived)
-    ]
+    months = {
+        path: post_path.day[:7]
+        for path in list_files(output, items.POSTS_DIR)
+        if (post_path := parse_post_path(path)) is not None
+    }
+    return [path for path, month in months.items() if month < first_live_month or month in archived]
 
 
 def restore_archived_months(output: Path, months: Iterable[str]) -> None:

@@ -6,6 +6,7 @@ lists. The lists that the fixed pages show (home, media, days, stocks, feed) are
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from itertools import groupby
@@ -13,10 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from crawler.content.categories import CategoryRegistry
+from crawler.content.stocks import SECID_PATTERN
+from crawler.errors import OutputError
 from crawler.items import ARCHIVED_POSTS_DIR, CODE_PREFIX, Category
 from crawler.publish.jekyll import urls
 from crawler.publish.jekyll.files import write_chunks_if_changed, write_if_changed
-from crawler.storage import Store
+from crawler.storage import Store, post_files
+from crawler.storage.notices import add_notice
 from crawler.storage.site_pages import PageKind, SitePage
 
 # The files of `_data_file_path` that are ours.
@@ -34,6 +38,13 @@ _MAX_DAYS_WITH_REPRINTS = 62
 
 # As `2022/01/10` is a day.
 _YEAR_CHARS, _MONTH_CHARS, _DAY_CHARS = 4, 7, 10
+
+# The addresses of the pages that are made here: no name in the database can lead anywhere else.
+_OWN_PAGE_URL = re.compile(
+    rf"/(?:category/[^ ./][^/]*|stock/{SECID_PATTERN.pattern}|\d{{4}}(?:/\d\d/\d\d)?/index)\.html", re.ASCII
+)
+_OWN_BEGINNING = re.compile(r'---\nlayout: "(?:list|redirect)"\n')
+_MAX_BEGINNING = 64  # bytes, which hold the first key of front matter
 
 Row = Mapping[str, Any]
 
@@ -278,7 +289,23 @@ def _write_page(output: Path, url: str, front_matter: Mapping[str, Any], body_li
 
 
 def _write_front_matter(output: Path, url: str, front_lines: Iterable[str], body_lines: Iterable[str] = ()) -> None:
+    """Write a page, unless its place is none of a page of ours, or holds one that the user has written."""
+    if not _OWN_PAGE_URL.fullmatch(url):
+        add_notice(f"{url[:80]!r} is not the address of a page: not written")
+        return
+    if _is_user_page(output / url[1:]):
+        add_notice(f"{output / url[1:]} is a page of yours: not written; move it away to get the one of finews")
+        return
     write_if_changed(output / url[1:], "\n".join(["---", *front_lines, "---", *body_lines, ""]).encode())
+
+
+def _is_user_page(path: Path) -> bool:
+    """Whether a page has front matter that begins otherwise than ours. An archived page has none."""
+    try:
+        beginning = (post_files.read_if_file(path, _MAX_BEGINNING) or b"").decode("utf-8", "replace")
+    except OutputError:
+        return False  # writing it says why
+    return beginning.startswith("---") and not _OWN_BEGINNING.match(beginning)
 
 
 def _to_json(value: object) -> str:

@@ -26,7 +26,7 @@ _MAX_KEY_NEIGHBOURS = 16
 _SHINGLE_CACHE_SIZE = 256
 
 _SELECT_MEMBERS = """
-    SELECT id, code, media, published, digest, figures, story, coalesce(sketch, x'')
+    SELECT id, code, media, published, digest, figures, story, coalesce(sketch, x'') AS sketch
     FROM story_articles LEFT JOIN story_texts USING (digest) WHERE {}
 """
 _SELECT_MEMBERS_BY_ID, _SELECT_MEMBER_BY_CODE = (
@@ -166,10 +166,10 @@ class ReprintClusters(Table):
 
     def _member_from_article(self, code: str) -> _ClusterMember | None:
         """An article to be added, as a cluster of its own; its text's sketch is kept already."""
-        row = self._db.execute("SELECT media, published_at, body_text FROM articles WHERE code = ?", [code]).fetchone()
+        row = self._fetch_one("SELECT media, published_at, body_text FROM articles WHERE code = ?", code)
         if row is None:
             return None
-        media, published_at, body_text = row
+        media, published_at, body_text = row["media"], row["published_at"], row["body_text"]
         letters, id_ = minhash.extract_letters(body_text), minhash.hash_to_int64(code.encode())
         digest, figures = minhash.hash_letters(letters), minhash.pack_figures(body_text)
         return _ClusterMember(
@@ -193,7 +193,8 @@ class ReprintClusters(Table):
     def _add_member(self, member: _ClusterMember, key_counts: Mapping[int, int], changes: _BatchChanges) -> None:
         own_keys = member.lsh_keys
         self._db.execute(
-            "INSERT INTO story_articles VALUES (?, ?, ?, ?, ?, ?, ?)",
+            # A row that another program has changed may be in its place.
+            "INSERT OR REPLACE INTO story_articles VALUES (?, ?, ?, ?, ?, ?, ?)",
             [member.id, member.code, *member.derived_values(), member.cluster_id],
         )
         for id_pair in self._find_separated_pairs(
@@ -290,8 +291,8 @@ class ReprintClusters(Table):
         )
 
     def _read_shingles(self, code: str, _digest: bytes) -> frozenset[str]:
-        row = self._db.execute("SELECT body_text FROM articles WHERE code = ?", [code]).fetchone()
-        return frozenset(minhash.split_shingles(minhash.extract_letters(row[0] if row else "")))
+        row = self._fetch_one("SELECT body_text FROM articles WHERE code = ?", code)
+        return frozenset(minhash.split_shingles(minhash.extract_letters(row["body_text"] if row else "")))
 
     def _shared_keys(self, keys: Iterable[int]) -> set[int]:
         """Of these keys, those that more than one article has: most have none, and no neighbours to be asked for."""
@@ -318,6 +319,7 @@ class ReprintClusters(Table):
             for (id_,) in self._db.execute(
                 _SELECT_IDS_SHARING_KEYS, {"keys": uncrowded_keys, **_window_parameters(member)}
             )
+            if isinstance(id_, int)
         )
         ids.discard(member.id)
         ids_to_load = sorted(ids.difference(member_by_id))
@@ -339,15 +341,15 @@ class ReprintClusters(Table):
         before, after = (
             self._db.execute(sql, parameters).fetchall() for sql in (_SELECT_IDS_BEFORE, _SELECT_IDS_AFTER)
         )
-        return [id_ for (id_,) in before], [id_ for (id_,) in after]
+        return [id_ for (id_,) in before if isinstance(id_, int)], [id_ for (id_,) in after if isinstance(id_, int)]
 
     def _load_members(self, ids: Collection[int]) -> list[_ClusterMember]:
-        rows = self._db.execute(_SELECT_MEMBERS_BY_ID, [json.dumps([*ids])])
-        return [_ClusterMember(*row) for row in rows]
+        rows = self._iter_rows(_SELECT_MEMBERS_BY_ID, json.dumps([*ids]))
+        return [_ClusterMember(*row.values()) for row in rows]
 
     def _find_member(self, code: str) -> _ClusterMember | None:
-        row = self._db.execute(_SELECT_MEMBER_BY_CODE, [code]).fetchone()
-        return _ClusterMember(*row) if row else None
+        row = self._fetch_one(_SELECT_MEMBER_BY_CODE, code)
+        return _ClusterMember(*row.values()) if row else None
 
     def _member_ids(self, cluster_id: int) -> list[int]:
         rows = self._db.execute("SELECT id FROM story_articles WHERE story = ?", [cluster_id])
@@ -357,7 +359,8 @@ class ReprintClusters(Table):
 
     def _find_wrong_members(self) -> Iterator[IndexFault]:
         """Articles that are not filed as they are, and what is filed of articles that are gone."""
-        for code, media, published_at, body_text in self._db.execute(_SELECT_CLUSTERED_ARTICLES):
+        for row in self._iter_rows(_SELECT_CLUSTERED_ARTICLES):
+            code, media, published_at, body_text = row.values()
             member = self._find_member(code)
             letters = minhash.extract_letters(body_text)
             expected_values = (
@@ -370,8 +373,8 @@ class ReprintClusters(Table):
                 yield IndexFault(code, "its reprints were not looked for")
             elif member.derived_values() != expected_values or not self._has_stored_keys(member, letters):
                 yield IndexFault(code, "its reprints were looked for by another text, media or time")
-        for (code,) in self._db.execute(_SELECT_ORPHANED_CODES):
-            yield IndexFault(code, "an article that is gone is held to be a reprint")
+        for row in self._iter_rows(_SELECT_ORPHANED_CODES):
+            yield IndexFault(row["code"], "an article that is gone is held to be a reprint")
 
     def _has_stored_keys(self, member: _ClusterMember, letters: str) -> bool:
         own_keys = member.lsh_keys

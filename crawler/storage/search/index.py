@@ -21,6 +21,7 @@ BLOCK_BITS = 6
 # A time, seconds since 1970, and ranges of ids, whose documents are not newer.
 BlockGroup = tuple[int, Iterable[tuple[int, int]]]
 _ARTICLES_PER_BATCH = 500
+_MAX_DOCUMENT_ID = 2**53  # far more than there can be documents
 
 _SELECT_UNINDEXED_VERSIONS = with_integer_codes("""
     SELECT code, revision, current, title, published_at, body_html, body_text FROM versions
@@ -93,13 +94,18 @@ class SearchIndex(Table):
     def index_pending(self) -> int:
         """Index what other programs have written, or an older finews; how many articles that were."""
         indexed_count = 0
-        while codes := self._pending_codes(_ARTICLES_PER_BATCH):
+        while codes := self.pending_codes(_ARTICLES_PER_BATCH):
             with self.transaction():
                 self.index_articles(codes)
             indexed_count += len(codes)
         if indexed_count > _ARTICLES_PER_BATCH:
             self._optimize()
         return indexed_count
+
+    def has_ids_left(self) -> bool:
+        """Whether new documents can have ids; another program may have used the last one up."""
+        sql = "SELECT 1 AS found FROM sqlite_sequence WHERE name = 'search_documents' AND seq NOT BETWEEN 0 AND ?"
+        return self._fetch_one(sql, _MAX_DOCUMENT_ID) is None
 
     def rebuild(self) -> int:
         """Rebuild the index, newest articles last; how many articles it holds."""
@@ -133,11 +139,12 @@ class SearchIndex(Table):
         with self.transaction():
             self._execute("INSERT INTO search_pairs (search_pairs) VALUES ('optimize')")
 
-    def _pending_codes(self, limit: int) -> list[str]:
+    def pending_codes(self, limit: int = -1) -> list[str]:
+        """The articles that are to be indexed: those that another program wrote, or an older finews."""
         return [row["code"] for row in self._fetch_all("SELECT code FROM search_pending LIMIT ?", limit)]
 
     def _find_pending(self) -> list[IndexFault]:
-        return [IndexFault(code, "written by another program, and not indexed yet") for code in self._pending_codes(-1)]
+        return [IndexFault(code, "written by another program, and not indexed yet") for code in self.pending_codes()]
 
     def _find_wrong_documents(self) -> Iterator[IndexFault]:
         """Documents that are no version any more, or whose bigrams are not those of their version's text."""

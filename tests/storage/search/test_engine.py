@@ -267,7 +267,7 @@ def test_index_of_older_version_is_migrated(store: Store, output: Path, tmp_path
     old_db.attach("now", output / "news.db")
     for table in ("categories", "articles", "mentions", "article_columns"):
         old_db.execute(f"INSERT INTO {table} SELECT * FROM now.{table}")  # noqa: S608  # our own names
-    old_db.execute("UPDATE articles SET code = '0012' WHERE code = ?", [before[-1]])
+    old_db.execute("UPDATE articles SET code = '000000000000000012' WHERE code = ?", [before[-1]])
     for row in old_db.query("SELECT * FROM articles ORDER BY published_at"):
         inserted = old_db.execute(
             "INSERT INTO search_documents (code, revision, current, published) VALUES (?, ?, 1, ?)",
@@ -280,7 +280,7 @@ def test_index_of_older_version_is_migrated(store: Store, output: Path, tmp_path
     old_db.execute("DELETE FROM search_documents WHERE id = ?", [last_id])
     old_db.close()
     with Store.open_rw(tmp_path) as migrated:
-        assert search_codes(migrated, quote_phrase(word)) == [*before[:-1], "0012"]
+        assert search_codes(migrated, quote_phrase(word)) == [*before[:-1], "000000000000000012"]
         (missing_document,) = migrated.search_index.find_faults()
         migrated.search_index.reindex(missing_document.code)
         assert migrated.search_index.find_faults() == []
@@ -288,7 +288,7 @@ def test_index_of_older_version_is_migrated(store: Store, output: Path, tmp_path
             migrated.connection.execute("SELECT min(id) FROM search_documents WHERE id >= ?", [last_id]).fetchone()[0]
             > last_id
         )
-        assert search_codes(migrated, quote_phrase(word)) == [*before[:-1], "0012"]
+        assert search_codes(migrated, quote_phrase(word)) == [*before[:-1], "000000000000000012"]
 
 
 def test_damaged_index_is_reported_and_rebuilt(store: Store, other_client: sqlite3.Connection, output: Path) -> None:
