@@ -19,8 +19,9 @@ test: $(VENV)/installed-for-tests  ## All tests, file by file on every core
 crash-test: $(VENV)/installed-for-tests  ## Kill 200 crawls, and fail or stop at every single write (half an hour)
 	FINEWS_KILLS=200 FINEWS_EVERY=1 FINEWS_ROUNDS=20 $(BIN)/python -m pytest tests/crash
 
-fuzz: $(VENV)/installed-for-tests  ## Every parser of outside data, with FINEWS_FUZZ inputs each (20000)
+fuzz: $(VENV)/installed-for-tests  ## Every parser with FINEWS_FUZZ inputs each (20000), any value in any column of news.db
 	FINEWS_FUZZ=$${FINEWS_FUZZ:-20000} $(BIN)/python -m pytest tests/fuzz -q -s
+	FINEWS_FOREIGN=1 $(BIN)/python -m pytest tests/hostile/test_foreign_rows.py -q
 
 bench: $(VENV)/installed-for-tests $(PEERS)/installed  ## What a crawl costs against a bare spider, the first script and other projects (minutes)
 	export TMPDIR=$$(mktemp -d) && for name in crawl steps peers; do $(BIN)/python benchmarks/$$name.py || exit; done; rm -rf $$TMPDIR

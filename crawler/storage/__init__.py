@@ -14,7 +14,14 @@ from crawler.storage.article_upsert import ArticleUpserter
 from crawler.storage.articles import Articles
 from crawler.storage.categories import Categories
 from crawler.storage.conditions import Conditions
-from crawler.storage.connection import NewsDatabase, open_database_of_any_version, open_database_ro, open_database_rw
+from crawler.storage.connection import (
+    DATABASE_FILE_NAME,
+    NewsDatabase,
+    as_store_error,
+    open_database_of_any_version,
+    open_database_ro,
+    open_database_rw,
+)
 from crawler.storage.coverage import CoverageTable
 from crawler.storage.daily_counts import DailyCounts
 from crawler.storage.migrations import migrations
@@ -43,7 +50,7 @@ def load_stored_categories(output: Path) -> list[Category]:
     """The categories of a database that may not exist yet, or be of an older version; it stays as it is."""
     if (db := open_database_of_any_version(output)) is None:
         return []
-    with db:
+    with db, as_store_error(output / DATABASE_FILE_NAME):
         if not migrations.pending(db) and any(fault.hides_data for fault in find_schema_faults(db)):
             return []  # opened for writing, it is mended
         return Categories(db).all()
@@ -88,25 +95,35 @@ class Store(Table):
         db = open_database_rw(output)
         try:
             store = cls(db)
-            faults = store.schema_faults = mend_schema(db)
-            for fault in faults:
-                add_notice(f"news.db: {fault}; mended: `finews verify --repair` looks for what that has left")
-            if any(fault.name.startswith("trigger") for fault in faults):
-                store.site_pages.mark_all_stale()
-            pending_codes = store.search_index.pending_codes()
-            if faults or find_lost_keys(db) or store.row_repair(output, site_links).has_bad_values(pending_codes):
-                store.repair_rows(output, site_links)
-            if not store.search_index.has_ids_left():
-                store.search_index.rebuild()
+            with as_store_error(output / DATABASE_FILE_NAME):
+                store._mend_foreign_writes(output, site_links)
             store.search_index.index_pending()
         except BaseException:
             db.close()
             raise
         return store
 
+    def _mend_foreign_writes(self, output: Path, site_links: SiteLinks | None) -> None:
+        """Mend what another program has changed, as far as the schema, small tables and pending articles show it."""
+        self.schema_faults = mend_schema(self._db)
+        for fault in self.schema_faults:
+            add_notice(f"news.db: {fault}; mended: `finews verify --repair` looks for what that has left")
+        if any(fault.name.startswith("trigger") for fault in self.schema_faults):
+            self.site_pages.mark_all_stale()
+        pending_codes = self.search_index.pending_codes()
+        if (
+            self.schema_faults
+            or find_lost_keys(self._db)
+            or self.row_repair(output, site_links).has_bad_values(pending_codes)
+        ):
+            self.repair_rows(output, site_links)
+        if not self.search_index.has_ids_left():
+            self.search_index.rebuild()
+
     def find_schema_faults(self) -> list[SchemaFault]:
-        """What another program has changed of the schema."""
-        return find_schema_faults(self._db)
+        """What another program has changed of the schema. Raises StoreError."""
+        with as_store_error():
+            return find_schema_faults(self._db)
 
     def row_repair(self, output: Path, site_links: SiteLinks | None = None) -> RowRepair:
         """What finds and repairs rows; articles are read from the posts of this folder, which link back to the site."""

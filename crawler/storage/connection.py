@@ -4,6 +4,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -76,9 +77,12 @@ def open_database_ro(output: Path, *, to_be_mended: bool = False) -> Database:
     db = open_database_of_any_version(output)
     if db is None:
         raise StoreError(f"no finews database at {path}: `finews crawl` makes one, `--output DIR` names another folder")
-    if migrations.pending(db) and not find_unrecorded_steps(db):
+    with as_store_error(path):
+        is_older = migrations.pending(db) and not find_unrecorded_steps(db)
+        faults = [] if to_be_mended or is_older else [fault for fault in find_schema_faults(db) if fault.hides_data]
+    if is_older:
         raise StoreError(f"{path} was written by an older finews: the next `finews crawl` brings it up to date")
-    if not to_be_mended and (faults := [fault for fault in find_schema_faults(db) if fault.hides_data]):
+    if faults:
         remedy = ": `finews verify --repair` mends it" if faults[0].statements else ""
         raise StoreError(f"{path}: {faults[0]}{remedy}")
     return db
@@ -114,7 +118,7 @@ class NewsDatabase(Database):
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection, recursive_triggers=False)
         # Bytes that are no UTF-8 must not end a query: they become half characters, which no rule lets pass.
-        connection.text_factory = _decode_text
+        connection.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
         self.bad_values: set[BadValue] = set()
 
 
@@ -123,10 +127,6 @@ def report_bad_value(db: Database, bad_value: BadValue) -> None:
     if isinstance(db, NewsDatabase):
         db.bad_values.add(bad_value)
     add_notice(f"{bad_value}: left out; `finews verify --repair` repairs the row or sets it aside")
-
-
-def _decode_text(data: bytes) -> str:
-    return data.decode("utf-8", "surrogateescape")
 
 
 def _connect(path_or_uri: str, *, uri: bool) -> NewsDatabase:

@@ -24,7 +24,7 @@ from crawler.content.stocks import extract_mentions
 from crawler.errors import FinewsError
 from crawler.items import Category, Outcome, Post
 from crawler.storage import post_files
-from crawler.storage.connection import store_error
+from crawler.storage.connection import as_store_error
 from crawler.storage.quarantine import KIND_STORED
 from crawler.storage.row_rules import TABLES, BadValue, find_bad_values, format_key
 from crawler.storage.schema_check import find_lost_keys
@@ -68,11 +68,12 @@ class RowRepair:
         self._db, self._output, self._links = db, output, site_links
 
     def find_bad_values(self) -> Iterator[BadValue]:
-        """Yield what is wrong with every row of every table. Reads all of them, one at a time."""
-        for table in self._tables():
-            for _, bad_values in self._bad_rows(table):
-                yield from bad_values
-        yield from self._find_orphans()
+        """Yield what is wrong with every row of every table. Reads all of them, one at a time. Raises StoreError."""
+        with as_store_error():
+            for table in self._tables():
+                for _, bad_values in self._bad_rows(table):
+                    yield from bad_values
+            yield from self._find_orphans()
 
     def has_bad_values(self, codes: Iterable[str]) -> bool:
         """Return whether a row that belongs to one of these articles is bad, or of a small table, or has an absurd id.
@@ -99,15 +100,13 @@ class RowRepair:
         Raises:
             StoreError: SQLite reports an error; then nothing is changed.
         """
-        try:
-            self._db.execute("PRAGMA foreign_keys = OFF")
+        with as_store_error():
+            self._db.execute("PRAGMA foreign_keys = OFF")  # rows are put right one table after the other
             try:
                 with self._db.atomic():
                     return list(self._repair_tables(format_iso(now)))
             finally:
                 self._db.execute("PRAGMA foreign_keys = ON")
-        except sqlite3.Error as error:
-            raise store_error(error) from error
 
     # finding
 
@@ -120,7 +119,9 @@ class RowRepair:
         columns = self._own_columns(table)
         row_id = "rowid" if self._has_row_id(table) else "0"
         names = ", ".join(f'"{name}"' for name in columns)
-        cursor = self._db.execute(f'SELECT {row_id}, {names} FROM "{table}" WHERE {condition}', values)
+        cursor = self._db.execute(
+            f'SELECT {row_id}, {names} FROM "{table}" WHERE {condition} AND ({TABLES[table].may_be_bad})', values
+        )
         for number, *cells in cursor:
             row = dict(zip(columns, cells, strict=True))
             if bad_values := find_bad_values(table, row):
