@@ -38,7 +38,7 @@ _NUMBERED_TABLES = ("runs", "entries", "search_documents")
 _ROWS_OF_ARTICLES = ("articles", "article_columns", "revisions", "mentions")
 # Filled by triggers when other tables are repaired.
 _LAST_TABLES = ("stale_pages", "search_pending", "story_pending")
-_WRITTEN_AGAIN = "repaired"
+_WRITTEN_AGAIN, _MADE_AGAIN = "repaired", "removed, and made again from the articles"
 _SET_ASIDE = "set aside in the table quarantine"
 
 Row = Mapping[str, Any]
@@ -185,7 +185,7 @@ class RowRepair:
             except sqlite3.IntegrityError:  # another row has the key that this one should have
                 pass
         self._delete(place)
-        return _SET_ASIDE
+        return _MADE_AGAIN if _is_derived(place.table) else _SET_ASIDE
 
     def _own(self, table: str, row: Row) -> dict[str, Any]:
         return {name: row[name] for name in TABLES[table].columns if name in row}
@@ -332,7 +332,7 @@ class RowRepair:
 
     def _keep(self, table: str, rows: Iterable[Row], bad_values: list[BadValue], now: str) -> None:
         """Keep rows as they were, in quarantine: what only follows from other rows need not be kept."""
-        if table in _LAST_TABLES or table.startswith(("search_", "story_")):
+        if _is_derived(table):
             return
         for row in rows:
             code = row.get("code")
@@ -352,6 +352,11 @@ class RowRepair:
                     now,
                 ],
             )
+
+
+def _is_derived(table: str) -> bool:
+    """Whether what a table holds follows from the articles."""
+    return table == "stale_pages" or table.startswith(("search_", "story_"))
 
 
 def _code_of(path: str) -> str:

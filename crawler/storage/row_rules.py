@@ -87,7 +87,7 @@ def shorten(value: object) -> str:
     ('a BLOB of 3 bytes', "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…'")
     """
     if isinstance(value, bytes):
-        return f"a BLOB of {len(value)} bytes"
+        return f"a BLOB of {len(value)} byte{'' if len(value) == 1 else 's'}"
     if isinstance(value, str):
         return ascii(value[:40] + "…") if _UNSAFE_CHARACTERS.search(value[:40]) else repr(_cut(value))
     return "NULL" if value is None else repr(value)

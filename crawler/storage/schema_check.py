@@ -18,17 +18,18 @@ from crawler.storage.migrations import migrations
 # Nothing takes their place: what they hold is in the posts.
 _TABLES_OF_POSTS = {"articles", "categories"}
 _EMPTY_VALUES = {"INTEGER": "0", "BLOB": "x''"}
-_SELECT_OBJECTS = "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+# Whoever applies migrations makes their table.
+_SELECT_OBJECTS = "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name != ?"
 _SELECT_COLUMNS = """
     SELECT t.name AS table_name, c.name, upper(c.type), c."notnull", c.dflt_value, c.pk,
            max(c.pk) OVER (PARTITION BY t.name)
     FROM pragma_table_list AS t JOIN pragma_table_xinfo(t.name) AS c
-    WHERE t.schema = 'main' AND t.type = 'table' AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+    WHERE t.schema = 'main' AND t.type = 'table' AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND t.name != ?
 """
 _SELECT_UNIQUE_COLUMNS = """
     SELECT t.name AS table_name, i.name, group_concat(c.name, ',') AS columns
     FROM pragma_table_list AS t JOIN pragma_index_list(t.name) AS i JOIN pragma_index_info(i.name) AS c
-    WHERE t.schema = 'main' AND t.type = 'table' AND i."unique" AND NOT i.partial
+    WHERE t.schema = 'main' AND t.type = 'table' AND i."unique" AND NOT i.partial AND t.name != ?
     GROUP BY t.name, i.name
 """
 # The order in which they are made: a trigger needs its table.
@@ -146,16 +147,17 @@ def _expected_schema(stop_before: str | None = None) -> _Schema:
 
 
 def _read_schema(db: Database) -> _Schema:
-    rows = db.execute(_SELECT_OBJECTS).fetchall()
+    own_table = [migrations.migrations_table]
+    rows = db.execute(_SELECT_OBJECTS, own_table).fetchall()
     columns: dict[str, dict[str, _Column]] = {}
-    for table, name, type_, not_null, default, key, keys in db.execute(_SELECT_COLUMNS):
+    for table, name, type_, not_null, default, key, keys in db.execute(_SELECT_COLUMNS, own_table):
         is_number_of_row = bool(key) and keys == 1 and type_ == "INTEGER"
         columns.setdefault(table, {})[name] = _Column(type_, bool(not_null), default, bool(key), is_number_of_row)
     unique: dict[str, set[frozenset[str]]] = {
         table: {frozenset(name for name, column in of_table.items() if column.is_key)}
         for table, of_table in columns.items()
     }
-    for table, _, names in db.execute(_SELECT_UNIQUE_COLUMNS):
+    for table, _, names in db.execute(_SELECT_UNIQUE_COLUMNS, own_table):
         unique.setdefault(table, set()).add(frozenset((names or "").split(",")))
     return _Schema(
         {(kind, name): sql for kind, name, sql in rows},

@@ -44,6 +44,12 @@ def made_parent(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return parent
 
 
+@pytest.fixture(autouse=True)
+def no_notices() -> None:
+    """What an earlier test has left to be printed."""
+    take_notices()
+
+
 @pytest.fixture
 def parent(made_parent: Path, tmp_path: Path) -> Path:
     return copy_parent(made_parent, tmp_path / "copy")

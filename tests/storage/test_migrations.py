@@ -9,8 +9,10 @@ from sqlite_utils import Database
 
 from crawler.errors import StoreError
 from crawler.items import Outcome, Reason
+from crawler.storage import Store
 from crawler.storage.connection import open_database_ro, open_database_rw
 from crawler.storage.migrations import migrations
+from tests.support.stored_articles import create_article, save_article
 
 PUBLIC_COLUMNS = {
     "articles": [
@@ -210,3 +212,26 @@ def test_foreign_database_is_a_store_error_and_unchanged(tmp_path: Path) -> None
     tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     connection.close()
     assert [name for name in tables if name in PUBLIC_COLUMNS] == ["articles"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM _sqlite_migrations",
+        "DELETE FROM _sqlite_migrations WHERE name LIKE 'm003%'",
+        "DELETE FROM _sqlite_migrations WHERE id = (SELECT max(id) FROM _sqlite_migrations)",
+        "UPDATE _sqlite_migrations SET name = 'x' WHERE name LIKE 'm001%'",
+        "UPDATE _sqlite_migrations SET migration_set = x'00'",
+        "DROP TABLE _sqlite_migrations",
+    ],
+)
+def test_steps_that_another_program_has_unrecorded_are_not_applied_again(tmp_path: Path, statement: str) -> None:
+    with Store.open_rw(tmp_path) as store:
+        save_article(store, create_article())
+    connection = sqlite3.connect(tmp_path / "news.db")
+    with connection:
+        connection.execute(statement)
+    connection.close()
+    for opening in (Store.open_ro, Store.open_rw):
+        with opening(tmp_path) as store:
+            assert store.articles.count() == 1

@@ -389,7 +389,9 @@ class ReprintClusters(Table):
         for (cluster_id,) in self._db.execute("SELECT DISTINCT story FROM story_articles"):
             member_ids = set(self._member_ids(cluster_id))
             if self._find_clusters(member_ids, member_ids) != dict.fromkeys(member_ids, cluster_id):
-                yield IndexFault(self._load_members({min(member_ids)})[0].code, "its story is not what the texts say")
+                # What another program has changed cannot be loaded, and is a fault of its own.
+                for member in self._load_members({min(member_ids)}):
+                    yield IndexFault(member.code, "its story is not what the texts say")
 
 
 _SELECT_CLUSTERED_ARTICLES = """
