@@ -135,10 +135,10 @@ class Store(Table):
         Return what they were, which `repaired_rows` has too. Raises StoreError.
         """
         repaired = self.row_repair(output, site_links).repair_all(clock.now())
-        tables = {row.bad_value.table for row in repaired}
-        if tables & {"search_documents", "search_blocks"}:
+        tables = {row.bad_value.table for row in repaired} - {"search_pending", "story_pending"}
+        if any(table.startswith("search_") for table in tables):
             self.search_index.rebuild()
-        if tables & {"story_texts", "story_articles", "story_keys"}:
+        if any(table.startswith("story_") for table in tables):
             self.reprint_clusters.rebuild()
         for row in repaired:
             add_notice(str(row))

@@ -80,14 +80,15 @@ class RowRepair:
 
         After the largest id that there can be, SQLite gives new rows any ids.
         """
-        for table in _NUMBERED_TABLES:
+        tables = self._tables()
+        for table in (table for table in _NUMBERED_TABLES if table in tables):
             (largest,) = self._db.execute(f'SELECT coalesce(max(id), 1) FROM "{table}"').fetchone()
             if TABLES[table].columns["id"].rule(largest):
                 return True
         deleted = "SELECT 1 FROM story_pending WHERE code NOT IN (SELECT code FROM articles) LIMIT 1"
         if self._db.execute(deleted).fetchone():
             return True  # and what belonged to the article may still be there
-        small = (table for table in _SMALL_TABLES if table in self._tables())
+        small = (table for table in _SMALL_TABLES if table in tables)
         if any(True for table in small for _ in self._bad_rows(table)):
             return True
         condition = '"code" IN (SELECT value FROM json_each(?))'

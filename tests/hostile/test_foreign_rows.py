@@ -10,6 +10,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from lxml import etree
 from sqlite_utils import Database
 
 from crawler.errors import StoreError
@@ -289,6 +290,9 @@ def test_crawl_goes_on_and_names_each_row(crawl: CommandRunner, finews: CommandR
     connection.execute("INSERT INTO mentions VALUES ('1', '../../x', 'stock', '', -1)")
     connection.commit()
     connection.close()
+    feed = finews("feed", "--output", str(output), "--limit", "100")
+    assert (feed.exit_code, etree.fromstring(feed.stdout.encode()).tag) == (0, "{http://www.w3.org/2005/Atom}feed")
+    assert f"finews: articles code {codes[0]}: title: not text but a BLOB of 1 byte: left out; " in feed.stderr
     crawled = crawl()
     assert crawled.exit_code == 3, crawled.stderr
     for code, column in zip(codes, ("title", "post_path", "published_at", "category", "title"), strict=True):

@@ -186,7 +186,11 @@ class CandidateFinder:
         ):
             candidate = make_candidate(code, revision, current, published)
             tried_candidates.add(candidate)
-            if body_text is None or _may_match(query, SearchDocument(title, body_text)):
+            if (
+                not isinstance(title, str)
+                or not isinstance(body_text, str)
+                or _may_match(query, SearchDocument(title, body_text))
+            ):
                 yield candidate
         if len(tried_candidates) == _RECENT_ARTICLES_TO_TRY:
             hits = self._find_hits(fts_query, -1)
@@ -307,23 +311,17 @@ class CandidateFinder:
 def make_candidate(code: str, revision: int, current: int, published: int | str) -> Candidate:
     """A candidate from the columns of a row."""
     numeric_code = int(code) if code.isascii() and code.isdigit() else 0
-    published_seconds = published if isinstance(published, int) else unix_seconds(published)
+    published_seconds = published if isinstance(published, int) else unix_seconds(str(published))
     return Candidate(-published_seconds, -numeric_code, revision, current, code)
 
 
 def _is_usable(row: Sequence[Any]) -> bool:
-    """Whether a row is of a version that can be: another program may have written any value.
+    """Whether a row is of a version that can be looked up: another program may have written any value.
 
     The row of the article itself is checked when it is read (storage/table.py).
     """
-    code, revision, current, published, *texts = row
-    return (
-        isinstance(code, str)
-        and isinstance(revision, int)
-        and isinstance(current, int)
-        and isinstance(published, int | str)
-        and not any(isinstance(text, bytes) for text in texts)
-    )
+    code, revision, current = row[:3]
+    return isinstance(code, str) and isinstance(revision, int) and isinstance(current, int)
 
 
 def _may_match(query: Query, document: SearchDocument) -> bool:
