@@ -105,14 +105,19 @@ class SitePages(Table):
     def periods_with_articles(self, prefix_length: int, limit: int = -1) -> list[str]:
         """The newest days (10), months (7) or years (4) that have articles, such as `2022/01/10`, newest first.
 
-        Each is one step in the index of paths, however many articles lie between two of them.
+        Each is one step in the index of paths, however many articles lie between two of them. A path that another
+        program wrote may be none of a post: of those, a step could lead to itself.
         """
         rows = self._fetch_all(
             """
             WITH RECURSIVE found(period) AS (
                 SELECT substr(max(post_path), 8, :length) FROM articles
+                WHERE post_path >= '_posts/0' AND post_path < '_posts/:'
                 UNION ALL
-                SELECT (SELECT substr(max(post_path), 8, :length) FROM articles WHERE post_path < '_posts/' || period)
+                SELECT (
+                    SELECT substr(max(post_path), 8, :length) FROM articles
+                    WHERE post_path >= '_posts/0' AND post_path < '_posts/' || period
+                )
                 FROM found WHERE period IS NOT NULL
             )
             SELECT period FROM found WHERE period IS NOT NULL LIMIT :limit

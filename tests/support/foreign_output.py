@@ -170,6 +170,7 @@ def read_all(output: Path, export: Path) -> None:
             rows, store.categories.with_article_counts(), store.stocks.with_article_counts(9), store.runs.latest(9),
             store.stocks.get_details("600160", 9), store.articles.counts_by_column(), store.daily_counts.latest_media(9),
             store.daily_counts.by_day_and_media(30), store.daily_counts.newest_day(), store.coverage.latest_gaps(9),
+            store.site_pages.periods_with_articles(10), store.site_pages.article_counts_by_day("2022"),
             store.quarantine.unresolved(), store.articles.code_with_most_mentions(),
             *(store.history.for_code(article.code) for article in sample_articles()),
             *(store.articles.get_full(article.code) for article in sample_articles()),
