@@ -110,7 +110,7 @@ class Store(Table):
             add_notice(f"news.db: {fault}; mended: `finews verify --repair` looks for what that has left")
         if any(fault.name.startswith("trigger") for fault in self.schema_faults):
             self.site_pages.mark_all_stale()
-        pending_codes = self.search_index.pending_codes()
+        pending_codes = {*self.search_index.pending_codes(), *self.reprint_clusters.pending_codes()}
         if (
             self.schema_faults
             or find_lost_keys(self._db)

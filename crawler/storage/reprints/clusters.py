@@ -112,7 +112,7 @@ class ReprintClusters(Table):
     def cluster_pending(self) -> int:
         """File what has changed since the last time; how many articles that were. A kill loses no more than a batch."""
         clustered_count = 0
-        while codes := self._pending_codes(_ARTICLES_PER_BATCH):
+        while codes := self.pending_codes(_ARTICLES_PER_BATCH):
             with self.transaction():
                 self._cluster_codes(codes)
             clustered_count += len(codes)
@@ -133,7 +133,7 @@ class ReprintClusters(Table):
 
     def find_pending(self) -> list[IndexFault]:
         """The articles that are to be filed, as the next crawl does when it ends."""
-        return [IndexFault(code, "the next crawl looks for its reprints") for code in self._pending_codes(-1)]
+        return [IndexFault(code, "the next crawl looks for its reprints") for code in self.pending_codes()]
 
     def find_faults(self) -> list[IndexFault]:
         """Where the clusters are not what follows from the articles; in flat memory.
@@ -141,11 +141,12 @@ class ReprintClusters(Table):
         While something is pending, only whether the rest is filed by its texts.
         """
         with self.transaction():
-            return [*self._find_wrong_members(), *(() if self._pending_codes(1) else self._find_wrong_clusters())]
+            return [*self._find_wrong_members(), *(() if self.pending_codes(1) else self._find_wrong_clusters())]
 
     # filing
 
-    def _pending_codes(self, limit: int) -> list[str]:
+    def pending_codes(self, limit: int = -1) -> list[str]:
+        """The articles that have changed since they were filed."""
         return [row["code"] for row in self._fetch_all("SELECT code FROM story_pending LIMIT ?", limit)]
 
     def _cluster_codes(self, codes: list[str]) -> None:
