@@ -5,7 +5,7 @@ VENV := .venv
 PEERS := .venv-peers
 BIN := $(VENV)/bin
 
-.PHONY: help demo test crash-test fuzz bench lint format clean
+.PHONY: help demo test crash-test attack package-test fuzz bench lint format clean
 
 help:  ## What there is to do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1	/'
@@ -16,11 +16,18 @@ demo: $(VENV)/installed  ## Crawl the bundled sample site, without network, into
 test: $(VENV)/installed-for-tests  ## All tests, file by file on every core
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-crash-test: $(VENV)/installed-for-tests  ## Kill 200 crawls, and fail or stop at every single write (half an hour)
+crash-test: $(VENV)/installed-for-tests  ## Kill 200 crawls, and fail or stop at every single write, and kind of read (an hour)
 	FINEWS_KILLS=200 FINEWS_EVERY=1 FINEWS_ROUNDS=20 $(BIN)/python -m pytest tests/crash
 
-fuzz: $(VENV)/installed-for-tests  ## Every parser of outside data, with FINEWS_FUZZ inputs each (20000)
+attack: $(VENV)/installed-for-tests  ## Attack a running finews serve with SQL, and print what each attack got (two minutes)
+	FINEWS_ATTACKS=all $(BIN)/python -m pytest tests/publish/web/test_attacks.py -q -s
+
+package-test: $(VENV)/installed-for-tests  ## Build wheel and source package, and use both in empty environments (minutes)
+	FINEWS_PACKAGE=1 $(BIN)/python -m pytest tests/package
+
+fuzz: $(VENV)/installed-for-tests  ## Every parser with FINEWS_FUZZ inputs each (20000), any value in any column of news.db
 	FINEWS_FUZZ=$${FINEWS_FUZZ:-20000} $(BIN)/python -m pytest tests/fuzz -q -s
+	FINEWS_FOREIGN=1 $(BIN)/python -m pytest tests/hostile/test_foreign_rows.py -q
 
 bench: $(VENV)/installed-for-tests $(PEERS)/installed  ## What a crawl costs against a bare spider, the first script and other projects (minutes)
 	export TMPDIR=$$(mktemp -d) && for name in crawl steps peers; do $(BIN)/python benchmarks/$$name.py || exit; done; rm -rf $$TMPDIR

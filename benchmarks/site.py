@@ -80,7 +80,7 @@ def save_articles(output: Path, numbers: range) -> None:
             post = Post.from_row({**{name: getattr(new_article, name) for name in ("code", "title", "media", "body_html", "url")},
                             "published_at": new_article.published_at.isoformat(), "category": new_article.category.slug})  # fmt: skip
             text = render_post(post, SITE_LINKS)
-            store.article_upserter.restore_from_post(new_article, make_post_path(post), text, post_exists=True)
+            store.article_restorer.restore(new_article, make_post_path(post), text, post_exists=True)
             target = output / make_post_path(post)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text)

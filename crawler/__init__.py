@@ -14,3 +14,7 @@ A package imports only from those below it, but for sample_site, which shares no
     cli/             the `finews` command; scrapy_commands/ holds `scrapy crawl` and others
     sample_site/     a fake source for demo, tests and benchmarks
 """
+
+DISTRIBUTION = "finews-crawler"
+"""The name of the package that pip installs. `finews` on PyPI is another project, and this one is on no index: what is
+printed or documented installs the checkout, a file or a commit, and never a name that somebody else could take."""

@@ -11,6 +11,7 @@ FinewsError
     ├── ParseError                it is not what the source's endpoint answers: quarantine
     │   └── SchemaChangedError        its fields are not those that the endpoint has: quarantine, and an alert
     ├── RejectedArticleError      it was parsed, and must not be published: quarantine
+    ├── StoredRowError            another program has written its row: the row is repaired, and it is tried again
     ├── EmptyBodyError            it was parsed, and holds no text: try the next extractor
     │   └── NoArticleError            the entry is of a kind that has no text here: filtered
     └── SourceError               the source itself says no (an error shell): failed, try again
@@ -40,7 +41,7 @@ class UsageError(CommandError):
 
 
 def missing_extra_error(problem: str, extra: str) -> UsageError:
-    """What an extra would bring is not here. The finews of PyPI is another project: extras are the checkout's."""
+    """What an extra would bring is not here. It is installed from the checkout: no name on PyPI is ours."""
     return UsageError(f"{problem}: pip install '.[{extra}]' in the checkout of finews")
 
 
@@ -62,6 +63,13 @@ class OutputError(FatalError):
     """The output folder refuses to be written."""
 
 
+def disk_error(error: BaseException) -> OutputError | None:
+    """What an exception says that the disk has refused, which is no bug of ours wherever it turns up; else None."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return OutputError(f"cannot read or write {error.filename}: {error.strerror}")
+    return None
+
+
 class ItemError(FinewsError):
     """One response, row or article cannot be used; the rest of the crawl goes on."""
 
@@ -80,6 +88,10 @@ class SchemaChangedError(ParseError):
 
 class RejectedArticleError(ItemError):
     """An article was parsed, and must not be published."""
+
+
+class StoredRowError(ItemError):
+    """A row of the database is not as finews writes it."""
 
 
 class EmptyBodyError(ItemError):

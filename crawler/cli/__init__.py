@@ -7,9 +7,10 @@ from pkgutil import resolve_name
 
 import click
 
+from crawler import DISTRIBUTION
 from crawler.cli.output import print_line
 from crawler.content.unicode_text import collapse_whitespace
-from crawler.errors import CommandError, UsageError
+from crawler.errors import CommandError, UsageError, disk_error
 
 COMMANDS = {
     "categories": "lists:categories",
@@ -54,7 +55,7 @@ class _LazyGroup(click.Group):
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(package_name="finews")
+@click.version_option(package_name=DISTRIBUTION, prog_name="finews")
 def finews() -> None:
     """Chinese financial news from Eastmoney, as Jekyll posts and a SQLite database.
 
@@ -65,7 +66,11 @@ def finews() -> None:
 
 def main() -> None:
     """Run a command. Whatever goes wrong is one line on stderr and an exit code, never a traceback."""
-    sys.exit(_run_to_exit_code())
+    try:
+        exit_code = _run_to_exit_code()
+    finally:  # commands exit by themselves, too
+        _print_notices()
+    sys.exit(exit_code)
 
 
 def _run_to_exit_code() -> int:
@@ -89,7 +94,18 @@ def _run_to_exit_code() -> int:
             return _print_error(f"cannot write {error.filename or 'the answer'}: {error.strerror}", 1)
         if os.environ.get("FINEWS_DEBUG"):
             raise
+        if refusal := disk_error(error):
+            return _print_error(str(refusal), refusal.exit_code)
         return _print_error(f"internal error: {type(error).__name__}: {error} (FINEWS_DEBUG=1 shows where)", 1)
+
+
+def _print_notices() -> None:
+    """Print what a command has met in the database; one that has not opened it has not imported it either."""
+    if "crawler.storage" in sys.modules:
+        from crawler.storage.notices import take_notices
+
+        for notice in take_notices():
+            _print_error(notice, 0)
 
 
 def _print_group_usage(group: click.Context) -> int:

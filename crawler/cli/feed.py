@@ -13,12 +13,15 @@ from crawler.publish import feeds
 from crawler.storage import Store
 from crawler.storage.site_links import load_site_links
 
-_RENDERERS = {"atom": feeds.render_atom, "json": feeds.render_json_feed}
-
 
 @click.command()
 @click.option(
-    "--format", "feed_format", type=click.Choice([*_RENDERERS]), default="atom", show_default=True, help="Which one."
+    "--format",
+    "feed_format",
+    type=click.Choice([*feeds.FEED_FORMATS]),
+    default="atom",
+    show_default=True,
+    help="Feed format.",
 )
 @click.option("--query", metavar="TEXT", help="Only what `finews search TEXT` finds.")
 @filter_options
@@ -29,19 +32,15 @@ _RENDERERS = {"atom": feeds.render_atom, "json": feeds.render_json_feed}
 def feed(
     feed_format: str, query: str | None, limit: int, url: str, output: Path, address: str, **filter_values: Any
 ) -> None:
-    """The newest articles as an Atom or JSON Feed, on stdout.
+    """Print the newest articles as an Atom, RSS 2.0 or JSON Feed.
 
     All of them, of one category, or of a search; with their full texts. What the source has withdrawn is left out.
     """
     with Store.open_ro(output) as store:
         request = build_search_request(store, query, filter_values)
         rows = feeds.select_newest(store.search.rows(request), limit)
-    name = ",".join(filter(None, (*request.categories, *request.columns, request.stock, query)))
-    title = " ".join(
-        filter(None, ("finews", *filter_values["category"], *filter_values["column"], filter_values["stock"], query))
+    filters = {**filter_values, "q": query, "distinct": "1" if filter_values["distinct"] else ""}
+    info = feeds.FeedInfo(
+        load_site_links(output, address).address, {name: value for name, value in filters.items() if value}, url
     )
-    print_line(
-        _RENDERERS[feed_format](
-            rows, feeds.FeedInfo(title, load_site_links(output, address).address, name or "all", url)
-        )
-    )
+    print_line(feeds.FEED_FORMATS[feed_format].render(rows, info))

@@ -41,31 +41,35 @@ def rebuild_posts(into: Path | None, output: Path, address: str) -> None:
 @options.output
 @site_address
 def rebuild_db(source: Path | None, output: Path, address: str) -> None:
-    """Make news.db anew from the posts.
+    """Make news.db again, of the posts and of what can be read of the old one.
 
-    Articles, categories and mentions follow from the posts alone. The old database is kept beside the new one as
-    news.db.before-rebuild-TIME.
+    Articles, categories and mentions are as the posts say. The old database is kept next to the new one as
+    news.db.before-rebuild-TIME, also where it is damaged.
 
-    
-    What posts do not say is copied from the old database where that can be read:
+    \b
+    What posts do not say is copied from the old database:
       runs, entries, quarantine, and every table not named here else: none
       columns and revisions of an article, raw replies          else: none
+      your own tables, columns, indexes, views and triggers     else: none
       summary                                                   else: empty
       source     else: choice where the post links to a share page, eastmoney elsewhere
       first_seen_at                                             else: the publication time
       revision, changed_at, withdrawn_at                        else: 1, none, none
 
     A category's name is the one that its first post is tagged with, where neither the old database nor the package
-    knows it. Exit code 3 when posts could not be read: each is named, and has no row then.
+    knows it. An article that has no post is left out, unless a crawl was stopped before it wrote the post. Exit code 3
+    when posts, or parts of a damaged database, could not be read: each is named.
     """
     from crawler.jobs import rebuild as body
 
     result = body.rebuild_database(output, address, source)
     for path, reason in result.unreadable_posts.items():
         print_line(f"finews: {path}: {reason}", err=True)
-    origin_note = "with what the old database knew beside them" if result.carried_over else "from posts alone"
+    for fault in result.faults:
+        print_line(f"finews: not carried over: {fault}", err=True)
+    origin_note = "with what the old database held" if result.carried_over else "from posts alone"
     print_line(f"{pluralise(result.article_count, 'article')} in {output}/news.db, {origin_note}")
-    sys.exit(3 if result.unreadable_posts else 0)
+    sys.exit(3 if result.unreadable_posts or result.faults else 0)
 
 
 @rebuild.command(name="search")

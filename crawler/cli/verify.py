@@ -22,10 +22,15 @@ if TYPE_CHECKING:
 def verify(repair: bool, output: Path, address: str, as_json: bool) -> None:
     """Do posts and rows agree?
 
-    Names each post that is missing, different, extra (no row is for it) or unfinished, and each article that the index
-    of words (unindexed) or its story of reprints (unlinked) does not hold as it is; exit code 1 when any remains. It
-    only reads, and works beside a crawl. --repair writes missing and different posts from their rows, indexes, links,
-    and removes unfinished files; an extra file is told and never deleted.
+    Names each post that is missing, different, extra (no row is for it) or unfinished, each article that the index of
+    words (unindexed) or its story of reprints (unlinked) does not hold as it is, and each page of the site that is gone
+    or does not show what the rows say (stale); exit code 1 when any remains. It only reads, and works beside a crawl.
+    --repair writes missing and different posts from their rows, and the pages, indexes, links, and removes unfinished
+    files; an extra file is told and never deleted.
+
+    Also what another program has written into news.db: rows that finews cannot use (invalid), by table, key and column,
+    and changes of the schema. --repair makes a bad value again from the post or from other columns, or sets the row
+    aside in the table quarantine, and makes triggers, indexes and columns again that are missing.
     """
     from crawler.jobs import verify  # it shares the ledger with crawls, and Scrapy takes a third of a second to import
 
@@ -51,8 +56,10 @@ def _print_report(report: "VerifyReport") -> None:
     for mismatch in report.mismatches:
         print_line(_format_mismatch(mismatch))
     totals = [pluralise(report.matching_posts, "post agrees with its row", "posts agree with their rows")]
-    if post_mismatches := len(report.mismatches) - report.derived_count:
-        totals.append(pluralise(post_mismatches, "disagreement"))
+    if report.post_count:
+        totals.append(pluralise(report.post_count, "disagreement"))
+    if report.page_count:
+        totals.append(f"{pluralise(report.page_count, 'page')} to be written")
     if report.derived_count:
         totals.append(f"{pluralise(report.derived_count, 'article')} to be indexed or linked")
     print_line(", ".join(totals))

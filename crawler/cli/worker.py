@@ -4,6 +4,7 @@ import click
 
 from crawler.cli import options
 from crawler.cli.crawl import require_scale_extra, settings_from_options
+from crawler.cli.output import print_line
 
 
 @click.command()
@@ -21,4 +22,4 @@ def worker(spider: str | None, mirror: str | None, setting_overrides: tuple[str,
     from crawler.jobs.distributed.worker import run_worker
 
     settings = runner.build_settings(settings_from_options(mirror, setting_overrides), show_progress=False)
-    run_worker(spider or runner.DEFAULT_SPIDER, settings)
+    run_worker(spider or runner.DEFAULT_SPIDER, settings, lambda note: print_line(f"finews: {note}", err=True))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache
 from itertools import zip_longest
-from typing import Any
+from typing import Any, NamedTuple
 
 import frontmatter
 import yaml
@@ -35,6 +35,9 @@ _MAX_FRONT_MATTER_CHARS = 4_000
 _CODE_IN_URL = re.compile(rf"(?:{CODE_PREFIX}|/)({CODE_PATTERN.pattern})(?:\.html)?", re.ASCII)
 _SOURCE_LINK_LINE = re.compile(r"<([^<>\s]+)>")
 _PLAIN_SCALAR = re.compile(r"[^\W\d_][\w·（）]*")
+_POST_PATH = re.compile(
+    rf"{POSTS_DIR}/((\d{{4}})/(\d\d)/(\d\d))/\2-\3-\4-{CODE_PREFIX}({CODE_PATTERN.pattern})\.md", re.ASCII
+)
 # Everything that Markdown could read as markup, inside the text of a link.
 _MARKDOWN_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 
@@ -234,3 +237,22 @@ def make_post_path(post: Post) -> str:
     """Where a post is first written, below the output folder: by day of publication and code."""
     day = post.published_at.date().isoformat()
     return f"{POSTS_DIR}/{day.replace('-', '/')}/{day}-{CODE_PREFIX}{post.code}.md"
+
+
+class PostPath(NamedTuple):
+    """What a path says of its post: the day, such as `2022/01/10`, and the article's code."""
+
+    day: str
+    code: str
+
+
+def parse_post_path(path: str) -> PostPath | None:
+    """Return what the path of a post says; None for a path that no post of finews has, and finews never writes to.
+
+    >>> parse_post_path("_posts/2022/01/10/2022-01-10-NW202201102242171631.md")
+    PostPath(day='2022/01/10', code='202201102242171631')
+    >>> parse_post_path("_posts/../x.md") is parse_post_path("news.db") is None
+    True
+    """
+    match = _POST_PATH.fullmatch(path)
+    return PostPath(match[1], match[5]) if match else None

@@ -12,6 +12,9 @@ from crawler.crawl.interface import SpiderInfo, selection_from_arguments
 from crawler.crawl.policy.selection import Selection
 from crawler.storage.output_dir import OutputDir, resolve_output_dir
 
+# Scrapy signal: `indexed_count` articles are in the search index, `pending_count` are not, when a crawl catches up.
+search_index_progress = object()
+
 
 @dataclass(frozen=True, slots=True)
 class CrawlContext:
@@ -34,7 +37,13 @@ class CrawlContext:
         """
         path = resolve_output_dir(crawler.settings.get("OUTPUT_DIR"))
         selection = selection_from_arguments(spider, path)
-        out = OutputDir.open_for_writing(path, address=crawler.settings["SITE_ADDRESS"])
+        out = OutputDir.open_for_writing(
+            path,
+            address=crawler.settings["SITE_ADDRESS"],
+            report_index_progress=lambda indexed_count, pending_count: crawler.signals.send_catch_log(
+                search_index_progress, indexed_count=indexed_count, pending_count=pending_count
+            ),
+        )
         try:
             registry = CategoryRegistry(out.db.categories.all())
             run_id = out.db.runs.start(spider.name, spider.arguments, clock.now())

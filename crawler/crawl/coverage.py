@@ -29,7 +29,7 @@ class CoverageTracker:
 
     def __init__(self, context: CrawlContext) -> None:
         self._context = context
-        stored = context.out.db.coverage.for_spider(context.spider.name)
+        stored = context.out.db.coverage.for_spider(context.spider.name, clock.now())
         selection = context.selection
         self._paginators = {
             column: ListingPaginator(stored.get(column), selection.since, selection.refresh)

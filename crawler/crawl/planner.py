@@ -179,7 +179,7 @@ class Planner(EntryTracker, TrackerExtension):
             self._spider.supersedes,
             self.selection,
             self._registry,
-            self._store.coverage.for_spider(self._spider.name) if self._store else {},
+            self._store.coverage.for_spider(self._spider.name, clock.now()) if self._store else {},
             self._count_known,
         )
         latency = median(self._latencies or [0.0])

@@ -13,6 +13,7 @@ from scrapy.crawler import Crawler
 
 from crawler.content import clock
 from crawler.content.dates import format_rough_duration
+from crawler.crawl.context import search_index_progress
 from crawler.crawl.policy.eta import EtaEstimator
 from crawler.crawl.policy.pagination import ListingPaginator
 from crawler.crawl.session import CrawlSession
@@ -61,6 +62,7 @@ class Progress:
         crawler.signals.connect(progress.spider_opened, signal=signals.spider_opened)
         crawler.signals.connect(progress.on_entry_events, signal=entry_events)
         crawler.signals.connect(progress.on_listing_page_done, signal=listing_page_done)
+        crawler.signals.connect(progress.on_search_index_progress, signal=search_index_progress)
         crawler.signals.connect(progress.spider_closed, signal=signals.spider_closed)
         return progress
 
@@ -74,6 +76,10 @@ class Progress:
             self._since = selection.since
         self._bar.update(self._task, description=self._spider_name)
         self._bar.start()
+
+    def on_search_index_progress(self, indexed_count: int, pending_count: int) -> None:
+        line = f"search index: {indexed_count:,} articles indexed, {pending_count:,} to go"
+        self._console.print(line, highlight=False, soft_wrap=True)
 
     def on_entry_events(self, entries: Sequence[EntryEvent]) -> None:
         for _, outcome, newly_listed in entries:

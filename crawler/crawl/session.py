@@ -21,8 +21,9 @@ from crawler.crawl.policy.conditions import update_conditions
 from crawler.crawl.policy.failures import describe_bug
 from crawler.crawl.policy.result import FINISHED_REASON, CrawlResult, crawl_outcome
 from crawler.crawl.tracker import CrawlTracker
-from crawler.errors import CommandError, FatalError, UsageError
+from crawler.errors import CommandError, FatalError, UsageError, disk_error
 from crawler.items import ListingEntry, Reason
+from crawler.storage.notices import take_notices
 
 # Sent with the crawl's `context` when all articles of a crawl that was not stopped are saved; the output folder is
 # still locked. A CommandError that a handler raises fails the crawl.
@@ -33,7 +34,7 @@ class CrawlSession(TrackerExtension):
     """One crawl, from the opening of its spider to its result.
 
     `context` and `tracker` are there from when the spider is opened, `result` when it is closed. `fatal_error` is why
-    the crawl could not start or go on.
+    the crawl could not start or go on, and `notes` what it has to report in addition to its failures.
     """
 
     tracker: CrawlTracker | None = None
@@ -47,6 +48,7 @@ class CrawlSession(TrackerExtension):
         self.context: CrawlContext | None = None
         self.result: CrawlResult | None = None
         self.fatal_error: CommandError | None = None
+        self.notes: list[str] = []
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -65,7 +67,7 @@ class CrawlSession(TrackerExtension):
             self.tracker = CrawlTracker(self.context, self._coverage, self.abort)
             self._crawler.signals.connect(self.tracker.spider_idle, signal=signals.spider_idle)
         except Exception as error:
-            self.fatal_error = error if isinstance(error, CommandError) else FatalError(describe_bug(error))
+            self.fatal_error = _as_command_error(error)
             raise CloseSpider("cannot_start") from error
 
     def close_at_end(self, close: Callable[[], None]) -> None:
@@ -105,6 +107,8 @@ class CrawlSession(TrackerExtension):
         try:
             if self.tracker is not None:
                 self.tracker.flush()
+                # Before the pages are written, whose counts and latest times would be wrong.
+                self.context.out.repair_met_rows()
                 if reason == FINISHED_REASON and self.fatal_error is None:
                     self._send_crawl_finished()
                 self.result = self._finish_run(reason)
@@ -126,8 +130,8 @@ class CrawlSession(TrackerExtension):
             crawl_finished, context=self.context, dont_log=CommandError
         ):
             error = answer.value if isinstance(answer, Failure) else answer
-            if isinstance(error, CommandError):
-                self.fatal_error = self.fatal_error or error
+            if isinstance(error, Exception):
+                self.fatal_error = self.fatal_error or _as_command_error(error)
 
     def _finish_run(self, reason: str) -> CrawlResult:
         context, tracker, coverage = self.context, self.tracker, self._coverage
@@ -135,6 +139,7 @@ class CrawlSession(TrackerExtension):
         assert tracker is not None, "likewise"
         assert coverage is not None, "likewise"
         is_finished = reason == FINISHED_REASON
+        context.out.db.check_in_place()
         tracker.close_entries(finished=is_finished)
         gaps = coverage.save(tracker.articles_saved) if is_finished and not self.fatal_error else {}
         runs = context.out.db.runs
@@ -146,6 +151,7 @@ class CrawlSession(TrackerExtension):
             listing_parse_failed=tracker.listing_parse_failed,
             gap_count=len(gaps),
             outcome_counts=runs.entry_counts(context.run_id),
+            has_bad_rows=bool(context.out.db.repaired_rows or context.out.db.bad_values),
         )
         notes, recently_reported = _source_notes(context, tracker, coverage)
         detail = str(self.fatal_error or "; ".join([*coverage.failed_listings, *coverage.unproven_listings]))
@@ -156,7 +162,7 @@ class CrawlSession(TrackerExtension):
             failed_listings=dict(coverage.failed_listings),
             gaps=gaps,
             failures=tracker.failures.as_dicts(),
-            notes=[*_unknown_media_notes(context), *notes],
+            notes=[*_unknown_media_notes(context), *self.notes, *notes, *take_notices()],
             recently_reported=recently_reported,
         )
 
@@ -167,6 +173,10 @@ def get_session(crawler: Crawler) -> CrawlSession:
     if session is None:
         raise UsageError("the extension crawler.crawl.session.CrawlSession is switched off: a crawl needs it")
     return session
+
+
+def _as_command_error(error: Exception) -> CommandError:
+    return error if isinstance(error, CommandError) else disk_error(error) or FatalError(describe_bug(error))
 
 
 def _source_notes(

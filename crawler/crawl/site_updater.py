@@ -6,7 +6,7 @@ from scrapy.crawler import Crawler
 
 from crawler.crawl.context import CrawlContext
 from crawler.crawl.session import crawl_finished
-from crawler.publish.jekyll import pages, theme_installer
+from crawler.publish.jekyll.site_source import update_site_source
 
 
 class SiteUpdater:
@@ -20,5 +20,4 @@ class SiteUpdater:
 
     def crawl_finished(self, context: CrawlContext) -> None:
         """Write the pages that changed. Raises OutputError and StoreError."""
-        theme_installer.install_theme(context.out.path, context.out.links)
-        pages.update_pages(context.out.path, context.out.db)
+        update_site_source(context.out)

@@ -177,7 +177,8 @@ class CrawlTracker(EntryTracker):
             self._db.pauses.pause(name, until)
 
     def back_off(self, name: str) -> None:
-        self.pause(name, backoff_delay(clock.now() - self._db.runs.failing_since(self._spider.name)))
+        now = clock.now()
+        self.pause(name, backoff_delay(now - (self._db.runs.failing_since(self._spider.name) or now)))
 
     def load_robots(self, origin: str) -> RobotsFile | None:
         return self._db.robots_files.get(origin)

@@ -5,9 +5,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from crawler.content import clock
-from crawler.publish.jekyll import config, pages, theme_installer
+from crawler.publish.jekyll import config
 from crawler.publish.jekyll.build import SiteBuildResult, build_jekyll_site
 from crawler.publish.jekyll.check import SiteCheckResult, check_jekyll_site
+from crawler.publish.jekyll.files import as_output_error
+from crawler.publish.jekyll.site_source import update_site_source
 from crawler.storage.output_dir import OutputDir
 
 
@@ -26,16 +28,17 @@ def build_site(output: Path, address: str, keep_days: int | None, *, render_all:
     """
     with OutputDir.open_for_writing(output, address=address, must_exist=True) as out:
         out.db.reprint_clusters.cluster_pending()
-        customised_files = theme_installer.install_theme(output, out.links)
-        pages.update_pages(output, out.db)
-        site_config = config.load_site_config(output)
-        archive_after_days = site_config.keep_days if keep_days is None else keep_days
-        archive_before = (
-            None if archive_after_days is None else (clock.now() - timedelta(days=archive_after_days)).date()
-        )
-        return PublishResult(
-            build_jekyll_site(output, out.db, site_config, archive_before, render_all=render_all), customised_files
-        )
+        with as_output_error(output, "read or write"):
+            return _build_site(out, keep_days, render_all=render_all)
+
+
+def _build_site(out: OutputDir, keep_days: int | None, *, render_all: bool) -> PublishResult:
+    customised_files = update_site_source(out, everything=True)
+    site_config = config.load_site_config(out.path)
+    archive_after_days = site_config.keep_days if keep_days is None else keep_days
+    archive_before = None if archive_after_days is None else (clock.now() - timedelta(days=archive_after_days)).date()
+    build = build_jekyll_site(out.path, out.db, site_config, archive_before, render_all=render_all)
+    return PublishResult(build, customised_files)
 
 
 def check_site(output: Path, address: str) -> SiteCheckResult:

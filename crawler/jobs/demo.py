@@ -25,8 +25,8 @@ def mark_as_demo(output: Path) -> None:
     """Mark the folder as a demo's. Raises UsageError where real news is: made-up articles must not mix with it."""
     if (output / DATABASE_FILE_NAME).exists() and not (output / _MARKER_FILE).exists():
         raise UsageError(f"{output} holds news that no demo crawled: name another folder with --output DIR")
-    output.mkdir(mode=0o755, parents=True, exist_ok=True)
-    (output / _MARKER_FILE).touch(mode=0o644)
+    output.mkdir(parents=True, exist_ok=True)
+    (output / _MARKER_FILE).touch()
 
 
 def crawl_sample_site(output: Path, articles: int) -> Iterator[str]:

@@ -16,7 +16,7 @@ from crawler.items import Outcome, RawResponse, Reason, RunOutcome
 from crawler.jobs import legacy_posts
 from crawler.jobs.legacy_posts import IMPORT_COLUMN, LegacyPost
 from crawler.jobs.spider_lookup import find_markup
-from crawler.publish.jekyll import pages, theme_installer
+from crawler.publish.jekyll.site_source import update_site_source
 from crawler.storage import Store, post_files
 from crawler.storage.article_writer import save_article
 from crawler.storage.output_dir import OutputDir
@@ -120,8 +120,7 @@ def import_folder(folder: Path, output: Path, address: str) -> ImportResult:
             for legacy_post, entry_id in zip(legacy_posts, entry_ids, strict=True):
                 out.db.runs.set_outcome(entry_id, *importer.import_file(legacy_post))
         out.db.reprint_clusters.cluster_pending()
-        theme_installer.install_theme(output, out.links)
-        pages.update_pages(output, out.db)
+        update_site_source(out)
         return ImportResult(out.db.runs.get(run_id), importer.rejected_files)
 
 

@@ -1,7 +1,6 @@
 """Rebuild: posts from rows, byte for byte; a database from posts; the search index; the reprint clusters."""
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import islice
@@ -14,27 +13,32 @@ from crawler.content.html_text import html_to_text
 from crawler.content.post_format import SiteLinks
 from crawler.content.stocks import extract_mentions
 from crawler.errors import FatalError, ItemError, ParseError, UsageError
-from crawler.items import CODE_PREFIX, NO_COLUMN, POSTS_DIR, Article, Category, ListingEntry, Post
+from crawler.items import NO_COLUMN, Article, Category, ListingEntry, Post
 from crawler.jobs.spider_lookup import find_markup_by_url
+from crawler.publish.jekyll.pages import has_pages
+from crawler.publish.jekyll.site_source import update_site_source
 from crawler.spiders.eastmoney_markup import find_spider_name
-from crawler.storage import Store, load_stored_categories, post_files
+from crawler.storage import Store, post_files
 from crawler.storage.article_writer import BATCH_SIZE, write_unwritten_posts
-from crawler.storage.database_swap import checkpoint_old_database, replacement_database
+from crawler.storage.database_swap import replacement_database
 from crawler.storage.output_dir import OutputDir, create_output_dir
 from crawler.storage.post_files import is_partial_file, iter_post_paths
 from crawler.storage.recovery import recover_interrupted_crawl
 from crawler.storage.site_links import load_site_links
 
-_POST_PATH = re.compile(rf"{POSTS_DIR}/(\d{{4}})/(\d\d)/(\d\d)/\1-\2-\3-{CODE_PREFIX}(\d+)\.md", re.ASCII)
-
 
 @dataclass(frozen=True, slots=True)
 class RebuildResult:
-    """A rebuilt database: how many articles it has, whether the old one's knowledge was carried over, what was left."""
+    """A rebuilt database: how many articles were read from posts, and whether what the old one held was carried over.
+
+    `unreadable_posts` names the posts that were left out, with the reason, and `faults` in a line each what could not
+    be carried over.
+    """
 
     article_count: int
     carried_over: bool
     unreadable_posts: Mapping[str, str]
+    faults: Sequence[str]
 
 
 @dataclass(slots=True)
@@ -54,17 +58,15 @@ class _PostRestorer:
                 continue
             try:
                 text = _read_text(post_files.locate_post(self.source_dir, path))
-                store.article_upserter.restore_from_post(
-                    self._parse_article(path, text), path, text, post_exists=self.in_place
-                )
+                store.article_restorer.restore(self._parse_article(path, text), path, text, post_exists=self.in_place)
                 self.article_count += 1
             except ItemError as error:
                 self.unreadable_posts[path] = str(error)
 
     def _parse_article(self, path: str, text: str) -> Article:
         post = post_format.parse_post(text, self.site_links, find_markup_by_url, self.registry)
-        path_match = _POST_PATH.fullmatch(path)
-        if path_match is None or path_match[4] != post.code:
+        post_path = post_format.parse_post_path(path)
+        if post_path is None or post_path.code != post.code:
             raise ParseError(
                 f"a post of {post.code} stands in the wrong place: {post_format.make_post_path(post)} would be right"
             )
@@ -102,24 +104,34 @@ def rewrite_posts(output: Path, address: str, target_dir: Path | None = None) ->
 def rebuild_database(output: Path, address: str, source_dir: Path | None = None) -> RebuildResult:
     """Rebuild the database from the posts of a folder, this one's own unless another is named.
 
-    Raises OutputLockedError and FatalError: then the old database stays as it is.
+    It is a copy of the old one, as far as that can be read, in which the articles are as their posts say. Raises
+    OutputLockedError and FatalError: then the old database stays as it is.
     """
     if not (output / "_posts").is_dir() and source_dir is None:
         raise FatalError(f"no posts in {output}: `--from DIR` names a folder that holds _posts")
     create_output_dir(output)
     with OutputDir.lock(output):
-        carry_over = _prepare_old_database(output, address)
-        restorer = _PostRestorer(
-            source_dir or output,
-            load_site_links(output, address),
-            CategoryRegistry(load_stored_categories(output) if carry_over else ()),
-            in_place=source_dir is None,
-        )
-        with replacement_database(output, clock.now(), copy_old_data=carry_over) as store:
+        with replacement_database(output, clock.now()) as replacement:
+            store = replacement.store
+            site_links = load_site_links(output, address)
+            # What another program wrote in the old one. Rows of an article that it lost wait for the article's post.
+            replacement.faults.extend(map(str, store.repair_rows(output, site_links, keep_orphans=True)))
+            restorer = _PostRestorer(
+                source_dir or output,
+                site_links,
+                CategoryRegistry(store.categories.all()),
+                in_place=source_dir is None,
+            )
             restorer.restore_all(store)
             if not restorer.article_count:
                 raise FatalError(f"no post of ours in {restorer.source_dir}/_posts: the old database stays")
-    return RebuildResult(restorer.article_count, carry_over, restorer.unreadable_posts)
+            store.article_restorer.remove_others()
+        if source_dir is None:
+            # What an interrupted crawl left: its posts are not written yet.
+            OutputDir.open_for_writing(output, address=address, already_locked=True).close()
+    return RebuildResult(
+        restorer.article_count, replacement.carried_over, restorer.unreadable_posts, replacement.faults
+    )
 
 
 def rebuild_search_index(output: Path) -> int:
@@ -133,15 +145,10 @@ def rebuild_reprint_clusters(output: Path) -> int:
     FatalError.
     """
     with OutputDir.open_for_writing(output, must_exist=True) as out:
-        return out.db.reprint_clusters.rebuild()
-
-
-def _prepare_old_database(output: Path, address: str) -> bool:
-    """Whether there is an old database to carry over from; the posts that it still owes are written first."""
-    if not checkpoint_old_database(output):
-        return False
-    OutputDir.open_for_writing(output, address=address, already_locked=True).close()
-    return checkpoint_old_database(output)
+        article_count = out.db.reprint_clusters.rebuild()
+        if has_pages(out.db):  # they list reprints
+            update_site_source(out, everything=True)
+        return article_count
 
 
 def _batches(rows: Iterator[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:

@@ -16,11 +16,12 @@ from crawler.content.categories import CategoryRegistry
 from crawler.content.encoding import decode_body
 from crawler.content.markup import SourceMarkup
 from crawler.content.normalise import normalise_article
-from crawler.errors import ItemError
+from crawler.errors import ItemError, ParseError
 from crawler.items import NO_COLUMN, Article, ListingEntry, Outcome, RawArticle, RawResponse, Reason, RunOutcome
 from crawler.jobs import legacy_posts
 from crawler.jobs.legacy_posts import LegacyPost
 from crawler.jobs.spider_lookup import find_markup, load_spider_class
+from crawler.publish.jekyll.site_source import update_site_source
 from crawler.spiders.base import SourceSpider
 from crawler.storage.article_upsert import find_differences
 from crawler.storage.article_writer import save_article
@@ -82,6 +83,7 @@ class Replayer:
     def close(self) -> None:
         if not self._dry_run:
             self._out.db.reprint_clusters.cluster_pending()
+            update_site_source(self._out)
             self._out.db.runs.finish(self._run_id, self.outcome, clock.now())
 
     def _report_failure(self, code: str, kind: str, error: ItemError) -> ReplayResult:
@@ -96,6 +98,8 @@ class Replayer:
             return self._replay_file(response)
         spider = self._load_spider(row["spider"])
         if row["kind"] == KIND_ARTICLE:
+            if row["entry"] is None:
+                raise ParseError("it was kept without its listing entry")
             return self._replay_article(row["spider"], entry_from_json(row["entry"]), response)
         if row["kind"] == KIND_LISTING:
             listing_page = spider.extract_listing(
@@ -104,7 +108,11 @@ class Replayer:
             return ReplayResult(
                 "", KIND_LISTING, readable=True, detail=f"{len(listing_page.rows)} rows: the next crawl takes them"
             )
-        entry = spider.parse_and_check_row(json.loads(response.body), row["column_id"], clock.now())
+        try:
+            fields = json.loads(response.body)
+        except ValueError as error:
+            raise ParseError("what was kept is no row of a listing") from error
+        entry = spider.parse_and_check_row(fields, row["column_id"], clock.now())
         return ReplayResult(entry.code, row["kind"], readable=True, detail="the next crawl takes it")
 
     def _replay_file(self, response: RawResponse) -> ReplayResult:
@@ -118,7 +126,7 @@ class Replayer:
     def _replay_article(self, spider: str, entry: ListingEntry, response: RawResponse) -> ReplayResult:
         raw = self._load_spider(spider).extract_article(response, entry, clock.now())
         row = self._out.db.articles.get(entry.code)
-        if row and raw.spider in load_spider_class(row["source"]).supersedes:
+        if row and raw.spider in self._find_spider_class(row["source"]).supersedes:
             return ReplayResult(entry.code, KIND_ARTICLE, readable=True, detail=f"kept by {row['source']}")
         return self._compare_with_stored(raw, KIND_ARTICLE)
 
@@ -137,9 +145,15 @@ class Replayer:
             self._run_id, [(article.code, NO_COLUMN, outcome, Reason.REPLAYED, "read again from its kept reply")]
         )
 
+    def _find_spider_class(self, name: str) -> type[SourceSpider]:
+        try:
+            return load_spider_class(name)
+        except KeyError as error:
+            raise ParseError(f"no spider is called {name[:40]!r}") from error
+
     def _load_spider(self, name: str) -> SourceSpider:
         if name not in self._spiders:
-            spider_class = load_spider_class(name)
+            spider_class = self._find_spider_class(name)
             self._spiders[name] = spider_class.from_crawler(Crawler(spider_class, self._settings))
         return self._spiders[name]
 

@@ -4,13 +4,16 @@ Each calls finews and nothing else. A crawl that found trouble with some entries
 built; one that another crawl is ahead of (75) comes back at the next turn.
 """
 
+import json
 import os
+import re
 import shutil
 import sys
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import distribution, version
 from pathlib import Path
 
+from crawler import DISTRIBUTION
 from crawler.errors import UsageError
 
 CRAWL_INTERVAL_MINUTES = 10
@@ -99,7 +102,7 @@ def render_github_workflow(installation: Installation) -> str:
     root = _find_repository(Path(installation.output_path))
     output = os.path.relpath(installation.output_path, root)
     excluded = " ".join(f"':!{output}/{name}'" for name in _UNCOMMITTED_FILES)
-    package = "." if (root / "crawler/jobs/schedule.py").is_file() else f"finews=={version('finews')}"
+    package = _find_package(root)
     return f"""\
 # .github/workflows/news.yml. In the repository's settings, Pages is to be built by GitHub Actions.
 name: news
@@ -149,6 +152,28 @@ jobs:
           path: {output}/_site
       - uses: {_DEPLOY_PAGES_ACTION}
 """
+
+
+def _find_package(root: Path) -> str:
+    """Return what a workflow in this repository installs: finews is on no index, where another could take its name.
+
+    That is the checkout, where this is one; else a wheel that lies in the repository; else the commit that was
+    installed here. Raises UsageError where there is none of these.
+    """
+    if (root / "crawler/jobs/schedule.py").is_file():
+        return "."
+    wheel_name = f"{DISTRIBUTION.replace('-', '_')}-{version(DISTRIBUTION)}-py3-none-any.whl"
+    wheel = next((path for folder in (".", "*") for path in root.glob(f"{folder}/{wheel_name}")), None)
+    if wheel is not None and all(letter.isalnum() or letter in _PATH_PUNCTUATION for letter in str(wheel)):
+        return f"./{wheel.relative_to(root)}"
+    origin = json.loads(distribution(DISTRIBUTION).read_text("direct_url.json") or "{}")
+    commit = origin.get("vcs_info", {}).get("commit_id", "")
+    if re.fullmatch(r"https://[\w./:-]+", origin.get("url", "")) and re.fullmatch(r"[0-9a-f]{40,64}", commit):
+        return f"git+{origin['url']}@{commit}"
+    raise UsageError(
+        f"{root} holds no finews that a workflow could install: run `pip wheel --no-deps --wheel-dir {root} .` in the "
+        f"checkout of finews, and add {wheel_name} to the repository"
+    )
 
 
 def _search_path(installation: Installation) -> str:

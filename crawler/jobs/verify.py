@@ -1,4 +1,4 @@
-"""Verification: compare every row with its post file, as two streams in one order, and repair the differences.
+"""Verification: compare every row with its post file, as two streams in one order, and pages with both; repair.
 
 A post is a pure function of its row: what differs is found by rendering, byte for byte, and memory stays flat however
 many articles there are.
@@ -18,11 +18,13 @@ from typing import Any
 from crawler.content import clock, post_format
 from crawler.content.categories import CategoryRegistry
 from crawler.content.post_format import SiteLinks
-from crawler.errors import OutputError, OutputLockedError, ParseError
+from crawler.errors import OutputError, ParseError
 from crawler.items import Post
 from crawler.jobs.spider_lookup import find_markup_by_url
+from crawler.publish.jekyll.site_source import find_page_faults, repair_pages
 from crawler.storage import Store, post_files
 from crawler.storage.article_writer import write_unwritten_posts
+from crawler.storage.notices import take_notices
 from crawler.storage.output_dir import OutputDir
 from crawler.storage.post_files import is_partial_file, iter_post_paths
 from crawler.storage.recovery import recover_interrupted_crawl
@@ -34,8 +36,11 @@ ArticleRow = Mapping[str, Any]
 class MismatchKind(StrEnum):
     """How a row and its post disagree: there is no file, another one, one without a row, or half of one.
 
+    Or what another program wrote: a row that finews cannot use, and a change of the schema.
+
     And a row with the search index: search looks at it by itself, more slowly, or misses it. And a row with its
-    cluster: its reprints are not those that the texts say.
+    cluster: its reprints are not those that the texts say. And the rows with a page of the site: it is gone, or does
+    not show what they say.
     """
 
     MISSING = "missing"
@@ -44,10 +49,14 @@ class MismatchKind(StrEnum):
     UNFINISHED = "unfinished"
     UNINDEXED = "unindexed"
     UNLINKED = "unlinked"
+    STALE = "stale"
+    INVALID = "invalid"
+    SCHEMA = "schema"
 
 
 _ROW_KINDS = {MismatchKind.MISSING, MismatchKind.DIFFERENT}
 _DERIVED_KINDS = {MismatchKind.UNINDEXED, MismatchKind.UNLINKED}
+_POST_KINDS = {*MismatchKind} - _DERIVED_KINDS - {MismatchKind.STALE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +90,16 @@ class VerifyReport:
     repaired: list[Mismatch]
 
     @property
+    def post_count(self) -> int:
+        """How many disagreements are of posts."""
+        return sum(mismatch.kind in _POST_KINDS for mismatch in self.mismatches)
+
+    @property
+    def page_count(self) -> int:
+        """How many disagreements are of pages."""
+        return sum(mismatch.kind is MismatchKind.STALE for mismatch in self.mismatches)
+
+    @property
     def derived_count(self) -> int:
         """How many disagreements are none of posts, but of what is found out of the articles."""
         return sum(mismatch.kind in _DERIVED_KINDS for mismatch in self.mismatches)
@@ -94,8 +113,14 @@ def verify_output(output: Path, address: str) -> VerifyReport:
     """
     with OutputDir.open_for_reading(output, address=address) as out:
         row_count, suspects = _compare_all(out)
-        mismatches = [*_find_unindexed(out.db), *_find_wrongly_linked(out.db)]
-        any_in_progress = any(mismatch.in_progress for mismatch in [*suspects, *_find_not_yet_linked(out.db)])
+        mismatches = [
+            *_find_unindexed(out.db),
+            *_find_wrongly_linked(out.db),
+            *_find_stale(out),
+            *_find_foreign_writes(out),
+        ]
+        owed = [*suspects, *mismatches, *_find_not_yet_linked(out.db)]
+        any_in_progress = any(mismatch.in_progress for mismatch in owed)
         crawl_is_running = any_in_progress and _is_locked(output)
         mismatches += [mismatch for suspect in suspects if (mismatch := _recheck_path(out, suspect.path))]
         mismatches += _find_not_yet_linked(out.db)
@@ -106,20 +131,40 @@ def verify_output(output: Path, address: str) -> VerifyReport:
 
 
 def repair_output(output: Path, address: str) -> VerifyReport:
-    """Repair what is certain: posts that are missing or different are written from their rows, unfinished files go.
+    """Repair what is certain: posts that are missing or different are written from their rows, unfinished files go, and
+    pages are written again.
 
     A file without a row stays: whatever it is, it is somebody's. Raises OutputLockedError while a crawl runs, and
     FatalError.
     """
     # What an interrupted crawl left is reported with the rest.
     with OutputDir.open_for_writing(output, address=address, must_exist=True, recover=False) as out:
+        out.db.repair_rows(out.path, out.links)
+        invalid_rows = [Mismatch(MismatchKind.INVALID, "", detail=str(row)) for row in out.db.repaired_rows]
+        schema_changes = [Mismatch(MismatchKind.SCHEMA, "", detail=str(fault)) for fault in out.db.schema_faults]
         row_count, mismatches = _compare_all(out)
         recover_interrupted_crawl(out, clock.now())
         mismatches += [*_find_unindexed(out.db), *_find_not_yet_linked(out.db), *_find_wrongly_linked(out.db)]
         if any(mismatch.kind is MismatchKind.UNLINKED for mismatch in mismatches):
             out.db.reprint_clusters.repair()
         repaired = [mismatch for mismatch in mismatches if _repair_mismatch(out, mismatch)]
-    return VerifyReport(row_count, [mismatch for mismatch in mismatches if mismatch not in repaired], repaired)
+        # Of what is right now, and of what was before: the pages are a function of the rows.
+        if stale_pages := _find_stale(out):
+            repair_pages(out)
+            repaired += stale_pages
+    take_notices()  # the report has them
+    remaining = [mismatch for mismatch in mismatches if mismatch not in repaired]
+    return VerifyReport(row_count, remaining, [*schema_changes, *invalid_rows, *repaired])
+
+
+def _find_foreign_writes(out: OutputDir) -> list[Mismatch]:
+    """What other programs have written into the database that finews cannot use."""
+    bad_values = [*out.db.row_repair(out.path, out.links).find_bad_values()]
+    take_notices()  # the same rows, as they were met
+    return [
+        *(Mismatch(MismatchKind.SCHEMA, "", detail=str(fault)) for fault in out.db.find_schema_faults()),
+        *(Mismatch(MismatchKind.INVALID, "", detail=str(bad_value)) for bad_value in bad_values),
+    ]
 
 
 def _find_unindexed(store: Store) -> list[Mismatch]:
@@ -134,6 +179,14 @@ def _find_not_yet_linked(store: Store) -> list[Mismatch]:
 
 def _find_wrongly_linked(store: Store) -> list[Mismatch]:
     return _mismatches_from_faults(store, MismatchKind.UNLINKED, store.reprint_clusters.find_faults())
+
+
+def _find_stale(out: OutputDir) -> list[Mismatch]:
+    """The pages that are not what they should be; a crawl writes them at its end."""
+    return [
+        Mismatch(MismatchKind.STALE, fault.path, detail=fault.detail, in_progress=True)
+        for fault in find_page_faults(out)
+    ]
 
 
 def _mismatches_from_faults(
@@ -233,9 +286,8 @@ def _lazy_registry(store: Store) -> Callable[[], CategoryRegistry]:
 def _is_locked(output: Path) -> bool:
     """Whether a crawl is running. A user who may not even open the lock cannot know, and assumes that one is."""
     try:
-        with OutputDir.lock(output):
-            return False
-    except (OutputLockedError, OutputError):
+        return OutputDir.is_locked(output)
+    except OutputError:
         return True
 
 

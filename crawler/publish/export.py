@@ -4,12 +4,12 @@ import csv
 import itertools
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from crawler.errors import OutputError, UsageError, missing_extra_error
+from crawler.storage.unfinished import unfinished_folder
 
 EXPORT_COLUMNS = (
     "code", "title", "published_at", "media", "category", "source", "url", "summary", "body_html", "body_text",
@@ -31,9 +31,9 @@ def export_articles(rows: Iterable[Row], target: Path) -> int:
     if write_format is None:
         raise UsageError(f"{target.name}: end its name in {', '.join(_WRITERS_BY_SUFFIX)}")
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as temp_dir:
-            row_count = write_format(rows, Path(temp_dir) / target.name)
-            (Path(temp_dir) / target.name).replace(target)
+        with unfinished_folder(target.parent) as temp_dir:
+            row_count = write_format(rows, temp_dir / target.name)
+            (temp_dir / target.name).replace(target)
     except OSError as error:
         raise OutputError(f"cannot write {target}: {os.strerror(error.errno or 0)}") from error
     return row_count

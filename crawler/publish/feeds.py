@@ -1,29 +1,54 @@
-"""Feeds of articles: Atom and JSON Feed, with full texts, permanent ids, and the time of the last change."""
+"""Feeds of articles: Atom, RSS and JSON Feed, with full texts, permanent ids, and the time of the last change."""
 
 import itertools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode
+
+from crawler.content.unicode_text import collapse_whitespace
 
 Row = Mapping[str, Any]
 
-# The year in which the site's ids begin, as a tag URI (RFC 4151) needs one.
-_TAG_YEAR = 2022
+# What every id begins with, a tag URI (RFC 4151). It names no host: a site may move, and its articles stay the same.
+_TAG = "tag:finews,2021:"
+# The parameters of a search that the title of its feed names.
+_TITLE_FILTERS = ("category", "column", "stock", "q")
+
+
+def article_id(code: str) -> str:
+    """Return the permanent id of an article, the same in every feed.
+
+    >>> article_id("202201102242171631")
+    'tag:finews,2021:202201102242171631'
+    """
+    return _TAG + quote(code, errors="replace")
 
 
 @dataclass(frozen=True, slots=True)
 class FeedInfo:
-    """What a feed says of itself: `site_address` is the site's address, `//finews.withounder.com`; `name` says
-    feeds apart.
+    """What a feed says of itself: `site_address` is the site's address, `//finews.withounder.com`.
 
-    `url` is where the feed itself is published, empty where it is not known.
+    `filters` are the parameters of the search that it is of, by name; a value may be a list. `url` is where the feed
+    itself is published, empty where it is not known.
     """
 
-    title: str
     site_address: str
-    name: str = "all"
+    filters: Mapping[str, str | Sequence[str]]
     url: str = ""
+
+    @property
+    def title(self) -> str:
+        values = (self.filters.get(name, "") for name in _TITLE_FILTERS)
+        words = (word for value in values for word in ([value] if isinstance(value, str) else value))
+        return collapse_whitespace(" ".join(("finews", *words)))
+
+    @property
+    def id(self) -> str:
+        """The id of the feed: a URI whatever was typed, and another one for each search."""
+        query = urlencode(self.filters, doseq=True, errors="replace", quote_via=quote)
+        return f"{_TAG}feed:{quote(self.host)}" + (f"?{query}" if query else "")
 
     @property
     def host(self) -> str:
@@ -33,9 +58,6 @@ class FeedInfo:
     def home_url(self) -> str:
         return f"https:{self.site_address}/" if self.site_address.startswith("//") else f"{self.site_address}/"
 
-    def tag_uri(self, name: str) -> str:
-        return f"tag:{self.host},{_TAG_YEAR}:{name}"
-
 
 def select_newest(rows: Iterable[Row], limit: int) -> list[Row]:
     """So many of the rows that the source has not withdrawn."""
@@ -43,22 +65,15 @@ def select_newest(rows: Iterable[Row], limit: int) -> list[Row]:
 
 
 def render_atom(rows: Iterable[Row], info: FeedInfo) -> str:
-    """An Atom feed (RFC 4287)."""
-    from feedgen.feed import FeedGenerator  # it takes a tenth of a second to import
+    """Return an Atom feed (RFC 4287)."""
+    return str(_generate_feed(list(rows), info).atom_str(pretty=True).decode())
 
-    rows = list(rows)
-    feed = FeedGenerator()
-    feed.id(info.tag_uri(f"feed:{info.name}"))
-    feed.title(info.title)
-    feed.link(href=info.home_url, rel="alternate")
-    if info.url:
-        feed.link(href=info.url, rel="self")
-    feed.language("zh-CN")
-    feed.author(name=info.host)
-    feed.updated(max(map(_updated_at, rows), default="1970-01-01T00:00:00+00:00"))
-    for row in rows:
-        _add_atom_entry(feed.add_entry(order="append"), row, info)
-    return str(feed.atom_str(pretty=True).decode())
+
+def render_rss(rows: Iterable[Row], info: FeedInfo) -> str:
+    """Return an RSS 2.0 feed, with the text as `content:encoded` where there is a summary, else as the description."""
+    feed = _generate_feed(list(rows), info)
+    feed.description(info.title)  # RSS demands one
+    return str(feed.rss_str(pretty=True).decode())
 
 
 def render_json_feed(rows: Iterable[Row], info: FeedInfo) -> str:
@@ -69,37 +84,77 @@ def render_json_feed(rows: Iterable[Row], info: FeedInfo) -> str:
         "home_page_url": info.home_url,
         "language": "zh-CN",
         **({"feed_url": info.url} if info.url else {}),
-        "items": [_build_json_item(row, info) for row in rows],
+        "items": [_build_json_item(row) for row in rows],
     }
     return json.dumps(feed, ensure_ascii=False, indent=2)
 
 
-def _add_atom_entry(entry: Any, row: Row, info: FeedInfo) -> None:
-    entry.id(info.tag_uri(row["code"]))
+class FeedFormat(NamedTuple):
+    """A renderer, and the media type of what it renders."""
+
+    render: Callable[[Iterable[Row], FeedInfo], str]
+    media_type: str
+
+
+FEED_FORMATS = {
+    "atom": FeedFormat(render_atom, "application/atom+xml"),
+    "rss": FeedFormat(render_rss, "application/rss+xml"),
+    "json": FeedFormat(render_json_feed, "application/feed+json"),
+}
+
+
+def _generate_feed(rows: Sequence[Row], info: FeedInfo) -> Any:
+    from feedgen.feed import FeedGenerator  # it takes a tenth of a second to import
+
+    feed = FeedGenerator()
+    feed.load_extension("dc", atom=False, rss=True)  # an author of RSS itself is a mail address
+    feed.id(info.id)
+    feed.title(info.title)
+    if info.url:
+        feed.link(href=info.url, rel="self")
+    feed.link(href=info.home_url, rel="alternate")  # the last one is that of an RSS channel
+    feed.language("zh-CN")
+    feed.author(name=info.host)
+    feed.updated(max(map(updated_at, rows), default="1970-01-01T00:00:00+00:00"))
+    for row in rows:
+        _add_entry(feed.add_entry(order="append"), row)
+    return feed
+
+
+def _add_entry(entry: Any, row: Row) -> None:
+    entry.id(article_id(row["code"]))
     entry.title(row["title"])
-    entry.link(href=row["url"], rel="alternate")
+    if _is_web_address(row["url"]):
+        entry.link(href=row["url"], rel="alternate")
     entry.author(name=row["media"])
+    entry.dc.dc_creator(row["media"])
     entry.category(term=row["category"], label=row["media"])
     entry.published(row["published_at"])
-    entry.updated(_updated_at(row))
+    entry.updated(updated_at(row))
     if row["summary"]:
         entry.summary(row["summary"])
     entry.content(row["body_html"], type="html")
 
 
-def _build_json_item(row: Row, info: FeedInfo) -> dict[str, Any]:
+def _build_json_item(row: Row) -> dict[str, Any]:
     item = {
-        "id": info.tag_uri(row["code"]),
-        "url": row["url"],
+        "id": article_id(row["code"]),
+        **({"url": row["url"]} if _is_web_address(row["url"]) else {}),
         "title": row["title"],
         "content_html": row["body_html"],
         "date_published": row["published_at"],
-        "date_modified": _updated_at(row),
+        "date_modified": updated_at(row),
         "authors": [{"name": row["media"]}],
         "tags": [row["media"]],
     }
     return {**item, "summary": row["summary"]} if row["summary"] else item
 
 
-def _updated_at(row: Row) -> str:
+def _is_web_address(url: str) -> bool:
+    """Whether a reader may follow it: another program may have written `javascript:`."""
+    return url.startswith(("https://", "http://"))
+
+
+def updated_at(row: Row) -> str:
+    """Return when what an article says has changed last: at its last correction, else when it was published."""
     return str(row["changed_at"] or row["published_at"])

@@ -19,6 +19,7 @@ from scrapy.http import Response
 from scrapy.settings import SETTINGS_PRIORITIES, BaseSettings
 from twisted.python.failure import Failure
 
+from crawler import DISTRIBUTION
 from crawler.content import clock
 from crawler.content.encoding import decode_body
 from crawler.content.markup import PLAIN_MARKUP, SourceMarkup
@@ -168,7 +169,7 @@ class SourceSpider(Spider):
             settings.set("CONCURRENT_ITEMS", BATCH_SIZE, priority="spider")
         if (settings.getpriority("USER_AGENT") or 0) <= SETTINGS_PRIORITIES["project"]:
             contact = collapse_whitespace(settings.get("CONTACT") or "")
-            user_agent = f"finews/{version('finews')}" + (f" (+{contact})" if contact else "")
+            user_agent = f"finews/{version(DISTRIBUTION)}" + (f" (+{contact})" if contact else "")
             settings.set("USER_AGENT", user_agent, priority="spider")
 
     @classmethod

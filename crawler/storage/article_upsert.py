@@ -12,7 +12,7 @@ from crawler.content.dates import format_iso
 from crawler.content.markup import PLAIN_MARKUP, SourceMarkup
 from crawler.content.post_format import SiteLinks, make_post_path, render_post
 from crawler.content.source_line import are_same_bodies, are_same_titles
-from crawler.errors import ParseError
+from crawler.errors import StoredRowError
 from crawler.items import Article, Outcome, Post, SavedArticle
 from crawler.storage.quarantine import Quarantine
 from crawler.storage.search.index import SearchIndex
@@ -37,7 +37,7 @@ _UPDATE_ARTICLE = """
     WHERE code = :code
 """
 _INSERT_REVISION = """
-    INSERT INTO revisions (code, revision, seen_at, title, published_at, body_html)
+    INSERT OR REPLACE INTO revisions (code, revision, seen_at, title, published_at, body_html)
     SELECT code, revision, coalesce(changed_at, first_seen_at), title, published_at, body_html
     FROM articles WHERE code = ?
 """
@@ -66,8 +66,13 @@ class ArticleUpserter(Table):
         the rules or the markup, the old row stays, unless another spider's text replaces it, or with `compare_markup`,
         for an article that the source was not asked for again. The path of a post never changes. The search index is
         left to the caller, at the end of the transaction (`SearchIndex.index_articles`).
+
+        Raises:
+            StoredRowError: another program has written what the article's row or post should be.
         """
         stored = self._fetch_one("SELECT * FROM articles WHERE code = ?", article.code)
+        if stored is None:
+            self._check_no_row(article)
         differences = find_differences(article, stored) if stored else {}
         if stored is None:
             outcome, revision = Outcome.NEW, 1
@@ -112,20 +117,11 @@ class ArticleUpserter(Table):
             self._sightings.record(article.entry, article.spider, has_changed=outcome is not Outcome.UNCHANGED)
         return SavedArticle(article, outcome, revision, post_path, post_text)
 
-    def restore_from_post(self, article: Article, post_path: str, post_text: str, *, post_exists: bool) -> None:
-        """Insert an article that was read from its post, which has this text.
-
-        `post_exists` says that the file is at its path already.
-
-        Raises:
-            ParseError: the article has a row, from another post.
-        """
-        with self.transaction():
-            if existing := self._fetch_one("SELECT post_path FROM articles WHERE code = ?", article.code):
-                raise ParseError(f"another post of the same article is {existing['post_path']}")
-            published_revision = 1 if post_exists else None
-            self._write(_INSERT_ARTICLE, article, post_text, post_path=post_path, published_revision=published_revision)
-            self._search_index.index_articles([article.code])
+    def _check_no_row(self, article: Article) -> None:
+        """Raise StoredRowError where an article that cannot be read has a row, or another has its post's path."""
+        path = make_post_path(Post.from_article(article))
+        if self._fetch_one("SELECT 1 AS found FROM articles WHERE code = ? OR post_path = ?", article.code, path):
+            raise StoredRowError(f"the row of {article.code} in articles is not as finews writes it")
 
     def _write(self, sql: str, article: Article, post_text: str, **values: object) -> None:
         """Insert or update the row of an article, and insert its category where it is new, and its mentions."""
@@ -145,8 +141,9 @@ class ArticleUpserter(Table):
             **values,
         )
         for mention in article.mentions:
+            # What is there already is of an article that another program has deleted.
             self._execute(
-                "INSERT INTO mentions (code, secid, kind, name, count) VALUES (?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO mentions (code, secid, kind, name, count) VALUES (?, ?, ?, ?, ?)",
                 article.code,
                 mention.secid,
                 mention.kind,

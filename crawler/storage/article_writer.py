@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from crawler.content.markup import PLAIN_MARKUP, SourceMarkup
 from crawler.content.post_format import render_post
-from crawler.errors import CommandError
+from crawler.errors import CommandError, StoredRowError
 from crawler.items import Article, Post, Reason, SavedArticle
 from crawler.storage.post_files import write_posts
 
@@ -35,8 +35,9 @@ def save_articles(
     A kill before 1 loses what was fetched since the last batch; the entries are still open, and the next crawl fetches
     their articles again. After 1, the next opening of the folder writes the posts that are missing
     (`write_unwritten_posts`). After 2, it writes the same bytes again: a post is a function of its row. A mark never
-    comes before its file is on disk, nor an outcome before both. The other order would not do: of a file without a row
-    nothing would say whether it is an article's.
+    comes before its file is on disk, nor an outcome before both. That the database is where it was is checked before
+    and after 2: posts must not be taken for written in a folder that was moved away. The other order would not do: of a
+    file without a row nothing would say whether it is an article's.
 
     Recovery also closes the run: an entry that has no outcome by then fails as interrupted, though its article may be
     stored. The next crawl finds that one unchanged.
@@ -50,7 +51,9 @@ def save_articles(
     """
     results = _save_rows(out, articles, markup, compare_markup=compare_markup)
     saved_articles = [result for result in results if isinstance(result, SavedArticle)]
+    out.db.check_in_place()
     write_posts(out.path, {saved.post_path: saved.post_text for saved in saved_articles if saved.post_text})
+    out.db.check_in_place()
     with out.db.transaction():
         for saved_article in saved_articles:
             out.db.articles.mark_post_written(saved_article.article.code, saved_article.revision)
@@ -79,7 +82,9 @@ def write_unwritten_posts(out: "OutputDir", rows: Sequence[Mapping[str, Any]]) -
         StoreError, OutputError: nothing more can be written.
     """
     texts = {row["post_path"]: render_post(Post.from_row(row), out.links) for row in rows}
+    out.db.check_in_place()
     write_posts(out.path, texts)
+    out.db.check_in_place()
     with out.db.transaction():
         for row in rows:
             sha256 = hashlib.sha256(texts[row["post_path"]].encode()).hexdigest()
@@ -100,7 +105,12 @@ def _save_rows(
             return [*results]
     except CommandError:
         raise
+    except StoredRowError as stored_row_error:
+        if out.db.repair_rows(out.path, out.links):  # what cannot be repaired is no longer in the way
+            return _save_rows(out, articles, markup, compare_markup=compare_markup)
+        error: Exception = stored_row_error
     except Exception as bug:
-        if len(articles) == 1:
-            return [bug]
-        return [_save_rows(out, [article], markup, compare_markup=compare_markup)[0] for article in articles]
+        error = bug
+    if len(articles) == 1:
+        return [error]
+    return [_save_rows(out, [article], markup, compare_markup=compare_markup)[0] for article in articles]

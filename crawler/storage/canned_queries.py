@@ -44,7 +44,7 @@ WHERE withdrawn_at IS NOT NULL ORDER BY withdrawn_at DESC LIMIT 100""",
 )
 # Tables for our own bookkeeping, which an overview need not show.
 HIDDEN_TABLES = (
-    "_sqlite_migrations", "column_sightings", "conditions", "coverage", "pauses", "raw_contents", "raw_replies",
-    "robots", "search_blocks", "search_documents", "search_pairs", "search_pending", "sightings", "sqlite_sequence",
-    "stale_pages", "story_articles", "story_keys", "story_pending", "story_texts", "unproven_walks",
+    "_sqlite_migrations", "archived_pages", "column_sightings", "conditions", "coverage", "pauses", "raw_contents",
+    "raw_replies", "robots", "search_blocks", "search_documents", "search_pairs", "search_pending", "sightings",
+    "sqlite_sequence", "stale_pages", "story_articles", "story_keys", "story_pending", "story_texts", "unproven_walks",
 )  # fmt: skip

@@ -1,19 +1,28 @@
 """Coverage: the range that each listing has been read over, walks that proved none, and the gaps between two crawls."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from crawler.content.dates import format_iso
 from crawler.items import Coverage, Gap
 from crawler.storage.table import Table
 
+_MAX_CLOCK_ERROR = timedelta(days=1)
+
 
 class CoverageTable(Table):
     """The rows of `coverage` and `unproven_walks`, one per listing, and of `gaps`."""
 
-    def for_spider(self, spider: str) -> dict[str, Coverage]:
-        """What is covered of each of a spider's listings, by column id."""
-        rows = self._fetch_all("SELECT column_id, newest, oldest FROM coverage WHERE spider = ?", spider)
+    def for_spider(self, spider: str, now: datetime) -> dict[str, Coverage]:
+        """What is covered of each of a spider's listings, by column id.
+
+        Nothing that is yet to come: another program has written that, and what it covers would never be read.
+        """
+        rows = self._fetch_all(
+            "SELECT column_id, newest, oldest FROM coverage WHERE spider = ? AND newest <= ?",
+            spider,
+            format_iso(now + _MAX_CLOCK_ERROR),
+        )
         return {
             row["column_id"]: Coverage(
                 datetime.fromisoformat(row["newest"]), row["oldest"] and datetime.fromisoformat(row["oldest"])

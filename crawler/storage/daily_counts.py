@@ -28,5 +28,5 @@ class DailyCounts(Table):
 
     def newest_day(self) -> str:
         """The day of the newest article; empty without articles."""
-        rows = self._fetch_all("SELECT substr(max(published_at), 1, 10) AS day FROM articles")
-        return rows[0]["day"] or ""
+        row = self._fetch_one("SELECT substr(max(published_at), 1, 10) AS day FROM articles")
+        return str(row["day"] or "") if row else ""

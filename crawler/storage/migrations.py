@@ -362,7 +362,7 @@ _POST_DAY = "substr({}.post_path, 8, 10)"
 _INSERT_STALE_PAGES = "INSERT INTO stale_pages (kind, name) VALUES {} ON CONFLICT DO NOTHING"
 _INSERT_STALE_STOCK_PAGES = """INSERT INTO stale_pages (kind, name) SELECT 'stock', secid FROM mentions
             WHERE code = NEW.code AND kind = 'stock' ON CONFLICT DO NOTHING"""
-_MARK_ALL_PAGES_STALE = (
+MARK_ALL_PAGES_STALE = (
     "INSERT OR IGNORE INTO stale_pages SELECT DISTINCT 'category', category FROM articles",
     "INSERT OR IGNORE INTO stale_pages SELECT DISTINCT 'day', substr(articles.post_path, 8, 10) FROM articles",
     "INSERT OR IGNORE INTO stale_pages SELECT DISTINCT 'stock', secid FROM mentions WHERE kind = 'stock'",
@@ -407,7 +407,7 @@ _STALE_PAGE_TABLES = (
     """,
     # Reprints were found by their title then.
     "CREATE INDEX articles_title ON articles(title)",
-    *_MARK_ALL_PAGES_STALE,
+    *MARK_ALL_PAGES_STALE,
 )
 
 
@@ -502,7 +502,7 @@ def m008_search_blocks(db: Database) -> None:
 @migrations()
 def m009_pages_anew(db: Database) -> None:
     """Pages hold their articles as HTML, and list reprints by their clusters."""
-    for statement in ("DROP INDEX articles_title", *_MARK_ALL_PAGES_STALE):
+    for statement in ("DROP INDEX articles_title", *MARK_ALL_PAGES_STALE):
         db.execute(statement)
 
 
@@ -697,4 +697,58 @@ def m015_conditions(db: Database) -> None:
     db.execute(
         "CREATE TABLE conditions (spider TEXT NOT NULL, detail TEXT NOT NULL, reported_at TEXT NOT NULL,"
         " PRIMARY KEY (spider, detail))"
+    )
+
+
+@migrations()
+def m016_archived_pages(db: Database) -> None:
+    """What archived pages were made of, and are; lists that show summaries are written again when those change."""
+    db.execute(
+        "CREATE TABLE archived_pages (path TEXT PRIMARY KEY, source_sha256 TEXT NOT NULL, page_sha256 TEXT NOT NULL)"
+        " WITHOUT ROWID"
+    )
+    db.execute(
+        """
+        CREATE TRIGGER stale_pages_of_changed_text AFTER UPDATE OF summary, body_text ON articles
+        WHEN NEW.summary IS NOT OLD.summary OR NEW.body_text IS NOT OLD.body_text
+        BEGIN
+            INSERT INTO stale_pages (kind, name) VALUES ('category', NEW.category) ON CONFLICT DO NOTHING;
+        END
+        """
+    )
+
+
+_SCANNABLE_SEARCH_TABLES = (
+    "DROP VIEW search",
+    "DROP TABLE search_pairs",
+    # As before, but with the lengths of the documents (`search_pairs_docsize`), which ranking by BM25 needs. Without
+    # them no client could scan the table: `SELECT count(*)` failed, and so did dumps.
+    "CREATE VIRTUAL TABLE search_pairs USING fts5(pairs, content = '', detail = none, tokenize = 'ascii')",
+    """
+    CREATE VIEW search AS
+        SELECT search_pairs.search_pairs AS words, articles.*
+        FROM search_pairs
+        JOIN search_documents ON search_documents.id = search_pairs.rowid AND current = 1
+        JOIN articles ON articles.code = CAST(search_documents.code AS TEXT)
+    """,
+    "DELETE FROM search_documents",
+    "DELETE FROM sqlite_sequence WHERE name = 'search_documents'",
+    "DELETE FROM search_blocks",
+    "INSERT OR IGNORE INTO search_pending SELECT code FROM versions",
+)
+
+
+@migrations()
+def m017_scannable_search(db: Database) -> None:
+    """A search index that every client can scan, with what ranking needs. All articles are indexed again, once."""
+    for statement in _SCANNABLE_SEARCH_TABLES:
+        db.execute(statement)
+
+
+@migrations()
+def m018_feed_ids(db: Database) -> None:
+    """The site's feed has other ids and times of changes: its lists are written again with the page of a day."""
+    db.execute(
+        "INSERT OR IGNORE INTO stale_pages"
+        " SELECT 'day', substr(max(post_path), 8, 10) FROM articles HAVING max(post_path) IS NOT NULL"
     )

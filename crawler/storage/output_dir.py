@@ -1,5 +1,7 @@
 """Output folder: which one it is, and how it is opened, locked, recovered and closed."""
 
+import errno
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -7,19 +9,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from filelock import FileLock, Timeout
-
 from crawler.content import clock
 from crawler.content.post_format import SiteLinks
 from crawler.errors import OutputError, OutputLockedError
 from crawler.storage import Store
+from crawler.storage.connection import open_database_ro
 from crawler.storage.recovery import recover_interrupted_crawl
+from crawler.storage.search.index import ProgressReporter
 from crawler.storage.site_links import load_site_links
+from crawler.storage.unfinished import run_mark
 
 DEFAULT_OUTPUT_DIR = Path("output")
 OUTPUT_DIR_VARIABLE = "FINEWS_OUTPUT"
 _LOCK_FILE_NAME = ".crawl.lock"
 _OTHERS_WRITE_BIT = 0o002
+# What a file system answers that has no locks.
+_NO_LOCKS_ERRNOS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 
 
 def resolve_output_dir(given_path: str | None = None) -> Path:
@@ -32,12 +37,12 @@ def resolve_output_dir(given_path: str | None = None) -> Path:
 
 
 def create_output_dir(folder: Path) -> None:
-    """Make the folder where there is none, for its owner to write and all to read. Raises OutputError."""
+    """Make the folder where there is none, with the permissions of the umask. Raises OutputError."""
     # Whatever is made from here on: some systems hand out files that all may write.
     os.umask(os.umask(_OTHERS_WRITE_BIT) | _OTHERS_WRITE_BIT)
     try:
-        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        (folder / "_posts").mkdir(mode=0o755, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "_posts").mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot write the output folder {error.filename}: {error.strerror}") from error
     if not os.access(folder, os.W_OK | os.X_OK):
@@ -65,25 +70,28 @@ class OutputDir:
         must_exist: bool = False,
         recover: bool = True,
         already_locked: bool = False,
+        report_index_progress: ProgressReporter | None = None,
     ) -> Self:
         """Lock a folder, open its database, and finish what an interrupted crawl left.
 
         A folder or a database that is missing is created, unless `must_exist`: then a database that is missing, or
         that an older finews wrote, raises StoreError. `address` is the site's; by default it is the folder's own.
-        `recover=False` is for callers that first look at what was left, and `already_locked` for those in `lock`.
+        `recover=False` is for callers that first look at what was left, and `already_locked` for those in `lock`. After
+        an update the search index may have to be built again, whose progress is reported.
 
         Raises:
             OutputLockedError, StoreError, OutputError: nothing stays open or locked then.
         """
         if must_exist:
-            Store.open_ro(path).close()
+            open_database_ro(path, to_be_mended=True).close()
         create_output_dir(path)
         resources = ExitStack()
         try:
             if not already_locked:
                 resources.enter_context(cls.lock(path))
-            db = resources.enter_context(Store.open_rw(path))
-            out = cls(path, db, load_site_links(path, address), resources)
+            site_links = load_site_links(path, address)
+            db = resources.enter_context(Store.open_rw(path, site_links, report_index_progress))
+            out = cls(path, db, site_links, resources)
             if recover:
                 recover_interrupted_crawl(out, clock.now())
         except BaseException:
@@ -107,21 +115,28 @@ class OutputDir:
     def lock(path: Path) -> Iterator[None]:
         """Hold the one lock of a folder, which the kernel takes back when its holder dies.
 
+        What a killed holder left unfinished is swept first.
+
         Raises:
             OutputLockedError: another process holds it.
-            OutputError: the lock file cannot be written.
+            OutputError: the lock file cannot be opened, or its file system has no locks.
         """
-        lock = FileLock(path / _LOCK_FILE_NAME, timeout=0, mode=0o644)
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise OutputLockedError(f"another crawl of {path} is running: try again when it has ended") from error
-        except OSError as error:
-            raise OutputError(f"cannot lock the output folder {path}: {error.strerror}") from error
-        try:
+        with _hold_lock(path), run_mark(path):
             yield
-        finally:
-            lock.release()
+
+    @staticmethod
+    def is_locked(path: Path) -> bool:
+        """Whether a process holds the lock of a folder; nothing changes. Raises OutputError where nobody can know."""
+        try:
+            with _hold_lock(path):
+                return False
+        except OutputLockedError:
+            return True
+
+    def repair_met_rows(self) -> None:
+        """Repair the rows of another program, if one was met since the folder was opened. Raises StoreError."""
+        if self.db.bad_values:
+            self.db.repair_rows(self.path, self.links)
 
     def close(self) -> None:
         """Close the database and give the lock back. Calling it again does nothing."""
@@ -130,5 +145,50 @@ class OutputDir:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_exception: object) -> None:
-        self.close()
+    def __exit__(self, exception_type: type[BaseException] | None, *_exception: object) -> None:
+        try:
+            if exception_type is None:
+                self.db.check_in_place()
+        finally:
+            self.close()
+
+
+@contextmanager
+def _hold_lock(path: Path) -> Iterator[None]:
+    """Hold the lock of a folder.
+
+    It is not filelock's: where a file system has no locks, that one takes a file that exists for a lock that is held,
+    and it gives the file other permissions than the umask's.
+    """
+    try:
+        descriptor = _open_lock_file(path / _LOCK_FILE_NAME)
+    except OSError as error:
+        raise OutputError(f"cannot lock the output folder {path}: {error.strerror}") from error
+    try:
+        _acquire_lock(descriptor, path)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _open_lock_file(lock_path: Path) -> int:
+    """Return a descriptor of the lock file, which is made where there is none; another user's need only be read."""
+    flags = os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        return os.open(lock_path, os.O_RDWR | flags, 0o666)
+    except PermissionError:
+        return os.open(lock_path, os.O_RDONLY | flags, 0o666)
+
+
+def _acquire_lock(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError) as error:
+        raise OutputLockedError(f"another crawl of {path} is running: try again when it has ended") from error
+    except OSError as error:
+        has_none = error.errno in _NO_LOCKS_ERRNOS
+        reason = (
+            f"its file system has no locks ({error.strerror}); name a folder on a local disk with --output DIR, "
+            "or move this one there"
+        )
+        raise OutputError(f"cannot lock the output folder {path}: {reason if has_none else error.strerror}") from error

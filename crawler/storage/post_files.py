@@ -2,14 +2,15 @@
 
 import heapq
 import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 
+from crawler.content.post_format import parse_post_path
 from crawler.errors import OutputError, ParseError
 from crawler.items import ARCHIVED_POSTS_DIR, POSTS_DIR
+from crawler.storage.unfinished import is_unfinished_name, unfinished_name
 
 # An unfinished file: what a killed crawl left of it is gone, and a link in its place is not followed.
 _OPEN_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
@@ -57,8 +58,12 @@ def write_posts(output: Path, texts: Mapping[str, str]) -> None:
     archived no longer is.
 
     Raises:
-        OutputError: a file cannot be written; those of earlier folders are.
+        OutputError: a file cannot be written, and those of earlier folders are; or a path is none of a post, and
+            nothing is written.
     """
+    for path in texts:
+        if parse_post_path(path) is None:
+            raise OutputError(f"will not write {path[:80]!r}, which is not the path of a post")
     files_by_folder: dict[str, dict[str, bytes]] = {}
     for path, text in texts.items():
         folder, _, name = path.rpartition("/")
@@ -88,30 +93,26 @@ def _replace_files(folder: Path, contents: Mapping[str, bytes]) -> None:
         try:
             for name, content in contents.items():
                 # Not through a file object: a crawl writes each article, and it costs as much as the writing.
-                fds[name] = fd = os.open(f".{name}.part", _OPEN_FLAGS, 0o644, dir_fd=folder_fd)
+                fds[name] = fd = os.open(unfinished_name(name), _OPEN_FLAGS, 0o666, dir_fd=folder_fd)
                 remaining = memoryview(content)
                 while remaining:
                     remaining = remaining[os.write(fd, remaining) :]
-                os.fchmod(fd, 0o644)
                 with suppress(AttributeError, OSError):  # a hint to begin with the disk, which not every system takes
                     os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
             for name, fd in fds.items():
                 os.fsync(fd)
-                os.replace(f".{name}.part", name, src_dir_fd=folder_fd, dst_dir_fd=folder_fd)
+                os.replace(unfinished_name(name), name, src_dir_fd=folder_fd, dst_dir_fd=folder_fd)
             os.fsync(folder_fd)
         except BaseException:
             for unfinished in fds:
                 with suppress(FileNotFoundError):
-                    os.unlink(f".{unfinished}.part", dir_fd=folder_fd)
+                    os.unlink(unfinished_name(unfinished), dir_fd=folder_fd)
             raise
         finally:
             for fd in (*fds.values(), folder_fd):
                 os.close(fd)
     except OSError as error:
         raise OutputError(f"cannot write {folder / name}: {error.strerror}") from error
-
-
-_PARTIAL_FILE_NAME = re.compile(r"\..*\.md\..*")
 
 
 def iter_post_paths(output: Path) -> Iterator[str]:
@@ -141,7 +142,7 @@ def iter_file_paths(output: Path, folder: str) -> Iterator[str]:
 
 def is_partial_file(path: str) -> bool:
     """Whether this is the half of a post that a killed crawl left, or one at work is writing."""
-    return bool(_PARTIAL_FILE_NAME.fullmatch(path.rpartition("/")[2]))
+    return is_unfinished_name(path.rpartition("/")[2])
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

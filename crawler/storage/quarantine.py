@@ -8,10 +8,10 @@ from crawler.content.dates import format_iso
 from crawler.errors import ParseError
 from crawler.items import ListingEntry, RawResponse
 from crawler.storage.raw_responses import entry_to_json
+from crawler.storage.row_rules import QUARANTINE_KINDS
 from crawler.storage.table import Table
 
-# What is in quarantine: a whole listing, one row of one, the response for an article, or a file that was imported.
-KIND_LISTING, KIND_ROW, KIND_ARTICLE, KIND_FILE = "listing", "row", "article", "file"
+KIND_LISTING, KIND_ROW, KIND_ARTICLE, KIND_FILE, KIND_STORED = QUARANTINE_KINDS
 # Of a larger response, which is none of the source's, only the beginning is kept: it must not fill the disk.
 _MAX_RAW_BYTES = 1 << 20
 
@@ -78,14 +78,16 @@ class Quarantine(Table):
         return self._fetch_all(
             """
             SELECT id, spider, kind, code, column_id, url, content_type, reader, entry, reason
-            FROM quarantine WHERE resolved_at IS NULL ORDER BY id
-            """
+            FROM quarantine WHERE resolved_at IS NULL AND kind != ? ORDER BY id
+            """,
+            KIND_STORED,
         )
 
     def get_raw(self, quarantine_id: int) -> bytes:
         """The bytes that are kept. Raises ParseError where that is only the beginning of what came."""
         row = self._fetch_one("SELECT raw, sha256 FROM quarantine WHERE id = ?", quarantine_id)
-        assert row is not None, "rows of quarantine are not deleted"
+        if row is None:
+            raise ParseError("another program has changed what was kept")
         raw = bytes(row["raw"])
         if len(raw) == _MAX_RAW_BYTES and hashlib.sha256(raw).hexdigest() != row["sha256"]:
             raise ParseError("only its beginning was kept")

@@ -65,7 +65,7 @@ class RequestLog:
         if not self._is_usable:
             return
         try:
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | flag, 0o644)
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | flag, 0o666)
             try:
                 os.write(descriptor, data)
             finally:

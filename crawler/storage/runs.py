@@ -1,11 +1,13 @@
 """Runs: the bookkeeping of crawls: each crawl, and the outcome of each of its listing entries."""
 
 import json
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from crawler.content.dates import format_iso
+from crawler.errors import StoreError
 from crawler.items import Outcome, Reason, RunOutcome
 from crawler.storage.table import Table
 
@@ -27,6 +29,10 @@ _SELECT_LISTED_CODES = """
            ) AS in_column
     FROM json_each(:codes) AS listed
 """
+
+
+# SQLite takes no name of a column as a parameter: these are our own.
+_UPDATE_RUN = "UPDATE runs SET {} WHERE id = :id"
 
 
 class ListedCodes(NamedTuple):
@@ -62,8 +68,8 @@ class Runs(Table):
 
     def last_entry_id(self) -> int:
         """Return the id of the entry that was added last; 0 without any."""
-        row = self._fetch_one("SELECT coalesce(max(id), 0) AS id FROM entries")
-        return int(row["id"]) if row else 0
+        row = self._fetch_one("SELECT coalesce(max(id), 0) AS last_id FROM entries")
+        return int(row["last_id"]) if row else 0
 
     def find_listed(self, after_entry_id: int, column: str, codes: Sequence[str]) -> ListedCodes:
         """Return which codes are among the entries that were added after one, that is, in the crawl that runs.
@@ -100,18 +106,20 @@ class Runs(Table):
         """Close a run all of whose entries have an outcome: its counts are theirs."""
         with self.transaction():
             self._add_article_columns(run_id)
-            values = {"finished_at": format_iso(finished_at), "outcome": outcome, "detail": detail}
-            self._db.table("runs").update(run_id, {**values, **self.entry_counts(run_id)})
+            values: dict[str, object] = {"finished_at": format_iso(finished_at), "outcome": outcome, "detail": detail}
+            values |= self.entry_counts(run_id)
+            changes = ", ".join(f'"{name}" = :{name}' for name in values)
+            self._execute(_UPDATE_RUN.format(changes), id=run_id, **values)
 
     def _add_article_columns(self, run_id: int) -> None:
         """Where a run's articles are listed, by some entries at a time: SQLite keeps what a statement changes.
 
         The `+` makes it look the entries up by their ids, which are neighbours.
         """
-        (ids,) = self._fetch_all(
-            "SELECT coalesce(min(id), 0) AS first, coalesce(max(id), -1) AS last FROM entries WHERE run_id = ?", run_id
-        )
-        for start_id in range(ids["first"], ids["last"] + 1, _ENTRIES_PER_STATEMENT):
+        # Each id, and not only the first and the last: another program may have added one that is far from the others.
+        rows = self._iter_rows("SELECT id FROM entries WHERE run_id = ? ORDER BY id", run_id)
+        ids = array("q", (row["id"] for row in rows))
+        for start in range(0, len(ids), _ENTRIES_PER_STATEMENT):
             self._execute(
                 """
                 INSERT OR IGNORE INTO article_columns (code, column_id)
@@ -119,22 +127,26 @@ class Runs(Table):
                 WHERE +run_id = ? AND entries.id BETWEEN ? AND ? AND column_id != ''
                 """,
                 run_id,
-                start_id,
-                start_id + _ENTRIES_PER_STATEMENT - 1,
+                ids[start],
+                ids[min(start + _ENTRIES_PER_STATEMENT, len(ids)) - 1],
             )
 
-    def failing_since(self, spider: str) -> datetime:
-        """When the first crawl began since which none of this spider's got anywhere; the open one counts."""
-        (row,) = self._fetch_all(
+    def failing_since(self, spider: str) -> datetime | None:
+        """When the first crawl began since which none of this spider's got anywhere; the open one counts.
+
+        None where another program has changed the runs.
+        """
+        row = self._fetch_one(
             """
-            SELECT min(started_at) AS since FROM runs WHERE spider = :spider AND id >
+            SELECT started_at FROM runs WHERE spider = :spider AND id >
             (SELECT coalesce(max(id), 0) FROM runs
              WHERE spider = :spider AND outcome NOT IN (SELECT value FROM json_each(:nowhere)))
+            ORDER BY started_at LIMIT 1
             """,
             spider=spider,
             nowhere=json.dumps(_UNSUCCESSFUL_OUTCOMES),
         )
-        return datetime.fromisoformat(row["since"])
+        return datetime.fromisoformat(row["started_at"]) if row else None
 
     def open_run_ids(self) -> list[int]:
         """The runs that a killed crawl left open. Only the holder of the lock may ask, before it begins its own."""
@@ -163,5 +175,7 @@ class Runs(Table):
         return [row if row["finished_at"] else {**row, **self.entry_counts(row["id"])} for row in rows]
 
     def get(self, run_id: int) -> dict[str, Any]:
-        (row,) = self._fetch_all("SELECT * FROM runs WHERE id = ?", run_id)
+        row = self._fetch_one("SELECT * FROM runs WHERE id = ?", run_id)
+        if row is None:
+            raise StoreError(f"another program has changed the run {run_id} in the table runs: end it, and crawl again")
         return row

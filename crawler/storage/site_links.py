@@ -1,11 +1,9 @@
 """Site links: the address that the posts of an output folder link back to."""
 
 import re
-from contextlib import suppress
 from pathlib import Path
 
 from crawler.content.post_format import SiteLinks
-from crawler.errors import OutputError
 from crawler.storage import post_files
 
 # The configuration of the published site, below the output folder.
@@ -20,15 +18,14 @@ _ADDRESS_LINE = re.compile(r"""^address:[ \t]*(["']?)((?:https?:)?//[\w.:%~/-]+)
 def load_site_links(output: Path, address: str = "") -> SiteLinks:
     """The site that an output folder's posts link back to: the address that is given, else its own, else the default.
 
-    A folder's own is the one that it was last crawled or built with, or that the user wrote into `_config.yml`.
+    A folder's own is the one that it was last crawled or built with, or that the user wrote into `_config.yml`. Raises
+    OutputError where that cannot be read: the posts would get another address.
     """
     return SiteLinks(address or _find_own_address(output) or _DEFAULT_ADDRESS)
 
 
 def _find_own_address(output: Path) -> str:
-    """Empty where there is none that could stand in a post, whatever has become of the file."""
-    content = None
-    with suppress(OutputError):
-        content = post_files.read_if_file(output / CONFIG_FILE, _MAX_CONFIG_SIZE)
+    """Empty where there is none that could stand in a post, whatever stands in the file. Raises OutputError."""
+    content = post_files.read_if_file(output / CONFIG_FILE, _MAX_CONFIG_SIZE)
     match = _ADDRESS_LINE.search((content or b"").decode("utf-8", "replace"))
     return match[2] if match else ""

@@ -1,11 +1,13 @@
 """Site pages: which pages of the published site are stale, and the articles on each."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from crawler.storage.migrations import MARK_ALL_PAGES_STALE
+from crawler.storage.row_rules import find_bad_values
 from crawler.storage.table import Table
 
 
@@ -36,18 +38,23 @@ class SitePages(Table):
     def stale_pages(self) -> list[SitePage]:
         """The pages whose articles have changed since the pages were written."""
         rows = self._fetch_all("SELECT kind, name FROM stale_pages ORDER BY kind, name")
-        return [SitePage(PageKind(row["kind"]), row["name"]) for row in rows]
+        return _pages_of(rows)
 
     def all(self) -> list[SitePage]:
         """Every page that an article stands on."""
         rows = self._fetch_all(
             """
-            SELECT DISTINCT 'category' AS kind, category AS name FROM articles
+            SELECT DISTINCT 'category' AS page_kind, category AS page_name FROM articles
             UNION ALL SELECT DISTINCT 'day', substr(post_path, 8, 10) FROM articles
             UNION ALL SELECT DISTINCT 'stock', secid FROM mentions WHERE kind = 'stock'
             """
         )
-        return [SitePage(PageKind(row["kind"]), row["name"]) for row in rows]
+        return _pages_of({"kind": row["page_kind"], "name": row["page_name"]} for row in rows)
+
+    def mark_all_stale(self) -> None:
+        """Have every page written again."""
+        for statement in MARK_ALL_PAGES_STALE:
+            self._execute(statement)
 
     def mark_written(self, pages: Iterable[SitePage]) -> None:
         """These pages show what the articles say. Only the holder of the lock may say so."""
@@ -55,6 +62,16 @@ class SitePages(Table):
             """
             DELETE FROM stale_pages WHERE (kind, name) IN
                 (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))
+            """,
+            json.dumps([[page.kind, page.name] for page in pages]),
+        )
+
+    def mark_stale(self, pages: Iterable[SitePage]) -> None:
+        """These pages are to be written, whatever the articles say."""
+        self._execute(
+            """
+            INSERT OR IGNORE INTO stale_pages (kind, name)
+                SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)
             """,
             json.dumps([[page.kind, page.name] for page in pages]),
         )
@@ -98,14 +115,19 @@ class SitePages(Table):
     def periods_with_articles(self, prefix_length: int, limit: int = -1) -> list[str]:
         """The newest days (10), months (7) or years (4) that have articles, such as `2022/01/10`, newest first.
 
-        Each is one step in the index of paths, however many articles lie between two of them.
+        Each is one step in the index of paths, however many articles lie between two of them. A path that another
+        program wrote may be none of a post: of those, a step could lead to itself.
         """
         rows = self._fetch_all(
             """
             WITH RECURSIVE found(period) AS (
                 SELECT substr(max(post_path), 8, :length) FROM articles
+                WHERE post_path >= '_posts/0' AND post_path < '_posts/:'
                 UNION ALL
-                SELECT (SELECT substr(max(post_path), 8, :length) FROM articles WHERE post_path < '_posts/' || period)
+                SELECT (
+                    SELECT substr(max(post_path), 8, :length) FROM articles
+                    WHERE post_path >= '_posts/0' AND post_path < '_posts/' || period
+                )
                 FROM found WHERE period IS NOT NULL
             )
             SELECT period FROM found WHERE period IS NOT NULL LIMIT :limit
@@ -157,6 +179,11 @@ class SitePages(Table):
             ORDER BY here.post_path, there.published_at, there.code
             """
         return self._iter_rows(sql, first_path, last_path)
+
+
+def _pages_of(rows: Iterable[Mapping[str, Any]]) -> list[SitePage]:
+    """The pages of these rows that can be: another program may have named any file."""
+    return [SitePage(PageKind(row["kind"]), row["name"]) for row in rows if not find_bad_values("stale_pages", row)]
 
 
 def _path_range(period: str) -> tuple[str, str]:

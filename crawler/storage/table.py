@@ -7,11 +7,14 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from crawler.storage.connection import store_error
+from crawler.storage.connection import report_bad_value, store_error
+from crawler.storage.row_rules import BadValue, checks_of_query, find_key
 
 
 class Table:
     """SQL statements on one database. Values are given by position for `?`, or by name for `:name`.
+
+    Rows that another program wrote and that finews cannot use are left out, and reported (storage/row_rules.py).
 
     Reads do not go through `Database.query`, which sets a savepoint: in a transaction, FTS5 writes a part of its index
     at each of them. Each method raises StoreError where SQLite reports an error.
@@ -22,20 +25,21 @@ class Table:
 
     def _fetch_all(self, sql: str, *values: object, **named_values: object) -> list[dict[str, Any]]:
         """Return all rows."""
-        try:
-            cursor = self._db.execute(sql, named_values or values)
-            names = [column[0] for column in cursor.description]
-            return [dict(zip(names, row, strict=True)) for row in cursor]
-        except sqlite3.Error as error:
-            raise store_error(error) from error
+        return list(self._iter_rows(sql, *values, **named_values))
 
     def _iter_rows(self, sql: str, *values: object, **named_values: object) -> Iterator[dict[str, Any]]:
         """Yield the rows one at a time, however many there are."""
         try:
             cursor = self._db.execute(sql, named_values or values)
-            names = [column[0] for column in cursor.description]
+            names = tuple(column[0] for column in cursor.description)
+            checks = checks_of_query(sql, names)
             for row in cursor:
-                yield dict(zip(names, row, strict=True))
+                for position, name, table, rule in checks:
+                    if problem := rule(row[position]):
+                        report_bad_value(self._db, BadValue(table, find_key(names, row), name, problem))
+                        break
+                else:
+                    yield dict(zip(names, row, strict=True))
         except sqlite3.Error as error:
             raise store_error(error) from error
 

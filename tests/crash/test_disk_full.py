@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.support.crash import (
     start_process,
     wait_for_exit,
 )
+from tests.support.database import dump_database, query_all
 
 run_command = partial(subprocess.run, capture_output=True, check=False)
 
@@ -77,3 +79,33 @@ def test_output_of_full_disk_can_be_moved_to_another_disk(
     shutil.copytree(small_disk / "output", tmp_path / "moved")
     run_crawl(sample_site, tmp_path / "moved")
     assert_recovered(tmp_path / "moved", read_posts(tmp_path / "alone"))
+
+
+def test_rebuild_on_any_size_of_full_disk_keeps_every_row(
+    sample_site: SampleSite, small_disk: Path, tmp_path: Path
+) -> None:
+    """The disk has ever more room for the new database, until it is enough."""
+    run_crawl(sample_site, tmp_path / "alone")
+    expected = dump_database(tmp_path / "alone" / "news.db")
+    enlarge_disk(small_disk)
+    shutil.copytree(tmp_path / "alone", small_disk / "output")
+    filler = small_disk / "filler"
+    database_size = (small_disk / "output" / "news.db").stat().st_size
+    outcomes = []
+    for room in range(database_size // 4, 4 * database_size, database_size // 4):
+        filler.unlink(missing_ok=True)
+        free = shutil.disk_usage(small_disk).free
+        filler.write_bytes(bytes(free - room))
+        result = wait_for_exit(
+            start_process([sys.executable, "-m", "crawler", "rebuild", "db", "--output", str(small_disk / "output")])
+        )
+        outcomes.append(result.exit_code)
+        assert re.fullmatch(r"finews: .+\n" if result.exit_code else "", result.stderr), result.stderr
+        shutil.rmtree(tmp_path / "read", ignore_errors=True)  # on the full disk there is no room to read it
+        shutil.copytree(small_disk / "output", tmp_path / "read")
+        assert query_all(tmp_path / "read" / "news.db", "PRAGMA integrity_check") == [[("ok",)]]
+        assert dump_database(tmp_path / "read" / "news.db") == expected
+        if result.exit_code == 0:
+            break
+    assert outcomes[0] == 1
+    assert outcomes[-1] == 0

@@ -1,4 +1,4 @@
-"""Each call by which a crawl changes its output folder is made to fail, or is the last that the crawl comes to.
+"""Each call by which a crawl or `finews rebuild db` changes its output folder fails, or is the last that it comes to.
 
 FINEWS_EVERY is the stride through the calls; `make crash-test` takes every one.
 """
@@ -7,12 +7,14 @@ import os
 import re
 import shutil
 import signal
-import subprocess
+import sqlite3
+import sys
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,12 +25,14 @@ from tests.support.crash import (
     assert_consistent,
     assert_recovered,
     crawl_command,
+    missing_requirement,
     partial_files,
     read_posts,
     run_crawl,
     start_process,
     wait_for_exit,
 )
+from tests.support.database import dump_database, leave_in_log, query_all
 
 CALL_STRIDE = int(os.environ.get("FINEWS_EVERY", "31"))
 # Sockets are written with others, and a quiet crawl writes nothing to stderr before it fails; so each of these is a
@@ -55,16 +59,6 @@ from crawler.crawl import tracker
 pipelines._BATCH_WAIT = tracker._BATCH_WAIT = 0
 main()
 """
-
-
-@cache
-def missing_requirement() -> str:
-    """Why calls cannot be made to fail here; empty when they can."""
-    strace = shutil.which("strace")
-    if strace is None:
-        return "needs strace: apt-get install strace"
-    probe = subprocess.run([strace, "-o", "/dev/null", "true"], capture_output=True, check=False)
-    return "" if probe.returncode == 0 else "strace may not trace here"
 
 
 pytestmark = pytest.mark.skipif(bool(missing_requirement()), reason=missing_requirement())
@@ -190,3 +184,125 @@ def test_failed_syscall_prints_one_line_and_next_crawl_recovers(
         for number, (name, occurrence) in enumerate(selected_calls)
     ]
     assert run_cases(scenario, cases) == []
+
+
+# `finews rebuild db`: also what it reads, since it must not take a disk that cannot be read for an empty one.
+
+REBUILD_SYSCALL_NAMES = {
+    **SYSCALL_NAMES,
+    "open": ("openat",),
+    "read": ("read", "pread64"),
+    "link": ("link", "linkat"),
+    "owner": ("chown", "fchown", "fchownat"),
+}
+# A user's table and column, whose rows only the old database has.
+USER_ROWS = """
+    CREATE TABLE notes (id INTEGER PRIMARY KEY, note TEXT);
+    INSERT INTO notes SELECT id, code FROM entries;
+    ALTER TABLE categories ADD COLUMN country TEXT DEFAULT 'cn';
+    UPDATE categories SET country = slug;
+"""
+REBUILD_INJECTIONS = ("signal=KILL", "error=ENOSPC", "error=EIO")
+
+
+@dataclass(frozen=True)
+class RebuildScenario:
+    """A folder whose database is to be rebuilt, with a part of it in its log, and its rows."""
+
+    start_dir: Path
+    expected: dict[str, list[Any]]
+    scratch_dir: Path
+
+    def run_traced(self, output: Path, name: str, *options: str) -> tuple[CommandResult, list[str]]:
+        shutil.copytree(self.start_dir, output)
+        trace_file = self.scratch_dir / f"{name}.log"
+        names = ",".join(call for calls in REBUILD_SYSCALL_NAMES.values() for call in calls)
+        strace_command = ["strace", "-y", "-o", str(trace_file), "-e", f"trace={names}", *options]
+        result = wait_for_exit(start_process([*strace_command, *rebuild_command(output)]))
+        return result, trace_file.read_text(errors="replace").splitlines()
+
+
+def rebuild_command(output: Path) -> list[str]:
+    return [sys.executable, "-m", "crawler", "rebuild", "db", "--output", str(output)]
+
+
+@pytest.fixture(scope="module")
+def rebuild_scenario(tmp_path_factory: pytest.TempPathFactory) -> RebuildScenario:
+    scratch = tmp_path_factory.mktemp("rebuilds")
+    with SampleSite(Corpus.sample(3)) as sample_site:
+        run_crawl(sample_site, scratch / "start", *SMALL_COLUMN_ARGS)
+    database = scratch / "start" / "news.db"
+    connection = sqlite3.connect(database)
+    connection.executescript(USER_ROWS)
+    connection.close()
+    leave_in_log(database, "UPDATE notes SET note = 'in the log'")
+    shutil.copytree(scratch / "start", scratch / "read")
+    return RebuildScenario(scratch / "start", dump_database(scratch / "read" / "news.db"), scratch)
+
+
+@pytest.fixture(scope="module")
+def undisturbed_rebuild(rebuild_scenario: RebuildScenario) -> dict[str, list[int]]:
+    """By call, which of them are to the output folder in an undisturbed rebuild."""
+    output = rebuild_scenario.scratch_dir / "counted"
+    result, trace = rebuild_scenario.run_traced(output, "counted")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert_rebuilt(output, rebuild_scenario.expected)
+    occurrences: dict[str, list[int]] = defaultdict(list)
+    counts: Counter[str] = Counter()
+    for line in trace:
+        name = line.partition("(")[0]
+        counts[name] += 1
+        if str(output) in line:
+            occurrences[name].append(counts[name])
+    return occurrences
+
+
+def assert_rebuilt(output: Path, expected: dict[str, list[Any]]) -> None:
+    """The database is sound, and holds every row."""
+    assert query_all(output / "news.db", "PRAGMA integrity_check", "PRAGMA foreign_key_check") == [[("ok",)], []]
+    assert dump_database(output / "news.db") == expected
+
+
+def rebuild_failure(scenario: RebuildScenario, name: str, occurrence: int, injection: str) -> str:
+    """What went wrong; the database is sound and holds every row, whatever the rebuild came to."""
+    label = f"{name}-{occurrence}-{injection.replace('=', '-')}"
+    output = scenario.scratch_dir / label
+    try:
+        result, lines = scenario.run_traced(output, label, "-e", f"inject={name}:{injection}:when={occurrence}")
+        if injection == "signal=KILL":
+            assert result.exit_code == SIGKILL_EXIT_CODE
+        else:
+            assert len([line for line in lines if "(INJECTED)" in line]) == 1
+            assert result.exit_code in {0, 1}, result.stderr
+            assert re.fullmatch(r"finews: .+\n" if result.exit_code else "", result.stderr), result.stderr
+        shutil.copytree(output, scenario.scratch_dir / f"{label}-read")
+        assert_rebuilt(scenario.scratch_dir / f"{label}-read", scenario.expected)
+        if result.exit_code:
+            again = wait_for_exit(start_process(rebuild_command(output)))
+            assert (again.exit_code, again.stderr) == (0, "")
+            assert_rebuilt(output, scenario.expected)
+            assert list(output.glob(".rebuild-*")) == []
+    except Exception as error:
+        return f"{label}: {error!r}"[:2000]
+    shutil.rmtree(output)
+    shutil.rmtree(scenario.scratch_dir / f"{label}-read")
+    return ""
+
+
+@pytest.mark.parametrize("kind", REBUILD_SYSCALL_NAMES if CALL_STRIDE == 1 else ("read", "pwrite", "rename"))
+def test_rebuild_with_failed_or_last_syscall_leaves_a_sound_database(
+    rebuild_scenario: RebuildScenario, undisturbed_rebuild: dict[str, list[int]], kind: str
+) -> None:
+    calls = [(name, number) for name in REBUILD_SYSCALL_NAMES[kind] for number in undisturbed_rebuild.get(name, [])]
+    # Of the calls that are many, each meets one of these, in turns.
+    turns = len(REBUILD_INJECTIONS) if len(calls) > 50 else 1
+    cases = [
+        (*call, injection)
+        for number, call in enumerate(calls)
+        for injection in REBUILD_INJECTIONS[number % turns :: turns]
+    ]
+    if CALL_STRIDE > 1:  # each takes seconds: `make crash-test` takes all
+        cases = cases[-2:]
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        failures = pool.map(lambda case: rebuild_failure(rebuild_scenario, *case), cases)
+        assert [failure for failure in failures if failure] == []

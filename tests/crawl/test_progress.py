@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from crawler.sample_site import SampleSite
-from tests.support.commands import FAST_SETTINGS, CommandRunner
+from tests.support.commands import FAST_SETTINGS, CommandRunner, build_crawl_command
+from tests.support.database import Query, execute_sql
 
 
 @pytest.fixture
@@ -44,6 +45,29 @@ def test_plain_progress_line_shows_date_and_eta(finews: CommandRunner, backfill_
     expected_line = rf"eastmoney: \d+ of \d+ entries: [a-z0-9, ]+; at \d{{4}}-\d\d-\d\d of {since}, about \d+ s left"
     assert [line for line in lines if re.fullmatch(expected_line, line)]
     assert [line for line in lines if not line.startswith("eastmoney: ")] == []
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_building_the_search_index_again_is_reported(
+    crawl: CommandRunner, output: Path, query: Query, quiet: bool
+) -> None:
+    assert crawl().exit_code == 0
+    (count,) = query("SELECT count(*) FROM articles")
+    # As after an update, and of so many articles that it takes long.
+    execute_sql(output, "INSERT INTO search_pending SELECT code FROM articles")
+    program = """
+from crawler.cli import main
+from crawler.storage.search import index
+index._ARTICLES_PER_BATCH = index._ARTICLES_PER_REPORT = 4
+main()
+"""
+    words = [sys.executable, "-c", program, *build_crawl_command("http://127.0.0.1:9", output, "eastmoney")[3:]]
+    words = words if quiet else [word for word in words if word != "--quiet"]
+    stderr = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False).stderr
+    lines = [line for line in stderr.splitlines() if line.startswith("search index")]
+    expected = [f"search index: {done} articles indexed, {count - done} to go" for done in range(0, count, 4)]
+    assert lines == ([] if quiet else expected)
+    assert query("SELECT count(*) FROM search_pending") == [0]
 
 
 def run_on_terminal(args: Sequence[str], columns: int) -> str:

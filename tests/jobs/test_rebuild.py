@@ -1,5 +1,6 @@
 """`finews rebuild`: posts from rows, byte for byte, and rows from posts."""
 
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -19,6 +20,7 @@ from crawler.sample_site import Corpus, SampleSite
 from crawler.spiders.eastmoney_markup import EASTMONEY_MARKUP
 from crawler.storage.article_writer import save_article
 from crawler.storage.output_dir import OutputDir
+from crawler.storage.unfinished import unfinished_name
 from tests.support.articles import (
     BODIES,
     MEDIA_NAMES_WITH_SUFFIX,
@@ -29,6 +31,7 @@ from tests.support.articles import (
 )
 from tests.support.command_server import run_finews
 from tests.support.commands import FAST_SETTINGS, CommandResult, CommandRunner
+from tests.support.database import dump_database, leave_in_log, query_all
 from tests.support.output_checks import assert_outcomes_add_up, assert_posts_match_rows, post_paths
 
 SELECT_POST_DATA = (
@@ -59,23 +62,6 @@ def rebuild(crawled_output: Path, finews: CommandRunner, output: Path) -> Comman
         return finews("rebuild", *args, "--output", str(output))
 
     return run
-
-
-def query_all(database: Path, *statements: str) -> list[list[Any]]:
-    connection = sqlite3.connect(database)
-    try:
-        return [connection.execute(sql).fetchall() for sql in statements]
-    finally:
-        connection.close()
-
-
-def dump_database(database: Path) -> dict[str, list[Any]]:
-    """All rows of all tables but the index of words and the list of pages to be written, which follow from the rest."""
-    select_tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%migrations'"
-    ((*names,),) = query_all(
-        database, f"{select_tables} AND name NOT LIKE 'search%' AND name NOT IN ('sqlite_sequence', 'stale_pages')"
-    )
-    return {name: sorted(map(repr, query_all(database, f'SELECT * FROM "{name}"')[0])) for (name,) in names}  # noqa: S608  # our own names
 
 
 def read_posts(folder: Path) -> dict[str, bytes]:
@@ -156,7 +142,8 @@ def test_damaged_database_is_kept_and_replaced(rebuild: CommandRunner, output: P
     (output / "news.db").write_bytes(damaged_bytes)
     (output / "news.db-wal").write_bytes(b"of the broken one")
     result = rebuild("db")
-    assert result.exit_code == 0
+    assert result.exit_code == 3
+    assert result.stderr.startswith("finews: not carried over: anything of the old database, which cannot be read: ")
     assert "from posts alone" in result.stdout
     assert query_all(output / "news.db", *SELECT_POST_DATA) == before
     kept_files = [path for path in kept_databases(output) if not path.name.endswith("-wal")]
@@ -242,6 +229,224 @@ def test_leftovers_of_killed_rebuild_are_removed(rebuild: CommandRunner, output:
     (leftover / "news.db").write_text("half")
     assert rebuild("db").exit_code == 0
     assert not leftover.exists()
+
+
+# What a user has added
+
+USER_SCHEMA = """
+    CREATE TABLE notes (id INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT REFERENCES articles(code), note);
+    CREATE TABLE tags (tag TEXT PRIMARY KEY, weight REAL DEFAULT 1, double AS (weight * 2)) WITHOUT ROWID;
+    CREATE TABLE "odd ""name" (value, note TEXT NOT NULL DEFAULT 'x' COLLATE NOCASE);
+    ALTER TABLE categories ADD COLUMN country TEXT DEFAULT 'cn';
+    ALTER TABLE articles ADD COLUMN stars INTEGER NOT NULL DEFAULT 0 CHECK (stars < 6);
+    ALTER TABLE mentions ADD COLUMN checked;
+    ALTER TABLE entries ADD COLUMN remark;
+    CREATE INDEX articles_stars ON articles(stars) WHERE stars > 0;
+    CREATE VIEW starred AS SELECT code, title FROM articles WHERE stars > 0;
+    CREATE TABLE log (what TEXT);
+    CREATE VIRTUAL TABLE titles USING fts5(title, content = 'articles', tokenize = 'trigram');
+    CREATE VIRTUAL TABLE places USING rtree(id, low, high);
+    CREATE VIRTUAL TABLE own_texts USING fts5(text);
+    CREATE TRIGGER articles_logged AFTER UPDATE ON articles BEGIN INSERT INTO log VALUES (old.code); END;
+    CREATE TRIGGER articles_deleted AFTER DELETE ON articles BEGIN INSERT INTO log VALUES ('-' || old.code); END;
+    INSERT INTO notes (code, note) SELECT code, title FROM articles LIMIT 5;
+    DELETE FROM notes WHERE id > 3;
+    INSERT INTO notes (code, note) VALUES ('no article', x'ff00'), (NULL, CAST(x'ff61' AS TEXT));
+    INSERT INTO tags (tag) VALUES ('a'), ('b');
+    INSERT INTO "odd ""name" (rowid, value) VALUES (7, 1.5), (9, NULL);
+    UPDATE categories SET country = 'hk' WHERE slug < 'c';
+    UPDATE articles SET stars = 5 WHERE code IN (SELECT max(code) FROM articles);
+    UPDATE mentions SET checked = 'yes' WHERE rowid = 1 OR secid < '1';
+    UPDATE entries SET remark = id;
+    DELETE FROM log;
+    INSERT INTO titles (titles) VALUES ('rebuild');
+    INSERT INTO places VALUES (1, 0.5, 1.5);
+    INSERT INTO own_texts (rowid, text) VALUES (40, 'hello world');
+    ANALYZE;
+    PRAGMA user_version = 12;
+"""
+SELECT_SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
+
+
+def change_database(database: Path, script: str) -> None:
+    connection = sqlite3.connect(database)
+    connection.executescript(script.replace(" WHERE rowid = 1 OR secid < '1'", ""))
+    connection.close()
+
+
+def dump_user_data(database: Path) -> list[list[Any]]:
+    return query_all(
+        database,
+        SELECT_SCHEMA,
+        "SELECT * FROM sqlite_sequence WHERE name = 'notes'",
+        "SELECT rowid, hex(note), typeof(note), code FROM notes",
+        'SELECT rowid, value, note FROM "odd ""name"',
+        "SELECT *, double FROM tags",
+        "SELECT * FROM starred",
+        "SELECT rowid, code FROM articles ORDER BY rowid",
+        'SELECT rowid FROM titles WHERE titles MATCH \'"快讯" OR "板块小"\' ORDER BY rowid',
+        "SELECT * FROM places WHERE low < 1",
+        "SELECT rowid FROM own_texts WHERE own_texts MATCH 'world'",
+        "PRAGMA user_version",
+        "SELECT count(*) > 0 FROM sqlite_stat1 WHERE tbl = 'notes'",
+    )
+
+
+def test_everything_of_a_user_stays(rebuild: CommandRunner, output: Path, query: Any) -> None:
+    change_database(output / "news.db", USER_SCHEMA)
+    before, user_data = dump_database(output / "news.db"), dump_user_data(output / "news.db")
+    assert user_data[-6][0], "the index of titles finds nothing"
+    result = rebuild("db")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert dump_database(output / "news.db") == before
+    assert dump_user_data(output / "news.db") == user_data
+    assert query("PRAGMA integrity_check") == ["ok"]
+    assert query("SELECT count(*) FROM log") == [0], "a trigger saw a change where there was none"
+
+
+def test_user_triggers_see_what_a_post_changes(rebuild: CommandRunner, output: Path, query: Any) -> None:
+    change_database(output / "news.db", USER_SCHEMA)
+    edited, removed, *_ = post_paths(output)
+    edited.write_text(edited.read_text().replace("<p>", "<p>改", 1))
+    removed.unlink()
+    stars = query("SELECT code, stars FROM articles")
+    assert rebuild("db").exit_code == 0
+    assert query("SELECT what FROM log") == [edited.name[13:-3], f"-{removed.name[13:-3]}"]
+    assert query("SELECT code, stars FROM articles") == [row for row in stars if row[0] != removed.name[13:-3]]
+    assert query("SELECT note FROM notes WHERE id = 3") != [], "a note of the user's went with an article"
+
+
+def test_virtual_table_of_a_module_that_is_not_here_stays(rebuild: CommandRunner, output: Path, query: Any) -> None:
+    change_database(
+        output / "news.db",
+        """
+        CREATE TABLE vectors_chunks (id INTEGER PRIMARY KEY, chunk BLOB);
+        INSERT INTO vectors_chunks VALUES (1, x'00ff');
+        PRAGMA writable_schema = ON;
+        INSERT INTO sqlite_master VALUES
+            ('table', 'vectors', 'vectors', 0, 'CREATE VIRTUAL TABLE vectors USING vec0(embedding float[8])');
+        """,
+    )
+    assert rebuild("db").exit_code == 0
+    assert query("SELECT sql FROM sqlite_master WHERE name = 'vectors'") != []
+    assert query("SELECT hex(chunk) FROM vectors_chunks") == ["00FF"]
+
+
+def test_rows_without_their_partner_are_reported(rebuild: CommandRunner, output: Path, query: Any) -> None:
+    change_database(
+        output / "news.db",
+        """
+        PRAGMA foreign_keys = OFF;
+        INSERT INTO revisions SELECT '202201010000000012', 1, first_seen_at, title, published_at, body_html
+            FROM articles LIMIT 1;
+        INSERT INTO entries (run_id, code, column_id) VALUES (99, '5', '350'), (99, '6', '350');
+        UPDATE articles SET category = 'nowhere' WHERE code = (SELECT min(code) FROM articles);
+        """,
+    )
+    result = rebuild("db")
+    assert (result.exit_code, result.stderr.splitlines()) == (
+        3,
+        [
+            "finews: not carried over: entries: rows whose run_id is in no row of runs: 2",
+            "finews: not carried over: revisions: rows whose code is in no row of articles: 1",
+        ],
+    )
+    assert query("PRAGMA foreign_key_check") == []
+    assert_posts_match_rows(output)
+
+
+def test_row_whose_post_is_not_written_yet_stays(rebuild: CommandRunner, output: Path, query: Any) -> None:
+    """A crawl was killed between the row of a correction and its post."""
+    connection = sqlite3.connect(output / "news.db")
+    code = post_paths(output)[0].name[13:-3]
+    with connection:
+        connection.execute("UPDATE articles SET title = '更正', revision = revision + 1 WHERE code = ?", [code])
+    connection.close()
+    assert rebuild("db").exit_code == 0
+    assert query("SELECT title FROM articles WHERE code = ?", code) == ["更正"]
+    assert_posts_match_rows(output)
+
+
+# Damaged databases
+
+# The tables whose rows need a row of another.
+LOST_WITH = {"runs": {"entries", "quarantine", "coverage", "gaps", "unproven_walks"}, "raw_contents": {"raw_replies"}}
+
+
+def page_owners(database: Path) -> dict[int, str]:
+    """The table or index that each page belongs to, by its number; none of the pages that continue a long row."""
+    ((*rows,),) = query_all(database, "SELECT pageno, name FROM dbstat WHERE pagetype != 'overflow'")
+    return dict(rows)
+
+
+def overwrite_page(database: Path, page: int) -> None:
+    with database.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xa5" * 4096)
+
+
+def test_damaged_page_costs_the_rows_on_it_and_no_others(crawled_output: Path, output: Path) -> None:
+    """FINEWS_EVERY is the stride through the pages."""
+    before = dump_database(crawled_output / "news.db")
+    owners = page_owners(crawled_output / "news.db")
+    for page in sorted(owners)[1 :: int(os.environ.get("FINEWS_EVERY", "17"))]:
+        shutil.rmtree(output, ignore_errors=True)
+        shutil.copytree(crawled_output, output)
+        overwrite_page(output / "news.db", page)
+        damaged_bytes = (output / "news.db").read_bytes()
+        result = rebuild_database(output, "")
+        after = dump_database(output / "news.db")
+        assert query_all(output / "news.db", "PRAGMA integrity_check", "PRAGMA foreign_key_check") == [[("ok",)], []]
+        assert [path.read_bytes() for path in kept_databases(output)] == [damaged_bytes]
+        lost = {name for name in before if set(before[name]) - set(after[name])}
+        assert result.faults or not lost
+        if owners[page] != "sqlite_schema":  # without its table of contents nothing of a database can be read
+            assert lost <= {owners[page]} | LOST_WITH.get(owners[page], set()), f"page {page} of {owners[page]}: {lost}"
+
+
+def test_index_that_is_wrong_is_made_again(rebuild: CommandRunner, output: Path, query: Any) -> None:
+    before = dump_database(output / "news.db")
+    pages = [page for page, name in page_owners(output / "news.db").items() if name == "sqlite_autoindex_articles_1"]
+    overwrite_page(output / "news.db", pages[-1])
+    assert rebuild("db").exit_code == 0
+    assert dump_database(output / "news.db") == before
+    assert query("PRAGMA integrity_check") == ["ok"]
+
+
+def test_list_of_migrations_that_was_lost_is_made_again(rebuild: CommandRunner, output: Path) -> None:
+    before = dump_database(output / "news.db")
+    change_database(output / "news.db", "DELETE FROM _sqlite_migrations")
+    assert rebuild("db").exit_code == 0
+    assert dump_database(output / "news.db") == before
+
+
+def test_advice_on_a_damaged_database_loses_nothing(
+    rebuild: CommandRunner, finews: CommandRunner, output: Path
+) -> None:
+    before = dump_database(output / "news.db")
+    (page,) = [page for page, name in page_owners(output / "news.db").items() if name == "articles_owed"]
+    overwrite_page(output / "news.db", page)
+    result = finews("verify", "--repair", "--output", str(output))
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+    assert "`finews rebuild db`" in result.stderr
+    assert "move" not in result.stderr
+    assert rebuild("db").exit_code == 0
+    assert dump_database(output / "news.db") == before
+
+
+def test_log_of_a_damaged_database_goes_with_it_and_comes_back(output: Path, crawled_output: Path) -> None:
+    """A kill between the moving of the log and the new database leaves the old one without its log."""
+    shutil.copytree(crawled_output, output)
+    path, backup = output / "news.db", output / "news.db.before-rebuild-20220110T000000"
+    leave_in_log(path, "UPDATE runs SET detail = 'in the log'")
+    os.link(path, backup)
+    (output / "news.db-wal").rename(output / f"{backup.name}-wal")
+    (output / unfinished_name("run")).touch()  # the mark of the killed command
+    before = dump_database(crawled_output / "news.db")
+    rebuild_database(output, "")
+    assert dump_database(path)["articles"] == before["articles"]
+    assert query_all(path, "SELECT DISTINCT detail FROM runs") == [[("in the log",)]]
+    assert not backup.exists()
 
 
 # Any articles

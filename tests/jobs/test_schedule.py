@@ -1,17 +1,23 @@
 """`finews schedule`: what it prints works unchanged, as far as this machine has cron, systemd and git."""
 
+import json
 import re
 import shutil
 import subprocess
 import sys
+from importlib.metadata import PathDistribution, version
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from crawler import DISTRIBUTION
+from crawler.errors import UsageError
+from crawler.jobs.schedule import Installation, render_github_workflow
 from tests.support.commands import CommandRunner
 
+WHEEL_NAME = f"finews_crawler-{version(DISTRIBUTION)}-py3-none-any.whl"
 FINEWS_PATH = str(Path(sys.executable).with_name("finews"))
 
 
@@ -54,6 +60,7 @@ def repository(published_copy: Path, tmp_path: Path) -> Path:
     run_command("git", "init", "--quiet", "--initial-branch=main", cwd=published_copy.parent)
     run_command("git", "remote", "add", "origin", str(tmp_path / "remote"), cwd=published_copy.parent)
     run_command("git", "config", "push.autoSetupRemote", "true", cwd=published_copy.parent)
+    (published_copy.parent / WHEEL_NAME).touch()
     return published_copy.parent
 
 
@@ -87,6 +94,51 @@ def test_github_workflow_commits_only_changes(repository: Path, published_copy: 
     assert run_and_list_commits() == ["News"]
     (published_copy / "_posts" / "2026-01-02-own.md").write_text("---\ntitle: x\n---\n")
     assert run_and_list_commits() == ["News", "News"]
+
+
+def install_command(workflow_text: str) -> str:
+    steps = yaml.safe_load(workflow_text)["jobs"]["news"]["steps"]
+    (line,) = [line for step in steps for line in step.get("run", "").splitlines() if "pip install" in line]
+    return str(line).strip()
+
+
+def test_github_workflow_installs_a_wheel_of_the_repository(
+    repository: Path, published_copy: Path, finews: CommandRunner
+) -> None:
+    arguments = ("schedule", "github", "--output", str(published_copy))
+    assert install_command(finews(*arguments).stdout) == f"pip install ./{WHEEL_NAME}"
+    (repository / "wheels").mkdir()
+    (repository / WHEEL_NAME).rename(repository / "wheels" / WHEEL_NAME)
+    assert install_command(finews(*arguments).stdout) == f"pip install ./wheels/{WHEEL_NAME}"
+    (repository / "wheels" / WHEEL_NAME).unlink()
+    result = finews(*arguments)
+    assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (2, "", 1)
+    assert "`pip wheel --no-deps --wheel-dir " in result.stderr
+    assert WHEEL_NAME in result.stderr
+
+
+def test_github_workflow_of_a_checkout_installs_the_checkout(
+    repository: Path, published_copy: Path, finews: CommandRunner
+) -> None:
+    (repository / "crawler/jobs").mkdir(parents=True)
+    (repository / "crawler/jobs/schedule.py").touch()
+    result = finews("schedule", "github", "--output", str(published_copy), cwd=Path("/"))
+    assert install_command(result.stdout) == "pip install ."
+
+
+def test_github_workflow_installs_the_commit_that_is_installed(
+    repository: Path, published_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (repository / WHEEL_NAME).unlink()
+    origin = {"url": "https://git.example/you/finews.git", "vcs_info": {"vcs": "git", "commit_id": "a" * 40}}
+    monkeypatch.setattr(PathDistribution, "read_text", lambda _self, _name: json.dumps(origin))
+    installation = Installation("/usr/bin/finews", str(published_copy), "/usr/bin")
+    monkeypatch.setattr("crawler.jobs.schedule.version", lambda _name: "0.1.0")
+    expected = f"pip install git+https://git.example/you/finews.git@{'a' * 40}"
+    assert install_command(render_github_workflow(installation)) == expected
+    origin["url"] = "https://git.example/$(id)"
+    with pytest.raises(UsageError, match="holds no finews"):
+        render_github_workflow(installation)
 
 
 def test_github_schedule_needs_a_repository(published_copy: Path, finews: CommandRunner) -> None:

@@ -9,8 +9,10 @@ from sqlite_utils import Database
 
 from crawler.errors import StoreError
 from crawler.items import Outcome, Reason
+from crawler.storage import Store
 from crawler.storage.connection import open_database_ro, open_database_rw
 from crawler.storage.migrations import migrations
+from tests.support.stored_articles import create_article, save_article
 
 PUBLIC_COLUMNS = {
     "articles": [
@@ -188,6 +190,25 @@ def test_entries_of_an_older_finews_get_the_code_of_their_text(tmp_path: Path) -
     db.close()
 
 
+@pytest.mark.parametrize(
+    "view",
+    [
+        "CREATE VIEW mine AS SELECT count(*) FROM search_documents",
+        "CREATE VIEW mine AS SELECT * FROM a_table_that_was_dropped",
+        "CREATE TRIGGER mine AFTER INSERT ON articles BEGIN INSERT INTO gone VALUES (1); END",
+    ],
+)
+def test_views_and_triggers_of_a_user_stop_no_migration(tmp_path: Path, view: str) -> None:
+    older = Database(tmp_path / "news.db")
+    migrations.apply(older, stop_before="m010_smaller_search")
+    older.execute(view)
+    older.conn.commit()
+    older.close()
+    with open_database_rw(tmp_path) as db:
+        assert not migrations.pending(db)
+        assert db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'mine'").fetchone() == (1,)
+
+
 def test_every_code_of_an_old_entry_is_one_of_todays() -> None:
     assert {code for code in OLD_ENTRIES.values() if code} <= set(Reason)
 
@@ -210,3 +231,43 @@ def test_foreign_database_is_a_store_error_and_unchanged(tmp_path: Path) -> None
     tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     connection.close()
     assert [name for name in tables if name in PUBLIC_COLUMNS] == ["articles"]
+
+
+def test_new_text_alone_makes_the_lists_stale_in_an_older_database_too(tmp_path: Path) -> None:
+    older_db = Database(sqlite3.connect(tmp_path / "news.db"), recursive_triggers=False)
+    migrations.apply(older_db, stop_before="m016_archived_pages")
+    older_db.close()
+    db = open_database_rw(tmp_path)
+    insert(db, "categories", {"slug": "zhongguonongwang", "media": "中国农网", "aliases": "[]"})
+    insert(db, "articles", ARTICLE_ROW)
+    for statement, expected in (
+        ("UPDATE articles SET summary = summary", []),
+        ("UPDATE articles SET summary = '新'", [("category", "zhongguonongwang")]),
+        ("UPDATE articles SET body_text = '新'", [("category", "zhongguonongwang")]),
+    ):
+        db.execute("DELETE FROM stale_pages")
+        db.execute(statement)
+        assert db.execute("SELECT * FROM stale_pages").fetchall() == expected
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM _sqlite_migrations",
+        "DELETE FROM _sqlite_migrations WHERE name LIKE 'm003%'",
+        "DELETE FROM _sqlite_migrations WHERE name LIKE 'm017%'",
+        "UPDATE _sqlite_migrations SET name = 'x' WHERE name LIKE 'm001%'",
+        "UPDATE _sqlite_migrations SET migration_set = x'00'",
+        "DROP TABLE _sqlite_migrations",
+    ],
+)
+def test_steps_that_another_program_has_unrecorded_are_not_applied_again(tmp_path: Path, statement: str) -> None:
+    with Store.open_rw(tmp_path) as store:
+        save_article(store, create_article())
+    connection = sqlite3.connect(tmp_path / "news.db")
+    with connection:
+        connection.execute(statement)
+    connection.close()
+    for opening in (Store.open_ro, Store.open_rw):
+        with opening(tmp_path) as store:
+            assert store.articles.count() == 1

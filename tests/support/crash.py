@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,16 @@ CRAWL_ENVIRONMENT = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
 def crawl_command(sample_site: SampleSite, output: Path, *args: str) -> list[str]:
     """A crawl that says nothing unless something is wrong."""
     return build_crawl_command(sample_site.url, output, "eastmoney", *WITHOUT_SITE_UPDATER, *args)
+
+
+@cache
+def missing_requirement() -> str:
+    """Why calls cannot be made to fail here; empty when they can."""
+    strace = shutil.which("strace")
+    if strace is None:
+        return "needs strace: apt-get install strace"
+    probe = subprocess.run([strace, "-o", "/dev/null", "true"], capture_output=True, check=False)
+    return "" if probe.returncode == 0 else "strace may not trace here"
 
 
 def start_process(args: list[str]) -> subprocess.Popen[str]:

@@ -41,3 +41,38 @@ def execute_sql(output: Path, sql: str, *values: object) -> None:
     with connection:
         assert connection.execute(sql, values).rowcount > 0
     connection.close()
+
+
+def query_all(database: Path, *statements: str) -> list[list[Any]]:
+    """Return the rows of each statement."""
+    connection = sqlite3.connect(database)
+    connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+    try:
+        return [connection.execute(sql).fetchall() for sql in statements]
+    finally:
+        connection.close()
+
+
+def dump_database(database: Path) -> dict[str, list[Any]]:
+    """All rows of all tables but the index of words and the list of pages to be written, which follow from the rest."""
+    select_tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%migrations'"
+    ((*names,),) = query_all(
+        database, f"{select_tables} AND name NOT LIKE 'search%' AND name NOT IN ('sqlite_sequence', 'stale_pages')"
+    )
+    quoted_names = {name: name.replace('"', '""') for (name,) in names}
+    return {
+        name: sorted(map(repr, query_all(database, f'SELECT * FROM "{quoted}"')[0]))  # noqa: S608  # quoted
+        for name, quoted in quoted_names.items()
+    }
+
+
+def leave_in_log(database: Path, sql: str) -> None:
+    """Change a database as a program does that is killed: the change is in its log alone."""
+    log = database.with_name(f"{database.name}-wal")
+    connection = sqlite3.connect(database)
+    with connection:
+        connection.execute(sql)
+    contents = {path: path.read_bytes() for path in (database, log)}
+    connection.close()
+    for path, content in contents.items():
+        path.write_bytes(content)

@@ -27,12 +27,13 @@ def crawl_outcome(
     listing_parse_failed: bool,
     gap_count: int,
     outcome_counts: Mapping[str, int],
+    has_bad_rows: bool = False,
 ) -> RunOutcome:
     """The outcome of a crawl that closed for `reason`, Scrapy's word.
 
     A source of which no listing could be had has failed; one whose listings came but could not be read
     (`listing_parse_failed`), some of whose entries failed, or that has lost entries between two crawls
-    (`gap_count`), was partly done.
+    (`gap_count`), was partly done; so was one that met rows which another program wrote and it could not use.
     """
     if has_fatal_error:
         return RunOutcome.FAILED
@@ -40,7 +41,13 @@ def crawl_outcome(
         return RunOutcome.INTERRUPTED
     if listings_failed and not listings_read and not listing_parse_failed:
         return RunOutcome.FAILED
-    if listings_failed or gap_count or outcome_counts[Outcome.FAILED] or outcome_counts[Outcome.QUARANTINED]:
+    if (
+        listings_failed
+        or gap_count
+        or has_bad_rows
+        or outcome_counts[Outcome.FAILED]
+        or outcome_counts[Outcome.QUARANTINED]
+    ):
         return RunOutcome.PARTIAL
     return RunOutcome.DONE
 

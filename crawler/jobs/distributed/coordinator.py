@@ -95,7 +95,7 @@ class WorkerPool:
         self._app = app
         self._fetch_queue = queue.fetch_queue_name(spider)
         # Several coordinators may share the workers; each has its own responses.
-        self._response_queue = f"record {hashlib.sha256(f'{socket.gethostname()} {output}'.encode()).hexdigest()[:32]}"
+        self._response_queue = response_queue_name(output)
         self._queued_before: set[str] = set()
         self._pending_requests: dict[str, PendingRequest] = {}
         self._response_futures: defaultdict[str, asyncio.Future[str]] = defaultdict(asyncio.Future)
@@ -111,7 +111,8 @@ class WorkerPool:
     def from_crawler(cls, crawler: Crawler) -> Self:
         assert crawler.spider is not None
         output = resolve_output_dir(crawler.settings.get("OUTPUT_DIR")).resolve()
-        worker_pool = cls(crawler, queue.create_app(), str(output), crawler.spider.name)
+        app = queue.create_app(lambda note: get_session(crawler).notes.append(note))
+        worker_pool = cls(crawler, app, str(output), crawler.spider.name)
         crawler.signals.connect(worker_pool.acknowledge_entries, signal=outcomes_committed)
         crawler.signals.connect(worker_pool.close, signal=signals.engine_stopped)
         return worker_pool
@@ -229,17 +230,18 @@ class WorkerPool:
                     await self._enqueue_fetch(pending)
 
     async def _list_fetch_jobs(self) -> list[Job]:
-        # What has ended is deleted, so that all that are there wait or are under way.
+        # What has ended is deleted, so that all that are there wait or are under way; or it is set aside.
         return [
             job for job in await self._app.job_manager.list_jobs_async(queue=self._fetch_queue) if self._is_own_job(job)
         ]
 
     def _is_own_job(self, job: Job) -> bool:
-        return job.task_kwargs.get("response_queue") == self._response_queue
+        return not queue.find_fault(job) and job.task_kwargs["response_queue"] == self._response_queue
 
     async def _is_response_lost(self, key: str) -> bool:
         responses = await self._app.job_manager.list_jobs_async(queue=self._response_queue, lock=key)
-        return not list(responses) and key in self._pending_requests and not self._response_futures[key].done()
+        is_queued = any(not queue.find_fault(job) for job in responses)
+        return not is_queued and key in self._pending_requests and not self._response_futures[key].done()
 
     async def _requeue(self, job: Job) -> None:
         assert job.id is not None, "it comes from the database"
@@ -266,6 +268,11 @@ class WorkerPool:
         for key in self._pending_requests:
             if not self._response_futures[key].done():
                 self._response_futures[key].set_exception(IgnoreRequest(str(error)))
+
+
+def response_queue_name(output: str) -> str:
+    """Return the name of the queue of responses for an output folder, given by its whole path, of this machine."""
+    return f"record {hashlib.sha256(f'{socket.gethostname()} {output}'.encode()).hexdigest()[:32]}"
 
 
 def build_response(fetch_result: FetchResult, request: Request) -> Response:

@@ -40,7 +40,7 @@ def encode_message(result: FetchResult) -> str:
 
 
 def decode_message(message: str, max_size: int) -> FetchResult:
-    """What was packed. Raises ParseError when it is no such thing, or its body is larger than `max_size` bytes."""
+    """Return what was encoded. Raises ParseError when it is none, or its body is larger than `max_size` bytes."""
     try:
         decompressor = zlib.decompressobj()
         # Letters are a third longer than the bytes; the rest is small.
@@ -49,6 +49,23 @@ def decode_message(message: str, max_size: int) -> FetchResult:
             raise ParseError("a fetcher's message is cut or too large")
         fields = json.loads(text)
         reason = Reason(fields["reason"]) if fields["reason"] else None
-        return FetchResult(**{**fields, "reason": reason, "body": base64.b64decode(fields["body"], validate=True)})
-    except (ValueError, TypeError, KeyError, zlib.error) as error:
+        body = base64.b64decode(fields["body"], validate=True)
+        result = FetchResult(**{**fields, "reason": reason, "body": body})
+        _check_types(result)
+        return result
+    except (ValueError, TypeError, KeyError, RecursionError, zlib.error) as error:
         raise ParseError("a fetcher's message cannot be read: is its finews as new as the recorder's?") from error
+
+
+def _check_types(result: FetchResult) -> None:
+    """Raises TypeError for values of other types than declared, and ValueError for a status that no response has."""
+    types_match = (
+        isinstance(result.headers, dict)
+        and all(isinstance(text, str) for text in (result.url, result.error, *result.headers, *result.headers.values()))
+        and type(result.status) is int
+        and type(result.retryable) is bool
+    )
+    if not types_match:
+        raise TypeError("another type than declared")
+    if result.status not in range(100, 600) and (result.status or result.reason is None):
+        raise ValueError("no status of a response")

@@ -5,14 +5,17 @@ FINEWS_QUEUE names the database, as libpq does: `postgresql://finews@host/queue`
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import psycopg
 import psycopg_pool
 from procrastinate import App, PsycopgConnector
+from procrastinate.connector import BaseConnector
 from procrastinate.exceptions import ConnectorException, ProcrastinateException
+from procrastinate.jobs import Job, Status
+from procrastinate.manager import JobManager
 from psycopg.conninfo import conninfo_to_dict
 
 from crawler.content.unicode_text import collapse_whitespace
@@ -21,6 +24,8 @@ from crawler.errors import FatalError, UsageError
 QUEUE_VARIABLE = "FINEWS_QUEUE"
 # The names of the two kinds of jobs: what workers do, and what coordinators do.
 FETCH_TASK, DELIVER_TASK = "finews.fetch", "finews.deliver"
+# The arguments of each kind, all of them text.
+_TASK_ARGUMENTS = {FETCH_TASK: {"key", "url", "response_queue"}, DELIVER_TASK: {"key", "message"}}
 # A worker says so often that it lives; one that has not for so long is dead, and its jobs are given to others.
 HEARTBEAT_INTERVAL, STALLED_AFTER = 3.0, 15.0
 # What is to be done at once, whatever the two machines' clocks say.
@@ -35,9 +40,44 @@ def fetch_queue_name(spider: str) -> str:
     return f"fetch {spider}"
 
 
-def create_app() -> App:
-    """Procrastinate on the queue's database, not open yet. Raises UsageError."""
-    return App(
+class CheckedJobManager(JobManager):
+    """Procrastinate's, which hands out no job that it would stumble over.
+
+    Such a job stays in the database as failed, and is given to `report` in a line.
+    """
+
+    def __init__(self, connector: BaseConnector, report: Callable[[str], object]) -> None:
+        super().__init__(connector)
+        self._report = report
+
+    async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
+        """Return the next job that is well formed, marked as taken by this worker."""
+        while job := await super().fetch_job(queues, worker_id):
+            fault = find_fault(job)
+            if not fault:
+                return job
+            await self.finish_job(job, Status.FAILED, delete_job=False)
+            self._report(f"malformed job {job.id} in the queue {job.queue!r} was set aside as failed: {fault}")
+        return None
+
+
+def find_fault(job: Job) -> str:
+    """Return what is wrong with a job that another program wrote; empty when nothing is."""
+    arguments: object = job.task_kwargs
+    names = _TASK_ARGUMENTS.get(job.task_name)
+    if names is None:
+        return f"finews has no task {collapse_whitespace(job.task_name)[:40]!r}"
+    if not isinstance(arguments, dict) or arguments.keys() != names:
+        return f"its arguments are not {', '.join(sorted(names))}"
+    return "" if all(isinstance(value, str) for value in arguments.values()) else "its arguments are not text"
+
+
+def create_app(report: Callable[[str], object] = lambda _: None) -> App:
+    """Procrastinate on the queue's database, not open yet; `report` is given a line for each malformed job.
+
+    Raises UsageError.
+    """
+    app = App(
         connector=PsycopgConnector(
             conninfo=_read_conninfo(),
             min_size=1,
@@ -46,6 +86,8 @@ def create_app() -> App:
             kwargs={"application_name": "finews"},
         )
     )
+    app.job_manager = CheckedJobManager(app.connector, report)
+    return app
 
 
 def prepare_queue() -> None:

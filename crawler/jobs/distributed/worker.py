@@ -6,7 +6,7 @@ and limits are the spider's; which requests are sent, and sent again, is decided
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -29,8 +29,11 @@ from crawler.spiders.base import SourceSpider, mirror_url
 _WORKER_SETTINGS = {"EXTENSIONS": {}, "ITEM_PIPELINES": {}, "RETRY_ENABLED": False, "CLOSESPIDER_TIMEOUT": 0}
 
 
-def run_worker(spider: str, settings: Settings) -> None:
-    """Fetch for a spider until SIGTERM or Ctrl-C. Raises UsageError, or FatalError when the queue goes away."""
+def run_worker(spider: str, settings: Settings, report: Callable[[str], object]) -> None:
+    """Fetch for a spider until SIGTERM or Ctrl-C; `report` is given a line for each job that was set aside.
+
+    Raises UsageError, or FatalError when the queue goes away.
+    """
     queue.prepare_queue()
     for name, value in _WORKER_SETTINGS.items():
         settings.set(name, value, priority="cmdline")
@@ -38,7 +41,9 @@ def run_worker(spider: str, settings: Settings) -> None:
     check_spider(process, spider)
     spider_class = process.spider_loader.load(spider)
     assert issubclass(spider_class, SourceSpider), "all of ours are"
-    crawler = process.create_crawler(_create_worker_spider(spider_class))
+    worker_spider = _create_worker_spider(spider_class)
+    worker_spider.report = staticmethod(report)
+    crawler = process.create_crawler(worker_spider)
     task = process.crawl(crawler)
     process.start(install_signal_handlers=False)
     raise_crawl_error(task)
@@ -46,10 +51,10 @@ def run_worker(spider: str, settings: Settings) -> None:
         raise crawler.spider.fatal_error
 
 
-def _create_worker_spider(spider_class: type[SourceSpider]) -> type[SourceSpider]:
+def _create_worker_spider(spider_class: type[SourceSpider]) -> type["_WorkerSpider"]:
     """A spider with a source's politeness settings, that sends the requests of the queue."""
     worker_spider = type(f"Worker{spider_class.__name__}", (_WorkerSpider, spider_class), {})
-    assert issubclass(worker_spider, SourceSpider), "both of its parents are"
+    assert issubclass(worker_spider, _WorkerSpider), "it is one of its parents"
     return worker_spider
 
 
@@ -57,11 +62,12 @@ class _WorkerSpider(SourceSpider):
     """Sends what the queue says."""
 
     fatal_error: CommandError | None = None
+    report: Callable[[str], object]
 
     async def start(self) -> AsyncIterator[Any]:
         try:
             with queue.as_queue_error():
-                await self._process_jobs(queue.create_app())
+                await self._process_jobs(queue.create_app(self.report))
         except CommandError as error:
             self.fatal_error = error
         except Exception as error:  # whatever it is, Scrapy would end as if all were well
@@ -99,7 +105,10 @@ class _WorkerSpider(SourceSpider):
                 raise worker_task.exception() or FatalError("the queue does not answer: its connection was lost")
 
     async def _download(self, url: str) -> FetchResult:
-        request = Request(mirror_url(url, self.mirror), meta=set_canonical_url(url))
+        try:
+            request = Request(mirror_url(url, self.mirror), meta=set_canonical_url(url))
+        except ValueError as error:
+            return FetchResult(error=f"no address: {error}", reason=Reason.REQUEST_DROPPED)
         try:
             response = await self.crawler.engine.download_async(request)
         except Exception as error:

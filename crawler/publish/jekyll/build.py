@@ -5,6 +5,7 @@ has no record, and is built again. A source is compared by its size and time, as
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -16,25 +17,36 @@ from crawler.items import ARCHIVED_POSTS_DIR, POSTS_DIR
 from crawler.publish.jekyll import urls
 from crawler.publish.jekyll.archive import (
     archive_posts,
+    find_damaged_pages,
     find_posts_to_archive,
     list_archived_months,
+    list_archived_pages,
     remove_archived_pages,
-    restore_archived_months,
+    render_archived_months,
+    restore_post,
 )
 from crawler.publish.jekyll.config import SiteConfig
-from crawler.publish.jekyll.files import copy_tree, read_if_exists, walk_files, write_if_changed
+from crawler.publish.jekyll.files import (
+    fingerprint,
+    is_path_below,
+    list_files,
+    list_folder,
+    read_existing,
+    remove_file_below,
+    walk_files,
+    write_below,
+)
 from crawler.publish.jekyll.pages import DATA_FILES, load_reprints, write_day_page
 from crawler.publish.jekyll.run_jekyll import (
-    list_files,
     list_theme_folders,
     list_top_level_sources,
-    remove_leftover_stages,
     render_sources,
     render_whole_site,
     split_batches,
 )
 from crawler.storage import Store
-from crawler.storage.site_pages import PageKind
+from crawler.storage.post_files import read_if_file
+from crawler.storage.site_pages import PageKind, SitePage
 
 SITE_DIR = "_site"
 _MANIFEST_FILE = ".finews.json"
@@ -45,6 +57,7 @@ _MANIFEST_KEYS = {
     "fingerprints": "sources",
     "archived_months": "months",
     "other_pages": "others",
+    "page_fingerprints": "pages",
 }
 # The folders of pages that the database knows; what is next to them is rendered at every build.
 _GENERATED_FOLDERS = ("category", "stock", "search")
@@ -62,28 +75,55 @@ class SiteBuildResult:
 
 @dataclass(slots=True)
 class BuildManifest:
-    """What `_site` was made of: the theme, the theme of archived pages, each source, archived months, the rest."""
+    """What `_site` was made of: the theme, the theme of archived pages, each source, archived months, the rest.
+
+    `fingerprints` are those of the sources, archived pages among them, and `page_fingerprints` those of the pages in
+    `_site`, as the build left them.
+    """
 
     theme_hash: str = ""
     archived_theme_hash: str = ""
     fingerprints: dict[str, str] = field(default_factory=dict)
     archived_months: list[str] = field(default_factory=list)
     other_pages: list[str] = field(default_factory=list)
+    page_fingerprints: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def load(cls, site_dir: Path) -> "BuildManifest":
+        """The one in a built site; an empty one where there is none. Raises OutputError.
+
+        Whoever can write there can name anything: what is no path below `_site` is left out.
+        """
         try:
-            values = json.loads(read_if_exists(site_dir / _MANIFEST_FILE) or b"{}")
+            values = json.loads(read_if_file(site_dir / _MANIFEST_FILE) or b"{}")
             named = {name: values.pop(key) for name, key in _MANIFEST_KEYS.items() if key in values}
-            return cls(**named, **values)
-        except (ValueError, TypeError, AttributeError):
+            manifest = cls(**named, **values)
+        except (ValueError, TypeError, AttributeError, RecursionError):
             return cls()
+        return cls(
+            theme_hash=str(manifest.theme_hash),
+            archived_theme_hash=str(manifest.archived_theme_hash),
+            fingerprints=_keep_paths(manifest.fingerprints),
+            archived_months=[*_keep_paths(manifest.archived_months)],
+            other_pages=[*_keep_paths(manifest.other_pages)],
+            page_fingerprints=_keep_paths(manifest.page_fingerprints),
+        )
 
     def write(self, site_dir: Path) -> None:
         values = {key: getattr(self, name) for name, key in _MANIFEST_KEYS.items()}
-        write_if_changed(
-            site_dir / _MANIFEST_FILE, json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
-        )
+        write_below(site_dir, _MANIFEST_FILE, json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode())
+
+    def pages(self) -> set[str]:
+        """The pages of a build, by their paths in `_site`."""
+        return {*map(urls.built_page_path, self.fingerprints), *self.other_pages}
+
+
+def _keep_paths(value: object) -> dict[str, str]:
+    """Of an object the members that are named by a path below a folder; of a list those that are one."""
+    if isinstance(value, list):
+        value = {path: "" for path in value if isinstance(path, str)}
+    members = value.items() if isinstance(value, dict) else ()
+    return {path: str(text) for path, text in members if is_path_below(path)}
 
 
 def build_jekyll_site(
@@ -93,45 +133,60 @@ def build_jekyll_site(
 
     `render_all` renders all pages again, archived ones too. Raises OutputError and FatalError.
     """
-    remove_leftover_stages(output)
     site_dir, archived_months = output / SITE_DIR, list_archived_months(output)
-    previous = BuildManifest() if render_all else BuildManifest.load(site_dir)
+    previous = BuildManifest.load(site_dir)
     current = BuildManifest(theme_hash=_theme_hash(output))
-    current.archived_theme_hash = previous.archived_theme_hash if previous.archived_months else current.theme_hash
+    is_archive_current = render_all or not previous.archived_months
+    current.archived_theme_hash = current.theme_hash if is_archive_current else previous.archived_theme_hash
+    stale_days = {page.name for page in store.site_pages.stale_pages() if page.kind is PageKind.DAY}
+    rerendered_count = 0
     if render_all:
-        restore_archived_months(output, archived_months)
+        rerendered_count = render_archived_months(output, store, archived_months)
+    else:
+        stale_days |= _restore_damaged_pages(output, store, archived_months, previous)
     posts_to_archive = find_posts_to_archive(output, archive_before, archived_months)
-    stale_days = [page for page in store.site_pages.stale_pages() if page.kind is PageKind.DAY]
-    days_to_write = {*(path[7:17] for path in posts_to_archive), *(page.name for page in stale_days)}
-    archived_day_pages = [write_day_page(output, store, day) for day in sorted(days_to_write)]
+    days_to_write = sorted({*(path[7:17] for path in posts_to_archive), *stale_days})
+    archived_day_pages = [write_day_page(output, store, day) for day in days_to_write]
     remove_archived_pages(output, posts_to_archive)
-    for month in list_archived_months(output):
-        if month not in previous.archived_months:
-            copy_tree(output / month, site_dir / month)
     live_posts = list(_live_posts(output))
     reprints = load_reprints(store, live_posts[0], live_posts[-1]) if live_posts else {}
-    current.fingerprints = dict(
-        _fingerprints(
-            output, [*live_posts, *_live_date_pages(output), *archived_day_pages, *_generated_pages(output)], reprints
-        )
-    )
+    sources = [*live_posts, *_live_date_pages(output), *archived_day_pages, *_generated_pages(output)]
+    current.fingerprints = dict(_fingerprints(output, sources, reprints))
     changed_sources = [
-        source for source in current.fingerprints if config.has_plugins or _needs_rendering(source, previous, current)
+        source
+        for source in current.fingerprints
+        if config.has_plugins or render_all or _needs_rendering(source, site_dir, previous, current)
     ]
     current.other_pages = (
         _render_all(output, current.fingerprints)
         if config.has_plugins
         else _render_changed(output, changed_sources, reprints)
     )
-    archive_posts(output, site_dir, posts_to_archive, archived_day_pages)
-    store.site_pages.mark_written(stale_days)
-    current.archived_months = list_archived_months(output)
+    archive_posts(output, store, site_dir, posts_to_archive, archived_day_pages)
+    store.site_pages.mark_written([SitePage(PageKind.DAY, day) for day in stale_days])
     for source in (*posts_to_archive, *archived_day_pages):
         current.fingerprints.pop(source)
-    _remove_orphaned_pages(site_dir, previous, current)
+    current.archived_months = list_archived_months(output)
+    copied_pages = _copy_archived_pages(output, site_dir, previous, current)
+    for page in previous.pages() - current.pages():
+        remove_file_below(site_dir, page)
+    current.page_fingerprints = _page_fingerprints(site_dir, previous, current, [*changed_sources, *copied_pages])
     current.write(site_dir)
     outdated_theme = bool(current.archived_months) and current.archived_theme_hash != current.theme_hash
-    return SiteBuildResult(len(changed_sources) + len(current.other_pages), len(posts_to_archive), outdated_theme)
+    rendered_count = len(changed_sources) + len(current.other_pages) + rerendered_count
+    return SiteBuildResult(rendered_count, len(posts_to_archive), outdated_theme)
+
+
+def _restore_damaged_pages(output: Path, store: Store, months: Iterable[str], previous: BuildManifest) -> set[str]:
+    """Have archived pages rendered again that are gone or were changed: put their posts back; the days among them."""
+    days = set()
+    for month in months:
+        for page in list(find_damaged_pages(output, store, month, previous.fingerprints)):
+            if page.post_path:
+                restore_post(output, page.post_path)
+            else:
+                days.add(page.day)
+    return days
 
 
 def _render_changed(output: Path, sources: list[str], reprints: Mapping[str, Any]) -> list[str]:
@@ -139,9 +194,10 @@ def _render_changed(output: Path, sources: list[str], reprints: Mapping[str, Any
     always_rendered = list(_always_rendered(output))
     other_pages: list[str] = []
     for batch in split_batches(sources):
-        slugs = (_post_slug(source) for source in batch)
+        slugs = (urls.slug_of_post(source) for source in batch)
         batch_reprints = {slug: reprints[slug] for slug in slugs if slug in reprints}
-        with render_sources(output, [*batch, *always_rendered], batch_reprints) as rendered_dir:
+        batch_sources = {source: output / source for source in (*batch, *always_rendered)}
+        with render_sources(output, batch_sources, batch_reprints) as rendered_dir:
             written_paths = _copy_changed_files(rendered_dir, output / SITE_DIR)
         other_pages += sorted(written_paths - {urls.built_page_path(source) for source in batch})
         always_rendered = []
@@ -159,32 +215,52 @@ def _render_all(output: Path, sources: Iterable[str]) -> list[str]:
 def _copy_changed_files(rendered_dir: Path, site_dir: Path) -> set[str]:
     paths = {str(path) for path in walk_files(rendered_dir)}
     for path in paths:
-        write_if_changed(site_dir / path, (rendered_dir / path).read_bytes())
+        write_below(site_dir, path, read_existing(rendered_dir / path))
     return paths
 
 
-def _needs_rendering(source: str, previous: BuildManifest, current: BuildManifest) -> bool:
+def _needs_rendering(source: str, site_dir: Path, previous: BuildManifest, current: BuildManifest) -> bool:
     is_data = source.startswith("search/")
-    return previous.fingerprints.get(source) != current.fingerprints[source] or (
-        previous.theme_hash != current.theme_hash and not is_data
+    return (previous.theme_hash != current.theme_hash and not is_data) or _is_outdated(
+        source, site_dir, previous, current
     )
 
 
-def _remove_orphaned_pages(site_dir: Path, previous: BuildManifest, current: BuildManifest) -> None:
-    """Remove the pages of sources that are gone, unless they are archived."""
-    current_pages = {urls.built_page_path(source) for source in current.fingerprints} | set(current.other_pages)
-    orphaned_pages = (
-        {urls.built_page_path(source) for source in previous.fingerprints} | set(previous.other_pages)
-    ) - current_pages
-    for page in orphaned_pages:
-        if page[:7] not in current.archived_months:
-            (site_dir / page).unlink(missing_ok=True)
+def _is_outdated(source: str, site_dir: Path, previous: BuildManifest, current: BuildManifest) -> bool:
+    """Whether a source or its page is not as the last build left it. A page that it did not record has to be there."""
+    page = urls.built_page_path(source)
+    found = fingerprint(f"{site_dir}/{page}")
+    return (
+        previous.fingerprints.get(source) != current.fingerprints[source]
+        or not found
+        or previous.page_fingerprints.get(page, found) != found
+    )
+
+
+def _copy_archived_pages(output: Path, site_dir: Path, previous: BuildManifest, current: BuildManifest) -> list[str]:
+    """Copy archived pages into `_site` where one of the two has changed; which ones."""
+    pages = [page for month in current.archived_months for page, _ in list_archived_pages(output, month)]
+    current.fingerprints |= {page: fingerprint(f"{output}/{page}") for page in pages}
+    outdated = [page for page in pages if _is_outdated(page, site_dir, previous, current)]
+    for page in outdated:
+        write_below(site_dir, page, read_existing(output / page))
+    return outdated
+
+
+def _page_fingerprints(
+    site_dir: Path, previous: BuildManifest, current: BuildManifest, changed_sources: Iterable[str]
+) -> dict[str, str]:
+    """Those of the pages now; of what was not written they are as before."""
+    changed_pages = {urls.built_page_path(source) for source in changed_sources}
+    known = {page: text for page, text in previous.page_fingerprints.items() if page not in changed_pages}
+    pages = map(urls.built_page_path, current.fingerprints)
+    return {page: known.get(page) or fingerprint(f"{site_dir}/{page}") for page in pages}
 
 
 def _fingerprints(output: Path, paths: Iterable[str], reprints: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Each source that is rendered when it changes, and the fingerprint by which a change shows."""
     for path in paths:
-        yield path, _fingerprint(output / path) + _short_hash(reprints.get(_post_slug(path)))
+        yield path, fingerprint(f"{output}/{path}") + _short_hash(reprints.get(urls.slug_of_post(path)))
 
 
 def _live_posts(output: Path) -> Iterator[str]:
@@ -193,10 +269,10 @@ def _live_posts(output: Path) -> Iterator[str]:
 
 def _live_date_pages(output: Path) -> Iterator[str]:
     """The pages of years, and of days that are not archived."""
-    for folder in sorted(output.glob("[0-9][0-9][0-9][0-9]/*")):
-        name = str(folder.relative_to(output))
-        if not (output / ARCHIVED_POSTS_DIR / name).is_dir():
-            yield from list_files(output, name)
+    for year in filter(_is_year, (path.name for path in list_folder(output))):
+        for path in list_folder(output / year):
+            if not (output / ARCHIVED_POSTS_DIR / year / path.name).is_dir():
+                yield from list_files(output, f"{year}/{path.name}")
 
 
 def _generated_pages(output: Path) -> Iterator[str]:
@@ -208,18 +284,12 @@ def _always_rendered(output: Path) -> Iterator[str]:
     for name in list_top_level_sources(output):
         if name in _GENERATED_FOLDERS:
             yield from (path for path in (f"{name}/{_INDEX_FILE}",) if (output / path).is_file())
-        elif not (name.isdigit() and len(name) == 4):
+        elif not _is_year(name):
             yield from list_files(output, name)
 
 
-def _post_slug(post_path: str) -> str:
-    """Jekyll's word for what follows the day in a post's name."""
-    return post_path.rpartition("/")[2].rpartition(".")[0][len("2022-01-10-") :]
-
-
-def _fingerprint(path: Path) -> str:
-    status = path.stat()
-    return f"{status.st_mtime_ns:x}.{status.st_size:x}"
+def _is_year(name: str) -> bool:
+    return bool(re.fullmatch(r"\d{4}", name, re.ASCII))
 
 
 def _short_hash(value: object) -> str:
@@ -233,5 +303,5 @@ def _theme_hash(output: Path) -> str:
     hasher = sha256()
     for path in paths:
         if path not in generated_data:
-            hasher.update(f"{path}\0".encode() + (read_if_exists(output / path) or b"") + b"\0")
+            hasher.update(f"{path}\0".encode() + (read_if_file(output / path) or b"") + b"\0")
     return hasher.hexdigest()

@@ -16,10 +16,10 @@ from crawler.items import CODE_PATTERN, CODE_PREFIX
 from crawler.publish.jekyll import urls
 from crawler.publish.jekyll.build import SITE_DIR
 from crawler.publish.jekyll.config import SiteConfig
-from crawler.publish.jekyll.files import read_if_exists
+from crawler.publish.jekyll.files import list_files
 from crawler.publish.jekyll.page_parser import PageFacts, atom_links, atom_problems, parse_page
-from crawler.publish.jekyll.run_jekyll import list_files
 from crawler.storage import Store
+from crawler.storage.post_files import read_if_file
 
 _FEED_FILE = "feed.xml"
 _ARTICLE_PAGE_PATH = re.compile(
@@ -71,10 +71,10 @@ def check_jekyll_site(output: Path, store: Store, site_links: SiteLinks, config:
     rows_by_post = {row["post_path"]: row for row in store.site_pages.article_headings()}
     rows_by_page = {urls.built_page_path(path): row for path, row in rows_by_post.items()}
     for path in sorted(page for page in site_files if page.endswith(".html")):
-        page_facts = parse_page(read_if_exists(site_dir / path) or b"")
+        page_facts = parse_page(read_if_file(site_dir / path) or b"")
         faults += _find_page_faults(path, page_facts, rows_by_page.get(path))
         _collect_targets(pages_by_target, path, resolver.internal_targets(path, page_facts.links))
-    feed = read_if_exists(site_dir / _FEED_FILE) or b""
+    feed = read_if_file(site_dir / _FEED_FILE) or b""
     faults += [SiteFault(SiteFaultKind.INVALID_FEED, _FEED_FILE, fault) for fault in atom_problems(feed)]
     _collect_targets(pages_by_target, _FEED_FILE, resolver.internal_targets(_FEED_FILE, atom_links(feed)))
     faults += _find_missing_pages([*rows_by_post, *_find_user_posts(output, rows_by_post)], site_files)

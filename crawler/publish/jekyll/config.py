@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from crawler.errors import FatalError
-from crawler.publish.jekyll.files import read_if_exists
+from crawler.storage.post_files import read_if_file
 from crawler.storage.site_links import CONFIG_FILE
 
 # A hundred years: no article is older.
@@ -27,7 +27,7 @@ class SiteConfig:
 def load_site_config(output: Path) -> SiteConfig:
     """The configuration of a site. Raises FatalError."""
     try:
-        values = yaml.safe_load(read_if_exists(output / CONFIG_FILE) or b"")
+        values = yaml.safe_load(read_if_file(output / CONFIG_FILE) or b"")
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise FatalError(f"{output / CONFIG_FILE} is not YAML: {' '.join(str(error).split())[:200]}") from error
     if not isinstance(values, dict):

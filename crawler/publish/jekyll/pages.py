@@ -6,17 +6,23 @@ lists. The lists that the fixed pages show (home, media, days, stocks, feed) are
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from crawler.content.categories import CategoryRegistry
+from crawler.content.stocks import SECID_PATTERN
+from crawler.errors import OutputError
 from crawler.items import ARCHIVED_POSTS_DIR, CODE_PREFIX, Category
+from crawler.publish.feeds import article_id, updated_at
 from crawler.publish.jekyll import urls
 from crawler.publish.jekyll.files import write_chunks_if_changed, write_if_changed
 from crawler.storage import Store
+from crawler.storage.notices import add_notice
+from crawler.storage.post_files import read_if_file
 from crawler.storage.site_pages import PageKind, SitePage
 
 # The files of `_data_file_path` that are ours.
@@ -35,28 +41,74 @@ _MAX_DAYS_WITH_REPRINTS = 62
 # As `2022/01/10` is a day.
 _YEAR_CHARS, _MONTH_CHARS, _DAY_CHARS = 4, 7, 10
 
+# The paths of the pages that are made here: no name in the database can lead anywhere else.
+_OWN_PAGE_PATH = re.compile(
+    rf"(?:category/[^ ./][^/]*|stock/{SECID_PATTERN.pattern}|\d{{4}}(?:/\d\d/\d\d)?/index)\.html", re.ASCII
+)
+_OWN_BEGINNING = re.compile(r'---\nlayout: "(?:list|redirect)"\n')
+_MAX_BEGINNING = 64  # bytes, which hold the first key of front matter
+
 Row = Mapping[str, Any]
+# A path below the output folder, and what the file holds: in parts where the whole would take too much memory.
+SiteFile = tuple[str, bytes | Iterator[bytes]]
 
 
-def update_pages(output: Path, store: Store) -> None:
+def update_pages(output: Path, store: Store, *, everything: bool = False) -> None:
     """Write the pages that no longer show what the articles say; all of them where there are none yet.
 
-    Days of archived months are left to the build. Only the holder of the lock may do this. Raises OutputError and
-    StoreError.
+    Days of archived months are left to the build. Only the holder of the lock may do this. `everything` looks at the
+    pages that nothing is known against, too: others may have changed them. Raises OutputError and StoreError.
     """
-    is_first_run = not all((output / f"_data/{name}.json").is_file() for name in DATA_FILES)
-    stale_pages = {*store.site_pages.stale_pages(), *(store.site_pages.all() if is_first_run else ())}
-    pages_to_write = [page for page in stale_pages if not _is_archived(output, page)]
+    everything = everything or not all((output / f"_data/{name}.json").is_file() for name in DATA_FILES)
+    stale_pages = {*store.site_pages.stale_pages(), *(store.site_pages.all() if everything else ())}
+    written_pages = [page for page in stale_pages if not _is_archived(output, page)]
+    for path, content in _iter_files(output, store, stale_pages):
+        if isinstance(content, bytes):
+            write_if_changed(output / path, content)
+        else:
+            write_chunks_if_changed(output / path, content)
+    store.site_pages.mark_written(written_pages)
+
+
+def has_pages(store: Store) -> bool:
+    """Whether any page was ever written."""
+    return not {*store.site_pages.all()} <= {*store.site_pages.stale_pages()}
+
+
+def find_outdated_files(output: Path, store: Store) -> Iterator[tuple[str, str]]:
+    """The pages that are not what `update_pages` would write, by path, with what is wrong. Raises OutputError."""
+    for path, content in _iter_files(output, store, store.site_pages.all()):
+        found = read_if_file(output / path)
+        if found is None:
+            yield path, "missing"
+        elif found != (content if isinstance(content, bytes) else b"".join(content)):
+            yield path, "not what the rows say"
+
+
+def _iter_files(output: Path, store: Store, pages: Collection[SitePage]) -> Iterator[SiteFile]:
+    """What stands in the files of these pages, and of the lists that lead to them, by path."""
     registry = CategoryRegistry(store.categories.all())
-    for page in pages_to_write:
-        _write_stale_page(output, store, page, registry)
-    if stale_pages:
-        stale_days = {page.name for page in stale_pages if page.kind is PageKind.DAY}
-        _write_data_files(output, store)
-        _write_year_pages(output, store, {day[:4] for day in stale_days})
-        _write_title_indexes(output, store, {day[:7] for day in stale_days})
-    _ensure_category_pages(output, registry)
-    store.site_pages.mark_written(pages_to_write)
+    for page in sorted(pages, key=lambda page: (page.kind, page.name)):
+        if not _is_archived(output, page):
+            yield from _our_pages(output, _page_files(output, store, page, registry))
+    if pages:
+        days = {page.name for page in pages if page.kind is PageKind.DAY}
+        yield from _data_files(store)
+        yield from _our_pages(output, _year_pages(store, sorted({day[:4] for day in days})))
+        yield from _title_indexes(store, sorted({day[:7] for day in days}))
+    category_pages = {page for page in pages if page.kind is PageKind.CATEGORY}
+    yield from _our_pages(output, _other_category_pages(output, store, registry, category_pages))
+
+
+def _our_pages(output: Path, files: Iterable[SiteFile]) -> Iterator[SiteFile]:
+    """Of pages those whose place is one of ours, and holds no page that the user has written."""
+    for path, content in files:
+        if not _OWN_PAGE_PATH.fullmatch(path):
+            add_notice(f"{path[:80]!r} is not the path of a page: not written")
+        elif _is_user_page(output / path):
+            add_notice(f"{output / path} is a page of yours: not written; move it away to get the one of finews")
+        else:
+            yield path, content
 
 
 def load_reprints(store: Store, first_path: str, last_path: str) -> dict[str, list[dict[str, str]]]:
@@ -71,26 +123,30 @@ def _iter_reprints(store: Store, first_path: str, last_path: str) -> Iterator[tu
 
 def write_day_page(output: Path, store: Store, day: str) -> str:
     """Write the page of a day; its path below the output folder."""
-    _write_page(
-        output,
-        urls.day_url(day),
-        _build_front_matter(PageKind.DAY, day.replace("/", "-")),
-        _render_article_list(store.site_pages.articles_on_day(day)),
-    )
-    return urls.day_url(day)[1:]
+    path = urls.day_url(day)[1:]
+    write_if_changed(output / path, render_day_page(store, day))
+    return path
+
+
+def render_day_page(store: Store, day: str) -> bytes:
+    """The source of the page of a day such as `2022/01/10`."""
+    front_matter = _build_front_matter(PageKind.DAY, day.replace("/", "-"))
+    return _encode_page(front_matter, _render_article_list(store.site_pages.articles_on_day(day)))
 
 
 def write_data_file(output: Path, name: str, value: Sequence[object] | Mapping[str, object]) -> None:
     """A file of `_data_file_path`, one item a line. JSON as Jekyll reads it, which is as YAML: no escapes of pairs."""
+    write_if_changed(output / _data_file_path(name), _encode_data(value))
+
+
+def _encode_data(value: Sequence[object] | Mapping[str, object]) -> bytes:
     if isinstance(value, Sequence):
-        lines = _encode_lines("[", map(_to_json, value), "]")
-    else:
-        lines = _encode_lines("{", _encode_members(value.items()), "}")
-    write_if_changed(_data_file_path(output, name), b"".join(lines))
+        return b"".join(_encode_lines("[", map(_to_json, value), "]"))
+    return b"".join(_encode_lines("{", _encode_members(value.items()), "}"))
 
 
-def _data_file_path(output: Path, name: str) -> Path:
-    return output / "_data" / f"{name}.json"
+def _data_file_path(name: str) -> str:
+    return f"_data/{name}.json"
 
 
 def _encode_members(items: Iterable[tuple[str, object]]) -> Iterator[str]:
@@ -109,41 +165,42 @@ def _is_archived(output: Path, page: SitePage) -> bool:
     return page.kind is PageKind.DAY and (output / ARCHIVED_POSTS_DIR / page.name[:7]).is_dir()
 
 
-def _write_stale_page(output: Path, store: Store, page: SitePage, registry: CategoryRegistry) -> None:
+def _page_files(output: Path, store: Store, page: SitePage, registry: CategoryRegistry) -> Iterator[SiteFile]:
     match page.kind:
         case PageKind.CATEGORY:
-            _write_category_page(output, store, page.name, registry)
+            yield _category_page(store, page.name, registry)
         case PageKind.DAY:
-            write_day_page(output, store, page.name)
+            yield urls.day_url(page.name)[1:], render_day_page(store, page.name)
         case PageKind.STOCK:
-            _write_stock_page(output, store, page.name)
+            yield from _stock_page(output, store, page.name)
 
 
-def _write_category_page(output: Path, store: Store, slug: str, registry: CategoryRegistry) -> None:
+def _category_page(store: Store, slug: str, registry: CategoryRegistry) -> SiteFile:
     category = registry.find(slug)
     rows = store.site_pages.articles_in_category(slug, _MAX_ARTICLES_PER_PAGE)
     front_matter = _build_front_matter(PageKind.CATEGORY, category.media if category else slug, article_count=len(rows))
-    _write_page(output, urls.category_url(slug), front_matter, _render_article_list(rows, hide_media=True))
+    return urls.category_url(slug)[1:], _encode_page(front_matter, _render_article_list(rows, hide_media=True))
 
 
-def _write_stock_page(output: Path, store: Store, secid: str) -> None:
-    rows = store.site_pages.articles_with_stock(secid, _MAX_ARTICLES_PER_PAGE)
-    if rows and (len(rows) >= _MIN_ARTICLES_FOR_STOCK_PAGE or (output / urls.stock_url(secid)[1:]).exists()):
+def _stock_page(output: Path, store: Store, secid: str) -> Iterator[SiteFile]:
+    path, rows = urls.stock_url(secid)[1:], store.site_pages.articles_with_stock(secid, _MAX_ARTICLES_PER_PAGE)
+    if rows and (len(rows) >= _MIN_ARTICLES_FOR_STOCK_PAGE or (output / path).exists()):
         front_matter = {**_build_front_matter(PageKind.STOCK, rows[0]["name"], article_count=len(rows)), "secid": secid}
-        _write_page(output, urls.stock_url(secid), front_matter, _render_article_list(rows))
+        yield path, _encode_page(front_matter, _render_article_list(rows))
 
 
-def _ensure_category_pages(output: Path, registry: CategoryRegistry) -> None:
+def _other_category_pages(
+    output: Path, store: Store, registry: CategoryRegistry, written_pages: Collection[SitePage]
+) -> Iterator[SiteFile]:
     """Every category that is known has a page, and every older spelling of its slug leads there."""
     for category in registry.all():
-        if not (output / urls.category_url(category.slug)[1:]).exists():
-            _write_page(
-                output, urls.category_url(category.slug), _build_front_matter(PageKind.CATEGORY, category.media)
-            )
+        is_written = SitePage(PageKind.CATEGORY, category.slug) in written_pages
+        if not is_written and not (output / urls.category_url(category.slug)[1:]).exists():
+            yield _category_page(store, category.slug, registry)
         for alias in _legacy_slugs(category, registry):
             front_matter = {"layout": "redirect", "title": category.media, "target": urls.category_url(category.slug)}
             if not _is_case_variant(output, alias):
-                _write_page(output, urls.category_url(alias), front_matter)
+                yield urls.category_url(alias)[1:], _encode_page(front_matter)
 
 
 def _legacy_slugs(category: Category, registry: CategoryRegistry) -> list[str]:
@@ -164,56 +221,47 @@ def _is_case_variant(output: Path, alias: str) -> bool:
     )
 
 
-def _write_data_files(output: Path, store: Store) -> None:
+def _data_files(store: Store) -> Iterator[SiteFile]:
     category_counts = store.categories.with_article_counts()
     active_categories = sorted(
         (row for row in category_counts if row["articles"]), key=lambda row: row["latest"], reverse=True
     )
-    home_data = {
-        "latest": [_feed_entry(row) for row in store.site_pages.latest_articles(_MAX_LATEST_ARTICLES)],
-        "categories": [_home_category(store, row) for row in active_categories[:_MAX_HOME_CATEGORIES]],
-    }
+    latest = [_feed_entry(row) for row in store.site_pages.latest_articles(_MAX_LATEST_ARTICLES)]
     years = store.site_pages.periods_with_articles(_YEAR_CHARS)
-    write_data_file(output, "home", home_data)
-    write_data_file(output, "years", years)
-    write_data_file(output, "days", store.site_pages.article_counts_by_day(years[0]) if years else [])
-    write_data_file(
-        output,
-        "stocks",
-        _stocks_with_pages(
-            output, store.site_pages.most_linked_stocks(_MIN_ARTICLES_FOR_STOCK_PAGE, _MAX_STOCKS_LISTED)
-        ),
-    )
-    write_data_file(
-        output, "categories", [{name: row[name] for name in ("slug", "media", "articles")} for row in category_counts]
-    )
-    write_data_file(output, "media", {row["slug"]: row["media"] for row in category_counts})
+    values: dict[str, Sequence[object] | Mapping[str, object]] = {
+        "home": {
+            "latest": latest,
+            "updated": max((entry["updated"] for entry in latest), default=""),
+            "categories": [_home_category(store, row) for row in active_categories[:_MAX_HOME_CATEGORIES]],
+        },
+        "years": years,
+        "days": store.site_pages.article_counts_by_day(years[0]) if years else [],
+        "stocks": store.site_pages.most_linked_stocks(_MIN_ARTICLES_FOR_STOCK_PAGE, _MAX_STOCKS_LISTED),
+        "categories": [{name: row[name] for name in ("slug", "media", "articles")} for row in category_counts],
+        "media": {row["slug"]: row["media"] for row in category_counts},
+    }
+    for name, value in values.items():
+        yield _data_file_path(name), _encode_data(value)
     first_reprint_day = (store.site_pages.periods_with_articles(_DAY_CHARS, _MAX_DAYS_WITH_REPRINTS) or ["9"])[-1]
     # A first crawl may bring many: they are written one by one, as are the titles.
-    write_chunks_if_changed(
-        _data_file_path(output, "reprints"),
-        _encode_lines("{", _encode_members(_iter_reprints(store, f"_posts/{first_reprint_day}", "_posts/9")), "}"),
-    )
+    reprints = _encode_members(_iter_reprints(store, f"_posts/{first_reprint_day}", "_posts/9"))
+    yield _data_file_path("reprints"), _encode_lines("{", reprints, "}")
     months = [month.replace("/", "-") for month in store.site_pages.periods_with_articles(_MONTH_CHARS)]
-    write_if_changed(output / "search/index.json", _to_json(months).encode())
+    yield "search/index.json", _to_json(months).encode()
 
 
-def _write_year_pages(output: Path, store: Store, years: Iterable[str]) -> None:
+def _year_pages(store: Store, years: Iterable[str]) -> Iterator[SiteFile]:
     for year in years:
-        lines = [f"{name}: {_to_json(value)}" for name, value in _build_front_matter(PageKind.DAY, year).items()]
         days = [f"- {_to_json(row)}" for row in store.site_pages.article_counts_by_day(year)]
-        _write_front_matter(output, urls.year_url(year), [*lines, "days:", *days])
+        front_matter = _build_front_matter(PageKind.DAY, year)
+        yield urls.year_url(year)[1:], _encode_page(front_matter, extra_lines=["days:", *days])
 
 
-def _write_title_indexes(output: Path, store: Store, months: Iterable[str]) -> None:
+def _title_indexes(store: Store, months: Iterable[str]) -> Iterator[SiteFile]:
     for month in months:
         rows = (_article_entry(row) for row in store.site_pages.articles_on_day(month))
         titles = (_to_json([row["title"], row["url"], row["media"], row["at"]]) for row in rows)
-        write_chunks_if_changed(output / urls.title_index_url(month)[1:], _encode_lines("[", titles, "]"))
-
-
-def _stocks_with_pages(output: Path, stocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [stock for stock in stocks if (output / urls.stock_url(stock["secid"])[1:]).exists()]
+        yield urls.title_index_url(month)[1:], _encode_lines("[", titles, "]")
 
 
 def _home_category(store: Store, category: Row) -> dict[str, Any]:
@@ -225,7 +273,8 @@ def _home_category(store: Store, category: Row) -> dict[str, Any]:
 def _feed_entry(row: Row) -> dict[str, str]:
     """An article as an entry of the feed."""
     summary = " ".join((row["summary"] or row["body_text"]).split())
-    return {**_article_entry(row), "summary": summary[:_MAX_SUMMARY_CHARS]}
+    feed_fields = {"id": article_id(row["code"]), "updated": updated_at(row), "summary": summary[:_MAX_SUMMARY_CHARS]}
+    return {**_article_entry(row), **feed_fields}
 
 
 def _article_entry(row: Row) -> dict[str, str]:
@@ -273,12 +322,21 @@ def _escape_text(value: str) -> str:
     return escape(value).replace("{", "&#123;")
 
 
-def _write_page(output: Path, url: str, front_matter: Mapping[str, Any], body_lines: Iterable[str] = ()) -> None:
-    _write_front_matter(output, url, [f"{name}: {_to_json(value)}" for name, value in front_matter.items()], body_lines)
+def _encode_page(
+    front_matter: Mapping[str, Any], body_lines: Iterable[str] = (), *, extra_lines: Iterable[str] = ()
+) -> bytes:
+    """A page's source; `extra_lines` stand in its front matter, too."""
+    front_lines = [f"{name}: {_to_json(value)}" for name, value in front_matter.items()]
+    return "\n".join(["---", *front_lines, *extra_lines, "---", *body_lines, ""]).encode()
 
 
-def _write_front_matter(output: Path, url: str, front_lines: Iterable[str], body_lines: Iterable[str] = ()) -> None:
-    write_if_changed(output / url[1:], "\n".join(["---", *front_lines, "---", *body_lines, ""]).encode())
+def _is_user_page(path: Path) -> bool:
+    """Whether a page has front matter that begins otherwise than ours. An archived page has none."""
+    try:
+        beginning = (read_if_file(path, _MAX_BEGINNING) or b"").decode("utf-8", "replace")
+    except OutputError:
+        return False  # writing it says why
+    return beginning.startswith("---") and not _OWN_BEGINNING.match(beginning)
 
 
 def _to_json(value: object) -> str:

@@ -8,7 +8,8 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from crawler.content.post_format import SiteLinks
-from crawler.publish.jekyll.files import read_if_exists, write_if_changed
+from crawler.publish.jekyll.files import write_if_changed
+from crawler.storage.post_files import read_if_file
 
 # What we wrote last, by path, as SHA-256: a file that is not like that is the user's.
 _HASHES_FILE = ".frame.json"
@@ -22,7 +23,7 @@ def install_theme(output: Path, site_links: SiteLinks) -> list[str]:
     installed_hashes = _load_installed_hashes(output)
     customised_files, new_hashes = [], {}
     for path, content in _iter_theme_files(site_links):
-        current = read_if_exists(output / path)
+        current = read_if_file(output / path)
         if current is None or current == content or _sha256_hex(current) == installed_hashes.get(path):
             write_if_changed(output / path, content)
             new_hashes[path] = _sha256_hex(content)
@@ -31,6 +32,11 @@ def install_theme(output: Path, site_links: SiteLinks) -> list[str]:
             new_hashes[path] = installed_hashes.get(path, "")
     write_if_changed(output / _HASHES_FILE, json.dumps(new_hashes, indent=1).encode())
     return customised_files
+
+
+def find_missing_files(output: Path, site_links: SiteLinks) -> list[str]:
+    """The files of the theme that are not there."""
+    return [path for path, _ in _iter_theme_files(site_links) if read_if_file(output / path) is None]
 
 
 def _iter_theme_files(site_links: SiteLinks) -> Iterator[tuple[str, bytes]]:
@@ -65,7 +71,7 @@ def _fill_in_addresses(content: bytes, site_links: SiteLinks) -> bytes:
 
 def _load_installed_hashes(output: Path) -> dict[str, str]:
     try:
-        hashes = json.loads(read_if_exists(output / _HASHES_FILE) or b"{}")
+        hashes = json.loads(read_if_file(output / _HASHES_FILE) or b"{}")
     except ValueError:
         return {}
     return hashes if isinstance(hashes, dict) else {}

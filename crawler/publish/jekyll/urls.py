@@ -41,3 +41,12 @@ def built_page_path(source: str) -> str:
     ('2022/01/10/2022-01-10-NW1.html', 'stock/1.600160.html')
     """
     return article_url(source)[1:] if source.startswith(f"{POSTS_DIR}/") else source
+
+
+def slug_of_post(post_path: str) -> str:
+    """Jekyll's word for what follows the day in a post's name.
+
+    >>> slug_of_post("_posts/2022/01/10/2022-01-10-NW1.md")
+    'NW1'
+    """
+    return post_path.rpartition("/")[2].rpartition(".")[0][len("2022-01-10-") :]

@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from datasette.app import Datasette
+from datasette.database import QueryInterrupted
 from datasette.utils.asgi import Base400, Request, Response
 from datasette.views.base import DatasetteError
 from jinja2 import Environment
@@ -19,6 +20,7 @@ from crawler.content.stocks import is_secid
 from crawler.content.unicode_text import collapse_whitespace
 from crawler.errors import FinewsError, UsageError
 from crawler.items import CODE_PATTERN, CODE_PREFIX
+from crawler.publish.feeds import FEED_FORMATS
 from crawler.publish.web import security, views
 from crawler.publish.web.datasette_database import QueryTimeoutError
 
@@ -40,7 +42,7 @@ _ROUTES = (
     (r"/category/(?P<slug>[^/]+)$", views.show_category),
     (r"/day$", views.show_days),
     (r"/day/(?P<day>\d{4}-\d{2}-\d{2})$", views.show_day),
-    (r"/feed\.atom$", views.show_feed),
+    (rf"/feed\.(?P<format>{'|'.join(FEED_FORMATS)})$", views.show_feed),
 )
 
 
@@ -75,7 +77,7 @@ def handle_exception(datasette: Datasette, request: Request, exception: Exceptio
 
     async def respond() -> Response:
         match exception:
-            case QueryTimeoutError():
+            case QueryTimeoutError() | QueryInterrupted():
                 return await _build_error_response(
                     datasette, request, 503, "这个问题太费时间，已经停下。请加上日期、媒体或更多的词。"
                 )

@@ -19,6 +19,7 @@ MAX_PARAM_CHARS = 500
 RESULTS_PER_PAGE = 20
 # Facets and pages are made of at most this many of the newest hits.
 MAX_RESULTS = 500
+_DEFAULT_FEED_ENTRIES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,14 @@ def parse_params(arguments: Any) -> SearchParams:
     return SearchParams(
         {name: value for name, value in trimmed_params.items() if value}, min(max(page_number, 1), last_page)
     )
+
+
+def parse_limit(arguments: Any) -> int:
+    """Return the `limit` of an address, at most `MAX_RESULTS`. Raises UsageError."""
+    text = (arguments.get("limit") or str(_DEFAULT_FEED_ENTRIES)).strip()
+    if text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= MAX_RESULTS:
+        return int(text)
+    raise UsageError(f"limit={text[:20]!r}: use a number from 1 to {MAX_RESULTS}")
 
 
 def build_search_request(store: Store, params: SearchParams, now: datetime) -> SearchRequest:

@@ -1,13 +1,14 @@
 """Web server (`finews serve`): Datasette with our plugin, behind the Host check, on a port."""
 
-import ipaddress
 import os
 import signal
 import socket
+import threading
 import webbrowser
 from collections.abc import Callable
 from contextlib import redirect_stderr, suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -16,7 +17,7 @@ from datasette.plugins import pm
 
 import crawler
 from crawler.errors import FatalError, UsageError
-from crawler.publish.web import plugin
+from crawler.publish.web import plugin, query_process
 from crawler.publish.web.datasette_database import DATABASE_NAME, FinewsDatabase
 from crawler.publish.web.security import with_security_headers
 from crawler.storage import Store
@@ -25,17 +26,39 @@ from crawler.storage.canned_queries import CANNED_QUERIES, HIDDEN_TABLES
 _WEB_DIR = Path(__file__).parent
 # One style for both: the pages of the published site, and these.
 _THEME_ASSETS = Path(crawler.__file__).parent / "publish/jekyll/theme/assets"
+# From the signal to the end of the process.
+_MAX_SHUTDOWN_SECONDS = 4
 # The plugin of Datasette's that ours takes the place of: it prints a traceback for every page that is not there.
 _REPLACED_PLUGIN = "datasette.handle_exception"
 
 
-def serve(output: Path, host: str, port: int, on_listening: Callable[[str], None], *, open_browser: bool) -> None:
+class _Server(uvicorn.Server):
+    """uvicorn, which ends in time, whatever its threads and its pages are at: nothing of it has to be finished."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        deadline = threading.Timer(_MAX_SHUTDOWN_SECONDS, os._exit, [0])
+        deadline.daemon = True
+        deadline.start()
+        super().handle_exit(sig, frame)
+
+
+def serve(
+    output: Path,
+    host: str,
+    port: int,
+    on_listening: Callable[[str], None],
+    *,
+    open_browser: bool,
+    allow_sql: bool,
+) -> None:
     """Serve until it is interrupted. `on_listening` is given the address. Raises FatalError and UsageError."""
+    output = output.absolute()  # of a current folder that is removed and made again, no relative path is left
     Store.open_ro(output).close()  # there is one, or the user gets the error
     with _bind_socket(host, port) as listener:
+        query_process.load_early()
         url = _format_url(host, listener.getsockname()[1])
-        datasette = create_datasette(output, allow_sql=is_loopback(host))
-        app = with_security_headers(datasette.app(), host, plugin.build_datasette_csp(datasette))
+        datasette = create_datasette(output, allow_sql=allow_sql)
+        app = with_security_headers(datasette.app(), host, plugin.build_datasette_csp(datasette), allow_sql=allow_sql)
         server_config = uvicorn.Config(
             app, log_level="error", access_log=False, server_header=False, lifespan="on", timeout_graceful_shutdown=2
         )
@@ -46,7 +69,7 @@ def serve(output: Path, host: str, port: int, on_listening: Callable[[str], None
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         # Datasette writes there what SQL of a reader's went wrong, whose page shows it already.
         with suppress(KeyboardInterrupt), Path(os.devnull).open("w") as devnull, redirect_stderr(devnull):
-            uvicorn.Server(server_config).run(sockets=[listener])
+            _Server(server_config).run(sockets=[listener])
 
 
 def create_datasette(output: Path, *, allow_sql: bool) -> Datasette:
@@ -76,25 +99,12 @@ def _build_metadata() -> dict[str, Any]:
     tables["articles"] = {"facets": ["media"], "sort_desc": "published_at", "label_column": "title", "size": 20}
     tables["articles_per_day"] = {"facets": ["day", "media"]}
     tables["mentions"] = {"facets": ["name", "kind"]}
-    tables["search"] = {"allow": False}  # SQL may ask it for words; it has no rows to show
     queries = {query.name: {"title": query.title, "sql": query.sql} for query in CANNED_QUERIES}
     return {
         "title": "财经新闻",
         "extra_css_urls": ["/static/data.css"],
         "databases": {DATABASE_NAME: {"tables": tables, "queries": queries}},
     }
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address.
-
-    >>> [is_loopback(host) for host in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "192.168.1.5", "news.example")]
-    [True, True, True, False, False, False]
-    """
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def _bind_socket(host: str, port: int) -> socket.socket:

@@ -13,10 +13,9 @@ from markupsafe import Markup, escape
 from crawler.content import clock
 from crawler.content.diff import DiffPart, diff_paragraphs, merge_parts
 from crawler.content.html_text import html_to_text
-from crawler.content.unicode_text import collapse_whitespace
 from crawler.errors import RejectedArticleError
 from crawler.publish import feeds
-from crawler.publish.web import article_body, charts, search_params, security
+from crawler.publish.web import article_body, charts, http_cache, search_params, security
 from crawler.publish.web.datasette_database import DATABASE_NAME
 from crawler.publish.web.search_params import MAX_RESULTS, RESULTS_PER_PAGE, SearchParams
 from crawler.storage import Store
@@ -27,7 +26,6 @@ _MAX_HOME_ARTICLES, _MAX_HOME_MEDIA, _ARTICLES_PER_HOME_MEDIA = 30, 10, 4
 _CHART_DAYS = 30
 _MAX_FACET_VALUES = 12
 _MAX_LISTED_ARTICLES = 100
-_MAX_FEED_ARTICLES = 50
 _MAX_LISTED_STOCKS = 200
 
 Row = Mapping[str, Any]
@@ -204,22 +202,24 @@ async def show_day(datasette: Datasette, request: Request) -> Response:
 
 
 async def show_feed(datasette: Datasette, request: Request) -> Response:
-    """Atom by the same parameters as search."""
-    params = search_params.parse_params(request.args)
-    output = datasette.get_database(DATABASE_NAME).output
+    """Answer with a feed of a search, which has the parameters of the search page, and `limit`."""
+    feed_format = feeds.FEED_FORMATS[request.url_vars["format"]]
+    params, limit = search_params.parse_params(request.args), search_params.parse_limit(request.args)
+    database = datasette.get_database(DATABASE_NAME)
+    # Read before the articles are. As of an age, a feed gains articles without any change of the database.
+    modified_at = None if params.get("until") or params.get("as_of") else database.modified_at()
+    if http_cache.is_unmodified(request, modified_at):
+        return http_cache.build_not_modified(modified_at, clock.now())
 
-    def load(store: Store) -> str:
-        rows = feeds.select_newest(
-            store.search.rows(search_params.build_search_request(store, params, clock.now())), _MAX_FEED_ARTICLES
-        )
-        feed_name = collapse_whitespace(",".join(params.values.values()))
-        site_address = load_site_links(output).address
-        return feeds.render_atom(
-            rows, feeds.FeedInfo(f"finews {feed_name}".strip(), site_address, feed_name or "all", request.url)
-        )
+    def render(store: Store) -> bytes:
+        search_request = search_params.build_search_request(store, params, clock.now())
+        rows = feeds.select_newest(store.search.rows(search_request), limit)
+        info = feeds.FeedInfo(load_site_links(database.output).address, params.values, request.url)
+        return feed_format.render(rows, info).encode()
 
-    atom_xml = await _query_store(datasette, load)
-    return Response(atom_xml, content_type="application/atom+xml; charset=utf-8")
+    content = await _query_store(datasette, render)
+    content_type = f"{feed_format.media_type}; charset=utf-8"
+    return http_cache.build_response(request, content, content_type, modified_at, clock.now())
 
 
 def highlight_hits(snippet: Snippet) -> Markup:

@@ -26,7 +26,7 @@ _MAX_KEY_NEIGHBOURS = 16
 _SHINGLE_CACHE_SIZE = 256
 
 _SELECT_MEMBERS = """
-    SELECT id, code, media, published, digest, figures, story, coalesce(sketch, x'')
+    SELECT id, code, media, published, digest, figures, story, coalesce(sketch, x'') AS sketch
     FROM story_articles LEFT JOIN story_texts USING (digest) WHERE {}
 """
 _SELECT_MEMBERS_BY_ID, _SELECT_MEMBER_BY_CODE = (
@@ -112,7 +112,7 @@ class ReprintClusters(Table):
     def cluster_pending(self) -> int:
         """File what has changed since the last time; how many articles that were. A kill loses no more than a batch."""
         clustered_count = 0
-        while codes := self._pending_codes(_ARTICLES_PER_BATCH):
+        while codes := self.pending_codes(_ARTICLES_PER_BATCH):
             with self.transaction():
                 self._cluster_codes(codes)
             clustered_count += len(codes)
@@ -133,7 +133,7 @@ class ReprintClusters(Table):
 
     def find_pending(self) -> list[IndexFault]:
         """The articles that are to be filed, as the next crawl does when it ends."""
-        return [IndexFault(code, "the next crawl looks for its reprints") for code in self._pending_codes(-1)]
+        return [IndexFault(code, "the next crawl looks for its reprints") for code in self.pending_codes()]
 
     def find_faults(self) -> list[IndexFault]:
         """Where the clusters are not what follows from the articles; in flat memory.
@@ -141,11 +141,12 @@ class ReprintClusters(Table):
         While something is pending, only whether the rest is filed by its texts.
         """
         with self.transaction():
-            return [*self._find_wrong_members(), *(() if self._pending_codes(1) else self._find_wrong_clusters())]
+            return [*self._find_wrong_members(), *(() if self.pending_codes(1) else self._find_wrong_clusters())]
 
     # filing
 
-    def _pending_codes(self, limit: int) -> list[str]:
+    def pending_codes(self, limit: int = -1) -> list[str]:
+        """The articles that have changed since they were filed."""
         return [row["code"] for row in self._fetch_all("SELECT code FROM story_pending LIMIT ?", limit)]
 
     def _cluster_codes(self, codes: list[str]) -> None:
@@ -166,10 +167,10 @@ class ReprintClusters(Table):
 
     def _member_from_article(self, code: str) -> _ClusterMember | None:
         """An article to be added, as a cluster of its own; its text's sketch is kept already."""
-        row = self._db.execute("SELECT media, published_at, body_text FROM articles WHERE code = ?", [code]).fetchone()
+        row = self._fetch_one("SELECT media, published_at, body_text FROM articles WHERE code = ?", code)
         if row is None:
             return None
-        media, published_at, body_text = row
+        media, published_at, body_text = row["media"], row["published_at"], row["body_text"]
         letters, id_ = minhash.extract_letters(body_text), minhash.hash_to_int64(code.encode())
         digest, figures = minhash.hash_letters(letters), minhash.pack_figures(body_text)
         return _ClusterMember(
@@ -193,7 +194,8 @@ class ReprintClusters(Table):
     def _add_member(self, member: _ClusterMember, key_counts: Mapping[int, int], changes: _BatchChanges) -> None:
         own_keys = member.lsh_keys
         self._db.execute(
-            "INSERT INTO story_articles VALUES (?, ?, ?, ?, ?, ?, ?)",
+            # A row that another program has changed may be in its place.
+            "INSERT OR REPLACE INTO story_articles VALUES (?, ?, ?, ?, ?, ?, ?)",
             [member.id, member.code, *member.derived_values(), member.cluster_id],
         )
         for id_pair in self._find_separated_pairs(
@@ -290,8 +292,8 @@ class ReprintClusters(Table):
         )
 
     def _read_shingles(self, code: str, _digest: bytes) -> frozenset[str]:
-        row = self._db.execute("SELECT body_text FROM articles WHERE code = ?", [code]).fetchone()
-        return frozenset(minhash.split_shingles(minhash.extract_letters(row[0] if row else "")))
+        row = self._fetch_one("SELECT body_text FROM articles WHERE code = ?", code)
+        return frozenset(minhash.split_shingles(minhash.extract_letters(row["body_text"] if row else "")))
 
     def _shared_keys(self, keys: Iterable[int]) -> set[int]:
         """Of these keys, those that more than one article has: most have none, and no neighbours to be asked for."""
@@ -318,6 +320,7 @@ class ReprintClusters(Table):
             for (id_,) in self._db.execute(
                 _SELECT_IDS_SHARING_KEYS, {"keys": uncrowded_keys, **_window_parameters(member)}
             )
+            if isinstance(id_, int)
         )
         ids.discard(member.id)
         ids_to_load = sorted(ids.difference(member_by_id))
@@ -339,15 +342,15 @@ class ReprintClusters(Table):
         before, after = (
             self._db.execute(sql, parameters).fetchall() for sql in (_SELECT_IDS_BEFORE, _SELECT_IDS_AFTER)
         )
-        return [id_ for (id_,) in before], [id_ for (id_,) in after]
+        return [id_ for (id_,) in before if isinstance(id_, int)], [id_ for (id_,) in after if isinstance(id_, int)]
 
     def _load_members(self, ids: Collection[int]) -> list[_ClusterMember]:
-        rows = self._db.execute(_SELECT_MEMBERS_BY_ID, [json.dumps([*ids])])
-        return [_ClusterMember(*row) for row in rows]
+        rows = self._iter_rows(_SELECT_MEMBERS_BY_ID, json.dumps([*ids]))
+        return [_ClusterMember(*row.values()) for row in rows]
 
     def _find_member(self, code: str) -> _ClusterMember | None:
-        row = self._db.execute(_SELECT_MEMBER_BY_CODE, [code]).fetchone()
-        return _ClusterMember(*row) if row else None
+        row = self._fetch_one(_SELECT_MEMBER_BY_CODE, code)
+        return _ClusterMember(*row.values()) if row else None
 
     def _member_ids(self, cluster_id: int) -> list[int]:
         rows = self._db.execute("SELECT id FROM story_articles WHERE story = ?", [cluster_id])
@@ -357,7 +360,8 @@ class ReprintClusters(Table):
 
     def _find_wrong_members(self) -> Iterator[IndexFault]:
         """Articles that are not filed as they are, and what is filed of articles that are gone."""
-        for code, media, published_at, body_text in self._db.execute(_SELECT_CLUSTERED_ARTICLES):
+        for row in self._iter_rows(_SELECT_CLUSTERED_ARTICLES):
+            code, media, published_at, body_text = row.values()
             member = self._find_member(code)
             letters = minhash.extract_letters(body_text)
             expected_values = (
@@ -370,8 +374,8 @@ class ReprintClusters(Table):
                 yield IndexFault(code, "its reprints were not looked for")
             elif member.derived_values() != expected_values or not self._has_stored_keys(member, letters):
                 yield IndexFault(code, "its reprints were looked for by another text, media or time")
-        for (code,) in self._db.execute(_SELECT_ORPHANED_CODES):
-            yield IndexFault(code, "an article that is gone is held to be a reprint")
+        for row in self._iter_rows(_SELECT_ORPHANED_CODES):
+            yield IndexFault(row["code"], "an article that is gone is held to be a reprint")
 
     def _has_stored_keys(self, member: _ClusterMember, letters: str) -> bool:
         own_keys = member.lsh_keys
@@ -386,7 +390,9 @@ class ReprintClusters(Table):
         for (cluster_id,) in self._db.execute("SELECT DISTINCT story FROM story_articles"):
             member_ids = set(self._member_ids(cluster_id))
             if self._find_clusters(member_ids, member_ids) != dict.fromkeys(member_ids, cluster_id):
-                yield IndexFault(self._load_members({min(member_ids)})[0].code, "its story is not what the texts say")
+                # What another program has changed cannot be loaded, and is a fault of its own.
+                for member in self._load_members({min(member_ids)}):
+                    yield IndexFault(member.code, "its story is not what the texts say")
 
 
 _SELECT_CLUSTERED_ARTICLES = """

@@ -9,8 +9,8 @@ import itertools
 import json
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from sqlite_utils import Database
 
@@ -148,13 +148,9 @@ class CandidateFinder:
     def find_by_codes(self, codes: list[str], search_request: SearchRequest) -> Iterator[Candidate]:
         """The versions of these articles that meet the filters."""
         where, parameters = build_conditions(search_request, VERSION_ROWS)
-        return itertools.starmap(
-            make_candidate,
-            self._db.execute(
-                _SELECT_VERSIONS_BY_CODE.format(VERSION_ROWS.from_clause, where),
-                {**parameters, "codes": json.dumps(codes)},
-            ),
-        )
+        sql = _SELECT_VERSIONS_BY_CODE.format(VERSION_ROWS.from_clause, where)
+        rows = self._db.execute(sql, {**parameters, "codes": json.dumps(codes)})
+        return (make_candidate(*row) for row in rows if _is_usable(row))
 
     def count_from_index(self, query: Query, search_request: SearchRequest) -> int | None:
         """The number of answers, where the index alone knows it: one bigram, no filter, all indexed."""
@@ -179,7 +175,8 @@ class CandidateFinder:
         """All versions that meet the filters, newest first, with title and text."""
         source = VERSION_ROWS if search_request.as_of else ARTICLE_ROWS
         where, parameters = build_conditions(search_request, source)
-        return self._db.execute(_SELECT_NEWEST.format(source.from_clause, where), parameters)
+        rows = self._db.execute(_SELECT_NEWEST.format(source.from_clause, where), parameters)
+        return (row for row in rows if _is_usable(row))
 
     def _try_recent(self, query: Query, search_request: SearchRequest, fts_query: str) -> Iterator[Candidate]:
         """All bigrams that begin with a character are slow to read: it may be a common one, which the newest hold."""
@@ -189,7 +186,11 @@ class CandidateFinder:
         ):
             candidate = make_candidate(code, revision, current, published)
             tried_candidates.add(candidate)
-            if body_text is None or _may_match(query, SearchDocument(title, body_text)):
+            if (
+                not isinstance(title, str)
+                or not isinstance(body_text, str)
+                or _may_match(query, SearchDocument(title, body_text))
+            ):
                 yield candidate
         if len(tried_candidates) == _RECENT_ARTICLES_TO_TRY:
             hits = self._find_hits(fts_query, -1)
@@ -241,8 +242,10 @@ class CandidateFinder:
             while heap and -heap[0].neg_published > newest:
                 yield heapq.heappop(heap)
             for source, range_parameters in hits.queries_for_ranges(ranges):
-                for row in self._db.execute(_SELECT_FILTERED.format(source, where), {**parameters, **range_parameters}):
-                    heapq.heappush(heap, make_candidate(*row))
+                rows = self._db.execute(_SELECT_FILTERED.format(source, where), {**parameters, **range_parameters})
+                for row in rows:
+                    if _is_usable(row):
+                        heapq.heappush(heap, make_candidate(*row))
         while heap:
             yield heapq.heappop(heap)
 
@@ -255,7 +258,8 @@ class CandidateFinder:
         """
         where, parameters = build_conditions(search_request, ARTICLE_ROWS)
         codes_by_key = {candidate.code for candidate in self._candidates_by_key(query, search_request)}
-        rows = iter(self._db.execute(_SELECT_NEWEST_WITH_DOCUMENT_ID.format(f"{where} AND {condition}"), parameters))
+        sql = _SELECT_NEWEST_WITH_DOCUMENT_ID.format(f"{where} AND {condition}")
+        rows = (row for row in self._db.execute(sql, parameters) if _is_usable(row))
         while chunk := list(itertools.islice(rows, min(chunk_size, _MAX_ROWS_PER_CHUNK))):
             matching_ids = self._matching_ids(hits, [document_id for *_, document_id in chunk if document_id])
             for code, revision, current, published, document in chunk:
@@ -287,7 +291,8 @@ class CandidateFinder:
         """Blocks before this id and the time of their newest, newest first, but for those of other times only."""
         oldest = unix_seconds(format_iso(search_request.since)) if search_request.since else -(2**63)
         newest = unix_seconds(format_iso(search_request.until)) if search_request.until else 2**63 - 1
-        return iter(self._db.execute(_SELECT_BLOCKS, [oldest, newest, block_number(end_id)]))
+        rows = self._db.execute(_SELECT_BLOCKS, [oldest, newest, block_number(end_id)])
+        return (row for row in rows if isinstance(row[1], int))
 
     def _unindexed_candidates(self, search_request: SearchRequest) -> Iterator[Candidate]:
         codes = self._pending_codes()
@@ -295,19 +300,28 @@ class CandidateFinder:
 
     def _pending_codes(self) -> list[str]:
         # Not by `query`, which sets a savepoint: each question asks this.
-        return [code for (code,) in self._db.execute("SELECT code FROM search_pending")]
+        return [code for (code,) in self._db.execute("SELECT code FROM search_pending") if isinstance(code, str)]
 
     def _candidates_by_key(self, query: Query, search_request: SearchRequest) -> Iterator[Candidate]:
         for key in query.keys:
-            codes = [code for (code,) in self._db.execute(_SELECT_CODES_BY_KEY, {"key": key})]
+            codes = [code for (code,) in self._db.execute(_SELECT_CODES_BY_KEY, {"key": key}) if isinstance(code, str)]
             yield from self.find_by_codes(codes, search_request)
 
 
 def make_candidate(code: str, revision: int, current: int, published: int | str) -> Candidate:
     """A candidate from the columns of a row."""
     numeric_code = int(code) if code.isascii() and code.isdigit() else 0
-    published_seconds = published if isinstance(published, int) else unix_seconds(published)
+    published_seconds = published if isinstance(published, int) else unix_seconds(str(published))
     return Candidate(-published_seconds, -numeric_code, revision, current, code)
+
+
+def _is_usable(row: Sequence[Any]) -> bool:
+    """Whether a row is of a version that can be looked up: another program may have written any value.
+
+    The row of the article itself is checked when it is read (storage/table.py).
+    """
+    code, revision, current = row[:3]
+    return isinstance(code, str) and isinstance(revision, int) and isinstance(current, int)
 
 
 def _may_match(query: Query, document: SearchDocument) -> bool:

@@ -6,7 +6,7 @@ again is a new document, and the bigrams of an id without a document mean nothin
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,11 +16,17 @@ from crawler.storage.migrations import with_integer_codes
 from crawler.storage.search.bigrams import bigram_checksum, build_index_text, spaced_ngrams
 from crawler.storage.table import Table
 
+# Given how many articles are indexed by now, and how many still have to be.
+ProgressReporter = Callable[[int, int], object]
+
 # Documents that share a row of `search_blocks`: id >> BLOCK_BITS.
 BLOCK_BITS = 6
 # A time, seconds since 1970, and ranges of ids, whose documents are not newer.
 BlockGroup = tuple[int, Iterable[tuple[int, int]]]
 _ARTICLES_PER_BATCH = 500
+# Progress is reported every this many articles, which take about ten seconds; a multiple of the batch.
+_ARTICLES_PER_REPORT = 20_000
+_MAX_DOCUMENT_ID = 2**53  # far more than there can be documents
 
 _SELECT_UNINDEXED_VERSIONS = with_integer_codes("""
     SELECT code, revision, current, title, published_at, body_html, body_text FROM versions
@@ -90,16 +96,28 @@ class SearchIndex(Table):
             self._execute("DELETE FROM search_pending WHERE code = ?", code)
         self._db.conn.executemany(_INSERT_PAIRS, bigrams)
 
-    def index_pending(self) -> int:
-        """Index what other programs have written, or an older finews; how many articles that were."""
+    def index_pending(self, report_progress: ProgressReporter | None = None) -> int:
+        """Index what other programs have written, or an older finews; how many articles that were.
+
+        After a kill it goes on where it was. Progress is reported where it takes longer than some seconds.
+        """
         indexed_count = 0
-        while codes := self._pending_codes(_ARTICLES_PER_BATCH):
+        while codes := self.pending_codes(_ARTICLES_PER_BATCH):
+            if report_progress and indexed_count % _ARTICLES_PER_REPORT == 0:
+                (pending_count,) = self._execute("SELECT count(*) FROM search_pending").fetchone()
+                if indexed_count or pending_count > _ARTICLES_PER_REPORT:
+                    report_progress(indexed_count, pending_count)
             with self.transaction():
                 self.index_articles(codes)
             indexed_count += len(codes)
         if indexed_count > _ARTICLES_PER_BATCH:
             self._optimize()
         return indexed_count
+
+    def has_ids_left(self) -> bool:
+        """Whether new documents can have ids; another program may have used the last one up."""
+        sql = "SELECT 1 AS found FROM sqlite_sequence WHERE name = 'search_documents' AND seq NOT BETWEEN 0 AND ?"
+        return self._fetch_one(sql, _MAX_DOCUMENT_ID) is None
 
     def rebuild(self) -> int:
         """Rebuild the index, newest articles last; how many articles it holds."""
@@ -133,11 +151,12 @@ class SearchIndex(Table):
         with self.transaction():
             self._execute("INSERT INTO search_pairs (search_pairs) VALUES ('optimize')")
 
-    def _pending_codes(self, limit: int) -> list[str]:
+    def pending_codes(self, limit: int = -1) -> list[str]:
+        """The articles that are to be indexed: those that another program wrote, or an older finews."""
         return [row["code"] for row in self._fetch_all("SELECT code FROM search_pending LIMIT ?", limit)]
 
     def _find_pending(self) -> list[IndexFault]:
-        return [IndexFault(code, "written by another program, and not indexed yet") for code in self._pending_codes(-1)]
+        return [IndexFault(code, "written by another program, and not indexed yet") for code in self.pending_codes()]
 
     def _find_wrong_documents(self) -> Iterator[IndexFault]:
         """Documents that are no version any more, or whose bigrams are not those of their version's text."""

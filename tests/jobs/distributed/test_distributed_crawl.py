@@ -1,13 +1,17 @@
 """A crawl on many machines: the real commands, a real PostgreSQL, and SIGKILL."""
 
+import json
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from crawler.jobs.distributed import queue
+from crawler.jobs.distributed.coordinator import response_queue_name
 from crawler.sample_site import Corpus, SampleSite
 from crawler.sample_site.routes import requested_article_code
 from crawler.spiders.eastmoney import EastmoneySpider
@@ -179,6 +183,59 @@ def test_lost_queue_is_one_line_and_work_resumes_later(
     result = wait_for_exit(start_command("crawl", "--distributed", "--output", str(output), "--quiet"))
     assert (result.exit_code, result.stderr) == (0, "")
     assert_same_as_single_machine(finews, output, single_machine_output)
+
+
+# Arguments of jobs that other programs wrote.
+MALFORMED_ARGUMENTS: tuple[object, ...] = (
+    [], None, "text", 5, {}, {"key": "k"}, {"key": 5, "url": [], "response_queue": {}}, {"key": ["k"], "message": None},
+    {"key": "k", "url": "x", "response_queue": "y", "more": 1},
+)  # fmt: skip
+
+
+@pytest.mark.usefixtures("sample_site")
+def test_malformed_jobs_are_set_aside_and_end_nothing(
+    finews: CommandRunner,
+    start_command: StartCommand,
+    postgres: PostgresServer,
+    output: Path,
+    single_machine_output: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FINEWS_QUEUE", postgres.address)
+    queue.prepare_queue()
+    own_responses = response_queue_name(str(output.resolve()))
+    jobs = [
+        (queue_name, task_name, json.dumps(arguments))
+        for queue_name, task_name in (
+            (queue.fetch_queue_name("eastmoney"), queue.FETCH_TASK), (own_responses, queue.DELIVER_TASK)
+        )
+        for arguments in MALFORMED_ARGUMENTS
+    ]  # fmt: skip
+    jobs.append((own_responses, "no task of ours", "{}"))
+    # Well formed, and of no use.
+    strange = [
+        (own_responses, queue.DELIVER_TASK, json.dumps({"key": "k", "message": "m"})),
+        (queue.fetch_queue_name("eastmoney"), queue.FETCH_TASK, json.dumps({"key": "k", "url": "no address", "response_queue": own_responses})),
+    ]  # fmt: skip
+    with psycopg.connect(postgres.address) as connection:
+        connection.cursor().executemany(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, args, priority) VALUES (%s, %s, %s, 100)",
+            [*jobs, *strange],
+        )
+    worker = start_command("worker")
+    result = wait_for_exit(start_command("crawl", "--distributed", "--output", str(output), "--quiet"))
+    assert result.exit_code == 0, result.stderr
+    assert_same_as_single_machine(finews, output, single_machine_output)
+    worker.terminate()
+    ended_worker = wait_for_exit(worker)
+    assert ended_worker.exit_code == 0
+    notes = [*result.stderr.splitlines(), *ended_worker.stderr.splitlines()]
+    assert all(line.startswith("finews: malformed job ") for line in notes), notes
+    with psycopg.connect(postgres.address) as connection:
+        kept = connection.execute(
+            "SELECT queue_name, task_name, args::text FROM procrastinate_jobs WHERE status = 'failed'"
+        )
+        assert len(kept.fetchall()) == len(jobs) == len(notes)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What a fetcher sends back: whatever it is, it arrives as it was, or is reported to be no such thing."""
 
 import base64
+import json
 import zlib
 
 import pytest
@@ -20,6 +21,7 @@ from crawler.middlewares import IncompleteResponse
 @given(
     st.builds(
         FetchResult,
+        status=st.sampled_from([200, 429]),
         headers=st.dictionaries(st.text(), st.text()),
         body=st.binary(max_size=500),
         reason=st.none() | st.sampled_from(Reason),
@@ -78,3 +80,41 @@ def test_message_of_another_version_is_rejected(text: bytes) -> None:
 def test_arbitrary_text_is_no_message(text: str) -> None:
     with pytest.raises(ParseError):
         decode_message(text, 1000)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"url": 5},
+        {"status": "200"},
+        {"status": True},
+        {"status": 99_999},
+        {"status": 0},
+        {"headers": []},
+        {"headers": {"Content-Type": 5}},
+        {"headers": None},
+        {"error": ["x"]},
+        {"reason": "no such reason"},
+        {"reason": ["x"]},
+        {"retryable": "yes"},
+        {"body": 5},
+        {"body": "no base64"},
+        {"more": 1},
+    ],
+    ids=str,
+)
+def test_message_with_other_fields_is_rejected(fields: dict[str, object]) -> None:
+    right = {"url": "https://a.cn/", "status": 200, "headers": {}, "body": "", "error": "", "reason": None, "retryable": False}  # fmt: skip
+    assert decode_message(encode_json(json.dumps(right)), 100).status == 200
+    with pytest.raises(ParseError):
+        decode_message(encode_json(json.dumps({**right, **fields})), 100)
+
+
+@pytest.mark.parametrize("text", ["", "5", "null", "[]", "{}", "[" * 60_000, "\ud800"], ids=lambda text: text[:5])
+def test_message_that_is_no_object_is_rejected(text: str) -> None:
+    with pytest.raises(ParseError):
+        decode_message(encode_json(text), 100)
+
+
+def encode_json(text: str) -> str:
+    return base64.b64encode(zlib.compress(text.encode("utf-8", "surrogatepass"))).decode()

@@ -1,6 +1,7 @@
 """`finews site build` with real Jekyll: what is published, what is frozen, and what a build leaves alone."""
 
 import html
+import json
 import re
 import shutil
 import sqlite3
@@ -9,6 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
+import feedparser
 import pytest
 
 from crawler.content.categories import bundled_categories
@@ -113,6 +115,41 @@ def test_corrected_date_does_not_move_the_page(
     assert run_site("build").exit_code == 0
     assert f'<time datetime="{moment}">' in (published_copy / SITE_DIR / FIRST_PAGE).read_text()
     assert run_site("check").exit_code == 0
+
+
+def test_corrected_article_is_updated_in_the_feed(published_copy: Path, run_site: SiteCommand) -> None:
+    feed_path = published_copy / SITE_DIR / "feed.xml"
+    before = feedparser.parse(feed_path.read_bytes())
+    connection = sqlite3.connect(published_copy / "news.db")
+    rows = connection.execute(
+        "SELECT code, post_path FROM articles ORDER BY published_at DESC, code LIMIT 50"
+    ).fetchall()
+    connection.close()
+    assert [entry.id for entry in before.entries] == [f"tag:finews,2021:{code}" for code, _ in rows]
+    (code, path), moment = rows[3], "2038-01-19T11:14:07+08:00"
+    sql = "UPDATE articles SET title = '更正', changed_at = ?, revision = 2 WHERE code = ?"
+    execute_sql(published_copy, sql, moment, code)
+    assert run_site("build").exit_code == 0
+    after = feedparser.parse(feed_path.read_bytes())
+    assert [entry.id for entry in after.entries] == [entry.id for entry in before.entries]
+    assert [entry.published for entry in after.entries] == [entry.published for entry in before.entries]
+    assert [entry.updated for entry in after.entries if entry.updated != entry.published] == [moment]
+    assert after.entries[3].title == "更正"
+    assert after.entries[3].link.endswith(path.removeprefix("_posts").removesuffix(".md") + ".html")
+    assert after.feed.updated == moment
+
+
+def test_feed_of_an_older_release_gets_the_permanent_ids(published_copy: Path, run_site: SiteCommand) -> None:
+    feed_path, data_path = published_copy / SITE_DIR / "feed.xml", published_copy / "_data/home.json"
+    before = feed_path.read_text()
+    data = json.loads(data_path.read_text())
+    for entry in data["latest"]:
+        del entry["id"], entry["updated"]
+    data_path.write_text(json.dumps(data))
+    execute_sql(published_copy, "DELETE FROM _sqlite_migrations WHERE name = 'm018_feed_ids'")
+    Store.open_rw(published_copy).close()
+    assert run_site("build").exit_code == 0
+    assert feed_path.read_text() == before
 
 
 def test_page_of_a_deleted_post_is_removed(published_copy: Path, run_site: SiteCommand) -> None:
@@ -320,3 +357,73 @@ def test_all_legacy_posts_are_published(published_output: Path) -> None:
     all_paths = " ".join(read_site_files(published_output / SITE_DIR))
     assert len(names) == 8
     assert all(f"NW{name}.html" in all_paths for name in names)
+
+
+HOSTILE_NAMES = (
+    "../outside.html",
+    "../../victim.html",
+    "a/../../../victim.html",
+    "linked/victim.html",
+    "./../../victim.html",
+    "",
+    ".",
+    "..",
+    "\0",
+    "\ud800.html",
+    "a" * 5000,
+    "linked",
+    "category",
+)
+
+
+@pytest.mark.parametrize("key", ["sources", "others", "pages", "months"])
+def test_record_of_a_build_names_nothing_outside_of_the_site(
+    published_copy: Path, run_site: SiteCommand, tmp_path: Path, key: str
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    victims = [tmp_path / "victim.html", published_copy / "outside.html", elsewhere / "victim.html"]
+    for victim in victims:
+        victim.write_text("somebody's")
+    (published_copy / SITE_DIR / "linked").symlink_to(elsewhere)
+    expected = read_site_files(published_copy / SITE_DIR)
+    manifest = published_copy / SITE_DIR / ".finews.json"
+    values = json.loads(manifest.read_text())
+    names = [*HOSTILE_NAMES, str(victims[0]), f"//{victims[0]}", "_posts/../../victim.md", "_posts//../../../victim.md"]
+    values[key] = dict.fromkeys(names, "1.1") if key in {"sources", "pages"} else [*names, 5, None, [], {}]
+    manifest.write_text(json.dumps(values))
+    result = run_site("build")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert [victim.read_text() for victim in victims] == ["somebody's"] * 3
+    assert expected.items() <= read_site_files(published_copy / SITE_DIR).items()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "5", "[" * 100_000, '{"sources": 5, "others": "x", "unknown": 1}'])
+def test_record_that_is_none_has_the_site_built_again(
+    published_copy: Path, run_site: SiteCommand, content: str
+) -> None:
+    expected = read_site_files(published_copy / SITE_DIR)
+    (published_copy / SITE_DIR / ".finews.json").write_text(content)
+    assert run_site("build").exit_code == 0
+    assert read_site_files(published_copy / SITE_DIR) == expected
+
+
+def test_link_in_the_built_site_is_not_followed(published_copy: Path, run_site: SiteCommand, tmp_path: Path) -> None:
+    """Whoever may write there could have pages written elsewhere."""
+    expected = read_site_files(published_copy / SITE_DIR)
+    for name in ("category", "2022"):
+        (published_copy / SITE_DIR / name).rename(tmp_path / name)
+        (published_copy / SITE_DIR / name).symlink_to(tmp_path / name)
+    victim = tmp_path / "victim.html"
+    victim.write_text("somebody's")
+    (published_copy / SITE_DIR / "index.html").unlink()
+    (published_copy / SITE_DIR / "index.html").symlink_to(victim)
+    before = read_site_files(tmp_path / "category")
+    layout = published_copy / "_layouts" / "list.html"
+    layout.write_text(layout.read_text() + "<!-- changed -->")
+    assert run_site("build", "--all").exit_code == 0
+    assert victim.read_text() == "somebody's"
+    assert read_site_files(tmp_path / "category") == before
+    assert set(read_site_files(published_copy / SITE_DIR)) == set(expected)
+    assert not (published_copy / SITE_DIR / "category").is_symlink()
+    assert run_site("check").exit_code == 0

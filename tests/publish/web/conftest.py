@@ -24,7 +24,11 @@ from tests.support.commands import FAST_SETTINGS
 class HttpResponse:
     status: int
     headers: dict[str, str]
-    text: str
+    content: bytes
+
+    @property
+    def text(self) -> str:
+        return self.content.decode()
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class WebServer:
             connection.request(method, quote(path, safe="/?&=%+:.-"), headers=request_headers)
             response = connection.getresponse()
             response_headers = {name.lower(): value for name, value in response.getheaders()}
-            return HttpResponse(response.status, response_headers, response.read().decode())
+            return HttpResponse(response.status, response_headers, response.read())
         finally:
             connection.close()
 
@@ -83,4 +87,11 @@ def crawled_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def web_server(crawled_output: Path) -> Iterator[WebServer]:
     with run_web_server(crawled_output) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sql_server(crawled_output: Path) -> Iterator[WebServer]:
+    """A server whose readers may type SQL."""
+    with run_web_server(crawled_output, "--sql") as server:
         yield server

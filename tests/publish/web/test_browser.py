@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(bool(missing_requirement()), reason=missing_requ
 
 @pytest.fixture(scope="module")
 def browser_report(
-    web_server: WebServer, crawled_output: Path, tmp_path_factory: pytest.TempPathFactory
+    sql_server: WebServer, crawled_output: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Any]:
     connection = sqlite3.connect(crawled_output / "news.db")
     ((code, secid),) = connection.execute("SELECT code, secid FROM mentions ORDER BY count DESC LIMIT 1").fetchall()
@@ -28,7 +28,7 @@ def browser_report(
     args = [f"{name}={path}" for name, path in pages.items()]
     script, screenshots_dir = Path(__file__).with_name("reader_journey.js"), tmp_path_factory.mktemp("shots")
     completed = subprocess.run(
-        ["node", str(script), web_server.address.rstrip("/"), str(screenshots_dir), "公司", *args],  # noqa: S607
+        ["node", str(script), sql_server.address.rstrip("/"), str(screenshots_dir), "公司", *args],  # noqa: S607
         capture_output=True,
         text=True,
         check=False,

@@ -1,13 +1,20 @@
 """`finews serve`: the real command, asked over HTTP."""
 
 import asyncio
+import gzip
 import json
+import os
 import re
+import shutil
 import signal
 import socket
 import sqlite3
+import time
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, quote
 
 import feedparser
 import pytest
@@ -124,13 +131,108 @@ def test_article_page_shows_title_link_and_stocks(web_server: WebServer, crawled
 
 
 def test_feed_is_valid_and_follows_a_search(web_server: WebServer) -> None:
-    response = web_server.get("/feed.atom?q=公司")
-    assert response.headers["content-type"].startswith("application/atom+xml")
-    feed = feedparser.parse(response.text)
-    assert not feed.bozo
-    assert [entry.id.rpartition(":")[2] for entry in feed.entries][:20] == result_codes(
-        web_server.get("/search?q=公司").text
+    codes = result_codes(web_server.get("/search?q=公司").text)
+    for feed_format, media_type in (("atom", "application/atom+xml"), ("rss", "application/rss+xml")):
+        response = web_server.get(f"/feed.{feed_format}?q=公司")
+        assert response.headers["content-type"] == f"{media_type}; charset=utf-8"
+        feed = feedparser.parse(response.text)
+        assert not feed.bozo
+        assert [entry.id for entry in feed.entries][:20] == [f"tag:finews,2021:{code}" for code in codes]
+    response = web_server.get("/feed.json?q=公司")
+    assert response.headers["content-type"] == "application/feed+json; charset=utf-8"
+    assert [item["id"] for item in json.loads(response.text)["items"]][:20] == [
+        f"tag:finews,2021:{code}" for code in codes
+    ]
+
+
+@pytest.mark.parametrize("query", ["公司", '"国债 期货" -央行 OR a', "60% <b> [x] {y} | \\ ^ ` #?/&="])
+def test_feed_of_a_search_has_a_valid_id(web_server: WebServer, query: str) -> None:
+    feed = feedparser.parse(web_server.get(f"/feed.atom?q={quote(query, safe='')}&since=2020-01-01").text)
+    assert re.fullmatch(r"tag:finews,2021:feed:([A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-F]{2})+", feed.feed.id)
+    assert feed.feed.id != feedparser.parse(web_server.get("/feed.atom").text).feed.id
+    assert parse_qs(feed.feed.id.partition("?")[2]) == {"q": [query], "since": ["2020-01-01"]}
+
+
+@pytest.mark.parametrize(("parameters", "entries"), [("", 50), ("?limit=1", 1), ("?limit=51", 51), ("?limit=500", 500)])
+def test_feed_has_as_many_entries_as_asked(
+    web_server: WebServer, crawled_output: Path, parameters: str, entries: int
+) -> None:
+    ((articles,),) = fetch_rows(crawled_output, "SELECT count(*) FROM articles WHERE withdrawn_at IS NULL")
+    assert 51 < articles < 500
+    feed = feedparser.parse(web_server.get(f"/feed.atom{parameters}").text)
+    assert len(feed.entries) == min(entries, articles)
+
+
+@pytest.mark.parametrize("limit", ["0", "501", "-1", "1e2", "０", "99999999999999999999", "x"])
+def test_feed_limit_is_bounded(web_server: WebServer, limit: str) -> None:
+    response = web_server.get(f"/feed.atom?limit={limit}")
+    assert response.status == 400
+    assert "use a number from 1 to 500" in response.text
+
+
+def test_unchanged_feed_is_not_sent_again(output: Path, crawled_output: Path) -> None:
+    shutil.copytree(crawled_output, output)
+    hour_ago = int(time.time()) - 3600
+    os.utime(output / "news.db", (hour_ago, hour_ago))
+    with run_web_server(output) as server:
+        first = server.get("/feed.atom?q=公司")
+        etag, modified = first.headers["etag"], first.headers["last-modified"]
+        assert parsedate_to_datetime(modified).timestamp() == hour_ago
+        for headers in (
+            {"If_None_Match": etag},
+            {"If_None_Match": f'"other", {etag.removeprefix("W/")}'},
+            {"If_None_Match": "*"},
+            {"If_Modified_Since": modified},
+        ):
+            response = server.get("/feed.atom?q=公司", **headers)
+            assert (response.status, response.content) == (304, b""), headers
+            assert response.headers["last-modified"] == modified
+            assert "Accept-Encoding" in response.headers["vary"]
+        for headers in (
+            {"If_None_Match": '"other"', "If_Modified_Since": modified},
+            {"If_Modified_Since": format_datetime(datetime.fromtimestamp(hour_ago - 1, UTC), usegmt=True)},
+            {"If_Modified_Since": "yesterday"},
+        ):
+            assert server.get("/feed.atom?q=公司", **headers).status == 200, headers
+        assert server.get("/feed.atom?q=央行", If_None_Match=etag).status == 200
+        # Withdrawn, the newest is gone from the feed, whose other entries are as they were.
+        code = feedparser.parse(first.text).entries[0].id.rpartition(":")[2]
+        execute_sql(output, "UPDATE articles SET withdrawn_at = published_at WHERE code = ?", code)
+        for headers in ({"If_None_Match": etag}, {"If_Modified_Since": modified}):
+            response = server.get("/feed.atom?q=公司", **headers)
+            assert response.status == 200
+            assert response.headers["etag"] != etag
+            assert code not in response.text
+
+
+@pytest.mark.parametrize("feed_format", ["atom", "rss", "json"])
+def test_etag_follows_the_entries_alone(web_server: WebServer, feed_format: str) -> None:
+    first, second, shorter = (
+        web_server.get(f"/feed.{feed_format}{parameters}").headers["etag"] for parameters in ("", "", "?limit=3")
     )
+    assert first == second != shorter
+    assert first.startswith('W/"')
+
+
+def test_change_within_the_second_of_a_response_is_not_missed(output: Path, crawled_output: Path) -> None:
+    shutil.copytree(crawled_output, output)
+    with run_web_server(output) as server:
+        now = int(time.time()) + 5  # as of a database that is being written to
+        os.utime(output / "news.db", (now, now))
+        modified = server.get("/feed.atom").headers["last-modified"]
+        assert parsedate_to_datetime(modified).timestamp() < time.time()
+        assert server.get("/feed.atom", If_Modified_Since=modified).status == 200
+
+
+def test_feed_is_compressed_for_clients_that_accept_it(web_server: WebServer) -> None:
+    plain = web_server.get("/feed.atom", Accept_Encoding="identity")
+    assert "content-encoding" not in plain.headers
+    packed = web_server.get("/feed.atom", Accept_Encoding="br, gzip;q=0.9")
+    assert packed.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(packed.content) == plain.content
+    assert len(packed.content) < len(plain.content) / 2
+    assert packed.headers["etag"] == plain.headers["etag"]
+    assert "content-encoding" not in web_server.get("/feed.atom", Accept_Encoding="gzip;q=0").headers
 
 
 def test_datasette_pages_json_and_canned_queries(web_server: WebServer, crawled_output: Path) -> None:
@@ -150,15 +252,15 @@ def test_overview_hides_internal_tables(web_server: WebServer) -> None:
     }  # fmt: skip
 
 
-def test_everything_in_the_overview_opens(web_server: WebServer) -> None:
-    overview = json.loads(web_server.get("/news.json").text)
+def test_everything_in_the_overview_opens(sql_server: WebServer) -> None:
+    overview = json.loads(sql_server.get("/news.json").text)
     names = [resource["name"] for resource in overview["tables"] if not resource["hidden"]]
     names += [resource["name"] for kind in ("views", "queries") for resource in overview[kind]]
     assert {"articles", "articles_per_day", "crawls"} <= set(names)
     for name in names:
         for form in ("", ".json", ".csv"):
-            assert web_server.get(f"/news/{name}{form}").status == 200, f"{name}{form}"
-    assert web_server.get("/news.json?sql=select+count(*)+from+search+where+words+match+'公司'").status == 200
+            assert sql_server.get(f"/news/{name}{form}").status == 200, f"{name}{form}"
+    assert sql_server.get("/news.json?sql=select+count(*)+from+search+where+words+match+'公司'").status == 200
 
 
 # next to writers
@@ -216,10 +318,34 @@ def test_rebuilt_database_is_used(output: Path, finews: CommandRunner) -> None:
     with SampleSite(Corpus.sample(6, newest_at=clock.now())) as sample_site:
         run_crawl(sample_site, output)
     with run_web_server(output) as server:
-        assert server.get("/").status == 200
+        assert server.get("/").status == server.get("/news/articles").status == 200
         assert finews("rebuild", "db", "--output", str(output)).exit_code == 0
         execute_sql(output, "UPDATE articles SET title = '改过的题目'")
         assert "改过的题目" in server.get("/").text
+        assert "改过的题目" in server.get("/news/articles").text
+
+
+@pytest.mark.parametrize("is_relative", [False, True], ids=["absolute", "relative"])
+def test_output_folder_that_vanishes_and_comes_back_is_served_again(
+    output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_relative: bool
+) -> None:
+    with SampleSite(Corpus.sample(6, newest_at=clock.now())) as sample_site:
+        run_crawl(sample_site, output)
+    shutil.copytree(output, tmp_path / "copy")
+    if is_relative:
+        monkeypatch.chdir(output)
+    with run_web_server(Path() if is_relative else output) as server:
+        titles = [server.get("/").text for _ in range(8)]  # each of the threads has its connection
+        for come_back in (tmp_path / "moved", tmp_path / "copy"):
+            output.rename(tmp_path / "moved")
+            responses = [
+                server.get(path) for path in ("/", "/search?q=x", "/news/articles.json", "/-/databases.json") * 3
+            ]
+            assert {response.status for response in responses} <= {200, 500, 503}
+            assert "Traceback" not in "".join(response.text for response in responses)
+            come_back.rename(output)
+            assert [server.get("/").text for _ in range(8)] == titles
+            assert server.get("/news/articles.json").status == 200
 
 
 # hostile text and hostile sites
@@ -247,7 +373,7 @@ def hostile_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_hostile_text_never_becomes_markup(hostile_output: Path) -> None:
     ((code,),) = fetch_rows(hostile_output, "SELECT code FROM articles JOIN mentions USING (code) LIMIT 1")
     ((secid,),) = fetch_rows(hostile_output, "SELECT secid FROM mentions LIMIT 1")
-    with run_web_server(hostile_output) as server:
+    with run_web_server(hostile_output, "--sql") as server:
         for path in (
             "/",
             "/search?q=公司",
@@ -298,22 +424,22 @@ def test_cross_site_requests_may_only_navigate(web_server: WebServer, headers: d
     assert web_server.get("/", **headers).status == status
 
 
-def test_database_is_read_only(web_server: WebServer, crawled_output: Path) -> None:
+def test_database_is_read_only(sql_server: WebServer, crawled_output: Path) -> None:
     before = fetch_rows(crawled_output, "SELECT count(*), max(title) FROM articles")
-    assert web_server.get("/news", method="POST").status == 405
+    assert sql_server.get("/news", method="POST").status == 405
     for sql in (
         "delete from articles",
         "with x as (select 1) delete from articles",
         "attach 'x.db' as x",
         "pragma journal_mode=delete",
     ):
-        assert web_server.get(f"/news.json?sql={sql.replace(' ', '+')}").status == 400, sql
+        assert sql_server.get(f"/news.json?sql={sql.replace(' ', '+')}").status == 400, sql
     assert fetch_rows(crawled_output, "SELECT count(*), max(title) FROM articles") == before
 
 
-def test_long_sql_query_is_stopped(web_server: WebServer) -> None:
+def test_long_sql_query_is_stopped(sql_server: WebServer) -> None:
     endless_query = "with recursive n(x) as (select 1 union all select x + 1 from n) select count(*) from n"
-    response = web_server.get(f"/news.json?sql={endless_query.replace(' + ', '%2B').replace(' ', '+')}")
+    response = sql_server.get(f"/news.json?sql={endless_query.replace(' + ', '%2B').replace(' ', '+')}")
     assert response.status == 400
     assert "too long" in response.text
 
@@ -334,12 +460,43 @@ def test_slow_page_is_stopped(crawled_output: Path, monkeypatch: pytest.MonkeyPa
         datasette.executor.shutdown()
 
 
-def test_sql_is_allowed_on_loopback_only(crawled_output: Path, web_server: WebServer) -> None:
-    assert web_server.get("/news.json?sql=select+1").status == 200
-    with run_web_server(crawled_output, "--host", "0.0.0.0") as server:  # noqa: S104  # that is the case
+@pytest.mark.parametrize(("args", "status"), [((), 403), (("--sql",), 200)])
+def test_sql_needs_the_option_wherever_it_listens(crawled_output: Path, args: tuple[str, ...], status: int) -> None:
+    with run_web_server(crawled_output, "--host", "0.0.0.0", *args) as server:  # noqa: S104  # others can reach it
         local_server = WebServer(server.address.replace("0.0.0.0", "127.0.0.1"), server.process)  # noqa: S104  # as above
         assert local_server.get("/").status == 200
-        assert local_server.get("/news.json?sql=select+1").status == 403
+        assert local_server.get("/news.json?sql=select+1").status == status
+        assert local_server.get("/news/articles.json?_where=1").status == status
+        assert ("<textarea" in local_server.get("/news").text) == (status == 200)
+        assert local_server.get("/news/search_articles.json?q=公司").status == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Sec_Fetch_Site": "none", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}, 200),
+        ({"Sec_Fetch_Site": "same-origin", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}, 200),
+        ({"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}, 403),
+        ({"Sec_Fetch_Site": "same-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}, 403),
+        ({"Referer": "https://evil.example/"}, 403),
+        ({"Referer": "http://127.0.0.1:1/"}, 403),
+        ({"Referer": "http://["}, 403),
+        ({"Origin": "null"}, 403),
+    ],
+)
+def test_sql_comes_from_this_site_or_its_reader(sql_server: WebServer, headers: dict[str, str], status: int) -> None:
+    assert sql_server.get("/news.json?sql=select+1", **headers).status == status
+    assert sql_server.get("/news/articles.json?_where=1", **headers).status == status
+    assert sql_server.get("/news/articles.json?_size=1").status == 200
+
+
+def test_sql_of_this_site_is_answered(sql_server: WebServer) -> None:
+    referer = {"Referer": f"{sql_server.address}news"}
+    response = sql_server.get("/news.json?sql=select+1+as+x,+2+as+x&_shape=arrays", **referer)
+    assert response.status == 200
+    assert json.loads(response.text)["columns"] == ["x", "x"]
+    assert json.loads(response.text)["rows"] == [[1, 2]]
 
 
 # the command

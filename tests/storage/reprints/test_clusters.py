@@ -43,9 +43,20 @@ def insert_articles(output: Path, rows: Iterable[TextRow]) -> None:
             """
             INSERT INTO articles (code, title, published_at, media, category, source, url, summary, body_html,
                                   body_text, post_path, post_sha256, first_seen_at)
-            VALUES (:code, 'T', :at, :media, 'a', 'eastmoney', '', '', '', :text, :code, '', :at)
+            VALUES (:code, 'T', :at, :media, 'a', 'eastmoney', 'https://a.cn/', '', '<p>x</p>', :text, :path, :sha256,
+                    :at)
             """,
-            [{"code": code, "media": media, "at": at, "text": text} for code, media, at, text in rows],
+            [
+                {
+                    "code": code,
+                    "media": media or "佚名",  # as a crawl does, which gives each article a media
+                    "at": at,
+                    "text": text,
+                    "path": f"_posts/2022/01/10/2022-01-10-NW{code}.md",
+                    "sha256": "0" * 64,
+                }
+                for code, media, at, text in rows
+            ],
         )
     connection.close()
 

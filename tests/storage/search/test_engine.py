@@ -27,7 +27,7 @@ from crawler.storage.search.bigrams import (
     normalise_for_search,
     spaced_ngrams,
 )
-from crawler.storage.search.index import unix_seconds
+from crawler.storage.search.index import SearchIndex, unix_seconds
 from crawler.storage.search.request import SearchRequest, SortOrder
 from tests.support.command_server import run_finews
 from tests.support.commands import FAST_SETTINGS, CommandRunner
@@ -255,39 +255,66 @@ def test_index_faults_are_reported_and_repaired(store: Store, other_client: sqli
     assert store.search_index.find_faults() == []
 
 
-def test_index_of_older_version_is_migrated(store: Store, output: Path, tmp_path: Path) -> None:
-    row = store.articles.get(search_codes(store, "", limit=2)[1])
-    assert row is not None
-    word = row["title"]
-    before = search_codes(store, quote_phrase(word))
-    store.close()
-    old_db = Database(tmp_path / "news.db")
-    migrations.apply(old_db, stop_before="m010_smaller_search")
-    old_db.attach("now", output / "news.db")
+def make_older_database(store: Store, output: Path, older_output: Path, first_missing: str) -> None:
+    """Write the articles of a store into a database of an older version, indexed in its way."""
+    older_db = Database(older_output / "news.db")
+    migrations.apply(older_db, stop_before=first_missing)
+    older_db.attach("now", output / "news.db")
     for table in ("categories", "articles", "mentions", "article_columns"):
-        old_db.execute(f"INSERT INTO {table} SELECT * FROM now.{table}")  # noqa: S608  # our own names
-    old_db.execute("UPDATE articles SET code = '0012' WHERE code = ?", [before[-1]])
-    for row in old_db.query("SELECT * FROM articles ORDER BY published_at"):
-        inserted = old_db.execute(
+        older_db.execute(f"INSERT INTO {table} SELECT * FROM now.{table}")  # noqa: S608  # our own names
+    older_db.execute("UPDATE articles SET code = '000000000000000012' WHERE code = (SELECT min(code) FROM articles)")
+    for row in older_db.query("SELECT * FROM articles ORDER BY published_at"):
+        inserted = older_db.execute(
             "INSERT INTO search_documents (code, revision, current, published) VALUES (?, ?, 1, ?)",
             [row["code"], row["revision"], unix_seconds(row["published_at"])],
         )
         pairs = spaced_ngrams(build_index_text(row["title"], row["body_text"]), 2)
-        old_db.execute("INSERT INTO search_pairs (rowid, pairs) VALUES (?, ?)", [inserted.lastrowid, pairs])
-    old_db.execute("DELETE FROM search_pending")
-    last_id = old_db.execute("SELECT max(id) FROM search_documents").fetchone()[0]
-    old_db.execute("DELETE FROM search_documents WHERE id = ?", [last_id])
-    old_db.close()
+        older_db.execute("INSERT INTO search_pairs (rowid, pairs) VALUES (?, ?)", [inserted.lastrowid, pairs])
+    older_db.execute("DELETE FROM search_pending")
+    older_db.execute("DELETE FROM search_documents WHERE id = (SELECT max(id) FROM search_documents)")
+    older_db.close()
+    store.close()
+
+
+@pytest.mark.parametrize("first_missing", ["m010_smaller_search", "m017_scannable_search"])
+def test_index_of_older_version_is_built_again(store: Store, output: Path, tmp_path: Path, first_missing: str) -> None:
+    make_older_database(store, output, tmp_path, first_missing)
     with Store.open_rw(tmp_path) as migrated:
-        assert search_codes(migrated, quote_phrase(word)) == [*before[:-1], "0012"]
-        (missing_document,) = migrated.search_index.find_faults()
-        migrated.search_index.reindex(missing_document.code)
         assert migrated.search_index.find_faults() == []
-        assert (
-            migrated.connection.execute("SELECT min(id) FROM search_documents WHERE id >= ?", [last_id]).fetchone()[0]
-            > last_id
-        )
-        assert search_codes(migrated, quote_phrase(word)) == [*before[:-1], "0012"]
+        assert_search_equals_scan(migrated, random.Random(20220110), 100)
+        (newest_id,) = migrated.connection.execute("SELECT max(id) FROM search_documents").fetchone()
+        assert newest_id == migrated.articles.count()
+
+
+def test_building_the_index_again_goes_on_after_a_kill(
+    store: Store, output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_older_database(store, output, tmp_path, "m017_scannable_search")
+    monkeypatch.setattr("crawler.storage.search.index._ARTICLES_PER_BATCH", 4)
+    monkeypatch.setattr("crawler.storage.search.index._ARTICLES_PER_REPORT", 8)
+    indexed: list[str] = []
+    reports: list[tuple[int, int]] = []
+
+    def index_or_die(index: SearchIndex, codes: list[str]) -> None:
+        index_articles(index, codes)
+        if len(indexed) == 8:
+            raise KeyboardInterrupt
+        indexed.extend(codes)
+
+    index_articles = SearchIndex.index_articles
+    monkeypatch.setattr(SearchIndex, "index_articles", index_or_die)
+    with pytest.raises(KeyboardInterrupt):
+        Store.open_rw(tmp_path, report_index_progress=lambda *report: reports.append(report))
+    monkeypatch.setattr(SearchIndex, "index_articles", index_articles)
+    with Store.open_ro(tmp_path) as halfway:
+        count = halfway.articles.count()
+        (pending_count,) = halfway.connection.execute("SELECT count(*) FROM search_pending").fetchone()
+        assert pending_count == count - 8
+        assert_search_equals_scan(halfway, random.Random(1), 50)
+    with Store.open_rw(tmp_path, report_index_progress=lambda *report: reports.append(report)) as migrated:
+        assert migrated.search_index.find_faults() == []
+        assert_search_equals_scan(migrated, random.Random(2), 50)
+    assert reports[:4] == [(0, count), (8, count - 8), (0, count - 8), (8, count - 16)]
 
 
 def test_damaged_index_is_reported_and_rebuilt(store: Store, other_client: sqlite3.Connection, output: Path) -> None:

@@ -1,0 +1,42 @@
+"""The store of an output folder, opened again when the file has been replaced."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from crawler.storage import Store
+from crawler.storage.connection import DATABASE_FILE_NAME
+
+Prepared = TypeVar("Prepared")
+
+
+class CurrentStore(Generic[Prepared]):
+    """What `prepare` makes of the store of an output folder; for one thread."""
+
+    def __init__(self, output: Path, prepare: Callable[[Store], Prepared]) -> None:
+        self._output, self._prepare = output, prepare
+        self._opened: tuple[tuple[int, int] | None, Store, Prepared] | None = None
+
+    def get(self) -> Prepared:
+        """Return it for the database that is there now: `finews rebuild db` puts another file in the old one's place.
+
+        Raises: StoreError.
+        """
+        file_identity = _file_identity(self._output / DATABASE_FILE_NAME)
+        if self._opened and self._opened[0] == file_identity:
+            return self._opened[2]
+        if self._opened:
+            self._opened[1].close()
+            self._opened = None
+        store = Store.open_ro(self._output)
+        prepared = self._prepare(store)
+        self._opened = file_identity, store, prepared
+        return prepared
+
+
+def _file_identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -1,0 +1,122 @@
+"""Article restore: rows from posts, in a database that may know more of an article than its post says."""
+
+import hashlib
+import json
+from dataclasses import asdict
+
+from sqlite_utils import Database
+
+from crawler.errors import ParseError
+from crawler.items import Article
+from crawler.storage.article_upsert import content_columns
+from crawler.storage.table import Table
+
+_INSERT_ARTICLE = """
+    INSERT INTO articles (
+        code, title, published_at, media, category, source, url, summary, body_html, body_text,
+        post_path, post_sha256, first_seen_at, revision, published_revision
+    ) VALUES (
+        :code, :title, :published_at, :media, :category, :source, :url, :summary, :body_html, :body_text,
+        :post_path, :post_sha256, :published_at, 1, iif(:post_exists, 1, NULL)
+    )
+"""
+# What a post says of its article, and where it is; a post that is there is of the newest revision. A row that says the
+# same is not written: triggers would see it.
+_UPDATE_ARTICLE = """
+    UPDATE articles SET (
+        title, published_at, media, category, url, body_html, body_text, post_path, post_sha256, published_revision
+    ) = (
+        :title, :published_at, :media, :category, :url, :body_html, :body_text, :post_path, :post_sha256,
+        iif(:post_exists, revision, NULL)
+    )
+    WHERE code = :code AND (
+        title, published_at, media, category, url, body_html, body_text, post_path, post_sha256, published_revision
+    ) IS NOT (
+        :title, :published_at, :media, :category, :url, :body_html, :body_text, :post_path, :post_sha256,
+        iif(:post_exists, revision, NULL)
+    )
+"""
+# A path belongs to the article whose post is there.
+_DISPLACE_OTHER = """
+    UPDATE articles SET post_path = 'displaced ' || rowid, published_revision = revision
+    WHERE post_path = :path AND code IS NOT :code
+"""
+_UPDATE_MENTION = """
+    UPDATE mentions SET (kind, name, count) = (:kind, :name, :count)
+    WHERE code = :code AND secid = :secid AND (kind, name, count) IS NOT (:kind, :name, :count)
+"""
+_INSERT_MENTION = """
+    INSERT INTO mentions (code, secid, kind, name, count) SELECT :code, :secid, :kind, :name, :count
+    WHERE NOT EXISTS (SELECT 1 FROM mentions WHERE code = :code AND secid = :secid)
+"""
+# A row whose post is not written yet stays: the post that is there, if there is one, is older.
+_IS_OTHER = "published_revision IS revision AND coalesce(code NOT IN (SELECT code FROM temp.restored), 1)"
+_DELETE_OTHERS = (
+    *(
+        f"DELETE FROM {table} WHERE code IN (SELECT code FROM articles WHERE {_IS_OTHER})"  # noqa: S608  # our own names
+        for table in ("article_columns", "mentions", "revisions")
+    ),
+    f"DELETE FROM articles WHERE {_IS_OTHER}",  # noqa: S608  # likewise
+)
+
+
+class ArticleRestorer(Table):
+    """Writes articles that were read from their posts, each once; then removes those that have no post."""
+
+    def __init__(self, db: Database) -> None:
+        super().__init__(db)
+        self._has_started = False
+
+    def restore(self, article: Article, post_path: str, post_text: str, *, post_exists: bool) -> None:
+        """Insert an article, or bring its row in line with its post. What a post does not say stays as it is.
+
+        `post_exists` says that the file is at its path already. The search index is left to the caller.
+
+        Raises:
+            ParseError: it was restored from another post.
+        """
+        self._start()
+        if previous := self._fetch_one("SELECT path FROM temp.restored WHERE code = ?", article.code):
+            raise ParseError(f"another post of the same article is {previous['path']}")
+        with self.transaction():
+            self._execute("INSERT INTO temp.restored (code, path) VALUES (?, ?)", article.code, post_path)
+            stored = self._fetch_one("SELECT published_revision, revision FROM articles WHERE code = ?", article.code)
+            if post_exists and stored and stored["published_revision"] != stored["revision"]:
+                return
+            self._execute(_DISPLACE_OTHER, path=post_path, code=article.code)
+            self._execute(
+                "INSERT OR IGNORE INTO categories (slug, media, aliases) VALUES (?, ?, ?)",
+                article.category.slug,
+                article.category.media,
+                json.dumps(article.category.aliases, ensure_ascii=False),
+            )
+            self._execute(
+                _UPDATE_ARTICLE if stored else _INSERT_ARTICLE,
+                code=article.code,
+                **content_columns(article),
+                post_path=post_path,
+                post_sha256=hashlib.sha256(post_text.encode("utf-8")).hexdigest(),
+                post_exists=post_exists,
+            )
+            self._restore_mentions(article)
+
+    def remove_others(self) -> None:
+        """Remove the articles that were not restored, with what belongs to them."""
+        self._start()
+        for statement in _DELETE_OTHERS:
+            self._execute(statement)
+
+    def _start(self) -> None:
+        if not self._has_started:
+            self._execute("CREATE TEMP TABLE restored (code TEXT PRIMARY KEY, path TEXT NOT NULL) WITHOUT ROWID")
+            self._has_started = True
+
+    def _restore_mentions(self, article: Article) -> None:
+        self._execute(
+            "DELETE FROM mentions WHERE code = ? AND secid NOT IN (SELECT value FROM json_each(?))",
+            article.code,
+            json.dumps([mention.secid for mention in article.mentions]),
+        )
+        for mention in article.mentions:
+            for statement in (_UPDATE_MENTION, _INSERT_MENTION):
+                self._execute(statement, code=article.code, **asdict(mention))

@@ -1,0 +1,246 @@
+"""Database copy: all that can be read of a database, in a new file; of a damaged one, and of what its user added, too.
+
+It is read table by table and written again, so that nothing of the damage comes over. Tables that follow from the
+articles (`DERIVED_PREFIXES`) are copied without their rows: whoever copies fills them again.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import cache
+from operator import itemgetter
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from crawler.storage.connection import BUSY_TIMEOUT_SECONDS, sqlite_code
+from crawler.storage.migrations import migrations
+
+DERIVED_PREFIXES = ("search_", "story_")
+# What is said of a whole database, and has to be set before its first table is made.
+_COPIED_PRAGMAS = ("encoding", "page_size", "auto_vacuum", "user_version", "application_id")
+# A page that says nonsense, or that the disk does not give.
+_DAMAGE_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_READ_ERROR_CODES = {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS}
+# An index, a view or a trigger that cannot be made again: it needs what is not here, or rows break its rule.
+_SCHEMA_CODES = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT}
+# Statements on ranges of rows that could not be read, before the rest of a table is given up: some thousand rows.
+_MAX_FAILED_RANGES = 20_000
+_ROWID_NAMES = ("rowid", "_rowid_", "oid")
+_ADD_VIRTUAL_TABLE = """
+    INSERT INTO main.sqlite_master (type, name, tbl_name, rootpage, sql) VALUES ('table', ?1, ?1, 0, ?2)
+"""
+_ALL_ROWIDS = (-(1 << 63), (1 << 63) - 1)
+
+
+class UnreadableDatabaseError(Exception):
+    """Nothing can be read of a database: it is none, or its table of contents is damaged."""
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Return whether an error says that a part of a file cannot be read, and not that nothing can be written."""
+    return sqlite_code(error) in _DAMAGE_CODES or getattr(error, "sqlite_errorcode", 0) in _READ_ERROR_CODES
+
+
+@cache
+def our_tables() -> frozenset[str]:
+    """Return the names of the tables of a new database, those of virtual tables included."""
+    with Database(memory=True) as db:
+        migrations.apply(db)
+        return frozenset(db.table_names())
+
+
+def copy_database(source: Path, target: Path) -> list[str]:
+    """Copy a database into a new file, and return in a line each what could not be copied.
+
+    Rows keep their rowids, and values their types. Raises UnreadableDatabaseError, and sqlite3.Error where the new file
+    cannot be written.
+    """
+    try:
+        pragmas = _read_pragmas(source)
+    except sqlite3.Error as error:
+        if is_damage(error):
+            raise UnreadableDatabaseError(str(error)) from error
+        raise
+    with closing(sqlite3.connect(target.resolve().as_uri(), uri=True, isolation_level=None)) as connection:
+        for name, value in pragmas.items():
+            connection.execute(f"PRAGMA main.{name} = {value!r}")
+        # It is thrown away unless it becomes whole: nothing is waited for, or kept to be taken back after a crash.
+        for pragma in ("journal_mode = MEMORY", "synchronous = OFF", "temp_store = MEMORY", "writable_schema = ON"):
+            connection.execute(f"PRAGMA {pragma}")
+        # Not read again before each statement: SQLite takes an error of that for damage.
+        connection.execute("PRAGMA main.locking_mode = EXCLUSIVE")
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000:.0f}")
+        connection.execute("ATTACH DATABASE ? AS old", [f"{source.resolve().as_uri()}?mode=rw"])
+        # In no transaction: SQLite gives a whole one up where a statement meets damage.
+        copy = _Copy(connection)
+        copy.run()
+    return copy.faults
+
+
+def _read_pragmas(source: Path) -> dict[str, int | str]:
+    with closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=rw", uri=True)) as connection:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        return {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in _COPIED_PRAGMAS}
+
+
+@dataclass(slots=True)
+class _Copy:
+    """A copy under way, from the schema `old` to the schema `main` of one connection."""
+
+    connection: sqlite3.Connection
+    faults: list[str] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Copy tables with their rows first: indexes are made faster of rows, and triggers must not see them."""
+        try:
+            schema = self.connection.execute(
+                "SELECT type, name, sql, type = 'table' AND rootpage = 0 FROM old.sqlite_master "
+                "WHERE sql IS NOT NULL ORDER BY rowid"
+            ).fetchall()
+        except sqlite3.Error as error:
+            if is_damage(error):
+                raise UnreadableDatabaseError(str(error)) from error
+            raise
+        tables = {name: sql for kind, name, sql, _ in schema if kind == "table"}
+        virtual_tables = {name for _, name, _, is_virtual in schema if is_virtual}
+        made_by_others = tuple(f"{name}_" for name in virtual_tables if _is_derived(name))
+        for name, sql in tables.items():
+            if name.startswith("sqlite_") or (_is_derived(name) and name.startswith(made_by_others)):
+                continue
+            is_filled = not _is_derived(name) and name not in virtual_tables
+            if self._create_table(name, sql, is_virtual=name in virtual_tables) and is_filled:
+                self._copy_rows(name)
+        self._copy_internal_tables(tables.keys())
+        for wanted_kind in ("index", "view", "trigger"):
+            for kind, name, sql, _ in schema:
+                if kind == wanted_kind:
+                    self._create(f"{kind} {name}", sql)
+
+    def _create_table(self, name: str, sql: str, *, is_virtual: bool) -> bool:
+        """Make a table; a virtual one of the user's by its line in the schema alone.
+
+        Its module need not be here then, and what it holds is in its shadow tables.
+        """
+        if is_virtual and not _is_derived(name):
+            line = (
+                "INSERT INTO main.sqlite_master (type, name, tbl_name, rootpage, sql) VALUES ('table', ?1, ?1, 0, ?2)"
+            )
+            return self._create(name, line, name, sql)
+        return self._create(name, sql)
+
+    def _create(self, label: str, statement: str, *values: str) -> bool:
+        try:
+            self.connection.execute(statement, values)
+        except sqlite3.Error as error:
+            if is_damage(error):
+                raise UnreadableDatabaseError(str(error)) from error  # a part of the table of contents
+            if sqlite_code(error) not in _SCHEMA_CODES:
+                raise
+            self.faults.append(f"{label}: {error}")
+            return False
+        return True
+
+    def _copy_internal_tables(self, old_names: AbstractSet[str]) -> None:
+        """Copy the last ids of AUTOINCREMENT tables, and the statistics of ANALYZE."""
+        if "sqlite_stat1" in old_names:
+            self.connection.execute("ANALYZE main.sqlite_master")
+        names = {row[0] for row in self.connection.execute("SELECT name FROM main.sqlite_master")}
+        for name in old_names & names & {"sqlite_sequence", "sqlite_stat1"}:
+            self.connection.execute(f"DELETE FROM main.{name}")  # noqa: S608  # one of these two
+            self._copy_rows(name)
+
+    def _copy_rows(self, table: str) -> None:
+        columns = self.connection.execute(
+            "SELECT name, hidden, pk FROM pragma_table_xinfo(?, 'main')", [table]
+        ).fetchall()
+        (is_without_rowid,) = self.connection.execute(
+            "SELECT wr FROM pragma_table_list(?) WHERE schema = 'main'", [table]
+        ).fetchone()
+        taken_names = {name.lower() for name, *_ in columns}
+        rowid = next((name for name in _ROWID_NAMES if name not in taken_names), "") if not is_without_rowid else ""
+        listed = ", ".join([rowid] * bool(rowid) + [_quote(name) for name, hidden, _ in columns if not hidden])
+        insert = f"INSERT OR IGNORE INTO main.{_quote(table)} ({listed}) SELECT {listed} FROM old.{_quote(table)}"  # noqa: S608  # names of the schema, quoted
+        key = [rowid] if rowid else [_quote(name) for name, _, pk in sorted(columns, key=itemgetter(2)) if pk]
+        # In this order SQLite reads the table itself; in none it may read an index that holds all columns.
+        in_order = f"{insert} ORDER BY {', '.join(key)}"
+        copied = next((count for sql in (in_order, insert) if (count := self._insert(sql)) is not None), None)
+        if copied is not None:
+            self._check_count(table, copied)
+        elif rowid:
+            self._copy_ranges(table, f"{insert} WHERE {rowid} BETWEEN ? AND ?")
+        else:
+            self._copy_both_ends(table, insert, key)
+
+    def _insert(self, statement: str, *values: int) -> int | None:
+        """Return how many rows were inserted; None, with none inserted, where one of them could not be read."""
+        try:
+            return self.connection.execute(statement, values).rowcount
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise
+            return None
+
+    def _check_count(self, table: str, copied: int) -> None:
+        try:
+            (total,) = self.connection.execute(f"SELECT count(*) FROM old.{_quote(table)} NOT INDEXED").fetchone()  # noqa: S608  # likewise
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise
+            return  # all rows were read from an index
+        if copied < total:
+            self.faults.append(f"{table}: {total - copied} of {total} rows break a rule of it")
+
+    def _copy_ranges(self, table: str, insert: str) -> None:
+        """Copy all rows whose pages can be read, by halving the ranges in which one cannot."""
+        copied, failures, is_complete = 0, 0, True
+        ranges = [_ALL_ROWIDS]
+        while ranges:
+            low, high = ranges.pop()
+            inserted = self._insert(insert, low, high)
+            if inserted is not None:
+                copied += inserted
+            elif low == high or failures == _MAX_FAILED_RANGES:
+                is_complete = False
+            else:
+                failures += 1
+                middle = (low + high) // 2
+                ranges += [(middle + 1, high), (low, middle)]
+        if not is_complete:
+            self.faults.append(f"{table}: damaged; {copied} rows could be read")
+
+    def _copy_both_ends(self, table: str, insert: str, key: Sequence[str]) -> None:
+        """Copy the rows of a table without rowids, from either end up to a page that cannot be read."""
+        copied = 0
+        for direction in ("ASC", "DESC"):
+            order = ", ".join(f"{name} {direction}" for name in key)
+            from_this_end, is_complete = self._copy_first_rows(f"{insert} ORDER BY {order} LIMIT ?")
+            copied += from_this_end
+            if is_complete:
+                return
+        self.faults.append(f"{table}: damaged; {copied} rows could be read")
+
+    def _copy_first_rows(self, insert: str) -> tuple[int, bool]:
+        """Copy as many rows as can be read in their order; how many were new, and whether these are all."""
+        copied, readable, step, is_growing = 0, 0, 1, True
+        while step:
+            inserted = self._insert(insert, readable + step)
+            if inserted is None:
+                is_growing = False
+            else:
+                if is_growing and readable and not inserted:
+                    return copied, True
+                copied += inserted
+                readable += step
+            step = step * 2 if is_growing else step // 2
+        return copied, False
+
+
+def _is_derived(table: str) -> bool:
+    return table in our_tables() and table.startswith(DERIVED_PREFIXES)
+
+
+def _quote(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

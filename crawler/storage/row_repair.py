@@ -1,0 +1,382 @@
+"""Row repair: find the rows that another program has written and finews cannot use, repair them or set them aside.
+
+A column whose value follows from others is made again, one that the post file says is read from there, and one that
+only messages show gets its default. Any other row is taken out of its table. Either way the row as it was is kept in
+`quarantine`, as JSON: nothing is lost.
+"""
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sqlite_utils import Database
+
+from crawler.content.categories import CategoryRegistry
+from crawler.content.dates import format_iso
+from crawler.content.html_text import html_to_text
+from crawler.content.markup import PLAIN_MARKUP
+from crawler.content.post_format import SiteLinks, make_post_path, parse_post, parse_post_path
+from crawler.content.stocks import extract_mentions
+from crawler.errors import FinewsError
+from crawler.items import Category, Outcome, Post
+from crawler.storage import post_files
+from crawler.storage.connection import as_store_error
+from crawler.storage.quarantine import KIND_STORED
+from crawler.storage.row_rules import TABLES, BadValue, find_bad_values, format_key
+from crawler.storage.schema_check import find_lost_keys
+
+# These are read whole at the beginning of each crawl, and are small.
+_SMALL_TABLES = (
+    "categories", "stale_pages", "coverage", "gaps", "unproven_walks", "pauses", "robots", "conditions",
+    "search_pending", "story_pending",
+)  # fmt: skip
+_NUMBERED_TABLES = ("runs", "entries", "search_documents")
+_ROWS_OF_ARTICLES = ("articles", "article_columns", "revisions", "mentions")
+# Filled by triggers when other tables are repaired.
+_LAST_TABLES = ("stale_pages", "search_pending", "story_pending")
+_WRITTEN_AGAIN, _MADE_AGAIN = "repaired", "removed, and made again from the articles"
+_SET_ASIDE = "set aside in the table quarantine"
+
+Row = Mapping[str, Any]
+
+
+class RepairedRow(NamedTuple):
+    """A bad value, and what became of its row."""
+
+    bad_value: BadValue
+    action: str
+
+    def __str__(self) -> str:
+        return f"{self.bad_value}: {self.action}"
+
+
+class _Place(NamedTuple):
+    """Where a row is: the condition that finds it, whatever its key holds."""
+
+    table: str
+    condition: str
+
+
+class RowRepair:
+    """Finds and repairs the rows of one database; posts are read from the output folder."""
+
+    def __init__(self, db: Database, output: Path, site_links: SiteLinks) -> None:
+        self._db, self._output, self._links = db, output, site_links
+
+    def find_bad_values(self) -> Iterator[BadValue]:
+        """Yield what is wrong with every row of every table. Reads all of them, one at a time. Raises StoreError."""
+        with as_store_error():
+            for table in self._tables():
+                for _, bad_values in self._bad_rows(table):
+                    yield from bad_values
+            yield from self._find_orphans()
+
+    def has_bad_values(self, codes: Iterable[str]) -> bool:
+        """Return whether a row that belongs to one of these articles is bad, or of a small table, or has an absurd id.
+
+        After the largest id that there can be, SQLite gives new rows any ids.
+        """
+        tables = self._tables()
+        for table in (table for table in _NUMBERED_TABLES if table in tables):
+            (largest,) = self._db.execute(f'SELECT coalesce(max(id), 1) FROM "{table}"').fetchone()
+            if TABLES[table].columns["id"].rule(largest):
+                return True
+        deleted = "SELECT 1 FROM story_pending WHERE code NOT IN (SELECT code FROM articles) LIMIT 1"
+        if self._db.execute(deleted).fetchone():
+            return True  # and what belonged to the article may still be there
+        small = (table for table in _SMALL_TABLES if table in tables)
+        if any(True for table in small for _ in self._bad_rows(table)):
+            return True
+        condition = '"code" IN (SELECT value FROM json_each(?))'
+        code_list = json.dumps([*codes])
+        return any(True for table in _ROWS_OF_ARTICLES for _ in self._bad_rows(table, condition, code_list))
+
+    def repair_all(self, now: datetime, *, keep_orphans: bool = False) -> list[RepairedRow]:
+        """Repair every bad row or set it aside, in one transaction.
+
+        `keep_orphans` leaves the rows alone whose row of another table is missing: it may come yet.
+
+        Raises:
+            StoreError: SQLite reports an error; then nothing is changed.
+        """
+        with as_store_error():
+            self._db.execute("PRAGMA foreign_keys = OFF")  # rows are put right one table after the other
+            try:
+                with self._db.atomic():
+                    return list(self._repair_tables(format_iso(now), keep_orphans=keep_orphans))
+            finally:
+                self._db.execute("PRAGMA foreign_keys = ON")
+
+    # finding
+
+    def _tables(self) -> list[str]:
+        rows = self._db.execute("SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'")
+        names = {name for (name,) in rows}
+        return sorted((name for name in TABLES if name in names), key=lambda name: name in _LAST_TABLES)
+
+    def _bad_rows(self, table: str, condition: str = "1", *values: object) -> Iterator[tuple[_Place, list[BadValue]]]:
+        columns = self._own_columns(table)
+        row_id = "rowid" if self._has_row_id(table) else "0"
+        names = ", ".join(f'"{name}"' for name in columns)
+        cursor = self._db.execute(
+            f'SELECT {row_id}, {names} FROM "{table}" WHERE {condition} AND ({TABLES[table].may_be_bad})', values
+        )
+        for number, *cells in cursor:
+            row = dict(zip(columns, cells, strict=True))
+            if bad_values := find_bad_values(table, row):
+                key_condition = " AND ".join(f'"{name}" IS {_literal(row[name])}' for name in TABLES[table].key)
+                yield _Place(table, f"rowid = {number}" if row_id == "rowid" else key_condition), bad_values
+
+    def _own_columns(self, table: str) -> list[str]:
+        names = [name for (name,) in self._db.execute("SELECT name FROM pragma_table_xinfo(?)", [table])]
+        own_names = {*TABLES[table].columns, *TABLES[table].key}
+        return [name for name in names if name in own_names]
+
+    def _has_row_id(self, table: str) -> bool:
+        sql = "SELECT NOT wr FROM pragma_table_list WHERE schema = 'main' AND name = ?"
+        return bool(self._db.execute(sql, [table]).fetchone()[0])
+
+    def _find_orphans(self) -> Iterator[BadValue]:
+        """Yield the rows that name a row of another table which is not there."""
+        for table in self._tables():
+            for column, (parent, _) in TABLES[table].parents.items():
+                for row in self._orphans(table, column):
+                    yield BadValue(table, format_key(TABLES[table], row), column, f"no such row in {parent}")
+
+    def _orphans(self, table: str, column: str) -> list[Row]:
+        parent, parent_key = TABLES[table].parents[column]
+        key = ", ".join(f't."{name}"' for name in dict.fromkeys([*TABLES[table].key, column]))
+        sql = f"""
+            SELECT {key} FROM "{table}" AS t WHERE t."{column}" IS NOT NULL
+                AND NOT EXISTS (SELECT 1 FROM "{parent}" AS p WHERE p."{parent_key}" = t."{column}")
+        """
+        return self._select(sql)
+
+    def _select(self, sql: str, *values: object) -> list[Row]:
+        cursor = self._db.execute(sql, values)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    # repairing
+
+    def _repair_tables(self, now: str, *, keep_orphans: bool) -> Iterator[RepairedRow]:
+        for table in self._tables():
+            for place, bad_values in list(self._bad_rows(table)):
+                action = self._repair_row(place, bad_values, now)
+                yield from (RepairedRow(bad_value, action) for bad_value in bad_values)
+            if table not in _LAST_TABLES and not keep_orphans:
+                yield from self._repair_orphans(table, now)
+        for table, columns in find_lost_keys(self._db):
+            yield from self._restore_key(table, columns, now)
+
+    def _repair_row(self, place: _Place, bad_values: list[BadValue], now: str) -> str:
+        found = self._select(f'SELECT * FROM "{place.table}" WHERE {place.condition}')
+        if not found:
+            return _SET_ASIDE
+        row = found[0]
+        self._keep(place.table, [row], bad_values, now)
+        values = self._right_values(place.table, row, {bad_value.column for bad_value in bad_values})
+        if values is not None and not find_bad_values(place.table, {**self._own(place.table, row), **values}):
+            try:
+                with self._db.atomic():
+                    self._update(place, values)
+                return _WRITTEN_AGAIN
+            except sqlite3.IntegrityError:  # another row has the key that this one should have
+                pass
+        self._delete(place)
+        return _MADE_AGAIN if _is_derived(place.table) else _SET_ASIDE
+
+    def _own(self, table: str, row: Row) -> dict[str, Any]:
+        return {name: row[name] for name in TABLES[table].columns if name in row}
+
+    def _right_values(self, table: str, row: Row, bad_columns: set[str]) -> dict[str, object] | None:
+        """Return what the bad columns should hold; None where that cannot be known."""
+        columns = TABLES[table].columns
+        values = {name: columns[name].default for name in bad_columns if columns[name].has_default}
+        if table == "articles" and bad_columns - values.keys():
+            known = self._article_values(row, bad_columns)
+            values |= {name: known[name] for name in bad_columns - values.keys() if name in known}
+        elif table == "runs" and bad_columns & {"listed", *Outcome}:
+            values |= self._count_entries(row["id"])
+        elif table == "categories" and "media" in bad_columns:
+            category = CategoryRegistry().find(str(row["slug"]))
+            values |= {"media": category.media} if category else {}
+        return values if values.keys() >= bad_columns else None
+
+    def _article_values(self, row: Row, bad_columns: set[str]) -> dict[str, object]:
+        """Return what the columns of an article should hold, as far as its post and its other columns say it."""
+        good = {name: value for name, value in row.items() if name not in bad_columns}
+        path, post = self._find_post(good)
+        if post is not None:
+            said = {
+                "code": post.code,
+                "title": post.title,
+                "published_at": format_iso(post.published_at),
+                "media": post.media,
+                "category": post.category,
+                "url": post.url,
+                "body_html": post.body_html,
+                "post_path": path,
+            }
+            good = {**said, **good}
+        registry = CategoryRegistry(self._good_categories())
+        if "media" in good and "category" not in good:
+            good["category"] = registry.get_or_create(good["media"]).slug
+        if "category" in good and "media" not in good and (category := registry.find(good["category"])) is not None:
+            good["media"] = category.media
+        if "body_html" in good:
+            good.setdefault("body_text", html_to_text(good["body_html"]))
+        if "published_at" in good:
+            good.setdefault("first_seen_at", good["published_at"])
+            if "code" in good:
+                moment = datetime.fromisoformat(good["published_at"])
+                good.setdefault("post_path", make_post_path(Post(good["code"], "", moment, "", "", "", "")))
+        if "code" in good and "source" not in good:
+            spiders = self._select("SELECT spider FROM sightings WHERE code = ? ORDER BY title = ''", good["code"])
+            good |= {"source": spiders[0]["spider"]} if spiders else {}
+        return good
+
+    def _find_post(self, good: Row) -> tuple[str, Post | None]:
+        """Return the post of an article of which these columns are known, and its path."""
+        paths: list[str] = []
+        if "post_path" in good:
+            paths = [good["post_path"]]
+        elif "code" in good:
+            paths = [path for path in post_files.iter_post_paths(self._output) if _code_of(path) == good["code"]]
+        for path in paths:
+            try:
+                text = post_files.read_file(post_files.locate_post(self._output, path)).decode()
+                registry = CategoryRegistry(self._good_categories())
+                post = parse_post(text, self._links, lambda _: PLAIN_MARKUP, registry)
+            except (FinewsError, UnicodeDecodeError):
+                continue
+            if post.code == _code_of(path):
+                return path, post
+        return "", None
+
+    def _good_categories(self) -> list[Category]:
+        rows = self._select("SELECT slug, media, aliases FROM categories ORDER BY slug")
+        return [
+            Category(row["slug"], row["media"], tuple(json.loads(row["aliases"])))
+            for row in rows
+            if not find_bad_values("categories", row)
+        ]
+
+    def _count_entries(self, run_id: object) -> dict[str, object]:
+        rows = self._select("SELECT outcome, count(*) AS times FROM entries WHERE run_id = ? GROUP BY outcome", run_id)
+        counts = {row["outcome"]: row["times"] for row in rows}
+        known = {outcome.value: counts.get(outcome.value, 0) for outcome in Outcome}
+        return {"listed": sum(known.values()), **known}
+
+    def _repair_orphans(self, table: str, now: str) -> Iterator[RepairedRow]:
+        for column, (parent, _) in TABLES[table].parents.items():
+            for row in self._orphans(table, column):
+                bad_value = BadValue(table, format_key(TABLES[table], row), column, f"no such row in {parent}")
+                condition = " AND ".join(f'"{name}" IS {_literal(row[name])}' for name in TABLES[table].key)
+                if parent == "categories":
+                    self._restore_category(condition)
+                elif parent == "runs":
+                    self._restore_run(row[column])
+                else:
+                    self._keep(table, self._select(f'SELECT * FROM "{table}" WHERE {condition}'), [bad_value], now)
+                    self._delete(_Place(table, condition))
+                action = f"{parent} has it again" if parent in {"categories", "runs"} else _SET_ASIDE
+                yield RepairedRow(bad_value, action)
+
+    def _restore_category(self, article_condition: str) -> None:
+        self._db.execute(f"""
+            INSERT OR IGNORE INTO categories (slug, media, aliases)
+            SELECT category, media, '[]' FROM articles WHERE {article_condition}
+        """)
+
+    def _restore_run(self, run_id: int) -> None:
+        """Put back a run of which only its entries are left."""
+        columns = {name: column.default for name, column in TABLES["runs"].columns.items() if column.has_default}
+        values = {**columns, "id": run_id, **self._count_entries(run_id)}
+        names, marks = ", ".join(f'"{name}"' for name in values), ", ".join("?" * len(values))
+        self._db.execute(f"INSERT OR IGNORE INTO runs ({names}) VALUES ({marks})", [*values.values()])
+
+    def _restore_key(self, table: str, columns: tuple[str, ...], now: str) -> Iterator[RepairedRow]:
+        """Make a key of a table unique again; of several rows with the same, the first stays."""
+        names = ", ".join(f'"{name}"' for name in columns)
+        later = f'rowid NOT IN (SELECT min(rowid) FROM "{table}" GROUP BY {names})'
+        for row in self._select(f'SELECT rowid AS finews_rowid, * FROM "{table}" WHERE {later}'):
+            place = _Place(table, f"rowid = {row['finews_rowid']}")
+            rules = TABLES.get(table)
+            bad_value = BadValue(table, format_key(rules, row) if rules else "", ", ".join(columns), "there twice")
+            self._keep(table, [row], [bad_value], now)
+            self._delete(place)
+            yield RepairedRow(bad_value, _SET_ASIDE)
+        index = f"{table}_{'_'.join(columns)}_key"
+        self._db.execute(f'CREATE UNIQUE INDEX IF NOT EXISTS "{index}" ON "{table}" ({names})')
+        yield RepairedRow(BadValue(table, "", ", ".join(columns), "two rows could have the same"), _WRITTEN_AGAIN)
+
+    def _update(self, place: _Place, values: Mapping[str, object]) -> None:
+        changes = ", ".join(f'"{name}" = ?' for name in values)
+        self._db.execute(f'UPDATE "{place.table}" SET {changes} WHERE {place.condition}', [*values.values()])
+        if place.table == "articles" and "body_html" in values:
+            self._write_mentions(str(values["body_html"]), place.condition)
+
+    def _write_mentions(self, body_html: str, article_condition: str) -> None:
+        code = self._db.execute(f"SELECT code FROM articles WHERE {article_condition}").fetchone()[0]
+        self._db.execute("DELETE FROM mentions WHERE code = ?", [code])
+        for mention in extract_mentions(body_html):
+            self._db.execute(
+                "INSERT INTO mentions (code, secid, kind, name, count) VALUES (?, ?, ?, ?, ?)",
+                [code, mention.secid, mention.kind, mention.name, mention.count],
+            )
+
+    def _delete(self, place: _Place) -> None:
+        self._db.execute(f'DELETE FROM "{place.table}" WHERE {place.condition}')
+
+    def _keep(self, table: str, rows: Iterable[Row], bad_values: list[BadValue], now: str) -> None:
+        """Keep rows as they were, in quarantine: what only follows from other rows need not be kept."""
+        if _is_derived(table):
+            return
+        for row in rows:
+            code = row.get("code")
+            raw = json.dumps({"table": table, "row": row}, default=_encode_blob).encode()
+            self._db.execute(
+                """
+                INSERT OR IGNORE INTO quarantine (spider, kind, code, url, reason, seen_at, sha256, raw, resolved_at)
+                VALUES ('', ?, ?, '', ?, ?, ?, ?, ?)
+                """,
+                [
+                    KIND_STORED,
+                    code if isinstance(code, str) and not TABLES["entries"].columns["code"].rule(code) else "",
+                    str(bad_values[0]) if bad_values else "",
+                    now,
+                    hashlib.sha256(raw).hexdigest(),
+                    raw,
+                    now,
+                ],
+            )
+
+
+def _is_derived(table: str) -> bool:
+    """Whether what a table holds follows from the articles."""
+    return table == "stale_pages" or table.startswith(("search_", "story_"))
+
+
+def _code_of(path: str) -> str:
+    parsed = parse_post_path(path)
+    return parsed.code if parsed else ""
+
+
+def _encode_blob(value: object) -> object:
+    return {"hex": value.hex()} if isinstance(value, bytes) else str(value)
+
+
+def _literal(value: object) -> str:
+    """Return a value of a row as SQL, whatever bytes it holds."""
+    if isinstance(value, str):
+        return f"CAST(x'{value.encode('utf-8', 'surrogateescape').hex()}' AS TEXT)"
+    if isinstance(value, bytes):
+        return f"x'{value.hex()}'"
+    if isinstance(value, float) and value in {float("inf"), float("-inf")}:
+        return "9e999" if value > 0 else "-9e999"
+    return "NULL" if value is None else repr(value)
