@@ -265,12 +265,11 @@ def test_failed_read_is_reported(scenario: PageScenario, expected: dict[str, str
     assert find_failures(scenario, expected, reading_faults(scenario)) == []
 
 
+@pytest.mark.parametrize("scenario", [name for name in COMMANDS if name != "crawl"], indirect=True)
 def test_site_that_jekyll_cannot_read_is_reported(
     scenario: PageScenario, expected: dict[str, str], tmp_path: Path
 ) -> None:
     """Of Jekyll's own calls those by which it opens what it makes the site of."""
-    if "build" not in scenario.command(tmp_path):
-        pytest.skip("a crawl does not run Jekyll")
     trace_file = tmp_path / "jekyll.log"
     wrapper = tmp_path / "bin" / "jekyll"
     wrapper.parent.mkdir()

@@ -14,8 +14,6 @@ import pytest
 
 from tests.support.commands import PROJECT_ROOT
 
-pytestmark = pytest.mark.skipif(not os.environ.get("FINEWS_PACKAGE"), reason="slow: make package-test runs it")
-
 # setuptools is the build system that pyproject.toml names.
 BUILD = "import sys; from setuptools import build_meta; print(getattr(build_meta, sys.argv[1])(sys.argv[2]))"
 
