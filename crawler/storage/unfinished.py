@@ -23,9 +23,9 @@ _RUN_MARK = f"{_PREFIX}run{_SUFFIX}"
 # A database that is replaced keeps its content, and a log of its own, under another name (database_swap.py).
 DATABASE_BACKUP_INFIX = ".before-rebuild-"
 DATABASE_LOG_SUFFIXES = ("-wal", "-journal")
-# What earlier versions called them: a post (not the `.swp` of an editor), and the folders of a build and of a rebuilt
-# database.
-_OLD_POST_NAME = re.compile(r"\.\d{4}-\d\d-\d\d-[\w-]+\.md\.(?:part|(?=\w*[\d_])[a-z0-9_]{6,8})", re.ASCII)
+# What earlier versions called them: a post (`.swp` or `.bak` are an editor's), and the folders of a build and of a
+# rebuilt database.
+_OLD_POST_NAME = re.compile(r"\.\d{4}-\d\d-\d\d-[\w-]+\.md\.(?!(?:sw[a-p]|bak|backup|orig|save)\Z)\w+", re.ASCII)
 _OLD_FOLDER_NAMES = {
     re.compile(r"\.stage-[a-z0-9_]{8}", re.ASCII): {"source", "tree"},
     re.compile(r"\.rebuild-[a-z0-9_]{1,8}", re.ASCII): {
