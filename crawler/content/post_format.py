@@ -249,7 +249,7 @@ class PostPath(NamedTuple):
 def parse_post_path(path: str) -> PostPath | None:
     """Return what the path of a post says; None for a path that no post of finews has, and finews never writes to.
 
-    >>> parse_post_path("_posts/2022/01/10/2022-01-10-NW202201102242171631.md")
+    >>> parse_post_path(f"_posts/2022/01/10/2022-01-10-{CODE_PREFIX}202201102242171631.md")
     PostPath(day='2022/01/10', code='202201102242171631')
     >>> parse_post_path("_posts/../x.md") is parse_post_path("news.db") is None
     True

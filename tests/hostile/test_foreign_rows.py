@@ -201,7 +201,7 @@ def test_table_without_any_constraint(parent: Path, output: Path) -> None:
         "DROP TABLE search_pairs",
         "DROP TABLE stale_pages",
         "ALTER TABLE sightings DROP COLUMN failures",
-        "ALTER TABLE articles DROP COLUMN summary",
+        "ALTER TABLE articles DROP COLUMN source",
         "ALTER TABLE runs DROP COLUMN detail",
         "ALTER TABLE categories DROP COLUMN media",
     ],

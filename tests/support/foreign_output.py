@@ -49,6 +49,7 @@ _MORE_ROWS = (
     "INSERT INTO coverage SELECT 'eastmoney', '350', started_at, NULL, id FROM runs",
     "INSERT INTO gaps SELECT id, '345', started_at, finished_at FROM runs",
     "INSERT INTO unproven_walks SELECT 'eastmoney', '999', id, 1 FROM runs LIMIT 1",
+    "INSERT INTO archived_pages VALUES ('2022/01/10/x.html', printf('%064d', 1), printf('%064d', 2))",
     "INSERT INTO pauses VALUES ('example.org', '2022-01-10T16:20:36+08:00')",
     "INSERT INTO robots VALUES ('https://example.org', x'', '2022-01-10T16:20:36+08:00')",
     "INSERT INTO conditions VALUES ('eastmoney', 'example.org: HTTP 500', '2022-01-10T16:20:36+08:00')",
