@@ -20,7 +20,8 @@ from crawler.storage.connection import sqlite_code
 _MAX_VALUE_BYTES = 16 << 20
 _LIMITS = {
     sqlite3.SQLITE_LIMIT_LENGTH: _MAX_VALUE_BYTES,
-    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 100_000,  # bytes; an address of a table page may filter by thousands of values
+    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 100_000,  # bytes; an address of a table page may filter by hundreds of values
+    sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER: 1_000,  # reading a statement takes the square of it
     sqlite3.SQLITE_LIMIT_COLUMN: 200,
     sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 1_000,  # bytes; matching takes the product of pattern and text
     sqlite3.SQLITE_LIMIT_ATTACHED: 0,

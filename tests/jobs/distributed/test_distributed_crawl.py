@@ -27,7 +27,7 @@ from tests.support.waiting import wait_until
 # `finews worker` with a bug of its own.
 WORKER_WITH_BUG = """
 from crawler.jobs.distributed import queue
-def create_app():
+def create_app(*_):
     raise OSError("too many open files")
 queue.prepare_queue, queue.create_app = lambda: None, create_app
 from crawler.cli import main
