@@ -28,6 +28,11 @@ settings.register_profile("finews", deadline=None)
 settings.load_profile("finews")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Two workers a core: tests wait for servers, browsers and time-outs as long as they compute."""
+    return 2 * len(os.sched_getaffinity(0))
+
+
 @pytest.fixture
 def output(tmp_path: Path) -> Path:
     return tmp_path / "output"
