@@ -5,8 +5,9 @@ import re
 import shutil
 import subprocess
 import sys
-from importlib.metadata import PathDistribution, version
+from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -131,7 +132,8 @@ def test_github_workflow_installs_the_commit_that_is_installed(
 ) -> None:
     (repository / WHEEL_NAME).unlink()
     origin = {"url": "https://git.example/you/finews.git", "vcs_info": {"vcs": "git", "commit_id": "a" * 40}}
-    monkeypatch.setattr(PathDistribution, "read_text", lambda _self, _name: json.dumps(origin))
+    installed = SimpleNamespace(read_text=lambda _name: json.dumps(origin))
+    monkeypatch.setattr("crawler.jobs.schedule.distribution", lambda _name: installed)
     installation = Installation("/usr/bin/finews", str(published_copy), "/usr/bin")
     monkeypatch.setattr("crawler.jobs.schedule.version", lambda _name: "0.1.0")
     expected = f"pip install git+https://git.example/you/finews.git@{'a' * 40}"
