@@ -228,7 +228,7 @@ def _resident_megabytes(process_id: int) -> float:
 def _descendants(process_id: int) -> list[int]:
     """Its children, and theirs: processes for queries are forks of one that the server starts."""
     children: list[int] = []
-    for path in Path(f"/proc/{process_id}/task").glob("*/children"):
-        with suppress(OSError):  # the thread has ended
+    with suppress(OSError):  # the process, or one of its threads, has ended
+        for path in Path(f"/proc/{process_id}/task").glob("*/children"):
             children += map(int, path.read_text(encoding="ascii").split())
     return children + [grandchild for child in children for grandchild in _descendants(child)]
