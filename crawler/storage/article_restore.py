@@ -6,20 +6,12 @@ from dataclasses import asdict
 
 from sqlite_utils import Database
 
+from crawler.content.dates import format_iso
 from crawler.errors import ParseError
 from crawler.items import Article
-from crawler.storage.article_upsert import content_columns
+from crawler.storage.article_upsert import INSERT_ARTICLE, content_columns
 from crawler.storage.table import Table
 
-_INSERT_ARTICLE = """
-    INSERT INTO articles (
-        code, title, published_at, media, category, source, url, summary, body_html, body_text,
-        post_path, post_sha256, first_seen_at, revision, published_revision
-    ) VALUES (
-        :code, :title, :published_at, :media, :category, :source, :url, :summary, :body_html, :body_text,
-        :post_path, :post_sha256, :published_at, 1, iif(:post_exists, 1, NULL)
-    )
-"""
 # What a post says of its article, and where it is; a post that is there is of the newest revision. A row that says the
 # same is not written: triggers would see it.
 _UPDATE_ARTICLE = """
@@ -50,13 +42,15 @@ _INSERT_MENTION = """
     WHERE NOT EXISTS (SELECT 1 FROM mentions WHERE code = :code AND secid = :secid)
 """
 # A row whose post is not written yet stays: the post that is there, if there is one, is older.
-_IS_OTHER = "published_revision IS revision AND coalesce(code NOT IN (SELECT code FROM temp.restored), 1)"
 _DELETE_OTHERS = (
-    *(
-        f"DELETE FROM {table} WHERE code IN (SELECT code FROM articles WHERE {_IS_OTHER})"  # noqa: S608  # our own names
-        for table in ("article_columns", "mentions", "revisions")
-    ),
-    f"DELETE FROM articles WHERE {_IS_OTHER}",  # noqa: S608  # likewise
+    """
+    CREATE TEMP TABLE others AS SELECT rowid AS id, code FROM articles
+    WHERE published_revision IS revision AND coalesce(code NOT IN (SELECT code FROM temp.restored), 1)
+    """,
+    "DELETE FROM article_columns WHERE code IN (SELECT code FROM temp.others)",
+    "DELETE FROM mentions WHERE code IN (SELECT code FROM temp.others)",
+    "DELETE FROM revisions WHERE code IN (SELECT code FROM temp.others)",
+    "DELETE FROM articles WHERE rowid IN (SELECT id FROM temp.others)",
 )
 
 
@@ -91,12 +85,14 @@ class ArticleRestorer(Table):
                 json.dumps(article.category.aliases, ensure_ascii=False),
             )
             self._execute(
-                _UPDATE_ARTICLE if stored else _INSERT_ARTICLE,
+                _UPDATE_ARTICLE if stored else INSERT_ARTICLE,
                 code=article.code,
                 **content_columns(article),
                 post_path=post_path,
                 post_sha256=hashlib.sha256(post_text.encode("utf-8")).hexdigest(),
                 post_exists=post_exists,
+                published_revision=1 if post_exists else None,
+                fetched_at=format_iso(article.published_at),
             )
             self._restore_mentions(article)
 

