@@ -64,7 +64,7 @@ class OutputError(FatalError):
 
 
 def disk_error(error: BaseException) -> OutputError | None:
-    """What an exception says that the disk has refused, which is no bug of ours wherever it turns up; else None."""
+    """Return the error for what the disk has refused, which is no bug wherever it turns up; else None."""
     if isinstance(error, OSError) and error.filename is not None:
         return OutputError(f"cannot read or write {error.filename}: {error.strerror}")
     return None

@@ -24,9 +24,9 @@ def verify(repair: bool, output: Path, address: str, as_json: bool) -> None:
 
     Names each post that is missing, different, extra (no row is for it) or unfinished, each article that the index of
     words (unindexed) or its story of reprints (unlinked) does not hold as it is, and each page of the site that is gone
-    or does not show what the rows say (stale); exit code 1 when any remains. It only reads, and works beside a crawl.
+    or does not show what the rows say (stale); exit code 1 when any remains. It only reads, and works during a crawl.
     --repair writes missing and different posts from their rows, and the pages, indexes, links, and removes unfinished
-    files; an extra file is told and never deleted.
+    files; an extra file is reported and never deleted.
 
     Also what another program has written into news.db: rows that finews cannot use (invalid), by table, key and column,
     and changes of the schema. --repair makes a bad value again from the post or from other columns, or sets the row

@@ -41,7 +41,7 @@ from crawler.storage.robots_files import RobotsFiles
 from crawler.storage.row_repair import RepairedRow, RowRepair
 from crawler.storage.row_rules import BadValue
 from crawler.storage.runs import Runs
-from crawler.storage.schema_check import SchemaFault, find_lost_keys, find_schema_faults, mend_schema
+from crawler.storage.schema_check import SchemaFault, find_lost_keys, find_schema_faults, repair_schema
 from crawler.storage.search import sql_functions
 from crawler.storage.search.engine import SearchEngine
 from crawler.storage.search.index import ProgressReporter, SearchIndex
@@ -58,7 +58,7 @@ def load_stored_categories(output: Path) -> list[Category]:
         return []
     with db, as_store_error(output / DATABASE_FILE_NAME):
         if not migrations.pending(db) and any(fault.hides_data for fault in find_schema_faults(db)):
-            return []  # opened for writing, it is mended
+            return []  # opened for writing, it is repaired
         return Categories(db).all()
 
 
@@ -103,7 +103,7 @@ class Store(Table):
     ) -> Self:
         """Open it for a crawl; it is made where it does not exist, its index caught up.
 
-        What another program has changed of the schema is mended, and its rows that finews cannot use are repaired or
+        What another program has changed of the schema is repaired, and its rows that finews cannot use are repaired or
         set aside, as far as that can be seen without reading all of them. Raises StoreError.
         """
         db = open_database_rw(output)
@@ -111,7 +111,7 @@ class Store(Table):
             store = cls(db)
             path = output / DATABASE_FILE_NAME
             with as_store_error(path):
-                store._mend_foreign_writes(output, site_links)
+                store._repair_foreign_writes(output, site_links)
             store.search_index.index_pending(report_index_progress)
             store._files = {file: file_identity(file) for file in files_in_use(path)}
         except BaseException:
@@ -119,11 +119,11 @@ class Store(Table):
             raise
         return store
 
-    def _mend_foreign_writes(self, output: Path, site_links: SiteLinks | None) -> None:
-        """Mend what another program has changed, as far as the schema, small tables and pending articles show it."""
-        self.schema_faults = mend_schema(self._db)
+    def _repair_foreign_writes(self, output: Path, site_links: SiteLinks | None) -> None:
+        """Repair what another program has changed, as far as the schema, small tables and pending articles show it."""
+        self.schema_faults = repair_schema(self._db)
         for fault in self.schema_faults:
-            add_notice(f"news.db: {fault}; mended: `finews verify --repair` looks for what that has left")
+            add_notice(f"news.db: {fault}; repaired: `finews verify --repair` looks for what that has left")
         if any(fault.name.startswith("trigger") for fault in self.schema_faults):
             self.site_pages.mark_all_stale()
         pending_codes = {*self.search_index.pending_codes(), *self.reprint_clusters.pending_codes()}

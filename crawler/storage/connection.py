@@ -66,7 +66,7 @@ _HINT_BY_EXTENDED_CODE = {
 def open_database_rw(output: Path) -> Database:
     """The database of an output folder, made or brought up to date. Raises StoreError."""
     path = output / DATABASE_FILE_NAME
-    # SQLite would let nobody but its owner write it; its log and its shared memory get the same permissions.
+    # SQLite would let only its owner write it; its log and its shared memory get the same permissions.
     with suppress(OSError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
     with as_store_error(path):
@@ -89,7 +89,7 @@ FileIdentity = tuple[int, int] | None
 
 
 def file_identity(path: Path) -> FileIdentity:
-    """Return what tells a file from another of the same name; None where there is none."""
+    """Return the device and inode of a file, which another file of its name does not have; None where there is none."""
     try:
         status = path.stat()
     except OSError:
@@ -122,10 +122,10 @@ def _recover_journal(path: Path) -> None:
             db.execute("PRAGMA schema_version").fetchone()
 
 
-def open_database_ro(output: Path, *, to_be_mended: bool = False) -> Database:
+def open_database_ro(output: Path, *, to_be_repaired: bool = False) -> Database:
     """The database of an output folder, which this connection cannot change.
 
-    Raises StoreError when there is none, and unless it is `to_be_mended`, when tables or columns of it are missing.
+    Raises StoreError when there is none, and unless it is `to_be_repaired`, when tables or columns of it are missing.
     """
     path = output / DATABASE_FILE_NAME
     db = open_database_of_any_version(output)
@@ -133,11 +133,11 @@ def open_database_ro(output: Path, *, to_be_mended: bool = False) -> Database:
         raise StoreError(f"no finews database at {path}: `finews crawl` makes one, `--output DIR` names another folder")
     with as_store_error(path):
         is_older = migrations.pending(db) and not find_unrecorded_steps(db)
-        faults = [] if to_be_mended or is_older else [fault for fault in find_schema_faults(db) if fault.hides_data]
+        faults = [] if to_be_repaired or is_older else [fault for fault in find_schema_faults(db) if fault.hides_data]
     if is_older:
         raise StoreError(f"{path} was written by an older finews: the next `finews crawl` brings it up to date")
     if faults:
-        remedy = ": `finews verify --repair` mends it" if faults[0].statements and not faults[0].needs_posts else ""
+        remedy = ": `finews verify --repair` repairs it" if faults[0].statements and not faults[0].needs_posts else ""
         raise StoreError(f"{path}: {faults[0]}{remedy}")
     return db
 
@@ -169,7 +169,7 @@ def _is_step_name(name: object) -> bool:
 
 
 class NewsDatabase(Database):
-    """A database of ours, with the values that another program wrote and that were met so far (`bad_values`)."""
+    """A finews database, with the values that another program wrote and that were met so far (`bad_values`)."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection, recursive_triggers=False)

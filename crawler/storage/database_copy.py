@@ -1,7 +1,7 @@
 """Database copy: all that can be read of a database, in a new file; of a damaged one, and of what its user added, too.
 
 It is read table by table and written again, so that nothing of the damage comes over. Tables that follow from the
-articles (`DERIVED_PREFIXES`) are copied without their rows: whoever copies fills them again.
+articles (`DERIVED_PREFIXES`) are copied without their rows: the caller fills them again.
 """
 
 import sqlite3

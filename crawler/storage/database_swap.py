@@ -25,7 +25,7 @@ from crawler.storage.connection import (
 from crawler.storage.database_copy import UnreadableDatabaseError, copy_database, is_damage, our_tables
 from crawler.storage.migrations import MARK_ALL_PAGES_STALE
 from crawler.storage.reprints.clusters import ReprintClusters
-from crawler.storage.schema_check import mend_schema
+from crawler.storage.schema_check import repair_schema
 from crawler.storage.search.index import SearchIndex
 from crawler.storage.unfinished import DATABASE_BACKUP_INFIX, DATABASE_LOG_SUFFIXES, unfinished_folder
 
@@ -74,7 +74,7 @@ def replacement_database(output: Path, replaced_at: datetime) -> Iterator[Replac
                     "foreign_keys = OFF",
                 ):
                     db.execute(f"PRAGMA {pragma}")
-                mend_schema(db, has_posts=True)
+                repair_schema(db, has_posts=True)
                 replacement = Replacement(Store(db), carried_over, faults)
                 with db.atomic():
                     yield replacement
@@ -198,7 +198,7 @@ def _link_or_copy(path: Path, backup: Path) -> None:
 
 
 def _keep_permissions(old_path: Path, new_path: Path) -> None:
-    """Let all those use the new file who could use the old one; the owner is whoever rebuilds it."""
+    """Give the new file the group and the permissions of the old one; its owner is the user who rebuilds it."""
     status = old_path.stat()
     with suppress(PermissionError):  # of a group that this user is not in
         os.chown(new_path, -1, status.st_gid)

@@ -33,7 +33,7 @@ _MAX_PROCESS_MEMORY = 512 << 20
 _MAX_RESULT_BYTES = 32 << 20
 # Bytes that an empty cell counts as: a page of many small cells takes as long as one of long texts.
 _BYTES_PER_CELL = 500
-# The progress handler is called once in so many of SQLite's operations: about 0.1 ms.
+# SQLite's operations between two calls of the progress handler: about 0.1 ms.
 _OPERATIONS_PER_CHECK = 1_000
 # Seconds of the processor, in addition to the time limit, after which the system ends a process without a parent.
 _CPU_GRACE_SECONDS = 2

@@ -83,7 +83,7 @@ class OutputDir:
             OutputLockedError, StoreError, OutputError: nothing stays open or locked then.
         """
         if must_exist:
-            open_database_ro(path, to_be_mended=True).close()
+            open_database_ro(path, to_be_repaired=True).close()
         create_output_dir(path)
         resources = ExitStack()
         try:
@@ -126,7 +126,7 @@ class OutputDir:
 
     @staticmethod
     def is_locked(path: Path) -> bool:
-        """Whether a process holds the lock of a folder; nothing changes. Raises OutputError where nobody can know."""
+        """Return whether a process holds the lock of a folder. Raises OutputError where that cannot be found out."""
         try:
             with _hold_lock(path):
                 return False

@@ -32,7 +32,7 @@ _TEMPLATE_MARK = re.compile(r"\{[{%:]")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+08:00", re.ASCII)
 _DAY = re.compile(r"\d{4}/\d\d/\d\d", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
-# Years that a time of ours may be of. No clock is asked: one that was set back must not condemn all rows.
+# Years that a time in the database may be of. No clock is asked: one that was set back must not condemn all rows.
 _FIRST_YEAR, _LAST_YEAR = 1970, 2100
 _EARLIEST_PUBLICATION_YEAR = 1990
 # Editors date an article up to 24 hours ahead (content/normalise.py); twice that leaves no room for doubt.
@@ -243,7 +243,7 @@ def period(value: object) -> str:
 
 
 def post_path(value: object) -> str:
-    """The path of a post of ours."""
+    """The path of a finews post."""
     if not isinstance(value, str):
         return _not_text(value)
     return "" if parse_post_path(value) else f"not the path of a post: {shorten(value)}"

@@ -1,4 +1,4 @@
-"""Schema check: what another program has changed of the schema that the migrations give, and how it is mended.
+"""Schema check: what another program has changed of the schema that the migrations give, and how it is repaired.
 
 `sqlite-utils transform`, for one, makes a table again without its triggers and without some of its constraints. Tables,
 columns, indexes and triggers that users add stay as they are.
@@ -18,7 +18,7 @@ from crawler.storage.migrations import migrations
 # Nothing takes their place: what they hold is in the posts.
 _TABLES_OF_POSTS = {"articles", "categories"}
 _EMPTY_VALUES = {"INTEGER": "0", "BLOB": "x''"}
-# Whoever applies migrations makes their table.
+# The table of the migrations is made when they are applied.
 _SELECT_OBJECTS = "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name != ?"
 _SELECT_COLUMNS = """
     SELECT t.name AS table_name, c.name, upper(c.type), c."notnull", c.dflt_value, c.pk,
@@ -58,7 +58,7 @@ class _Schema:
 
 @dataclass(frozen=True, slots=True)
 class SchemaFault:
-    """A part of the schema that is missing or changed, and the statements that mend it; none where nothing can.
+    """A part of the schema that is missing or changed, and the statements that repair it; none where nothing can.
 
     `needs_posts`: what it held is in the posts, and `finews rebuild db` reads them.
     """
@@ -78,7 +78,7 @@ class SchemaFault:
 
 
 def find_schema_faults(db: Database) -> list[SchemaFault]:
-    """Return what is missing of the schema, in the order in which it can be mended. Reads nothing but the schema."""
+    """Return what is missing of the schema, in the order in which it can be repaired. Reads nothing but the schema."""
     expected, actual = _expected_schema(), _read_schema(db)
     return [
         *_find_missing_objects(expected, actual, "table"),
@@ -97,13 +97,13 @@ def find_lost_keys(db: Database) -> list[tuple[str, tuple[str, ...]]]:
     ]
 
 
-def mend_schema(db: Database, *, has_posts: bool = False) -> list[SchemaFault]:
-    """Mend what another program has changed of the schema, but for keys; return what that was.
+def repair_schema(db: Database, *, has_posts: bool = False) -> list[SchemaFault]:
+    """Repair what another program has changed of the schema, but for keys; return what that was.
 
     `has_posts` says that the posts will be read into it.
 
     Raises:
-        StoreError: something cannot be mended; its text says what mends it.
+        StoreError: something cannot be repaired; its text says what repairs it.
     """
     faults = find_schema_faults(db)
     for fault in faults:
@@ -201,19 +201,19 @@ def _find_wrong_columns(expected: _Schema, actual: _Schema) -> Iterator[SchemaFa
                 yield SchemaFault(label, "missing", (statement,))
             elif column.type and _affinity(found.type) != _affinity(column.type):
                 command = f"sqlite-utils transform news.db {table} --type {name} {column.type}"
-                yield SchemaFault(label, f"it is {found.type or 'without type'}: `{command}` mends it")
+                yield SchemaFault(label, f"it is {found.type or 'without type'}: `{command}` repairs it")
             elif column.is_number_of_row and not found.is_key:  # new rows would have no number
                 command = f"sqlite-utils transform news.db {table} --pk {name}"
-                yield SchemaFault(label, f"it is no longer the key: `{command}` mends it")
+                yield SchemaFault(label, f"it is no longer the key: `{command}` repairs it")
         for name, found in found_columns.items():
             if name not in columns and found.not_null and found.default is None and not found.is_key:
                 command = f"sqlite-utils transform news.db {table} --default {name} ''"
-                detail = f"finews leaves it empty, which it does not take: `{command}` mends it"
+                detail = f"finews leaves it empty, which it does not take: `{command}` repairs it"
                 yield SchemaFault(f"column {name} of {table}", detail)
 
 
 def _affinity(declared_type: str) -> str:
-    """Return what a declared type of ours means to SQLite: `INT` is `INTEGER`."""
+    """Return what a declared type of the migrations means to SQLite: `INT` is `INTEGER`."""
     return "INTEGER" if "INT" in declared_type else declared_type
 
 

@@ -25,7 +25,7 @@ def load_site_links(output: Path, address: str = "") -> SiteLinks:
 
 
 def _find_own_address(output: Path) -> str:
-    """Empty where there is none that could stand in a post, whatever stands in the file. Raises OutputError."""
+    """Return the stored address; empty where there is none that a post could hold. Raises OutputError."""
     content = post_files.read_if_file(output / CONFIG_FILE, _MAX_CONFIG_SIZE)
     match = _ADDRESS_LINE.search((content or b"").decode("utf-8", "replace"))
     return match[2] if match else ""

@@ -53,7 +53,7 @@ def test_building_the_search_index_again_is_reported(
 ) -> None:
     assert crawl().exit_code == 0
     (count,) = query("SELECT count(*) FROM articles")
-    # As after an update, and of so many articles that it takes long.
+    # As after an update, with articles enough for a report.
     execute_sql(output, "INSERT INTO search_pending SELECT code FROM articles")
     program = """
 from crawler.cli import main

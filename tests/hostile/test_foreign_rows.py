@@ -169,7 +169,7 @@ def test_table_that_another_program_made_again(output: Path) -> None:
     db = Database(output / "news.db")
     assert sorted(trigger.name for trigger in db.triggers) == sorted(triggers)
     db.close()
-    assert any("trigger search_article_inserted: missing; mended" in notice for notice in take_notices())
+    assert any("trigger search_article_inserted: missing; repaired" in notice for notice in take_notices())
     repair_output(output, "")
     assert verify_output(output, "").mismatches == []
 
@@ -206,13 +206,13 @@ def test_table_without_any_constraint(parent: Path, output: Path) -> None:
         "ALTER TABLE categories DROP COLUMN media",
     ],
 )
-def test_missing_part_of_the_schema_is_found_and_mended(output: Path, parent: Path, statement: str) -> None:
+def test_missing_part_of_the_schema_is_found_and_repaired(output: Path, parent: Path, statement: str) -> None:
     connection = sqlite3.connect(output / "news.db")
     connection.execute(statement)
     connection.close()
     hides_data = "TABLE" in statement
     if hides_data:
-        with pytest.raises(StoreError, match="missing: `finews verify --repair` mends it"):
+        with pytest.raises(StoreError, match="missing: `finews verify --repair` repairs it"):
             verify_output(output, "")
     else:
         assert MismatchKind.SCHEMA in {mismatch.kind for mismatch in verify_output(output, "").mismatches}
@@ -242,7 +242,7 @@ def test_key_that_cannot_be_made_again_is_named_with_the_command(output: Path) -
         "CREATE TABLE other AS SELECT * FROM runs; DROP TABLE runs; ALTER TABLE other RENAME TO runs"
     )
     connection.close()
-    with pytest.raises(StoreError, match=r"column id of runs: .*`sqlite-utils transform news.db runs --pk id` mends"):
+    with pytest.raises(StoreError, match=r"column id of runs: .*`sqlite-utils transform news.db runs --pk id` repairs"):
         crawl_again(output)
     db = Database(output / "news.db")
     db.table("runs").transform(pk="id")

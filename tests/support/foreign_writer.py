@@ -51,7 +51,7 @@ class ForeignWrite(NamedTuple):
 
 
 def odd_writes(database: Path, table: str, column: str) -> Iterator[ForeignWrite]:
-    """Yield one statement for each odd value, each for another row as far as there are so many."""
+    """Yield one statement for each odd value, each for another row where the table has enough."""
     keys = row_conditions(database, table)
     for number, (label, value) in enumerate(ODD_VALUES.items()):
         condition = keys[number % len(keys)]

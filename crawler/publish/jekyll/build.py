@@ -92,7 +92,7 @@ class BuildManifest:
     def load(cls, site_dir: Path) -> "BuildManifest":
         """The one in a built site; an empty one where there is none. Raises OutputError.
 
-        Whoever can write there can name anything: what is no path below `_site` is left out.
+        A program that can write there can name anything: what is no path below `_site` is left out.
         """
         try:
             values = json.loads(read_if_file(site_dir / _MANIFEST_FILE) or b"{}")

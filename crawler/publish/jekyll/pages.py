@@ -86,7 +86,7 @@ def find_outdated_files(output: Path, store: Store) -> Iterator[tuple[str, str]]
 
 
 def _iter_files(output: Path, store: Store, pages: Collection[SitePage]) -> Iterator[SiteFile]:
-    """What stands in the files of these pages, and of the lists that lead to them, by path."""
+    """Yield the content of these pages, and of the lists that lead to them, by path."""
     registry = CategoryRegistry(store.categories.all())
     for page in sorted(pages, key=lambda page: (page.kind, page.name)):
         if not _is_archived(output, page):
@@ -101,7 +101,7 @@ def _iter_files(output: Path, store: Store, pages: Collection[SitePage]) -> Iter
 
 
 def _our_pages(output: Path, files: Iterable[SiteFile]) -> Iterator[SiteFile]:
-    """Of pages those whose place is one of ours, and holds no page that the user has written."""
+    """Yield the pages whose path finews uses, and where no page of the user's is."""
     for path, content in files:
         if not _OWN_PAGE_PATH.fullmatch(path):
             add_notice(f"{path[:80]!r} is not the path of a page: not written")

@@ -211,7 +211,7 @@ def test_malformed_jobs_are_set_aside_and_end_nothing(
         )
         for arguments in MALFORMED_ARGUMENTS
     ]  # fmt: skip
-    jobs.append((own_responses, "no task of ours", "{}"))
+    jobs.append((own_responses, "another program's task", "{}"))
     # Well formed, and of no use.
     strange = [
         (own_responses, queue.DELIVER_TASK, json.dumps({"key": "k", "message": "m"})),

@@ -409,7 +409,7 @@ def test_record_that_is_none_has_the_site_built_again(
 
 
 def test_link_in_the_built_site_is_not_followed(published_copy: Path, run_site: SiteCommand, tmp_path: Path) -> None:
-    """Whoever may write there could have pages written elsewhere."""
+    """A program that may write there could have pages written elsewhere."""
     expected = read_site_files(published_copy / SITE_DIR)
     for name in ("category", "2022"):
         (published_copy / SITE_DIR / name).rename(tmp_path / name)
