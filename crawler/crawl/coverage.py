@@ -22,7 +22,7 @@ _MAX_UNPROVEN_WALKS = 3
 class CoverageTracker:
     """Follows the pages of each listing through one crawl.
 
-    `failed_listings` are the columns that could not be read, by reason; `pages_read` counts those of all listings;
+    `failed_listings` are the columns that could not be read, by reason; `pages_read` counts those of all listings.
     When all is saved, `unproven_listings` say which listings changed too much to be read for certain, and
     `proven_listings` name those that were read.
     """
