@@ -14,6 +14,7 @@ from operator import itemgetter
 from pathlib import Path
 
 from sqlite_utils import Database
+from sqlite_utils.db import quote_identifier
 
 from crawler.storage.connection import BUSY_TIMEOUT_SECONDS, sqlite_code
 from crawler.storage.migrations import migrations
@@ -165,9 +166,11 @@ class _Copy:
         ).fetchone()
         taken_names = {name.lower() for name, *_ in columns}
         rowid = next((name for name in _ROWID_NAMES if name not in taken_names), "") if not is_without_rowid else ""
-        listed = ", ".join([rowid] * bool(rowid) + [_quote(name) for name, hidden, _ in columns if not hidden])
-        insert = _COPY_ROWS.format(table=_quote(table), columns=listed)
-        key = [rowid] if rowid else [_quote(name) for name, _, pk in sorted(columns, key=itemgetter(2)) if pk]
+        listed = ", ".join(
+            [rowid] * bool(rowid) + [quote_identifier(name) for name, hidden, _ in columns if not hidden]
+        )
+        insert = _COPY_ROWS.format(table=quote_identifier(table), columns=listed)
+        key = [rowid] if rowid else [quote_identifier(name) for name, _, pk in sorted(columns, key=itemgetter(2)) if pk]
         # In this order SQLite reads the table itself; in none it may read an index that holds all columns.
         in_order = f"{insert} ORDER BY {', '.join(key)}"
         copied = next((count for sql in (in_order, insert) if (count := self._insert(sql)) is not None), None)
@@ -189,7 +192,7 @@ class _Copy:
 
     def _check_count(self, table: str, copied: int) -> None:
         try:
-            (total,) = self.connection.execute(_COUNT_ROWS.format(table=_quote(table))).fetchone()
+            (total,) = self.connection.execute(_COUNT_ROWS.format(table=quote_identifier(table))).fetchone()
         except sqlite3.Error as error:
             if not is_damage(error):
                 raise
@@ -244,7 +247,3 @@ class _Copy:
 
 def _is_derived(table: str) -> bool:
     return table in our_tables() and table.startswith(DERIVED_PREFIXES)
-
-
-def _quote(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

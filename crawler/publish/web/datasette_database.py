@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from datasette.app import Datasette
 from datasette.database import Database, QueryInterrupted, Results
 from datasette.utils import sqlite_timelimit
+from sqlite_utils.db import quote_identifier
 
 from crawler.errors import StoreError
 from crawler.publish.web.current_store import CurrentStore
@@ -129,7 +130,7 @@ class FinewsDatabase(Database):
 
 def _to_datasette_results(result: QueryResult) -> Results:
     """The answer as Datasette expects it: `sqlite3.Row` takes the names of its columns from a cursor."""
-    columns = ", ".join('NULL AS "{}"'.format(name.replace('"', '""')) for name in result.column_names) or "NULL"
+    columns = ", ".join(f"NULL AS {quote_identifier(name)}" for name in result.column_names) or "NULL"
     with closing(sqlite3.connect(":memory:")) as connection:
         cursor = connection.execute(f"SELECT {columns}")
         rows = [sqlite3.Row(cursor, row) for row in result.rows]
