@@ -18,7 +18,7 @@ from crawler.items import Article, RawResponse, Reason, RunOutcome, SavedArticle
 from crawler.jobs.rebuild import rebuild_database, rewrite_posts
 from crawler.jobs.verify import MismatchKind, repair_output, verify_output
 from crawler.publish import feeds
-from crawler.publish.export import export_articles
+from crawler.publish.export import export_to_file, parse_export_options
 from crawler.publish.jekyll import pages, theme_installer
 from crawler.storage import Store
 from crawler.storage.article_writer import save_articles
@@ -161,12 +161,13 @@ def read_all(output: Path, export: Path) -> None:
         rows = list(store.search.rows(SearchRequest(text="央行")))
         rows += store.search.rows(SearchRequest(text="行", as_of=NOW))
         rows += store.search.rows(SearchRequest(stock="600160", collapse_reprints=True))
-        all_rows = list(store.search.rows(SearchRequest()))
+        all_rows = list(store.search.rows_with_relations(SearchRequest()))
+        rows += store.search.rows_with_relations(SearchRequest(as_of=NOW))
         info = feeds.FeedInfo("//example.org", {})
         etree.fromstring(feeds.render_atom(all_rows, info).encode())
         json.loads(feeds.render_json_feed(all_rows, info))
-        export_articles(all_rows, export)
-        export_articles(all_rows, export.with_suffix(".csv"))
+        for path in (export, export.with_suffix(".csv"), export.with_suffix(".parquet")):
+            export_to_file(all_rows, path, parse_export_options(path.name, None, compress=False, excel=False))
         answers = [
             rows, store.categories.with_article_counts(), store.stocks.with_article_counts(9), store.runs.latest(9),
             store.stocks.get_details("600160", 9), store.articles.counts_by_column(), store.daily_counts.latest_media(9),

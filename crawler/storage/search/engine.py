@@ -5,7 +5,9 @@ Candidates (candidates.py) come newest first and no more than are asked for; eac
 
 import itertools
 import json
+from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -23,14 +25,22 @@ from crawler.storage.search.request import SearchRequest, SortOrder
 from crawler.storage.search.snippets import Snippet, best_snippet, bm25_scores, highlight_all
 from crawler.storage.table import Table
 
-_SELECT_COLUMNS_AS_OF = """
-    SELECT DISTINCT column_id FROM entries JOIN runs ON runs.id = run_id
-    WHERE code = :code AND column_id != '' AND finished_at <= :as_of ORDER BY column_id
+# By code, as `Articles.mentions` and `Articles.column_ids` have them of one.
+_SELECT_STOCKS_OF_ARTICLES = """
+    SELECT code, secid, name FROM mentions WHERE code IN (SELECT value FROM json_each(?))
+    ORDER BY code, count DESC, secid
+"""
+_SELECT_COLUMNS_OF_ARTICLES = """
+    SELECT code, column_id FROM article_columns WHERE code IN (SELECT value FROM json_each(?)) ORDER BY code, column_id
+"""
+_SELECT_COLUMNS_OF_ARTICLES_AS_OF = """
+    SELECT DISTINCT code, column_id FROM entries JOIN runs ON runs.id = run_id
+    WHERE code IN (SELECT value FROM json_each(?)) AND column_id != '' AND finished_at <= ? ORDER BY code, column_id
 """
 # So many articles are read at once, at most.
 _MAX_ROWS_PER_READ = 256
 _SELECT_ARTICLES = "SELECT articles.* FROM json_each(?) CROSS JOIN articles ON articles.code = json_each.value"
-_SELECT_EARLIER_REVISIONS = "SELECT * FROM revisions WHERE code = :code AND revision < :revision ORDER BY revision"
+_SELECT_EARLIER_REVISIONS = "SELECT * FROM revisions WHERE code = ? AND revision < ? ORDER BY revision"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,34 @@ class SearchEngine(Table):
                 rows = iter(_rank(list(itertools.islice(rows, MAX_RANKED_ARTICLES)), parse_query(search_request.text)))
             yield from itertools.islice(rows, search_request.limit)
 
+    def rows_with_relations(self, search_request: SearchRequest) -> Generator[dict[str, Any], None, None]:
+        """Yield the rows of `rows`, each with its `stocks` (`secid` and `name`, most often named first) and `columns`
+        (ids), of then with `as_of`.
+        """
+        with closing(self.rows(search_request)) as rows:
+            while chunk := list(itertools.islice(rows, _MAX_ROWS_PER_READ)):
+                stocks, columns = self._relations(chunk, search_request.as_of)
+                for row in chunk:
+                    yield {**row, "stocks": stocks.get(row["code"], []), "columns": columns.get(row["code"], [])}
+
+    def _relations(
+        self, rows: list[dict[str, Any]], as_of: datetime | None
+    ) -> tuple[dict[str, list[dict[str, str]]], dict[str, list[str]]]:
+        """Return the stocks and the columns of articles, by code."""
+        codes = json.dumps([row["code"] for row in rows])
+        if as_of is None:
+            mentions = self._fetch_all(_SELECT_STOCKS_OF_ARTICLES, codes)
+            columns = self._fetch_all(_SELECT_COLUMNS_OF_ARTICLES, codes)
+        else:
+            mentions = [{"code": row["code"], **mention} for row in rows for mention in _mentions_in_body(row)]
+            columns = self._fetch_all(_SELECT_COLUMNS_OF_ARTICLES_AS_OF, codes, format_iso(as_of))
+        stocks_by_code, columns_by_code = defaultdict(list), defaultdict(list)
+        for row in mentions:
+            stocks_by_code[row["code"]].append({"secid": row["secid"], "name": row["name"]})
+        for row in columns:
+            columns_by_code[row["code"]].append(row["column_id"])
+        return stocks_by_code, columns_by_code
+
     def count(self, search_request: SearchRequest) -> int:
         """How many articles answer, `limit` or not."""
         with self.transaction():
@@ -92,14 +130,11 @@ class SearchEngine(Table):
         row = self.get_as_of(code, as_of)
         if row is None:
             return None
-        parameters = {"code": code, "revision": row["revision"], "as_of": format_iso(as_of)}
-        columns = [column_row["column_id"] for column_row in self._fetch_all(_SELECT_COLUMNS_AS_OF, **parameters)]
-        revisions = self._fetch_all(_SELECT_EARLIER_REVISIONS, **parameters)
-        stock_mentions = sorted(extract_mentions(row["body_html"]), key=lambda mention: (-mention.count, mention.secid))
+        _, columns = self._relations([row], as_of)
         relations = {
-            "revisions": revisions,
-            "mentions": [asdict(mention) for mention in stock_mentions],
-            "columns": columns,
+            "revisions": self._fetch_all(_SELECT_EARLIER_REVISIONS, code, row["revision"]),
+            "mentions": _mentions_in_body(row),
+            "columns": columns.get(code, []),
         }
         return {**row, **relations, "story": self._cluster_as_of(code, as_of)}
 
@@ -207,6 +242,12 @@ class SearchEngine(Table):
             row["code"],
             *(key for secid, name in secids_and_names for key in (secid, secid.partition(".")[2], name)),
         }
+
+
+def _mentions_in_body(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the stocks and boards that a text links to, most often named first: of a moment, no table has them."""
+    mentions = sorted(extract_mentions(row["body_html"]), key=lambda mention: (-mention.count, mention.secid))
+    return [asdict(mention) for mention in mentions]
 
 
 def _rank(rows: list[dict[str, Any]], query: Query) -> list[dict[str, Any]]:
