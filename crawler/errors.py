@@ -4,6 +4,7 @@ FinewsError
 ├── CommandError              ends the command, with its exit code
 │   ├── UsageError                asked for what does not exist: say what to type instead      exit 2
 │   ├── OutputLockedError         another crawl holds this output folder: try later            exit 75
+│   ├── StoppedError              Ctrl-C                                                       exit 130
 │   └── FatalError                the work cannot be done at all                               exit 1
 │       ├── StoreError                the database refuses to open, read or write
 │       └── OutputError               the output folder refuses to be written
@@ -49,6 +50,12 @@ class OutputLockedError(CommandError):
     """Another crawl of this output is running."""
 
     exit_code = 75
+
+
+class StoppedError(CommandError):
+    """Ctrl-C ended the command; the exit code is the shell's for SIGINT."""
+
+    exit_code = 130
 
 
 class FatalError(CommandError):

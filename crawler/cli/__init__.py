@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import sys
 from pkgutil import resolve_name
 
@@ -10,7 +11,7 @@ import click
 from crawler import DISTRIBUTION
 from crawler.cli.output import print_line
 from crawler.content.unicode_text import collapse_whitespace
-from crawler.errors import CommandError, UsageError, disk_error
+from crawler.errors import CommandError, StoppedError, UsageError, disk_error
 
 COMMANDS = {
     "categories": "lists:categories",
@@ -53,6 +54,13 @@ class _LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command. Raises StoppedError at Ctrl-C, for which click itself would print an empty line."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise StoppedError("stopped") from error
+
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name=DISTRIBUTION, prog_name="finews")
@@ -60,7 +68,7 @@ def finews() -> None:
     """Chinese financial news from Eastmoney, as Jekyll posts and a SQLite database.
 
     Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some entries failed or went to quarantine,
-    75 another crawl of this output is running.
+    75 another crawl of this output is running, 130 stopped by Ctrl-C.
     """
 
 
@@ -75,6 +83,8 @@ def main() -> None:
 
 def _run_to_exit_code() -> int:
     try:
+        # `finews demo` has it blocked until a crawl can answer.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         return finews.main(standalone_mode=False) or 0
     except click.exceptions.NoArgsIsHelpError as error:
         return _print_group_usage(error.ctx)
@@ -86,7 +96,7 @@ def _run_to_exit_code() -> int:
     except CommandError as error:
         return _print_error(str(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        return _print_error("stopped", 1)
+        return _print_error("stopped", StoppedError.exit_code)
     except Exception as error:
         if isinstance(error, OSError) and error.errno in _DISK_FULL_ERRNOS:
             # Python would try again at its end to write what is left, and exit with 120.

@@ -15,7 +15,7 @@ from crawler.content.dates import format_iso, format_rough_duration
 from crawler.crawl.policy.estimate import Plan, Precision
 from crawler.crawl.policy.result import EXIT_CODES, CrawlResult
 from crawler.errors import missing_extra_error
-from crawler.items import Outcome, RunOutcome
+from crawler.items import Outcome, Reason, RunOutcome
 
 
 @click.command()
@@ -211,7 +211,8 @@ def _print_failures(summary: CrawlResult) -> None:
     for column, gap in summary.gaps.items():
         print_line(f"finews: missed in column {column}: {format_iso(gap.after)} to {format_iso(gap.before)}", err=True)
     for group in summary.failures:
-        if group["detail"] in summary.recently_reported:
+        # That the crawl was stopped has been said.
+        if group["detail"] in summary.recently_reported or group["reason"] == Reason.INTERRUPTED:
             continue
         code = group["code"] or "a row without a code"
         count_note = f" and {group['count'] - 1} more" if group["count"] > 1 else ""

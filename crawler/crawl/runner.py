@@ -5,7 +5,8 @@ import difflib
 import logging
 import signal
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from scrapy.crawler import AsyncCrawlerProcess, Crawler
@@ -17,7 +18,7 @@ from crawler import settings as our_settings
 from crawler.crawl.gc_tuning import freeze_gc
 from crawler.crawl.policy.result import CrawlResult
 from crawler.crawl.session import CrawlSession, get_session
-from crawler.errors import CommandError, FatalError, UsageError
+from crawler.errors import CommandError, FatalError, StoppedError, UsageError
 
 if TYPE_CHECKING:
     from crawler.crawl.policy.estimate import Plan
@@ -86,12 +87,13 @@ def plan_crawl(spider: str, arguments: Mapping[str, str], settings: Settings) ->
 
     settings.set("EXTENSIONS", {"crawler.crawl.planner.Planner": 0}, priority="cmdline")
     settings.set("ITEM_PIPELINES", {}, priority="cmdline")
-    planner = _run_until_closed(create_process(settings), spider, arguments).get_extension(Planner)
+    crawler, signals = _run_until_closed(create_process(settings), spider, arguments)
+    planner = crawler.get_extension(Planner)
     assert planner is not None, "it is among the settings"
     if planner.fatal_error is not None:
         raise planner.fatal_error
     if planner.plan is None:
-        raise FatalError("stopped before the end")
+        raise _stopped_error("stopped before the end", signals)
     return planner.plan
 
 
@@ -106,36 +108,54 @@ def create_process(settings: Settings) -> AsyncCrawlerProcess:
 
 def crawl_in_process(process: AsyncCrawlerProcess, spider: str, arguments: Mapping[str, str]) -> CrawlResult:
     """Run one crawl in a process that Scrapy has set up, to its end."""
-    return _result_or_raise(_run_until_closed(process, spider, arguments))
+    crawler, signals = _run_until_closed(process, spider, arguments)
+    session = get_session(crawler)
+    if session.fatal_error is not None:
+        raise session.fatal_error
+    if session.result is None:
+        message = "the crawl was stopped before its run record was complete; the next crawl completes it"
+        raise _stopped_error(message, signals)
+    return replace(session.result, got_ctrl_c=signal.SIGINT in signals)
 
 
-def _run_until_closed(process: AsyncCrawlerProcess, spider: str, arguments: Mapping[str, str]) -> Crawler:
+def _stopped_error(message: str, signals: Collection[int]) -> CommandError:
+    return StoppedError(message) if signal.SIGINT in signals else FatalError(message)
+
+
+def _run_until_closed(
+    process: AsyncCrawlerProcess, spider: str, arguments: Mapping[str, str]
+) -> tuple[Crawler, Collection[int]]:
+    """Run one crawl to its end; return its crawler, and the signals that wanted it to stop."""
     check_spider(process, spider)
     # Scrapy has two log lines for each response, which need not be made where they are not shown.
     logging.getLogger("scrapy").setLevel(process.settings["LOG_LEVEL"])
     logging.getLogger(_NOISY_LOGGER).addFilter(_is_below_warning)
     crawler = process.create_crawler(spider)
     task = process.crawl(crawler, **arguments)
-    _install_signal_handlers(process, crawler)
+    signals = _install_signal_handlers(process, crawler)
     freeze_gc()
     process.start(install_signal_handlers=False)
     raise_crawl_error(task)
     if (session := crawler.get_extension(CrawlSession)) is not None:
         session.close()  # a crawl that was given up may still wait for what this ends
-    return crawler
+    return crawler, signals
 
 
 def _is_below_warning(record: logging.LogRecord) -> bool:
     return record.levelno < logging.WARNING
 
 
-def _install_signal_handlers(process: AsyncCrawlerProcess, crawler: Crawler) -> None:
-    """SIGTERM and Ctrl-C end a crawl, and complete its run record.
+def _install_signal_handlers(process: AsyncCrawlerProcess, crawler: Crawler) -> Collection[int]:
+    """SIGTERM and Ctrl-C end a crawl, and complete its run record. Return the signals that have come, when it is over.
 
     Scrapy's own handlers wait for whatever is being downloaded or retried; here that is given up after some seconds, or
     at the second signal.
     """
     loop = asyncio.get_event_loop()
+
+    def stop_at_once(signal_number: int) -> None:
+        received.add(signal_number)
+        stop_now()
 
     def stop_now() -> None:
         from twisted.internet import reactor as module  # only now is it installed
@@ -146,15 +166,18 @@ def _install_signal_handlers(process: AsyncCrawlerProcess, crawler: Crawler) -> 
         if reactor.running:
             reactor.stop()
 
-    def stop_gracefully() -> None:
-        for signal_number in _STOP_SIGNALS:
-            loop.add_signal_handler(signal_number, stop_now)
+    def stop_gracefully(signal_number: int) -> None:
+        received.add(signal_number)
+        for number in _STOP_SIGNALS:
+            loop.add_signal_handler(number, stop_at_once, number)
         loop.call_later(SHUTDOWN_TIMEOUT, stop_now)
         tasks.add(asyncio.ensure_future(process.stop()))
 
+    received: set[int] = set()
     tasks: set[asyncio.Future[None]] = set()
-    for signal_number in _STOP_SIGNALS:
-        loop.add_signal_handler(signal_number, stop_gracefully)
+    for number in _STOP_SIGNALS:
+        loop.add_signal_handler(number, stop_gracefully, number)
+    return received
 
 
 def check_spider(process: AsyncCrawlerProcess, spider: str) -> None:
@@ -171,15 +194,6 @@ def raise_crawl_error(task: asyncio.Task[None]) -> None:
     if isinstance(error, CommandError):
         raise error
     raise FatalError(f"the crawl could not start: {type(error).__name__}: {error}") from error
-
-
-def _result_or_raise(crawler: Crawler) -> CrawlResult:
-    session = get_session(crawler)
-    if session.fatal_error is not None:
-        raise session.fatal_error
-    if session.result is None:
-        raise FatalError("the crawl was stopped before its run record was complete; the next crawl completes it")
-    return session.result
 
 
 def _check_setting(settings: Settings, name: str, default: Any) -> None:

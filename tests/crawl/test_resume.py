@@ -100,7 +100,8 @@ def test_interrupted_backfill_resumes(
         )
     )
     os.kill(crawl_process.pid, signum)
-    assert wait_for_exit(crawl_process).exit_code == (-signum if signum == signal.SIGKILL else 1)
+    exit_codes = {signal.SIGINT: 130, signal.SIGTERM: 1, signal.SIGKILL: -signal.SIGKILL}
+    assert wait_for_exit(crawl_process).exit_code == exit_codes[signum]
     held_responses.release()
     saved_codes = set(query_copy(output, "SELECT code FROM articles"))
     first_requests = requests_made(sample_site)[1]

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from crawler.errors import FatalError
+from crawler.errors import FatalError, StoppedError
 from crawler.items import Gap, Outcome, RunOutcome
 
 EXIT_CODES = {
@@ -59,7 +59,7 @@ class CrawlResult:
     `failed_listings` are the listings that did not come, by reason; `gap_count` what was missed since the last
     crawl, by column; `failures` the entries that failed or went to quarantine, by kind, each with its first `code`,
     `outcome`, `detail` and `count`; `notes` what a person should know and need not repair. `recently_reported` are
-    those of these texts that a crawl of the last day has reported.
+    those of these texts that a crawl of the last day has reported. `got_ctrl_c` says that a person wanted it to end.
     """
 
     run: Mapping[str, Any]
@@ -69,7 +69,10 @@ class CrawlResult:
     failures: Sequence[Mapping[str, Any]] = ()
     notes: Sequence[str] = ()
     recently_reported: Collection[str] = ()
+    got_ctrl_c: bool = False
 
     @property
     def exit_code(self) -> int:
+        if self.got_ctrl_c and self.run["outcome"] == RunOutcome.INTERRUPTED:
+            return StoppedError.exit_code
         return EXIT_CODES[self.run["outcome"]]

@@ -18,7 +18,7 @@ from scrapy.settings import Settings
 from crawler.crawl.interface import describe_request_error, request_reason, set_canonical_url
 from crawler.crawl.policy.failures import describe_bug
 from crawler.crawl.runner import SHUTDOWN_TIMEOUT, check_spider, create_process, raise_crawl_error
-from crawler.errors import CommandError, FatalError
+from crawler.errors import CommandError, FatalError, StoppedError
 from crawler.items import Reason
 from crawler.jobs.distributed import queue
 from crawler.jobs.distributed.messages import FORWARDED_HEADERS, FetchResult, encode_message
@@ -32,7 +32,7 @@ _WORKER_SETTINGS = {"EXTENSIONS": {}, "ITEM_PIPELINES": {}, "RETRY_ENABLED": Fal
 def run_worker(spider: str, settings: Settings, report: Callable[[str], object]) -> None:
     """Fetch for a spider until SIGTERM or Ctrl-C; `report` is given a line for each job that was set aside.
 
-    Raises UsageError, or FatalError when the queue goes away.
+    Raises UsageError, StoppedError at Ctrl-C, or FatalError when the queue goes away.
     """
     queue.prepare_queue()
     for name, value in _WORKER_SETTINGS.items():
@@ -97,9 +97,17 @@ class _WorkerSpider(SourceSpider):
                     stalled_worker_timeout=queue.STALLED_AFTER,
                 )
             )
+            signals: set[int] = set()
+
+            def stop(signal_number: int) -> None:
+                signals.add(signal_number)
+                worker_task.cancel()
+
             for signal_number in (signal.SIGINT, signal.SIGTERM):
-                asyncio.get_running_loop().add_signal_handler(signal_number, worker_task.cancel)
+                asyncio.get_running_loop().add_signal_handler(signal_number, stop, signal_number)
             await asyncio.wait([worker_task])
+            if signal.SIGINT in signals:
+                raise StoppedError("stopped")
             if not worker_task.cancelled():
                 # It ends by itself, without an error, when it hears no more.
                 raise worker_task.exception() or FatalError("the queue does not answer: its connection was lost")

@@ -3,10 +3,11 @@
 import os
 import signal
 import socket
+import sys
 import threading
 import webbrowser
 from collections.abc import Callable
-from contextlib import redirect_stderr, suppress
+from contextlib import redirect_stderr
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -16,7 +17,7 @@ from datasette.app import Datasette
 from datasette.plugins import pm
 
 import crawler
-from crawler.errors import FatalError, UsageError
+from crawler.errors import FatalError, StoppedError, UsageError
 from crawler.publish.web import plugin, query_process
 from crawler.publish.web.datasette_database import DATABASE_NAME, FinewsDatabase
 from crawler.publish.web.security import with_security_headers
@@ -36,7 +37,8 @@ class _Server(uvicorn.Server):
     """uvicorn, which ends in time, whatever its threads and its pages are at: nothing of it has to be finished."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        deadline = threading.Timer(_MAX_SHUTDOWN_SECONDS, os._exit, [0])
+        exit_code = StoppedError.exit_code if sig == signal.SIGINT else 0
+        deadline = threading.Timer(_MAX_SHUTDOWN_SECONDS, os._exit, [exit_code])
         deadline.daemon = True
         deadline.start()
         super().handle_exit(sig, frame)
@@ -51,7 +53,12 @@ def serve(
     open_browser: bool,
     allow_sql: bool,
 ) -> None:
-    """Serve until it is interrupted. `on_listening` is given the address. Raises FatalError and UsageError."""
+    """Serve until SIGTERM, which is a planned end, or Ctrl-C. `on_listening` is given the address.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C ended it.
+        FatalError, UsageError: it cannot begin.
+    """
     output = output.absolute()  # of a current folder that is removed and made again, no relative path is left
     Store.open_ro(output).close()  # there is one, or the user gets the error
     with _bind_socket(host, port) as listener:
@@ -60,15 +67,20 @@ def serve(
         datasette = create_datasette(output, allow_sql=allow_sql)
         app = with_security_headers(datasette.app(), host, plugin.build_datasette_csp(datasette), allow_sql=allow_sql)
         server_config = uvicorn.Config(
-            app, log_level="error", access_log=False, server_header=False, lifespan="on", timeout_graceful_shutdown=2
+            app,
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            lifespan="on",
+            timeout_graceful_shutdown=2,
         )
         on_listening(url)
         if open_browser:
             webbrowser.open(url)
-        # `kill` ends it as Ctrl-C does.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        # uvicorn sends a signal again when it has ended.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         # Datasette writes there what SQL of a reader's went wrong, whose page shows it already.
-        with suppress(KeyboardInterrupt), Path(os.devnull).open("w") as devnull, redirect_stderr(devnull):
+        with Path(os.devnull).open("w") as devnull, redirect_stderr(devnull):
             _Server(server_config).run(sockets=[listener])
 
 

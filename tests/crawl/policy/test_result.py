@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -52,11 +53,14 @@ def test_crawl_outcome(changes: dict[str, Any], expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "code"), [("done", 0), ("partial", 3), ("failed", 1), ("interrupted", 1)], ids=lambda value: str(value)
+    ("outcome", "code", "code_after_ctrl_c"),
+    [("done", 0, 0), ("partial", 3, 3), ("failed", 1, 1), ("interrupted", 1, 130)],
+    ids=lambda value: str(value),
 )
-def test_exit_code_of_outcome(outcome: str, code: int) -> None:
+def test_exit_code_of_outcome(outcome: str, code: int, code_after_ctrl_c: int) -> None:
     run: Mapping[str, Any] = {"outcome": outcome}
-    assert CrawlResult(run=run, output="output", failed_listings={}, gaps={}).exit_code == code
+    result = CrawlResult(run=run, output="output", failed_listings={}, gaps={})
+    assert (result.exit_code, replace(result, got_ctrl_c=True).exit_code) == (code, code_after_ctrl_c)
 
 
 def test_only_a_sound_crawl_has_exit_code_zero() -> None:

@@ -1,6 +1,7 @@
 """A crawl on many machines: the real commands, a real PostgreSQL, and SIGKILL."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -106,9 +107,14 @@ def test_killed_worker_and_coordinator_save_every_article_once(
     assert_same_as_single_machine(finews, output, single_machine_output)
     outcomes = query_function(output / "news.db")("SELECT outcome FROM runs ORDER BY id")
     assert outcomes == ["interrupted", "done"]
-    for worker in workers[1:]:
-        worker.terminate()
-        assert wait_for_exit(worker) == CommandResult(0, "", "")
+    for worker, signum, ending in zip(
+        workers[1:],
+        (signal.SIGTERM, signal.SIGINT),
+        (CommandResult(0, "", ""), CommandResult(130, "", "finews: stopped\n")),
+        strict=True,
+    ):
+        worker.send_signal(signum)
+        assert wait_for_exit(worker) == ending
 
 
 def test_repeatedly_killed_coordinator_requests_no_article_twice(

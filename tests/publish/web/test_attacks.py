@@ -85,7 +85,7 @@ def test_server_ends_in_time_while_it_is_attacked(crawled_output: Path, signum: 
         wait(results, return_when=FIRST_COMPLETED)  # the others are at it
         start = time.monotonic()
         server.process.send_signal(signum)
-        server.process.wait(timeout=30)
+        assert server.process.wait(timeout=30) == (130 if signum == signal.SIGINT else 0)
         assert time.monotonic() - start < 5
 
 

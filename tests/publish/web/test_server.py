@@ -527,13 +527,17 @@ def test_missing_datasette_message_says_what_to_install(
     )
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-def test_server_stops_cleanly_on_signal(crawled_output: Path, signum: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("signum", "expected"), [(signal.SIGINT, (130, "finews: stopped\n")), (signal.SIGTERM, (0, ""))]
+)
+def test_server_stops_cleanly_on_signal(
+    crawled_output: Path, signum: signal.Signals, expected: tuple[int, str]
+) -> None:
     with run_web_server(crawled_output) as server:
         assert server.get("/").status == 200
         server.process.send_signal(signum)
         _, err = server.process.communicate(timeout=30)
-    assert (server.process.returncode, err) == (0, "")
+    assert (server.process.returncode, err) == expected
 
 
 def test_open_option_starts_the_browser(crawled_output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
