@@ -20,6 +20,7 @@ import crawler
 from crawler.errors import FatalError, StoppedError, UsageError
 from crawler.publish.web import plugin, query_process
 from crawler.publish.web.datasette_database import DATABASE_NAME, FinewsDatabase
+from crawler.publish.web.http_protocol import RawAddressProtocol
 from crawler.publish.web.security import with_security_headers
 from crawler.storage import Store
 from crawler.storage.canned_queries import CANNED_QUERIES, HIDDEN_TABLES
@@ -68,6 +69,7 @@ def serve(
         app = with_security_headers(datasette.app(), host, plugin.build_datasette_csp(datasette), allow_sql=allow_sql)
         server_config = uvicorn.Config(
             app,
+            http=RawAddressProtocol,
             log_level="error",
             access_log=False,
             server_header=False,

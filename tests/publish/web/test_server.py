@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import http.client
 import json
 import os
 import re
@@ -14,7 +15,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 import feedparser
 import pytest
@@ -25,7 +26,7 @@ from crawler.publish.web import datasette_database
 from crawler.sample_site import Corpus, SampleSite
 from crawler.storage import Store
 from crawler.storage.connection import as_store_error
-from tests.publish.web.conftest import WebServer, run_crawl, run_web_server
+from tests.publish.web.conftest import HttpResponse, WebServer, run_crawl, run_web_server
 from tests.support.commands import CommandRunner
 from tests.support.database import execute_sql
 
@@ -107,6 +108,88 @@ def test_hits_are_highlighted_and_facets_narrow(web_server: WebServer) -> None:
     for link, label, number in facets[:3]:
         response = web_server.get(link.replace("&amp;", "&"))
         assert f"找到 {number} 篇" in response.text, (link, label)
+
+
+RAW_ADDRESSES = (
+    "/search?q=涨停",
+    "/search?q=公司&category=中国农网",
+    "/category/中国农网",
+    "/stock/茅台",
+    "/-/search?q=茅台",
+    "/茅台",
+    "/茅台/",
+    "/茅台/茅台.json",
+    "/feed.atom?q=涨停",
+    "/finews/articles?media=中国农网",
+    "/finews/articles?title__contains=涨停&_sort=code",
+    "/finews/articles.json?_search=涨停&媒体=茅台",
+    "/finews/articles/茅台",
+    "/finews/茅台?q=茅台",
+    "/static/茅台.css",
+)
+"""As they are typed, and sent by programs that quote nothing."""
+
+
+def connect(server: WebServer) -> socket.socket:
+    address = urlsplit(server.address)
+    connection = socket.create_connection((address.hostname, address.port), timeout=30)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
+def read_response(connection: socket.socket) -> HttpResponse:
+    response = http.client.HTTPResponse(connection)
+    response.begin()
+    return HttpResponse(response.status, {**response.headers}, response.read())
+
+
+def send_raw(server: WebServer, *chunks: bytes) -> HttpResponse:
+    """Send a request as it is, a part at a time, and return the answer."""
+    with connect(server) as connection:
+        for chunk in chunks:
+            connection.sendall(chunk)
+        return read_response(connection)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gbk"])
+def test_raw_bytes_in_an_address_are_as_quoted_ones(web_server: WebServer, encoding: str) -> None:
+    for address in RAW_ADDRESSES:
+        quoted = quote(address.encode(encoding), safe="/?=&")
+        raw, expected = (
+            send_raw(web_server, b"GET " + target + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            for target in (address.encode(encoding), quoted.encode())
+        )
+        assert (raw.status, raw.content) == (expected.status, expected.content), address
+        assert raw.status < 500, (address, raw.text)
+        if encoding == "utf-8" and address.startswith("/search"):
+            assert result_codes(raw.text), address
+
+
+def test_raw_bytes_that_come_in_parts_on_a_connection_that_is_kept(web_server: WebServer) -> None:
+    expected = web_server.get("/search?q=涨停").content
+    request = "GET /search?q=涨停 HTTP/1.1\r\nHost: localhost\r\nX-Name: 茅台\r\nConnection: close\r\n\r\n".encode()
+    cut = request.index("停".encode()) + 1
+    assert send_raw(web_server, request[:cut], request[cut:]).content == expected
+    first = "GET /search?q=无 HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    assert send_raw(web_server, first).status == 200
+    with connect(web_server) as connection:
+        for sent in (first, request):
+            connection.sendall(sent)
+            response = read_response(connection)
+    assert response.content == expected
+
+
+def test_body_of_a_request_is_left_as_it_is(web_server: WebServer) -> None:
+    """Quoted, it would be longer than its header says, and the rest of it another request."""
+    body = "茅台\n".encode() * 9
+    head = f"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    last = b"GET /nothing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    with connect(web_server) as connection:
+        statuses = []
+        for sent in (head + body, last):
+            connection.sendall(sent)
+            statuses.append(read_response(connection).status)
+    assert statuses == [200, 404]
 
 
 def test_invalid_date_is_a_bad_request(web_server: WebServer) -> None:
