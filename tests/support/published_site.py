@@ -29,9 +29,8 @@ def skip_without_jekyll() -> None:
 
 
 @cache
-def make_crawled_output(base_dir: Path) -> Path:
-    """Import the old site's posts and crawl today's with a reprint, in a folder of this process; nothing is built yet."""
-    output = base_dir / "crawled" / "output"
+def make_corpus() -> Corpus:
+    """Return today's articles, with a reprint."""
     corpus = Corpus.sample(40, newest_at=clock.now())
     listed_articles = [article for code in corpus.codes_in_columns(["345"]) if (article := corpus.find_article(code))]
     longest_article = max(listed_articles, key=lambda article: len(article.content))
@@ -45,7 +44,14 @@ def make_crawled_output(base_dir: Path) -> Path:
             published_at=reprint_time,
         )
     )
-    with SampleSite(corpus) as sample_site:
+    return corpus
+
+
+@cache
+def make_crawled_output(base_dir: Path) -> Path:
+    """Import the old site's posts and crawl today's, in a folder of this process; nothing is built yet."""
+    output = base_dir / "crawled" / "output"
+    with SampleSite(make_corpus()) as sample_site:
         target_args = ("--mirror", sample_site.url, "--output", str(output), *FAST_SETTINGS, "--quiet")
         args: tuple[str, ...]
         for args in (("import", str(LEGACY_POSTS_DIR), "--output", str(output)), ("crawl", "eastmoney", *target_args)):

@@ -6,7 +6,7 @@ has no record, and is built again. A source is compared by its size and time, as
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
@@ -56,10 +56,11 @@ _MANIFEST_KEYS = {
     "archived_theme_hash": "frozen_frame",
     "fingerprints": "sources",
     "archived_months": "months",
+    "other_fingerprints": "other_sources",
     "other_pages": "others",
     "page_fingerprints": "pages",
 }
-# The folders of pages that the database knows; what is next to them is rendered at every build.
+# The folders of pages that the database knows; what is next to them is rendered when any of it changes.
 _GENERATED_FOLDERS = ("category", "stock", "search")
 _INDEX_FILE = "index.html"
 
@@ -77,14 +78,15 @@ class SiteBuildResult:
 class BuildManifest:
     """What `_site` was made of: the theme, the theme of archived pages, each source, archived months, the rest.
 
-    `fingerprints` are those of the sources, archived pages among them, and `page_fingerprints` those of the pages in
-    `_site`, as the build left them.
+    `fingerprints` are those of the sources, archived pages among them, `other_fingerprints` those of what all other
+    pages are made of together, and `page_fingerprints` those of the pages in `_site`, as the build left them.
     """
 
     theme_hash: str = ""
     archived_theme_hash: str = ""
     fingerprints: dict[str, str] = field(default_factory=dict)
     archived_months: list[str] = field(default_factory=list)
+    other_fingerprints: dict[str, str] = field(default_factory=dict)
     other_pages: list[str] = field(default_factory=list)
     page_fingerprints: dict[str, str] = field(default_factory=dict)
 
@@ -105,6 +107,7 @@ class BuildManifest:
             archived_theme_hash=str(manifest.archived_theme_hash),
             fingerprints=_keep_paths(manifest.fingerprints),
             archived_months=[*_keep_paths(manifest.archived_months)],
+            other_fingerprints=_keep_paths(manifest.other_fingerprints),
             other_pages=[*_keep_paths(manifest.other_pages)],
             page_fingerprints=_keep_paths(manifest.page_fingerprints),
         )
@@ -152,16 +155,22 @@ def build_jekyll_site(
     reprints = load_reprints(store, live_posts[0], live_posts[-1]) if live_posts else {}
     sources = [*live_posts, *_live_date_pages(output), *archived_day_pages, *_generated_pages(output)]
     current.fingerprints = dict(_fingerprints(output, sources, reprints))
+    other_sources = list(_other_sources(output))
+    current.other_fingerprints = {path: fingerprint(output / path) for path in (*other_sources, *_data_files())}
     changed_sources = [
-        source
-        for source in current.fingerprints
-        if config.has_plugins or render_all or _needs_rendering(source, site_dir, previous, current)
+        source for source in current.fingerprints if render_all or _needs_rendering(source, site_dir, previous, current)
     ]
-    current.other_pages = (
-        _render_all(output, current.fingerprints)
-        if config.has_plugins
-        else _render_changed(output, changed_sources, reprints)
+    others_outdated = (
+        render_all
+        or (config.has_plugins and bool(changed_sources))
+        or _are_others_outdated(site_dir, previous, current)
     )
+    if config.has_plugins and others_outdated:
+        changed_sources = list(current.fingerprints)
+        rendered_pages = _render_all(output, changed_sources)
+    else:
+        rendered_pages = _render_changed(output, changed_sources, other_sources if others_outdated else (), reprints)
+    current.other_pages = sorted({*rendered_pages, *(() if others_outdated else previous.other_pages)})
     archive_posts(output, store, site_dir, posts_to_archive, archived_day_pages)
     store.site_pages.mark_written([SitePage(PageKind.DAY, day) for day in stale_days])
     for source in (*posts_to_archive, *archived_day_pages):
@@ -170,10 +179,11 @@ def build_jekyll_site(
     copied_pages = _copy_archived_pages(output, site_dir, previous, current)
     for page in previous.pages() - current.pages():
         remove_file_below(site_dir, page)
-    current.page_fingerprints = _page_fingerprints(site_dir, previous, current, [*changed_sources, *copied_pages])
+    changed_pages = [*map(urls.built_page_path, (*changed_sources, *copied_pages)), *rendered_pages]
+    current.page_fingerprints = _page_fingerprints(site_dir, previous, current, changed_pages)
     current.write(site_dir)
     outdated_theme = bool(current.archived_months) and current.archived_theme_hash != current.theme_hash
-    rendered_count = len(changed_sources) + len(current.other_pages) + rerendered_count
+    rendered_count = len(changed_sources) + len(rendered_pages) + rerendered_count
     return SiteBuildResult(rendered_count, len(posts_to_archive), outdated_theme)
 
 
@@ -189,18 +199,19 @@ def _restore_damaged_pages(output: Path, store: Store, months: Iterable[str], pr
     return days
 
 
-def _render_changed(output: Path, sources: list[str], reprints: Mapping[str, Any]) -> list[str]:
-    """Render these sources into `_site`, and with them what is rendered always; the pages of the latter."""
-    always_rendered = list(_always_rendered(output))
+def _render_changed(
+    output: Path, sources: Sequence[str], other_sources: Sequence[str], reprints: Mapping[str, Any]
+) -> list[str]:
+    """Render these sources into `_site`, and with them all others, where there are any; the pages of the latter."""
     other_pages: list[str] = []
-    for batch in split_batches(sources):
+    for batch in split_batches(sources) if sources or other_sources else ():
         slugs = (urls.slug_of_post(source) for source in batch)
         batch_reprints = {slug: reprints[slug] for slug in slugs if slug in reprints}
-        batch_sources = {source: output / source for source in (*batch, *always_rendered)}
+        batch_sources = {source: output / source for source in (*batch, *other_sources)}
         with render_sources(output, batch_sources, batch_reprints) as rendered_dir:
             written_paths = _copy_changed_files(rendered_dir, output / SITE_DIR)
         other_pages += sorted(written_paths - {urls.built_page_path(source) for source in batch})
-        always_rendered = []
+        other_sources = ()
     return other_pages
 
 
@@ -237,6 +248,15 @@ def _is_outdated(source: str, site_dir: Path, previous: BuildManifest, current: 
     )
 
 
+def _are_others_outdated(site_dir: Path, previous: BuildManifest, current: BuildManifest) -> bool:
+    """Whether the pages that are of no single source would be others now, or are not as the last build left them."""
+    return (
+        previous.theme_hash != current.theme_hash
+        or previous.other_fingerprints != current.other_fingerprints
+        or any(previous.page_fingerprints.get(page) != fingerprint(site_dir / page) for page in previous.other_pages)
+    )
+
+
 def _copy_archived_pages(output: Path, site_dir: Path, previous: BuildManifest, current: BuildManifest) -> list[str]:
     """Copy archived pages into `_site` where one of the two has changed; which ones."""
     pages = [page for month in current.archived_months for page, _ in list_archived_pages(output, month)]
@@ -248,13 +268,12 @@ def _copy_archived_pages(output: Path, site_dir: Path, previous: BuildManifest, 
 
 
 def _page_fingerprints(
-    site_dir: Path, previous: BuildManifest, current: BuildManifest, changed_sources: Iterable[str]
+    site_dir: Path, previous: BuildManifest, current: BuildManifest, changed_pages: Iterable[str]
 ) -> dict[str, str]:
     """Those of the pages now; of what was not written they are as before."""
-    changed_pages = {urls.built_page_path(source) for source in changed_sources}
+    changed_pages = set(changed_pages)
     known = {page: text for page, text in previous.page_fingerprints.items() if page not in changed_pages}
-    pages = map(urls.built_page_path, current.fingerprints)
-    return {page: known.get(page) or fingerprint(site_dir / page) for page in pages}
+    return {page: known.get(page) or fingerprint(site_dir / page) for page in sorted(current.pages())}
 
 
 def _fingerprints(output: Path, paths: Iterable[str], reprints: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -280,7 +299,12 @@ def _generated_pages(output: Path) -> Iterator[str]:
         yield from (path for path in list_files(output, folder) if path != f"{folder}/{_INDEX_FILE}")
 
 
-def _always_rendered(output: Path) -> Iterator[str]:
+def _data_files() -> Iterator[str]:
+    """What finews writes for the pages that show lists; the user's own data are a part of the theme."""
+    return (f"_data/{name}.json" for name in DATA_FILES)
+
+
+def _other_sources(output: Path) -> Iterator[str]:
     for name in list_top_level_sources(output):
         if name in _GENERATED_FOLDERS:
             yield from (path for path in (f"{name}/{_INDEX_FILE}",) if (output / path).is_file())
@@ -298,7 +322,7 @@ def _short_hash(value: object) -> str:
 
 def _theme_hash(output: Path) -> str:
     """What all pages have in common: configuration, layouts, includes, plugins; the data that is ours they have not."""
-    generated_data = {f"_data/{name}.json" for name in DATA_FILES}
+    generated_data = {*_data_files()}
     paths = [path for name in (*list_theme_folders(output), "_data") for path in list_files(output, name)]
     hasher = sha256()
     for path in paths:

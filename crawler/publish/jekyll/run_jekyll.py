@@ -78,7 +78,7 @@ def list_theme_folders(output: Path) -> list[str]:
 
 
 def list_top_level_sources(output: Path) -> list[str]:
-    """The pages at the top of the site, the theme's pages and the user's own: rendered at every build."""
+    """The pages at the top of the site, the theme's pages and the user's own."""
     return [
         name
         for name in _list_visible_names(output)

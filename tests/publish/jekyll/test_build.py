@@ -14,10 +14,11 @@ import feedparser
 import pytest
 
 from crawler.content.categories import bundled_categories
+from crawler.sample_site import SampleSite
 from crawler.storage import Store
 from crawler.storage.output_dir import OutputDir
 from tests.support.articles import LEGACY_POSTS_DIR
-from tests.support.commands import CommandRunner
+from tests.support.commands import FAST_SETTINGS, CommandRunner
 from tests.support.database import execute_sql
 from tests.support.output_checks import modification_times, post_paths
 from tests.support.published_site import (
@@ -25,6 +26,7 @@ from tests.support.published_site import (
     REPRINT_CODE_SUFFIX,
     SITE_DIR,
     SiteCommand,
+    make_corpus,
     read_site_files,
     run_jekyll,
 )
@@ -96,14 +98,53 @@ def test_build_equals_plain_jekyll_build(published_output: Path, tmp_path: Path)
     assert read_site_files(tmp_path / "plain") == read_site_files(published_output / SITE_DIR)
 
 
-def test_second_build_renders_only_site_wide_pages_and_changes_nothing(
-    published_copy: Path, run_site: SiteCommand
+def count_rendered(run_site: SiteCommand) -> int:
+    result = run_site("build", "--keep-days", "30", "--json")
+    assert result.exit_code == 0, result.stderr
+    rendered: int = result.json["rendered"]
+    return rendered
+
+
+def test_second_build_renders_and_changes_nothing(
+    published_copy: Path, run_site: SiteCommand, finews: CommandRunner
 ) -> None:
     before = modification_times(published_copy)
-    value = run_site("build", "--keep-days", "30", "--json").json
-    assert value["rendered"] < 15
-    assert (value["frozen"], value["kept"], value["outdated_theme"]) == (0, [], False)
+    assert run_site("build", "--keep-days", "30", "--json").json == {
+        "site": str(published_copy / SITE_DIR),
+        "rendered": 0,
+        "frozen": 0,
+        "outdated_theme": False,
+        "kept": [],
+    }
     assert modification_times(published_copy) == before
+    assert finews("verify", "--output", str(published_copy)).exit_code == 0
+    # As a crawl with nothing new does, and a page that is stale for no reason.
+    Store.open_rw(published_copy).close()
+    assert finews("verify", "--repair", "--output", str(published_copy)).exit_code == 0
+    assert count_rendered(run_site) == 0
+
+
+def test_crawl_with_nothing_new_has_nothing_rendered(
+    published_copy: Path, run_site: SiteCommand, finews: CommandRunner
+) -> None:
+    with SampleSite(make_corpus()) as sample_site:
+        target_args = ("--mirror", sample_site.url, "--output", str(published_copy), *FAST_SETTINGS, "--json")
+        result = finews("crawl", "eastmoney", *target_args)
+    assert (result.exit_code, result.json["new"], result.json["updated"]) == (0, 0, 0)
+    assert result.json["unchanged"]
+    assert count_rendered(run_site) == 0
+
+
+def test_changed_and_damaged_site_wide_pages_are_rendered(published_copy: Path, run_site: SiteCommand) -> None:
+    before = read_site_files(published_copy / SITE_DIR)
+    (published_copy / "about.html").write_text("---\n---\n本站")
+    (published_copy / SITE_DIR / "index.html").write_text("damaged")
+    assert count_rendered(run_site) > 0
+    assert read_site_files(published_copy / SITE_DIR) == {**before, "about.html": "本站".encode()}
+    assert count_rendered(run_site) == 0
+    (published_copy / "about.html").unlink()
+    assert count_rendered(run_site) > 0
+    assert read_site_files(published_copy / SITE_DIR) == before
 
 
 def test_corrected_date_does_not_move_the_page(
