@@ -26,7 +26,8 @@ def verify(repair: bool, output: Path, address: str, as_json: bool) -> None:
     words (unindexed) or its story of reprints (unlinked) does not hold as it is, and each page of the site that is gone
     or does not show what the rows say (stale); exit code 1 when any remains. It only reads, and works during a crawl.
     --repair writes missing and different posts from their rows, and the pages, indexes, links, and removes unfinished
-    files; an extra file is reported and never deleted.
+    files; an extra file is reported and never deleted. After a change of the site's address all posts differ, and
+    `finews rebuild posts` brings them in line.
 
     Also what another program has written into news.db: rows that finews cannot use (invalid), by table, key and column,
     and changes of the schema. --repair makes a bad value again from the post or from other columns, or sets the row
@@ -39,6 +40,8 @@ def verify(repair: bool, output: Path, address: str, as_json: bool) -> None:
         print_json(_report_as_dict(report))
     else:
         _print_report(report)
+        if report.only_address_count:
+            print_line(_format_address_hint(report.only_address_count, address))
     sys.exit(1 if report.mismatches else 0)
 
 
@@ -63,6 +66,14 @@ def _print_report(report: "VerifyReport") -> None:
     if report.derived_count:
         totals.append(f"{pluralise(report.derived_count, 'article')} to be indexed or linked")
     print_line(", ".join(totals))
+
+
+def _format_address_hint(post_count: int, address: str) -> str:
+    posts = pluralise(post_count, "post links", "posts link")
+    site_option = f" --site {address}" if address else ""
+    return (
+        f"{posts} back to another address than the site's: `finews rebuild posts{site_option}` writes the one in force"
+    )
 
 
 def _format_mismatch(mismatch: "Mismatch") -> str:

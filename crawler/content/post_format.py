@@ -34,6 +34,7 @@ _SPACE, _NO_BREAK_SPACE = " ", "\xa0"
 _MAX_FRONT_MATTER_CHARS = 4_000
 _CODE_IN_URL = re.compile(rf"(?:{CODE_PREFIX}|/)({CODE_PATTERN.pattern})(?:\.html)?", re.ASCII)
 _SOURCE_LINK_LINE = re.compile(r"<([^<>\s]+)>")
+_LINK_HOME = re.compile(r"｜\[返回首页\]\((\S+)/\)\Z")
 _PLAIN_SCALAR = re.compile(r"[^\W\d_][\w·（）]*")
 _POST_PATH = re.compile(
     rf"{POSTS_DIR}/((\d{{4}})/(\d\d)/(\d\d))/\2-\3-\4-{CODE_PREFIX}({CODE_PATTERN.pattern})\.md", re.ASCII
@@ -129,6 +130,12 @@ def parse_post(
     if (rendered := render_post(post, site_links)) != text:
         raise ParseError(_describe_difference(rendered, text))
     return post
+
+
+def find_site_address(text: str) -> str:
+    """Return the address that a post links back to; an empty text where it does not end as `render_post` ends it."""
+    match = _LINK_HOME.search(text)
+    return match[1] if match else ""
 
 
 def parse_front_matter(text: str) -> tuple[Mapping[str, str], str]:

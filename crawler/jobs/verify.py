@@ -63,7 +63,8 @@ _POST_KINDS = {*MismatchKind} - _DERIVED_KINDS - {MismatchKind.STALE}
 class Mismatch:
     """One path at which rows and files disagree; `code` and `title` are empty where they are not known.
 
-    `in_progress` says that a running crawl may be about to resolve it.
+    `in_progress` says that a running crawl may be about to resolve it, and `only_address` that the post differs in the
+    site that it links back to, and in nothing else.
     """
 
     kind: MismatchKind
@@ -72,6 +73,7 @@ class Mismatch:
     title: str = ""
     detail: str = ""
     in_progress: bool = False
+    only_address: bool = False
 
     def as_dict(self) -> dict[str, str]:
         """As JSON for a program; a file's name need not be text."""
@@ -93,6 +95,11 @@ class VerifyReport:
     def post_count(self) -> int:
         """How many disagreements are of posts."""
         return sum(mismatch.kind in _POST_KINDS for mismatch in self.mismatches)
+
+    @property
+    def only_address_count(self) -> int:
+        """How many posts link back to another address, as after a change of the site's."""
+        return sum(mismatch.only_address for mismatch in self.mismatches)
 
     @property
     def page_count(self) -> int:
@@ -248,7 +255,16 @@ def _check_path(
     if kind is None:
         return None
     is_unwritten = row["published_revision"] != row["revision"]
-    return Mismatch(kind, path, row["code"], row["title"], detail, in_progress=is_unwritten)
+    address = _find_other_address(out, path, row) if kind is MismatchKind.DIFFERENT and not detail else ""
+    detail = f"it links back to {address}" if address else detail
+    return Mismatch(kind, path, row["code"], row["title"], detail, is_unwritten, only_address=bool(address))
+
+
+def _find_other_address(out: OutputDir, path: str, row: ArticleRow) -> str:
+    """Return the address that a post links back to, if it is as its row says but for that; else an empty text."""
+    text = (post_files.read_if_file(post_files.locate_post(out.path, path)) or b"").decode("utf-8", "replace")
+    address = post_format.find_site_address(text)
+    return address if address and text == post_format.render_post(Post.from_row(row), SiteLinks(address)) else ""
 
 
 def _compare_post(file: Path, site_links: SiteLinks, row: ArticleRow) -> tuple[MismatchKind | None, str]:

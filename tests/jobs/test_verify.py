@@ -226,3 +226,24 @@ def test_posts_are_compared_with_the_site_address(crawl: CommandRunner, finews: 
     assert finews("verify", "--output", str(output), "--site", "//news.example").exit_code == 0
     with_other_address = finews("verify", "--output", str(output), "--site", "//finews.withounder.com", "--json")
     assert with_other_address.json["agree"] == 0
+    assert {mismatch["detail"] for mismatch in with_other_address.json["disagreements"]} == {
+        "it links back to //news.example"
+    }
+
+
+def test_changed_site_address_names_the_command_that_helps(
+    verify: CommandRunner, finews: CommandRunner, output: Path
+) -> None:
+    posts = post_paths(output)
+    truncate_post(posts[0])
+    config = output / "_config.yml"
+    config.write_text(config.read_text().replace("//finews.withounder.com", "//news.example.org"))
+    result = verify()
+    *_, totals, hint = result.stdout.splitlines()
+    assert (result.exit_code, totals) == (1, f"0 posts agree with their rows, {len(posts)} disagreements")
+    assert hint.startswith(
+        f"{len(posts) - 1} posts link back to another address than the site's: `finews rebuild posts` "
+    )
+    assert "`finews rebuild posts --site //a.example` " in verify("--site", "//a.example").stdout
+    assert finews("rebuild", "posts", "--output", str(output)).exit_code == 0
+    assert verify().exit_code == 0
