@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 help:  ## What there is to do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1	/'
 
-demo: $(VENV)/installed  ## Crawl the bundled sample site, without network, into output/
+demo: $(VENV)/installed  ## Crawl the bundled sample site, without network, into output-demo/
 	$(BIN)/finews demo
 
 test: $(VENV)/installed-for-tests  ## All tests, file by file on every core

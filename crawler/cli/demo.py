@@ -10,7 +10,7 @@ import click
 
 from crawler.cli import options
 from crawler.cli.output import print_line
-from crawler.storage.output_dir import DEFAULT_OUTPUT_DIR
+from crawler.storage.output_dir import mark_as_demo
 
 _EXAMPLE_QUERY = "select published_at, media, title from articles order by published_at desc limit 3"
 
@@ -23,16 +23,17 @@ _EXAMPLE_QUERY = "select published_at, media, title from articles order by publi
     show_default=True,
     help="Made-up articles, beside the real ones.",
 )
-@options.output
+@options.demo_output
 def demo(articles: int, output: Path) -> None:
     """Crawl the bundled sample site, without network.
 
     The site is served on this machine while the crawls run. It holds real articles of 2021 and 2022, recorded replies
-    of 2026, and made-up articles; a few stand in several papers.
+    of 2026, and made-up articles; a few stand in several papers. They have a folder of their own, which no other crawl
+    writes to, whatever FINEWS_OUTPUT says.
     """
     from crawler.jobs import demo as body  # it loads the sample site, which no other command needs
 
-    body.mark_as_demo(output)
+    mark_as_demo(output)
     for command in body.crawl_sample_site(output, articles):
         print_line(f"$ {command}")
     print_line()
@@ -41,7 +42,7 @@ def demo(articles: int, output: Path) -> None:
 
 
 def _next_steps(output: Path, code: str) -> list[str]:
-    output_option = "" if output == DEFAULT_OUTPUT_DIR else f" --output {output}"
+    output_option = f" --output {output}"
     finews_command = _shell_command("finews")
     return [
         "What came of it, and what to try next:",
@@ -52,7 +53,7 @@ def _next_steps(output: Path, code: str) -> list[str]:
         f"  {_shell_command('sqlite-utils')} query {output}/news.db '{_EXAMPLE_QUERY}' --table",
         f"  ls {output}/_posts/*/*/*",
         "The row in quarantine is a real one of 2022: a blank row, which the first system published as a post.",
-        f"The real source: {finews_command} crawl --since 2h --set CONTACT=you@example.org --output news",
+        f"The real source: {finews_command} crawl --since 2h --set CONTACT=you@example.org",
     ]
 
 

@@ -23,6 +23,14 @@ _OUTPUT_HELP = "The output folder.  [default: output/ where one stands, else $FI
 output: Callable[[CommandFunction], CommandFunction] = click.option(
     "--output", metavar="DIR", callback=_parse_output_dir, help=_OUTPUT_HELP
 )
+demo_output: Callable[[CommandFunction], CommandFunction] = click.option(
+    "--output",
+    metavar="DIR",
+    default="output-demo",
+    show_default=True,
+    callback=_parse_output_dir,
+    help="The output folder, of demos alone.",
+)
 as_json: Callable[[CommandFunction], CommandFunction] = click.option(
     "--json", "as_json", is_flag=True, help="One JSON value on stdout, and nothing else."
 )

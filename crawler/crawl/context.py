@@ -10,7 +10,7 @@ from crawler.content import clock
 from crawler.content.categories import CategoryRegistry
 from crawler.crawl.interface import SpiderInfo, selection_from_arguments
 from crawler.crawl.policy.selection import Selection
-from crawler.storage.output_dir import OutputDir, resolve_output_dir
+from crawler.storage.output_dir import OutputDir, refuse_demo_dir, resolve_output_dir
 
 # Scrapy signal: `indexed_count` articles are in the search index, `pending_count` are not, when a crawl catches up.
 search_index_progress = object()
@@ -32,10 +32,12 @@ class CrawlContext:
         """Open the output folder for writing, and start the crawl's run.
 
         Raises:
-            UsageError: a spider argument selects what does not exist.
+            UsageError: a spider argument selects what does not exist, or the folder is a demo's and this is the source.
             OutputLockedError, StoreError, OutputError: the output folder cannot be had.
         """
         path = resolve_output_dir(crawler.settings.get("OUTPUT_DIR"))
+        if not crawler.settings["MIRROR"]:
+            refuse_demo_dir(path)
         selection = selection_from_arguments(spider, path)
         out = OutputDir.open_for_writing(
             path,

@@ -1,32 +1,23 @@
 """Demo: the sample site on loopback, and the real commands run against it."""
 
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from crawler.content import clock
 from crawler.crawl.policy.result import EXIT_CODES
-from crawler.errors import FatalError, UsageError
+from crawler.errors import FatalError, StoppedError
 from crawler.items import RunOutcome
 from crawler.sample_site import Corpus, SampleSite
 from crawler.sample_site.reprints import add_reprints
 from crawler.storage import Store
-from crawler.storage.connection import DATABASE_FILE_NAME
 
 DEMO_SPIDERS = ("choice", "eastmoney", "flash")
 
-_MARKER_FILE = ".demo"
 # The site is our own and needs no politeness.
 _FAST_SETTINGS = ("--set", "DOWNLOAD_DELAY=0", "--set", "AUTOTHROTTLE_ENABLED=0")
-
-
-def mark_as_demo(output: Path) -> None:
-    """Mark the folder as a demo's. Raises UsageError where real news is: made-up articles must not mix with it."""
-    if (output / DATABASE_FILE_NAME).exists() and not (output / _MARKER_FILE).exists():
-        raise UsageError(f"{output} holds news that no demo crawled: name another folder with --output DIR")
-    output.mkdir(parents=True, exist_ok=True)
-    (output / _MARKER_FILE).touch()
 
 
 def crawl_sample_site(output: Path, articles: int) -> Iterator[str]:
@@ -39,8 +30,40 @@ def crawl_sample_site(output: Path, articles: int) -> Iterator[str]:
             arguments = ["crawl", spider, "--mirror", site.url, "--output", str(output)]
             yield "finews " + " ".join(arguments)
             command = [sys.executable, "-m", "crawler", *arguments, *_FAST_SETTINGS]
-            if subprocess.run(command, check=False).returncode == EXIT_CODES[RunOutcome.FAILED]:
+            if _run_crawl(command) == EXIT_CODES[RunOutcome.FAILED]:
                 raise FatalError(f"the demo's crawl with {spider} failed")
+
+
+def _run_crawl(command: Sequence[str]) -> int:
+    """Run a crawl to its end; return its exit code. Ctrl-C goes to the crawl, which stops and says so.
+
+    Raises SystemExit after that, and KeyboardInterrupt where it came too late for the crawl.
+    """
+    process: subprocess.Popen[bytes] | None = None
+    is_stopped = False
+
+    def forward(*_: object) -> None:
+        nonlocal is_stopped
+        is_stopped = True
+        if process is not None:
+            process.send_signal(signal.SIGINT)
+
+    previous_handler = signal.signal(signal.SIGINT, forward)
+    # A process inherits this: the crawl hears of Ctrl-C when it can answer, and not while it is loaded.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process = subprocess.Popen(command)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        if is_stopped:
+            forward()
+        exit_code = process.wait()
+    finally:
+        signal.signal(signal.SIGINT, previous_handler)
+    if exit_code == StoppedError.exit_code:
+        sys.exit(exit_code)
+    if is_stopped:
+        raise KeyboardInterrupt
+    return exit_code
 
 
 def pick_example_article(output: Path) -> str:

@@ -19,7 +19,7 @@ from crawler.jobs.spider_lookup import find_markup
 from crawler.publish.jekyll.site_source import update_site_source
 from crawler.storage import Store, post_files
 from crawler.storage.article_writer import save_article
-from crawler.storage.output_dir import OutputDir
+from crawler.storage.output_dir import OutputDir, refuse_demo_dir
 from crawler.storage.quarantine import KIND_FILE
 
 IMPORT_SPIDER = "import"
@@ -100,12 +100,13 @@ class _PostImporter:
 
 
 def import_folder(folder: Path, output: Path, address: str) -> ImportResult:
-    """Import every file below a folder, hidden ones aside. Raises OutputLockedError and FatalError.
+    """Import every file below a folder, hidden ones aside. Raises UsageError, OutputLockedError and FatalError.
 
     An article that is stored twice is taken once, from the post that ranks highest; one that the database has is not
     touched. A file that is no article is reported, and stays where it is; one that is named like an article's and holds
     none goes to quarantine, too.
     """
+    refuse_demo_dir(output)
     legacy_posts = sorted(_find_files(folder), key=LegacyPost.sort_rank, reverse=True)
     with OutputDir.open_for_writing(output, address=address) as out:
         with _recorded_run(out.db, folder) as run_id:

@@ -11,9 +11,10 @@ from typing import Self
 
 from crawler.content import clock
 from crawler.content.post_format import SiteLinks
-from crawler.errors import OutputError, OutputLockedError
+from crawler.errors import OutputError, OutputLockedError, UsageError
 from crawler.storage import Store
-from crawler.storage.connection import open_database_ro
+from crawler.storage.connection import DATABASE_FILE_NAME, open_database_ro
+from crawler.storage.post_files import iter_post_paths
 from crawler.storage.recovery import recover_interrupted_crawl
 from crawler.storage.search.index import ProgressReporter
 from crawler.storage.site_links import load_site_links
@@ -22,6 +23,8 @@ from crawler.storage.unfinished import run_mark
 DEFAULT_OUTPUT_DIR = Path("output")
 OUTPUT_DIR_VARIABLE = "FINEWS_OUTPUT"
 _LOCK_FILE_NAME = ".crawl.lock"
+# In the folders that demos have made.
+_DEMO_MARKER = ".demo"
 _OTHERS_WRITE_BIT = 0o002
 # What a file system answers that has no locks.
 _NO_LOCKS_ERRNOS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
@@ -47,6 +50,25 @@ def create_output_dir(folder: Path) -> None:
         raise OutputError(f"cannot write the output folder {error.filename}: {error.strerror}") from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"cannot write the output folder {folder}: permission denied")
+
+
+def mark_as_demo(folder: Path) -> None:
+    """Mark a folder as a demo's, and make it where there is none. Raises UsageError where other articles are."""
+    if (folder / _DEMO_MARKER).exists():
+        return
+    if (folder / DATABASE_FILE_NAME).exists() or next(iter_post_paths(folder), None):
+        raise UsageError(f"{folder} holds articles that no demo made: name another folder with --output DIR")
+    create_output_dir(folder)
+    (folder / _DEMO_MARKER).touch()
+
+
+def refuse_demo_dir(folder: Path) -> None:
+    """Raise UsageError for a demo's folder: real articles would mix with made-up ones."""
+    if (folder / _DEMO_MARKER).exists():
+        marker = folder / _DEMO_MARKER
+        raise UsageError(
+            f"{folder} is for demos, whose articles are made up ({marker}): name another with --output DIR"
+        )
 
 
 @dataclass(frozen=True, slots=True)
