@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from crawler.errors import FatalError
+from crawler.errors import FatalError, UsageError
 from crawler.items import Gap, Outcome, RunOutcome
 
 EXIT_CODES = {
@@ -59,7 +59,8 @@ class CrawlResult:
     `failed_listings` are the listings that did not come, by reason; `gap_count` what was missed since the last
     crawl, by column; `failures` the entries that failed or went to quarantine, by kind, each with its first `code`,
     `outcome`, `detail` and `count`; `notes` what a person should know and need not repair. `recently_reported` are
-    those of these texts that a crawl of the last day has reported.
+    those of these texts that a crawl of the last day has reported. `unlisted_media` are those media of the selection
+    that are not known and under which nothing was listed: wrong usage, unless the crawl failed.
     """
 
     run: Mapping[str, Any]
@@ -69,7 +70,9 @@ class CrawlResult:
     failures: Sequence[Mapping[str, Any]] = ()
     notes: Sequence[str] = ()
     recently_reported: Collection[str] = ()
+    unlisted_media: Sequence[str] = ()
 
     @property
     def exit_code(self) -> int:
-        return EXIT_CODES[self.run["outcome"]]
+        exit_code = EXIT_CODES[self.run["outcome"]]
+        return UsageError.exit_code if self.unlisted_media and exit_code != FatalError.exit_code else exit_code
