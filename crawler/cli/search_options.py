@@ -25,7 +25,7 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(
         (
             click.option("--category", multiple=True, metavar="X", help="Only this media: slug or name. Repeatable."),
-            click.option("--column", multiple=True, metavar="ID", help="Only this listing. Repeatable."),
+            click.option("--column", multiple=True, metavar="ID", help="Only this listing: id or name. Repeatable."),
             click.option("--since", metavar="DATE", help="2022-01-10, '2022-01-10 16:20', or an age such as 2d."),
             click.option("--until", metavar="DATE", help="Likewise; the day or minute itself is included."),
             click.option("--stock", default="", metavar="CODE", help="Only about it: 600160, 1.600160 or its name."),
@@ -54,13 +54,22 @@ def build_search_request(store: Store, text: str | None, filter_values: dict[str
     return SearchRequest(
         text=text or "",
         categories=tuple(media.resolve(name).slug for name in filter_values["category"]),
-        columns=filter_values["column"],
+        columns=tuple(column for text in filter_values["column"] for column in _find_column_ids(store, text)),
         since=since,
         until=until,
         stock=filter_values["stock"].strip().upper(),
         as_of=parse_moment("as-of", filter_values["as_of"], now),
         collapse_reprints=filter_values["distinct"],
     )
+
+
+def _find_column_ids(store: Store, text: str) -> list[str]:
+    """What a person typed for a column: an id that articles have, or the id or name of one that a spider has."""
+    if store.articles.has_column(text):
+        return [text]
+    from crawler.jobs.list_columns import find_column_ids  # Scrapy takes a third of a second to import
+
+    return find_column_ids(text)
 
 
 def parse_moment(option: str, text: str | None, now: datetime, *, end_of_span: bool = False) -> datetime | None:

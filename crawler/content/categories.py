@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 
+from crawler.content.near_names import find_near_names
 from crawler.content.slugs import make_slug, name_key
 from crawler.content.unicode_text import collapse_whitespace
 from crawler.errors import UsageError
@@ -22,6 +23,12 @@ def bundled_categories() -> tuple[Category, ...]:
     """The media of `categories.toml`, in the order of the file."""
     table = tomllib.loads(files("crawler").joinpath("content/categories.toml").read_text("utf-8"))
     return tuple(Category(entry["slug"], entry["name"], tuple(entry.get("aliases", ()))) for entry in table["media"])
+
+
+@cache
+def bundled_registry() -> "CategoryRegistry":
+    """Return the registry of the bundled media alone. It is shared: nothing is added to it."""
+    return CategoryRegistry()
 
 
 class CategoryRegistry:
@@ -63,10 +70,10 @@ class CategoryRegistry:
     def resolve_or_create(self, text: str) -> Category:
         """The category that a person asks for.
 
-        A Chinese name that is new is taken, since new papers appear. Anything else that is new is a slip of the
-        fingers: UsageError, with the nearest known slugs and names.
+        A Chinese name that is new and near to no other is taken, since new papers appear. Anything else that is new is
+        a slip of the fingers: UsageError, with the nearest known slugs and names.
         """
-        if self.find(text) is None and _HAN_CHAR.search(text):
+        if self.find(text) is None and _HAN_CHAR.search(text) and not self._near_categories(text):
             return self.get_or_create(text)
         return self.resolve(text)
 
@@ -74,16 +81,21 @@ class CategoryRegistry:
         """The category that a person asks for, among those that are known. Raises UsageError."""
         if category := self.find(text):
             return category
-        raise UsageError(self.unknown_message(text))
+        raise UsageError(f"unknown category {text!r}: {self.suggest(text)}")
 
-    def unknown_message(self, text: str) -> str:
-        """The message for an unknown name: the nearest known slugs and names."""
+    def suggest(self, text: str) -> str:
+        """What to type instead of an unknown name: the nearest known slugs and names."""
         is_name = bool(_HAN_CHAR.search(text))
-        key, index = (name_key(text), self._by_name) if is_name else (text.lower(), self._by_slug)
-        suggestions = dict.fromkeys(index[match] for match in difflib.get_close_matches(key, index, n=3, cutoff=0.6))
-        hint = ", ".join(f"{category.slug} ({category.media})" for category in suggestions)
-        advice = f"did you mean {hint}?" if hint else "`finews categories --all` lists them"
-        return f"unknown category {text!r}: {advice}"
+        suggestions = self._near_categories(text) if is_name else []
+        if not suggestions:
+            key, index = (name_key(text), self._by_name) if is_name else (text.lower(), self._by_slug)
+            suggestions = [index[match] for match in difflib.get_close_matches(key, index, cutoff=0.6)]
+        hint = ", ".join(f"{category.slug} ({category.media})" for category in [*dict.fromkeys(suggestions)][:3])
+        return f"did you mean {hint}?" if hint else "`finews categories --all` lists them"
+
+    def _near_categories(self, text: str) -> list[Category]:
+        """The categories that a Chinese name may be a slip of, the nearest first."""
+        return [self._by_name[name] for name in find_near_names(text, self._by_name)]
 
     def _add_bundled(self, category: Category) -> None:
         """A media of the package's; where the database has met it under a slug of its own, all its names lead there."""

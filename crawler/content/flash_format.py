@@ -3,18 +3,20 @@
 import html
 import re
 
+from crawler.content.media_names import find_media_name, is_media_name
 from crawler.content.slugs import name_key
 from crawler.content.unicode_text import clean_title, collapse_whitespace, strip_invisible
 
 MAX_LEAD_CHARS = 60
 
 _LEADING_BRACKET = re.compile(r"\s*【([^【】]+)】(.*)", re.DOTALL)
-_TRAILING_BRACKET = re.compile(r".*（([^（）]{2,20})）\s*", re.DOTALL)
-# In trailing brackets stand papers, but also years, units, lists, codes, signatures and stage directions.
-_NOT_A_MEDIA_NAME = re.compile(
-    r".*[，。；：！？、,;:!?%].*|[\d.\-年月日]+|[今明去前后]年|.*\.(?:SZ|SH|HK|BJ|O|N)"
-    r"|.*(?:记者|编辑|作者).*|(?:图|完|续|未完|待续|附).*"
-)
+# A bracket at the end, of any kind, in which others may stand.
+_TRAILING_BRACKET = re.compile(r"（((?:[^（）]|（[^（）]*）)*)）$")
+_TO_ROUND_BRACKETS = str.maketrans("()【】[]〔〕", "（）（）（）（）")
+# What stands below or after a media's name, in a bracket of its own: （财联社）（编辑 李四）.
+_SIGNATURE = re.compile(r".*(?:记者|编辑|责编|作者|校对|通讯员|实习生).*|完")
+# A name, its label and a signature are shorter by far; a bracket that is longer holds no name.
+_MAX_END_CHARS = 200
 _SENTENCE_PATTERN = re.compile(r"[^。！？\n]+")
 
 
@@ -34,10 +36,24 @@ def split_title(title: str, text: str) -> tuple[str, str]:
 
 
 def extract_trailing_media(text: str) -> str:
-    """The paper in the （…） that ends a digest, or an empty string: （明年）, （00700.HK） and （完） are none."""
-    bracket_match = _TRAILING_BRACKET.fullmatch(strip_invisible(text))
-    name = clean_title(bracket_match[1]).removeprefix("文章来源：").removeprefix("来源：") if bracket_match else ""
-    return "" if _NOT_A_MEDIA_NAME.fullmatch(name) else name
+    """Return the media in the bracket that ends a text; empty where what stands there is no media's name.
+
+    >>> extract_trailing_media("下调0.5个百分点。（财联社）"), extract_trailing_media("售价1499元（含税）")
+    ('财联社', '')
+    """
+    end = strip_invisible(text).rstrip()[-_MAX_END_CHARS:]
+    while match := _TRAILING_BRACKET.search(end.translate(_TO_ROUND_BRACKETS)):
+        content = clean_title(end[match.start(1) : match.end(1)])
+        if not _SIGNATURE.fullmatch(content):
+            return find_media_name(content)
+        end = end[: match.start()].rstrip()
+    return ""
+
+
+def drop_false_media(media: str, text: str) -> str:
+    """Return a media, or nothing where it is what an older finews took from the bracket that ends a text."""
+    is_in_bracket = re.search(rf"{re.escape(media)} ?[）)\]】〕]$", collapse_whitespace(text))
+    return "" if is_in_bracket and not is_media_name(media) else media
 
 
 def text_to_html(text: str) -> str:

@@ -5,6 +5,8 @@ from html import unescape
 
 from crawler.content.html_cleaner import BLOCK_TAGS, CELL_TAGS, sanitise_html
 from crawler.content.markup import SourceMarkup
+from crawler.content.media_names import is_media_name
+from crawler.content.slugs import name_key
 from crawler.items import SUMMARY_NOTE_HTML
 
 # A tag as nh3 writes it, which leaves a `>` in an attribute as it is, and a `<` nowhere but here.
@@ -36,9 +38,15 @@ def untrusted_html_to_text(html: str) -> str:
 def find_source_line_media(body: str, markup: SourceMarkup) -> str:
     """Return the media that the last source line of a body names, whatever links cut it; empty when there is none.
 
+    A line in the source's own form may name anything; another one, such as （来源：公司公告）, has to name a media.
+
     Raises: RejectedArticleError ("too complex") for what is over the limits of html_limits.
     """
     if markup.source_line is None:
         return ""
-    lines = reversed(untrusted_html_to_text(body).split("\n"))
-    return next((match[1] for match in map(markup.source_line.fullmatch, lines) if match), "")
+    for line in reversed(untrusted_html_to_text(body).split("\n")):
+        if match := markup.source_line.fullmatch(line):
+            media = match[1]
+            if name_key(line) == name_key(markup.source_line_template.format(media)) or is_media_name(media):
+                return media
+    return ""

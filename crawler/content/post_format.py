@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ import frontmatter
 import yaml
 from frontmatter.default_handlers import YAMLHandler
 
-from crawler.content.categories import MAX_MEDIA_NAME_CHARS, CategoryRegistry
+from crawler.content.categories import MAX_MEDIA_NAME_CHARS, CategoryRegistry, bundled_registry
 from crawler.content.dates import CHINA_TZ, format_jekyll
 from crawler.content.html_text import find_source_line_media
 from crawler.content.markup import SourceMarkup
@@ -123,7 +123,7 @@ def parse_post(
         title=metadata["title"],
         published_at=_parse_date(metadata["date"]),
         category=category,
-        media=infer_media(metadata["tags"], category, body_html, registry or _bundled_registry(), find_markup(url)),
+        media=infer_media(metadata["tags"], category, body_html, registry or bundled_registry(), find_markup(url)),
         body_html=body_html,
         url=url,
     )
@@ -203,11 +203,6 @@ def _choose_by_news_ending(candidates: list[str], category: str) -> str:
     if category.rstrip("0123456789").endswith(_NEWS_PINYIN):
         return _single_or_empty(news_names)
     return _single_or_empty([media for media in candidates if media not in news_names])
-
-
-@cache
-def _bundled_registry() -> CategoryRegistry:
-    return CategoryRegistry()
 
 
 def _split_body_and_url(content: str) -> tuple[str, str]:

@@ -23,7 +23,7 @@ def make_slug(name: str, taken_slugs: Container[str] = ()) -> str:
     ('zhongguonongwang', 'beijingribao2')
     """
     slug = (
-        _romanise(name)[:60]
+        to_pinyin(name)[:60]
         or "media" + hashlib.sha256(name_key(name).encode("utf-8", "surrogatepass")).hexdigest()[:8]
     )
     if _YAML_NON_TEXT.fullmatch(slug) or _YAML_NON_TEXT.fullmatch(f"{slug}2"):
@@ -32,7 +32,12 @@ def make_slug(name: str, taken_slugs: Container[str] = ()) -> str:
     return next(candidate for candidate in candidates if candidate not in taken_slugs)
 
 
-def _romanise(name: str) -> str:
+def to_pinyin(name: str) -> str:
+    """Return a name in Latin letters and digits, without tones.
+
+    >>> to_pinyin("36氪"), to_pinyin("重庆日报")
+    ('36ke', 'chongqingribao')
+    """
     # Imported here: it costs 0.15 s, and a new media turns up rarely.
     from pypinyin import lazy_pinyin
 

@@ -17,6 +17,7 @@ from scrapy.spiderloader import SpiderLoader
 from crawler import settings as our_settings
 from crawler.crawl.gc_tuning import freeze_gc
 from crawler.crawl.policy.result import CrawlResult
+from crawler.crawl.policy.selection import suggest
 from crawler.crawl.session import CrawlSession, get_session
 from crawler.errors import CommandError, FatalError, StoppedError, UsageError
 
@@ -184,7 +185,8 @@ def check_spider(process: AsyncCrawlerProcess, spider: str) -> None:
     """Raises UsageError for a name that no spider has."""
     names = process.spider_loader.list()
     if spider not in names:
-        raise UsageError(f"unknown spider {spider!r}: there are {', '.join(names)}")
+        hint = suggest(spider, names) or f"there are {', '.join(names)}"
+        raise UsageError(f"unknown spider {spider!r}: {hint}")
 
 
 def raise_crawl_error(task: asyncio.Task[None]) -> None:

@@ -1,6 +1,7 @@
 """Crawl session: the Scrapy extension that opens what a crawl needs, and closes it in the right order."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, Self, cast
@@ -24,6 +25,8 @@ from crawler.crawl.tracker import CrawlTracker
 from crawler.errors import CommandError, FatalError, UsageError, disk_error
 from crawler.items import ListingEntry, Reason
 from crawler.storage.notices import take_notices
+
+logger = logging.getLogger(__name__)
 
 # Sent with the crawl's `context` when all articles of a crawl that was not stopped are saved; the output folder is
 # still locked. A CommandError that a handler raises fails the crawl.
@@ -155,6 +158,9 @@ class CrawlSession(TrackerExtension):
         )
         notes, recently_reported = _source_notes(context, tracker, coverage)
         detail = str(self.fatal_error or "; ".join([*coverage.failed_listings, *coverage.unproven_listings]))
+        # Where a listing is missing, nothing is known of what is in it.
+        is_complete = is_finished and not coverage.failed_listings
+        unlisted_notes = _unlisted_media_notes(context, tracker) if is_complete else {}
         runs.finish(context.run_id, outcome, clock.now(), detail)
         return CrawlResult(
             run=runs.get(context.run_id),
@@ -162,8 +168,9 @@ class CrawlSession(TrackerExtension):
             failed_listings=dict(coverage.failed_listings),
             gaps=gaps,
             failures=tracker.failures.as_dicts(),
-            notes=[*_unknown_media_notes(context), *self.notes, *notes, *take_notices()],
+            notes=[*unlisted_notes.values(), *self.notes, *notes, *take_notices()],
             recently_reported=recently_reported,
+            unlisted_media=list(unlisted_notes),
         )
 
 
@@ -200,8 +207,15 @@ def _source_notes(
     return notes, update.silent
 
 
-def _unknown_media_notes(context: CrawlContext) -> list[str]:
-    """Return a note for each selected media that no article has named yet."""
+def _unlisted_media_notes(context: CrawlContext, tracker: CrawlTracker) -> dict[str, str]:
+    """Return a note for each selected media that is new and under which nothing was listed, by its name."""
     registry = CategoryRegistry(context.out.db.categories.all())
-    names = (category.media for category in context.selection.categories)
-    return [registry.unknown_message(name) for name in names if registry.find(name) is None]
+    notes = {
+        category.media: f"nothing is listed under {category.media!r}, which is no known media: "
+        f"{registry.suggest(category.media)}"
+        for category in context.selection.categories
+        if category.slug not in tracker.listed_slugs and registry.find(category.media) is None
+    }
+    for note in notes.values():
+        logger.warning(note)  # `scrapy crawl` prints its log alone
+    return notes

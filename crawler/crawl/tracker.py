@@ -92,6 +92,11 @@ class CrawlTracker(EntryTracker):
         self._entries_before = self._db.runs.last_entry_id()
         self._pauses = self._db.pauses.get_active(clock.now(), LONGEST_STORED_PAUSE)
 
+    @property
+    def listed_slugs(self) -> set[str]:
+        """The selected categories under which an entry was listed."""
+        return self._entry_filter.listed_slugs
+
     # for spiders
 
     def record_listing_page(

@@ -6,6 +6,7 @@ from scrapy.settings import Settings
 from scrapy.spiderloader import SpiderLoader
 
 from crawler import settings as our_settings
+from crawler.crawl.policy.selection import unknown_column_error
 
 
 def load_columns() -> list[dict[str, Any]]:
@@ -19,3 +20,12 @@ def load_columns() -> list[dict[str, Any]]:
         for spider in spiders
         for column_id, name in spider.columns.items()
     ]
+
+
+def find_column_ids(text: str) -> list[str]:
+    """Return the ids of the columns that have this id or name, of all spiders. Raises UsageError where none has."""
+    columns = load_columns()
+    found = dict.fromkeys(column["column_id"] for column in columns if text in {column["column_id"], column["name"]})
+    if not found:
+        raise unknown_column_error(text, {column[key] for key in ("column_id", "name") for column in columns})
+    return [*found]

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from crawler import settings as our_settings
 from crawler.content import clock
 from crawler.content.categories import CategoryRegistry
 from crawler.content.encoding import decode_body
+from crawler.content.flash_format import drop_false_media
 from crawler.content.markup import SourceMarkup
 from crawler.content.normalise import normalise_article
 from crawler.errors import ItemError, ParseError
@@ -124,6 +125,7 @@ class Replayer:
         return self._compare_with_stored(raw, KIND_FILE)
 
     def _replay_article(self, spider: str, entry: ListingEntry, response: RawResponse) -> ReplayResult:
+        entry = replace(entry, media=drop_false_media(entry.media, entry.summary))
         raw = self._load_spider(spider).extract_article(response, entry, clock.now())
         row = self._out.db.articles.get(entry.code)
         if row and raw.spider in self._find_spider_class(row["source"]).supersedes:

@@ -1,7 +1,7 @@
 """Spider `eastmoney`: today's public column lists of Eastmoney, and their articles."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
@@ -320,16 +320,19 @@ def _cut_after_source_line(nodes: list[Selector]) -> tuple[str, str]:
     if not source_line_indexes:
         return "".join(html), ""
     foot_index = source_line_indexes[-1]
-    foot_line = _FOOT_LINE.match(_text_of(nodes[foot_index]))
-    return "".join(html[: foot_index + 1]), foot_line["name"].strip() if foot_line else ""
+    return "".join(html[: foot_index + 1]), _named_media([_FOOT_LINE.match(_text_of(nodes[foot_index]))])
 
 
 def _cut_plain_foot(nodes: list[Selector]) -> tuple[str, str]:
     """The body above its foot, whose lines have no class there, and the media that the foot names."""
     foot_lines = [_FOOT_LINE.match(_text_of(node)) for node in nodes]
     foot_index = next((index for index, match in enumerate(foot_lines) if match), len(nodes))
-    media = next((match["name"].strip() for match in foot_lines if match and match["label"] == "文章来源"), "")
-    return "".join(node.get() for node in nodes[:foot_index]), media
+    return "".join(node.get() for node in nodes[:foot_index]), _named_media(foot_lines)
+
+
+def _named_media(foot_lines: Iterable[re.Match[str] | None]) -> str:
+    """Return the media that the first line with its label names; other lines name the editor."""
+    return next((match["name"].strip() for match in foot_lines if match and match["label"] == "文章来源"), "")
 
 
 def _text_of(nodes: Any, condition: str = "true()") -> str:

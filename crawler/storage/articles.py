@@ -71,6 +71,10 @@ class Articles(Table):
         rows = self._fetch_all("SELECT column_id FROM article_columns WHERE code = ? ORDER BY column_id", code)
         return [row["column_id"] for row in rows]
 
+    def has_column(self, column_id: str) -> bool:
+        """Return whether a column lists any article."""
+        return bool(self._fetch_all("SELECT 1 AS found FROM article_columns WHERE column_id = ? LIMIT 1", column_id))
+
     def counts_by_column(self) -> dict[str, dict[str, Any]]:
         """By column id: `articles` (how many) and `latest` (publication time)."""
         rows = self._fetch_all(

@@ -73,6 +73,32 @@ def test_all_categories_lists_the_registry(finews: CommandRunner) -> None:
     assert {row["articles"] for row in rows} == {0}
 
 
+def test_column_of_a_search_is_an_id_or_a_name(finews: CommandRunner, crawled_output: Path) -> None:
+    by_id, by_name, none_listed = (
+        finews("search", "--count", "--column", column, "--output", str(crawled_output))
+        for column in ("102", "7x24全部", "加拿大数据")
+    )
+    assert (by_id.exit_code, none_listed.exit_code, none_listed.stdout) == (0, 0, "0\n")
+    assert by_name.stdout == by_id.stdout != "0\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "hint"),
+    [
+        ("--category", "财联杜", "did you mean cailianshe (财联社)?"),
+        ("--category", "贵阳日报", "unknown category '贵阳日报'"),
+        ("--column", "国内经计", "did you mean 国内经济"),
+        ("--column", "9999", "finews columns"),
+    ],
+)
+def test_filter_that_names_nothing_is_a_usage_error(
+    finews: CommandRunner, crawled_output: Path, option: str, text: str, hint: str
+) -> None:
+    result = finews("search", "公司", option, text, "--output", str(crawled_output))
+    assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (2, "", 1)
+    assert hint in result.stderr
+
+
 def test_columns_are_listed_without_a_database(finews: CommandRunner) -> None:
     rows = finews("columns", "--json").json
     by_default = {row["column_id"] for row in rows if row["spider"] == "eastmoney" and row["by_default"]}
@@ -136,6 +162,9 @@ def test_missing_database_message_says_what_to_do(finews: CommandRunner) -> None
     ("args", "hint"),
     [
         (("crawl", "nosuch"), "choice, eastmoney, flash"),
+        (("crawl", "eastmony"), "did you mean eastmoney?"),
+        (("crawl", "--plan", "flahs"), "did you mean flash?"),
+        (("crawl", "--category", "财联杜"), "cailianshe (财联社)"),
         (("crawl", "--column", "9999"), "finews columns"),
         (("crawl", "--column", "国内经"), "国内经济"),
         (("crawl", "--since", "2022-02-30"), "2022-01-10"),
@@ -202,25 +231,14 @@ def test_quiet_crawl_prints_nothing_on_success(finews: CommandRunner, sample_sit
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
 
 
-def test_quiet_crawl_reports_unknown_category(finews: CommandRunner, sample_site: SampleSite, output: Path) -> None:
-    output_args = ("--output", str(output))
-    args = (
-        "crawl",
-        "flash",
-        "--category",
-        "中国农业网",
-        "--quiet",
-        "--mirror",
-        sample_site.url,
-        *output_args,
-        *FAST_SETTINGS,
-    )
-    result = finews(*args)
-    assert (result.exit_code, result.stdout) == (0, "")
-    assert result.stderr.startswith("finews: unknown category '中国农业网': did you mean ")
-    assert "zhongguonongwang (中国农网)" in result.stderr
-    search_result = finews("search", "公司", "--category", "中国农业网", *output_args)
-    assert (search_result.exit_code, search_result.stdout, search_result.stderr) == (2, "", result.stderr)
+def test_quiet_crawl_reports_new_media_without_entries(
+    finews: CommandRunner, sample_site: SampleSite, output: Path
+) -> None:
+    args = ("crawl", "flash", "--category", "不存在的新报纸", "--quiet", "--mirror", sample_site.url)
+    result = finews(*args, "--output", str(output), *FAST_SETTINGS)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("finews: nothing is listed under '不存在的新报纸'")
+    assert len(result.stderr.splitlines()) == 1
 
 
 def test_long_crawl_prints_progress_on_stderr(finews: CommandRunner, sample_site: SampleSite, output: Path) -> None:

@@ -118,8 +118,11 @@ def test_category_filter_works_for_all_spiders(
     assert set(query("SELECT DISTINCT media FROM articles")) == media_names
 
 
-def test_unknown_slug_fails_before_any_request(crawl: CommandRunner, sample_site: SampleSite, output: Path) -> None:
-    result = crawl("eastmoney", "--category", "zhongguonongwan")
+@pytest.mark.parametrize("category", ["zhongguonongwan", "中国农亡"])
+def test_slip_in_a_category_fails_before_any_request(
+    crawl: CommandRunner, sample_site: SampleSite, output: Path, category: str
+) -> None:
+    result = crawl("eastmoney", "--category", category)
     assert result.exit_code == 2
     assert "zhongguonongwang (中国农网)" in result.stderr
     assert result.stdout == ""
@@ -128,11 +131,31 @@ def test_unknown_slug_fails_before_any_request(crawl: CommandRunner, sample_site
     assert not output.exists()
 
 
-def test_unknown_chinese_name_is_accepted_with_a_note(crawl: CommandRunner) -> None:
-    result = crawl("eastmoney", "--category", "不存在的新报纸")
-    assert result.exit_code == 0
-    assert result.json["new"] == 0
-    assert "不存在的新报纸" in result.json["notes"][0]
+def test_new_media_under_which_nothing_is_listed_is_wrong_usage(crawl: CommandRunner, query: Query) -> None:
+    result = crawl("eastmoney", "--category", "不存在的新报纸", "--category", "中国农网")
+    assert result.exit_code == 2
+    (note,) = result.json["notes"]
+    assert note.startswith("nothing is listed under '不存在的新报纸', which is no known media: ")
+    assert result.stderr == f"finews: {note}\n"
+    assert result.json["new"] > 0
+    assert query("SELECT outcome FROM runs") == ["done"]
+
+
+def test_new_media_is_crawled_and_known_from_then_on(
+    crawl: CommandRunner, sample_site: SampleSite, query: Query
+) -> None:
+    code = sample_site.corpus.codes_in_columns(["345"])[0]
+    sample_site.corpus.replace(code, media="不存在的新报纸")
+    for new_count in (1, 0):
+        result = crawl("eastmoney", "--column", "345", "--category", "不存在的新报纸")
+        assert (result.exit_code, result.json["new"], result.json["notes"]) == (0, new_count, [])
+    assert query("SELECT code, category FROM articles") == [(code, "bucunzaidexinbaozhi")]
+
+
+def test_listing_that_is_missing_may_hold_the_new_media(crawl: CommandRunner, sample_site: SampleSite) -> None:
+    sample_site.add_fault("column=345", return_status(404))
+    result = crawl("eastmoney", "--column", "345,350", "--category", "不存在的新报纸")
+    assert (result.exit_code, result.json["notes"]) == (3, [])
 
 
 def test_columns_by_id_and_by_name_are_the_same(crawl: CommandRunner, sample_site: SampleSite) -> None:

@@ -27,6 +27,8 @@ from crawler.content.encoding import decode_body
 from crawler.content.html_cleaner import clean_html, find_secid
 from crawler.content.html_text import find_source_line_media, html_to_text
 from crawler.content.markup import PLAIN_MARKUP
+from crawler.content.media_names import find_media_name
+from crawler.content.near_names import find_near_names
 from crawler.content.normalise import clean_media_name, normalise_article
 from crawler.crawl.policy.selection import parse_selection
 from crawler.errors import ItemError, UsageError
@@ -131,9 +133,11 @@ def parse_or_reject(parser: Callable[[], Any], *allowed_errors: type[Exception])
 @FUZZ_SETTINGS
 @given(TEXTS)
 def test_text_functions(text: str) -> None:
-    for parser in (unicode_text.strip_invisible, unicode_text.collapse_whitespace, unicode_text.clean_title, flash_format.extract_trailing_media, flash_format.text_to_html, slugs.name_key, slugs.make_slug, stocks.extract_mentions, clean_media_name):  # fmt: skip
+    for parser in (unicode_text.strip_invisible, unicode_text.collapse_whitespace, unicode_text.clean_title, flash_format.extract_trailing_media, flash_format.text_to_html, find_media_name, slugs.name_key, slugs.make_slug, stocks.extract_mentions, clean_media_name):  # fmt: skip
         parser(text)
     flash_format.split_title(text, text)
+    flash_format.drop_false_media(text, text)
+    find_near_names(text, ["财联社", "21Tech", text])
     find_secid({"href": text, "data-code": text, "id": text}, EASTMONEY_MARKUP)
     assert slugs.SLUG_PATTERN.fullmatch(slugs.make_slug(text))
 

@@ -115,6 +115,30 @@ def test_replay_applies_new_rules_without_a_revision(
     assert_posts_match_rows(output)
 
 
+def test_replay_takes_away_what_an_older_finews_took_for_a_media(
+    finews: CommandRunner, crawl: CommandRunner, sample_site: SampleSite, output: Path, query: Query
+) -> None:
+    code = sample_site.corpus.codes_in_fast_news()[0]
+    sample_site.corpus.replace(code, flash_override="飞天茅台每瓶1499元（含税）")
+    crawl("flash", *KEEP_RAW_ARGS)
+    expected = query("SELECT * FROM articles ORDER BY code")
+    filed = "SELECT media, category, body_text FROM articles WHERE code = ?"
+    ((media, category, text),) = query(filed, code)
+    assert (media, category) == ("东方财富网", "dongfangcaifuwang")
+    assert text.startswith("飞天茅台每瓶1499元（含税）")
+    execute_sql(output, "INSERT INTO categories VALUES ('hanshui', '含税', '[]')")
+    execute_sql(output, "UPDATE articles SET media = '含税', category = 'hanshui' WHERE code = ?", code)
+    execute_sql(output, "UPDATE raw_replies SET entry = json_set(entry, '$.media', '含税') WHERE code = ?", code)
+    finews("rebuild", "posts", "--output", str(output))
+    crawl("flash")
+    assert query(filed, code) == [("含税", "hanshui", text)], "a crawl changes no post by itself"
+    (replayed,) = finews("replay", "--json", "--output", str(output)).json
+    assert (replayed["code"], sorted(replayed["changes"])) == (code, ["category", "media"])
+    assert query("SELECT * FROM articles ORDER BY code") == expected
+    assert query("SELECT count(*) FROM revisions") == [0]
+    assert_posts_match_rows(output)
+
+
 def test_readable_row_is_left_to_the_next_crawl(
     finews: CommandRunner, crawl: CommandRunner, output: Path, query: Query
 ) -> None:

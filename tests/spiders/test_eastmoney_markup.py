@@ -99,6 +99,8 @@ SOURCE_LINE_CASES = {
     "ASCII brackets": ("<p>(来源:Wind)</p>", "<p>(来源:Wind)</p>", "Wind"),
     "blanks": ("<p>（ 文章来源： 财联社 ）</p>", "<p>（ 文章来源： 财联社 ）</p>", "财联社"),
     "not at the end of its line": ("<p>x（文章来源：财联社）</p>", "<p>x（文章来源：财联社）</p>", ""),
+    "of a fact": ("<p>（来源：公司公告）</p>", "<p>（来源：公司公告）</p>", ""),
+    "in the source's own form": ("<p>(文章来源:读特)</p>", "<p>(文章来源:读特)</p>", "读特"),
     "of a picture": ("<p>图片来源：官网</p>", "<p>图片来源：官网</p>", ""),
 }
 
@@ -112,6 +114,10 @@ def test_source_line_is_plain_text_with_the_media(foot: str, expected: str, medi
 def test_the_last_of_several_source_lines_counts() -> None:
     body = "<p>（来源：甲报）</p><p>正文</p><p>（文章来源：乙报）</p><p>（责任编辑：1）</p>"
     assert find_source_line_media(body) == "乙报"
+
+
+def test_source_of_a_fact_below_does_not_hide_the_media() -> None:
+    assert find_source_line_media("<p>正文</p><p>（文章来源：乙报）</p><p>（来源：公司公告）</p>") == "乙报"
 
 
 def test_links_of_a_quoted_source_line_in_the_text_stay() -> None:

@@ -188,6 +188,11 @@ def test_the_source_line_of_a_plain_layout_is_the_media() -> None:
     assert read_page(page).media == "甲报"
 
 
+def test_an_editor_in_the_paragraph_of_the_media_is_none() -> None:
+    foot = '<p class="em_media">（责任编辑：9）</p>'
+    assert read_page(f'<div id="ContentBody"><p>纸价连涨三周。</p>{foot}</div>').media == ""
+
+
 def test_a_head_without_items_says_title_time_and_media() -> None:
     page = '<div class="topbox">造纸股走强\n2026年06月15日 11:40 来源： 林业周报 </div><div class="contentbox"><p>正文。</p></div>'
     raw = read_page(page)

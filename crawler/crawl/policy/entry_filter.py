@@ -29,7 +29,10 @@ _FETCH_DECISION = Decision()
 
 
 class EntryFilter:
-    """Decides entry by entry which to fetch, and counts those that are wanted, for `--limit`."""
+    """Decides entry by entry which to fetch, and counts those that are wanted, for `--limit`.
+
+    `listed_slugs` are the categories of the selection under which an entry was listed, also one that is not fetched.
+    """
 
     def __init__(
         self, spider: str, supersedes: frozenset[str], selection: Selection, registry: CategoryRegistry
@@ -38,6 +41,7 @@ class EntryFilter:
         self._selection, self._registry = selection, registry
         self._has_filters = bool(selection.categories or selection.since or selection.until)
         self._wanted_count = 0
+        self.listed_slugs: set[str] = set()
 
     @property
     def remaining_limit(self) -> int | None:
@@ -55,6 +59,8 @@ class EntryFilter:
         """
         if is_duplicate:
             return Decision(Outcome.DUPLICATE, Reason.LISTED_TWICE, DUPLICATE_DETAIL)
+        if category := self._selection.find_category(entry, self._registry) if self._selection.categories else None:
+            self.listed_slugs.add(category.slug)
         if self._has_filters and (skip_reason := self._selection.skip_reason(entry, self._registry)):
             return Decision(Outcome.FILTERED, *skip_reason)
         limit = self._selection.limit

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from crawler.errors import FatalError, StoppedError
+from crawler.errors import FatalError, StoppedError, UsageError
 from crawler.items import Gap, Outcome, RunOutcome
 
 EXIT_CODES = {
@@ -60,6 +60,8 @@ class CrawlResult:
     crawl, by column; `failures` the entries that failed or went to quarantine, by kind, each with its first `code`,
     `outcome`, `detail` and `count`; `notes` what a person should know and need not repair. `recently_reported` are
     those of these texts that a crawl of the last day has reported. `got_ctrl_c` says that a person wanted it to end.
+    `unlisted_media` are those media of the selection that are not known and under which nothing was listed: wrong usage,
+    unless the crawl failed or was stopped.
     """
 
     run: Mapping[str, Any]
@@ -70,9 +72,11 @@ class CrawlResult:
     notes: Sequence[str] = ()
     recently_reported: Collection[str] = ()
     got_ctrl_c: bool = False
+    unlisted_media: Sequence[str] = ()
 
     @property
     def exit_code(self) -> int:
         if self.got_ctrl_c and self.run["outcome"] == RunOutcome.INTERRUPTED:
             return StoppedError.exit_code
-        return EXIT_CODES[self.run["outcome"]]
+        exit_code = EXIT_CODES[self.run["outcome"]]
+        return UsageError.exit_code if self.unlisted_media and exit_code != FatalError.exit_code else exit_code

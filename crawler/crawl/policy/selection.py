@@ -9,6 +9,7 @@ from datetime import datetime
 from crawler.content.categories import CategoryRegistry
 from crawler.content.dates import parse_bound
 from crawler.content.normalise import clean_media_name
+from crawler.content.slugs import name_key
 from crawler.errors import UsageError
 from crawler.items import Category, ListingEntry, Reason
 
@@ -36,7 +37,7 @@ class Selection:
 
     def skip_reason(self, entry: ListingEntry, registry: CategoryRegistry) -> tuple[Reason, str] | None:
         """Return why an entry is not wanted, as code and text; None when it is."""
-        if self.categories and not self._matches_category(entry, registry):
+        if self.categories and not self.find_category(entry, registry):
             return Reason.OTHER_CATEGORY, f"category: {clean_media_name(entry.media) or 'the listing names no media'}"
         if self.since and entry.published < self.since:
             return Reason.BEFORE_SINCE, "before --since"
@@ -44,9 +45,18 @@ class Selection:
             return Reason.AFTER_UNTIL, "after --until"
         return None
 
-    def _matches_category(self, entry: ListingEntry, registry: CategoryRegistry) -> bool:
-        entry_category = registry.find(clean_media_name(entry.media)) if entry.media else None
-        return entry_category is not None and entry_category.slug in {category.slug for category in self.categories}
+    def find_category(self, entry: ListingEntry, registry: CategoryRegistry) -> Category | None:
+        """Return which of `categories` an entry is listed under; None if it is none of them.
+
+        A media that is new is not in the registry yet: it is found by its name.
+        """
+        if not (name := clean_media_name(entry.media)):
+            return None
+        known, key = registry.find(name), name_key(name)
+        slug = known.slug if known else None
+        return next(
+            (selected for selected in self.categories if selected.slug == slug or name_key(selected.media) == key), None
+        )
 
 
 def parse_selection(
@@ -63,7 +73,7 @@ def parse_selection(
     """
     for name in arguments:
         if name not in ARGUMENT_NAMES:
-            hint = _suggest(name, ARGUMENT_NAMES) or f"there are {', '.join(ARGUMENT_NAMES)}"
+            hint = suggest(name, ARGUMENT_NAMES) or f"there are {', '.join(ARGUMENT_NAMES)}"
             raise UsageError(f"unknown argument {name!r}: {hint}")
     since, until, refresh = (_parse_time_bound(arguments, name, now) for name in ("since", "until", "refresh"))
     if since and until and since > until:
@@ -100,8 +110,13 @@ def _resolve_column(text: str, columns: Mapping[str, str]) -> str:
     for column_id, name in columns.items():
         if text == name:
             return column_id
-    suggestion = _suggest(text, [*columns, *columns.values()])
-    raise UsageError(f"unknown column {text!r}: {suggestion or 'type an id or a name that `finews columns` lists'}")
+    raise unknown_column_error(text, [*columns, *columns.values()])
+
+
+def unknown_column_error(text: str, ids_and_names: Collection[str]) -> UsageError:
+    """Return the error for a text that is neither the id nor the name of a column."""
+    hint = suggest(text, ids_and_names) or "type an id or a name that `finews columns` lists"
+    return UsageError(f"unknown column {text!r}: {hint}")
 
 
 def _parse_limit(text: str | None) -> int | None:
@@ -112,6 +127,7 @@ def _parse_limit(text: str | None) -> int | None:
     return int(text)
 
 
-def _suggest(text: str, candidates: Collection[str]) -> str:
+def suggest(text: str, candidates: Collection[str]) -> str:
+    """Return a question with the names that a text may be a slip of; empty where it is near to none."""
     close_matches = difflib.get_close_matches(text, candidates, n=3, cutoff=0.5)
     return f"did you mean {', '.join(close_matches)}?" if close_matches else ""

@@ -69,9 +69,7 @@ def build_search_request(store: Store, params: SearchParams, now: datetime) -> S
         check_query_has_words(query_text)
     return SearchRequest(
         text=query_text,
-        categories=(CategoryRegistry(store.categories.all()).resolve_or_create(category_text).slug,)
-        if category_text
-        else (),
+        categories=(CategoryRegistry(store.categories.all()).resolve(category_text).slug,) if category_text else (),
         columns=(params.get("column"),) if params.get("column") else (),
         since=parse_date_param(params.get("since"), now),
         until=parse_date_param(params.get("until"), now, end_of_span=True),

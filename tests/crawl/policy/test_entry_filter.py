@@ -7,6 +7,7 @@ import pytest
 
 from crawler.content.categories import CategoryRegistry
 from crawler.content.dates import CHINA_TZ
+from crawler.crawl.policy.entry_filter import EntryFilter
 from crawler.crawl.policy.selection import Selection
 from crawler.items import ListingEntry, Reason
 
@@ -77,6 +78,24 @@ SKIP_REASON_CASES: dict[str, tuple[Selection, dict[str, Any], tuple[Reason, str]
 @pytest.mark.parametrize(("selection", "changes", "reason"), SKIP_REASON_CASES.values(), ids=SKIP_REASON_CASES.keys())
 def test_skip_reason(selection: Selection, changes: dict[str, Any], reason: tuple[Reason, str] | None) -> None:
     assert selection.skip_reason(create_entry(**changes), REGISTRY) == reason
+
+
+@pytest.mark.parametrize(("media", "is_listed"), [("不存在的 新报纸", True), ("财联社", False), ("", False)])
+def test_media_that_is_new_is_found_by_its_name(media: str, is_listed: bool) -> None:
+    """The registry of the crawl knows it when its first article is saved."""
+    new_media = CategoryRegistry().get_or_create("不存在的新报纸")
+    selection = Selection(columns=DEFAULT_COLUMNS, categories=(new_media,))
+    entry_filter = EntryFilter("eastmoney", frozenset(), selection, CategoryRegistry())
+    decision = entry_filter.decide(create_entry(media=media), None, is_duplicate=False)
+    assert (decision.outcome is None) is is_listed
+    assert entry_filter.listed_slugs == ({new_media.slug} if is_listed else set())
+
+
+def test_entry_that_another_filter_leaves_out_is_listed() -> None:
+    selection = Selection(columns=DEFAULT_COLUMNS, categories=TWO_CATEGORIES.categories, since=china_time(2022, 1, 11))
+    entry_filter = EntryFilter("eastmoney", frozenset(), selection, REGISTRY)
+    assert entry_filter.decide(create_entry(), None, is_duplicate=False).reason is Reason.BEFORE_SINCE
+    assert entry_filter.listed_slugs == {"zhongguonongwang"}
 
 
 def test_skip_reason_creates_no_category() -> None:

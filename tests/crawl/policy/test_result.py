@@ -84,3 +84,11 @@ def test_only_a_sound_crawl_has_exit_code_zero() -> None:
         (key[0], key[1], key[3], key[4], key[6]) for key, outcome in outcomes.items() if EXIT_CODES[outcome] == 0
     }
     assert successful == {("finished", False, 0, 0, 0)}
+
+
+@pytest.mark.parametrize(("outcome", "code"), [("done", 2), ("partial", 2), ("failed", 1), ("interrupted", 1)])
+def test_new_media_without_entries_is_wrong_usage_unless_the_crawl_failed(outcome: str, code: int) -> None:
+    result = CrawlResult(
+        run={"outcome": outcome}, output="output", failed_listings={}, gaps={}, unlisted_media=["不存在的新报纸"]
+    )
+    assert result.exit_code == code

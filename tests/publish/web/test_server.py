@@ -83,6 +83,13 @@ def test_web_search_equals_command_search(
     assert result_codes(response.text) == [hit["code"] for hit in command_hits]
 
 
+@pytest.mark.parametrize("category", ["财联杜", "贵阳日报", "nosuchpaper"])
+def test_unknown_category_is_a_bad_request(web_server: WebServer, category: str) -> None:
+    response = web_server.get(f"/search?category={category}")
+    assert response.status == 400
+    assert f"unknown category {category!r}".replace("'", "&#39;") in response.text
+
+
 def test_control_character_query_is_a_bad_request(web_server: WebServer) -> None:
     assert web_server.get("/search?q=%00").status == 400
 
