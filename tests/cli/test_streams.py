@@ -8,11 +8,14 @@ import subprocess
 import sys
 import termios
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
+import click
 import pytest
 
+from crawler.cli import _is_output_needed, finews
 from crawler.cli.streams import StandardStream, _are_utf8_arguments, _as_text
 from crawler.sample_site import SampleSite
 from tests.support.commands import PROJECT_ROOT, CommandResult, build_crawl_command
@@ -52,6 +55,30 @@ def test_crawl_does_its_work_whatever_becomes_of_its_output(
 def test_command_whose_answer_is_lost_fails_with_one_line(args: list[str], redirection: str, reason: str) -> None:
     result = run_redirected([*FINEWS, *args], redirection)
     assert result == CommandResult(1, "", f"finews: cannot write the answer: {reason}\n")
+
+
+def test_scrapy_crawl_keeps_its_exit_code() -> None:
+    command = [sys.executable, "-m", "scrapy", "crawl", "nothing"]
+    assert run_redirected(command, ">&- 2>/dev/full") == CommandResult(2, "", "")
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ("crawl", False),
+        ("rebuild posts", False),
+        ("site build", False),
+        ("site check", True),
+        ("search", True),
+        ("", True),
+    ],
+)
+def test_output_is_needed_where_it_is_the_purpose(names: str, expected: bool) -> None:
+    with ExitStack() as contexts:
+        context = contexts.enter_context(click.Context(finews, info_name="python -m crawler"))
+        for name in names.split():
+            context = contexts.enter_context(click.Context(click.Command(name), context, info_name=name))
+        assert _is_output_needed() is expected
 
 
 def test_reader_that_has_gone_is_no_failure() -> None:
