@@ -10,6 +10,7 @@ import click
 
 from crawler import DISTRIBUTION
 from crawler.cli.output import print_line
+from crawler.cli.streams import StandardStream, set_up_streams
 from crawler.content.unicode_text import collapse_whitespace
 from crawler.errors import CommandError, StoppedError, UsageError, disk_error
 
@@ -37,6 +38,8 @@ COMMANDS = {
 }
 """Where each command is, by name."""
 
+# Their purpose is not what they print: they go on where it cannot be written, and end with their own exit codes.
+_WORKING_COMMANDS = frozenset({"crawl", "demo", "import", "rebuild", "replay", "serve", "site build", "worker"})
 # A disk that is full, for this user or this file, is no fault of ours.
 _DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -74,18 +77,30 @@ def finews() -> None:
 
 def main() -> None:
     """Run a command. Whatever goes wrong is one line on stderr and an exit code, never a traceback."""
+    stdout = set_up_streams(_is_output_needed)
     try:
-        exit_code = _run_to_exit_code()
+        exit_code = _run_to_exit_code(stdout)
     finally:  # commands exit by themselves, too
         _print_notices()
     sys.exit(exit_code)
 
 
-def _run_to_exit_code() -> int:
+def _is_output_needed() -> bool:
+    """Whether the purpose of the command that runs is what it prints."""
+    context = click.get_current_context(silent=True)
+    words = context.command_path.removeprefix(context.find_root().command_path).split() if context else []
+    return _WORKING_COMMANDS.isdisjoint({" ".join(words[:count]) for count in (1, 2)})
+
+
+def _run_to_exit_code(stdout: StandardStream) -> int:
     try:
         # `finews demo` has it blocked until a crawl can answer.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         return finews.main(standalone_mode=False) or 0
+    except SystemExit:
+        if isinstance(stdout.error, BrokenPipeError):  # for which click and rich exit with 1
+            return 0  # the reader has read what it wanted
+        raise
     except click.exceptions.NoArgsIsHelpError as error:
         return _print_group_usage(error.ctx)
     except click.UsageError as error:
@@ -98,9 +113,7 @@ def _run_to_exit_code() -> int:
     except (click.Abort, KeyboardInterrupt):
         return _print_error("stopped", StoppedError.exit_code)
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in _DISK_FULL_ERRNOS:
-            # Python would try again at its end to write what is left, and exit with 120.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, OSError) and (error is stdout.error or error.errno in _DISK_FULL_ERRNOS):
             return _print_error(f"cannot write {error.filename or 'the answer'}: {error.strerror}", 1)
         if os.environ.get("FINEWS_DEBUG"):
             raise

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ _TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T[\d:]{8}[+\d:]*")
 def print_json(value: Any) -> None:
     """Print one JSON value; the characters that a terminal could obey are escaped, as JSON can."""
     text = json.dumps(value, ensure_ascii=False, indent=2)
-    click.echo(_UNSAFE_CHARACTERS.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
+    _write_line(_UNSAFE_CHARACTERS.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
 def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
@@ -38,9 +39,14 @@ def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> No
     console.print(table)
 
 
+def _write_line(text: str, *, err: bool = False) -> None:
+    """Write a line in the encoding of the stream; click by itself takes UTF-8 for one of ASCII."""
+    click.echo(text, file=sys.stderr if err else sys.stdout)
+
+
 def print_line(text: str = "", *, err: bool = False) -> None:
     """Print a line; what came from outside cannot move the cursor or colour the terminal."""
-    click.echo("\n".join(strip_invisible(text).splitlines()), err=err)
+    _write_line("\n".join(strip_invisible(text).splitlines()), err=err)
 
 
 def print_highlighted_line(
@@ -49,7 +55,7 @@ def print_highlighted_line(
     """Print parts as one line, with our marks, which a terminal may obey, around those that are hits."""
     before, after = markers
     visible_fragments = ((strip_fragment(text), hit) for text, hit in fragments)
-    click.echo(indent + "".join(f"{before}{text}{after}" if hit else text for text, hit in visible_fragments))
+    _write_line(indent + "".join(f"{before}{text}{after}" if hit else text for text, hit in visible_fragments))
 
 
 def strip_fragment(text: str) -> str:

@@ -1,7 +1,7 @@
 """Dates: parsers for the formats of sources and users, and our own format in China time."""
 
 import re
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 # The time zone of the database and the posts, and of what a person types.
 CHINA_TZ = timezone(timedelta(hours=8))
@@ -9,6 +9,11 @@ CHINA_TZ = timezone(timedelta(hours=8))
 # `2022-01-10 16:20:36` in lists, `2026/09/19 01:09:08` in the article response, `2026年08月19日 17:46` on pages.
 _SOURCE_DATETIME = re.compile(
     r"(\d{4})(?:-|/|年)(\d{1,2})(?:-|/|月)(\d{1,2})日?\s+(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII
+)
+# The forms of ISO 8601 and of YAML, and Jekyll's `2022-01-10 16:20:36 +0800`.
+_POST_DATETIME = re.compile(
+    r"(\d{4}-\d{1,2}-\d{1,2})(?:t|\s+)(\d{1,2}:\d{2}(?::\d{2})?)(?:\.\d*)?\s*(?:(z)|([+-]\d{1,2})(?::?(\d{2}))?)?",
+    re.ASCII | re.IGNORECASE,
 )
 # What a person types, and the span that it names.
 _BOUND_SPANS = (
@@ -33,6 +38,25 @@ def parse_source_datetime(text: str, zone: tzinfo) -> datetime:
         raise ValueError(f"not a time of the source: {text[:40]!r}")
     year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
     return datetime(year, month, day, hour, minute, second, tzinfo=zone)
+
+
+def parse_post_datetime(text: str, zone: tzinfo) -> datetime:
+    """Read the date of front matter, to the second; one without an offset is of `zone`.
+
+    >>> parse_post_datetime("2022-01-10T08:20:36.5Z", CHINA_TZ).isoformat()
+    '2022-01-10T08:20:36+00:00'
+
+    Raises ValueError for anything else, a day without a time included.
+    """
+    match = _POST_DATETIME.fullmatch(text.strip())
+    if not match:
+        return parse_source_datetime(text, zone)
+    day, time, utc, hours, minutes = match.groups()
+    if utc:
+        zone = UTC
+    elif hours:
+        zone = timezone(timedelta(hours=int(hours), minutes=int(f"{hours[0]}{minutes or 0}")))
+    return parse_source_datetime(f"{day} {time}", zone)
 
 
 def parse_bound(text: str, now: datetime, *, end_of_span: bool = False) -> datetime:

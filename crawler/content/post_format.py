@@ -16,7 +16,8 @@ import yaml
 from frontmatter.default_handlers import YAMLHandler
 
 from crawler.content.categories import MAX_MEDIA_NAME_CHARS, CategoryRegistry, bundled_registry
-from crawler.content.dates import CHINA_TZ, format_jekyll
+from crawler.content.dates import CHINA_TZ, format_jekyll, parse_post_datetime
+from crawler.content.encoding import decode_body
 from crawler.content.html_text import find_source_line_media
 from crawler.content.markup import SourceMarkup
 from crawler.content.slugs import SLUG_PATTERN, make_slug, name_key
@@ -35,6 +36,7 @@ _MAX_FRONT_MATTER_CHARS = 4_000
 _CODE_IN_URL = re.compile(rf"(?:{CODE_PREFIX}|/)({CODE_PATTERN.pattern})(?:\.html)?", re.ASCII)
 _SOURCE_LINK_LINE = re.compile(r"<([^<>\s]+)>")
 _LINK_HOME = re.compile(r"｜\[返回首页\]\((\S+)/\)\Z")
+_DATE_LINE = re.compile(r"^date:.*$", re.MULTILINE)
 _PLAIN_SCALAR = re.compile(r"[^\W\d_][\w·（）]*")
 _POST_PATH = re.compile(
     rf"{POSTS_DIR}/((\d{{4}})/(\d\d)/(\d\d))/\2-\3-\4-{CODE_PREFIX}({CODE_PATTERN.pattern})\.md", re.ASCII
@@ -102,6 +104,17 @@ def render_post(post: Post, site_links: SiteLinks) -> str:
     )
 
 
+def decode_post(content: bytes) -> str:
+    """Return the text of a post that another system may have written again.
+
+    A clone may have CRLF line ends, and an editor may save with a byte order mark or in GB 18030. Raises ParseError.
+    """
+    try:
+        return decode_body(content).replace("\r\n", "\n")
+    except ParseError as error:
+        raise ParseError("not UTF-8, and not GB 18030") from error
+
+
 def parse_post(
     text: str,
     site_links: SiteLinks,
@@ -111,7 +124,7 @@ def parse_post(
     """The post whose file this is: the inverse of `render_post`. `registry` says which media a tag means,
     `find_markup` what the source of an article, whose page has this URL, adds to its texts.
 
-    Raises ParseError for all that `render_post` would not write, and says where it differs.
+    The date may have another form. Raises ParseError for all else that `render_post` would not write, with its line.
     """
     metadata, content = parse_front_matter(text)
     body_html, url = _split_body_and_url(content)
@@ -127,6 +140,7 @@ def parse_post(
         body_html=body_html,
         url=url,
     )
+    text = _DATE_LINE.sub(f"date: {format_jekyll(post.published_at)}", text, count=1)
     if (rendered := render_post(post, site_links)) != text:
         raise ParseError(_describe_difference(rendered, text))
     return post
@@ -222,7 +236,7 @@ def _code_from_url(url: str) -> str:
 
 def _parse_date(text: str) -> datetime:
     try:
-        return datetime.strptime(text, "%Y-%m-%d %H:%M:%S %z").astimezone(CHINA_TZ)
+        return parse_post_datetime(text, CHINA_TZ).astimezone(CHINA_TZ)
     except (ValueError, OverflowError) as error:
         raise ParseError(f"its date is not like 2022-01-10 16:20:36 +0800: {text[:40]!r}") from error
 

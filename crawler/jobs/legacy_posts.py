@@ -86,7 +86,7 @@ def parse_legacy_post(
 
     Raises ParseError, which says what is missing.
     """
-    metadata, text = _parse_front_matter(_decode(content))
+    metadata, text = _parse_front_matter(post_format.decode_post(content))
     title, published = _parse_title(metadata["title"]), _parse_date(metadata["date"])
     body, link = _split_body_and_link(text)
     source_link = _parse_source_link(legacy_post, link)
@@ -109,13 +109,6 @@ def parse_legacy_post(
         response=RawResponse(url=source_link.url, content_type="text/markdown", body=content),
         fetched_at=imported_at,
     )
-
-
-def _decode(content: bytes) -> str:
-    try:
-        return content.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        raise ParseError("not UTF-8") from error
 
 
 def _parse_front_matter(text: str) -> tuple[Mapping[str, str], str]:
@@ -147,7 +140,7 @@ def _parse_title(text: str) -> str:
 def _parse_date(text: str) -> datetime:
     """The source's time, whether it says its zone or not."""
     try:
-        return dates.parse_source_datetime(text.strip().removesuffix("+0800"), EASTMONEY_MARKUP.zone)
+        return dates.parse_post_datetime(text, EASTMONEY_MARKUP.zone)
     except ValueError as error:
         raise ParseError(f"its date is {error}") from error
 

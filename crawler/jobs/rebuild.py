@@ -57,20 +57,23 @@ class _PostRestorer:
             if is_partial_file(path):
                 continue
             try:
-                text = _read_text(post_files.locate_post(self.source_dir, path))
-                store.article_restorer.restore(self._parse_article(path, text), path, text, post_exists=self.in_place)
+                post = self._parse_post(path)
+                article = _article_from_post(post, self._category_for(post))
+                text = post_format.render_post(post, self.site_links)  # the file may have other line ends
+                store.article_restorer.restore(article, path, text, post_exists=self.in_place)
                 self.article_count += 1
             except ItemError as error:
                 self.unreadable_posts[path] = str(error)
 
-    def _parse_article(self, path: str, text: str) -> Article:
+    def _parse_post(self, path: str) -> Post:
+        text = post_format.decode_post(post_files.read_file(post_files.locate_post(self.source_dir, path)))
         post = post_format.parse_post(text, self.site_links, find_markup_by_url, self.registry)
         post_path = post_format.parse_post_path(path)
         if post_path is None or post_path.code != post.code:
             raise ParseError(
                 f"a post of {post.code} stands in the wrong place: {post_format.make_post_path(post)} would be right"
             )
-        return _article_from_post(post, self._category_for(post))
+        return post
 
     def _category_for(self, post: Post) -> Category:
         registered = self.registry.find(post.media)
@@ -171,13 +174,6 @@ def _is_current_file(file: Path, text: str) -> bool:
         return not file.is_symlink() and file.read_bytes() == text.encode()
     except OSError:
         return False
-
-
-def _read_text(file: Path) -> str:
-    try:
-        return post_files.read_file(file).decode()
-    except UnicodeDecodeError as error:
-        raise ParseError("not UTF-8") from error
 
 
 def _article_from_post(post: Post, category: Category) -> Article:

@@ -58,6 +58,8 @@ _ROW_KINDS = {MismatchKind.MISSING, MismatchKind.DIFFERENT}
 _DERIVED_KINDS = {MismatchKind.UNINDEXED, MismatchKind.UNLINKED}
 _POST_KINDS = {*MismatchKind} - _DERIVED_KINDS - {MismatchKind.STALE}
 
+_REWRITTEN = "the same text in another encoding or with other line ends: `finews verify --repair` writes it as it was"
+
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
@@ -269,12 +271,20 @@ def _find_other_address(out: OutputDir, path: str, row: ArticleRow) -> str:
 
 def _compare_post(file: Path, site_links: SiteLinks, row: ArticleRow) -> tuple[MismatchKind | None, str]:
     """What is wrong with the file of a row, if anything is."""
-    expected = post_format.render_post(Post.from_row(row), site_links).encode()
-    if post_files.read_if_file(file) != expected:
-        return MismatchKind.DIFFERENT, ""
-    if hashlib.sha256(expected).hexdigest() != row["post_sha256"]:
+    expected = post_format.render_post(Post.from_row(row), site_links)
+    content = post_files.read_if_file(file)
+    if content != expected.encode():
+        return MismatchKind.DIFFERENT, _REWRITTEN if content and _is_same_text(content, expected) else ""
+    if hashlib.sha256(expected.encode()).hexdigest() != row["post_sha256"]:
         return MismatchKind.DIFFERENT, "the post is as its row says, whose post_sha256 is another's"
     return None, ""
+
+
+def _is_same_text(content: bytes, expected: str) -> bool:
+    try:
+        return post_format.decode_post(content) == expected
+    except ParseError:
+        return False
 
 
 def _mismatch_without_row(out: OutputDir, load_registry: Callable[[], CategoryRegistry], path: str) -> Mismatch:
@@ -282,13 +292,11 @@ def _mismatch_without_row(out: OutputDir, load_registry: Callable[[], CategoryRe
         return Mismatch(MismatchKind.UNFINISHED, path, in_progress=True)
     try:
         post = post_format.parse_post(
-            (post_files.read_if_file(post_files.locate_post(out.path, path)) or b"").decode(),
+            post_format.decode_post(post_files.read_if_file(post_files.locate_post(out.path, path)) or b""),
             out.links,
             find_markup_by_url,
             load_registry(),
         )
-    except UnicodeDecodeError:
-        return Mismatch(MismatchKind.EXTRA, path, detail="no post of ours: not UTF-8")
     except ParseError as error:
         return Mismatch(MismatchKind.EXTRA, path, detail=f"no post of ours: {error}")
     return Mismatch(MismatchKind.EXTRA, path, post.code, post.title, "a post of ours that no row is for")

@@ -17,6 +17,8 @@ from crawler.storage.row_rules import BadValue
 from crawler.storage.schema_check import find_schema_faults, find_unrecorded_steps, record_steps
 
 DATABASE_FILE_NAME = "news.db"
+# Of RHEL 9, whose Python 3.11 uses the system's; statements need no newer one.
+MIN_SQLITE_VERSION = (3, 34, 0)
 # A crawl waits this long for another program's write before it gives up.
 BUSY_TIMEOUT_SECONDS = 30.0
 _STEP_NAME = re.compile(r"m\d{3}_\w+", re.ASCII)
@@ -65,6 +67,7 @@ _HINT_BY_EXTENDED_CODE = {
 
 def open_database_rw(output: Path) -> Database:
     """The database of an output folder, made or brought up to date. Raises StoreError."""
+    _check_sqlite_version()
     path = output / DATABASE_FILE_NAME
     # SQLite would let only its owner write it; its log and its shared memory get the same permissions.
     with suppress(OSError):
@@ -104,6 +107,7 @@ def files_in_use(path: Path) -> tuple[Path, Path, Path]:
 
 def open_database_of_any_version(output: Path) -> Database | None:
     """The database of any version that we know, for reading; None where there is none yet. Raises StoreError."""
+    _check_sqlite_version()
     path = output / DATABASE_FILE_NAME
     if not path.is_file() or not path.stat().st_size:
         return None
@@ -183,6 +187,14 @@ def report_bad_value(db: Database, bad_value: BadValue) -> None:
     if isinstance(db, NewsDatabase):
         db.bad_values.add(bad_value)
     add_notice(f"{bad_value}: left out; `finews verify --repair` repairs the row or sets it aside")
+
+
+def _check_sqlite_version() -> None:
+    if sqlite3.sqlite_version_info < MIN_SQLITE_VERSION:
+        raise StoreError(
+            f"this Python has SQLite {sqlite3.sqlite_version}, and finews needs "
+            f"{'.'.join(map(str, MIN_SQLITE_VERSION[:2]))} or newer: update the system's SQLite, or use another Python"
+        )
 
 
 def _connect(path_or_uri: str, *, uri: bool) -> NewsDatabase:

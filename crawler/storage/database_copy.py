@@ -18,6 +18,7 @@ from sqlite_utils.db import quote_identifier
 
 from crawler.storage.connection import BUSY_TIMEOUT_SECONDS, sqlite_code
 from crawler.storage.migrations import migrations
+from crawler.storage.schema_check import SELECT_IS_WITHOUT_ROWID
 
 DERIVED_PREFIXES = ("search_", "story_")
 # What is said of a whole database, and has to be set before its first table is made.
@@ -161,9 +162,7 @@ class _Copy:
         columns = self.connection.execute(
             "SELECT name, hidden, pk FROM pragma_table_xinfo(?, 'main')", [table]
         ).fetchall()
-        (is_without_rowid,) = self.connection.execute(
-            "SELECT wr FROM pragma_table_list(?) WHERE schema = 'main'", [table]
-        ).fetchone()
+        (is_without_rowid,) = self.connection.execute(SELECT_IS_WITHOUT_ROWID, [table]).fetchone()
         taken_names = {name.lower() for name, *_ in columns}
         rowid = next((name for name in _ROWID_NAMES if name not in taken_names), "") if not is_without_rowid else ""
         listed = ", ".join(

@@ -750,5 +750,5 @@ def m018_feed_ids(db: Database) -> None:
     """The site's feed has other ids and times of changes: its lists are written again with the page of a day."""
     db.execute(
         "INSERT OR IGNORE INTO stale_pages"
-        " SELECT 'day', substr(max(post_path), 8, 10) FROM articles HAVING max(post_path) IS NOT NULL"
+        " SELECT 'day', substr(path, 8, 10) FROM (SELECT max(post_path) AS path FROM articles) WHERE path IS NOT NULL"
     )

@@ -19,7 +19,7 @@ from crawler.content.categories import CategoryRegistry
 from crawler.content.dates import format_iso
 from crawler.content.html_text import html_to_text
 from crawler.content.markup import PLAIN_MARKUP
-from crawler.content.post_format import SiteLinks, make_post_path, parse_post, parse_post_path
+from crawler.content.post_format import SiteLinks, decode_post, make_post_path, parse_post, parse_post_path
 from crawler.content.stocks import extract_mentions
 from crawler.errors import FinewsError
 from crawler.items import Category, Outcome, Post
@@ -27,7 +27,7 @@ from crawler.storage import post_files
 from crawler.storage.connection import as_store_error
 from crawler.storage.quarantine import KIND_STORED
 from crawler.storage.row_rules import TABLES, BadValue, find_bad_values, format_key
-from crawler.storage.schema_check import find_lost_keys
+from crawler.storage.schema_check import SELECT_IS_WITHOUT_ROWID, find_lost_keys
 
 # These are read whole at the beginning of each crawl, and are small.
 _SMALL_TABLES = (
@@ -114,8 +114,8 @@ class RowRepair:
     # finding
 
     def _tables(self) -> list[str]:
-        rows = self._db.execute("SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'")
-        names = {name for (name,) in rows}
+        sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL %'"
+        names = {name for (name,) in self._db.execute(sql)}
         return sorted((name for name in TABLES if name in names), key=lambda name: name in _LAST_TABLES)
 
     def _bad_rows(self, table: str, condition: str = "1", *values: object) -> Iterator[tuple[_Place, list[BadValue]]]:
@@ -137,8 +137,7 @@ class RowRepair:
         return [name for name in names if name in own_names]
 
     def _has_row_id(self, table: str) -> bool:
-        sql = "SELECT NOT wr FROM pragma_table_list WHERE schema = 'main' AND name = ?"
-        return bool(self._db.execute(sql, [table]).fetchone()[0])
+        return not self._db.execute(SELECT_IS_WITHOUT_ROWID, [table]).fetchone()[0]
 
     def _find_orphans(self) -> Iterator[BadValue]:
         """Yield the rows that name a row of another table which is not there."""
@@ -249,10 +248,10 @@ class RowRepair:
             paths = [path for path in post_files.iter_post_paths(self._output) if _code_of(path) == good["code"]]
         for path in paths:
             try:
-                text = post_files.read_file(post_files.locate_post(self._output, path)).decode()
+                text = decode_post(post_files.read_file(post_files.locate_post(self._output, path)))
                 registry = CategoryRegistry(self._good_categories())
                 post = parse_post(text, self._links, lambda _: PLAIN_MARKUP, registry)
-            except (FinewsError, UnicodeDecodeError):
+            except FinewsError:
                 continue
             if post.code == _code_of(path):
                 return path, post

@@ -20,16 +20,23 @@ _TABLES_OF_POSTS = {"articles", "categories"}
 _EMPTY_VALUES = {"INTEGER": "0", "BLOB": "x''"}
 # The table of the migrations is made when they are applied.
 _SELECT_OBJECTS = "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name != ?"
+# Not from `pragma_table_list`, which SQLite has since 3.37. The tables of the search index are made with it.
+_IS_TABLE = """
+    t.type = 'table' AND t.sql NOT LIKE 'CREATE VIRTUAL %' AND t.name NOT GLOB 'search_pairs_*'
+    AND t.name NOT GLOB 'sqlite_*' AND t.name != ?
+"""
+# SQLite gives the key of such a table, and nothing for another name that no index has.
+SELECT_IS_WITHOUT_ROWID = "SELECT EXISTS (SELECT 1 FROM pragma_index_info(?, 'main'))"
 _SELECT_COLUMNS = """
     SELECT t.name AS table_name, c.name, upper(c.type), c."notnull", c.dflt_value, c.pk,
            max(c.pk) OVER (PARTITION BY t.name)
-    FROM pragma_table_list AS t JOIN pragma_table_xinfo(t.name) AS c
-    WHERE t.schema = 'main' AND t.type = 'table' AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND t.name != ?
+    FROM sqlite_master AS t JOIN pragma_table_xinfo(t.name) AS c
+    WHERE {}
 """
 _SELECT_UNIQUE_COLUMNS = """
     SELECT t.name AS table_name, i.name, group_concat(c.name, ',') AS columns
-    FROM pragma_table_list AS t JOIN pragma_index_list(t.name) AS i JOIN pragma_index_info(i.name) AS c
-    WHERE t.schema = 'main' AND t.type = 'table' AND i."unique" AND NOT i.partial AND t.name != ?
+    FROM sqlite_master AS t JOIN pragma_index_list(t.name) AS i JOIN pragma_index_info(i.name) AS c
+    WHERE {} AND i."unique" AND NOT i.partial
     GROUP BY t.name, i.name
 """
 # The order in which they are made: a trigger needs its table.
@@ -156,14 +163,14 @@ def _read_schema(db: Database) -> _Schema:
     own_table = [migrations.migrations_table]
     rows = db.execute(_SELECT_OBJECTS, own_table).fetchall()
     columns: dict[str, dict[str, _Column]] = {}
-    for table, name, type_, not_null, default, key, keys in db.execute(_SELECT_COLUMNS, own_table):
+    for table, name, type_, not_null, default, key, keys in db.execute(_SELECT_COLUMNS.format(_IS_TABLE), own_table):
         is_number_of_row = bool(key) and keys == 1 and type_ == "INTEGER"
         columns.setdefault(table, {})[name] = _Column(type_, bool(not_null), default, bool(key), is_number_of_row)
     unique: dict[str, set[frozenset[str]]] = {
         table: {frozenset(name for name, column in of_table.items() if column.is_key)}
         for table, of_table in columns.items()
     }
-    for table, _, names in db.execute(_SELECT_UNIQUE_COLUMNS, own_table):
+    for table, _, names in db.execute(_SELECT_UNIQUE_COLUMNS.format(_IS_TABLE), own_table):
         unique.setdefault(table, set()).add(frozenset((names or "").split(",")))
     return _Schema(
         {(kind, name): sql for kind, name, sql in rows},

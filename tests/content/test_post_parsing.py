@@ -173,8 +173,8 @@ SOUND_POST = render_post(
         (SOUND_POST.replace('"标题"', '"\\u6807题"'), "line 3"),
         (SOUND_POST.replace('"标题"', "[" * 3_000), "not YAML"),
         (SOUND_POST.replace('"标题"', '"' + "标" * 5_000 + '"'), "4000 characters"),
-        (SOUND_POST.replace("+0800", "+0900"), "line 4"),
-        (SOUND_POST.replace(" +0800", ""), "date is not like"),
+        (SOUND_POST.replace("+0800", "+9900"), "date is not like"),
+        (re.sub(r" [\d:]+ \+0800", "", SOUND_POST), "date is not like"),
         (SOUND_POST.replace("2026-11", "2026-13"), "date is not like"),
         (SOUND_POST.replace("categories: zhong", "categories: ../zhong"), "no slug"),
         (SOUND_POST.replace("tags: 中国农网新闻", "tags: 中国农网"), "not a media's"),
@@ -189,6 +189,31 @@ def test_invalid_post_is_a_parse_error_with_reason(text: str, reason: str) -> No
     assert text != SOUND_POST
     with pytest.raises(ParseError, match=reason):
         parse_post(text, SITE_LINKS)
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "2026-11-24T12:00:00+08:00", "2026-11-24T12:00+0800", "2026-11-24 12:00:00", "2026-11-24t04:00:00.5z",
+        "2026-11-24 12:00:00 +8", "'2026-11-24T12:00'", '"2026-11-23 23:00:00.00 -05:00"',
+    ],
+)  # fmt: skip
+def test_date_may_be_of_another_form(date: str) -> None:
+    assert "date: 2026-11-24 12:00:00 +0800\n" in SOUND_POST
+    text = re.sub("^date: .*$", f"date: {date}", SOUND_POST, flags=re.MULTILINE)
+    assert parse_post(text, SITE_LINKS) == parse_post(SOUND_POST, SITE_LINKS)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_text_of_a_post_that_was_written_by_another_system(encoding: str, line_end: str) -> None:
+    assert post_format.decode_post(SOUND_POST.replace("\n", line_end).encode(encoding)) == SOUND_POST
+
+
+@pytest.mark.parametrize("content", [b"\xff", SOUND_POST.encode().replace("题".encode(), b"\xff")])
+def test_bytes_that_are_no_text_are_a_parse_error(content: bytes) -> None:
+    with pytest.raises(ParseError, match="not UTF-8"):
+        post_format.decode_post(content)
 
 
 # A few hundred characters that stand for millions; some more, and it were gigabytes.

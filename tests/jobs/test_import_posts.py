@@ -139,14 +139,14 @@ def test_other_files_are_reported_and_hidden_files_skipped(run_import: CommandRu
     folder = tmp_path / "old"
     (folder / ".git").mkdir(parents=True)
     (folder / ".git" / "HEAD").write_text("ref")
-    (folder / f"2022-03-04-NW{DEFAULT_LEGACY_CODE}.md").write_bytes(b"\xff\xfe")
+    (folder / f"2022-03-04-NW{DEFAULT_LEGACY_CODE}.md").write_bytes(b"\xff\xff")
     (folder / "README.md").write_text("# read me")
     (folder / os.fsdecode("简介.md".encode("gbk"))).write_text("# read me")
     (folder / f"2022-03-04-{DEFAULT_LEGACY_CODE}.md").symlink_to("nowhere")
     result = run_import(folder, "--json")
     assert result.exit_code == 3
     assert {reported_file["path"]: reported_file["reason"] for reported_file in result.json["reported"]} == {
-        f"2022-03-04-NW{DEFAULT_LEGACY_CODE}.md": "not UTF-8",
+        f"2022-03-04-NW{DEFAULT_LEGACY_CODE}.md": "not UTF-8, and not GB 18030",
         "README.md": "not an article: its name holds no code",
         "���.md": "not an article: its name holds no code",
         f"2022-03-04-{DEFAULT_LEGACY_CODE}.md": "a link that leads nowhere",

@@ -104,11 +104,19 @@ def test_line_endings_and_bom_do_not_matter(change: Callable[[str], str]) -> Non
 
 
 @pytest.mark.parametrize(
+    "date", ["2022-03-04T12:34:56+08:00", "2022-03-04 12:34:56", "2022-03-04T04:34:56Z", "2022/03/04 12:34:56"]
+)
+def test_date_may_be_of_another_form(date: str) -> None:
+    assert parse_article(render_legacy_post(date=date)) == parse_article(render_legacy_post())
+
+
+@pytest.mark.parametrize(
     ("changes", "reason"),
     [
         ({"title": '""'}, "title is empty"),
         ({"date": "+0800"}, "not a time"),
         ({"date": "2022-02-30 12:00:00 +0800"}, "day is out of range|not a time"),
+        ({"date": "2022-02-28"}, "not a time"),
         ({"link": ""}, "source link"),
         ({"link": SHARE_PAGE_URL + "202203041234567891"}, "source link"),
         ({"body": "<!-- nothing -->"}, "nothing to read"),

@@ -1,9 +1,11 @@
 """`finews rebuild`: posts from rows, byte for byte, and rows from posts."""
 
 import os
+import re
 import shutil
 import sqlite3
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -104,6 +106,35 @@ def test_rebuild_into_non_empty_folder_is_a_usage_error(rebuild: CommandRunner, 
 
 
 # The database from posts
+
+
+def rewrite_as_crlf(text: str) -> bytes:
+    return text.replace("\n", "\r\n").encode()
+
+
+def rewrite_as_gb18030(text: str) -> bytes:
+    return text.replace("\n", "\r\n").encode("gb18030")
+
+
+def rewrite_with_iso_date(text: str) -> bytes:
+    return re.sub(r"^(date: \S+) (\S+) \+0800$", r"\1T\2+08:00", text, flags=re.MULTILINE).encode("utf-8-sig")
+
+
+@pytest.mark.parametrize("rewrite", [rewrite_as_crlf, rewrite_as_gb18030, rewrite_with_iso_date])
+def test_posts_that_another_system_wrote_again_say_the_same(
+    rewrite: Callable[[str], bytes], rebuild: CommandRunner, finews: CommandRunner, output: Path, query: Any
+) -> None:
+    before, posts = query(*SELECT_POST_DATA[:1]), read_posts(output)
+    for path in post_paths(output):
+        path.write_bytes(rewrite(path.read_bytes().decode()))
+    assert rebuild("db").exit_code == 0
+    assert query(*SELECT_POST_DATA[:1]) == before
+    named = finews("verify", "--output", str(output))
+    assert (named.exit_code, named.stdout.count("different _posts/")) == (1, len(posts))
+    has_hint = rewrite is not rewrite_with_iso_date
+    assert named.stdout.count("`finews verify --repair` writes it as it was") == len(posts) * has_hint
+    assert finews("verify", "--repair", "--output", str(output)).exit_code == 0
+    assert read_posts(output) == posts
 
 
 def test_rebuild_with_old_database_loses_nothing(rebuild: CommandRunner, output: Path, query: Any) -> None:

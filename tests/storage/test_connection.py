@@ -34,6 +34,17 @@ def test_missing_database_error_says_how_to_create_one(tmp_path: Path) -> None:
     assert load_stored_categories(tmp_path) == []
 
 
+@pytest.mark.parametrize("opening", [Store.open_ro, Store.open_rw, load_stored_categories])
+def test_sqlite_that_is_too_old_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opening: Callable[[Path], object]
+) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version", "3.33.0")
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 33, 0))
+    with pytest.raises(StoreError, match=r"has SQLite 3\.33\.0, and finews needs 3\.34 or newer: update"):
+        opening(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_empty_file_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "news.db").touch()
     with pytest.raises(StoreError, match="no finews database"):

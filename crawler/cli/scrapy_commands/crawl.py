@@ -7,6 +7,7 @@ from scrapy.commands.crawl import Command as ScrapyCrawl
 from scrapy.crawler import AsyncCrawlerProcess
 from scrapy.exceptions import UsageError as ScrapyUsageError
 
+from crawler.cli.streams import set_up_streams
 from crawler.content.unicode_text import collapse_whitespace
 from crawler.crawl.runner import crawl_in_process
 from crawler.errors import CommandError
@@ -14,6 +15,10 @@ from crawler.errors import CommandError
 
 class Command(ScrapyCrawl):
     """Run `scrapy crawl` with the exit codes of `finews crawl`."""
+
+    def process_options(self, args: list[str], opts: Namespace) -> None:
+        set_up_streams(lambda: False)  # before Scrapy opens its log
+        super().process_options(args, opts)
 
     def run(self, args: list[str], opts: Namespace) -> None:
         if len(args) != 1:

@@ -121,7 +121,7 @@ def _run_jekyll(output: Path, source: Path, destination: Path) -> None:
     environment["RUBYOPT"] = f"{os.environ.get('RUBYOPT', '')} -W2".strip()
     try:
         process = subprocess.run(
-            command, cwd=output, env=environment, capture_output=True, text=True, errors="replace", check=False
+            command, cwd=output, env=environment, capture_output=True, encoding="utf-8", errors="replace", check=False
         )
     except FileNotFoundError as error:
         raise FatalError("there is no Jekyll here: `apt-get install jekyll`, or `gem install jekyll`") from error
