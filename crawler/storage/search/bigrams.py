@@ -1,19 +1,18 @@
 """Bigrams of folded text: what the search index holds of a document, and what a query compares."""
 
 import itertools
-import re
 import sys
 from array import array
 from functools import cached_property
 
 from crawler.storage.search.folding import (
+    HAN_CHARACTER,
     PRIVATE_USE_BY_ASCII,
     normalise_for_index,
     normalise_for_search,
     variants_by_han,
 )
 
-_HAN_CHARACTER = re.compile("[\u4e00-\u9fff]")
 # Ends a text, so that its last character begins a pair, too.
 _END_OF_TEXT = "\0"
 # Between title and text: no normalised word holds it.
@@ -57,7 +56,7 @@ class SearchDocument:
         word = str(word)
         if word in self._title or word in self._body_text:
             return True
-        if len(word) == 1 and _HAN_CHARACTER.match(word):
+        if len(word) == 1 and HAN_CHARACTER.match(word):
             return any(
                 variant in self._title or variant in self._body_text for variant in variants_by_han().get(word, ())
             )
