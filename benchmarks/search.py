@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 from crawler.content.dates import CHINA_TZ, format_iso
 from crawler.storage import Store
+from crawler.storage.search.folding import normalise_for_search
 from crawler.storage.search.request import SearchRequest, SortOrder
 
 _VOCABULARY_SIZE = 60_000
@@ -48,7 +49,8 @@ class Vocabulary(NamedTuple):
     @classmethod
     def generate(cls, rng: random.Random) -> "Vocabulary":
         """Mostly of two characters, from 2,500 of which some are used far more often."""
-        characters = [chr(0x4E00 + rank * 7) for rank in range(2_500)]
+        han_characters = map(chr, range(0x4E00, 0xA000, 7))
+        characters = [each for each in han_characters if normalise_for_search(each) == each]
         character_weights = [1 / (place + 20) for place in range(len(characters))]
         rng.shuffle(characters)
         lengths = rng.choices((1, 2, 3, 4), weights=(1, 12, 3, 2), k=_VOCABULARY_SIZE)

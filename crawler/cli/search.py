@@ -11,14 +11,17 @@ from typing import Any
 import click
 
 from crawler.cli import options
-from crawler.cli.output import format_minute, print_highlighted_line, print_json, print_line
+from crawler.cli.output import format_minute, pluralise, print_highlighted_line, print_json, print_line
+from crawler.cli.search_hints import describe_note, describe_suggestion
 from crawler.cli.search_options import _FILTER_NAMES, DEFAULT_LIMIT, build_search_request, filter_options
 from crawler.errors import UsageError
 from crawler.publish.export import to_spreadsheet_cells
 from crawler.storage import Store
 from crawler.storage.search.candidates import MAX_RANKED_ARTICLES
 from crawler.storage.search.engine import SearchHit
+from crawler.storage.search.query import parse_query
 from crawler.storage.search.request import SearchRequest, SortOrder
+from crawler.storage.search.suggestions import suggest
 
 _HIGHLIGHT_MARKERS = {True: ("\x1b[1;33m", "\x1b[0m"), False: ("【", "】")}
 _EXCLUDED_WORD = re.compile(r'-(?:"|[^\x00-\x7f])')
@@ -63,6 +66,9 @@ class _QueryCommand(click.Command):
 @click.option(
     "--limit", type=click.IntRange(min=1), default=DEFAULT_LIMIT, show_default=True, metavar="N", help="At most N."
 )
+@click.option(
+    "--offset", type=click.IntRange(min=0), default=0, show_default=True, metavar="N", help="Leave out the first N."
+)
 @click.option("--count", "only_count", is_flag=True, help="Only how many there are, of any number.")
 @click.option("--csv", "as_csv", is_flag=True, help="Lines for a spreadsheet.")
 @options.output
@@ -73,28 +79,51 @@ def search(
     """Find every part of a title or a text.
 
     Several words are all wanted, "…" is a phrase, -word is unwanted (one of Latin letters or digits after `--`, as in
-    `finews search -- 央行 -ETF`), OR stands between alternatives. Width and case do not count. A stock's or article's
-    code finds its articles. Withdrawn articles are found, and marked. Without a QUERY, a filter is wanted.
+    `finews search -- 央行 -ETF`), OR is between alternatives, brackets group, title:word looks in titles alone. Width,
+    case, traditional forms and blanks in names do not count. A stock's or article's code finds its articles. Withdrawn
+    articles are found, and marked. Without a QUERY, a filter is wanted.
     """
     if not query and not any(filter_values[name] for name in _FILTER_NAMES):
         raise UsageError("a query or a filter is wanted: see `finews search --help`")
     with Store.open_ro(output) as store:
         request = build_search_request(store, " ".join(query) if query else None, filter_values)
+        for note in parse_query(request.text).notes:
+            print_line(f"note: {describe_note(note)}", err=True)
         if only_count:
             count = store.search.count(request)
             print_json({"count": count}) if as_json else print_line(str(count))
             return
-        hits = list(store.search.hits(_with_sort_and_limit(request, filter_values)))
+        request = replace(
+            request,
+            sort=SortOrder(filter_values["sort"]),
+            limit=filter_values["limit"],
+            offset=filter_values["offset"],
+        )
+        hits = list(store.search.hits(request))
+        hints = _find_hints(store, request, hits)
     if as_json:
         print_json([{**hit.article, "passage": hit.snippet.text, "hits": hit.snippet.highlights} for hit in hits])
     elif as_csv:
         print_line(_format_csv(hits))
     else:
-        _print_hits(hits, filter_values)
+        _print_hits(hits)
+    if not (hits and (as_json or as_csv)):
+        for hint in hints:
+            print_line(hint, err=True)
 
 
-def _with_sort_and_limit(request: SearchRequest, filter_values: dict[str, Any]) -> SearchRequest:
-    return replace(request, sort=SortOrder(filter_values["sort"]), limit=filter_values["limit"])
+def _find_hints(store: Store, request: SearchRequest, hits: list[SearchHit]) -> list[str]:
+    """Return the lines that say what else there is to find."""
+    if not hits and request.offset and (count := store.search.count(request)):
+        return [f"{pluralise(count, 'article')} found, which --offset {request.offset} leaves out"]
+    if not hits:
+        return ["nothing found", *map(describe_suggestion, suggest(store.search, store.stocks, request))]
+    if len(hits) < (request.limit or 0):
+        return []
+    shown = f"{request.offset + 1} to {request.wanted_rows}" if request.offset else f"the first {len(hits)}"
+    ranking_note = f", the best of the newest {MAX_RANKED_ARTICLES}" if request.sort is SortOrder.RELEVANCE else ""
+    more = f"--offset {request.wanted_rows} shows the next"
+    return [f"{shown}{ranking_note}: {more}, --limit more at once, --count how many there are"]
 
 
 def _format_csv(hits: list[SearchHit]) -> str:
@@ -105,7 +134,7 @@ def _format_csv(hits: list[SearchHit]) -> str:
     return buffer.getvalue().rstrip("\n")
 
 
-def _print_hits(hits: list[SearchHit], filter_values: dict[str, Any]) -> None:
+def _print_hits(hits: list[SearchHit]) -> None:
     is_terminal = sys.stdout.isatty()
     for hit in hits:
         row = hit.article
@@ -113,10 +142,3 @@ def _print_hits(hits: list[SearchHit], filter_values: dict[str, Any]) -> None:
         print_highlighted_line(hit.title.segments(), _HIGHLIGHT_MARKERS[is_terminal])
         print_line(f"  {format_minute(row['published_at'])}  {row['media']}  {row['code']}{withdrawn_mark}")
         print_highlighted_line(hit.snippet.segments(), _HIGHLIGHT_MARKERS[is_terminal], indent="  ")
-    if not hits:
-        print_line("nothing found", err=True)
-    elif len(hits) == filter_values["limit"]:
-        ranking_note = (
-            f", the best of the newest {MAX_RANKED_ARTICLES}" if filter_values["sort"] == SortOrder.RELEVANCE else ""
-        )
-        print_line(f"the first {len(hits)}{ranking_note}: --limit shows more, --count tells how many", err=True)

@@ -28,7 +28,9 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--column", multiple=True, metavar="ID", help="Only this listing: id or name. Repeatable."),
             click.option("--since", metavar="DATE", help="2022-01-10, '2022-01-10 16:20', or an age such as 2d."),
             click.option("--until", metavar="DATE", help="Likewise; the day or minute itself is included."),
-            click.option("--stock", default="", metavar="CODE", help="Only about it: 600160, 1.600160 or its name."),
+            click.option(
+                "--stock", default="", metavar="CODE", help="Only about it: 600160, 600160.SH, 0700.HK, NVDA or a name."
+            ),
             click.option("--as-of", metavar="DATE", help="Answer with what was known then, and nothing later."),
             click.option(
                 "--distinct", is_flag=True, help="Of a story in several media, only the earliest that is found."
@@ -57,7 +59,7 @@ def build_search_request(store: Store, text: str | None, filter_values: dict[str
         columns=tuple(column for text in filter_values["column"] for column in _find_column_ids(store, text)),
         since=since,
         until=until,
-        stock=filter_values["stock"].strip().upper(),
+        stock=filter_values["stock"].strip(),
         as_of=parse_moment("as-of", filter_values["as_of"], now),
         collapse_reprints=filter_values["distinct"],
     )

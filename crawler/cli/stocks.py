@@ -21,7 +21,7 @@ from crawler.storage import Store
 def stocks(stock: str | None, limit: int, output: Path, as_json: bool) -> None:
     """The stocks and boards that articles link to; or one of them, with its articles.
 
-    STOCK is 600160, 1.600160 or a name.
+    STOCK is a code (600160, 1.600160, 600160.SH, 0700.HK, NVDA) or a name.
     """
     with Store.open_ro(output) as store:
         if stock is None:
@@ -29,7 +29,7 @@ def stocks(stock: str | None, limit: int, output: Path, as_json: bool) -> None:
             columns = ("secid", "kind", "name", "articles", "times", "first", "latest")
             print_json(rows) if as_json else print_table(rows, columns)
             return
-        details = store.stocks.get_details(stock.strip().upper(), limit)
+        details = store.stocks.get_details(stock, limit)
     if not details["stocks"]:
         raise FatalError(f"no article links to {stock!r}: `finews stocks` lists what there is")
     if as_json:

@@ -718,6 +718,12 @@ def m016_archived_pages(db: Database) -> None:
     )
 
 
+_INDEX_ALL_AGAIN = (
+    "DELETE FROM search_documents",
+    "DELETE FROM sqlite_sequence WHERE name = 'search_documents'",
+    "DELETE FROM search_blocks",
+    "INSERT OR IGNORE INTO search_pending SELECT code FROM versions",
+)
 _SCANNABLE_SEARCH_TABLES = (
     "DROP VIEW search",
     "DROP TABLE search_pairs",
@@ -731,10 +737,7 @@ _SCANNABLE_SEARCH_TABLES = (
         JOIN search_documents ON search_documents.id = search_pairs.rowid AND current = 1
         JOIN articles ON articles.code = CAST(search_documents.code AS TEXT)
     """,
-    "DELETE FROM search_documents",
-    "DELETE FROM sqlite_sequence WHERE name = 'search_documents'",
-    "DELETE FROM search_blocks",
-    "INSERT OR IGNORE INTO search_pending SELECT code FROM versions",
+    *_INDEX_ALL_AGAIN,
 )
 
 
@@ -752,3 +755,15 @@ def m018_feed_ids(db: Database) -> None:
         "INSERT OR IGNORE INTO stale_pages"
         " SELECT 'day', substr(path, 8, 10) FROM (SELECT max(post_path) AS path FROM articles) WHERE path IS NOT NULL"
     )
+
+
+@migrations()
+def m023_folded_search(db: Database) -> None:
+    """An index of simplified characters, without blanks and commas that say nothing. All is indexed again, once.
+
+    So it has to be whenever what storage/search/folding.py makes of a text changes, as with another version of OpenCC's
+    tables.
+    """
+    db.execute("INSERT INTO search_pairs (search_pairs) VALUES ('delete-all')")
+    for statement in _INDEX_ALL_AGAIN:
+        db.execute(statement)

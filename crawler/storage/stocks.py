@@ -1,16 +1,22 @@
 """Stocks and boards, as the articles link to them."""
 
+import difflib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from crawler.content.stocks import parse_stock
+from crawler.storage.search.folding import normalise_for_search
 from crawler.storage.table import Table
 
 # What a code or a name stands for.
 _SELECT_SECIDS = """
-    SELECT DISTINCT secid FROM mentions
-    WHERE secid = :stock OR substr(secid, instr(secid, '.') + 1) = :stock OR name = :stock
+    SELECT secid FROM mentions WHERE secid IN (SELECT value FROM json_each(:keys))
+    UNION SELECT secid FROM mentions
+        WHERE substr(secid, instr(secid, '.') + 1) IN (SELECT value FROM json_each(:keys))
+    UNION SELECT secid FROM mentions WHERE name IN (SELECT value FROM json_each(:keys))
 """
+_SELECT_NAMES = "SELECT DISTINCT name FROM mentions"
 _COUNT_BY_DAY = """
     SELECT substr(published_at, 1, 10) AS day, count(DISTINCT code) AS articles, sum(count) AS times
     FROM mentions JOIN articles USING (code) WHERE secid IN (SELECT value FROM json_each(:secids))
@@ -42,8 +48,8 @@ class Stocks(Table):
         )
 
     def get_details(self, stock: str, limit: int) -> dict[str, Any]:
-        """The `stocks` that a code or a name stands for, their `days`, and their last `articles`."""
-        secids = json.dumps([row["secid"] for row in self._fetch_all(_SELECT_SECIDS, stock=stock)])
+        """The `stocks` that a person typed a code or a name for, their `days`, and their last `articles`."""
+        secids = json.dumps(self.find_keys(stock))
         where = "WHERE secid IN (SELECT value FROM json_each(:secids))"
         return {
             "stocks": self._fetch_all(
@@ -52,6 +58,34 @@ class Stocks(Table):
             "days": self._fetch_all(_COUNT_BY_DAY, secids=secids),
             "articles": self._fetch_all(_SELECT_ARTICLES, secids=secids, limit=limit),
         }
+
+    def find_keys(self, typed: str) -> tuple[str, ...]:
+        """Return the secids of what a person typed a code or a name for, and the codes that it may be."""
+        stock = parse_stock(typed)
+        keys = stock.keys if stock else (typed.strip(),)
+        secids = self._find_secids(keys) or self._find_secids(self._names_like(typed))
+        return tuple(dict.fromkeys((*secids, *keys)))
+
+    def is_known(self, typed: str) -> bool:
+        """Whether an article links to what a person typed."""
+        return bool(self._find_secids(self.find_keys(typed)))
+
+    def find_similar(self, typed: str, limit: int) -> list[str]:
+        """Return names that are written much like this one, the most similar first."""
+        names_by_folded = {normalise_for_search(name): name for name in self._names()}
+        matches = difflib.get_close_matches(normalise_for_search(typed), names_by_folded, limit)
+        return [names_by_folded[match] for match in matches]
+
+    def _find_secids(self, keys: Sequence[str]) -> list[str]:
+        return [row["secid"] for row in self._fetch_all(_SELECT_SECIDS, keys=json.dumps(keys))] if keys else []
+
+    def _names_like(self, typed: str) -> list[str]:
+        """Return the names that fold to the same: `万  科Ａ` and `萬科A`."""
+        folded = normalise_for_search(typed)
+        return [name for name in self._names() if normalise_for_search(name) == folded]
+
+    def _names(self) -> Iterator[str]:
+        return (row["name"] for row in self._iter_rows(_SELECT_NAMES))
 
     def most_linked_in(self, codes: Sequence[str], limit: int) -> list[tuple[str, str, int]]:
         """The stocks that most of these articles link to: name, secid, how many of them."""

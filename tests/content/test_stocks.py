@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from crawler.content.html_cleaner import clean_html, find_secid
 from crawler.content.markup import PLAIN_MARKUP
-from crawler.content.stocks import extract_mentions, is_secid
+from crawler.content.stocks import extract_mentions, is_secid, parse_stock
 from crawler.items import QUOTE_URL_PREFIX, Mention
 from crawler.spiders.eastmoney_markup import EASTMONEY_MARKUP
 
@@ -140,3 +140,47 @@ def test_mentions_are_counted_in_order_of_appearance() -> None:
 )  # fmt: skip
 def test_mentions_are_the_links_of_a_clean_body(body: str, expected: tuple[Mention, ...]) -> None:
     assert extract_mentions(body) == expected
+
+
+US_KEYS = ("105.NVDA", "106.NVDA", "107.NVDA")
+
+
+@pytest.mark.parametrize(
+    ("typed", "keys", "texts"),
+    [
+        ("600519", ("600519",), ("600519",)),
+        ("1.600519", ("1.600519",), ("1.600519",)),
+        ("600519.SH", ("1.600519",), ("600519",)),
+        ("600519.ss", ("1.600519",), ("600519",)),
+        ("SH600519", ("1.600519",), ("600519",)),
+        ("sh.600519", ("1.600519",), ("600519",)),
+        ("309004.SZ", ("0.309004",), ("309004",)),
+        ("sz309004", ("0.309004",), ("309004",)),
+        (" ＳＺ３０９００４ ", ("0.309004",), ("309004",)),
+        ("430047.BJ", ("0.430047",), ("430047",)),
+        ("00700", ("00700", "116.00700"), ("00700",)),
+        ("700", ("700", "116.00700"), ("700",)),
+        ("00700.HK", ("116.00700",), ("00700", "0700.hk", "hk0700")),
+        ("0700.hk", ("116.00700",), ("00700", "0700.hk", "hk0700")),
+        ("HK700", ("116.00700",), ("00700", "0700.hk", "hk0700")),
+        ("hk:00700", ("116.00700",), ("00700", "0700.hk", "hk0700")),
+        ("80700.HK", ("116.80700",), ("80700",)),
+        ("NVDA", ("NVDA",), ("nvda",)),
+        ("nvda.us", US_KEYS, ("nvda",)),
+        ("US.NVDA", US_KEYS, ("nvda",)),
+        ("NVDA.O", US_KEYS, ("nvda",)),
+        ("F.N", ("105.F", "106.F", "107.F"), ("f.n",)),
+        ("BRK.B", ("BRK_B",), ("brk.b",)),
+        ("BK0428", ("BK0428",), ("bk0428",)),
+        ("90.bk0428", ("90.BK0428",), ("90.bk0428",)),
+    ],
+)
+def test_typed_code_is_a_stock(typed: str, keys: tuple[str, ...], texts: tuple[str, ...]) -> None:
+    assert parse_stock(typed) == (keys, texts)
+
+
+@pytest.mark.parametrize(
+    "typed", ["", "贵州茅台", "1234567", "6005199.SH", "123456.HK", "a b", "1,234", "ABCDEFGH", "60%"]
+)
+def test_other_text_is_no_code(typed: str) -> None:
+    assert parse_stock(typed) is None

@@ -14,10 +14,10 @@ from crawler.storage.search.query import check_query_has_words
 from crawler.storage.search.request import SearchRequest, SortOrder
 
 # The filters of `finews search`, as parameters of an address.
-PARAM_NAMES = ("q", "category", "column", "since", "until", "stock", "as_of", "sort")
+PARAM_NAMES = ("q", "category", "column", "since", "until", "stock", "as_of", "sort", "offset")
 MAX_PARAM_CHARS = 500
 RESULTS_PER_PAGE = 20
-# Facets and pages are made of at most this many of the newest hits.
+# Facets and pages are made of at most this many hits, after the `offset` that an address may have.
 MAX_RESULTS = 500
 _DEFAULT_FEED_ENTRIES = 50
 
@@ -33,9 +33,13 @@ class SearchParams:
         return self.values.get(name, "")
 
     @property
+    def offset(self) -> int:
+        return _parse_number(self.get("offset"), 0)
+
+    @property
     def filter_names(self) -> list[str]:
         """What was given in addition to the words."""
-        return [name for name in self.values if name != "q"]
+        return [name for name in self.values if name not in ("q", "offset")]
 
     def query_string_without(self, *removed: str, **changed: str) -> str:
         """The query string of the same address with these changes."""
@@ -46,12 +50,16 @@ class SearchParams:
 def parse_params(arguments: Any) -> SearchParams:
     """Datasette's `request.args`, of which only the first of each name counts."""
     trimmed_params = {name: (arguments.get(name) or "").strip()[:MAX_PARAM_CHARS] for name in PARAM_NAMES}
-    page_text = (arguments.get("page") or "1").strip()
-    page_number = int(page_text) if page_text.isascii() and page_text.isdigit() and len(page_text) < 6 else 1
+    page_number = _parse_number((arguments.get("page") or "").strip(), 1)
     last_page = math.ceil(MAX_RESULTS / RESULTS_PER_PAGE)
     return SearchParams(
         {name: value for name, value in trimmed_params.items() if value}, min(max(page_number, 1), last_page)
     )
+
+
+def _parse_number(text: str, default: int) -> int:
+    """Return a number of at most seven digits; anything else is the default."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 8 else default
 
 
 def parse_limit(arguments: Any) -> int:
@@ -73,9 +81,10 @@ def build_search_request(store: Store, params: SearchParams, now: datetime) -> S
         columns=(params.get("column"),) if params.get("column") else (),
         since=parse_date_param(params.get("since"), now),
         until=parse_date_param(params.get("until"), now, end_of_span=True),
-        stock=params.get("stock").upper(),
+        stock=params.get("stock"),
         as_of=parse_date_param(params.get("as_of"), now),
-        sort=SortOrder.RELEVANCE if params.get("sort") == SortOrder.RELEVANCE else SortOrder.NEWEST,
+        sort=SortOrder(params.get("sort")) if params.get("sort") in list(SortOrder) else SortOrder.NEWEST,
+        offset=params.offset,
     )
 
 

@@ -15,11 +15,14 @@ from crawler.content.diff import DiffPart, diff_paragraphs, merge_parts
 from crawler.content.html_text import html_to_text
 from crawler.errors import RejectedArticleError
 from crawler.publish import feeds
-from crawler.publish.web import article_body, charts, http_cache, search_params, security
+from crawler.publish.web import article_body, charts, http_cache, search_hints, search_params, security
 from crawler.publish.web.datasette_database import DATABASE_NAME
 from crawler.publish.web.search_params import MAX_RESULTS, RESULTS_PER_PAGE, SearchParams
 from crawler.storage import Store
+from crawler.storage.search.query import parse_query
+from crawler.storage.search.request import SortOrder
 from crawler.storage.search.snippets import Snippet
+from crawler.storage.search.suggestions import suggest
 from crawler.storage.site_links import load_site_links
 
 _MAX_HOME_ARTICLES, _MAX_HOME_MEDIA, _ARTICLES_PER_HOME_MEDIA = 30, 10, 4
@@ -52,17 +55,28 @@ async def show_search(datasette: Datasette, request: Request) -> Response:
     def load(store: Store) -> dict[str, Any]:
         search_request = search_params.build_search_request(store, params, clock.now())
         rows = list(store.search.rows(replace(search_request, limit=MAX_RESULTS)))
-        offset = (params.page - 1) * RESULTS_PER_PAGE
-        hits = list(store.search.with_snippets(rows[offset : offset + RESULTS_PER_PAGE], search_request))
-        return {"hits": hits, "total": len(rows), "facets": _build_facets(store, rows, params)}
+        first = (params.page - 1) * RESULTS_PER_PAGE
+        hits = list(store.search.with_snippets(rows[first : first + RESULTS_PER_PAGE], search_request))
+        hints = [search_hints.describe_note(note) for note in parse_query(search_request.text).notes]
+        if not rows and not params.offset:
+            hints += map(search_hints.describe_suggestion, suggest(store.search, store.stocks, search_request))
+        return {"hits": hits, "total": len(rows), "facets": _build_facets(store, rows, params), "hints": hints}
 
     context = await _query_store(datasette, load)
     has_more = context["total"] > params.page * RESULTS_PER_PAGE
+    # After the last page of these results come the next ones.
+    next_offset = params.offset + MAX_RESULTS if not has_more and context["total"] == MAX_RESULTS else 0
     return await _render_page(
         datasette,
         request,
         "search.html",
-        {**context, "params": params, "has_more": has_more, "max_results": MAX_RESULTS},
+        {
+            **context,
+            "params": params,
+            "has_more": has_more,
+            "next_offset": next_offset,
+            "max_results": MAX_RESULTS,
+        },
     )
 
 
@@ -92,7 +106,7 @@ def _build_facet(
     """Labels, values and numbers; a click sets the filters of these names to the value."""
 
     def build_link(value: str) -> str:
-        return params.query_string_without(**dict.fromkeys(param_names, value))
+        return params.query_string_without("offset", **dict.fromkeys(param_names, value))
 
     return {
         "title": title,
@@ -147,7 +161,7 @@ def _diff_inline(before: str, after: str) -> list[DiffPart]:
 
 
 async def show_stock(datasette: Datasette, request: Request) -> Response:
-    stock_query = unquote(request.url_vars["key"]).strip().upper()
+    stock_query = unquote(request.url_vars["key"])
 
     def load(store: Store) -> dict[str, Any] | None:
         stock_details = store.stocks.get_details(stock_query, _MAX_LISTED_ARTICLES)
@@ -213,7 +227,8 @@ async def show_feed(datasette: Datasette, request: Request) -> Response:
 
     def render(store: Store) -> bytes:
         search_request = search_params.build_search_request(store, params, clock.now())
-        rows = feeds.select_newest(store.search.rows(search_request), limit)
+        newest_first = replace(search_request, sort=SortOrder.NEWEST, offset=0)
+        rows = feeds.select_newest(store.search.rows(newest_first), limit)
         info = feeds.FeedInfo(load_site_links(database.output).address, params.values, request.url)
         return feed_format.render(rows, info).encode()
 

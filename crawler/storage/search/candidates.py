@@ -25,7 +25,7 @@ from crawler.storage.search.filters import (
     find_selective_condition,
 )
 from crawler.storage.search.index import BlockGroup, block_number, first_id_in_block, group_blocks, unix_seconds
-from crawler.storage.search.query import Clause, Query
+from crawler.storage.search.query import Clause, Query, Term
 from crawler.storage.search.request import SearchRequest, SortOrder
 
 # Relevance is ranked among this many of the newest matches.
@@ -56,9 +56,9 @@ _SELECT_FILTERED = "SELECT code, revision, current, published FROM ({}) AS found
 _SELECT_VERSIONS_BY_CODE = """
     SELECT code, revision, current, published_at FROM {} WHERE {} AND code IN (SELECT value FROM json_each(:codes))
 """
-_SELECT_NEWEST = """
+_SELECT_BY_TIME = """
     SELECT code, revision, current, published_at, title, body_text FROM {} WHERE {}
-    ORDER BY published_at DESC, code DESC
+    ORDER BY published_at {order}, code {order}
 """
 _SELECT_NEWEST_WITH_DOCUMENT_ID = with_integer_codes("""
     SELECT found.code, found.revision, found.current, found.published_at, d.id
@@ -74,6 +74,11 @@ _SELECT_CODES_BY_KEY = """
     SELECT code FROM articles WHERE code = :key
     UNION SELECT code FROM mentions WHERE secid = :key
     UNION SELECT code FROM mentions WHERE substr(secid, instr(secid, '.') + 1) = :key
+"""
+_SELECT_KNOWN_KEYS = """
+    SELECT value FROM json_each(:keys) WHERE EXISTS (SELECT 1 FROM articles WHERE code = value)
+        OR EXISTS (SELECT 1 FROM mentions WHERE secid = value)
+        OR EXISTS (SELECT 1 FROM mentions WHERE substr(secid, instr(secid, '.') + 1) = value)
 """
 _SELECT_BLOCKS = """
     SELECT block, newest FROM search_blocks WHERE newest >= ? AND oldest <= ? AND +block < ? ORDER BY newest DESC
@@ -130,17 +135,31 @@ class CandidateFinder:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def find_newest(self, query: Query, search_request: SearchRequest) -> Iterator[Candidate]:
-        """Everything that may answer, newest first; the filters are met but for the stock of an old version.
+    def find_known_keys(self, query: Query) -> set[str]:
+        """Which of the codes that words of the query may be an article or a stock has."""
+        if not query.keys:
+            return set()
+        rows = self._db.execute(_SELECT_KNOWN_KEYS, {"keys": json.dumps(query.keys)})
+        return {key for (key,) in rows}
+
+    def find(self, query: Query, search_request: SearchRequest) -> Iterator[Candidate]:
+        """Everything that may answer, newest first or oldest first; the filters are met but for the stock of an old
+        version.
 
         A version that several sources give comes several times in a row.
         """
         if not any(clause.is_satisfiable for clause in query.clauses):
-            return
+            return iter(())
         fts_query, is_expensive = _build_fts_query(query)
         if not fts_query:
-            yield from self._scan_all(search_request)
-        elif is_expensive:
+            return self._scan_all(search_request)
+        candidates = self._find_newest(query, search_request, fts_query, is_expensive=is_expensive)
+        return reversed(list(candidates)) if search_request.sort is SortOrder.OLDEST else candidates
+
+    def _find_newest(
+        self, query: Query, search_request: SearchRequest, fts_query: str, *, is_expensive: bool
+    ) -> Iterator[Candidate]:
+        if is_expensive:
             yield from self._try_recent(query, search_request, fts_query)
         else:
             yield from self._from_index(query, search_request, self._find_hits(fts_query, _HIT_SAMPLE_SIZE))
@@ -156,12 +175,17 @@ class CandidateFinder:
         """The number of answers, where the index alone knows it: one bigram, no filter, all indexed."""
         if (
             search_request
-            != SearchRequest(text=search_request.text, sort=search_request.sort, limit=search_request.limit)
+            != SearchRequest(
+                text=search_request.text,
+                sort=search_request.sort,
+                limit=search_request.limit,
+                offset=search_request.offset,
+            )
             or len(query.clauses) > 1
         ):
             return None
         clause = query.clauses[0]
-        if not clause.required or clause.excluded or any(len(term.text) != 2 or term.key for term in clause.required):
+        if not clause.required or clause.excluded or not all(map(_is_one_bigram, clause.required)):
             return None
         if self._pending_codes():
             return None
@@ -169,20 +193,23 @@ class CandidateFinder:
         return int(self._db.execute(_COUNT_MATCHES, [fts_query]).fetchone()[0])
 
     def _scan_all(self, search_request: SearchRequest) -> Iterator[Candidate]:
-        return (make_candidate(*row[:4]) for row in self._newest_rows(search_request))
+        order = "ASC" if search_request.sort is SortOrder.OLDEST else "DESC"
+        return (make_candidate(*row[:4]) for row in self._rows_by_time(search_request, order))
 
-    def _newest_rows(self, search_request: SearchRequest) -> Iterator[tuple[str, int, int, str, str, str | None]]:
+    def _rows_by_time(
+        self, search_request: SearchRequest, order: str = "DESC"
+    ) -> Iterator[tuple[str, int, int, str, str, str | None]]:
         """All versions that meet the filters, newest first, with title and text."""
         source = VERSION_ROWS if search_request.as_of else ARTICLE_ROWS
         where, parameters = build_conditions(search_request, source)
-        rows = self._db.execute(_SELECT_NEWEST.format(source.from_clause, where), parameters)
+        rows = self._db.execute(_SELECT_BY_TIME.format(source.from_clause, where, order=order), parameters)
         return (row for row in rows if _is_usable(row))
 
     def _try_recent(self, query: Query, search_request: SearchRequest, fts_query: str) -> Iterator[Candidate]:
         """All bigrams that begin with a character are slow to read: it may be a common one, which the newest hold."""
         tried_candidates: set[Candidate] = set()
         for code, revision, current, published, title, body_text in itertools.islice(
-            self._newest_rows(search_request), _RECENT_ARTICLES_TO_TRY
+            self._rows_by_time(search_request), _RECENT_ARTICLES_TO_TRY
         ):
             candidate = make_candidate(code, revision, current, published)
             tried_candidates.add(candidate)
@@ -205,7 +232,7 @@ class CandidateFinder:
         wanted_hits = (
             MAX_RANKED_ARTICLES
             if search_request.sort is SortOrder.RELEVANCE
-            else search_request.limit or MAX_RANKED_ARTICLES
+            else search_request.wanted_rows or MAX_RANKED_ARTICLES
         )
         if hits.is_complete and len(hits.document_ids) <= max(_MAX_HITS_READ_AT_ONCE, wanted_hits):
             return self._merge_index_blocks(
@@ -325,7 +352,12 @@ def _is_usable(row: Sequence[Any]) -> bool:
 
 
 def _may_match(query: Query, document: SearchDocument) -> bool:
-    return any(all(term.key or term.text in document for term in clause.required) for clause in query.clauses)
+    return any(all(term.keys or term.occurs_in(document) for term in clause.required) for clause in query.clauses)
+
+
+def _is_one_bigram(term: Term) -> bool:
+    """Whether exactly the documents that hold one bigram hold a word."""
+    return len(term.texts) == 1 and len(term.texts[0]) == 2 and not term.keys and not term.is_in_title
 
 
 def _build_fts_query(query: Query) -> tuple[str, bool]:
@@ -340,24 +372,33 @@ def _build_fts_query(query: Query) -> tuple[str, bool]:
 
 
 def _build_clause_query(clause: Clause) -> tuple[str, bool] | None:
-    text_terms = [term for term in clause.required if not term.key] or clause.required
-    bigrams = list(dict.fromkeys(pair for term in text_terms for pair in split_into_bigrams(term.text)))[
-        :_MAX_BIGRAMS_PER_CLAUSE
-    ]
-    if bigrams:
-        # A word of two characters is in a text where its pair is.
+    text_terms = [term for term in clause.required if not term.keys] or clause.required
+    words = [term.texts[0] for term in text_terms if len(term.texts) == 1]
+    bigrams = list(dict.fromkeys(pair for word in words for pair in split_into_bigrams(word)))[:_MAX_BIGRAMS_PER_CLAUSE]
+    # Codes alone are written in several ways, each longer than a bigram.
+    alternatives = [_join_alternatives(term.texts) for term in text_terms if len(term.texts) > 1][:_MAX_CLAUSES]
+    if bigrams or alternatives:
         excluded_bigrams = [
-            split_into_bigrams(term.text)[0]
+            split_into_bigrams(term.texts[0])[0]
             for term in clause.excluded[:_MAX_BIGRAMS_PER_CLAUSE]
-            if len(term.text) == 2
+            if _is_one_bigram(term)
         ]
-        return _join_quoted(" AND ", bigrams) + (
+        return " AND ".join([*map(_quote, bigrams), *alternatives]) + (
             f" NOT ({_join_quoted(' OR ', excluded_bigrams)})" if excluded_bigrams else ""
         ), False
     if text_terms:
-        return " AND ".join(f'"{bigram_prefix(term.text)}" *' for term in text_terms[:_MAX_CLAUSES]), True
+        return " AND ".join(f'"{bigram_prefix(word)}" *' for word in words[:_MAX_CLAUSES]), True
     return None
 
 
-def _join_quoted(separator: str, bigrams: list[str]) -> str:
-    return separator.join(f'"{pair}"' for pair in bigrams)
+def _join_alternatives(words: Sequence[str]) -> str:
+    conditions = [_join_quoted(" AND ", split_into_bigrams(word)) for word in words]
+    return f"({' OR '.join(f'({condition})' for condition in conditions)})"
+
+
+def _join_quoted(separator: str, bigrams: Sequence[str]) -> str:
+    return separator.join(map(_quote, bigrams))
+
+
+def _quote(bigram: str) -> str:
+    return f'"{bigram}"'

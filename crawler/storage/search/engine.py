@@ -8,7 +8,7 @@ import json
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,12 +17,14 @@ from sqlite_utils import Database
 from crawler.content.dates import format_iso
 from crawler.content.stocks import extract_mentions
 from crawler.storage.reprints.queries import ReprintQueries
-from crawler.storage.search.bigrams import SearchDocument, normalise_for_search
+from crawler.storage.search.bigrams import SearchDocument
 from crawler.storage.search.candidates import MAX_RANKED_ARTICLES, Candidate, CandidateFinder
+from crawler.storage.search.folding import normalise_for_search
 from crawler.storage.search.index import version_text
 from crawler.storage.search.query import Query, parse_query
 from crawler.storage.search.request import SearchRequest, SortOrder
 from crawler.storage.search.snippets import Snippet, best_snippet, bm25_scores, highlight_all
+from crawler.storage.stocks import Stocks
 from crawler.storage.table import Table
 
 # By code, as `Articles.mentions` and `Articles.column_ids` have them of one.
@@ -59,6 +61,7 @@ class SearchEngine(Table):
         super().__init__(db)
         self._candidates = CandidateFinder(db)
         self._reprints = ReprintQueries(db)
+        self._stocks = Stocks(db)
 
     def hits(self, search_request: SearchRequest) -> Iterator[SearchHit]:
         """The articles that answer, in the order that was asked for, one at a time."""
@@ -76,10 +79,11 @@ class SearchEngine(Table):
         With `as_of` they are as they were then. A caller that stops half way closes the generator before the store.
         """
         with self.transaction():
-            rows = self._newest_rows(search_request)
+            query, search_request = self._resolve(search_request)
+            rows = self._matching_rows(query, search_request)
             if search_request.sort is SortOrder.RELEVANCE:
-                rows = iter(_rank(list(itertools.islice(rows, MAX_RANKED_ARTICLES)), parse_query(search_request.text)))
-            yield from itertools.islice(rows, search_request.limit)
+                rows = iter(_rank(list(itertools.islice(rows, MAX_RANKED_ARTICLES)), query))
+            yield from itertools.islice(rows, search_request.offset, search_request.wanted_rows)
 
     def rows_with_relations(self, search_request: SearchRequest) -> Generator[dict[str, Any], None, None]:
         """Yield the rows of `rows`, each with its `stocks` (`secid` and `name`, most often named first) and `columns`
@@ -110,10 +114,23 @@ class SearchEngine(Table):
         return stocks_by_code, columns_by_code
 
     def count(self, search_request: SearchRequest) -> int:
-        """How many articles answer, `limit` or not."""
+        """How many articles answer, whatever `limit` and `offset` are."""
         with self.transaction():
-            exact_count = self._candidates.count_from_index(parse_query(search_request.text), search_request)
-            return sum(1 for _ in self._newest_rows(search_request)) if exact_count is None else exact_count
+            query, search_request = self._resolve(search_request)
+            exact_count = self._candidates.count_from_index(query, search_request)
+            if exact_count is not None:
+                return exact_count
+            return sum(1 for _ in self._matching_rows(query, replace(search_request, sort=SortOrder.NEWEST)))
+
+    def _resolve(self, search_request: SearchRequest) -> tuple[Query, SearchRequest]:
+        """What the words mean, and the request with what its stock is, in this database."""
+        query = parse_query(search_request.text)
+        # An old version may be the last that mentions a stock.
+        if not search_request.as_of:
+            query = query.with_keys_among(self._candidates.find_known_keys(query))
+        if search_request.stock:
+            search_request = replace(search_request, stock_keys=self._stocks.find_keys(search_request.stock))
+        return query, search_request
 
     def get_as_of(self, code: str, as_of: datetime) -> dict[str, Any] | None:
         """One article as it was known then, with the columns of `rows`; None when it was not."""
@@ -148,13 +165,10 @@ class SearchEngine(Table):
         ]
         return self._reprints.cluster_articles_among(known_codes) if code in known_codes else []
 
-    def _newest_rows(self, search_request: SearchRequest) -> Iterator[dict[str, Any]]:
-        query = parse_query(search_request.text)
+    def _matching_rows(self, query: Query, search_request: SearchRequest) -> Iterator[dict[str, Any]]:
         hidden_codes: set[str] = set()
         # A version that several sources give comes several times in a row.
-        candidates = (
-            candidate for candidate, _ in itertools.groupby(self._candidates.find_newest(query, search_request))
-        )
+        candidates = (candidate for candidate, _ in itertools.groupby(self._candidates.find(query, search_request)))
         for version, row in self._matching(candidates, query, search_request):
             if search_request.collapse_reprints and version.current and version.code not in hidden_codes:
                 hidden_codes.update(self._find_hidden_reprints(version.code, query, search_request))
@@ -185,7 +199,7 @@ class SearchEngine(Table):
     ) -> Iterator[tuple[Candidate, dict[str, Any]]]:
         """Those of the candidates that answer, with their rows, of which many are read at once."""
         has_keys = bool(query.keys)
-        chunk_size = max(1, min(search_request.limit or _MAX_ROWS_PER_READ, _MAX_ROWS_PER_READ))
+        chunk_size = max(1, min(search_request.wanted_rows or _MAX_ROWS_PER_READ, _MAX_ROWS_PER_READ))
         while chunk := list(itertools.islice(candidates, chunk_size)):
             rows = self._rows_by_code([candidate.code for candidate in chunk])
             for version in chunk:
@@ -199,7 +213,7 @@ class SearchEngine(Table):
     ) -> bool:
         meets_stock_filter = not search_request.stock or bool(candidate.current)
         keys = {row["code"]} if meets_stock_filter and not has_keys else self._search_keys(row, candidate)
-        return (meets_stock_filter or search_request.stock in keys) and query.matches(
+        return (meets_stock_filter or not keys.isdisjoint(search_request.stock_keys)) and query.matches(
             SearchDocument(row["title"], row["body_text"]), keys
         )
 

@@ -29,7 +29,7 @@ DOCUMENT_ROWS = RowSource("", "found.published", _CATEGORY_CONDITION)
 _SINGLE_CATEGORY_SQL, _CATEGORY_LIST_SQL = "(:category)", "(SELECT value FROM json_each(:categories))"
 _STOCK_CONDITION = """
     EXISTS (SELECT 1 FROM mentions AS m WHERE m.code = found.code
-            AND (m.secid = :stock OR substr(m.secid, instr(m.secid, '.') + 1) = :stock OR m.name = :stock))
+            AND m.secid IN (SELECT value FROM json_each(:stock_keys)))
 """
 _COLUMN_CONDITION = """
     EXISTS (SELECT 1 FROM article_columns AS c WHERE c.code = found.code
@@ -48,11 +48,7 @@ _VERSION_CONDITION_AS_OF = """
 """
 # The articles that meet one filter, from its own index, and how many of them may be read before the words are asked
 # for: those of a category lie in the order of their times, others are sorted first.
-_SELECT_CODES_OF_STOCK = """
-    SELECT code FROM mentions WHERE secid = :stock
-    UNION ALL SELECT code FROM mentions WHERE substr(secid, instr(secid, '.') + 1) = :stock
-    UNION ALL SELECT code FROM mentions WHERE name = :stock
-"""
+_SELECT_CODES_OF_STOCK = "SELECT code FROM mentions WHERE secid IN (SELECT value FROM json_each(:stock_keys))"
 _SELECT_CODES_IN_COLUMNS = "SELECT code FROM article_columns WHERE column_id IN (SELECT value FROM json_each(:columns))"
 _SELECT_ROWS_IN_CATEGORIES = "SELECT 1 FROM articles WHERE category IN (SELECT value FROM json_each(:categories))"
 _QUERY_AND_LIMIT_BY_FILTER = {
@@ -107,7 +103,7 @@ def _sql_parameters(search_request: SearchRequest, source: RowSource) -> dict[st
     if source is DOCUMENT_ROWS:
         parameters |= {name: parameters[name] and unix_seconds(str(parameters[name])) for name in ("since", "until")}
     parameters |= {
-        "stock": search_request.stock,
+        "stock_keys": json.dumps(search_request.stock_keys),
         "columns": json.dumps(search_request.columns),
         "categories": json.dumps(search_request.categories),
     }

@@ -2,10 +2,11 @@
 
 import math
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from crawler.storage.search.bigrams import normalise_with_offsets
+from crawler.storage.search.folding import normalise_with_offsets
 
 _SNIPPET_WIDTH = 80
 _CONTEXT_BEFORE_HIT = 20
@@ -84,7 +85,10 @@ def _find_highlights(text: str, words: Sequence[str]) -> tuple[tuple[int, int], 
     pattern = re.compile("|".join(re.escape(word) for word in sorted(words, key=len, reverse=True)))
     spans: list[tuple[int, int]] = []
     for match in pattern.finditer(normalised):
-        start, end = offsets[match.start()], max(offsets[match.end()], offsets[match.end() - 1] + 1)
+        start, end = offsets[match.start()], offsets[match.end() - 1] + 1
+        # With the marks that belong to the last character; blanks after it do not.
+        while end < offsets[match.end()] and unicodedata.category(text[end]) in ("Mn", "Cf"):
+            end += 1
         if spans and start <= spans[-1][1]:
             spans[-1] = (spans[-1][0], end)
         else:

@@ -9,7 +9,7 @@ import sqlite3
 
 from sqlite_utils import Database
 
-from crawler.storage.search.bigrams import build_search_text
+from crawler.storage.search.bigrams import SearchDocument
 from crawler.storage.search.engine import SearchEngine
 from crawler.storage.search.query import parse_query
 from crawler.storage.search.request import SearchRequest
@@ -30,4 +30,4 @@ def register_search_functions(connection: sqlite3.Connection) -> None:
 
 
 def _matches(query: str | None, title: str | None, text: str | None) -> bool:
-    return parse_query(str(query or "")).matches(build_search_text(str(title or ""), str(text or "")))
+    return parse_query(str(query or "")).matches(SearchDocument(str(title or ""), str(text or "")))

@@ -90,6 +90,31 @@ def test_unknown_category_is_a_bad_request(web_server: WebServer, category: str)
     assert f"unknown category {category!r}".replace("'", "&#39;") in response.text
 
 
+@pytest.mark.parametrize("options", [("oldest", 0), ("oldest", 3), ("newest", 3), ("relevance", 5), ("newest", 9999)])
+def test_web_search_has_the_order_and_offset_of_the_command(
+    web_server: WebServer, finews: CommandRunner, crawled_output: Path, options: tuple[str, int]
+) -> None:
+    sort, offset = options
+    response = web_server.get(f"/search?q=公司&sort={sort}&offset={offset}")
+    args = ("--sort", sort, "--offset", str(offset), "--limit", "20", "--json", "--output", str(crawled_output))
+    assert result_codes(response.text) == [hit["code"] for hit in finews("search", "公司", *args).json]
+    assert response.status == 200
+
+
+def test_web_search_says_what_to_try_and_what_is_no_operator(web_server: WebServer) -> None:
+    assert "没有一篇含有全部的词：" in web_server.get("/search?q=公司+无此词").text
+    assert "去掉“起始日期”，有" in web_server.get("/search?q=公司&since=2099-01-01").text
+    assert "“site:”按文字搜索" in web_server.get("/search?q=site:x.cn").text
+
+
+def test_stock_page_has_every_form_of_its_code(web_server: WebServer, crawled_output: Path) -> None:
+    ((secid,),) = fetch_rows(crawled_output, "SELECT secid FROM mentions WHERE secid LIKE '0.______' LIMIT 1")
+    page = web_server.get(f"/stock/{secid}").text
+    for form in ("{}.SZ", "sz{}", "SZ{}"):
+        response = web_server.get(f"/stock/{form.format(secid[2:])}")
+        assert (response.status, response.text) == (200, page), form
+
+
 def test_control_character_query_is_a_bad_request(web_server: WebServer) -> None:
     assert web_server.get("/search?q=%00").status == 400
 

@@ -1,0 +1,117 @@
+"""Suggestions for a search that found nothing: what of it to leave out, and what is written much like it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum, auto
+from typing import Any
+
+from crawler.storage.search.engine import SearchEngine
+from crawler.storage.search.query import Term, parse_query
+from crawler.storage.search.request import SearchRequest, SortOrder
+from crawler.storage.stocks import Stocks
+
+# More than this is hardly an answer to "what would be found without it".
+MAX_SUGGESTIONS = 2
+# Articles are counted up to here: a common word has too many to be read for a suggestion.
+MAX_COUNTED = 100
+_MAX_COUNTED_WORDS = 4
+_MAX_SIMILAR_NAMES = 3
+# Of a word with more characters, a part may be found.
+_MAX_SHORT_CHARS = 2
+_EMPTY_FILTERS: Mapping[str, Any] = {
+    "stock": "", "categories": (), "columns": (), "since": None, "until": None, "as_of": None,
+}  # fmt: skip
+_QUOTES = str.maketrans(dict.fromkeys('"＂“”「」『』', " "))
+
+
+class SuggestionKind(StrEnum):
+    """What a suggestion says."""
+
+    UNKNOWN_STOCK = auto()  # `words` are similar names
+    WITHOUT_FILTER = auto()  # `words` is the filter's name in a request
+    WITHOUT_FILTERS = auto()
+    WITHOUT_QUOTES = auto()
+    WITHOUT_EXCLUDED = auto()
+    WORD_COUNTS = auto()  # how many have each of `words`
+    SIMILAR_NAMES = auto()
+    SHORTER = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """What to try, and how many articles that finds; `MAX_COUNTED` stands for more, too."""
+
+    kind: SuggestionKind
+    words: tuple[str, ...] = ()
+    counts: tuple[int, ...] = ()
+
+
+def suggest(search: SearchEngine, stocks: Stocks, request: SearchRequest) -> list[Suggestion]:
+    """Return what to try in place of a request that nothing answers, the likeliest first."""
+    return _Suggester(search, stocks).suggest(replace(request, offset=0))[:MAX_SUGGESTIONS]
+
+
+class _Suggester:
+    def __init__(self, search: SearchEngine, stocks: Stocks) -> None:
+        self._search = search
+        self._stocks = stocks
+
+    def suggest(self, request: SearchRequest) -> list[Suggestion]:
+        filters = {name: empty for name, empty in _EMPTY_FILTERS.items() if getattr(request, name) != empty}
+        without_filters = replace(request, **filters)
+        suggestions = [*self._unknown_stock(request), *self._without_one(request, filters)]
+        if not suggestions and len(filters) > 1:
+            suggestions = self._if_found(SuggestionKind.WITHOUT_FILTERS, without_filters)
+        return suggestions or self._other_words(without_filters)
+
+    def _unknown_stock(self, request: SearchRequest) -> list[Suggestion]:
+        if not request.stock or self._stocks.is_known(request.stock):
+            return []
+        names = self._stocks.find_similar(request.stock, _MAX_SIMILAR_NAMES)
+        return [Suggestion(SuggestionKind.UNKNOWN_STOCK, (request.stock, *names))]
+
+    def _without_one(self, request: SearchRequest, filters: Mapping[str, Any]) -> list[Suggestion]:
+        if len(filters) == 1 and not request.text:
+            return []
+        return [
+            suggestion
+            for name, empty in filters.items()
+            for suggestion in self._if_found(SuggestionKind.WITHOUT_FILTER, replace(request, **{name: empty}), name)
+        ]
+
+    def _other_words(self, request: SearchRequest) -> list[Suggestion]:
+        text, query = request.text, parse_query(request.text)
+        if (unquoted := text.translate(_QUOTES)) != text and (
+            found := self._if_found(SuggestionKind.WITHOUT_QUOTES, replace(request, text=unquoted))
+        ):
+            return found
+        clause = query.clauses[0]
+        if clause.excluded and clause.required:
+            wanted = " ".join(map(_as_typed, clause.required))
+            if found := self._if_found(SuggestionKind.WITHOUT_EXCLUDED, replace(request, text=wanted)):
+                return found
+        if len(clause.required) > 1:
+            terms = clause.required[:_MAX_COUNTED_WORDS]
+            counts = (self._count(replace(request, text=_as_typed(term))) for term in terms)
+            return [Suggestion(SuggestionKind.WORD_COUNTS, tuple(term.texts[0] for term in terms), tuple(counts))]
+        return self._similar_to(text)
+
+    def _similar_to(self, text: str) -> list[Suggestion]:
+        names = self._stocks.find_similar(text, _MAX_SIMILAR_NAMES)
+        suggestions = [Suggestion(SuggestionKind.SIMILAR_NAMES, tuple(names))] if names else []
+        return [*suggestions, Suggestion(SuggestionKind.SHORTER)] if len(text) > _MAX_SHORT_CHARS else suggestions
+
+    def _if_found(self, kind: SuggestionKind, request: SearchRequest, *words: str) -> list[Suggestion]:
+        count = self._count(request)
+        return [Suggestion(kind, words, (count,))] if count else []
+
+    def _count(self, request: SearchRequest) -> int:
+        return sum(1 for _ in self._search.rows(replace(request, sort=SortOrder.NEWEST, limit=MAX_COUNTED)))
+
+
+def _as_typed(term: Term) -> str:
+    """Return a word as a query of its own."""
+    if term.keys:
+        return term.texts[0]
+    phrase = term.texts[0].replace('"', '""')
+    return f'{"title:" if term.is_in_title else ""}"{phrase}"'
