@@ -752,3 +752,25 @@ def m018_feed_ids(db: Database) -> None:
         "INSERT OR IGNORE INTO stale_pages"
         " SELECT 'day', substr(max(post_path), 8, 10) FROM articles HAVING max(post_path) IS NOT NULL"
     )
+
+
+_REPRINT_WORDING = (
+    "DROP TRIGGER story_article_updated",
+    """
+    CREATE TRIGGER story_article_updated AFTER UPDATE OF code, title, media, published_at, body_html, body_text
+    ON articles
+    WHEN (old.code, old.title, old.media, old.published_at, old.body_html, old.body_text)
+        IS NOT (new.code, new.title, new.media, new.published_at, new.body_html, new.body_text)
+    BEGIN
+        INSERT OR IGNORE INTO story_pending VALUES (old.code), (new.code);
+    END
+    """,
+    "INSERT OR IGNORE INTO story_pending SELECT code FROM articles",
+)
+
+
+@migrations()
+def m019_reprint_wording(db: Database) -> None:
+    """Reprints are compared by titles and links, too. All articles are compared again, once."""
+    for statement in _REPRINT_WORDING:
+        db.execute(statement)
