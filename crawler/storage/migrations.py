@@ -757,8 +757,30 @@ def m018_feed_ids(db: Database) -> None:
     )
 
 
+_REPRINT_WORDING = (
+    "DROP TRIGGER story_article_updated",
+    """
+    CREATE TRIGGER story_article_updated AFTER UPDATE OF code, title, media, published_at, body_html, body_text
+    ON articles
+    WHEN (old.code, old.title, old.media, old.published_at, old.body_html, old.body_text)
+        IS NOT (new.code, new.title, new.media, new.published_at, new.body_html, new.body_text)
+    BEGIN
+        INSERT OR IGNORE INTO story_pending VALUES (old.code), (new.code);
+    END
+    """,
+    "INSERT OR IGNORE INTO story_pending SELECT code FROM articles",
+)
+
+
 @migrations()
-def m023_folded_search(db: Database) -> None:
+def m019_reprint_wording(db: Database) -> None:
+    """Reprints are compared by titles and links, too. All articles are compared again, once."""
+    for statement in _REPRINT_WORDING:
+        db.execute(statement)
+
+
+@migrations()
+def m020_folded_search(db: Database) -> None:
     """An index of simplified characters, without blanks and commas that say nothing. All is indexed again, once.
 
     So it has to be whenever what storage/search/folding.py makes of a text changes, as with another version of OpenCC's

@@ -29,7 +29,7 @@ _WEB_DIR = Path(__file__).parent
 # One style for both: the pages of the published site, and these.
 _THEME_ASSETS = Path(crawler.__file__).parent / "publish/jekyll/theme/assets"
 # From the signal to the end of the process.
-_MAX_SHUTDOWN_SECONDS = 4
+_MAX_SHUTDOWN_SECONDS = 3
 # The plugin of Datasette's that ours takes the place of: it prints a traceback for every page that is not there.
 _REPLACED_PLUGIN = "datasette.handle_exception"
 
@@ -74,7 +74,7 @@ def serve(
             access_log=False,
             server_header=False,
             lifespan="on",
-            timeout_graceful_shutdown=2,
+            timeout_graceful_shutdown=1,
         )
         on_listening(url)
         if open_browser:

@@ -1,7 +1,8 @@
 """Reprint clusters (stories): near-duplicate articles, kept in step with the articles.
 
-Two articles are linked when their texts are equal, or similar and in different media, and they are neighbours:
-published within three days, with fewer than _MAX_KEY_NEIGHBOURS others between them among those that share an LSH key.
+Two articles are linked when their texts are equal, or similar and in different media, when they say the same
+(`comparison`), and when they are neighbours: published within three days, with fewer than _MAX_KEY_NEIGHBOURS others
+between them among those that share an LSH key.
 A cluster is what links join. Links follow from the articles alone, so that it does not matter in which order they came;
 and no article is compared with more than its neighbours, however many look like it.
 """
@@ -16,6 +17,8 @@ from types import MappingProxyType
 from sqlite_utils import Database
 
 from crawler.storage.reprints import minhash
+from crawler.storage.reprints.comparison import say_the_same
+from crawler.storage.reprints.wording import Wording, read_wording
 from crawler.storage.search.index import IndexFault, unix_seconds
 from crawler.storage.table import Table
 
@@ -23,7 +26,9 @@ _ARTICLES_PER_BATCH = 500
 _NEIGHBOUR_WINDOW_SECONDS = 3 * 24 * 60 * 60
 _MAX_KEY_NEIGHBOURS = 16
 # Texts in memory, as they are compared.
-_SHINGLE_CACHE_SIZE = 256
+_TEXT_CACHE_SIZE = 256
+# Of an article that another program has just deleted.
+_NO_TIME = "1970-01-01T00:00:00+08:00"
 
 _SELECT_MEMBERS = """
     SELECT id, code, media, published, digest, figures, story, coalesce(sketch, x'') AS sketch
@@ -90,6 +95,24 @@ class _ClusterMember:
         return self.media, self.published, self.digest, self.figures
 
 
+@dataclass(frozen=True)
+class _ArticleText:
+    """What two articles are compared by."""
+
+    title: str
+    body_text: str
+    body_html: str
+    published_at: str
+
+    @cached_property
+    def shingles(self) -> frozenset[str]:
+        return frozenset(minhash.split_shingles(minhash.extract_letters(self.body_text)))
+
+    @cached_property
+    def wording(self) -> Wording:
+        return read_wording(self.title, self.body_text, self.body_html, self.published_at)
+
+
 @dataclass(slots=True)
 class _BatchChanges:
     """The clusters that a batch may have split, and the articles that may have got new neighbours."""
@@ -106,7 +129,7 @@ class ReprintClusters(Table):
 
     def __init__(self, db: Database) -> None:
         super().__init__(db)
-        self._cached_shingles = lru_cache(_SHINGLE_CACHE_SIZE)(self._read_shingles)
+        self._cached_text = lru_cache(_TEXT_CACHE_SIZE)(self._read_text)
         self.compared_pairs = 0
 
     def cluster_pending(self) -> int:
@@ -141,6 +164,7 @@ class ReprintClusters(Table):
         While something is pending, only whether the rest is filed by its texts.
         """
         with self.transaction():
+            self._cached_text.cache_clear()
             return [*self._find_wrong_members(), *(() if self.pending_codes(1) else self._find_wrong_clusters())]
 
     # filing
@@ -150,6 +174,7 @@ class ReprintClusters(Table):
         return [row["code"] for row in self._fetch_all("SELECT code FROM story_pending LIMIT ?", limit)]
 
     def _cluster_codes(self, codes: list[str]) -> None:
+        self._cached_text.cache_clear()
         changes = _BatchChanges()
         for code in codes:
             self._remove_member(code, changes)
@@ -278,22 +303,22 @@ class ReprintClusters(Table):
         return groups.roots()
 
     def _are_linked(self, first: _ClusterMember, second: _ClusterMember) -> bool:
-        if first.digest == second.digest:
-            return True
-        if first.media == second.media:  # a column that comes every day
-            return False
-        if not (
-            minhash.may_be_similar(first.sketch, second.sketch) and minhash.figures_agree(first.figures, second.figures)
-        ):
-            return False
-        self.compared_pairs += 1
-        return minhash.are_similar(
-            self._cached_shingles(first.code, first.digest), self._cached_shingles(second.code, second.digest)
-        )
+        if first.digest != second.digest:
+            if first.media == second.media:  # a column that comes every day
+                return False
+            if not (
+                minhash.may_be_similar(first.sketch, second.sketch)
+                and minhash.figures_agree(first.figures, second.figures)
+            ):
+                return False
+            self.compared_pairs += 1
+            if not minhash.are_similar(self._cached_text(first.code).shingles, self._cached_text(second.code).shingles):
+                return False
+        return say_the_same(self._cached_text(first.code).wording, self._cached_text(second.code).wording)
 
-    def _read_shingles(self, code: str, _digest: bytes) -> frozenset[str]:
-        row = self._fetch_one("SELECT body_text FROM articles WHERE code = ?", code)
-        return frozenset(minhash.split_shingles(minhash.extract_letters(row["body_text"] if row else "")))
+    def _read_text(self, code: str) -> "_ArticleText":
+        row = self._fetch_one("SELECT title, body_text, body_html, published_at FROM articles WHERE code = ?", code)
+        return _ArticleText(*(row.values() if row else ("", "", "", _NO_TIME)))
 
     def _shared_keys(self, keys: Iterable[int]) -> set[int]:
         """Of these keys, those that more than one article has: most have none, and no neighbours to be asked for."""

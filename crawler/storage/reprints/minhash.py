@@ -11,17 +11,18 @@ from zlib import crc32
 
 from crawler.storage.search.bigrams import spaced_ngrams
 
-# Chosen on the labelled texts of crawler/sample_site/reprints.py: see tests/storage/reprints/test_clusters.py.
+# Chosen on the labelled texts of tests/storage/reprints: texts that are so alike are distinguished by their wording.
 SHINGLE_SIZE = 5
-MIN_SIMILARITY = 0.6
-# Two texts of one template have different figures; a reprint that was cut keeps those of what is left.
-MIN_SHARED_FIGURES = 0.8
+MIN_SIMILARITY = 0.5
+# Two texts of one template have different figures; a reprint that was cut keeps those of what is left, and one that
+# was edited has some in other units.
+MIN_SHARED_FIGURES = 0.5
 # Below this many letters, a text is only compared as a whole.
 MIN_LETTERS = 30
 # Of a longer text, so much is compared.
 _MAX_CHARACTERS = 20_000
-# Texts that are alike by MIN_SIMILARITY share a key of theirs with a probability of
-# 1 - (1 - MIN_SIMILARITY**_ROWS_PER_BAND)**_BANDS, which is 0.97. Four rows of a byte each make one number of 32 bits.
+# Texts of a similarity s share a key of theirs with a probability of 1 - (1 - s**_ROWS_PER_BAND)**_BANDS, which is 0.81
+# for 0.5 and 0.97 for 0.6. Four rows of a byte each make one number of 32 bits.
 _BANDS, _ROWS_PER_BAND = 26, 4
 _MINHASH_SEED = 1
 # The share of equal rows of two sketches is how alike the texts are, give or take 0.05: below this, they are not.

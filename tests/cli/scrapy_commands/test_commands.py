@@ -90,6 +90,15 @@ def test_fetching_prints_the_response(sample_site: SampleSite, output: Path) -> 
     assert not output.exists()
 
 
+def test_unusable_proxy_is_refused_in_a_line(
+    sample_site: SampleSite, output: Path, listing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://[bad")
+    answer = scrapy(output, sample_site, "shell", "-c", "1", listing)
+    assert (answer.exit_code, "Traceback" in answer.stderr) == (2, False)
+    assert "set http_proxy=http://HOST:PORT" in answer.stderr
+
+
 def test_spiders_are_listed() -> None:
     words = [sys.executable, "-m", "scrapy", "list"]
     assert subprocess.run(words, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True).stdout.split() == [

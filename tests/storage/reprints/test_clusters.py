@@ -20,6 +20,8 @@ from crawler.sample_site.reprints import LabelledArticle, add_reprints, build_la
 from crawler.spiders.eastmoney_markup import EASTMONEY_MARKUP
 from crawler.storage import Store
 from crawler.storage.reprints import minhash
+from crawler.storage.reprints.comparison import say_the_same
+from crawler.storage.reprints.wording import read_wording
 from crawler.storage.search.request import SearchRequest
 from tests.support.command_server import run_finews
 from tests.support.commands import FAST_SETTINGS, CommandRunner
@@ -136,6 +138,7 @@ class ReferenceArticle:
         self.published = datetime.fromisoformat(at)
         self.letters, self.figures = minhash.extract_letters(text), minhash.pack_figures(text)
         self.ngrams = frozenset(minhash.split_shingles(self.letters))
+        self.wording = read_wording("T", text, "", at)
 
     def is_linked(self, other: "ReferenceArticle") -> bool:
         if abs(self.published - other.published) > timedelta(days=3):
@@ -143,7 +146,8 @@ class ReferenceArticle:
         long_enough = min(len(self.letters), len(other.letters)) >= minhash.MIN_LETTERS
         is_similar = minhash.are_similar(self.ngrams, other.ngrams)
         is_reprint = is_similar and long_enough and minhash.figures_agree(self.figures, other.figures)
-        return self.letters == other.letters or (is_reprint and self.media != other.media)
+        may_be_linked = self.letters == other.letters or (is_reprint and self.media != other.media)
+        return may_be_linked and say_the_same(self.wording, other.wording)
 
 
 def join_pairs(pairs: Iterable[frozenset[str]]) -> list[frozenset[str]]:
@@ -154,22 +158,15 @@ def join_pairs(pairs: Iterable[frozenset[str]]) -> list[frozenset[str]]:
     return list(map(frozenset, groups))
 
 
-def test_threshold_separates_reprints(labelled_articles: list[LabelledArticle]) -> None:
+def test_reprints_are_above_the_threshold_and_templates_too(labelled_articles: list[LabelledArticle]) -> None:
     articles_by_label = [(item.cluster_label, ReferenceArticle(text_row(item))) for item in labelled_articles]
-    reprints, others, templates = [], [], []
+    reprints, others = list[float](), list[float]()
     for (story, first), (other_story, second) in itertools.combinations(articles_by_label, 2):
         similarity = minhash.jaccard_similarity(first.ngrams, second.ngrams)
-        if story == other_story:
-            reprints.append(similarity)
-        elif minhash.figures_agree(first.figures, second.figures):
-            others.append(similarity)
-        else:
-            templates.append(similarity)
-    print(  # noqa: T201  # for the note
-        f"reprints {min(reprints):.2f} and more; others with their figures {max(others):.2f}, with other figures {max(templates):.2f} at most"
-    )
-    assert max(others) < minhash.MIN_SIMILARITY < min(reprints)
-    assert max(templates) > min(reprints), "figures are compared since texts of one template are more alike"
+        (reprints if story == other_story else others).append(similarity)
+    print(f"reprints {min(reprints):.2f} and more; others {max(others):.2f} at most")  # noqa: T201  # for the note
+    assert min(reprints) > minhash.MIN_SIMILARITY
+    assert max(others) > min(reprints), "wordings are compared since texts of one template are more alike"
 
 
 # in any order

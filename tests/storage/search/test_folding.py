@@ -92,7 +92,7 @@ def test_index_offsets_and_text_agree(text: str) -> None:
 
 
 def test_change_of_folding_needs_a_migration() -> None:
-    """An index that was made with other forms misses articles: m023_folded_search shows how it is made again."""
+    """An index that was made with other forms misses articles: m020_folded_search shows how it is made again."""
     points = itertools.chain(range(0x2E80, 0x2FE0), range(0x3400, 0xA000), range(0xF900, 0xFB00))
     folded = "\n".join(normalise_for_search(chr(point)) for point in points)
     assert hashlib.sha256(folded.encode()).hexdigest() == FOLDED_SHA256

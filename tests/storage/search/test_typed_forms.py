@@ -209,7 +209,7 @@ def test_command_answers_on_standard_error(
 
 
 def test_index_of_unfolded_text_is_made_again(typed_output: Path, tmp_path: Path) -> None:
-    """As an older finews left it: the bigrams of the characters themselves, and no step m023."""
+    """As an older finews left it: the bigrams of the characters themselves, and no step m020."""
     output = Path(shutil.copytree(typed_output, tmp_path / "output"))
     with Store.open_rw(output) as store, store.transaction():
         execute = store.connection.execute
@@ -218,7 +218,7 @@ def test_index_of_unfolded_text_is_made_again(typed_output: Path, tmp_path: Path
         for number, title, body_text in execute(sql).fetchall():
             pairs = spaced_ngrams(f"{title}\ue00a{body_text}\ue000", 2)
             execute("INSERT INTO search_pairs (rowid, pairs) VALUES (?, ?)", [number, pairs])
-        execute("DELETE FROM _sqlite_migrations WHERE name = 'm023_folded_search'")
+        execute("DELETE FROM _sqlite_migrations WHERE name = 'm020_folded_search'")
     with Store.open_rw(output) as store:
         assert found(store, "贵州茅台") == {"traditional", "simplified", "SH link"}
         assert store.search_index.find_faults() == []
