@@ -60,8 +60,8 @@ class CrawlResult:
     crawl, by column; `failures` the entries that failed or went to quarantine, by kind, each with its first `code`,
     `outcome`, `detail` and `count`; `notes` what a person should know and need not repair. `recently_reported` are
     those of these texts that a crawl of the last day has reported. `got_ctrl_c` says that a person wanted it to end.
-    `unlisted_media` are those media of the selection that are not known and under which nothing was listed: wrong usage,
-    unless the crawl failed or was stopped.
+    `unlisted_media` are those media of the selection that are not known and under which nothing was listed: wrong
+    usage, unless the crawl failed or was stopped.
     """
 
     run: Mapping[str, Any]
