@@ -13,7 +13,7 @@ _LEADING_BRACKET = re.compile(r"\s*【([^【】]+)】(.*)", re.DOTALL)
 # A bracket at the end, of any kind, in which others may stand.
 _TRAILING_BRACKET = re.compile(r"（((?:[^（）]|（[^（）]*）)*)）$")
 _TO_ROUND_BRACKETS = str.maketrans("()【】[]〔〕", "（）（）（）（）")
-# What stands below or after a media's name, in a bracket of its own: （财联社）（编辑 李四）.
+# What follows a media's name in a bracket of its own: （财联社）（编辑 李四）.
 _SIGNATURE = re.compile(r".*(?:记者|编辑|责编|作者|校对|通讯员|实习生).*|完")
 # A name, its label and a signature are shorter by far; a bracket that is longer holds no name.
 _MAX_END_CHARS = 200
@@ -36,7 +36,7 @@ def split_title(title: str, text: str) -> tuple[str, str]:
 
 
 def extract_trailing_media(text: str) -> str:
-    """Return the media in the bracket that ends a text; empty where what stands there is no media's name.
+    """Return the media in the bracket that ends a text; empty where that names no media.
 
     >>> extract_trailing_media("下调0.5个百分点。（财联社）"), extract_trailing_media("售价1499元（含税）")
     ('财联社', '')

@@ -1,4 +1,4 @@
-"""Media names: tell the name of a media from the other texts that stand in brackets at the end of an article.
+"""Media names: tell the name of a media from the other texts in a bracket at the end of an article.
 
 A name counts if the package's registry has it, or if it is built as the names of media are. A false media gets a
 category with public pages, while a media that is not found only leaves its article in the source's default category:
@@ -9,7 +9,7 @@ import re
 
 from crawler.content.categories import MAX_MEDIA_NAME_CHARS, bundled_registry
 
-# What may stand before the name: （来源：X）, （据X）, （—X）. The source of a picture or of figures is another.
+# What may precede the name: （来源：X）, （据X）, （—X）. The source of a picture or of figures is another.
 _LABEL = re.compile(r"(?:(?:本文|文章|新闻|信息|稿件|消息)?(?:来源|来自|转自)(?: ?[：:])?|据|[—–―-]+) ?")
 _QUOTATION_MARKS = str.maketrans("", "", "《》“”「」")
 
