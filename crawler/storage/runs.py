@@ -50,7 +50,8 @@ class Runs(Table):
         cursor = self._execute(
             "INSERT INTO runs (spider, arguments, started_at) VALUES (?, ?, ?)",
             spider,
-            json.dumps(arguments, ensure_ascii=False),
+            # The name of a folder need not be text, and what is not is an escape in JSON.
+            json.dumps(arguments, ensure_ascii=False).encode("utf-8", "backslashreplace").decode(),
             format_iso(started_at),
         )
         return int(cursor.lastrowid or 0)
@@ -88,7 +89,7 @@ class Runs(Table):
             "UPDATE entries SET outcome = ?, reason = ?, detail = ? WHERE id = ? AND outcome IS NULL",
             outcome,
             reason,
-            detail,
+            _as_stored(detail),
             entry_id,
         )
 
@@ -106,8 +107,8 @@ class Runs(Table):
         """Close a run all of whose entries have an outcome: its counts are theirs."""
         with self.transaction():
             self._add_article_columns(run_id)
-            values: dict[str, object] = {"finished_at": format_iso(finished_at), "outcome": outcome, "detail": detail}
-            values |= self.entry_counts(run_id)
+            values: dict[str, object] = {"finished_at": format_iso(finished_at), "outcome": outcome}
+            values |= {"detail": _as_stored(detail), **self.entry_counts(run_id)}
             changes = ", ".join(f'"{name}" = :{name}' for name in values)
             self._execute(_UPDATE_RUN.format(changes), id=run_id, **values)
 
@@ -179,3 +180,8 @@ class Runs(Table):
         if row is None:
             raise StoreError(f"another program has changed the run {run_id} in the table runs: end it, and crawl again")
         return row
+
+
+def _as_stored(detail: str) -> str:
+    """Return a text as SQLite can hold it: it may name a file whose name is no text."""
+    return detail.encode("utf-8", "replace").decode()

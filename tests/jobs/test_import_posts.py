@@ -153,6 +153,15 @@ def test_other_files_are_reported_and_hidden_files_skipped(run_import: CommandRu
     }
 
 
+def test_names_that_are_no_text_are_imported_and_named(run_import: CommandRunner, tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode("旧".encode("gbk"))
+    folder.mkdir()
+    (folder / f"2022-03-04-NW{DEFAULT_LEGACY_CODE}.md").write_text(render_legacy_post())
+    (folder / f"2022-03-04-NW{DEFAULT_LEGACY_CODE[:-1]}5.md").symlink_to("/proc/self/mem")
+    result = run_import(folder, "--json")
+    assert (result.exit_code, result.json["new"], result.json["quarantined"]) == (3, 1, 1)
+
+
 # What is in a foreign folder; the last is a file that refuses to be read, whichever user asks.
 LINK_TARGETS = {"1": "..", "2": "/dev/zero", "3": "loop", "4": "fifo", "5": "/proc/self/mem"}
 
