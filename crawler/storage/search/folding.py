@@ -173,10 +173,14 @@ def normalise_with_offsets(text: str) -> tuple[str, list[int]]:
     """Return the normalised text, and for each of its characters its offset in the text; one more for the end."""
     normalised = normalise_for_search(text)
     offsets: list[int] = []
-    # Nothing is left out but what the next character differs from.
+    # What is left out differs from what follows it; the last one is no character of a normalised text.
+    awaited = f"{normalised}{chr(_PRIVATE_USE_START)}"
     for offset, character in enumerate(text):
+        if character == awaited[len(offsets)]:  # as most are, which spares finding what it becomes
+            offsets.append(offset)
+            continue
         for part in _SEARCH_CHARACTERS[ord(character)]:
-            if normalised[len(offsets) : len(offsets) + 1] == part:
+            if part == awaited[len(offsets)]:
                 offsets.append(offset)
     return normalised, [*offsets, len(text)]
 
