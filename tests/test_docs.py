@@ -5,6 +5,7 @@ import re
 import pytest
 
 from crawler.cli import COMMANDS
+from crawler.cli.demo import demo
 from crawler.content.categories import bundled_categories
 from crawler.settings import SPIDER_MODULES
 from tests.support.commands import PROJECT_ROOT, CommandRunner
@@ -35,6 +36,13 @@ def test_make_targets_in_readme_exist() -> None:
     makefile = (PROJECT_ROOT / "Makefile").read_text()
     for target in re.findall(r"\$ make ([a-z]+)", README):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_folder_of_the_demo_is_documented_and_not_tracked() -> None:
+    (folder,) = (option.default for option in demo.params if option.name == "output")
+    assert f"{folder}/" in (PROJECT_ROOT / ".gitignore").read_text().splitlines()
+    assert f"--output {folder}" in README
+    assert f"into {folder}/" in (PROJECT_ROOT / "Makefile").read_text()
 
 
 def test_changelog_has_the_number_of_shipped_categories() -> None:

@@ -51,7 +51,7 @@ def export(
     FILE may end in .csv.gz or .jsonl.gz, and `-` is standard output. `stocks` and `columns` are the stocks that an
     article links to and the columns that list it: lists in JSON and Parquet, joined by a semicolon in CSV. Times are
     ISO 8601, and timestamps in Parquet. CSV is UTF-8 and holds what is stored; with --excel it has a byte order mark,
-    and an apostrophe stands before what a spreadsheet would take for a number, a date or a formula.
+    and an apostrophe before what a spreadsheet would take for a number, a date or a formula.
     """
     export_options = parse_export_options(file, format_name, compress=compress, excel=excel)
     with Store.open_ro(output) as store:

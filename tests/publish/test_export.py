@@ -131,7 +131,7 @@ def test_excel_cell(stored: str) -> None:
         assert next(csv.DictReader(io.StringIO(text, newline="")))["title"] == expected
 
 
-def test_a_stock_is_told_from_the_next_in_csv() -> None:
+def test_csv_separates_stocks_and_columns_by_semicolons() -> None:
     stocks = [{"secid": "1.600160", "name": "巨化;股份"}, {"secid": "90.BK0428", "name": ""}]
     row: dict[str, Any] = {**dict.fromkeys(EXPORT_COLUMNS, ""), "stocks": stocks, "columns": ["345", "350"]}
     stream = io.BytesIO()
@@ -164,7 +164,7 @@ def test_export_to_standard_output(
     piped = subprocess.run((*command, "parquet"), capture_output=True, timeout=60, check=True)
     table = parquet.read_table(io.BytesIO(piped.stdout))
     assert (table.column("code").to_pylist(), piped.stderr) == ([row["code"] for row in all_rows], b"")
-    # A reader that has enough is no failure that anybody has to read about.
+    # A reader that has enough is no failure to report.
     with subprocess.Popen((*command, "jsonl", "--gzip"), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout
         assert process.stderr

@@ -9,6 +9,7 @@ import pkgutil
 import runpy
 import select
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -37,11 +38,11 @@ SCRAPY_MODULES = (
 TIMEOUT = 120
 
 
-def run_finews(*args: str, cwd: Path | None = None) -> CommandResult:
-    """Run `finews ARGS…` in the folder `cwd`, or in the current one."""
+def run_finews(*args: str, cwd: Path | None = None, ctrl_c: bool = False) -> CommandResult:
+    """Run `finews ARGS…` in the folder `cwd`, or in the current one; with `ctrl_c` until it opens the database."""
     with tempfile.TemporaryDirectory(prefix="finews-command-") as folder:
         stdout, stderr = (Path(folder, name) for name in ("stdout", "stderr"))
-        request = {"args": args, "cwd": str(cwd or Path.cwd()), "env": {**os.environ}}
+        request = {"args": args, "cwd": str(cwd or Path.cwd()), "env": {**os.environ}, "ctrl_c": ctrl_c}
         exit_code = _request_exit_code(_start_server(), {**request, "stdout": str(stdout), "stderr": str(stderr)})
         return CommandResult(exit_code, stdout.read_text(), stderr.read_text())
 
@@ -97,6 +98,8 @@ def run_command(request: dict[str, Any]) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for descriptor, name in ((1, "stdout"), (2, "stderr")):
         os.dup2(os.open(request[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND), descriptor)
+    if request["ctrl_c"]:
+        sqlite3.connect = lambda *_, **__: signal.raise_signal(signal.SIGINT)  # type: ignore[assignment]
     os.environ.clear()
     os.environ.update(request["env"])
     os.chdir(request["cwd"])

@@ -37,8 +37,11 @@ _REPLACED_PLUGIN = "datasette.handle_exception"
 class _Server(uvicorn.Server):
     """uvicorn, which ends in time, whatever its threads and its pages are at: nothing of it has to be finished."""
 
+    got_ctrl_c = False
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        exit_code = StoppedError.exit_code if sig == signal.SIGINT else 0
+        self.got_ctrl_c = self.got_ctrl_c or sig == signal.SIGINT
+        exit_code = StoppedError.exit_code if self.got_ctrl_c else 0
         deadline = threading.Timer(_MAX_SHUTDOWN_SECONDS, os._exit, [exit_code])
         deadline.daemon = True
         deadline.start()
@@ -83,7 +86,10 @@ def serve(
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         # Datasette writes there what SQL of a reader's went wrong, whose page shows it already.
         with Path(os.devnull).open("w") as devnull, redirect_stderr(devnull):
-            _Server(server_config).run(sockets=[listener])
+            server = _Server(server_config)
+            server.run(sockets=[listener])
+        if server.got_ctrl_c:
+            raise KeyboardInterrupt  # uvicorn does, but not where a shell has it ignored, as in the background
 
 
 def create_datasette(output: Path, *, allow_sql: bool) -> Datasette:

@@ -648,7 +648,10 @@ def test_missing_datasette_message_says_what_to_install(
 def test_server_stops_cleanly_on_signal(
     crawled_output: Path, signum: signal.Signals, expected: tuple[int, str]
 ) -> None:
+    # As a shell starts what runs in the background.
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
     with run_web_server(crawled_output) as server:
+        signal.signal(signal.SIGINT, handler)
         assert server.get("/").status == 200
         server.process.send_signal(signum)
         _, err = server.process.communicate(timeout=30)
