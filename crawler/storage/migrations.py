@@ -752,3 +752,20 @@ def m018_feed_ids(db: Database) -> None:
         "INSERT OR IGNORE INTO stale_pages"
         " SELECT 'day', substr(max(post_path), 8, 10) FROM articles HAVING max(post_path) IS NOT NULL"
     )
+
+
+_FORGET_REFUSED_SIZES = (
+    "CREATE TEMP TABLE refused_sizes AS SELECT code, spider FROM sightings"
+    " WHERE refused LIKE 'too complex: %' OR refused LIKE 'the title has % characters, over %'",
+    "DELETE FROM column_sightings WHERE (code, spider) IN (SELECT code, spider FROM temp.refused_sizes)",
+    "UPDATE sightings SET title = '', published_at = '', refused = ''"
+    " WHERE (code, spider) IN (SELECT code, spider FROM temp.refused_sizes)",
+    "DROP TABLE temp.refused_sizes",
+)
+
+
+@migrations()
+def m021_long_articles(db: Database) -> None:
+    """Articles that were refused for their size alone are fetched again where they are listed still."""
+    for statement in _FORGET_REFUSED_SIZES:
+        db.execute(statement)
