@@ -331,7 +331,7 @@ class KnownArticle:
 
     `source` is the spider whose text we keep, None when there is no article, and `withdrawn` whether the source has
     taken it away. The rest is what this spider's listing said when the article was last saved or rejected;
-    `rejection_reason` is the reason, empty when it was saved.
+    `rejection_reason` is the reason, empty when it was saved. What is `in_quarantine` a person should look at.
     """
 
     source: str | None
@@ -339,3 +339,4 @@ class KnownArticle:
     title: str | None
     published_at: str | None
     rejection_reason: str
+    in_quarantine: bool = False

@@ -1,8 +1,11 @@
 """HTML cleaner: a source's body -> one line of balanced blocks, which Jekyll shows unchanged.
 
+A long body has more lines: one for each block, and one for each row of a long table.
+
 The steps, in the order of `clean_html`:
-    bound     what is too big or too deep is refused before anybody parses it (html_limits.py)
-    sanitise  nh3 parses as a browser does, and drops what runs, loads or hides behind a comment
+    bound     what is too big or too deep is refused before it is parsed (html_limits.py)
+    sanitise  nh3 parses as a browser does, and drops what runs, loads or hides behind a comment; of what it would take
+              minutes for, libxml2 parses all, in linear time
     edit      hidden parts and live charts go; links and images are set right
     arrange   every top-level node is a block; adverts go, and the source line and indents are set right; nothing is
               empty; no white space between blocks
@@ -12,6 +15,7 @@ The steps, in the order of `clean_html`:
 Most edits look at every node. They stand in their loops: a function a node would take longer than what it does.
 """
 
+import itertools
 import re
 from collections.abc import Mapping
 from urllib.parse import urljoin, urlsplit
@@ -23,12 +27,14 @@ from lxml.html import HtmlElement
 
 from crawler.content.html_limits import (
     MAX_BLOCKS_PER_LINE,
+    MAX_ESCAPED_CHARS,
+    MAX_MISNESTED_TAGS,
     MAX_NESTING_DEPTH,
     MAX_TAGS_PER_LINE,
-    MAX_UNCHECKED_CHARS,
     check_body_size,
+    is_quick_for_nh3,
 )
-from crawler.content.markup import BoilerplateRule, SourceMarkup
+from crawler.content.markup import PLAIN_MARKUP, BoilerplateRule, SourceMarkup
 from crawler.content.stocks import SECID_PATTERN
 from crawler.content.unicode_text import strip_invisible
 from crawler.errors import RejectedArticleError
@@ -51,8 +57,9 @@ _TAGS_REMOVED_WITH_CONTENT = {
     "math", "audio", "video", "canvas", "select", "button", "form", "xmp", "noembed", "noframes",
 }  # fmt: skip
 
+_KNOWN_TAGS = BLOCK_TAGS | _INLINE_TAGS | {"span", "center", "font"}
 _INPUT_SANITISER = nh3.Cleaner(
-    tags=BLOCK_TAGS | _INLINE_TAGS | {"span", "center", "font"},
+    tags=_KNOWN_TAGS,
     clean_content_tags=_TAGS_REMOVED_WITH_CONTENT,
     attributes={
         # A whole list: browsers and nh3 take names for attributes that other parsers would read as something else.
@@ -79,6 +86,16 @@ _OUTPUT_SANITISER = nh3.Cleaner(
     link_rel=None,
 )
 
+_PARSER = etree.HTMLParser()  # of plain elements: those of lxml.html are found by a look-up in Python, each time
+_LARGE_PARSER = etree.HTMLParser(remove_comments=True, remove_pis=True)
+_STRING_VALUE = etree.XPath("string()", smart_strings=False)
+# Elements in html and body.
+_TOO_DEEP = "boolean(" + "/*" * (MAX_NESTING_DEPTH + 3) + ")"
+# What the edits read.
+_READ_ATTRIBUTES = {
+    "class", "style", "id", "hidden", "data-code", "href", "src", "alt", "width", "height", "colspan", "rowspan",
+}  # fmt: skip
+_HIDING_ATTRIBUTES = {"hidden", "style", "class"}
 _HIDING_STYLE = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 # A picture of such a width or height counts readers.
 _TRACKING_PIXEL_SIZES = {"0", "1", "0px", "1px"}
@@ -97,7 +114,24 @@ _MIN_CHARS_AROUND_LINK = 3
 # What goes, alone or with all that it holds, is taken out together: one by one, the text before it is copied each time.
 _REMOVE_TAG, _REMOVE_SUBTREE = "tag-gone", "tree-gone"
 # What lxml reads of a block inside anything else depends on what is around it, so that an edit may change it.
-_MAX_CLEANING_PASSES = 4
+_MAX_CLEANING_PASSES, _MAX_PASSES_OF_LARGE = 4, 2
+# Between the texts around a tag that is gone, lxml keeps the break, and takes the square of their number to read them.
+# Where there are more, they are joined.
+_MAX_TEXT_PIECES = 5_000
+# Characters of a paragraph that are looked at to tell whether it is an advert, which is far shorter.
+_MAX_ADVERT_CHARS = 10_000
+# An address that is absolute, and that `urljoin` would return as it is; most are, and it takes a while for each.
+_PLAIN_URL = re.compile(r"https?://[a-z0-9.-]+(?:/[\w/.%~+,=-]*(?:\?[\w/.%~+,=&-]+)?)?", re.ASCII)
+# Elements that hold no block. The parser of browsers takes them apart where one comes.
+_PHRASE_TAGS = _INLINE_TAGS | _HEADING_TAGS | {"p", "span", "font"}
+# Nothing of a body is behind its end.
+_PAGE_END = re.compile("</(?:body|html)(?![a-z0-9])", re.IGNORECASE)
+# nh3 repeats these in each paragraph that follows, where they are not closed as it expects.
+_FORMATTING_TAGS = ("b", "strong", "i", "em", "u", "s", "small", "code")
+_TABLE_ROW_EDGE = re.compile(r"(?=<tr>)|(?<=</tr>)(?!<tr>)")
+# A line that is still too long ends inside of tags, where a line end is not shown; after so many of them.
+_TAGS_PER_BROKEN_LINE = 1_000
+_TAG_NAME_END = re.compile(r"</[a-z][a-z0-9]*|<(?:br|hr|img)\b")
 # From the first blank of a run only: looked for from each of them, a long run would take the square of its length.
 _LINE_BREAKS = re.compile(r"(?<![ \t\f])[ \t\f]*[\r\n][ \t\r\n\f]*")
 # What ends a line for Python and YAML, and is shown as nothing by a browser.
@@ -115,12 +149,16 @@ def clean_html(body: str, base_url: str, markup: SourceMarkup) -> str:
 
     Raises: RejectedArticleError ("too complex") for what is over the limits of html_limits.
     """
-    for _ in range(_MAX_CLEANING_PASSES):
+    is_large, is_read_by_libxml2 = body.count("<") > MAX_MISNESTED_TAGS, not is_quick_for_nh3(body)
+    for _ in range(_MAX_PASSES_OF_LARGE if is_large else _MAX_CLEANING_PASSES):
         root = _edit_body(body, base_url, markup)
         cleaned = disarm_template_braces("\n".join(_serialize_lines(root)))
-        if cleaned == body or not _has_misplaced_blocks(root):
-            break
+        is_misplaced = _has_misplaced_blocks(root) or (is_read_by_libxml2 and _has_loose_text(cleaned))
+        if cleaned == body or not is_misplaced:
+            return cleaned
         body = cleaned
+    if is_large:
+        raise RejectedArticleError(f"too complex: misplaced blocks in a body of over {MAX_MISNESTED_TAGS:,} tags")
     return cleaned
 
 
@@ -134,25 +172,89 @@ def sanitise_html(html: str) -> str:
 
     Raises: RejectedArticleError ("too complex") for what is over the limits of html_limits.
     """
-    if len(html) > MAX_UNCHECKED_CHARS:
-        check_body_size(html)
-    # References are read by the sanitiser: they too may hide characters.
-    sanitised = strip_invisible(_INPUT_SANITISER.clean(strip_invisible(html)))
+    html = strip_invisible(html)
+    # References are read by the parser: they too may hide characters.
+    sanitised = strip_invisible(_INPUT_SANITISER.clean(html) if is_quick_for_nh3(html) else _sanitise_large(html))
     for line_end in _NON_ASCII_LINE_ENDS:  # a look for three characters is quicker than a table for all
         sanitised = sanitised.replace(line_end, "\n")
     if sanitised.count("</") > MAX_NESTING_DEPTH:
         depth = 0
-        for closing, tag in _TAG_START.findall(sanitised):
-            if tag not in {"br", "hr", "img"}:
-                depth += -1 if closing else 1
+        for tag in _TAG_START.finditer(sanitised):
+            if tag[2] not in {"br", "hr", "img"}:
+                depth += -1 if tag[1] else 1
                 if depth > MAX_NESTING_DEPTH:
-                    raise RejectedArticleError(f"too complex: the body is nested over {MAX_NESTING_DEPTH} deep")
+                    raise _too_deep()
     return sanitised
+
+
+def _sanitise_large(html: str) -> str:
+    """Return the same of markup that is large, or odd, in linear time. What it is allowed to hold, nh3 decides later.
+
+    Blocks are taken out of elements that hold no block, and elements of formatting out of others of their kind.
+    """
+    check_body_size(html)
+    document = lxml_html.document_fromstring(f"<body>{_PAGE_END.sub('</x', html)}", parser=_LARGE_PARSER)
+    if document.xpath(_TOO_DEEP):
+        raise _too_deep()
+    body = document.find("body")
+    if body is None:
+        return ""
+    nodes = list(body.iterdescendants())
+    for node in nodes:
+        if node.tag in _TAGS_REMOVED_WITH_CONTENT:
+            node.tag = _REMOVE_SUBTREE
+        elif node.tag not in _KNOWN_TAGS:
+            node.tag = _REMOVE_TAG
+        if len(names := node.keys()) > len(_READ_ATTRIBUTES):
+            for name in _READ_ATTRIBUTES.symmetric_difference(names).intersection(names):
+                del node.attrib[name]
+    holders: set[HtmlElement] = set()
+    for node in reversed(nodes):
+        if node in holders or node.tag in BLOCK_TAGS or node.tag == "center":
+            parent: HtmlElement = node.getparent()
+            if parent.tag in _PHRASE_TAGS:
+                holders.add(parent)
+                parent.tag = _REMOVE_TAG
+    for node in list(body.iterdescendants("table", "thead", "tbody", "tfoot", "tr")):
+        _move_out_of_table(node)
+    for node in body.iterdescendants(*_FORMATTING_TAGS):
+        if _is_inside(node, node.tag):
+            node.tag = _REMOVE_TAG
+        elif len(node.keys()) and not _HIDING_ATTRIBUTES.intersection(node.keys()):
+            node.attrib.clear()
+    _remove_marked(body)
+    sanitised = _inner_html(body)
+    if sanitised.count("&") > MAX_ESCAPED_CHARS:
+        raise RejectedArticleError(f"too complex: the body has over {MAX_ESCAPED_CHARS:,} of the characters < > &")
+    return sanitised
+
+
+def _move_out_of_table(part: HtmlElement) -> None:
+    """Move what is between the rows or cells of a table to before it, as browsers do."""
+    table = part if part.tag == "table" else next(part.iterancestors("table"), None)
+    if table is None:
+        return
+    if part.text and part.text.strip():
+        paragraph = part.makeelement("p")
+        paragraph.text, part.text = part.text, None
+        table.addprevious(paragraph)
+    for child in list(part):
+        if child.tag not in _TABLE_TAGS or (child.tail and child.tail.strip()):
+            box = part.makeelement("div")
+            box.text, child.tail = child.tail, None
+            if child.tag not in _TABLE_TAGS:
+                box.insert(0, child)
+                child.tail, box.text = box.text, None
+            table.addprevious(box)
+
+
+def _too_deep() -> RejectedArticleError:
+    return RejectedArticleError(f"too complex: the body is nested over {MAX_NESTING_DEPTH} deep")
 
 
 def parse_fragment(fragment: str) -> HtmlElement:
     """Return a <div> that holds sanitised markup."""
-    root: HtmlElement = lxml_html.document_fromstring(f"<div>{fragment}</div>").find("body/div")
+    root: HtmlElement = lxml_html.document_fromstring(f"<div>{fragment}</div>", parser=_PARSER).find("body/div")
     return root
 
 
@@ -166,6 +268,8 @@ def _edit_body(body: str, base_url: str, markup: SourceMarkup) -> HtmlElement:
     _wrap_inline_runs(root)
     _remove_advert_links(root, markup)
     _remove_boilerplate(root, markup)
+    if len(nodes) > _MAX_TEXT_PIECES and len(nodes) - int(root.xpath("count(descendant::*)")) > _MAX_TEXT_PIECES:
+        root = parse_fragment(_inner_html(root))
     _flatten_source_lines(root, markup)
     _remove_empty(root)
     if "\n" in sanitised or "\r" in sanitised:
@@ -216,7 +320,7 @@ def _edit_links(root: HtmlElement, base_url: str, markup: SourceMarkup) -> None:
     for node in nodes if markup.stock_attributes else ():
         if not node.keys() or not (secid := find_secid(node.attrib, markup)):
             continue
-        if not (node.text and node.text.strip()) and not node.text_content().strip():
+        if not (node.text and node.text.strip()) and not _text_of(node).strip():
             continue
         if node.tag == "span" and (_contains_tag(node, "a") or _is_inside(node, "a")):
             continue  # the link inside, or around, is the one that counts
@@ -241,19 +345,29 @@ def _edit_links(root: HtmlElement, base_url: str, markup: SourceMarkup) -> None:
 def _edit_images(root: HtmlElement, base_url: str, markup: SourceMarkup) -> None:
     """Make addresses of pictures absolute, on https where the host is known to answer so; a picture of none goes."""
     https_domains = tuple(f".{host}" for host in markup.https_image_hosts)
+    resolved_urls: dict[str, str] = {}
     for node in list(root.iterdescendants("img")):
-        url = _resolve_url(node.get("src", "").strip(), base_url)
+        source = node.get("src", "").strip()
+        if source not in resolved_urls:
+            resolved_urls[source] = _resolve_image_url(source, base_url, https_domains)
+        url = resolved_urls[source]
         if not url:
             node.tag = _REMOVE_SUBTREE
-        elif url.startswith("http://") and f".{urlsplit(url).hostname}".endswith(https_domains):
-            node.set("src", "https" + url[4:])
-        else:
+        elif node.get("src") != url:
             node.set("src", url)
     etree.strip_elements(root, _REMOVE_SUBTREE, with_tail=False)
 
 
+def _resolve_image_url(url: str, base_url: str, https_domains: tuple[str, ...]) -> str:
+    url = _resolve_url(url, base_url)
+    is_on_https = url.startswith("http://") and f".{urlsplit(url).hostname}".endswith(https_domains)
+    return "https" + url[4:] if is_on_https else url
+
+
 def _resolve_url(url: str, base_url: str) -> str:
     """Return the address on http or https, or an empty string for everything else."""
+    if _PLAIN_URL.fullmatch(url):
+        return url
     try:
         absolute = urljoin(base_url, url) if url and not url.startswith("#") else ""
         split_url = urlsplit(absolute)
@@ -307,17 +421,25 @@ def _remove_advert_links(root: HtmlElement, markup: SourceMarkup) -> None:
     In a sentence of news the words of such a link stay, unless they are a call to act.
     """
     rule = markup.boilerplate
-    texts: dict[HtmlElement, str] = {}  # of paragraphs, as they were: one may hold thousands of links
+    # Of paragraphs, as they were, and whether they hold blocks: one may hold thousands of links.
+    texts: dict[HtmlElement, str] = {}
+    boxes: dict[HtmlElement, bool] = {}
+    is_advert: dict[str, bool] = {}
     for link in list(root.iterdescendants("a")) if markup.advert_hosts else ():
-        if urlsplit(link.get("href", "")).hostname not in markup.advert_hosts:
+        url = link.get("href", "")
+        if url not in is_advert:
+            # Most are told apart by this look; to split an address takes longer.
+            may_be_advert = any(host in url.lower() for host in markup.advert_hosts)
+            is_advert[url] = may_be_advert and urlsplit(url).hostname in markup.advert_hosts
+        if not is_advert[url]:
             continue
         paragraph, link_text = next(link.iterancestors(*BLOCK_TAGS), root), _one_line(link)
         if paragraph not in texts:
-            texts[paragraph] = _one_line(paragraph)
+            texts[paragraph], boxes[paragraph] = _one_line(paragraph), _holds_blocks(paragraph)
         text = texts[paragraph]
         if link_text and rule and _is_part_of_news(link_text, text, rule):
             link.tag = _REMOVE_TAG
-        elif rule and paragraph.tag in {"p", "div"} and rule.matches_link(text) and not _holds_blocks(paragraph):
+        elif rule and paragraph.tag in {"p", "div"} and rule.matches_link(text) and not boxes[paragraph]:
             _remove_later(paragraph)
         else:
             _remove_later(link)
@@ -334,25 +456,36 @@ def _is_part_of_news(link_text: str, text: str, rule: BoilerplateRule) -> bool:
 def _remove_boilerplate(root: HtmlElement, markup: SourceMarkup) -> None:
     """Remove paragraphs that are the page's own by their words."""
     rule = markup.boilerplate
-    if rule is None or not rule.may_match(root.text_content()):
+    if rule is None or not rule.may_match(_text_of(root)):
         return
+    boxes: set[HtmlElement] = set()  # that hold a block which a reader would see something of
     # The last first, so that a box is judged by what is left in it.
-    for node in reversed(list(root.iterdescendants("p", "div"))):
-        if rule.matches(_one_line(node)) and not _holds_blocks(node):
-            _remove_later(node)
+    for node in reversed(list(root.iterdescendants())):
+        if node not in boxes:
+            if node.tag in {"p", "div"} and rule.matches(_one_line(node)):
+                _remove_later(node)
+            if node.tag not in BLOCK_TAGS or not _is_visible(node):
+                continue
+        boxes.add(node.getparent())
     _remove_marked(root)
 
 
+def _text_of(node: HtmlElement) -> str:
+    return str(_STRING_VALUE(node))
+
+
 def _one_line(node: HtmlElement) -> str:
-    return " ".join(node.text_content().split())
+    """Return the text of an element on one line; of a long one only the beginning."""
+    return " ".join(_text_of(node).lstrip()[:_MAX_ADVERT_CHARS].split())
 
 
 def _holds_blocks(node: HtmlElement) -> bool:
-    """Whether there is a block in it that a reader would see something of."""
-    return any(
-        block.tag == "hr" or block.text_content().strip(_INDENT_CHARS) or _contains_tag(block, "img", "hr")
-        for block in node.iterdescendants(*BLOCK_TAGS)
-    )
+    """Return whether there is a block in it that a reader would see something of."""
+    return any(_is_visible(block) for block in node.iterdescendants(*BLOCK_TAGS))
+
+
+def _is_visible(block: HtmlElement) -> bool:
+    return block.tag == "hr" or bool(_text_of(block).strip(_INDENT_CHARS)) or _contains_tag(block, "img", "hr")
 
 
 def _remove_later(node: HtmlElement) -> None:
@@ -379,7 +512,7 @@ def _flatten_source_lines(root: HtmlElement, markup: SourceMarkup) -> None:
     if markup.source_line is None:
         return
     for node in reversed(paragraphs):
-        text = node.text_content()
+        text = _text_of(node)
         if text.strip(_INDENT_CHARS) or _contains_tag(node, "img", "hr"):  # the last one that a reader is to see
             if markup.source_line.fullmatch(" ".join(text.split())):
                 _flatten_to_text(node)
@@ -387,23 +520,25 @@ def _flatten_source_lines(root: HtmlElement, markup: SourceMarkup) -> None:
 
 
 def _flatten_to_text(node: HtmlElement) -> None:
-    text = node.text_content()
+    text = _text_of(node)
     del node[:]
     node.text = text
 
 
 def _remove_empty(root: HtmlElement) -> None:
     """Remove elements that a reader sees nothing of."""
+    visible: set[HtmlElement] = set()  # those in which there is a text or a picture
     for node in reversed(list(root.iterdescendants())):
-        tag = node.tag
-        if tag in _TAGS_KEPT_WHEN_EMPTY or ((text := node.text) and text.strip(_INDENT_CHARS)):
-            continue
-        text = node.text_content()
-        if not (text.strip(_INDENT_CHARS) or _contains_tag(node, "img", "hr")):
-            if tag in _INLINE_TAGS and " " in text:  # it keeps two words apart
+        tag, text = node.tag, node.text
+        if node in visible or (text and text.strip(_INDENT_CHARS)) or tag in {"img", "hr"}:
+            visible.add(node.getparent())
+        elif tag not in _TAGS_KEPT_WHEN_EMPTY:
+            if tag in _INLINE_TAGS and " " in _text_of(node):  # it keeps two words apart
                 node.tail = " " + (node.tail or "")
-            node.clear(keep_tail=True)  # so its parent is seen to be empty, too
+            node.clear(keep_tail=True)
             node.tag = _REMOVE_SUBTREE
+        if (tail := node.tail) and tail.strip(_INDENT_CHARS):
+            visible.add(node.getparent())
     etree.strip_elements(root, _REMOVE_SUBTREE, with_tail=False)
 
 
@@ -467,8 +602,7 @@ def _trim_start(block: HtmlElement) -> None:
 
 def _trim_end(block: HtmlElement) -> None:
     """No white space after the last character; nor an empty last line."""
-    while len(block):
-        last_child = block[-1]
+    while (last_child := next(block.iterchildren(reversed=True), None)) is not None:
         if (tail := last_child.tail) and (trimmed := tail.rstrip(_INDENT_CHARS)) != tail:
             last_child.tail = tail = trimmed or None
         if tail or last_child.tag != "br":
@@ -485,6 +619,13 @@ def _has_misplaced_blocks(root: HtmlElement) -> bool:
     )
 
 
+def _has_loose_text(body: str) -> bool:
+    """Return whether there is anything but white space between the blocks of a body."""
+    root = parse_fragment(body)
+    texts = (root.text, *(block.tail for block in root))
+    return any(text and text.strip() for text in texts) or any(block.tag not in _TOP_LEVEL_TAGS for block in root)
+
+
 def _contains_tag(node: HtmlElement, *tags: str) -> bool:
     return next(node.iterdescendants(*tags), None) is not None
 
@@ -493,16 +634,52 @@ def _is_inside(node: HtmlElement, *tags: str) -> bool:
     return next(node.iterancestors(*tags), None) is not None
 
 
+def add_block(body: str, block: str, *, at_start: bool = False) -> str:
+    """Return a clean body with one block more, which is clean too, at its end or its start.
+
+    Raises: RejectedArticleError ("too complex") when it is over the limits of html_limits with it.
+    """
+    blocks = [block, body] if at_start else [body, block]
+    if "\n" in body:  # each block has a line of its own
+        return "\n".join(blocks)
+    joined = "".join(blocks)
+    # One more block may be one too many for a line.
+    return joined if body.count("<") < MAX_BLOCKS_PER_LINE else clean_html(joined, "", PLAIN_MARKUP)
+
+
 def _serialize_lines(root: HtmlElement) -> list[str]:
     """All on one line, as the first posts were; one block a line where kramdown would choke on that.
 
     A line end that is left is in a <pre>, where it is shown: it becomes a reference.
     """
-    nodes = [root] if len(root) <= MAX_BLOCKS_PER_LINE else list(root)
-    lines = [str(etree.tostring(node, method="html", encoding="unicode", with_tail=False)) for node in nodes]
     if len(root) <= MAX_BLOCKS_PER_LINE:
-        lines = [lines[0].removeprefix("<div>").removesuffix("</div>")]
-    lines = [_OUTPUT_SANITISER.clean(line).replace("\n", "&#10;") for line in lines]
-    if any(line.count("<") > MAX_TAGS_PER_LINE for line in lines):
-        raise RejectedArticleError(f"too complex: over {MAX_TAGS_PER_LINE} tags on one line")
+        html = _inner_html(root)
+        # The sanitiser drops tags, but not most of them.
+        if html.count("<") <= 2 * MAX_TAGS_PER_LINE:
+            line = _OUTPUT_SANITISER.clean(html).replace("\n", "&#10;")
+            if line.count("<") <= MAX_TAGS_PER_LINE:
+                return [line]
+    blocks = (_OUTPUT_SANITISER.clean(_outer_html(block)).replace("\n", "&#10;") for block in root)
+    return [line for block in blocks for line in _break_line(block)]
+
+
+def _outer_html(node: HtmlElement) -> str:
+    return str(etree.tostring(node, method="html", encoding="unicode", with_tail=False))
+
+
+def _inner_html(root: HtmlElement) -> str:
+    return _outer_html(root).removeprefix(f"<{root.tag}>").removesuffix(f"</{root.tag}>")
+
+
+def _break_line(line: str) -> list[str]:
+    """Return a block as the lines that kramdown reads in linear time: the rows of a table, or what has as few tags."""
+    if line.count("<") <= MAX_TAGS_PER_LINE:
+        return [line]
+    lines: list[str] = []
+    for row in _TABLE_ROW_EDGE.split(line):
+        offsets = [0, len(row)]
+        if row.count("<") > MAX_TAGS_PER_LINE:
+            ends = [tag.end() for tag in _TAG_NAME_END.finditer(row)]
+            offsets[1:1] = ends[_TAGS_PER_BROKEN_LINE::_TAGS_PER_BROKEN_LINE]
+        lines += [row[start:end] for start, end in itertools.pairwise(offsets)]
     return lines

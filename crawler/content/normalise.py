@@ -1,20 +1,30 @@
 """Normalisation: RawArticle -> Article, or the error that rejects it. Pure: no network, no disk, no clock."""
 
+import html
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from crawler.content.categories import MAX_MEDIA_NAME_CHARS
-from crawler.content.html_cleaner import clean_html
+from crawler.content.html_cleaner import add_block, clean_html, disarm_template_braces
 from crawler.content.html_text import html_to_text
 from crawler.content.markup import SourceMarkup
 from crawler.content.source_line import ensure_source_line
 from crawler.content.stocks import extract_mentions
 from crawler.content.unicode_text import clean_title, collapse_whitespace
-from crawler.errors import EmptyBodyError, RejectedArticleError
+from crawler.errors import EmptyBodyError, NoArticleError, RejectedArticleError
 from crawler.items import CODE_PATTERN, NO_COLUMN, Article, Category, RawArticle
 
+# What is longer is cut there at the latest; the whole is a paragraph of the post then.
 MAX_TITLE_CHARS = 300
+# Where a title is cut, the best first: behind a sentence, a clause, a word. What is left is no shorter than this.
+_TITLE_CUTS = tuple(
+    re.compile(f".*{mark}", re.DOTALL) for mark in ("[。！？!?][”’」』）]?", "[；;]", "[，,、：:]", r"(?=\s)")
+)
+_MIN_CUT_TITLE_CHARS = 20
+# Elements that show a video or another page.
+_PLAYER = re.compile(r"<(?:video|iframe|embed|object)\b", re.IGNORECASE)
 MAX_SUMMARY_CHARS = 5_000
 # Editors date an article a little ahead to pin it; what is dated further ahead is a mistake.
 MAX_FUTURE_OFFSET = timedelta(hours=24)
@@ -39,10 +49,12 @@ def normalise_article(raw: RawArticle, get_category: Callable[[str], Category], 
 
 def clean_body(body: str, url: str, markup: SourceMarkup) -> CleanBody:
     """The body of an article whose page is at `url`. Raises RejectedArticleError, and EmptyBodyError when nothing is
-    left to read.
+    left to read: NoArticleError where it is a video and no more.
     """
     cleaned = clean_html(body, url, markup)
     if not cleaned:
+        if _PLAYER.search(body):
+            raise NoArticleError(f"a video without text: {url}")
         raise EmptyBodyError("the body holds nothing to read")
     return CleanBody(cleaned, html_to_text(cleaned))
 
@@ -57,7 +69,8 @@ def build_article(
     if not title:
         raise RejectedArticleError("the title is empty")
     if len(title) > MAX_TITLE_CHARS:
-        raise RejectedArticleError(f"the title has {len(title)} characters, over {MAX_TITLE_CHARS}")
+        body = _with_whole_title(body, title)
+        title = cut_title(title)
     named_media = clean_media_name(raw.media or entry.media)
     media = named_media or raw.default_media
     if raw.ends_with_source_line and named_media:
@@ -81,8 +94,30 @@ def build_article(
 
 
 def _with_source_line(body: CleanBody, media: str, markup: SourceMarkup) -> CleanBody:
-    html = ensure_source_line(body.html, body.text, media, markup)
-    return body if html is body.html else CleanBody(html, html_to_text(html))
+    body_html = ensure_source_line(body.html, body.text, media, markup)
+    return body if body_html is body.html else CleanBody(body_html, html_to_text(body_html))
+
+
+def cut_title(title: str) -> str:
+    """Return as much of a long title as a post may have, up to the end of a sentence if there is one.
+
+    >>> cut_title("央行宣布下调金融机构存款准备金率0.5个百分点。" + "长" * 400)
+    '央行宣布下调金融机构存款准备金率0.5个百分点。'
+    """
+    start = title[: MAX_TITLE_CHARS - 1]
+    for cut in _TITLE_CUTS:
+        if (match := cut.match(start)) and len(match[0]) >= _MIN_CUT_TITLE_CHARS:
+            return match[0] if cut is _TITLE_CUTS[0] else match[0].rstrip("；;，,、：: ") + "…"
+    return start + "…"
+
+
+def _with_whole_title(body: CleanBody, title: str) -> CleanBody:
+    """Return a body that says all that its title says, which is cut."""
+    if "".join(title.split()) in "".join(body.text.split()):
+        return body
+    paragraph = disarm_template_braces(f"<p>{html.escape(title, quote=False)}</p>")
+    body_html = add_block(body.html, paragraph, at_start=True)
+    return CleanBody(body_html, html_to_text(body_html))
 
 
 def clean_media_name(text: str) -> str:

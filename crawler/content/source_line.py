@@ -6,8 +6,7 @@ compared without it.
 
 import html
 
-from crawler.content.html_cleaner import clean_html, disarm_template_braces
-from crawler.content.html_limits import MAX_BLOCKS_PER_LINE
+from crawler.content.html_cleaner import add_block, clean_html, disarm_template_braces
 from crawler.content.html_text import html_to_text
 from crawler.content.markup import SourceMarkup
 from crawler.errors import RejectedArticleError
@@ -30,9 +29,7 @@ def ensure_source_line(body_html: str, body_text: str, media: str, markup: Sourc
     if _find_source_line(body_text.split("\n"), markup) is not None:
         return body_html
     line = html.escape(markup.source_line_template.format(media), quote=False)
-    lined = disarm_template_braces(f'{body_html}<p class="{SOURCE_LINE_CLASS}">{line}</p>')
-    # One more block may be one too many for a line, of a post or of a limit.
-    return lined if body_html.count("<") < MAX_BLOCKS_PER_LINE else clean_html(lined, "", markup)
+    return add_block(body_html, disarm_template_braces(f'<p class="{SOURCE_LINE_CLASS}">{line}</p>'))
 
 
 def without_source_line(body_text: str, markup: SourceMarkup) -> str:

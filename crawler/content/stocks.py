@@ -12,7 +12,7 @@ SECID_PATTERN = re.compile(r"\d{1,3}\.[0-9A-Za-z][0-9A-Za-z_.\-]{0,15}", re.ASCI
 
 _BOARD_MARKET_ID = "90"
 # A clean body has no other spelling, so its mentions follow from it alone.
-_QUOTE_LINK = re.compile(rf'<a href="{re.escape(QUOTE_URL_PREFIX)}([^"]+)">(.*?)</a>', re.DOTALL)
+_QUOTE_LINK = re.compile(rf'<a href="{re.escape(QUOTE_URL_PREFIX)}([^"]+)">(.*?)</a\s?>', re.DOTALL)
 _HTML_TAG = re.compile(r"<[^>]*>")
 
 # Eastmoney's markets by the letters that people write before or after a code.

@@ -297,6 +297,7 @@ class CrawlTracker(EntryTracker):
         for row, code in zip(rows, codes, strict=True):
             if isinstance(row, ListingEntry):
                 decision = self._entry_filter.decide(row, known_articles.get(code), is_duplicate=code in listed_codes)
+                self._report_decision(code, decision)
             else:
                 decision = self._quarantine_row(
                     column, row, code, is_duplicate=code in listed_codes, is_readable_page=is_readable_page
@@ -343,6 +344,12 @@ class CrawlTracker(EntryTracker):
         self._db.runs.set_outcome(entry.entry_id, failure.outcome, failure.reason, failure.detail)
         self._report_failure(entry.code, failure)
         self._send_outcomes([(entry.code, failure.outcome)])
+
+    def _report_decision(self, code: str, decision: Decision) -> None:
+        """Report what is in quarantine still, and is not fetched again, as each crawl does."""
+        if decision.outcome is Outcome.QUARANTINED and decision.reason is not None:
+            detail = decision.detail
+            self._report_failure(code, EntryFailure(decision.outcome, decision.reason, detail, detail, can_retry=False))
 
     def _report_failure(self, code: str, failure: EntryFailure) -> None:
         if failure.outcome not in {Outcome.FAILED, Outcome.QUARANTINED}:

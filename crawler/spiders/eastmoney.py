@@ -11,7 +11,7 @@ from lxml import etree
 from scrapy.selector import Selector
 
 from crawler.content import clock
-from crawler.content.html_limits import check_word_count
+from crawler.content.html_limits import MAX_BODY_ELEMENTS, check_elements
 from crawler.content.json_fields import (
     CountType,
     FieldSchema,
@@ -25,7 +25,7 @@ from crawler.content.json_fields import (
 )
 from crawler.content.unicode_text import clean_title, collapse_whitespace
 from crawler.crawl.policy.pagination import count_pages
-from crawler.errors import EmptyBodyError, IncompleteResponseError, ParseError, RejectedArticleError, SourceError
+from crawler.errors import EmptyBodyError, IncompleteResponseError, ParseError, SourceError
 from crawler.items import ListingEntry, ListingSize, Outcome, PageWindow, RawArticle
 from crawler.spiders.base import Extractor, ListingPage, SourceSpider
 from crawler.spiders.eastmoney_markup import (
@@ -87,10 +87,8 @@ _HEAD_TEXT = re.compile(
 _MAX_TITLE_SUFFIX = 60
 # Among so many last characters a whole page says that it ends.
 _PAGE_END_CHARS = 2_000
-# A page of the source has some thousands of tags; one of megabytes of them takes the better part of a minute to read.
-_MAX_TAGS = 50_000
-# What is around an article has words too: recorded pages have one for nine characters.
-_MAX_WORDS = 60_000
+# What is around an article has some thousands.
+_MAX_PAGE_ELEMENTS = MAX_BODY_ELEMENTS + 10_000
 
 
 def extract_list_data(text: str) -> Mapping[str, Any] | None:
@@ -152,9 +150,7 @@ def extract_from_page(text: str, entry: ListingEntry) -> RawArticle:
     """The HTML page, in any of its layouts. Its time has no seconds."""
     if "</html" not in text[-_PAGE_END_CHARS:].lower():
         raise IncompleteResponseError("the page is cut: it has no end")
-    if text.count("<") > _MAX_TAGS:
-        raise RejectedArticleError(f"too complex: the page has over {_MAX_TAGS:,} tags")
-    check_word_count(text, _MAX_WORDS)
+    check_elements(text, _MAX_PAGE_ELEMENTS)
     # Parsed as HTML in any case: what looks like JSON, as the source may answer, would raise.
     page = Selector(text=text, type="html")
     head = _read_head(page)

@@ -21,7 +21,11 @@ class Articles(Table):
             SELECT listed.value AS code, source, withdrawn_at IS NOT NULL AS withdrawn,
                    coalesce(column_sightings.title, sightings.title) AS title,
                    coalesce(column_sightings.published_at, sightings.published_at) AS published_at,
-                   coalesce(refused, '') AS rejection_reason
+                   coalesce(refused, '') AS rejection_reason,
+                   coalesce(refused, '') != '' AND EXISTS (
+                       SELECT 1 FROM quarantine
+                       WHERE quarantine.code = listed.value AND kind = 'article' AND resolved_at IS NULL
+                   ) AS in_quarantine
             FROM json_each(?) AS listed
             LEFT JOIN articles ON articles.code = listed.value
             LEFT JOIN sightings ON sightings.code = listed.value AND sightings.spider = ?

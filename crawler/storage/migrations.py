@@ -789,3 +789,20 @@ def m020_folded_search(db: Database) -> None:
     db.execute("INSERT INTO search_pairs (search_pairs) VALUES ('delete-all')")
     for statement in _INDEX_ALL_AGAIN:
         db.execute(statement)
+
+
+_FORGET_REFUSED_SIZES = (
+    "CREATE TEMP TABLE refused_sizes AS SELECT code, spider FROM sightings"
+    " WHERE refused LIKE 'too complex: %' OR refused LIKE 'the title has % characters, over %'",
+    "DELETE FROM column_sightings WHERE (code, spider) IN (SELECT code, spider FROM temp.refused_sizes)",
+    "UPDATE sightings SET title = '', published_at = '', refused = ''"
+    " WHERE (code, spider) IN (SELECT code, spider FROM temp.refused_sizes)",
+    "DROP TABLE temp.refused_sizes",
+)
+
+
+@migrations()
+def m021_long_articles(db: Database) -> None:
+    """Articles that were refused for their size alone are fetched again where they are listed still."""
+    for statement in _FORGET_REFUSED_SIZES:
+        db.execute(statement)

@@ -1,5 +1,6 @@
 """A raw article becomes one that is ready to publish, or the reason why it must not be."""
 
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,9 +18,10 @@ from crawler.content.normalise import (
     clean_media_name,
     normalise_article,
 )
-from crawler.errors import EmptyBodyError, RejectedArticleError
+from crawler.errors import EmptyBodyError, NoArticleError, RejectedArticleError
 from crawler.items import NO_COLUMN, Article, ListingEntry, Mention, RawArticle
 from crawler.spiders.eastmoney_markup import EASTMONEY_MARKUP
+from tests.support.html import BASE, clean_html, find_faults
 
 FETCHED_AT = datetime(2022, 1, 10, 17, 0, tzinfo=CHINA_TZ)
 PUBLISHED = datetime(2022, 1, 10, 16, 20, 36, tzinfo=CHINA_TZ)
@@ -141,7 +143,6 @@ def test_valid_article_is_accepted(changes: dict[str, Any], field: str, expected
 REJECTED_CASES: dict[str, tuple[dict[str, Any], str]] = {
     "no title": ({"title": ""}, "the title is empty"),
     "title of blanks": ({"title": " 　&nbsp;\u200b<em></em>"}, "the title is empty"),
-    "title too long": ({"title": "题" * 301}, "the title has 301 characters, over 300"),
     "no code": ({"code": ""}, "the code is not 18 to 24 digits: ''"),
     "short code": ({"code": "2" * 17}, "the code is not 18 to 24 digits"),
     "long code": ({"code": "2" * 25}, "the code is not 18 to 24 digits"),
@@ -156,7 +157,7 @@ REJECTED_CASES: dict[str, tuple[dict[str, Any], str]] = {
     "2099": ({"published": datetime(2099, 1, 1, tzinfo=CHINA_TZ)}, "dated more than 24 hours ahead"),
     "before the source": ({"published": datetime(1989, 12, 31, tzinfo=CHINA_TZ)}, "dated before 1990: 1989-12-31"),
     "year 1": ({"published": datetime(1, 1, 1, tzinfo=CHINA_TZ)}, "dated before 1990"),
-    "body over 1 MiB": ({"body": "字" * 400_000}, "too complex: the body is over 1 MiB"),
+    "body over 8 MiB": ({"body": "字" * 2_800_000}, "too complex: the body is over 8 MiB"),
     "body too deep": ({"body": "<div>" * 70 + "x"}, "too complex: the body is nested over 64 deep"),
 }
 
@@ -181,6 +182,51 @@ def test_invalid_article_is_rejected_with_reason(changes: dict[str, Any], reason
 def test_body_without_visible_content_is_empty(body: str) -> None:
     with pytest.raises(EmptyBodyError):
         normalise_with(body=body)
+
+
+SENTENCE = "央行宣布下调金融机构存款准备金率零点五个百分点。"
+LONG_TITLES = {
+    "a sentence": (SENTENCE + "题" * 345, SENTENCE),
+    "the last sentence": (SENTENCE * 20, SENTENCE * 12),
+    "a sentence in quotes": ("“" + SENTENCE + "”" + "题" * 345, "“" + SENTENCE + "”"),
+    "a short sentence is no title": ("好！" + "题" * 200 + "，" + "文" * 200, "好！" + "题" * 200 + "…"),
+    "clauses": ("题" * 100 + "；" + "题" * 50 + "，" + "题" * 218, "题" * 100 + "…"),
+    "words": ("word " * 74, ("word " * 59).rstrip() + "…"),
+    "no mark": ("题" * 369, "题" * 299 + "…"),
+}
+
+
+@pytest.mark.parametrize(("title", "expected"), LONG_TITLES.values(), ids=LONG_TITLES.keys())
+def test_long_title_is_cut_and_its_whole_is_a_paragraph(title: str, expected: str) -> None:
+    article = normalise_with(title=title, body="<p>正文。</p>", ends_with_source_line=False)
+    assert article.title == expected
+    assert len(article.title) <= MAX_TITLE_CHARS
+    assert article.body_html == f"<p>{title.strip()}</p><p>正文。</p>"
+    assert article.body_text == f"{title.strip()}\n正文。"
+
+
+def test_long_title_that_the_text_begins_with_is_not_repeated() -> None:
+    title = SENTENCE * 16
+    body = f"<p>{title[:200]} <b>{title[200:]}</b>正文。</p>"
+    assert normalise_with(title=title, body=body, ends_with_source_line=False).body_html == body
+
+
+@pytest.mark.parametrize("title", ["{{ a }}" * 60, "<b a>&amp;lt;" * 60, "[返回](x)*" * 60])
+def test_whole_title_is_text(title: str) -> None:
+    body_html = normalise_with(title=title, body="<p>正文。</p>").body_html
+    assert find_faults(body_html) == []
+    assert clean_html(body_html, BASE) == body_html
+
+
+@pytest.mark.parametrize("tag", ["video", "iframe", "embed", "object"])
+def test_video_alone_is_no_article_and_is_named_by_its_link(tag: str) -> None:
+    with pytest.raises(NoArticleError, match=f"^a video without text: {re.escape(RAW_ARTICLE.entry.url)}$"):
+        normalise_with(body=f'<p><{tag} src="https://v.cn/1.mp4"></{tag}></p>')
+
+
+def test_picture_as_data_goes_and_its_text_stays() -> None:
+    body = f'<p>甲<img src="data:image/png;base64,{"A" * 1_400_000}">乙</p>'
+    assert normalise_with(body=body, ends_with_source_line=False).body_html == "<p>甲乙</p>"
 
 
 def test_equivalent_media_names_share_a_category() -> None:

@@ -43,8 +43,13 @@ def unreadable_case(name: str, fault: Fault, expected_detail: str, reason: Reaso
 
 
 def rejected_case(name: str, fault: Fault, expected_detail: str, reason: Reason = Reason.REJECTED) -> FaultCase:
-    """A sound reply that must not be published: kept raw, and not asked for again."""
-    return FaultCase(name, fault, Outcome.QUARANTINED, reason, expected_detail, Outcome.FILTERED)
+    """A sound reply that must not be published: kept raw, reported by each crawl, and not asked for again."""
+    return FaultCase(name, fault, Outcome.QUARANTINED, reason, expected_detail, Outcome.QUARANTINED)
+
+
+def filtered_case(name: str, fault: Fault, expected_detail: str, reason: Reason) -> FaultCase:
+    """A sound reply without an article: not asked for again, and nothing that a person has to look at."""
+    return FaultCase(name, fault, Outcome.FILTERED, reason, expected_detail, Outcome.FILTERED)
 
 
 def accepted_case(name: str, fault: Fault) -> FaultCase:

@@ -80,8 +80,10 @@ class EntryFilter:
         ):
             return _FETCH_DECISION
         if known_article.rejection_reason:
-            # "Unchanged" is said of stored articles alone.
-            outcome = Outcome.UNCHANGED if known_article.source else Outcome.FILTERED
+            # "Unchanged" is said of stored articles alone. What is in quarantine counts as such each time, until it
+            # is stored.
+            unstored_outcome = Outcome.QUARANTINED if known_article.in_quarantine else Outcome.FILTERED
+            outcome = Outcome.UNCHANGED if known_article.source else unstored_outcome
             return Decision(outcome, Reason.REJECTED_EARLIER, STILL_REJECTED_PREFIX + known_article.rejection_reason)
         return Decision(Outcome.UNCHANGED, Reason.NOT_MODIFIED) if is_same_spider else _FETCH_DECISION
 
