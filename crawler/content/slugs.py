@@ -5,6 +5,7 @@ import itertools
 import re
 import unicodedata
 from collections.abc import Container
+from functools import lru_cache
 
 SLUG_PATTERN = re.compile(r"[a-z0-9]{1,64}", re.ASCII)
 # Bare words and numbers that YAML reads as something else than text: `categories: 999` is a number.
@@ -32,6 +33,7 @@ def make_slug(name: str, taken_slugs: Container[str] = ()) -> str:
     return next(candidate for candidate in candidates if candidate not in taken_slugs)
 
 
+@lru_cache(2048)  # all known names are compared with one that is unknown, more than once
 def to_pinyin(name: str) -> str:
     """Return a name in Latin letters and digits, without tones.
 
