@@ -117,9 +117,20 @@ def _run_to_exit_code(stdout: StandardStream) -> int:
             return _print_error(f"cannot write {error.filename or 'the answer'}: {error.strerror}", 1)
         if os.environ.get("FINEWS_DEBUG"):
             raise
+        if isinstance(error, UnicodeEncodeError) and (words := [word for word in sys.argv if not _is_text(word)]):
+            return _print_error(f"{words[0]!r} is not UTF-8, nor in the locale's encoding", UsageError.exit_code)
         if refusal := disk_error(error):
             return _print_error(str(refusal), refusal.exit_code)
         return _print_error(f"internal error: {type(error).__name__}: {error} (FINEWS_DEBUG=1 shows where)", 1)
+
+
+def _is_text(word: str) -> bool:
+    """Whether a word of the command line is text; Python keeps bytes that are none as half characters."""
+    try:
+        word.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _print_notices() -> None:

@@ -15,10 +15,13 @@ from pathlib import Path
 import click
 import pytest
 
-from crawler.cli import _is_output_needed, finews
+from crawler.cli import _is_output_needed
+from crawler.cli import finews as finews_group
 from crawler.cli.streams import StandardStream, _are_utf8_arguments, _as_text
 from crawler.sample_site import SampleSite
-from tests.support.commands import PROJECT_ROOT, CommandResult, build_crawl_command
+from crawler.storage import Store
+from crawler.storage.output_dir import create_output_dir
+from tests.support.commands import PROJECT_ROOT, CommandResult, CommandRunner, build_crawl_command
 from tests.support.database import Query
 from tests.support.output_checks import post_paths
 
@@ -75,7 +78,7 @@ def test_scrapy_crawl_keeps_its_exit_code() -> None:
 )
 def test_output_is_needed_where_it_is_the_purpose(names: str, expected: bool) -> None:
     with ExitStack() as contexts:
-        context = contexts.enter_context(click.Context(finews, info_name="python -m crawler"))
+        context = contexts.enter_context(click.Context(finews_group, info_name="python -m crawler"))
         for name in names.split():
             context = contexts.enter_context(click.Context(click.Command(name), context, info_name=name))
         assert _is_output_needed() is expected
@@ -159,6 +162,14 @@ def test_ascii_locale_takes_chinese_names_and_words_without_standard_error(
     assert result.exit_code == 3  # a row is in quarantine
     assert (result.json["output"], result.json["arguments"]["category"]) == (str(output), "中国农网")
     assert result.json["new"] == len(post_paths(output)) > 0
+
+
+@pytest.mark.parametrize("args", [("show", "\udcff"), ("search", "--stock", "\udcff")])
+def test_word_that_is_no_text_is_wrong_usage(args: tuple[str, ...], finews: CommandRunner, output: Path) -> None:
+    create_output_dir(output)
+    Store.open_rw(output).close()
+    result = finews(*args, "--output", str(output))
+    assert result == CommandResult(2, "", "finews: '\\udcff' is not UTF-8, nor in the locale's encoding\n")
 
 
 @pytest.fixture
