@@ -32,7 +32,7 @@ class TypedStock(NamedTuple):
     """What a person typed for a stock.
 
     `keys` are the secids that it may be, and codes without their market. `texts` are in small letters what an article's
-    text holds of it, one of them at least: a code stands alone, in brackets, or with the letters of its market.
+    text holds of it, one of them at least: a code is written alone, in brackets, or with the letters of its market.
     """
 
     keys: tuple[str, ...]

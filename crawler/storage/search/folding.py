@@ -1,7 +1,7 @@
 """Folding: what a text is compared as, by the one function that the index, documents and queries share.
 
-First each character becomes what it stands for, whatever its neighbours are: small, half-width, simplified. Then blanks
-and commas go where they say nothing: `五 粮 液`, `1,234.56`. docs/search.md has the whole list.
+First each character becomes what it is a form of, whatever its neighbours are: small, half-width, simplified. Then
+blanks and commas go where they say nothing: `五 粮 液`, `1,234.56`. docs/search.md has the whole list.
 """
 
 import itertools

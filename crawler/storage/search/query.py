@@ -305,7 +305,7 @@ class _TooManyClausesError(Exception):
 
 @dataclass(slots=True)
 class _Group:
-    """What stands between two brackets: the alternatives so far, and the parts of the last one."""
+    """What is between two brackets: the alternatives so far, and the parts of the last one."""
 
     is_excluded: bool = False
     alternatives: list[Clause] = field(default_factory=list)

@@ -39,7 +39,7 @@ class SuggestionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """What to try, and how many articles that finds; `MAX_COUNTED` stands for more, too."""
+    """What to try, and how many articles that finds; `MAX_COUNTED` also means more."""
 
     kind: SuggestionKind
     words: tuple[str, ...] = ()
