@@ -379,7 +379,7 @@ def test_build_failure_is_one_line(
 
 @pytest.mark.usefixtures("published_copy")
 def test_missing_jekyll_message_says_how_to_install(run_site: SiteCommand, tmp_path: Path) -> None:
-    result = run_site("build", PATH=str(tmp_path))
+    result = run_site("build", "--all", PATH=str(tmp_path))
     assert result.exit_code == 1
     assert "apt-get install jekyll" in result.stderr
 
