@@ -71,7 +71,7 @@ FAULTS = {
     "reset": reset_connection(),
     "no page of a known layout": return_body(b"<html><body>?</body></html>", "text/html"),
     "no text": return_body(b'{"data": null}'),
-    "too complex": return_body(b"<a>" * 60_000 + b"</html>", "text/html"),
+    "too complex": return_body(b"<a>" * 101_000 + b"</html>", "text/html"),
 }
 
 

@@ -314,7 +314,7 @@ def test_html_pages_replace_an_empty_detail_response(
 
 
 @pytest.mark.parametrize(
-    "filling", ["<i>" * 60_000, "<p " + " ".join(f"a{n:x}" for n in range(70_000)) + ">"], ids=["tags", "words"]
+    "filling", ["<i>" * 101_000, "<p " + " ".join(f"a{n:x}" for n in range(70_000)) + ">"], ids=["tags", "words"]
 )
 def test_page_too_complex_to_parse_is_quarantined(
     crawl: CommandRunner, sample_site: SampleSite, query: Query, filling: str

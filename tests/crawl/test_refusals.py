@@ -164,3 +164,33 @@ def test_listing_endpoint_closes_at_the_second_refusal(crawl: CommandRunner, sam
 def test_requests_ask_for_chinese(crawl: CommandRunner, sample_site: SampleSite) -> None:
     crawl("flash")
     assert {hit.headers["accept-language"] for hit in sample_site.requests} == {"zh-CN"}
+
+
+def test_refused_article_is_reported_by_each_crawl_until_it_is_stored(
+    crawl_column: CommandRunner, sample_site: SampleSite, query: Query
+) -> None:
+    code = sample_site.corpus.codes_in_columns(["345"])[0]
+    sample_site.corpus.replace(code, content="<p>x" * 90_001, body_location="json")
+    results = [crawl_column() for _ in range(3)]
+    assert [result.exit_code for result in results] == [3] * 3
+    assert all(f"finews: quarantined: {code}: " in result.stderr for result in results)
+    assert all("too complex: over 90,000 elements" in result.stderr for result in results)
+    assert sample_site.requested_codes.count(code) == 1
+    sample_site.corpus.replace(code, content="<p>x</p>", title="新的标题")
+    assert crawl_column().exit_code == 0
+    assert query("SELECT title FROM articles WHERE code = ?", code) == ["新的标题"]
+
+
+def test_video_is_filtered_with_its_link_and_not_reported(
+    crawl_column: CommandRunner, sample_site: SampleSite, query: Query
+) -> None:
+    code = sample_site.corpus.codes_in_columns(["345"])[0]
+    sample_site.corpus.replace(code, content="<video src='https://v.cn/1.mp4'></video>", body_location="json")
+    results = [crawl_column() for _ in range(2)]
+    assert [(result.exit_code, result.stderr, result.json["filtered"]) for result in results] == [(0, "", 1)] * 2
+    sql = "SELECT reason, detail FROM entries WHERE code = ? AND outcome = 'filtered' ORDER BY id"
+    link = f"a video without text: https://finance.eastmoney.com/a/{code}.html"
+    reasons = [reason for reason, _ in query(sql, code)]
+    assert reasons == ["no_body", "rejected_earlier"]
+    assert all(detail.endswith(link) for _, detail in query(sql, code))
+    assert query("SELECT code FROM quarantine") == []

@@ -250,6 +250,26 @@ def test_new_text_alone_makes_the_lists_stale_in_an_older_database_too(tmp_path:
         assert db.execute("SELECT * FROM stale_pages").fetchall() == expected
 
 
+def test_what_was_refused_for_its_size_is_fetched_again(tmp_path: Path) -> None:
+    older_db = Database(sqlite3.connect(tmp_path / "news.db"), recursive_triggers=False)
+    migrations.apply(older_db, stop_before="m021_long_articles")
+    refusals = (
+        "too complex: over 4000 tags on one line",
+        "the title has 369 characters, over 300",
+        "the title is empty",
+    )
+    for number, refused in enumerate(refusals):
+        key = {"code": str(number), "spider": "eastmoney", "title": "题", "published_at": "2022-01-10T16:20:36+08:00"}
+        insert(older_db, "sightings", {**key, "refused": refused})
+        insert(older_db, "column_sightings", {**key, "column_id": "350"})
+    older_db.close()
+    db = open_database_rw(tmp_path)
+    assert db.execute("SELECT code, title, refused FROM sightings ORDER BY code").fetchall() == [
+        ("0", "", ""), ("1", "", ""), ("2", "题", "the title is empty"),
+    ]  # fmt: skip
+    assert db.execute("SELECT code FROM column_sightings").fetchall() == [("2",)]
+
+
 @pytest.mark.parametrize(
     "statement",
     [
