@@ -117,7 +117,7 @@ def fill_database(path: Path, vocabulary: Vocabulary, rng: random.Random, articl
         """
         INSERT INTO articles (code, title, published_at, media, category, source, url, summary, body_html, body_text,
                               post_path, post_sha256, first_seen_at)
-        VALUES (?, ?, ?, 'A', ?, 'eastmoney', '', '', '', ?, ?, '', ?)
+        VALUES (?, ?, ?, 'A', ?, 'eastmoney', 'https://a.cn/', '', '<p></p>', ?, ?, printf('%064d', 0), ?)
         """,
         rows(),
     )
