@@ -74,5 +74,6 @@ def _write(rows: Iterable[Any], file: str, export_options: ExportOptions) -> Non
 def _progress_bar(total: int) -> Iterator[Callable[[Iterable[Any]], Iterable[Any]]]:
     """A bar on stderr, where that is a terminal."""
     console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal) as bar:
+    # What is printed meanwhile is for standard output.
+    with Progress(console=console, disable=not console.is_terminal, redirect_stdout=False) as bar:
         yield lambda rows: bar.track(rows, total=total, description="articles")

@@ -169,7 +169,7 @@ def test_export_to_standard_output(
         assert process.stdout
         assert process.stderr
         process.stdout.close()
-        assert (process.wait(timeout=60), process.stderr.read()) == (1, b"")
+        assert (process.wait(timeout=60), process.stderr.read()) == (0, b"")
 
 
 def read_universal(path: Path) -> bytes:

@@ -38,7 +38,7 @@ _RISE, _FALL = (
 _MODIFIERS = re.compile(
     "美|港|欧|英|日|半|负|反|副|前|首|零|全|部分|子公司|母|新|旧|复|停|终|若|如|假|伪|准|原|初|末|第|非|双|多|单|高|低|大|小"
 )
-_SUBJECT_WITHOUT_NAME = re.compile("本行|公司|本基金|本所")
+_SUBJECT_WITHOUT_NAME = re.compile("本行|本公司|本基金|本所")
 
 
 def say_the_same(first: Wording, second: Wording) -> bool:
