@@ -73,7 +73,7 @@ NAME = re.compile(
     r"[\u4e00-\u9fff]{2,8}?(?:银行|农商行|证券|保险|人寿|信托|基金|期货|集团|股份|控股|科技|公司|药业|医药|电子|能源|电力|资本|汽车|地产|智能|材料"
     r"|生物|重工|交通|航空|机场|港口|传媒|软件|通信|食品|酒业)"
 )
-_TITLE_NAME = re.compile(rf"^([\u4e00-\u9fffa-z\d*]{{2,12}}(?=:)|{NAME.pattern})")
+_TITLE_NAME = re.compile(rf"^([\u4e00-\u9fffa-z\d*]{{2,8}}(?=:)|{NAME.pattern})")
 
 
 @dataclass(frozen=True)
