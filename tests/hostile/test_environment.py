@@ -162,7 +162,7 @@ def test_no_local_path_or_secret_is_stored_or_printed(sample_site: SampleSite, t
 
 
 USAGE_ERRORS = {
-    "spider": (("crawl", "eastmony"), "there are choice, eastmoney, flash"),
+    "spider": (("crawl", "nosuchspider"), "there are choice, eastmoney, flash"),
     "category": (("crawl", "--category", "zhongguonongwan"), "did you mean zhongguonongwang"),
     "no category": (("crawl", "--category", ""), "--category"),
     "column": (("crawl", "--column", "35000"), "did you mean 350"),
