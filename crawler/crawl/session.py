@@ -28,6 +28,9 @@ from crawler.storage.notices import take_notices
 
 logger = logging.getLogger(__name__)
 
+# Failures that each crawl meets again, until the source or finews changes.
+_LASTING_REASONS = {Reason.SCHEMA_CHANGED, Reason.REJECTED_EARLIER}
+
 # Sent with the crawl's `context` when all articles of a crawl that was not stopped are saved; the output folder is
 # still locked. A CommandError that a handler raises fails the crawl.
 crawl_finished = object()
@@ -192,7 +195,7 @@ def _source_notes(
     """Return notes on the source in addition to its failures, and the texts that were reported within a day."""
     health, conditions, now = tracker.health, context.out.db.conditions, clock.now()
     groups = tracker.failures.as_dicts()
-    failures = [group["detail"] for group in groups if group["reason"] == Reason.SCHEMA_CHANGED]
+    failures = [group["detail"] for group in groups if group["reason"] in _LASTING_REASONS]
     failures += [reason for reason in coverage.failed_listings if health.is_lasting(reason)]
     already_said = {*failures, *(group["detail"] for group in groups)}
     notes = [text for text in health.lasting_conditions() if not any(detail in text for detail in already_said)]

@@ -166,15 +166,17 @@ def test_requests_ask_for_chinese(crawl: CommandRunner, sample_site: SampleSite)
     assert {hit.headers["accept-language"] for hit in sample_site.requests} == {"zh-CN"}
 
 
-def test_refused_article_is_reported_by_each_crawl_until_it_is_stored(
-    crawl_column: CommandRunner, sample_site: SampleSite, query: Query
+def test_refused_article_keeps_its_exit_code_and_is_reported_once_a_day(
+    crawl_column: CommandRunner, sample_site: SampleSite, query: Query, output: Path
 ) -> None:
     code = sample_site.corpus.codes_in_columns(["345"])[0]
     sample_site.corpus.replace(code, content="<p>x" * 90_001, body_location="json")
     results = [crawl_column() for _ in range(3)]
-    assert [result.exit_code for result in results] == [3] * 3
-    assert all(f"finews: quarantined: {code}: " in result.stderr for result in results)
-    assert all("too complex: over 90,000 elements" in result.stderr for result in results)
+    execute_sql(output, "UPDATE conditions SET reported_at = '2026-01-01T00:00:00+08:00'")
+    results.append(crawl_column())
+    assert [result.exit_code for result in results] == [3] * 4
+    assert [f"finews: quarantined: {code}: " in result.stderr for result in results] == [True, True, False, True]
+    assert all("too complex: over 90,000 elements" in str(result.json["failures"]) for result in results)
     assert sample_site.requested_codes.count(code) == 1
     sample_site.corpus.replace(code, content="<p>x</p>", title="新的标题")
     assert crawl_column().exit_code == 0
