@@ -15,7 +15,7 @@ _BOARD_MARKET_ID = "90"
 _QUOTE_LINK = re.compile(rf'<a href="{re.escape(QUOTE_URL_PREFIX)}([^"]+)">(.*?)</a\s?>', re.DOTALL)
 _HTML_TAG = re.compile(r"<[^>]*>")
 
-# Eastmoney's markets by the letters that people write before or after a code.
+# The markets of secids by the letters that people write before or after a code.
 _MAINLAND_MARKET_IDS = {"SH": "1", "SS": "1", "SZ": "0", "BJ": "0"}
 _HONG_KONG_MARKET_ID, _US_MARKET_IDS = "116", ("105", "106", "107")
 _MAINLAND_FORM = re.compile(r"(SH|SZ|BJ)[.:]?(\d{6})|(\d{6})[.:]?(SH|SS|SZ|BJ)", re.ASCII)
@@ -62,14 +62,14 @@ def parse_stock(text: str) -> TypedStock | None:
         return _hong_kong_stock(int(match[1] or match[2]))
     if match := _US_FORM.fullmatch(typed):
         ticker = match[1] or match[2]
-        keys = tuple(f"{market}.{_eastmoney_ticker(ticker)}" for market in _US_MARKET_IDS)
+        keys = tuple(f"{market}.{_secid_ticker(ticker)}" for market in _US_MARKET_IDS)
         return TypedStock(keys, ((ticker if len(ticker) >= _MIN_TICKER_CHARS else typed).lower(),))
     if not _BARE_FORM.fullmatch(typed):
         return None
     if typed.isdigit():
         hong_kong_keys = _hong_kong_stock(int(typed)).keys if len(typed) < 6 else ()
         return TypedStock((typed, *hong_kong_keys), (typed,))
-    return TypedStock((typed if is_secid(typed) else _eastmoney_ticker(typed),), (typed.lower(),))
+    return TypedStock((typed if is_secid(typed) else _secid_ticker(typed),), (typed.lower(),))
 
 
 def _hong_kong_stock(number: int) -> TypedStock:
@@ -79,8 +79,8 @@ def _hong_kong_stock(number: int) -> TypedStock:
     return TypedStock((f"{_HONG_KONG_MARKET_ID}.{code}",), (code, *short_forms))
 
 
-def _eastmoney_ticker(ticker: str) -> str:
-    """Return a ticker as Eastmoney writes it: `BRK_B`."""
+def _secid_ticker(ticker: str) -> str:
+    """Return a ticker as secids have it: `BRK_B`."""
     return ticker.replace(".", "_").replace("-", "_")
 
 
