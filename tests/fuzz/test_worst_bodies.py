@@ -1,13 +1,10 @@
 """Bodies that take the longest to clean: all that we know, with FINEWS_FUZZ."""
 
-import os
-
 import pytest
 
 from tests.support.long_bodies import WORST_BODIES, seconds_to_clean
 
 
-@pytest.mark.skipif("FINEWS_FUZZ" not in os.environ, reason="takes a minute: make fuzz")
 @pytest.mark.parametrize("kind", WORST_BODIES)
 def test_body_is_cleaned_in_seconds(kind: str) -> None:
     """Two at most on the machine that the limits were chosen on."""

@@ -99,6 +99,7 @@ def run_command(request: dict[str, Any]) -> None:
     for descriptor, name in ((1, "stdout"), (2, "stderr")):
         os.dup2(os.open(request[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND), descriptor)
     if request["ctrl_c"]:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
         sqlite3.connect = lambda *_, **__: signal.raise_signal(signal.SIGINT)  # type: ignore[assignment]
     os.environ.clear()
     os.environ.update(request["env"])
