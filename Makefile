@@ -14,7 +14,7 @@ demo: $(VENV)/installed  ## Crawl the bundled sample site, without network, into
 	$(BIN)/finews demo
 
 test: $(VENV)/installed-for-tests  ## All tests, file by file on every core
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 crash-test: $(VENV)/installed-for-tests  ## Kill 200 crawls, and fail or stop at every single write, and kind of read (an hour)
 	FINEWS_KILLS=200 FINEWS_EVERY=1 FINEWS_ROUNDS=20 $(BIN)/python -m pytest tests/crash

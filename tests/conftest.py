@@ -28,9 +28,30 @@ settings.register_profile("finews", deadline=None)
 settings.load_profile("finews")
 
 
+# Folders of tests, the slowest first.
+_LONGEST_FOLDERS = (
+    "injection",
+    "crash",
+    "distributed",
+    "jekyll",
+    "web",
+    "reprints",
+    "hostile",
+    "crawl",
+    "jobs",
+    "storage",
+)
+
+
 def pytest_xdist_auto_num_workers() -> int:
     """Two workers a core: tests wait for servers, browsers and time-outs as long as they compute."""
     return 2 * len(os.sched_getaffinity(0))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take the longest, so that no worker is left alone with one at the end."""
+    places = {folder: place for place, folder in enumerate(_LONGEST_FOLDERS)}
+    items.sort(key=lambda item: min((places[part] for part in item.path.parts if part in places), default=len(places)))
 
 
 @pytest.fixture
