@@ -13,14 +13,16 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from sqlite_utils import Database
 
 from crawler.storage.reprints import minhash
-from crawler.storage.reprints.comparison import say_the_same
-from crawler.storage.reprints.wording import Wording, read_wording
 from crawler.storage.search.index import IndexFault, unix_seconds
 from crawler.storage.table import Table
+
+if TYPE_CHECKING:
+    from crawler.storage.reprints.wording import Wording
 
 _ARTICLES_PER_BATCH = 500
 _NEIGHBOUR_WINDOW_SECONDS = 3 * 24 * 60 * 60
@@ -109,7 +111,9 @@ class _ArticleText:
         return frozenset(minhash.split_shingles(minhash.extract_letters(self.body_text)))
 
     @cached_property
-    def wording(self) -> Wording:
+    def wording(self) -> "Wording":
+        from crawler.storage.reprints.wording import read_wording  # most crawls compare nothing, and do without it
+
         return read_wording(self.title, self.body_text, self.body_html, self.published_at)
 
 
@@ -314,6 +318,8 @@ class ReprintClusters(Table):
             self.compared_pairs += 1
             if not minhash.are_similar(self._cached_text(first.code).shingles, self._cached_text(second.code).shingles):
                 return False
+        from crawler.storage.reprints.comparison import say_the_same  # as above
+
         return say_the_same(self._cached_text(first.code).wording, self._cached_text(second.code).wording)
 
     def _read_text(self, code: str) -> "_ArticleText":
