@@ -16,6 +16,8 @@ from crawler.storage.reprints.wording import NAME, Clause, Wording, load_editors
 
 # Two texts with more differing clauses than this are different.
 _MAX_UNMATCHED_CLAUSES = 60
+# Similar clauses in different places of two texts; of more, the comparison takes seconds.
+_MAX_MOVED_CLAUSES = 60
 # Two clauses that share this part of the bigrams of the shorter are versions of one.
 _MIN_CLAUSE_SIMILARITY = 0.5
 # Two titles of which this part of the letters is the same are of one template.
@@ -55,15 +57,19 @@ def say_the_same(first: Wording, second: Wording) -> bool:
 
 
 class _Unmatched(NamedTuple):
-    """A clause that the other text lacks, and where it stands."""
+    """A clause that the other text lacks, and its place."""
 
-    letters: str
+    version: "_Version"
     after: tuple[str, int]
     """The shared clause before it, and how often that came."""
     is_last: bool
     is_in_tail: bool
     in_whole_sentence: bool
     """Whether the other text lacks its whole sentence."""
+
+    @property
+    def letters(self) -> str:
+        return self.version.letters
 
 
 class _Version(NamedTuple):
@@ -120,15 +126,17 @@ def _texts_agree(first: Wording, second: Wording) -> bool:
     if one and other and max(len(one), len(other)) > _MAX_UNMATCHED_CLAUSES:
         return False
     one_by_gap, other_by_gap = _group_by_gap(one), _group_by_gap(other)
-    return all(
-        _gaps_agree(one_by_gap.get(gap, []), other_by_gap.get(gap, []), first, second)
-        for gap in {*one_by_gap, *other_by_gap}
-    ) and all(
-        _edits_are_harmless(_Version(clause.letters, first), _Version(other_clause.letters, second))
+    moved = [
+        (clause.version, other_clause.version)
         for clause in one
         for other_clause in other
         if clause.after != other_clause.after
         and _similarity(clause.letters, other_clause.letters) >= _MIN_CLAUSE_SIMILARITY
+    ]
+    return (
+        len(moved) <= _MAX_MOVED_CLAUSES
+        and all(_gaps_agree(one_by_gap.get(gap, []), other_by_gap.get(gap, [])) for gap in {*one_by_gap, *other_by_gap})
+        and all(_edits_are_harmless(*versions) for versions in moved)
     )
 
 
@@ -144,7 +152,7 @@ def _find_unmatched(wording: Wording, shared: Counter[str]) -> list[_Unmatched]:
             unmatched.append((clause, after))
     return [
         _Unmatched(
-            clause.letters,
+            _Version(clause.letters, wording),
             before,
             is_last=clause is wording.clauses[-1],
             is_in_tail=before == after and after != ("", 0),
@@ -161,23 +169,24 @@ def _group_by_gap(clauses: list[_Unmatched]) -> dict[tuple[str, int], list[_Unma
     return groups
 
 
-def _gaps_agree(first: list[_Unmatched], second: list[_Unmatched], *wordings: Wording) -> bool:
+def _gaps_agree(first: list[_Unmatched], second: list[_Unmatched]) -> bool:
     """Whether what two texts have between the same two shared clauses is an edit, and no exchange."""
     if not first or not second:
         return all(map(_may_be_added, [*first, *second]))
     one, other = ("".join(clause.letters for clause in group) for group in (first, second))
+    versions = first[0].version._replace(letters=one), second[0].version._replace(letters=other)
     if (first[-1].is_last and other.startswith(one)) or (second[-1].is_last and one.startswith(other)):
         return True
-    if _edits_are_harmless(_Version(one, wordings[0]), _Version(other, wordings[1])):
+    if _edits_are_harmless(*versions):
         return True
     rest = list(second)
     alone = []
     for clause in first:
-        version = max(rest, key=lambda candidate: _similarity(clause.letters, candidate.letters), default=None)
-        if version is None or _similarity(clause.letters, version.letters) < _MIN_CLAUSE_SIMILARITY:
+        counterpart = max(rest, key=lambda candidate: _similarity(clause.letters, candidate.letters), default=None)
+        if counterpart is None or _similarity(clause.letters, counterpart.letters) < _MIN_CLAUSE_SIMILARITY:
             alone.append(clause)
-        elif _edits_are_harmless(_Version(clause.letters, wordings[0]), _Version(version.letters, wordings[1])):
-            rest.remove(version)
+        elif _edits_are_harmless(clause.version, counterpart.version):
+            rest.remove(counterpart)
         else:
             return False
     if not alone or not rest:
@@ -192,7 +201,7 @@ def _may_be_added(clause: _Unmatched) -> bool:
 
 
 def _has_news(letters: str) -> bool:
-    return bool(re.search(r"\d", letters) or _DENIAL.search(letters) or NAME.search(letters))
+    return bool(_FIGURE_PART.search(letters) or _DENIAL.search(letters) or NAME.search(letters))
 
 
 def _edits_are_harmless(first: _Version, second: _Version) -> bool:

@@ -46,7 +46,9 @@ _STOCK_CODE = re.compile(
     r"\(\s?(?:(?:sh|sz|bj|hk|us|nyse|nasdaq|纽交所|纳斯达克|港股|股票代码|证券代码|代码)[.:]?\s?)?"
     r"(?P<code>\d{5,6}|[a-z]{1,5}(?=\.(?:us|n|o)\b)|(?<=[.:])[a-z]{1,5})(?:\.(?:sh|ss|sz|bj|hk|us|n|o))?\s?\)"
 )
-# What a paper puts before the first words, with \x01 in the place of a day.
+# Marks a day while a sentence is read; no other text has it.
+_DAY_MARK = "\x01"
+# What a paper puts before the first words, with _DAY_MARK in the place of a day.
 _LEADS = re.compile(
     r"^[\s\"'“■]*(?:[【\[][^】\]]{0,60}[】\]])?\s*"
     rf"(?:(?:据)?[^,:(\x01\s]{{0,10}}?(?:{_MEDIA_ENDING})(?:app)?(?:\([^()]{{0,20}}\)|[^,:(\x01\s]{{0,3}}?)\s?\x01?(?:[快专]?讯|电|消息|报道|获悉)"
@@ -168,7 +170,7 @@ def read_wording(title: str, body_text: str, body_html: str, published_at: str) 
 
 
 def _normalise(text: str) -> str:
-    text = unicodedata.normalize("NFKC", text).casefold()
+    text = unicodedata.normalize("NFKC", text.replace(_DAY_MARK, "")).casefold()
     return _THOUSANDS_COMMA.sub("", _SPACES_IN_DATES.sub("", text))
 
 
@@ -183,14 +185,14 @@ def _read_sentence(text: str, number: int, published: date) -> Iterator[Clause]:
 
     def take_day(match: re.Match[str]) -> str:
         days.append((match[0], _resolve_day(match, published)))
-        return "\x01"
+        return _DAY_MARK
 
     text = _LEADS.sub("", _DAY_PATTERN.sub(take_day, _STOCK_CODE.sub("", text)))
     # The days of a lead are gone with it.
-    remaining_days = iter(days[len(days) - text.count("\x01") :])
+    remaining_days = iter(days[len(days) - text.count(_DAY_MARK) :])
     for part in _CLAUSE_END.split(text):
         letters = _keep_compared_letters(part)
-        clause_days = tuple(next(remaining_days) for _ in range(part.count("\x01")))
+        clause_days = tuple(next(remaining_days) for _ in range(part.count(_DAY_MARK)))
         if letters:
             yield Clause(letters, clause_days, number)
 

@@ -1,5 +1,7 @@
 """What parts two texts that are alike, and what a paper may change of a text that it prints again."""
 
+import time
+
 import pytest
 
 from crawler.items import QUOTE_URL_PREFIX
@@ -119,8 +121,20 @@ def test_same_word_for_a_day_means_another_day_later() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", ["一。" * 10_000, "，" * 20_000, "9月9日" * 4_000, "(" * 20_000, "据" * 20_000, "记者" * 9_000]
+    "body",
+    ["一。" * 10_000, "，" * 20_000, "9月9日" * 4_000, "(" * 20_000, "据" * 20_000, "记者" * 9_000, "\x01，" * 9],
 )
 def test_time_is_bounded_for_any_text(body: str) -> None:
     """A worse than linear pattern takes minutes with these."""
     assert agree(wording(body), wording(body))
+
+
+def test_time_is_bounded_for_clauses_that_are_much_alike() -> None:
+    """Each is compared with each other, letter by letter, where nothing bounds it: minutes."""
+    first, second = (
+        "".join(f"第{chr(0x4E00 + 7 * number)}段。{'统计' * 150}{word}。" for number in range(50))
+        for word in ("依法", "严格")
+    )
+    started = time.process_time()
+    agree(wording(first), wording(second))
+    assert time.process_time() - started < 10
