@@ -12,7 +12,7 @@ import click
 
 from crawler.cli import options
 from crawler.cli.output import format_minute, pluralise, print_highlighted_line, print_json, print_line
-from crawler.cli.search_hints import describe_note, describe_suggestion
+from crawler.cli.search_hints import NOTE_TEXTS, SUGGESTION_TEXTS
 from crawler.cli.search_options import _FILTER_NAMES, DEFAULT_LIMIT, build_search_request, filter_options
 from crawler.errors import UsageError
 from crawler.publish.export import to_spreadsheet_cells
@@ -88,7 +88,7 @@ def search(
     with Store.open_ro(output) as store:
         request = build_search_request(store, " ".join(query) if query else None, filter_values)
         for note in parse_query(request.text).notes:
-            print_line(f"note: {describe_note(note)}", err=True)
+            print_line(f"note: {NOTE_TEXTS[note]}", err=True)
         if only_count:
             count = store.search.count(request)
             print_json({"count": count}) if as_json else print_line(str(count))
@@ -117,7 +117,7 @@ def _find_hints(store: Store, request: SearchRequest, hits: list[SearchHit]) -> 
     if not hits and request.offset and (count := store.search.count(request)):
         return [f"{pluralise(count, 'article')} found, which --offset {request.offset} leaves out"]
     if not hits:
-        return ["nothing found", *map(describe_suggestion, suggest(store.search, store.stocks, request))]
+        return ["nothing found", *map(SUGGESTION_TEXTS.describe, suggest(store.search, store.stocks, request))]
     if len(hits) < (request.limit or 0):
         return []
     shown = f"{request.offset + 1} to {request.wanted_rows}" if request.offset else f"the first {len(hits)}"

@@ -57,9 +57,9 @@ async def show_search(datasette: Datasette, request: Request) -> Response:
         rows = list(store.search.rows(replace(search_request, limit=MAX_RESULTS)))
         first = (params.page - 1) * RESULTS_PER_PAGE
         hits = list(store.search.with_snippets(rows[first : first + RESULTS_PER_PAGE], search_request))
-        hints = [search_hints.describe_note(note) for note in parse_query(search_request.text).notes]
+        hints = [search_hints.NOTE_TEXTS[note] for note in parse_query(search_request.text).notes]
         if not rows and not params.offset:
-            hints += map(search_hints.describe_suggestion, suggest(store.search, store.stocks, search_request))
+            hints += map(search_hints.SUGGESTION_TEXTS.describe, suggest(store.search, store.stocks, search_request))
         return {"hits": hits, "total": len(rows), "facets": _build_facets(store, rows, params), "hints": hints}
 
     context = await _query_store(datasette, load)

@@ -46,6 +46,42 @@ class Suggestion:
     counts: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class SuggestionTexts:
+    """How suggestions are written in a language.
+
+    `templates` have the places `{word}` (the first, or the filter's name), `{names}` (all words, of an unknown stock
+    the similar ones), `{count}` (the first) and `{counts}` (each word with its count). `no_similar_names` is the text
+    for an unknown stock that none is like.
+    """
+
+    templates: Mapping[SuggestionKind, str]
+    no_similar_names: str
+    filter_names: Mapping[str, str]
+    name: str
+    separator: str
+    word_count: str
+    many: str
+
+    def describe(self, suggestion: Suggestion) -> str:
+        """Return a suggestion as a line."""
+        kind, words = suggestion.kind, suggestion.words
+        counts = [self.many.format(MAX_COUNTED) if count == MAX_COUNTED else str(count) for count in suggestion.counts]
+        names = words[1:] if kind is SuggestionKind.UNKNOWN_STOCK else words
+        word = words[0] if words else ""
+        if kind is SuggestionKind.WITHOUT_FILTER:
+            word = self.filter_names[word]
+        is_without_names = kind is SuggestionKind.UNKNOWN_STOCK and not names
+        return (self.no_similar_names if is_without_names else self.templates[kind]).format(
+            word=word,
+            names=self.separator.join(map(self.name.format, names)),
+            count=counts[0] if counts else "",
+            counts=self.separator.join(
+                self.word_count.format(word=word, count=count) for word, count in zip(words, counts, strict=False)
+            ),
+        )
+
+
 def suggest(search: SearchEngine, stocks: Stocks, request: SearchRequest) -> list[Suggestion]:
     """Return what to try in place of a request that nothing answers, the likeliest first."""
     return _Suggester(search, stocks).suggest(replace(request, offset=0))[:MAX_SUGGESTIONS]
