@@ -8,12 +8,12 @@ import hashlib
 import heapq
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from crawler.content import clock, post_format
 from crawler.content.categories import CategoryRegistry
@@ -249,35 +249,47 @@ def _check_path(
 ) -> Mismatch | None:
     if row is None:
         return _mismatch_without_row(out, load_registry, path) if file_exists else None
-    kind, detail = (
-        _compare_post(post_files.locate_post(out.path, path), out.links, row)
-        if file_exists
-        else (MismatchKind.MISSING, "")
+    mismatch = Mismatch(
+        MismatchKind.MISSING,
+        path,
+        row["code"],
+        row["title"],
+        in_progress=row["published_revision"] != row["revision"],
     )
-    if kind is None:
-        return None
-    is_unwritten = row["published_revision"] != row["revision"]
-    address = _find_other_address(out, path, row) if kind is MismatchKind.DIFFERENT and not detail else ""
-    detail = f"it links back to {address}" if address else detail
-    return Mismatch(kind, path, row["code"], row["title"], detail, is_unwritten, only_address=bool(address))
+    if not file_exists:
+        return mismatch
+    difference = _compare_post(post_files.locate_post(out.path, path), out.links, row)
+    return difference and replace(
+        mismatch, kind=MismatchKind.DIFFERENT, detail=difference.detail, only_address=difference.only_address
+    )
 
 
-def _find_other_address(out: OutputDir, path: str, row: ArticleRow) -> str:
+class _Difference(NamedTuple):
+    """How a post is not as its row says; `only_address` as in Mismatch."""
+
+    detail: str = ""
+    only_address: bool = False
+
+
+def _find_other_address(content: bytes, row: ArticleRow) -> str:
     """Return the address that a post links back to, if it is as its row says but for that; else an empty text."""
-    text = (post_files.read_if_file(post_files.locate_post(out.path, path)) or b"").decode("utf-8", "replace")
+    text = content.decode("utf-8", "replace")
     address = post_format.find_site_address(text)
     return address if address and text == post_format.render_post(Post.from_row(row), SiteLinks(address)) else ""
 
 
-def _compare_post(file: Path, site_links: SiteLinks, row: ArticleRow) -> tuple[MismatchKind | None, str]:
-    """What is wrong with the file of a row, if anything is."""
+def _compare_post(file: Path, site_links: SiteLinks, row: ArticleRow) -> _Difference | None:
+    """Return how the file of a row is not as it should be; None where it is."""
     expected = post_format.render_post(Post.from_row(row), site_links)
-    content = post_files.read_if_file(file)
+    content = post_files.read_if_file(file) or b""
     if content != expected.encode():
-        return MismatchKind.DIFFERENT, _REWRITTEN if content and _is_same_text(content, expected) else ""
+        if _is_same_text(content, expected):
+            return _Difference(_REWRITTEN)
+        address = _find_other_address(content, row)
+        return _Difference(f"it links back to {address}", only_address=True) if address else _Difference()
     if hashlib.sha256(expected.encode()).hexdigest() != row["post_sha256"]:
-        return MismatchKind.DIFFERENT, "the post is as its row says, whose post_sha256 is another's"
-    return None, ""
+        return _Difference("the post is as its row says, whose post_sha256 is another's")
+    return None
 
 
 def _is_same_text(content: bytes, expected: str) -> bool:
