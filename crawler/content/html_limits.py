@@ -12,7 +12,7 @@ from crawler.errors import RejectedArticleError
 MAX_BODY_BYTES = 8 << 20
 # Start tags; 2,000 rows of 20 cells, each with a link, have 82,000.
 MAX_BODY_ELEMENTS = 90_000
-MAX_TAG_ATTRIBUTES = 100
+MAX_TAG_ATTRIBUTES = 60
 MAX_NESTING_DEPTH = 64
 # `&`, `<` and `>` that are text. nh3 takes the square of their number for those of one paragraph.
 MAX_ESCAPED_CHARS = 100_000
