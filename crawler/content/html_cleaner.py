@@ -129,7 +129,7 @@ _PAGE_END = re.compile("</(?:body|html)(?![a-z0-9])", re.IGNORECASE)
 # nh3 repeats these in each paragraph that follows, where they are not closed as it expects.
 _FORMATTING_TAGS = ("b", "strong", "i", "em", "u", "s", "small", "code")
 _TABLE_ROW_EDGE = re.compile(r"(?=<tr>)|(?<=</tr>)(?!<tr>)")
-# A line that is still too long ends inside of tags, where a line end is not shown; after so many of them.
+# Tags. A line that is still too long ends inside of a tag, where a line end is not shown, after this number of them.
 _TAGS_PER_BROKEN_LINE = 1_000
 _TAG_NAME_END = re.compile(r"</[a-z][a-z0-9]*|<(?:br|hr|img)\b")
 # From the first blank of a run only: looked for from each of them, a long run would take the square of its length.
@@ -428,7 +428,7 @@ def _remove_advert_links(root: HtmlElement, markup: SourceMarkup) -> None:
     for link in list(root.iterdescendants("a")) if markup.advert_hosts else ():
         url = link.get("href", "")
         if url not in is_advert:
-            # Most are told apart by this look; to split an address takes longer.
+            # This look is enough for most; to split an address takes longer.
             may_be_advert = any(host in url.lower() for host in markup.advert_hosts)
             is_advert[url] = may_be_advert and urlsplit(url).hostname in markup.advert_hosts
         if not is_advert[url]:
