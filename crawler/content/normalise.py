@@ -39,31 +39,20 @@ class CleanBody(NamedTuple):
 
 
 def normalise_article(raw: RawArticle, get_category: Callable[[str], Category], markup: SourceMarkup) -> Article:
-    """The article as it is published; `get_category` gives the category of a media name, `markup` is the source's.
+    """Return the article as it is published.
 
-    Raises RejectedArticleError with the reason when it must not be published, and EmptyBodyError when nothing is
-    left to read.
+    `get_category` gives the category of a media name, `markup` is the source's.
+
+    Raises RejectedArticleError with the reason when the article must not be published, and EmptyBodyError when its
+    body holds nothing to read: NoArticleError when the body is only a video.
     """
-    return build_article(raw, clean_body(raw.body, raw.entry.url, markup), get_category, markup)
-
-
-def clean_body(body: str, url: str, markup: SourceMarkup) -> CleanBody:
-    """The body of an article whose page is at `url`. Raises RejectedArticleError, and EmptyBodyError when nothing is
-    left to read: NoArticleError where it is a video and no more.
-    """
-    cleaned = clean_html(body, url, markup)
-    if not cleaned:
-        if _PLAYER.search(body):
-            raise NoArticleError(f"a video without text: {url}")
-        raise EmptyBodyError("the body holds nothing to read")
-    return CleanBody(cleaned, html_to_text(cleaned))
-
-
-def build_article(
-    raw: RawArticle, body: CleanBody, get_category: Callable[[str], Category], markup: SourceMarkup
-) -> Article:
-    """The article as it is published, where its body is clean already. Raises RejectedArticleError."""
     entry, title = raw.entry, clean_title(raw.title or raw.entry.title)
+    body_html = clean_html(raw.body, entry.url, markup)
+    if not body_html:
+        if _PLAYER.search(raw.body):
+            raise NoArticleError(f"a video without text: {entry.url}")
+        raise EmptyBodyError("the body holds nothing to read")
+    body = CleanBody(body_html, html_to_text(body_html))
     if not CODE_PATTERN.fullmatch(entry.code):
         raise RejectedArticleError(f"the code is not 18 to 24 digits: {entry.code[:40]!r}")
     if not title:

@@ -137,8 +137,6 @@ def _run_until_closed(
     freeze_gc()
     process.start(install_signal_handlers=False)
     raise_crawl_error(task)
-    if (session := crawler.get_extension(CrawlSession)) is not None:
-        session.close()  # a crawl that was given up may still wait for what this ends
     return crawler, signals
 
 

@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
-from contextlib import ExitStack
 from typing import Any, Self, cast
 
 from itemadapter import ItemAdapter, is_item
@@ -50,7 +48,6 @@ class CrawlSession(TrackerExtension):
         self._coverage: CoverageTracker | None = None
         self._close_task: asyncio.Future[None] | None = None
         self._closed = False
-        self._resources = ExitStack()
         self.context: CrawlContext | None = None
         self.result: CrawlResult | None = None
         self.fatal_error: CommandError | None = None
@@ -75,14 +72,6 @@ class CrawlSession(TrackerExtension):
         except Exception as error:
             self.fatal_error = _as_command_error(error)
             raise CloseSpider("cannot_start") from error
-
-    def close_at_end(self, close: Callable[[], None]) -> None:
-        """Have something closed when the crawl is over, also if its spider is never closed."""
-        self._resources.callback(close)
-
-    def close(self) -> None:
-        """Close what `close_at_end` was given. Calling it again does nothing."""
-        self._resources.close()
 
     def abort(self, error: CommandError) -> None:
         """End the crawl as failed."""

@@ -63,7 +63,6 @@ from crawler.items import (
     RawResponse,
     Reason,
 )
-from crawler.storage.article_writer import BATCH_SIZE
 
 # With DOWNLOAD_DELAY=0, unless the user sets another number.
 _UNPACED_CONCURRENCY = 4
@@ -152,11 +151,7 @@ class SourceSpider(Spider):
 
     @classmethod
     def update_settings(cls, settings: BaseSettings) -> None:
-        """Name the crawler and its operator in the user agent, unless the operator has written one.
-
-        Where a row is the whole article, those of a page are worked on side by side: one by one, each would wait for
-        others that cannot come.
-        """
+        """Name the crawler and its operator in the user agent, unless the operator has written one."""
         super().update_settings(settings)
         if settings.getfloat("DOWNLOAD_DELAY"):
             # The delay is PaceMiddleware's, for all hosts of the site together.
@@ -165,8 +160,6 @@ class SourceSpider(Spider):
             for name in ("CONCURRENT_REQUESTS", "CONCURRENT_REQUESTS_PER_DOMAIN"):
                 if (settings.getpriority(name) or 0) <= SETTINGS_PRIORITIES["project"]:
                     settings.set(name, _UNPACED_CONCURRENCY, priority="spider")
-        if cls.rows_are_articles:
-            settings.set("CONCURRENT_ITEMS", BATCH_SIZE, priority="spider")
         if (settings.getpriority("USER_AGENT") or 0) <= SETTINGS_PRIORITIES["project"]:
             contact = collapse_whitespace(settings.get("CONTACT") or "")
             user_agent = f"finews/{version(DISTRIBUTION)}" + (f" (+{contact})" if contact else "")

@@ -18,7 +18,6 @@ from crawler.content.post_format import SiteLinks, render_post
 from crawler.errors import EmptyBodyError
 from crawler.items import Article, ListingEntry, Post, RawArticle, RawResponse
 from crawler.spiders.base import SourceSpider
-from crawler.storage.article_writer import BATCH_SIZE
 
 CASES_DIR = Path(__file__).parents[1] / "sites"
 FETCHED_AT = datetime(2026, 11, 24, 12, 0, tzinfo=CHINA_TZ)
@@ -106,12 +105,3 @@ def test_every_spider_has_a_recorded_case(spider: str) -> None:
 
 def test_every_case_folder_has_a_spider() -> None:
     assert {folder.name for folder in CASES_DIR.iterdir()} <= set(SPIDERS)
-
-
-@pytest.mark.parametrize("spider", SPIDERS)
-def test_concurrent_items_fits_the_kind_of_spider(spider: str) -> None:
-    """Each waits a moment for others to be cleaned with: one by one, a page of 50 would wait 50 times."""
-    spider_class = SpiderLoader.from_settings(project_settings()).load(spider)
-    assert issubclass(spider_class, SourceSpider)
-    crawler = Crawler(spider_class, project_settings())
-    assert crawler.settings.getint("CONCURRENT_ITEMS") == (BATCH_SIZE if spider_class.rows_are_articles else 1)
