@@ -1,4 +1,4 @@
-"""Sample site: a small real web server that answers as the source does, for demo, tests and benchmarks.
+"""Sample site: a small web server that responds as the source does, for demo, tests and benchmarks.
 
     with SampleSite(article_count=50) as site:
         site.corpus.publish(3)
@@ -6,8 +6,8 @@
         ...  # crawl site.url
         print(site.requested_codes)
 
-It holds real posts of the old site, recorded responses, and as many made-up articles as wanted. It imports
-nothing else of this project, so that it cannot share a mistake with the code that it tests.
+It serves real posts of the old site, recorded responses, and any number of made-up articles. It imports nothing
+else of this project, so it cannot share a mistake with the code that it tests.
 """
 
 from crawler.sample_site.corpus import NEWEST_AT, Corpus, ListedArticle, SourceArticle

@@ -1,4 +1,4 @@
-"""Entry point of ``python -m crawler.sample_site``: serves the sample site until it is interrupted."""
+"""Entry point of ``python -m crawler.sample_site``: serve the sample site until it is interrupted."""
 
 from __future__ import annotations
 
@@ -12,8 +12,13 @@ from crawler.sample_site.reprints import add_reprints
 
 
 def main() -> None:
-    """Prints the address first, so that another program can read it."""
-    arguments = _parse_arguments()
+    """Print the address, then serve until SIGINT or SIGTERM."""
+    parser = argparse.ArgumentParser(prog="python -m crawler.sample_site", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="port to listen on; 0, the default, takes a free one")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--articles", type=int, default=50, help="number of made-up articles (default: 50)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the made-up articles (default: 1)")
+    arguments = parser.parse_args()
     stop_event = threading.Event()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: stop_event.set())
@@ -23,15 +28,6 @@ def main() -> None:
         sys.stdout.write(f"{site.url}\n")
         sys.stdout.flush()
         stop_event.wait()
-
-
-def _parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m crawler.sample_site", description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--articles", type=int, default=50, help="how many made-up articles")
-    parser.add_argument("--seed", type=int, default=1)
-    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -1,16 +1,15 @@
 """API responses: a corpus and a query in, the bytes of the source's response out.
 
-Each function names the section of the wire contract that it follows. Where a comment says "assumed", no
-recorded response shows what the source does.
+Each function names its section of the wire contract. "Assumed" marks behaviour that no recorded response shows.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
 from crawler.sample_site.articles import ListedArticle, SourceArticle
 from crawler.sample_site.corpus import Corpus
@@ -18,7 +17,6 @@ from crawler.sample_site.recorded_articles import load_recorded_detail, read_rec
 
 QueryParams = Mapping[str, str]
 ResponseRow = dict[str, Any]
-ListedT = TypeVar("ListedT", bound=ListedArticle)
 
 _JSON_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
@@ -33,18 +31,24 @@ _LINKED_NAME = re.compile(
 
 
 def build_columns_response(corpus: Corpus, query: QueryParams) -> bytes:
-    """``{"req_trace", "code": "1", "message", "data": {"page_index", "list", "totle_hits", "page_size"}}``
-    (section a)."""
+    """Return a page of one or more columns, the newest first (section a).
+
+    ``{"req_trace", "code": "1", "message", "data": {"page_index", "list", "totle_hits", "page_size"}}``
+    """
     error = _error_for_missing_parameter(query, "req_trace", "client", "biz")
     if error:
         return error
-    # A page above 200 rows is assumed to be cut to 200; an unknown column to be an empty one.
+    # Assumed: a page of more than 200 rows is cut to 200, and an unknown column is empty.
     page, size = _positive_int(query, "page_index", 1), min(_positive_int(query, "page_size", 20), MAX_PAGE_SIZE)
     codes = corpus.codes_in_columns(query.get("column", "").split(","))[:MAX_COLUMN_ENTRIES]
     rows = [build_column_row(article) for article in _find_listed(corpus, codes[(page - 1) * size : page * size])]
+    if fields := query.get("fields", ""):
+        # ``Np_dst`` is requested under this name and returned as ``np_dst``.
+        field_names = {"np_dst" if name == "Np_dst" else name for name in fields.split(",")}
+        rows = [{name: value for name, value in row.items() if name in field_names} for row in rows]
     data = {
         "page_index": page,
-        "list": _select_fields(rows, query.get("fields", "")),
+        "list": rows,
         "totle_hits": len(codes),
         "page_size": size,
     }
@@ -52,7 +56,7 @@ def build_columns_response(corpus: Corpus, query: QueryParams) -> bytes:
 
 
 def build_column_row(article: ListedArticle) -> ResponseRow:
-    """Nine strings; a row without media has an empty ``mediaName`` or none at all (section a)."""
+    """Return a row of nine strings; without media, ``mediaName`` is empty or missing (section a)."""
     row = {
         "summary": article.summary,
         "image": article.image,
@@ -70,7 +74,7 @@ def build_column_row(article: ListedArticle) -> ResponseRow:
 
 
 def build_detail_response(corpus: Corpus, code: str) -> bytes:
-    """``{"data": {…}, "errorcode": 0, "id": "0", "message": "", "success": 1}`` (section c1)."""
+    """Return ``{"data": {…}, "errorcode": 0, "id": "0", "message": "", "success": 1}`` (section c1)."""
     article = corpus.find_article(code)
     if article is None or article.is_blank:
         # Assumed: no response for an unknown code was ever recorded.
@@ -80,15 +84,22 @@ def build_detail_response(corpus: Corpus, code: str) -> bytes:
 
 
 def build_detail_data(article: SourceArticle) -> dict[str, str]:
-    """All strings; times have slashes, and the text has no source line (section c1).
+    """Return the detail as strings; times have slashes, and the text has no source line (section c1).
 
-    What an article does not say comes from the one recorded detail, unchanged or emptied.
+    All other fields come from the one recorded detail, unchanged or emptied.
     """
-    recorded = load_recorded_detail()
-    base = recorded if article.code == recorded["Art_Code"] else _empty_detail() | _guess_detail_fields(article)
+    show_time = article.show_time.replace("-", "/")
+    base = load_recorded_detail()
+    if article.code != base["Art_Code"]:
+        # Assumed to follow from the other fields, as they nearly do in the recording.
+        base = _empty_detail() | {
+            "Art_OrderTime": show_time,
+            "Art_Digest": article.summary,
+            "Art_Tip_Info": _format_tip_info(article.secids),
+        }
     return base | {
         "Art_Content": strip_source_line(article.content) if article.body_location == "json" else "",
-        "Art_ShowTime": article.show_time.replace("-", "/"),
+        "Art_ShowTime": show_time,
         "Art_UniqueUrl": article.page_url,
         "Art_Image": article.image,
         "Art_Code": article.code,
@@ -100,25 +111,16 @@ def build_detail_data(article: SourceArticle) -> dict[str, str]:
     }
 
 
-def _guess_detail_fields(article: SourceArticle) -> dict[str, str]:
-    """Assumed to follow from the other fields, as they nearly do in the recording."""
-    return {
-        "Art_OrderTime": article.show_time.replace("-", "/"),
-        "Art_Digest": article.summary,
-        "Art_Tip_Info": _format_tip_info(article.secids),
-    }
-
-
 @cache
 def _empty_detail() -> dict[str, str]:
-    """The recorded keys in their order; what belongs to the recorded article alone is emptied."""
+    """Return the recorded fields in their order, with those of the recorded article alone emptied."""
     article_fields = {"Art_Keyword": "", "AiMd5": "", "Art_Fund_Info": "", "Art_Fund_InfoV2": "[]"}
     tags = '{"mkdayType":null,"source":null,"contentType":null,"market":null,"style":null}'
     return load_recorded_detail() | article_fields | {"Art_HandleTags": tags}
 
 
 def _format_tip_info(secids: Iterable[str]) -> str:
-    """``[{"Type":999,"Code":"0.300024"},…]``: by market, American shares 1005, boards 1001."""
+    """Return ``[{"Type":999,"Code":"0.300024"},…]``: American shares are 1005, boards 1001, others 999."""
     type_by_market = {"90": 1001, "105": 1005, "106": 1005, "107": 1005}
     secids_by_type: dict[int, list[str]] = {}
     for secid in secids:
@@ -129,8 +131,10 @@ def _format_tip_info(secids: Iterable[str]) -> str:
 
 
 def build_fast_news_response(corpus: Corpus, query: QueryParams) -> bytes:
-    """``{"code": "1", "message", "data": {"sortEnd", "fastNewsList", "total"}}``; ``sortEnd`` of one page
-    asks for the next, older one (section b1)."""
+    """Return ``{"code": "1", "message", "data": {"sortEnd", "fastNewsList", "total"}}`` (section b1).
+
+    ``sortEnd`` is the cursor of the next, older page.
+    """
     error = _error_for_missing_parameter(query, "req_trace")
     if error:
         return error
@@ -150,7 +154,7 @@ def build_fast_news_response(corpus: Corpus, query: QueryParams) -> bytes:
 
 
 def build_fast_news_row(article: ListedArticle) -> ResponseRow:
-    """Ten keys, no link and no media (section b1)."""
+    """Return a row of ten keys, without link and media (section b1)."""
     return {
         "code": article.code,
         "image": list(article.fast_images),
@@ -166,17 +170,17 @@ def build_fast_news_row(article: ListedArticle) -> ResponseRow:
 
 
 def build_kuaixun_response(corpus: Corpus, column: str, callback: str, size: int, page: int) -> bytes:
-    """``var cb={"rc": 1, "me": "", "LivesList": […]}``, bare without a callback (section b2)."""
+    """Return ``var cb={"rc": 1, "me": "", "LivesList": […]}``, only the JSON without a callback (section b2)."""
     codes = corpus.codes_in_fast_news(column)[(page - 1) * size : page * size] if page > 0 else ()
     rows = [build_kuaixun_row(article) for article in _find_listed(corpus, codes)]
     payload = _encode_json({"rc": 1, "me": "", "LivesList": rows})
-    # The source ends some responses with a semicolon and some without: here every second page.
+    # Some responses of the source end with a semicolon: here every second page.
     ending = ";" if page % 2 == 0 else ""
     return (f"var {callback}={payload}{ending}" if callback else payload).encode()
 
 
 def build_kuaixun_row(article: ListedArticle) -> dict[str, str]:
-    """All strings; the keys that no recorded row fills are empty (section b2)."""
+    """Return a row of strings; some are always empty (section b2)."""
     filled_fields = {
         "sort": str(article.real_sort),
         "id": article.code,
@@ -201,62 +205,53 @@ def build_kuaixun_row(article: ListedArticle) -> dict[str, str]:
 
 
 def build_rolling_list_response(corpus: Corpus, query: QueryParams) -> bytes:
-    """``{"records": [{title, digest, id, url_w, showtime, infoCode}]}``, type 102 of the 2022 site."""
-    return encode_json_bytes(
-        {"records": [_build_rolling_row(article) for article in _newest_in_list(corpus, "102", query)]}
-    )
-
-
-def _build_rolling_row(article: ListedArticle) -> ResponseRow:
-    """A blank row has its codes and its digest, and nothing else."""
-    return {
-        "title": article.title,
-        "digest": article.flash_text,
-        "id": article.code,
-        "url_w": article.listing_url,
-        "showtime": article.show_time,
-        "infoCode": article.info_code,
-    }
+    """Return ``{"records": […]}``, type 102; a blank row has only codes and digest."""
+    rows = [
+        {
+            "title": article.title,
+            "digest": article.flash_text,
+            "id": article.code,
+            "url_w": article.listing_url,
+            "showtime": article.show_time,
+            "infoCode": article.info_code,
+        }
+        for article in _newest_in_list(corpus, "102", query)
+    ]
+    return encode_json_bytes({"records": rows})
 
 
 def build_node_list_response(corpus: Corpus, query: QueryParams) -> bytes:
-    """``{"nodeList": [{title, from, infocode, showtime, simtitle, simdigest}]}``, type 45."""
-    return encode_json_bytes(
-        {"nodeList": [_build_node_row(article) for article in _newest_in_list(corpus, "45", query)]}
-    )
-
-
-def _build_node_row(article: ListedArticle) -> ResponseRow:
-    """``infocode`` is lower case here. Assumed: the short forms are no shorter."""
-    return {
-        "title": article.title,
-        "from": article.media,
-        "infocode": article.info_code,
-        "showtime": article.show_time,
-        "simtitle": article.title,
-        "simdigest": article.flash_text,
-    }
+    """Return ``{"nodeList": […]}``, type 45. Assumed: ``simtitle`` and ``simdigest`` are not shortened."""
+    rows = [
+        {
+            "title": article.title,
+            "from": article.media,
+            "infocode": article.info_code,
+            "showtime": article.show_time,
+            "simtitle": article.title,
+            "simdigest": article.flash_text,
+        }
+        for article in _newest_in_list(corpus, "45", query)
+    ]
+    return encode_json_bytes({"nodeList": rows})
 
 
 def build_market_list_response(corpus: Corpus, query: QueryParams) -> bytes:
-    """``{"record": [{title, medianame, infoCode, datetime}]}``, market types 37, 38 and 39."""
-    return encode_json_bytes(
-        {"record": [_build_market_row(article) for article in _newest_in_list(corpus, query["marketType"], query)]}
-    )
-
-
-def _build_market_row(article: ListedArticle) -> ResponseRow:
-    return {
-        "title": article.title,
-        "medianame": article.media,
-        "infoCode": article.info_code,
-        "datetime": article.show_time,
-    }
+    """Return ``{"record": […]}``, market types 37, 38 and 39."""
+    rows = [
+        {
+            "title": article.title,
+            "medianame": article.media,
+            "infoCode": article.info_code,
+            "datetime": article.show_time,
+        }
+        for article in _newest_in_list(corpus, query["marketType"], query)
+    ]
+    return encode_json_bytes({"record": rows})
 
 
 def build_news_text_response(corpus: Corpus, query: QueryParams) -> bytes:
-    """``{"text": …, "content": …}``: ``content`` for list 102, ``text`` for all others; an unknown id has
-    neither."""
+    """Return ``{"text": …, "content": …}``: ``content`` for list 102, ``text`` for others, null for an unknown id."""
     article = corpus.find_article(query.get("id", "").removeprefix("NW"))
     if article is None:
         return encode_json_bytes({"text": None, "content": None})
@@ -267,24 +262,24 @@ def build_news_text_response(corpus: Corpus, query: QueryParams) -> bytes:
 
 
 def strip_source_line(content: str) -> str:
-    """A body without its ``em_media`` paragraph, as the JSON detail has it."""
+    """Return a body without its ``em_media`` paragraph, as in the JSON detail."""
     return SOURCE_LINE.sub("", content) if "em_media" in content else content
 
 
 def ensure_source_line(article: SourceArticle) -> str:
-    """A body with its ``em_media`` paragraph, as the page and the 2022 site have it."""
+    """Return a body with its ``em_media`` paragraph, as in the page and the 2022 site."""
     if 'class="em_media"' in article.content or not article.media:
         return article.content
     return f'{article.content}<p class="em_media">（文章来源：{article.media}）</p>'
 
 
 def unlink_stocks(body: str) -> str:
-    """Names as plain words: ``text`` never had the spans that ``content`` has."""
+    """Replace linked names by plain words: ``text`` never had the spans of ``content``."""
     return _LINKED_NAME.sub(lambda match: match["linked"] or match["marked"] or "", body)
 
 
 def encode_json_bytes(value: object) -> bytes:
-    """Compact JSON, Chinese as it is."""
+    """Return compact JSON in UTF-8, without escapes for Chinese."""
     return _encode_json(value).encode()
 
 
@@ -298,7 +293,7 @@ def _encode_jsonp(query: QueryParams, value: object) -> bytes:
 
 
 def _error_for_missing_parameter(query: QueryParams, *names: str) -> bytes | None:
-    """The error shell for the first parameter that is missing or empty: HTTP 200, code 0 (section a)."""
+    """Return the error JSON of the first missing or empty parameter (section a)."""
     for name in names:
         if not query.get(name):
             return read_recording("column_error.json").replace(b"req_trace", name.encode())
@@ -306,28 +301,16 @@ def _error_for_missing_parameter(query: QueryParams, *names: str) -> bytes | Non
 
 
 def _positive_int(query: QueryParams, name: str, default: int) -> int:
-    """Assumed: what is no positive number counts as not given."""
+    """Return a parameter as a number. Assumed: any other value counts as not given."""
     text = query.get(name, "")
     return int(text) if text.isdecimal() and int(text) > 0 else default
 
 
-def _select_fields(rows: Sequence[ResponseRow], fields: str) -> list[ResponseRow]:
-    """Only the wanted fields; ``Np_dst`` is asked for so and comes back as ``np_dst``."""
-    if not fields:
-        return list(rows)
-    field_names = {"np_dst" if name == "Np_dst" else name for name in fields.split(",")}
-    return [{name: value for name, value in row.items() if name in field_names} for row in rows]
-
-
 def _find_listed(corpus: Corpus, codes: Iterable[str]) -> list[ListedArticle]:
-    """Without those that were removed since the codes were read."""
-    return _find_existing(corpus.find_listed, codes)
-
-
-def _find_existing(find: Callable[[str], ListedT | None], codes: Iterable[str]) -> list[ListedT]:
-    return [article for code in codes if (article := find(code)) is not None]
+    """Return the articles of these codes, without those removed since the codes were read."""
+    return [article for code in codes if (article := corpus.find_listed(code)) is not None]
 
 
 def _newest_in_list(corpus: Corpus, name: str, query: QueryParams) -> list[ListedArticle]:
-    """Assumed: a hundred when the query does not say how many."""
+    """Return the newest articles of a 2022 list. Assumed: 100 without ``count``."""
     return _find_listed(corpus, corpus.codes_in_list(name)[: _positive_int(query, "count", 100)])

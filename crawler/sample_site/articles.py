@@ -1,7 +1,7 @@
 """Articles of the sample site, as the source knows them.
 
-``Listed`` is what the listings say of an article; ``SourceArticle`` adds its body. A listing never needs
-the body, so a site of a hundred thousand articles writes a body only when somebody asks for it.
+``ListedArticle`` has the fields of the listings; ``SourceArticle`` adds the body. A body is generated only
+when it is requested, so a site can have a hundred thousand articles.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _BRACKETED_HEADLINE = re.compile(r"^\s*【[^】]*】")
 
 
 def compute_real_sort(code: str, published_at: datetime) -> int:
-    """Sixteen digits: the second, a 0, the code's last five. So it is in all recorded rows."""
+    """Return the Unix second, a 0 and the code's last five digits as one number, as in all recorded rows."""
     code_digits = "".join(filter(str.isdigit, code))[-5:]
     return int(f"{int(published_at.timestamp())}0{code_digits:0>5}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ListedArticle:
-    """One article as the listings tell it."""
+    """One article as a listing has it."""
 
     code: str
     title: str
@@ -40,18 +40,18 @@ class ListedArticle:
     columns: tuple[str, ...] = ()
     """Column ids, the primary one first: the old links are named after it."""
     legacy_lists: tuple[str, ...] = ()
-    """Those of the 2022 lists that carry it: "102", "45", "37", "38", "39"."""
+    """2022 lists that contain it: "102", "45", "37", "38", "39"."""
     secids: tuple[str, ...] = ()
-    """What fast news calls them: "<market>.<code>"."""
+    """Stocks and boards, as "<market>.<code>"."""
     np_dst: Literal["CMS", "CFH"] = "CMS"
     is_fast_news: bool = False
-    """Is it in fast news? Then it stands in column 102, which is all of it, and in ``fast_columns``."""
+    """Listed in fast news: in column 102, which holds all fast news, and in ``fast_columns``."""
     fast_columns: tuple[str, ...] = ()
     fast_title: str | None = None
-    """Where fast news says another title than the article does, such as none."""
+    """Title in fast news, where it differs from the article's; may be empty."""
     fast_images: tuple[str, ...] = ()
     is_cut_in_fast_news: bool = False
-    """Does fast news hold the beginning of its text alone?"""
+    """Fast news has only the beginning of the text."""
     title_color: int = 0
     """0, or 3 for red."""
     is_blank: bool = False
@@ -63,34 +63,34 @@ class ListedArticle:
 
     @property
     def info_code(self) -> str:
-        """The code as the 2022 lists write it (wire contract, section e)."""
+        """Return the code as in the 2022 lists (wire contract, section e)."""
         return f"NW{self.code}"
 
     @property
     def local_time(self) -> datetime:
-        """Every time the source writes is of Shanghai, without offset."""
+        """Return the publication time in Shanghai, as the source prints it."""
         return self.published_at.astimezone(SHANGHAI_TIME)
 
     @property
     def show_time(self) -> str:
-        """``2026-09-19 01:09:08``; a blank row has none."""
+        """Return the time as ``2026-09-19 01:09:08``; empty for a blank row."""
         return "" if self.is_blank else f"{self.local_time:%Y-%m-%d %H:%M:%S}"
 
     @property
     def real_sort(self) -> int:
-        """The order of fast news."""
+        """Return the sort key of fast news."""
         return compute_real_sort(self.code, self.published_at)
 
     @property
     def page_url(self) -> str:
-        """Today's link; a 财富号 article has none, a blank row neither."""
+        """Return today's link; empty for a 财富号 article and a blank row."""
         if self.is_blank or self.np_dst == "CFH":
             return ""
         return f"http://finance.eastmoney.com/a/{self.code}.html"
 
     @property
     def listing_url(self) -> str:
-        """The link of the listings: the old form, "1" and the primary column; 财富号 has its own host."""
+        """Return the link of the listings: the old form, or for 财富号 on its own host."""
         if self.np_dst == "CFH":
             return f"http://caifuhao.eastmoney.com/news/{self.code}"
         if self.is_blank or not self.columns:
@@ -99,7 +99,7 @@ class ListedArticle:
 
     @property
     def flash_text(self) -> str:
-        """``【title】text（media）``, the text of fast news, of list 102 and of type 45; a cut one ends with a mark."""
+        """Return the text of fast news and of lists 102 and 45: ``【title】summary（media）``, or cut, with a mark."""
         if self.flash_override:
             return self.flash_override
         if self.is_cut_in_fast_news:
@@ -114,6 +114,6 @@ class SourceArticle(ListedArticle):
 
     content: str = ""
     body_location: BodyLocation = "json"
-    """Who has the body: the JSON detail, or only the page, in the layout of that year."""
+    """The JSON detail has the body, or only the HTML page in the layout of that year."""
     page_count: int = 1
-    """Over how many pages the body goes on: ``/a/<code>.html``, ``/a/<code>_2.html``, …"""
+    """Number of HTML pages: ``/a/<code>.html``, ``/a/<code>_2.html``, …"""

@@ -1,7 +1,7 @@
 """Corpus of the sample site: articles by code, and the listings over them, newest first.
 
-Of a made-up article only the place in the listings is kept, its words are written when asked for; articles
-that were added or changed are kept as they are.
+Of a made-up article only the position in the listings is stored; its text is generated on request. Added or
+changed articles are stored whole.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["NEWEST_AT", "Corpus", "ListedArticle", "SourceArticle"]
 
 
 class ListingPosition(NamedTuple):
-    """Where an article stands in the listings."""
+    """Position of an article in the listings."""
 
     sort_key: tuple[int, str]
     columns: tuple[str, ...]
@@ -52,7 +52,7 @@ class Corpus:
         seed: int = 1,
         columns: tuple[str, ...] = SAMPLE_COLUMNS,
     ) -> Corpus:
-        """The real posts, the recorded articles, and this many made-up ones, which stand in these columns."""
+        """Return the real posts, the recorded articles, and made-up articles in these columns."""
         corpus = cls(
             [*load_legacy_posts(), *load_recorded_articles()], ArticleGenerator(seed, newest_at or NEWEST_AT, columns)
         )
@@ -67,21 +67,21 @@ class Corpus:
         return code in self._positions
 
     def __iter__(self) -> Iterator[str]:
-        """The codes of everything, newest first."""
+        """Yield all codes, newest first."""
         return iter(self._get_listing("all", lambda _: True))
 
     def find_listed(self, code: str) -> ListedArticle | None:
-        """What the listings say of an article."""
+        """Return an article as a listing has it; None for an unknown code."""
         number = self._number_by_code.get(code)
         return self._stored.get(code) if number is None else self._generator.generate_listed(number)
 
     def find_article(self, code: str) -> SourceArticle | None:
-        """The article with its body."""
+        """Return an article with its body; None for an unknown code."""
         number = self._number_by_code.get(code)
         return self._stored.get(code) if number is None else self._generator.generate_article(number)
 
     def add(self, article: SourceArticle) -> None:
-        """A new article."""
+        """Add an article. Raises ValueError when its code exists."""
         with self._lock:
             if article.code in self:
                 raise ValueError(f"{article.code} is already there: replace it")
@@ -89,7 +89,7 @@ class Corpus:
             self._add_to_listings(article)
 
     def replace(self, code: str, **changes: Any) -> SourceArticle:
-        """The article with other values, as after an edit at the source."""
+        """Change fields of an article, as an edit at the source does. Raises KeyError for an unknown code."""
         with self._lock:
             article = replace(self._get_article(code), **changes)
             self.remove(code)
@@ -97,7 +97,7 @@ class Corpus:
         return article
 
     def remove(self, code: str) -> None:
-        """Takes an article out of every listing; its detail and page are gone, too."""
+        """Remove an article from every listing, and its detail and page. Raises KeyError for an unknown code."""
         with self._lock:
             self._get_article(code)
             del self._positions[code]
@@ -106,28 +106,27 @@ class Corpus:
             self._listings = {}
 
     def publish(self, count: int = 1) -> list[str]:
-        """Adds made-up articles, each newer than all made-up ones before it; their codes, oldest first."""
+        """Add made-up articles, each newer than the one before, and return their codes, oldest first."""
         with self._lock:
             first = self._published_count + 1
             self._published_count += count
             return [self._add_synthetic(-number) for number in range(first, first + count)]
 
     def codes_in_columns(self, columns: Iterable[str]) -> Sequence[str]:
-        """The codes of one or more columns, newest first, each once."""
+        """Return the codes of one or more columns, newest first, each once."""
         wanted = frozenset(columns)
         return self._get_listing(wanted, lambda slot: not wanted.isdisjoint(slot.columns))
 
     def codes_in_list(self, name: str) -> Sequence[str]:
-        """The codes of a 2022 list: "102", "45", "37", "38" or "39"."""
+        """Return the codes of a 2022 list: "102", "45", "37", "38" or "39"."""
         return self._get_listing(("list", name), lambda slot: name in slot.legacy_lists)
 
     def codes_in_fast_news(self, column: str = "102", older_than: int | None = None) -> Sequence[str]:
-        """The codes of a column of fast news (102 holds all), all or those strictly older than a cursor."""
+        """Return the codes of a column of fast news (102: all), optionally older than a cursor."""
         codes = self._get_listing(("fast", column), lambda slot: column in slot.fast_columns)
-        return codes if older_than is None else codes[bisect_right(codes, -older_than, key=self._negated_real_sort) :]
-
-    def _negated_real_sort(self, code: str) -> int:
-        return -self._positions[code].sort_key[0]
+        if older_than is None:
+            return codes
+        return codes[bisect_right(codes, -older_than, key=lambda code: -self._positions[code].sort_key[0]) :]
 
     def _get_article(self, code: str) -> SourceArticle:
         article = self.find_article(code)
@@ -148,7 +147,7 @@ class Corpus:
         self._listings = {}
 
     def _get_listing(self, key: object, is_member: Callable[[ListingPosition], bool]) -> list[str]:
-        """A listing is made when first asked for, and kept until the corpus changes."""
+        """Return a listing, cached until the corpus changes."""
         with self._lock:
             listing = self._listings.get(key)
             if listing is None:

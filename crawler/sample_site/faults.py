@@ -1,4 +1,4 @@
-"""Faults of a network or a source: each answers one request in its own way.
+"""Faults of a network or a source, each for one request.
 
     with SampleSite() as site:
         site.add_fault(r"/kuaixun/v2/api/article/", return_status(503, headers={"Retry-After": "30"}), times=2)
@@ -19,20 +19,20 @@ NO_HEADERS: Mapping[str, str] = {}
 
 
 class Fault(Protocol):
-    """One way to answer."""
+    """A way to respond to a request."""
 
     def apply(self, exchange: Exchange) -> None:
-        """Answers, or does not."""
+        """Send a response, a part of one, or nothing."""
 
 
 @dataclass(frozen=True)
 class ReturnResponse:
-    """Another response than the site's own."""
+    """A given response instead of the site's own."""
 
     response: HttpResponse
 
     def apply(self, exchange: Exchange) -> None:
-        """Sends it."""
+        """Send the given response."""
         exchange.send_response(self.response)
 
 
@@ -41,7 +41,7 @@ class ResetConnection:
     """No response: the connection is reset."""
 
     def apply(self, exchange: Exchange) -> None:
-        """Resets it."""
+        """Reset the connection."""
         exchange.reset_connection()
 
 
@@ -52,19 +52,19 @@ class DelayResponse:
     seconds: float
 
     def apply(self, exchange: Exchange) -> None:
-        """Waits, and answers."""
+        """Wait, then send the response."""
         exchange.wait(self.seconds)
         exchange.send_response(exchange.default_response)
 
 
 @dataclass(frozen=True)
 class TruncateBody:
-    """The site's own response, whose body ends too early."""
+    """The site's own response with a truncated body."""
 
     body_bytes: int
 
     def apply(self, exchange: Exchange) -> None:
-        """Declares all and sends a part."""
+        """Declare the whole length, send a part of the body, and close."""
         response = exchange.default_response
         exchange.send_response(response._replace(body=response.body[: self.body_bytes]), length=len(response.body))
         exchange.disable_keep_alive()
@@ -77,7 +77,7 @@ class DripResponse:
     bytes_per_second: float
 
     def apply(self, exchange: Exchange) -> None:
-        """Sends ten pieces a second, or one byte at a time where that is faster than asked for."""
+        """Send ten pieces a second, or single bytes below ten bytes a second."""
         raw_response = (
             exchange.default_response.encode_head(len(exchange.default_response.body)) + exchange.default_response.body
         )
@@ -94,42 +94,42 @@ class DeclareLength:
     declared_length: int
 
     def apply(self, exchange: Exchange) -> None:
-        """Declares one length, sends the other, and closes: the next request could not be recognised."""
+        """Send the whole body under the wrong length, and close: a next response would be misread."""
         exchange.send_response(exchange.default_response, length=self.declared_length)
         exchange.disable_keep_alive()
 
 
 @dataclass(frozen=True)
 class SendRaw:
-    """Bytes that need not be HTTP at all."""
+    """Raw bytes, not necessarily HTTP."""
 
     data: bytes
 
     def apply(self, exchange: Exchange) -> None:
-        """Sends them and closes."""
+        """Send the bytes and close."""
         exchange.send_bytes(self.data)
         exchange.disable_keep_alive()
 
 
 @dataclass(frozen=True)
 class EditResponse:
-    """The site's own response, changed."""
+    """The site's own response, edited."""
 
     edit: Callable[[HttpResponse], HttpResponse]
 
     def apply(self, exchange: Exchange) -> None:
-        """Sends what the change makes of it."""
+        """Send the edited response."""
         exchange.send_response(self.edit(exchange.default_response))
 
 
 @dataclass(frozen=True)
 class OmitLength:
-    """The site's own response without its length: the end of the connection is the end of the body."""
+    """The site's own response without ``Content-Length``: the body ends with the connection."""
 
     body_bytes: int | None
 
     def apply(self, exchange: Exchange) -> None:
-        """Sends all or a part."""
+        """Send the body or a part, and close."""
         exchange.send_bytes(
             exchange.default_response.encode_head(0).replace(b"Content-Length: 0", b"Connection: close")
         )
@@ -139,12 +139,12 @@ class OmitLength:
 
 @dataclass(frozen=True)
 class TruncateChunks:
-    """The site's own response in chunks, of which the last never comes."""
+    """The site's own response in chunks, without the last one."""
 
     body_bytes: int
 
     def apply(self, exchange: Exchange) -> None:
-        """Sends a chunk, and the head of another."""
+        """Send a chunk and the head of another, and close."""
         exchange.send_bytes(
             exchange.default_response.encode_head(0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
         )
@@ -157,10 +157,10 @@ class TruncateChunks:
 
 @dataclass(frozen=True)
 class SendForever:
-    """A body that never ends."""
+    """An endless body."""
 
     def apply(self, exchange: Exchange) -> None:
-        """Sends blanks until the client closes the connection."""
+        """Send blanks until the client closes the connection."""
         exchange.send_bytes(
             exchange.default_response.encode_head(0).replace(b"Content-Length: 0", b"Connection: close")
         )
@@ -170,12 +170,12 @@ class SendForever:
 
 @dataclass(frozen=True)
 class ResetMidBody:
-    """A part of the site's own response, then a reset."""
+    """The site's own response, reset within the body."""
 
     body_bytes: int
 
     def apply(self, exchange: Exchange) -> None:
-        """Sends the part, lets it arrive, and resets."""
+        """Send a part, wait 0.1 s for it to arrive, and reset."""
         exchange.send_bytes(
             exchange.default_response.encode_head(len(exchange.default_response.body))
             + exchange.default_response.body[: self.body_bytes]
@@ -185,70 +185,70 @@ class ResetMidBody:
 
 
 def return_status(code: int, body: bytes = b"", headers: Mapping[str, str] = NO_HEADERS) -> Fault:
-    """Another status."""
+    """Respond with this status, by default without a body."""
     return ReturnResponse(HttpResponse(body, HTML_CONTENT_TYPE, code, tuple(headers.items())))
 
 
 def return_body(data: bytes, content_type: str = JSON_CONTENT_TYPE, headers: Mapping[str, str] = NO_HEADERS) -> Fault:
-    """Status 200 with another body."""
+    """Respond with status 200 and this body."""
     return ReturnResponse(HttpResponse(data, content_type, 200, tuple(headers.items())))
 
 
 def return_redirect(url: str, code: int = 302) -> Fault:
-    """A redirect."""
+    """Redirect to a URL."""
     return ReturnResponse(HttpResponse(b"", HTML_CONTENT_TYPE, code, (("Location", url),)))
 
 
 def reset_connection() -> Fault:
-    """A reset before any response."""
+    """Reset the connection before any response."""
     return ResetConnection()
 
 
 def delay_response(seconds: float) -> Fault:
-    """This long nothing, then the response."""
+    """Send nothing for some seconds, then the response."""
     return DelayResponse(seconds)
 
 
 def truncate_body(body_bytes: int) -> Fault:
-    """The whole length declared, this many bytes of the body sent, then the end."""
+    """Declare the whole length, send a number of bytes of the body, and close."""
     return TruncateBody(body_bytes)
 
 
 def drip_response(bytes_per_second: float) -> Fault:
-    """The response this slowly, headers included."""
+    """Send the response at this rate, headers included."""
     return DripResponse(bytes_per_second)
 
 
 def declare_length(declared_length: int) -> Fault:
-    """The whole body under this declared length."""
+    """Send the whole body under this declared length in bytes."""
     return DeclareLength(declared_length)
 
 
 def send_raw(data: bytes) -> Fault:
-    """These bytes instead of a response."""
+    """Send these bytes instead of a response."""
     return SendRaw(data)
 
 
 def edit_response(edit: Callable[[HttpResponse], HttpResponse]) -> Fault:
-    """The response, changed."""
+    """Send the response as changed by a function."""
     return EditResponse(edit)
 
 
 def omit_length(body_bytes: int | None = None) -> Fault:
-    """The response without its length, or this many bytes of its body."""
+    """Send the response without its length; with a number of bytes, truncate the body."""
     return OmitLength(body_bytes)
 
 
 def truncate_chunks(body_bytes: int) -> Fault:
-    """This many bytes in a chunk, and no end."""
+    """Send one chunk of this size in bytes, and no last chunk."""
     return TruncateChunks(body_bytes)
 
 
 def send_forever() -> Fault:
-    """Blanks without end."""
+    """Send an endless body."""
     return SendForever()
 
 
 def reset_mid_body(body_bytes: int) -> Fault:
-    """This many bytes of the body, then a reset."""
+    """Send a number of bytes of the body, then reset the connection."""
     return ResetMidBody(body_bytes)

@@ -1,7 +1,6 @@
 """HTML pages: an article's page in the layout of its time, the share page, and the 404 page.
 
-Real pages carry far more around the article; what is here is what a reader of one has to tell apart
-(wire contract, section c3).
+They have the parts of a real page that a parser must distinguish (wire contract, section c3).
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _HEAD_TEMPLATE = """<!DOCTYPE html>
 """
 _FOOTER_HTML = '<div class="footer"><p>东方财富网</p><script>window.loaded = true;</script></div>\n</body></html>\n'
 _SHARE_HINT_HTML = "<p>打开微信，</p><p>点击底部的“发现”</p><p>使用“扫一扫”即可将网页分享至朋友圈。</p>"
-# The side bar's boxes have the class of the title, too.
+# The boxes of the side bar have the same class as the title.
 _LAYOUT_2022 = """<div class="main"><div class="mainright"><div class="title">行情中心</div></div>
 <div class="mainleft">
 <div class="title">{title}</div>
@@ -69,22 +68,26 @@ _SHARE_PAGE_TEMPLATE = """<!DOCTYPE html>
 
 
 def render_article_page(article: SourceArticle, page_number: int = 1) -> bytes:
-    """A full page, in the layout of 2022 or of the years before; its time has no seconds."""
-    uses_old_layout = article.body_location == "page2018" or article.local_time.year < 2022
+    """Return a full page in the layout of 2022 or before; its time has no seconds."""
     values = _template_values(article) | {
         "body": _render_body_of_page(article, page_number),
         "pager": _render_pager(article, page_number),
     }
-    layout = (
-        _LAYOUT_2018.format(**values, share=_SHARE_HINT_HTML)
-        if uses_old_layout
-        else _render_layout_2022(article, values)
-    )
+    if article.body_location == "page2018" or article.local_time.year < 2022:
+        layout = _LAYOUT_2018.format(**values, share=_SHARE_HINT_HTML)
+    else:
+        # Both forms of the editor's line occur, and the share hint is after the text or still within it.
+        ending, share = '<p class="res-edit">（责任编辑：11）</p>\n</div>', _SHARE_HINT_HTML
+        if article.code[-1:] in "13579":
+            ending, share = f"<p>（责任编辑：11）</p>\n{_SHARE_HINT_HTML}</div>", ""
+        abstract = f'<div class="abstract"><div class="txt">{values["summary"]}</div></div>' if article.summary else ""
+        items = _render_items(article, values["source"])
+        layout = _LAYOUT_2022.format(**values, items=items, abstract=abstract, ending=ending, share=share)
     return "".join((_HEAD_TEMPLATE.format(**values), layout, _FOOTER_HTML)).encode()
 
 
 def _render_body_of_page(article: SourceArticle, page_number: int) -> str:
-    """A part of the paragraphs. Assumed: each page names the media at its foot."""
+    """Return the paragraphs of one page. Assumed: each page ends with the media."""
     if article.page_count == 1:
         return ensure_source_line(article)
     paragraphs = _PARAGRAPH.findall(strip_source_line(article.content))
@@ -94,7 +97,7 @@ def _render_body_of_page(article: SourceArticle, page_number: int) -> str:
 
 
 def _render_pager(article: SourceArticle, page_number: int) -> str:
-    """Links to the other pages. Assumed: only that such pages are linked to is known."""
+    """Return links to the previous and next page. Assumed: only that pages are linked is known."""
     suffixes = {number: f"_{number}" if number > 1 else "" for number in range(1, article.page_count + 1)}
     links = (
         f'<a href="/a/{article.code}{suffix}.html">{number}</a>'
@@ -105,12 +108,12 @@ def _render_pager(article: SourceArticle, page_number: int) -> str:
 
 
 def render_share_page(article: SourceArticle) -> bytes:
-    """What the 2022 links led to. Assumed: no such page was recorded."""
+    """Return the page behind the 2022 links. Assumed: no such page was recorded."""
     return _SHARE_PAGE_TEMPLATE.format(**_template_values(article)).encode()
 
 
 def find_article_with_page(corpus: Corpus, code: str) -> SourceArticle | None:
-    """The article, if it has a page at all: of a blank row no page is known."""
+    """Return an article that has a page; a blank row has none."""
     article = corpus.find_article(code)
     return None if article is None or article.is_blank else article
 
@@ -123,27 +126,14 @@ def _template_values(article: SourceArticle) -> dict[str, str]:
         "time": f"{article.local_time:%Y年%m月%d日 %H:%M}",
         "source": escape(article.media),
         "body": ensure_source_line(article),
-        # Since 2026 there are blanks around it.
+        # Since 2026 there are blanks around the underscore.
         "site_name": " _ 东方财富网" if article.local_time.year >= 2026 else "_东方财富网",
         "menu": _MENU_HTML,
     }
 
 
-def _render_layout_2022(article: SourceArticle, values: dict[str, str]) -> str:
-    """Both forms of the editor's line occur, and the words on sharing stand after the text or still in it."""
-    ending, share = '<p class="res-edit">（责任编辑：11）</p>\n</div>', _SHARE_HINT_HTML
-    if article.code[-1:] in "13579":
-        ending, share = f"<p>（责任编辑：11）</p>\n{_SHARE_HINT_HTML}</div>", ""
-    abstract = f'<div class="abstract"><div class="txt">{values["summary"]}</div></div>' if article.summary else ""
-    return _LAYOUT_2022.format(
-        **values, items=_render_items(article, values["source"]), abstract=abstract, ending=ending, share=share
-    )
-
-
 def _render_items(article: SourceArticle, source: str) -> str:
-    """Since 2026 each item has its label, the author's may come first, and the media may be a link; before, some pages
-    wrote 来源 before the media, and some did not.
-    """
+    """Return the items below the title: the media, since 2026 with a label, as a link or after an author."""
     last_digit = article.code[-1:]
     if article.local_time.year < 2026:
         label = "来源：" if last_digit in "048" else ""

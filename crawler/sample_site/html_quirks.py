@@ -1,6 +1,6 @@
-"""HTML quirks of the source, one function each, put into made-up articles by turns.
+"""HTML quirks of the source, one function each, added to made-up articles in turn.
 
-Each was seen in a recorded response or an old post; each takes a draft and changes its blocks in place.
+Each occurs in a recorded response or an old post. Each function changes the blocks of a draft in place.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from crawler.sample_site.phrases import BOARDS, Company
 HIDDEN_PARAGRAPH = '<p style="display:none;height:1px;overflow:hidden;"><br /></p>'
 CHART_START_COMMENT, CHART_END_COMMENT = "<!-- EM_StockImg_Start -->", "<!-- EM_StockImg_End -->"
 QUOTE_URL = "http://quote.eastmoney.com/unify/r"
-CHART_KEY = "28dfeb41d35cc81d84b4664d7c23c49f"  # the public one of every chart that was recorded
+CHART_KEY = "28dfeb41d35cc81d84b4664d7c23c49f"  # the public key of every recorded chart
 
 ADVERT_LINKS = (
     ("acttg.eastmoney.com", "在东方财富看资讯行情，选东方财富证券一站式开户交易&gt;&gt;"),
@@ -28,7 +28,7 @@ ADVERT_WORDS = (
 
 @dataclass
 class ArticleDraft:
-    """An article on its way: blocks of HTML, and what joins them."""
+    """A body under construction: blocks of HTML and their separator."""
 
     blocks: list[str]
     companies: tuple[Company, ...]
@@ -38,11 +38,11 @@ class ArticleDraft:
     source_line: str = ""
 
     def render(self) -> str:
-        """The body."""
+        """Return the body."""
         return self.separator.join([*self.blocks, self.source_line] if self.source_line else self.blocks)
 
     def replace_word(self, word: str, first_html: str, later_html: str) -> None:
-        """Marks up the word: the first time one way, all later times another."""
+        """Replace a word by HTML, the first occurrence and all later ones differently."""
         text = "\0".join(self.blocks)
         before, match, after = text.partition(word)
         if match:
@@ -50,7 +50,7 @@ class ArticleDraft:
 
 
 def render_stock_link(link_prefix: str, quote_prefix: str, secid: str, name: str) -> str:
-    """A name as a link, and the empty span that follows every one of them."""
+    """Return a name as a link, with the empty span that follows each link."""
     return (
         f'<span id="{link_prefix}_{secid}"><a href="{QUOTE_URL}/{secid}" class="keytip" '
         f'data-code="{secid.replace(".", ",")}">{name}</a></span><span id="{quote_prefix}_{secid}"></span>'
@@ -58,7 +58,7 @@ def render_stock_link(link_prefix: str, quote_prefix: str, secid: str, name: str
 
 
 def render_stock_span(secid: str, name: str) -> str:
-    """The same name later in the text."""
+    """Return a later occurrence of a linked name."""
     return (
         f'<span web="1" href="{QUOTE_URL}/{secid}" class="em_stock_key_common" '
         f'data-code="{secid.replace(".", ",")}">{name}</span>'
@@ -66,7 +66,7 @@ def render_stock_span(secid: str, name: str) -> str:
 
 
 def render_chart(secid: str) -> str:
-    """The live chart of a stock, in the form of 2026; its address has a bare ``&``."""
+    """Return the live chart of a stock, in the form of 2026; its URL has a bare ``&``."""
     market, code = secid.split(".")
     return (
         f'<p style="text-align:center;"><a href="{QUOTE_URL}/{secid}" data-code="{code}|{market}|_UI" '
@@ -78,32 +78,32 @@ def render_chart(secid: str) -> str:
 
 
 def add_stock_links(draft: ArticleDraft) -> None:
-    """Every company is a link once, and a span after that."""
+    """Mark up each company: the first occurrence as a link, later ones as spans."""
     for name, secid in draft.companies:
         draft.replace_word(name, render_stock_link("stock", "quote", secid, name), render_stock_span(secid, name))
 
 
 def add_board_links(draft: ArticleDraft) -> None:
-    """So are the boards."""
+    """Mark up the boards in the same way."""
     for name, code in BOARDS:
         secid = f"90.{code}"
         draft.replace_word(name, render_stock_link("bk", "bkquote", secid, name), render_stock_span(secid, name))
 
 
 def add_info_link(draft: ArticleDraft) -> None:
-    """A word that leads to a page of data."""
+    """Link a word to a page of data."""
     link = '<span id="Info.3321"><a href="http://data.eastmoney.com/bbsj/" class="infokey">业绩</a></span>'
     draft.replace_word("业绩", link, "业绩")
 
 
 def add_info_span(draft: ArticleDraft) -> None:
-    """A name in a span with an id and no link; the sentence is a recorded one."""
+    """Add a name in a span that has an id but no link."""
     name = '<span id="Info.116.00700">腾讯控股</span>'
     draft.blocks.insert(1, f"<p>　　港交所文件显示，{name}于8月19日回购673,000股，耗资3亿港元。</p>")
 
 
 def add_charts(draft: ArticleDraft) -> None:
-    """One chart a company before the text, each after a hidden paragraph."""
+    """Add a chart for each company before the text, each after a hidden paragraph."""
     chart_blocks = (
         f"{HIDDEN_PARAGRAPH}{CHART_START_COMMENT}{render_chart(company.secid)}{CHART_END_COMMENT}"
         for company in draft.companies
@@ -112,7 +112,7 @@ def add_charts(draft: ArticleDraft) -> None:
 
 
 def add_overlapping_charts(draft: ArticleDraft) -> None:
-    """The comments around a chart begin inside a paragraph, and end twice."""
+    """Add a chart whose comments begin inside a paragraph and end twice."""
     first_paragraph = draft.blocks[0].removesuffix("</p>")
     chart = render_chart(draft.companies[0].secid)
     chart_block = f"{chart}{CHART_END_COMMENT}{CHART_START_COMMENT}{HIDDEN_PARAGRAPH}{CHART_END_COMMENT}"
@@ -121,12 +121,12 @@ def add_overlapping_charts(draft: ArticleDraft) -> None:
 
 
 def add_hidden_paragraph(draft: ArticleDraft) -> None:
-    """A first paragraph that is hidden."""
+    """Add a hidden first paragraph."""
     draft.blocks.insert(0, HIDDEN_PARAGRAPH)
 
 
 def add_advert_picture(draft: ArticleDraft) -> None:
-    """A picture of the house's own advertising, last but for the editor's line."""
+    """Add an advert of the source as a picture, before the editor's line at the end."""
     draft.blocks.append(
         '<p style="text-align:center;"><a href="https://acttg.eastmoney.com/pub/xxlout_khmbdfcfappnew_random_0007467a">'
         '<img src="https://np-newspic.dfcfw.com/download/D24832930842412850501_w690h389.jpg" '
@@ -136,20 +136,20 @@ def add_advert_picture(draft: ArticleDraft) -> None:
 
 
 def add_advert_link(draft: ArticleDraft) -> None:
-    """Promotions that look like paragraphs: one first, which is a link, and one last, of words alone."""
+    """Add adverts that look like paragraphs: a link at the start, plain text at the end."""
     host, words = ADVERT_LINKS[draft.number // len(QUIRKS) % len(ADVERT_LINKS)]
     draft.blocks.insert(0, f'<p>　　<a class="toplink" href="https://{host}/pub/x">{words}</a></p>')
     draft.blocks.append(f"<p>　　{ADVERT_WORDS[draft.number % len(ADVERT_WORDS)]}</p>")
 
 
 def add_advert_script(draft: ArticleDraft) -> None:
-    """A box with a script, and one that offers a choice of stocks."""
+    """Add a box with a script, and a box that offers stocks."""
     draft.blocks.insert(1, '<div class="ad_context3"><script>ads()</script><p>广告</p></div>')
     draft.blocks.insert(2, '<div class="em_xuangu"><p>智能选股</p></div>')
 
 
 def add_pictures(draft: ArticleDraft) -> None:
-    """Pictures in ``center``, with a caption under the first."""
+    """Add pictures in ``center``, with a caption below the first."""
     for index in (1, 3):
         image_url = f"https://np-newspic.dfcfw.com/download/D2546534410{draft.number % 10000:04d}87954{index}"
         draft.blocks.insert(
@@ -161,20 +161,20 @@ def add_pictures(draft: ArticleDraft) -> None:
 
 
 def add_headings(draft: ArticleDraft) -> None:
-    """``h3`` with an indent, before every second paragraph."""
+    """Add an indented ``h3`` before every second paragraph."""
     names = ("全球要闻", "公司新闻", "机构观点", "市场数据")
     for index, name in zip(range(1, len(draft.blocks), 3), names, strict=False):
         draft.blocks.insert(index, f'<h3 class="emh3">　　{name}</h3>')
 
 
 def add_strong_heading(draft: ArticleDraft) -> None:
-    """A bold paragraph for a heading, with a blank after it, and a line break at a paragraph's end."""
+    """Add a bold paragraph as a heading, and a line break at a paragraph's end."""
     draft.blocks[0] = draft.blocks[0].replace("</p>", "<br /></p>")
     draft.blocks.insert(1, "<p>　　<strong>需求端持续回暖 </strong></p>")
 
 
 def add_table(draft: ArticleDraft) -> None:
-    """A table without classes."""
+    """Add a table without classes."""
     rows = "".join(
         f"<tr><td>{secid[2:]}</td><td>{name}</td><td>{index + 2}</td></tr>"
         for index, (name, secid) in enumerate(draft.companies)
@@ -187,36 +187,36 @@ def add_table(draft: ArticleDraft) -> None:
 
 
 def separate_with_line_breaks(draft: ArticleDraft) -> None:
-    """A line break and one blank between the paragraphs."""
+    """Separate the paragraphs by a line break and a blank."""
     draft.separator = "\n "
 
 
 def add_zero_width_characters(draft: ArticleDraft) -> None:
-    """Characters without width, and a no-break space."""
+    """Add zero-width characters and a no-break space."""
     draft.blocks[0] = draft.blocks[0].replace("，", "，\u200b", 1).replace("</p>", "\ufeff</p>")
     draft.blocks[-1] = draft.blocks[-1].replace("，", "，&nbsp;", 1)
 
 
 def add_escaped_signs(draft: ArticleDraft) -> None:
-    """Signs that must stay escaped."""
+    """Add characters that must stay escaped."""
     treaty = "《&lt;蒙特利尔议定书&gt;基加利修正案》"
     draft.blocks.insert(1, f"<p>　　据了解，{treaty}已正式生效，A&amp;B两类产品受益。</p>")
 
 
 def add_linked_source_line(draft: ArticleDraft) -> None:
-    """The source line, cut by a link to a board."""
+    """Add a source line that is split by a link to a board."""
     linked_media = draft.media.replace("证券", render_stock_link("bk", "bkquote", "90.BK0473", "证券"))
     if linked_media:
         draft.source_line = f'<p class="em_media">（文章来源：{linked_media}）</p>'
 
 
 def add_wide_space(draft: ArticleDraft) -> None:
-    """A single full-width space inside the text."""
+    """Add a single full-width space inside the text."""
     draft.blocks[-1] = draft.blocks[-1].replace("，", "，　", 1)
 
 
 def add_article_links(draft: ArticleDraft) -> None:
-    """Links to other articles, one plain and one secure."""
+    """Add links to other articles, one with http and one with https."""
     draft.blocks.insert(
         1,
         '<p>　　<a href="http://finance.eastmoney.com/a/202609183878581096.html"><strong>相关报道</strong></a>'
@@ -225,7 +225,7 @@ def add_article_links(draft: ArticleDraft) -> None:
 
 
 def leave_unchanged(draft: ArticleDraft) -> None:
-    """None at all."""
+    """Add no quirk."""
 
 
 QUIRKS: tuple[Callable[[ArticleDraft], None], ...] = (
@@ -234,11 +234,11 @@ QUIRKS: tuple[Callable[[ArticleDraft], None], ...] = (
     add_overlapping_charts, add_charts, add_hidden_paragraph, add_advert_link, add_advert_script, add_advert_picture,
     separate_with_line_breaks, add_linked_source_line, leave_unchanged,
 )  # fmt: skip
-"""In the order to apply them: links are for the text alone, charts and adverts go around it."""
+"""Quirks in the order of application: links only in the text, then charts and adverts around the text."""
 
 
 def apply_quirks(draft: ArticleDraft) -> None:
-    """Two of them by the article's number, so that any fifty neighbours show them all."""
+    """Apply two quirks, chosen by the article's number: any fifty successive articles show all quirks."""
     first_index = draft.number % len(QUIRKS)
     second_index = (draft.number // len(QUIRKS) * 5 + first_index + 8) % len(QUIRKS)
     for index in sorted({first_index, second_index}):

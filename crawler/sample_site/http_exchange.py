@@ -1,7 +1,7 @@
 """HTTP exchange over one connection: requests in, responses out, each response in one write.
 
-The standard library's HTTP handler reads headers with the mail parser, which takes longer than all else
-here together; a sample site that is slower than the crawler would be no use to a benchmark.
+The standard library's HTTP handler reads headers with the mail parser, which takes longer than everything else
+here together; a benchmark needs a sample site that is faster than the crawler.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ SCRIPT_CONTENT_TYPE = "application/javascript; charset=utf-8"
 TEXT_CONTENT_TYPE = "text/plain; charset=utf-8"
 
 _MAX_LINE_BYTES = 1 << 16
-# Scheme and host, which stand before the path where a client takes the site for a proxy.
+# Scheme and host, which a client that uses the site as a proxy sends before the path.
 _ABSOLUTE_FORM = re.compile(r"^http://[^/]*", re.ASCII | re.IGNORECASE)
 
 
 class HttpRequest(NamedTuple):
-    """A request as it came. The names of the headers are in lower case."""
+    """A request as received; header names are in lower case."""
 
     method: str
     path: str
@@ -38,11 +38,11 @@ class HttpRequest(NamedTuple):
     target: str = ""
     """Path and query as sent."""
     received_at: float = 0.0
-    """When, on the monotonic clock."""
+    """Seconds on the monotonic clock."""
 
 
 class HttpResponse(NamedTuple):
-    """A whole response; ``headers`` come on top of the type and the length."""
+    """A whole response; ``headers`` are sent in addition to the type and the length."""
 
     body: bytes
     content_type: str = HTML_CONTENT_TYPE
@@ -50,7 +50,7 @@ class HttpResponse(NamedTuple):
     headers: Sequence[tuple[str, str]] = ()
 
     def encode_head(self, length: int) -> bytes:
-        """Status line and headers, with the length to declare."""
+        """Return status line and headers, with this ``Content-Length`` in bytes."""
         lines = [
             f"HTTP/1.1 {self.status} {responses.get(self.status, 'Unknown')}",
             f"Content-Type: {self.content_type}",
@@ -62,34 +62,34 @@ class HttpResponse(NamedTuple):
 
 @dataclass
 class Exchange:
-    """A request and what may be done about it: all that a fault needs."""
+    """A request and its connection: all that a fault needs."""
 
     request: HttpRequest
     connection: socket.socket
     stop_event: Event
     default_response: HttpResponse
-    """What the site would answer."""
+    """The site's own response."""
     keep_alive: bool = True
 
     def send_response(self, response: HttpResponse, length: int | None = None) -> None:
-        """Sends a response, with a declared length of its own if there is one."""
+        """Send a response; ``length`` in bytes replaces the declared length."""
         head = response.encode_head(len(response.body) if length is None else length)
         self.send_bytes(head if self.request.method == "HEAD" else head + response.body)
 
     def send_bytes(self, data: bytes) -> None:
-        """These bytes, in one write."""
+        """Send bytes in one write."""
         self.connection.sendall(data)
 
     def wait(self, seconds: float) -> None:
-        """Does nothing, unless the site stops before."""
+        """Wait, at most until the site stops."""
         self.stop_event.wait(seconds)
 
     def disable_keep_alive(self) -> None:
-        """Ends the connection after this exchange."""
+        """Close the connection after this exchange."""
         self.keep_alive = False
 
     def reset_connection(self) -> None:
-        """Ends the connection at once and rudely: the client sees a reset, not an end."""
+        """Reset the connection at once: the client sees RST, not FIN."""
         self.disable_keep_alive()
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         # Reading keeps a copy of the file descriptor open; only closing that itself sends the reset.
@@ -97,33 +97,25 @@ class Exchange:
 
 
 def read_request(stream: BufferedIOBase) -> HttpRequest | None:
-    """The next request, or None when the client is gone or does not speak HTTP."""
+    """Read the next request; return None when the client has left or does not speak HTTP."""
     request_line = stream.readline(_MAX_LINE_BYTES).split()
     if len(request_line) != 3:
         return None
-    headers = _read_headers(stream)
-    if (length := headers.get("content-length", "")).isdecimal():
-        stream.read(int(length))
-    method, target = request_line[0].decode("latin-1"), request_line[1].decode("latin-1")
-    target = _ABSOLUTE_FORM.sub("", target, 1)
-    path, _, query = target.partition("?")
-    if request_line[2] == b"HTTP/1.0":
-        headers.setdefault("connection", "close")
-    return HttpRequest(method, unquote(path), _parse_query(query), headers, target, monotonic())
-
-
-def wants_keep_alive(headers: Mapping[str, str]) -> bool:
-    """Shall the connection be kept?"""
-    return headers.get("connection", "").lower() != "close"
-
-
-def _read_headers(stream: BufferedIOBase) -> dict[str, str]:
     headers: dict[str, str] = {}
     while (line := stream.readline(_MAX_LINE_BYTES)) not in (b"\r\n", b"\n", b""):
         name, _, value = line.decode("latin-1").partition(":")
         headers[name.lower()] = value.strip()
-    return headers
+    if (length := headers.get("content-length", "")).isdecimal():
+        stream.read(int(length))
+    method, target = request_line[0].decode("latin-1"), request_line[1].decode("latin-1")
+    target = _ABSOLUTE_FORM.sub("", target, 1)
+    path, _, query_string = target.partition("?")
+    query = dict(parse_qsl(query_string, keep_blank_values=True)) if query_string else {}
+    if request_line[2] == b"HTTP/1.0":
+        headers.setdefault("connection", "close")
+    return HttpRequest(method, unquote(path), query, headers, target, monotonic())
 
 
-def _parse_query(query: str) -> dict[str, str]:
-    return dict(parse_qsl(query, keep_blank_values=True)) if query else {}
+def wants_keep_alive(headers: Mapping[str, str]) -> bool:
+    """Return whether the client keeps the connection open."""
+    return headers.get("connection", "").lower() != "close"

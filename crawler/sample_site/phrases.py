@@ -1,7 +1,7 @@
-"""Phrases of made-up financial Chinese: words, and sentences and titles over them.
+"""Phrases of made-up financial Chinese: words, and templates of sentences and titles.
 
-The companies, their codes and every figure are invented; the papers, boards and places are real names, as
-the real ones are what a crawler has to sort by.
+Companies, codes and figures are invented; the names of papers, boards and places are real, since a crawler
+categorises by them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
 SlotFiller = Callable[[Random], str]
-"""Fills in one word."""
+"""Returns one word."""
 
 
 class Company(NamedTuple):
@@ -30,9 +30,9 @@ _MEDIA_NAMES_TEXT = """
     智通财经 科创板日报 北京商报 中国新闻网 经济参考报 证券时报网 中国农网 36氪 IT之家 安信国际证券(香港)
 """
 MEDIA_NAMES = _MEDIA_NAMES_TEXT.split()
-"""Short and long, with Latin letters, digits and brackets."""
+"""Short and long names, with Latin letters, digits and brackets."""
 SECURITIES_MEDIA_NAMES = ("上海证券报", "中国证券报", "证券时报", "证券日报")
-"""Those with a word in their name that is also a board: a link cuts their source line."""
+"""Names that contain the name of a board, so a link splits their source line."""
 
 _COMPANIES_TEXT = """
     东屿科技=1.609001 禾川新材=0.009002 云岭重工=1.609003 北辰医药=0.309004 远帆物流=1.609005
@@ -90,22 +90,22 @@ _SENTENCE_TEMPLATES = [
 
 
 def choose(rng: Random, words: Sequence[T]) -> T:
-    """One of them. (``random()`` alone is the same in every Python.)"""
+    """Return a random word. Only ``random()`` gives the same values in every Python version."""
     return words[int(rng.random() * len(words))]
 
 
 def generate_title(rng: Random, company: str) -> str:
-    """One headline."""
+    """Return a headline."""
     return _fill_template(rng, _TITLE_TEMPLATES, company)
 
 
 def generate_lead(rng: Random, company: str) -> str:
-    """The first paragraph; it names the company."""
+    """Return a first paragraph, which names the company."""
     return _fill_template(rng, _LEAD_TEMPLATES, company) + _fill_template(rng, _SENTENCE_TEMPLATES, company)
 
 
 def generate_paragraphs(rng: Random, companies: Sequence[str], min_characters: float) -> list[str]:
-    """Paragraphs of two to four sentences, until there are about so many characters."""
+    """Return paragraphs of two to four sentences, with at least this number of characters in total."""
     texts: list[str] = []
     while min_characters > 0:
         count = 2 + int(rng.random() * 3)
@@ -116,20 +116,20 @@ def generate_paragraphs(rng: Random, companies: Sequence[str], min_characters: f
 
 
 def _fill_template(rng: Random, templates: Sequence[str], company: str) -> str:
-    """One of the templates, filled in; the company is the same all through it."""
+    """Return a random template with its slots filled, all with the same company."""
     text, slots = _compile_template(choose(rng, templates))
     return (text % tuple([slot(rng) for slot in slots])).replace("{company}", company)
 
 
 @cache
 def _compile_template(template: str) -> tuple[str, list[SlotFiller]]:
-    """The template with a ``%s`` for each slot but the company's, and the slots."""
+    """Return a template with ``%s`` for each slot except ``{company}``, and the slots' fillers."""
     slots = [_SLOT_FILLERS[name] for name in _SLOT_PATTERN.findall(template)]
     return _SLOT_PATTERN.sub("%s", template), slots
 
 
 def _make_chooser(words: Sequence[str]) -> SlotFiller:
-    """``pick`` itself would cost a second call a word."""
+    """Return a filler that chooses a word itself, since a second call for each word would be slow."""
     count = len(words)
     return lambda rng: words[int(rng.random() * count)]
 

@@ -1,7 +1,7 @@
-"""Recorded articles: the recorded responses of the source, as articles.
+"""Recorded articles, from the recorded responses of the source.
 
-Most of them have only a row in a list; then the row's own text is their body. What a response says next to
-the article, such as its keywords, is in ``recorded_detail``.
+Most have only a row in a list; then the text of the row is the body. ``load_recorded_detail`` has the other
+fields, such as keywords.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ _MEDIA_SUFFIX = re.compile(r"（(?P<media>[^（）]+)）$")
 
 @cache
 def read_recording(name: str) -> bytes:
-    """One recorded response as it is."""
+    """Return a recorded response unchanged."""
     return (files("crawler.sample_site") / "recorded" / name).read_bytes()
 
 
 @cache
 def load_recorded_detail() -> dict[str, str]:
-    """The ``data`` of the one recorded JSON detail (wire contract, c1)."""
+    """Return the ``data`` of the one recorded JSON detail (wire contract, c1)."""
     data: dict[str, str] = _load_recording("df_article_real.json")["data"]
     return data
 
 
 def load_recorded_articles() -> list[SourceArticle]:
-    """Every article that a recorded response mentions and that is not one of the old posts."""
+    """Return every article in a recorded response that is not one of the old posts."""
     return [
         *_articles_from_columns(),
         *_articles_from_fast_news(),
@@ -85,7 +85,7 @@ def _articles_from_fast_news() -> Iterator[SourceArticle]:
 
 
 def _articles_from_stock_list() -> Iterator[SourceArticle]:
-    """Of the rows of one stock only the 财富号 one; its text is made up of its title."""
+    """Yield the 财富号 row of a stock's list; its title is also its text."""
     for row in _load_recording("getListInfo.json")["data"]["list"]:
         if row["Np_dst"] == "CFH":
             yield SourceArticle(
@@ -101,7 +101,7 @@ def _articles_from_stock_list() -> Iterator[SourceArticle]:
 
 
 def _articles_from_pc_client() -> Iterator[SourceArticle]:
-    """Of the PC client's two rows one is an old post, and its digest there is the post's."""
+    """Yield the PC client's row that ends with its media; the other row is an old post."""
     for row in _load_recording("pc_fastnews.json")["items"]:
         media_suffix = _MEDIA_SUFFIX.search(row["digest"])
         if media_suffix:

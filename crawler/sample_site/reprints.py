@@ -1,7 +1,7 @@
-"""Reprints: articles that several papers print, and articles that only look similar (near-duplicates and decoys).
+"""Reprints and decoys: near-duplicates of articles, and articles that only look similar.
 
-Each has the name of its story. Reprints are made of the other articles of the sample, as papers make them: with another
-lead, a cut tail, a disclaimer, other punctuation. What only looks alike is of one template, a follow-up or a round-up.
+Each is labelled with its story. Reprints are other articles of the sample, edited as papers do: with a byline, a
+truncated end, a disclaimer or other punctuation. Decoys share a template, or are follow-ups or round-ups.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from crawler.sample_site.phrases import COMPANIES
 
 _MEDIA_NAMES = ("证券时报网", "智通财经", "界面新闻", "北京商报", "中国基金报", "经济参考报", "澎湃新闻", "科创板日报")
 _MIN_TEXT_CHARACTERS = 80
-# After so long, both reprints of an article are out.
+# The later of the two reprints of an article is published at most 99 minutes after it.
 _REPRINT_DELAY = timedelta(hours=2)
 _DISCLAIMER = (
     "<p>免责声明：本文内容与数据仅供参考，不构成投资建议，使用前请核实。据此操作，风险自担。转载请注明来源。</p>"
@@ -31,32 +31,35 @@ _SENTENCE = re.compile(r"[^。]+。")
 
 
 class LabelledArticle(NamedTuple):
-    """An article and the name of its story; two articles of one name are one story."""
+    """An article and the label of its story; reprints of each other have the same label."""
 
     cluster_label: str
     article: SourceArticle
 
 
 def build_labelled_articles(synthetic_count: int = 40) -> list[LabelledArticle]:
-    """The sample with so many made-up articles, its reprints, and what only looks like one."""
+    """Return the sample with this number of made-up articles, its reprints, and decoys."""
     corpus = Corpus.sample(synthetic_count)
     originals = [article for code in corpus if (article := corpus.find_article(code))]
     articles = [LabelledArticle(article.code, article) for article in originals]
     for number, article in enumerate(originals):
         if _has_enough_text(article):
             articles += [LabelledArticle(article.code, reprint) for reprint in _generate_reprints(article, number)]
+    announcements, closing_reports = list(_generate_announcements()), list(_generate_closing_reports())
+    # A round-up of the evening contains these articles, but is a reprint of none.
+    round_up = "".join(item.article.content for item in [*closing_reports, *announcements][:12:3])
     return [
         *articles,
         *_generate_margin_balances(),
-        *_generate_announcements(),
-        *_generate_closing_reports(),
+        *announcements,
+        *closing_reports,
         *_generate_follow_ups(originals),
-        *_generate_round_up(),
+        _label_article("round-up", 500, "新华社", NEWEST_AT, round_up),
     ]
 
 
 def add_reprints(corpus: Corpus, newest_at: datetime = NEWEST_AT, original_count: int = 3) -> None:
-    """Add two papers' reprints of each of a number of articles: the newest for which both are out by `newest_at`."""
+    """Add two reprints of each of the newest articles whose reprints are both published by ``newest_at``."""
     articles = filter(None, map(corpus.find_article, corpus))
     originals = (
         article
@@ -77,7 +80,7 @@ def _strip_markup(content: str) -> str:
 
 
 def _generate_reprints(article: SourceArticle, number: int) -> Iterator[SourceArticle]:
-    """Two papers' versions of an article, in two of the ways; all ways come round."""
+    """Yield two papers' versions of an article, edited in two of the ways in turn."""
     media_names = [media for media in _MEDIA_NAMES if media != article.media]
     for step in (0, 1):
         edit_content = _REPRINT_EDITS[(number + step * 3) % len(_REPRINT_EDITS)]
@@ -94,16 +97,12 @@ def _generate_reprints(article: SourceArticle, number: int) -> Iterator[SourceAr
         )
 
 
-def _copy(content: str) -> str:
-    return content
-
-
 def _prepend_byline(content: str) -> str:
     return _TEXT_START.sub(r"\g<1>本报讯（记者 王某）", content, count=1)
 
 
 def _truncate_tail(content: str) -> str:
-    """The last fifth of the paragraphs is gone, or of the sentences where there is one paragraph."""
+    """Remove the last fifth of more than four paragraphs, else a short last sentence."""
     paragraphs = re.findall(r"<p>.*?</p>", content, re.DOTALL)
     if len(paragraphs) > 4:
         return "".join(paragraphs[: len(paragraphs) - len(paragraphs) // 5])
@@ -112,25 +111,22 @@ def _truncate_tail(content: str) -> str:
     return f"{kept}</p>" if len(kept) > 0.75 * len(content) else content
 
 
-def _append_disclaimer(content: str) -> str:
-    return content + _DISCLAIMER
-
-
 def _use_half_width_punctuation(content: str) -> str:
     return re.sub(r"(?<=>)[^<]+", lambda match: match[0].translate(_HALF_WIDTH), content)
 
 
-def _combine_edits(content: str) -> str:
-    return _prepend_byline(_use_half_width_punctuation(content)) + "<p>（综合自各媒体）</p>"
-
-
 _REPRINT_EDITS: tuple[Callable[[str], str], ...] = (
-    _copy, _prepend_byline, _truncate_tail, _append_disclaimer, _use_half_width_punctuation, _combine_edits,
-)  # fmt: skip
+    lambda content: content,
+    _prepend_byline,
+    _truncate_tail,
+    lambda content: content + _DISCLAIMER,
+    _use_half_width_punctuation,
+    lambda content: _prepend_byline(_use_half_width_punctuation(content)) + "<p>（综合自各媒体）</p>",
+)
 
 
 def _generate_margin_balances() -> Iterator[LabelledArticle]:
-    """One paper's column, day after day, which another paper reprints: each day is a story of its own."""
+    """Yield a daily report and its reprint; each day is a story of its own."""
     for day in range(12):
         rng = Random(day)
         published_at = NEWEST_AT - timedelta(days=day)
@@ -151,7 +147,7 @@ def _generate_margin_balances() -> Iterator[LabelledArticle]:
 
 
 def _generate_announcements() -> Iterator[LabelledArticle]:
-    """One template on one day, filled in for many companies, by several papers."""
+    """Yield announcements of many companies on one day, all from one template."""
     for number, company in enumerate(COMPANIES):
         code = company.secid.partition(".")[2]
         body = (
@@ -168,7 +164,7 @@ def _generate_announcements() -> Iterator[LabelledArticle]:
 
 
 def _generate_closing_reports() -> Iterator[LabelledArticle]:
-    """The same words every day and in every paper, and other figures."""
+    """Yield reports of several papers with the same words and different figures."""
     for number in range(10):
         rng = Random(1000 + number)
         body = (
@@ -182,7 +178,7 @@ def _generate_closing_reports() -> Iterator[LabelledArticle]:
 
 
 def _generate_follow_ups(originals: list[SourceArticle]) -> Iterator[LabelledArticle]:
-    """Another paper quotes the half of an article, and goes on with as much of its own."""
+    """Yield articles that are half a quotation of another paper's article."""
     long_articles = [
         article for article in originals if len(_strip_markup(article.content)) >= 4 * _MIN_TEXT_CHARACTERS
     ]
@@ -192,13 +188,6 @@ def _generate_follow_ups(originals: list[SourceArticle]) -> Iterator[LabelledArt
         published_at = article.published_at + timedelta(hours=3)
         media = next(paper for paper in _MEDIA_NAMES if paper not in (article.media, other_article.media))
         yield _label_article(f"follow-up-{number}", 400 + number, media, published_at, body)
-
-
-def _generate_round_up() -> Iterator[LabelledArticle]:
-    """The news of the evening: each of these stands in it, and it is none of them."""
-    items = [*_generate_closing_reports(), *_generate_announcements()][:12:3]
-    body = "".join(item.article.content for item in items)
-    yield _label_article("round-up", 500, "新华社", NEWEST_AT, body)
 
 
 def _label_article(

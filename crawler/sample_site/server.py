@@ -28,7 +28,7 @@ from crawler.sample_site.routes import requested_article_code, route_request
 
 
 class RequestLog(Sequence[HttpRequest]):
-    """The requests so far, in order; safe to read while more come in."""
+    """Requests received so far, in order; safe to read while more arrive."""
 
     def __init__(self) -> None:
         self._requests: list[HttpRequest] = []
@@ -48,15 +48,15 @@ class RequestLog(Sequence[HttpRequest]):
         return iter(self._snapshot())
 
     def __repr__(self) -> str:
-        return f"Hits({[hit.target for hit in self]})"
+        return f"RequestLog({[hit.target for hit in self]})"
 
     def append(self, request: HttpRequest) -> None:
-        """One more."""
+        """Add a request."""
         with self._lock:
             self._requests.append(request)
 
     def clear(self) -> None:
-        """Forgets them."""
+        """Remove all requests."""
         with self._lock:
             self._requests.clear()
 
@@ -67,7 +67,7 @@ class RequestLog(Sequence[HttpRequest]):
 
 @dataclass
 class FaultRule:
-    """A fault, the requests that it strikes, and how often it still does."""
+    """A fault, its request pattern, and the remaining number of times; None: no limit."""
 
     pattern: re.Pattern[str]
     fault: Fault
@@ -75,7 +75,7 @@ class FaultRule:
 
 
 class SampleSite:
-    """Serves a corpus on loopback.
+    """Server of a corpus, by default on loopback.
 
     with SampleSite(article_count=50) as site:
         urlopen(f"{site.url}/robots.txt")
@@ -112,29 +112,29 @@ class SampleSite:
 
     @property
     def url(self) -> str:
-        """``http://127.0.0.1:PORT``, or ``http://[::1]:PORT``; with TLS ``https://``."""
+        """Return ``http://127.0.0.1:PORT`` or ``http://[::1]:PORT``; with TLS ``https://``."""
         host, port = self._server.server_address[:2]
         is_ipv6 = self._server.address_family == socket.AF_INET6
         return f"{self._scheme}://{f'[{host!s}]' if is_ipv6 else host!s}:{port}"
 
     @property
     def requested_codes(self) -> list[str]:
-        """The codes of the articles whose body was asked for, in order."""
+        """Return the codes of the articles whose body was requested, in order."""
         return [code for hit in self.requests if (code := requested_article_code(hit)) is not None]
 
     @property
     def is_idle(self) -> bool:
-        """Whether no client is connected: all requests so far are in the log."""
+        """Return whether no client is connected; then all requests so far are in the log."""
         return not self._server.open_connections
 
     def start(self) -> SampleSite:
-        """Serves from now on, from a thread of its own."""
+        """Start to serve, in a thread of its own."""
         self._started = True
         self._thread.start()
         return self
 
     def close(self) -> None:
-        """Stops, and ends every open connection."""
+        """Stop the server and close every open connection."""
         self._server.stop_event.set()
         if self._started:
             self._server.shutdown()
@@ -142,25 +142,25 @@ class SampleSite:
         self._server.close_connections()
 
     def reset(self) -> None:
-        """Forgets the requests and the faults."""
+        """Remove the logged requests and the faults."""
         self.requests.clear()
         self.clear_faults()
 
     def add_fault(self, pattern: str, fault: Fault, times: int | None = None) -> None:
-        """From now on (``times`` times) a request whose path and query match meets this fault.
+        """Apply a fault to requests whose path and query match a pattern, at most ``times`` times.
 
-        The first fault that matches strikes, so faults with ``times`` come one after the other.
+        The first matching fault that is not used up is applied.
         """
         with self._rules_lock:
             self._fault_rules.append(FaultRule(re.compile(pattern), fault, times))
 
     def clear_faults(self) -> None:
-        """No more faults."""
+        """Remove all faults."""
         with self._rules_lock:
             self._fault_rules.clear()
 
     def handle(self, exchange: Exchange) -> None:
-        """Notes the request, and lets a fault or the site answer it."""
+        """Log the request, and send the response of a fault or of the site."""
         self.requests.append(exchange.request)
         fault = self._next_fault(exchange.request)
         if fault is None:
@@ -185,10 +185,15 @@ class _ConnectionHandler(StreamRequestHandler):
 
     def handle(self) -> None:
         site, stopping = self.server.site, self.server.stop_event
-        # A client that leaves early, or does not trust the site's certificate, is no fault of the site's.
+        # A client that leaves early, or does not trust the certificate, is no error of the site.
         with suppress(ConnectionError, SSLError):
             while not stopping.is_set() and (hit := read_request(self.rfile)):
-                exchange = Exchange(hit, self.connection, stopping, _respond(site.corpus, hit))
+                try:
+                    response = route_request(site.corpus, hit)
+                except Exception as error:  # A bug of the site must not look like a network error.
+                    text = f"the sample site failed: {error!r}"
+                    response = HttpResponse(text.encode(), TEXT_CONTENT_TYPE, 500)
+                exchange = Exchange(hit, self.connection, stopping, response)
                 site.handle(exchange)
                 if not (exchange.keep_alive and wants_keep_alive(hit.headers)):
                     return
@@ -205,11 +210,11 @@ class _SiteServer(ThreadingHTTPServer):
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, _ConnectionHandler)
         if tls is not None:
-            # The handshake is left to the thread of the connection: a client that is slow holds up no other.
+            # The handshake runs in the connection's thread, so a slow client does not delay the others.
             self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def server_bind(self) -> None:
-        """Without looking up the host's name, which can take seconds and is not read."""
+        """Bind without looking up the host name, which can take seconds and is not used."""
         TCPServer.server_bind(self)
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -221,15 +226,7 @@ class _SiteServer(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def close_connections(self) -> None:
-        """A connection that is kept would otherwise be served even after the end."""
+        """Close all connections: a kept-alive connection would be served even after the server stopped."""
         for connection in self.open_connections.copy():
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-
-
-def _respond(corpus: Corpus, request: HttpRequest) -> HttpResponse:
-    """An error in the site itself must not look like a fault of the wire."""
-    try:
-        return route_request(corpus, request)
-    except Exception as error:
-        return HttpResponse(f"the sample site failed: {error!r}".encode(), TEXT_CONTENT_TYPE, 500)

@@ -1,7 +1,7 @@
 """Synthetic articles: number 0 is the newest, and each is a function of the seed and its number.
 
-Nothing is kept, so a hundred thousand of them cost no more than their places in the listings.
-Negative numbers are newer than the newest: what the source publishes later.
+Texts are not stored, so a hundred thousand articles need only the memory of their positions in the listings.
+Negative numbers are newer than number 0: articles that the source publishes later.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from crawler.sample_site.articles import SHANGHAI_TIME, BodyLocation, ListedArti
 from crawler.sample_site.html_quirks import QUIRKS, ArticleDraft, add_linked_source_line, apply_quirks
 
 NEWEST_AT = datetime(2026, 9, 18, 21, 30, tzinfo=SHANGHAI_TIME)
-"""A fixed time, so that the same sample gives the same bytes on every day."""
+"""Fixed, so the same sample gives the same bytes on every day."""
 
 SAMPLE_COLUMNS = ("344", "345", "350", "351", "353", "354", "355")
 LEGACY_LISTS = ("102", "45", "37", "38", "39")
@@ -26,7 +26,7 @@ IMAGE_URL_TEMPLATE = "https://np-newspic.dfcfw.com/download/D2546534410{:04d}879
 
 
 class ListingPlacement(NamedTuple):
-    """A made-up article's place: all that a listing needs to sort it."""
+    """Position of a made-up article: all that a listing needs to sort it."""
 
     code: str
     published_at: datetime
@@ -37,7 +37,7 @@ class ListingPlacement(NamedTuple):
 
 
 class GeneratedText(NamedTuple):
-    """What is made up of an article before its body is; ``rng`` goes on from there."""
+    """The generated parts of an article except its body, which is generated with the same ``rng``."""
 
     rng: Random
     companies: tuple[phrases.Company, ...]
@@ -47,48 +47,54 @@ class GeneratedText(NamedTuple):
 
 
 class ArticleGenerator(NamedTuple):
-    """The made-up articles of one seed, spread over some columns."""
+    """Generator of the articles of one seed, distributed over some columns."""
 
     seed: int = 1
     newest_at: datetime = NEWEST_AT
     columns: tuple[str, ...] = SAMPLE_COLUMNS
 
     def generate_placement(self, number: int) -> ListingPlacement:
-        """Its code and where it is listed."""
+        """Return the code and the listings of an article, which is in one to three columns."""
         published_at = self.newest_at - timedelta(seconds=number * 300 + number * 97 % 240)
         is_fast_news = number % 4 == 0
+        column_count = len(self.columns)
+        columns = (self.columns[(number + step * 2) % column_count] for step in range(1 + number // column_count % 3))
         return ListingPlacement(
             _generate_code(number, published_at, self.seed),
             published_at,
-            _choose_columns(number, self.columns),
+            tuple(columns),
             (LEGACY_LISTS[number // 6 % len(LEGACY_LISTS)],) if number % 6 == 2 else (),
             is_fast_news,
             FAST_COLUMN_GROUPS[number // 4 % len(FAST_COLUMN_GROUPS)] if is_fast_news else (),
         )
 
     def generate_listed(self, number: int) -> ListedArticle:
-        """What the listings say of it."""
+        """Return an article as the listings have it."""
         return _generate_listed(self, number)
 
     def generate_article(self, number: int) -> SourceArticle:
-        """The whole article."""
+        """Return an article with its body."""
         return _generate_article(self, number)
 
 
 @lru_cache(4096)
 def _generate_listed(generator: ArticleGenerator, number: int) -> ListedArticle:
-    """Words of its own for every number; the fields of ``Place`` as they are."""
-    generated = _generate_text(generator.seed, number)
+    _, companies, title, media, lead = _generate_text(generator.seed, number)
     placement = generator.generate_placement(number)
-    summary = generated.lead if number % 3 else f"【{generated.title}】{generated.lead}"
+    flash_override, fast_title = "", None
+    if placement.is_fast_news:
+        # Some texts of fast news begin with a blank, and some titles are empty or begin with a blank.
+        fast_title = {12: "", 20: f" {title}"}.get(number % 28)
+        if number % 28 == 24:
+            flash_override = f" 【{title}】{lead}" + (f"（{media}）" if media else "")
     return ListedArticle(
-        title=generated.title,
-        media=generated.media,
-        summary=summary,
-        flash_override=_generate_flash_override(number, generated) if placement.is_fast_news else "",
+        title=title,
+        media=media,
+        summary=lead if number % 3 else f"【{title}】{lead}",
+        flash_override=flash_override,
         image=IMAGE_URL_TEMPLATE.format(number % 10000) if number % 5 else "",
-        secids=tuple(company.secid for company in generated.companies),
-        fast_title=_choose_fast_title(number, generated.title) if placement.is_fast_news else None,
+        secids=tuple(company.secid for company in companies),
+        fast_title=fast_title,
         title_color=3 if number % 5 == 4 else 0,
         **placement._asdict(),
     )
@@ -96,20 +102,19 @@ def _generate_listed(generator: ArticleGenerator, number: int) -> ListedArticle:
 
 @lru_cache(4096)
 def _generate_article(generator: ArticleGenerator, number: int) -> SourceArticle:
-    generated = _generate_text(generator.seed, number)
-    draft = ArticleDraft(_generate_paragraphs(generated), generated.companies, generated.media, number)
+    rng, companies, _, media, lead = _generate_text(generator.seed, number)
+    # Characters; log-normal as at the source, so most articles are short and a few long.
+    length = min(max(math.exp(rng.gauss(6.95, 0.6)), 300), 3900)
+    names = [company.name for company in companies]
+    paragraphs = [lead, *phrases.generate_paragraphs(rng, names, max(length - len(lead), 1))]
+    draft = ArticleDraft([f"<p>　　{text}</p>" for text in paragraphs], companies, media, number)
     apply_quirks(draft)
+    # Some articles have an empty body in the JSON detail, and the text only in their page.
+    location_by_remainder: dict[int, BodyLocation] = {12: "page2022", 23: "page2018"}
+    body_location = location_by_remainder.get(number % 25, "json")
     return SourceArticle(
-        **vars(_generate_listed(generator, number)), content=draft.render(), body_location=_choose_body_location(number)
+        **vars(_generate_listed(generator, number)), content=draft.render(), body_location=body_location
     )
-
-
-def _generate_paragraphs(generated: GeneratedText) -> list[str]:
-    """Most articles are short, a few long: the lengths are spread as those of the source are."""
-    characters = min(max(math.exp(generated.rng.gauss(6.95, 0.6)), 300), 3900) - len(generated.lead)
-    names = [company.name for company in generated.companies]
-    paragraphs = [generated.lead, *phrases.generate_paragraphs(generated.rng, names, max(characters, 1))]
-    return [f"<p>　　{text}</p>" for text in paragraphs]
 
 
 def _generate_text(seed: int, number: int) -> GeneratedText:
@@ -117,50 +122,22 @@ def _generate_text(seed: int, number: int) -> GeneratedText:
     all_companies = phrases.COMPANIES
     first_index = int(rng.random() * len(all_companies))
     companies = tuple(all_companies[(first_index + step * 7) % len(all_companies)] for step in range(1 + number % 3))
-    title = _decorate_title(number, phrases.generate_title(rng, companies[0].name))
-    return GeneratedText(
-        rng, companies, title, _choose_media(rng, number), phrases.generate_lead(rng, companies[0].name)
-    )
+    plain_title = phrases.generate_title(rng, companies[0].name)
+    # Some titles have quotation marks, in either form, or a full-width space.
+    title = {
+        3: f"“{plain_title}”意味着什么？",
+        5: f'"{plain_title}" 引发热议',
+        7: plain_title.replace(" ", "　") + "　快讯",
+    }.get(number % 11, plain_title)
+    if QUIRKS[number % len(QUIRKS)] is add_linked_source_line:
+        media = phrases.choose(rng, phrases.SECURITIES_MEDIA_NAMES)
+    else:
+        media = "" if number % 17 == 16 else phrases.choose(rng, phrases.MEDIA_NAMES)
+    return GeneratedText(rng, companies, title, media, phrases.generate_lead(rng, companies[0].name))
 
 
 def _generate_code(number: int, published_at: datetime, seed: int) -> str:
-    """The day it was created, which may be the day before, and a serial that grows by and large."""
+    """Return the day of creation and a serial that mostly grows with time."""
     created_at = published_at - timedelta(minutes=number * 37 % 50)
     scatter = (number * 2_654_435_761 + seed * 40_503) % 3_700
     return f"{created_at:%Y%m%d}{3_878_840_000 - number * 3_700 + scatter:010d}"
-
-
-def _choose_columns(number: int, columns: tuple[str, ...]) -> tuple[str, ...]:
-    """One to three, each of them first by turns."""
-    count = len(columns)
-    return tuple(columns[(number + step * 2) % count] for step in range(1 + number // count % 3))
-
-
-def _decorate_title(number: int, title: str) -> str:
-    """Some hold quotation marks, in either form, or a full-width space."""
-    title_by_remainder = {3: f"“{title}”意味着什么？", 5: f'"{title}" 引发热议', 7: title.replace(" ", "　") + "　快讯"}
-    return title_by_remainder.get(number % 11, title)
-
-
-def _choose_media(rng: Random, number: int) -> str:
-    """Now and then the source names none."""
-    if QUIRKS[number % len(QUIRKS)] is add_linked_source_line:
-        return phrases.choose(rng, phrases.SECURITIES_MEDIA_NAMES)
-    return "" if number % 17 == 16 else phrases.choose(rng, phrases.MEDIA_NAMES)
-
-
-def _choose_body_location(number: int) -> BodyLocation:
-    """A few have an empty body in the JSON detail, and the whole only in their page."""
-    location_by_remainder: dict[int, BodyLocation] = {12: "page2022", 23: "page2018"}
-    return location_by_remainder.get(number % 25, "json")
-
-
-def _choose_fast_title(number: int, title: str) -> str | None:
-    """Fast news has rows without title, and rows that begin with a blank."""
-    return {12: "", 20: f" {title}"}.get(number % 28)
-
-
-def _generate_flash_override(number: int, generated: GeneratedText) -> str:
-    """Some texts of fast news begin with a blank; the others are built from the summary."""
-    media_suffix = f"（{generated.media}）" if generated.media else ""
-    return f" 【{generated.title}】{generated.lead}{media_suffix}" if number % 28 == 24 else ""
