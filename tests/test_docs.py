@@ -1,4 +1,4 @@
-"""What the README says is so."""
+"""Tests that commands, options, links and targets in the README exist."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""A sample site of the test's own."""
+"""Fixture: a sample site with five made-up articles, for one test."""
 
 from collections.abc import Iterator
 

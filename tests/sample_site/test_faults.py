@@ -1,4 +1,4 @@
-"""The faults that the sample site can be given, as a client meets them."""
+"""Tests of the sample site's faults, as a client sees them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class NoRedirectHandler(HTTPRedirectHandler):
 
 
 def get_raw_bytes(sample_site: SampleSite, path: str = "/robots.txt") -> bytes:
-    """All bytes that come back until the site closes."""
+    """Return all bytes that the site sends until it closes the connection."""
     host, port = sample_site.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as connection:
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())

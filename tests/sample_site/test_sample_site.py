@@ -1,4 +1,4 @@
-"""The sample site answers as the wire contract says, and breaks as configured. Everything goes over real HTTP."""
+"""Tests of the sample site over real HTTP: responses as in the wire contract, and configured faults."""
 
 from __future__ import annotations
 
@@ -353,7 +353,7 @@ def test_kuaixun_rows_are_strings_and_their_digest_is_the_flash(shared_site: Sam
 
 
 def get_kuaixun(sample_site: SampleSite, page: int) -> Any:
-    """With no callback the reply is bare JSON, but for a semicolon now and then."""
+    """Without a callback the response is plain JSON, sometimes with a semicolon."""
     return json.loads(get(sample_site, f"/kuaixun/v1/getlist_102__4_{page}_.html").decode().removesuffix(";"))
 
 
@@ -433,7 +433,7 @@ def test_robots(shared_site: SampleSite) -> None:
 
 
 def body_of_post(name: str) -> str:
-    """What is in a post between the front matter or the quote and the source link."""
+    """Return the text of a post between the front matter or quote and the source link."""
     text = (POSTS_DIR / name).read_text(encoding="utf-8").split("---\n", 2)[2]
     text = re.split(r"\n\n<[^<>]*>\n", text)[0].lstrip("\n")
     return text.split("\n\n", 1)[1] if text.startswith("> ") else text
@@ -478,7 +478,7 @@ def test_the_opening_post_is_no_article_of_the_source(shared_site: SampleSite) -
 
 
 def get_all_responses(corpus: Corpus) -> list[bytes]:
-    """Every list once, and everything of every article."""
+    """Fetch every list once, and the detail, page and text of every article."""
     with SampleSite(corpus) as sample_site:
         query = {"client": "web", "biz": "x", "req_trace": "1", "page_size": "200", "pageSize": "200"}
         lists = [get(sample_site, "/comm/web/getNewsByColumns", column=column, **query) for column in SAMPLE_COLUMNS]
@@ -488,7 +488,7 @@ def get_all_responses(corpus: Corpus) -> list[bytes]:
 
 
 def synthetic_articles(count: int) -> list[SourceArticle]:
-    """Without the real posts and the recorded articles."""
+    """Return this number of made-up articles, without the real posts and the recorded articles."""
     corpus, others = Corpus.sample(count), Corpus.sample(0)
     return [a for code in corpus if code not in others and (a := corpus.find_article(code))]
 
