@@ -15,7 +15,7 @@ const readerJourney = async (browser) => {
   const context = await browser.newContext();
   const page = await openWatchedPage(context, base, problems);
   await page.goto(`${base}/`, loaded);
-  const charts = await page.locator("svg.chart .bar rect").count();
+  const charts = await page.locator("svg.chart rect").count();
   await page.fill("form.search input[name=q]", word);
   await Promise.all([page.waitForURL(/\/search\?/), page.click("form.search button")]);
   const hits = await page.locator("#results li").count();
@@ -32,7 +32,7 @@ const readerJourney = async (browser) => {
     }
   }
   const heading = await page.locator("h1").textContent();
-  const bars = await page.locator("svg.chart .bar rect").evaluateAll((all) => all.filter((bar) => bar.getBoundingClientRect().height > 0).length);
+  const bars = await page.locator("svg.chart rect").evaluateAll((all) => all.filter((bar) => bar.getBoundingClientRect().height > 0).length);
   await context.close();
   return { problems, charts, hits, marks, stock, heading, bars };
 };
