@@ -70,7 +70,7 @@ def render_cell(value: Any, column: str) -> Markup | None:
 
 @hookimpl
 def forbidden(datasette: Datasette, request: Request, message: str) -> Any:
-    """Show a page in the style of ours for a page that Datasette does not allow."""
+    """Return our error page for a page that Datasette forbids."""
     return lambda: _build_error_response(datasette, request, 403, f"不允许：{message}")
 
 

@@ -1,4 +1,4 @@
-"""`finews site check`: each thing that can be wrong with a built site is named."""
+"""`finews site check`: reports each kind of problem of a built site."""
 
 import json
 from collections.abc import Callable

@@ -1,12 +1,12 @@
 // Drives `finews serve` in the installed Chromium as a reader does: searches, opens an article, follows a stock, looks
-// at its chart; then looks at every page at two widths, light and dark. Prints as JSON what was seen and every problem.
+// at its chart; then looks at every page at two widths, light and dark. Prints the observations and every problem as JSON.
 // node reader_journey.js BASE FOLDER WORD NAME=PATH...   FOLDER takes the screenshots.
 "use strict";
 const { runWithBrowser, openWatchedPage, checkLayoutAndAccessibility, visitPages, parsePages } = require("../../support/browser/page_checks.js");
 
 const [base, folder, word, ...specs] = process.argv.slice(2);
 const pages = parsePages(specs);
-// Datasette's own pages are Datasette's.
+// The layout of Datasette's own pages is not checked.
 const isDatasettePage = (path) => path.startsWith("/news");
 const loaded = { waitUntil: "networkidle" };
 
