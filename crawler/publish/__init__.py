@@ -1,1 +1,1 @@
-"""What readers see: the Jekyll site, the web view, feeds and exports."""
+"""Publishing: the Jekyll site, the web view, feeds and exports."""

@@ -1,4 +1,4 @@
-"""Article replies: each fault strikes one article of a listing, between two that are sound."""
+"""Article responses: each fault is in one article of a listing, between two without faults."""
 
 import base64
 import gzip
@@ -44,11 +44,11 @@ from tests.support.hostile import (
 )
 
 COLUMN_ARGS = ("--column", "345")
-# A request that failed once is not sent again: which row failed how is the question here. One at a time, since an
-# endpoint that refuses twice in a row is asked nothing more.
+# No retries, since each row's own failure is compared. One request at a time, since an endpoint that fails twice in
+# a row gets no further requests.
 WITHOUT_RETRIES = ("--set", "RETRY_TIMES=0", "--set", "CONCURRENT_REQUESTS=1")
 
-# 100 MiB of blanks.
+# 100 MiB of spaces.
 BROTLI_BOMB = base64.b64decode(
     "y///P/glQOKxQCD3/o///3/wSwDEYRGA7v0f////4JcAiMMCAN37P/7//8EvARCHBQC693/8//+DXwIgDgsAdO//+P//B78EQBwWAOje//H//w9+"
     "CYA4LADQvf/j//8f/BIAcVgAoHv/x///P/glAOKwAED3/o///3/wSwDEYQGA7v0f////4JcAiMMCAN37P/7//8EvARCHBQC693/5//+DXwIgDgsA"
@@ -61,7 +61,7 @@ HTML_ERROR_PAGE = b"<html><head><title>502</title></head><body><h1>Bad Gateway</
 
 
 def change_data_fields(**changes: Any) -> Any:
-    """The detail with other fields; None takes one away."""
+    """Return the detail with other fields; None removes a field."""
 
     def transform(response_json: Any) -> None:
         for name, value in changes.items():
@@ -88,9 +88,9 @@ def nest_deeply(bracket: str) -> Callable[[bytes], bytes]:
 
 
 NETWORK_FAULTS = [
-    failed_case("reset before the reply", reset_connection(), "closed without an answer", Reason.REFUSED),
+    failed_case("reset before the response", reset_connection(), "closed without an answer", Reason.REFUSED),
     failed_case("reset in the body", reset_mid_body(200), "", Reason.RESPONSE_INCOMPLETE),
-    failed_case("no reply", delay_response(30), "took longer"),
+    failed_case("no response", delay_response(30), "took longer"),
     failed_case("body byte by byte", drip_response(40), "took longer"),
     failed_case("body cut", truncate_body(100), "", Reason.RESPONSE_INCOMPLETE),
     failed_case("length too large", declare_length(1 << 20), "", Reason.RESPONSE_INCOMPLETE),
@@ -159,8 +159,8 @@ PAYLOAD_FAULTS = [
     accepted_case("an assignment", rewrite_body(lambda content: b"var ajaxResult=" + content + b";")),
     accepted_case("a key twice", rewrite_body(lambda content: b'{"data":null,' + content[1:])),
     accepted_case("a number without end", rewrite_body(lambda content: content[:-1] + b',"x":1e999}')),
-    accepted_case("unknown fields", rewrite_json(lambda reply: reply["data"].update({"x": [1], "__proto__": {}, "": None}))),
-    unreadable_case("data of another type", rewrite_json(lambda reply: reply.update(data=[])), "has changed: field 'data' holds a list", Reason.SCHEMA_CHANGED),
+    accepted_case("unknown fields", rewrite_json(lambda response: response["data"].update({"x": [1], "__proto__": {}, "": None}))),
+    unreadable_case("data of another type", rewrite_json(lambda response: response.update(data=[])), "has changed: field 'data' holds a list", Reason.SCHEMA_CHANGED),
     unreadable_case("data missing", rewrite_json(lambda _: {"success": 1}), "has changed: field 'data' is missing", Reason.SCHEMA_CHANGED),
     unreadable_case("text missing", change_data_fields(Art_Content=None), "has changed: field 'Art_Content' is missing", Reason.SCHEMA_CHANGED),
     unreadable_case("text a number", change_data_fields(Art_Content=5), "field 'Art_Content' holds a number, not text", Reason.SCHEMA_CHANGED),
@@ -202,7 +202,7 @@ ALL_FAULTS: list[FaultCase] = [*NETWORK_FAULTS, *PAYLOAD_FAULTS, *ENCODING_FAULT
 
 
 class FaultCrawls:
-    """The site, which article meets which fault, and the three crawls."""
+    """Three crawls of a site, and the article of each fault."""
 
     def __init__(self, folder: Path) -> None:
         with SampleSite(Corpus.sample(760)) as sample_site:

@@ -1,4 +1,4 @@
-"""A server whose certificate is not to be trusted, and one whose authority the user names."""
+"""Servers whose certificate is not trusted, and one whose authority the user configures."""
 
 import json
 import ssl
@@ -18,7 +18,7 @@ DAY = timedelta(days=1)
 
 
 def write_certificate(path: Path, *, address: str = "127.0.0.1", age: timedelta = DAY) -> Path:
-    """Write a key and a certificate that it signs itself, valid for two days from `age` ago on."""
+    """Write a key and a self-signed certificate that became valid `age` ago, for two days."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, address)])
     valid_from = datetime.now(UTC) - age
@@ -42,7 +42,7 @@ def write_certificate(path: Path, *, address: str = "127.0.0.1", age: timedelta 
 
 
 def crawl_with_tls(finews: CommandRunner, certificate: Path, **environment: str) -> CommandResult:
-    """Crawl a sample site that shows this certificate."""
+    """Crawl a sample site with this certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     with SampleSite(Corpus.sample(12), tls=context) as sample_site:

@@ -1,4 +1,4 @@
-"""A name that leads elsewhere: its DNS server sends a crawl into its own network."""
+"""Host names whose DNS server points a crawl into its own network."""
 
 import json
 import os
@@ -14,7 +14,7 @@ import pytest
 from crawler.sample_site import Corpus, SampleSite, return_redirect
 from tests.support.commands import FAST_SETTINGS, CommandResult, CommandRunner
 
-# The system's own lookup, for every name; Python runs what is called so before anything else.
+# Replaces the system's lookup for every name; Python imports a module of this name first.
 FAKE_DNS = """
 import ipaddress, socket
 system_getaddrinfo = socket.getaddrinfo
@@ -42,7 +42,7 @@ def sample_site() -> Iterator[SampleSite]:
 
 @pytest.fixture
 def crawl(finews: CommandRunner, tmp_path: Path) -> CommandRunner:
-    """Runs a crawl where every name leads to `address`: one of IPv4, one of IPv6, or both."""
+    """Run a crawl where every name resolves to `address`: of IPv4, of IPv6, or both."""
 
     def run(address: str, *args: str, **environment: str) -> CommandResult:
         (tmp_path / "sitecustomize.py").write_text(FAKE_DNS.format(address))
@@ -54,7 +54,7 @@ def crawl(finews: CommandRunner, tmp_path: Path) -> CommandRunner:
 
 
 def hosts_setting(sample_site: SampleSite) -> str:
-    """Hosts of the spider `choice` with names, at the port where the sample site would hear of a request."""
+    """Return hosts of the spider `choice` by name, at the port of the sample site."""
     address = f"http://lists.example:{urlsplit(sample_site.url).port}"
     return f"CHOICE_HOSTS={json.dumps(dict.fromkeys(('list', 'market', 'text'), address))}"
 
@@ -152,12 +152,12 @@ class _Proxy(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name is the base class's
-        """Nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def proxy(sample_site: SampleSite) -> Iterator[str]:
-    """The address, by a name, of a proxy that gets everything from the sample site."""
+    """Return the address, with a host name, of a proxy in front of the sample site."""
     handler = type("Handler", (_Proxy,), {"sample_site_url": sample_site.url})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = Thread(target=server.serve_forever)

@@ -1,4 +1,4 @@
-"""A machine and an operator that fail: one line, the right exit code, nothing half-written."""
+"""Failures of the machine and the operator: one line, the right exit code, no incomplete file."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ def sample_site() -> Iterator[SampleSite]:
 
 
 def run_without_permissions(output: Path, *args: str) -> CommandResult:
-    """A command by a user whose folder it is not. Root has to give up what lets it write everywhere."""
+    """Run a command that may not write everywhere: root drops the capabilities for it."""
     command = [sys.executable, "-m", "crawler", *args, "--output", str(output)]
     if os.geteuid() == 0:
         if shutil.which("setpriv") is None:

@@ -55,7 +55,7 @@ def search_command(output: Path) -> list[str]:
 
 
 def run_without(file: Path, call: str, error: str, command: list[str]) -> CommandResult:
-    """Run a command on whose file system a call is not there for a file."""
+    """Run a command on a file system that does not support a call for a file."""
     strace = shutil.which("strace")
     if strace is None or run(strace, "-o", "/dev/null", "true").exit_code:
         pytest.skip("needs strace: apt-get install strace")
@@ -75,8 +75,8 @@ def test_lock_file_of_a_disk_without_flock_is_reported_and_keeps_no_crawl_out(
     assert run(*crawl_command(sample_site, output)) == CommandResult(0, "", "")
 
 
-def test_lock_that_seems_held_for_ever_is_reported(output: Path) -> None:
-    """SQLite takes ENOLCK for a lock of another program."""
+def test_lock_that_seems_held_permanently_is_reported(output: Path) -> None:
+    """Check the message: SQLite reports ENOLCK as a lock of another program."""
     short_timeout = "from crawler.storage import connection; connection.BUSY_TIMEOUT_SECONDS = 0.5; from crawler.cli import main; main()"
     command = [sys.executable, "-c", short_timeout, "search", "公司", "--output", str(output)]
     result = run_without(output / "news.db", "fcntl", "ENOLCK", command)
@@ -129,10 +129,10 @@ def test_umask_is_kept(sample_site: SampleSite, tmp_path: Path, umask: int) -> N
 
 @pytest.fixture
 def shared_folder() -> Iterator[Path]:
-    """A folder of a group, outside pytest's own, which none but its owner may enter."""
+    """Create a folder of a group, outside pytest's own folder, which only its owner may enter."""
     if os.geteuid() != 0 or shutil.which("setpriv") is None:
         pytest.skip("needs two users: run as root, with setpriv: apt-get install util-linux")
-    with tempfile.TemporaryDirectory(prefix="finews-shared-", dir="/tmp") as folder:  # made for it alone
+    with tempfile.TemporaryDirectory(prefix="finews-shared-", dir="/tmp") as folder:  # only for this test
         Path(folder).chmod(0o755)
         shared = Path(folder) / "shared"
         shared.mkdir()
@@ -142,7 +142,7 @@ def shared_folder() -> Iterator[Path]:
 
 
 def run_as(user: int, *command: str) -> CommandResult:
-    """Run as a user of the group, whose umask lets it write; it may read the interpreter, wherever that is."""
+    """Run as a user of the group, with a umask for the group, who may read the interpreter."""
     identity = (f"--reuid={user}", f"--regid={user}", f"--groups={GROUP}")
     capabilities = (
         "--inh-caps=-all,+dac_read_search",
@@ -168,7 +168,7 @@ def test_two_users_of_a_group_can_crawl_search_and_rebuild(sample_site: SampleSi
         for user in (USERS[number % 2], USERS[1 - number % 2]):
             result = run_as(user, *command)
             assert (result.exit_code, result.stderr) == (0, ""), (user, command)
-    (output / ".crawl.lock").chmod(0o644)  # as an older finews made it
+    (output / ".crawl.lock").chmod(0o644)  # as earlier versions created it
     for user in USERS:
         assert run_as(user, *crawl, *COLUMN_ARGS).exit_code == 0
     assert {path.stat().st_gid for path in output.rglob("*")} == {GROUP}

@@ -1,6 +1,6 @@
-"""Rows that another program has written: the crawl goes on, each is named, repaired or set aside, and nothing is lost.
+"""Rows of other programs: a crawl continues, and reports, repairs or sets aside each row without loss.
 
-A sample of all odd values by default; with `FINEWS_FOREIGN=1`, each of them in each column by itself.
+By default a sample of all odd values; with `FINEWS_FOREIGN=1` each value in each column by itself.
 """
 
 import json
@@ -34,7 +34,7 @@ from tests.support.foreign_writer import ForeignWrite, list_columns, odd_writes,
 from tests.support.output_checks import post_paths
 
 CODES = [article.code for article in sample_articles()]
-# Each copy takes half a second: a sample of the values in a few of them, or one value in each.
+# A copy of the output folder takes half a second: a sample of values in a few copies, or a copy for each value.
 WRITES_PER_COPY, COPIES = (1, None) if os.environ.get("FINEWS_FOREIGN") else (14, 8)
 
 
@@ -47,7 +47,7 @@ def made_parent(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def no_notices() -> None:
-    """What an earlier test has left to be printed."""
+    """Drop the notices of an earlier test."""
     take_notices()
 
 
@@ -79,7 +79,7 @@ def test_any_value_in_any_column(made_parent: Path, tmp_path: Path) -> None:
 
 
 def test_any_row_deleted(parent: Path) -> None:
-    """With foreign keys off, as most programs have them, rows are left that have no partner."""
+    """Delete rows with foreign keys off, as most programs do: other rows refer to missing ones."""
     database = parent / "output/news.db"
     tables = dict(list_columns(database))
     first_rows = {table: rows[0] for table in tables if (rows := row_conditions(database, table))}
@@ -93,7 +93,7 @@ BAD_POST_PATHS = ("../x.md", "_posts/../../x.md", "news.db", "a/index.html", "ab
 
 @pytest.mark.parametrize("path", BAD_POST_PATHS)
 def test_post_is_written_nowhere_else(parent: Path, output: Path, path: str) -> None:
-    """A row that says so is repaired: its path follows from its code and its time."""
+    """Repair a row with a wrong path, which follows from its code and its time."""
     execute_sql(output, "UPDATE articles SET post_path = ?, published_revision = NULL WHERE code = ?", path, CODES[0])
     expected_path = f"_posts/2022/01/10/2022-01-10-NW{CODES[0]}.md"
     (output / expected_path).unlink()
@@ -144,7 +144,7 @@ def test_row_that_cannot_be_repaired_is_kept_in_quarantine_and_fetched_again(out
 
 
 def test_coverage_of_times_to_come_covers_nothing(output: Path) -> None:
-    """A crawl that believed it would never read that listing again."""
+    """Check invalid coverage: a crawl that trusts it would never read that listing again."""
     execute_sql(output, "UPDATE coverage SET newest = '2099-01-01T00:00:00+08:00'")
     with Store.open_ro(output) as store:
         assert store.coverage.for_spider("eastmoney", NOW) == {}
@@ -154,11 +154,11 @@ def test_coverage_of_times_to_come_covers_nothing(output: Path) -> None:
 
 
 def test_table_that_another_program_made_again(output: Path) -> None:
-    """`sqlite-utils transform` takes triggers and constraints away; what was written meanwhile is found by verify."""
+    """Restore triggers and constraints that `sqlite-utils transform` dropped; `verify` finds the rows written meanwhile."""
     db = Database(output / "news.db")
     triggers = [trigger.name for trigger in db.triggers]
     sql = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND NOT wr ORDER BY name"
-    for (name,) in db.execute(sql).fetchall():  # it cannot make the others
+    for (name,) in db.execute(sql).fetchall():  # the other tables cannot be created
         if name in TABLES:
             db.table(name).transform()
     assert len(db.triggers) < len(triggers) - 9
@@ -175,7 +175,7 @@ def test_table_that_another_program_made_again(output: Path) -> None:
 
 
 def test_table_without_any_constraint(parent: Path, output: Path) -> None:
-    """Two posts of one path, and a code that is there twice: one row stays, and is repaired."""
+    """Keep and repair one row of two with the same path, and one of two with the same code."""
     connection = sqlite3.connect(output / "news.db")
     connection.execute("PRAGMA legacy_alter_table = ON")
     for table in ("articles", "revisions", "categories", "sightings"):

@@ -1,4 +1,4 @@
-"""Listing replies: each fault strikes the listing of one column, while others are sound."""
+"""Listing responses: each fault is in the listing of one column, and the other listings have none."""
 
 import itertools
 import json
@@ -39,10 +39,10 @@ def listing_response(*rows: object, **more_fields: Any) -> Fault:
 
 
 def row_without_field(name: str) -> Callable[[Any], None]:
-    return lambda reply: reply["data"].pop(name)
+    return lambda response: response["data"].pop(name)
 
 
-# The listing does not come, or is none: its reason.
+# Listings that are missing or invalid, with the reason.
 FAILED_LISTINGS: dict[str, tuple[Fault, str]] = {
     "reset": (reset_connection(), "closed without an answer"),
     "hang": (delay_response(30), "took longer"),
@@ -55,16 +55,16 @@ FAILED_LISTINGS: dict[str, tuple[Fault, str]] = {
     "error shell": (return_body(b'{"code":0,"message":"\\u001b[31mRequired \\n parameter"}'), "the source answers: [31mRequired parameter"),
     "HTML": (return_body(b"<html>maintenance</html>", "text/html"), f"{LISTING_ENDPOINT}: no JSON object"),
     "cut JSON": (rewrite_body(lambda content: content[:-40] + b"}"), f"{LISTING_ENDPOINT}: broken JSON"),
-    "code missing": (rewrite_json(lambda reply: reply.pop("code") and None), f"{LISTING_ENDPOINT} has changed: field 'code' is missing"),
-    "data missing": (rewrite_json(lambda reply: reply.pop("data") and None), f"{LISTING_ENDPOINT} has changed: field 'data' is missing"),
-    "data a list": (rewrite_json(lambda reply: reply.update(data=[])), f"{LISTING_ENDPOINT} has changed: field 'data' holds a list"),
-    "rows renamed": (rewrite_json(lambda reply: reply["data"].update(rows=reply["data"].pop("list"))), "field 'list' is missing"),
+    "code missing": (rewrite_json(lambda response: response.pop("code") and None), f"{LISTING_ENDPOINT} has changed: field 'code' is missing"),
+    "data missing": (rewrite_json(lambda response: response.pop("data") and None), f"{LISTING_ENDPOINT} has changed: field 'data' is missing"),
+    "data a list": (rewrite_json(lambda response: response.update(data=[])), f"{LISTING_ENDPOINT} has changed: field 'data' holds a list"),
+    "rows renamed": (rewrite_json(lambda response: response["data"].update(rows=response["data"].pop("list"))), "field 'list' is missing"),
     "rows an object": (listing_response(list={}), "field 'list' holds an object"),
     "count missing": (listing_response(LISTING_ROW, totle_hits=[]), "field 'totle_hits' holds a list"),
     "100,000 rows": (listing_response(*({"code": str(number)} for number in range(100_000))), "100,000 rows, over 10,000"),
 }  # fmt: skip
 
-# Rows that are no entries: the reason of the first, and how many there are.
+# Rows that are not entries: the reason of the first, and their number.
 BAD_ROWS: dict[str, tuple[Fault, str]] = {
     "blank title": (listing_response({**LISTING_ROW, "title": " \u200b"}), "field 'title' is empty"),
     "title null": (listing_response({**LISTING_ROW, "title": None}), "has changed: field 'title' holds null"),
@@ -81,11 +81,11 @@ BAD_ROWS: dict[str, tuple[Fault, str]] = {
     "null for a row": (listing_response(None), "has changed: null in place of an object"),
 }  # fmt: skip
 
-# Odd, and nothing is wrong.
+# Unusual but valid.
 EMPTY_LISTINGS: dict[str, Fault] = {
     "an empty list": listing_response(),
     "null for the list": listing_response(list=None),
-    "null for the data": rewrite_json(lambda reply: reply.update(data=None)),
+    "null for the data": rewrite_json(lambda response: response.update(data=None)),
 }
 
 FAULT_NAMES = [*FAILED_LISTINGS, *BAD_ROWS, *EMPTY_LISTINGS]
@@ -93,7 +93,7 @@ COLUMN_BY_FAULT = dict(zip(FAULT_NAMES, [column for column in COLUMNS if column 
 
 
 def with_own_code(fault: Fault, number: int) -> Fault:
-    """The same rows with a code that no other column has."""
+    """Return the rows with codes that are in no other column."""
     own_code = LISTING_ROW["code"][:-3].encode() + b"%03d" % number
     return with_rewritten_body(fault, lambda content: content.replace(LISTING_ROW["code"].encode(), own_code))
 
@@ -109,7 +109,7 @@ def finished_crawl(tmp_path_factory: pytest.TempPathFactory) -> FinishedCrawl:
         for number, name in enumerate(FAULT_NAMES):
             fault = FAILED_LISTINGS[name][0] if name in FAILED_LISTINGS else EMPTY_LISTINGS.get(name)
             sample_site.add_fault(f"column={COLUMN_BY_FAULT[name]}&", fault or with_own_code(BAD_ROWS[name][0], number))
-        # After each listing that fails one that answers, since two failures in a row close the endpoint.
+        # A valid listing follows each failing one, since two failures in a row close the endpoint.
         pairs = itertools.zip_longest(FAILED_LISTINGS, [*BAD_ROWS, *EMPTY_LISTINGS])
         columns = [COLUMN_BY_FAULT[name] for pair in pairs for name in pair if name]
         args = [word for column in (*columns, *SOUND_COLUMNS) for word in ("--column", column)]
@@ -171,7 +171,7 @@ def test_renamed_field_is_one_message_that_names_endpoint_and_field(tmp_path: Pa
         (line,) = finished_crawl.result.stderr.splitlines()
         expected_message = f"and {quarantined_rows - 1} more: {LISTING_ENDPOINT} has changed: field 'title' is missing, field 'showTime' is missing"
         assert line.endswith(expected_message)
-        # A row that several columns list is kept once.
+        # A row in several columns is stored once.
         assert 5 < finished_crawl.query("SELECT count(*) FROM quarantine")[0] <= quarantined_rows
         sample_site.clear_faults()
         assert run_crawl(sample_site, tmp_path / "output").result.exit_code == 0
@@ -187,7 +187,7 @@ def test_future_date_does_not_extend_coverage(tmp_path: Path) -> None:
         assert finished_crawl.query("SELECT newest < '2027' FROM coverage") == [1]
 
 
-# Eight megabytes of what takes the most memory to read.
+# Eight megabytes of the JSON that takes the most memory to parse.
 _LISTING_START = b'{"code":"1","data":{"list":['
 HEAVY_RESPONSES: dict[str, bytes] = {
     "objects in lists": _LISTING_START + b",".join([b"[{}]"] * 1_600_000) + b"]}}",
@@ -195,7 +195,7 @@ HEAVY_RESPONSES: dict[str, bytes] = {
     "texts": _LISTING_START + b",".join([b'"ab"'] * 1_600_000) + b"]}}",
     "names": _LISTING_START + b"{" + b",".join(b'"%x":1' % number for number in range(780_000)) + b"}]}}",
 }
-# `finews`, which says at its end how much memory it took at most, in KiB.
+# `finews` that prints its peak memory in KiB at the end.
 MEMORY_MEASURING_FINEWS = """import re
 from pathlib import Path
 from crawler.cli import main
@@ -206,7 +206,7 @@ finally:
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux, which tells a process's peak")
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux for the peak memory of a process")
 @pytest.mark.parametrize("content", HEAVY_RESPONSES.values(), ids=HEAVY_RESPONSES.keys())
 def test_memory_is_bounded_for_any_response(tmp_path: Path, content: bytes) -> None:
     with SampleSite(Corpus.sample(2)) as sample_site:
@@ -220,7 +220,7 @@ def test_memory_is_bounded_for_any_response(tmp_path: Path, content: bytes) -> N
 
 
 def make_endless_listing(response_json: Any) -> None:
-    """Each page has a row that no other has, and leads on."""
+    """Replace a listing by a unique row and a link to the next page."""
     page_number = next(PAGE_NUMBERS)
     response_json["data"] = {
         "fastNewsList": [
@@ -265,7 +265,7 @@ def test_verify_agrees_after_faulty_listings(finished_crawl: FinishedCrawl) -> N
     assert run_finews("verify", "--output", str(finished_crawl.output)).exit_code == 0
 
 
-# What a terminal obeys, or a reader of lines takes for a line of its own.
+# Control sequences of terminals, and characters that some programs take for line ends.
 CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 FORGED_LOG_LINE = "\x1b[31m红\x9b2J\u202e\r\n2026-09-18 10:00:00 [forged] ERROR: a line of its own"
 

@@ -1,4 +1,4 @@
-"""A proxy from the environment: which one is used, and how one that fails is reported."""
+"""Proxies from the environment: the choice of one, and the report when it fails."""
 
 import socket
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import pytest
 from crawler.sample_site import Corpus, SampleSite, return_status, send_raw
 from tests.support.commands import FAST_SETTINGS, CommandResult, CommandRunner
 
-# Nothing listens where a secret might be sent to; the host is looked up by the proxy, or not at all.
+# The secret is sent nowhere: the proxy resolves the host, or no program does.
 MIRROR_ARGS = ("--mirror", "http://mirror.example", "--column", "345")
 
 
@@ -24,14 +24,14 @@ def crawl(finews: CommandRunner, output: Path) -> CommandRunner:
 
 @pytest.fixture
 def site_as_proxy() -> Iterator[SampleSite]:
-    """A site that answers requests for any host, as a proxy does."""
+    """Run a site that answers requests for any host, as a proxy does."""
     with SampleSite(Corpus.sample(12)) as served:
         yield served
 
 
 @pytest.fixture
 def closed_proxy() -> Iterator[str]:
-    """Host and port where connections are refused."""
+    """Return a host and port where connections are refused."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield f"127.0.0.1:{bound.getsockname()[1]}"
@@ -62,8 +62,8 @@ def test_proxy_that_refuses_connections_is_named(
 def test_proxy_that_wants_a_password_is_named(
     crawl: CommandRunner, site_as_proxy: SampleSite, args: tuple[str, ...]
 ) -> None:
-    reply = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
-    site_as_proxy.add_fault("", send_raw(reply))
+    response = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
+    site_as_proxy.add_fault("", send_raw(response))
     proxy = site_as_proxy.url.removeprefix("http://")
     line = get_line(crawl(*args, http_proxy=site_as_proxy.url, https_proxy=site_as_proxy.url))
     assert f"HTTP 407 from the proxy {proxy}" in line

@@ -1,4 +1,4 @@
-"""A source that is down, that asks to be left alone, or that sends elsewhere."""
+"""Sources that are down, ask for a pause, or redirect to other hosts."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -75,7 +75,7 @@ def test_unresolvable_host_is_exit_code_1_and_one_line(tmp_path: Path) -> None:
     assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
 
 
-# What a source asks for
+# Requests of the source for a pause
 
 
 def request_times(sample_site: SampleSite, pattern: str) -> list[float]:
@@ -87,7 +87,7 @@ def http_date_after(seconds: int) -> str:
 
 
 class RetryAfterFault:
-    """An answer that says, when it is given, how long to wait."""
+    """Fault with a Retry-After header that is computed when the response is sent."""
 
     def __init__(self, code: int, retry_after: Callable[[], str]) -> None:
         self._code, self._retry_after = code, retry_after
@@ -104,7 +104,7 @@ def test_short_retry_after_delays_all_requests(
     sample_site.add_fault("/article/", RetryAfterFault(code, wait), times=1)
     finished_crawl = run_crawl(sample_site, tmp_path / "output", *COLUMN_ARGS)
     article_request_times = request_times(sample_site, "/article/")
-    # Up to three more were on their way already.
+    # Up to three more requests were sent already.
     assert max(after - before for before, after in itertools.pairwise(article_request_times)) > 1.5
     assert (finished_crawl.result.exit_code, finished_crawl.result.json["failed"]) == (0, 0)
 
@@ -134,7 +134,7 @@ def test_invalid_retry_after_is_ignored(sample_site: SampleSite, tmp_path: Path,
 
 
 def test_pause_after_429_grows_with_each_crawl(sample_site: SampleSite, tmp_path: Path) -> None:
-    """It names no time: a minute first, then as long as the trouble has lasted by then; six hours at most."""
+    """Check pauses without Retry-After: a minute first, then the time since the first failure, at most six hours."""
     sample_site.add_fault("getNewsByColumns", return_status(429))
     output = tmp_path / "output"
     pause_minutes = []
@@ -158,7 +158,7 @@ def test_pause_after_429_grows_with_each_crawl(sample_site: SampleSite, tmp_path
     assert run_crawl(sample_site, output).result.exit_code == 0
 
 
-# Elsewhere
+# Redirects to other hosts
 
 REDIRECT_TARGETS = [
     "http://127.0.0.1:{port}/x", "http://localhost:{port}/x", "//127.0.0.1:{port}/x", "http://[::1]:{port}/x",
@@ -202,7 +202,7 @@ def test_closed_article_endpoint_leaves_every_article_to_the_next(tmp_path: Path
         blog_posts = [detail for outcome, _, detail in crawl.entries.values() if outcome == "failed"]
         assert crawl.result.json["listed"] > 60
         assert crawl.result.json["new"] == crawl.result.json["listed"] - len(blog_posts)
-        # Twisted sends a request again by itself where a connection that was kept open is closed.
+        # Twisted repeats a request when a kept-alive connection is closed.
         assert len(request_times(sample_site, "/article/")) in ({2, 3} if fault == reset_connection() else {2})
 
 

@@ -1,6 +1,6 @@
-"""What a built site must be, judged from its pages alone as a browser parses them.
+"""Oracle of a built site: judges its pages alone, as a browser parses them.
 
-It shares nothing with the code that it judges but the post that was to be shown.
+It shares no code with finews, only the post that a page must show.
 """
 
 import re
@@ -23,7 +23,7 @@ _ALLOWED_ELEMENTS = {
     "dl", "dt", "dd", "table", "caption", "thead", "tbody", "tfoot", "tr", "td", "th", "a", "b", "strong", "i", "em", "u",
     "s", "del", "ins", "sub", "sup", "small", "code", "br", "img",
 }  # fmt: skip
-# Controls, bidi, zero-width, tag characters and non-characters: no page may hold one. ZWJ joins emoji.
+# Controls, bidi, zero-width, tag characters and non-characters: none may be in a page. ZWJ joins emoji.
 _INVISIBLE_CHARACTERS = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff\U000e0000-\U000e007f]"
 )
@@ -31,7 +31,7 @@ _INVISIBLE_CHARACTERS = re.compile(
 
 @dataclass(frozen=True)
 class ExpectedPage:
-    """One post as it must be shown. `source_text` is the text that the source wrote as text, `body_html` the body that was cleaned."""
+    """Expected page of a post. `source_text` is what the source wrote as text, `body_html` the cleaned body."""
 
     code: str
     category: str
@@ -44,12 +44,12 @@ class ExpectedPage:
 
     @property
     def path(self) -> str:
-        """Where the page stands: the day is the post's own, whatever the builder's clock says."""
+        """Return the path of the page: its day is the post's, in any time zone of the builder."""
         return f"{self.category}/{self.published:%Y/%m/%d}/NW{self.code}.html"
 
 
 def find_site_faults(site: Path, expected_pages: Sequence[ExpectedPage]) -> dict[str, list[str]]:
-    """What is wrong with a built site, by post; the site's own faults stand under an empty name."""
+    """Return the faults of a built site by post; those of the site itself have an empty name."""
     pages = {str(path.relative_to(site)) for path in site.rglob("*") if path.is_file()}
     expected_paths = {post.path for post in expected_pages}
     faults_by_code: dict[str, list[str]] = {}
@@ -92,7 +92,7 @@ def find_page_faults(text: str, expected: ExpectedPage) -> Iterator[str]:
 
 
 def _content_faults(main: Any, expected: ExpectedPage) -> Iterator[str]:
-    """What the source said as text is there, the whole body is as it was cleaned, and the ways out stand below it."""
+    """Yield faults unless the source's text and the cleaned body are on the page, followed by the links out of it."""
     *body, source, back_links = list(main) if len(main) > 2 else (None, None, None)
     if source is None or not _is_link(source, expected.url, expected.url):
         yield "links: the source link is not in place"
@@ -133,7 +133,7 @@ def _collapse_whitespace(text: str | None) -> str:
 
 
 def _visible_characters(text: str) -> str:
-    """The characters that leave a mark on paper."""
+    """Return the visible characters."""
     return "".join(
         char for char in text if not char.isspace() and unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Cn"}
     )
@@ -144,7 +144,7 @@ def _is_link(paragraph: Any, address: str, text: str) -> bool:
 
 
 def _as_tree(node: Any) -> tuple[Any, ...]:
-    """An element with what it holds; a line end is a space, and blanks between blocks are nothing."""
+    """Return an element with its content; a line end is a space, and blanks between blocks are dropped."""
     children: list[Any] = [_collapse_whitespace(node.text)]
     for child in node:
         children += [_as_tree(child), _collapse_whitespace(child.tail)]

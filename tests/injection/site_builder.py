@@ -1,4 +1,4 @@
-"""Strings become articles by the way of a crawl, and posts become a site by the real Jekyll."""
+"""Site builder: makes articles from strings as a crawl does, and a site from posts with real Jekyll."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ from tests.support.injection_payloads import LIQUID_SECRET
 
 _SITE_LINKS = SiteLinks("//site.invalid")
 
-# As plain as a frame can be: it escapes what it shows of the front matter, and nothing else is between a body and a reader.
+# A minimal theme: it escapes the front matter that it shows, and renders the body unchanged.
 _LAYOUT = """<!DOCTYPE html>
 <html><head><meta charset="utf-8"><title>{{ page.title | escape }}</title></head>
 <body><h1>{{ page.title | escape }}</h1><p>{{ page.categories | join: "," }}｜{{ page.tags | join: "," | escape }}</p>
@@ -37,7 +37,7 @@ permalink: /:categories/:year/:month/:day/:title:output_ext
 
 @dataclass(frozen=True)
 class HostileArticle:
-    """A string in every field of an article, and the article that came of it."""
+    """String in every field of an article, and the resulting article."""
 
     text: str
     article: Article
@@ -59,7 +59,7 @@ class HostileArticle:
 
 
 def save_articles(texts: Iterable[str], output: Path) -> tuple[list[HostileArticle], dict[str, str]]:
-    """Save every article as a crawl does; what is refused comes with the reason."""
+    """Save every article as a crawl does, and return the reasons of rejected ones."""
     output.mkdir(parents=True)
     registry, saved_articles, rejection_reasons = CategoryRegistry(), [], {}
     with OutputDir.open_for_writing(output, address=_SITE_LINKS.address) as out:
@@ -86,7 +86,7 @@ def render_defended(hostile: HostileArticle) -> str:
 def build_site(
     posts: Iterable[HostileArticle], folder: Path, renderer: PostRenderer = render_defended, **config_changes: str
 ) -> tuple[int, Path]:
-    """Build the site of these posts on a host that lives in UTC; the exit code, and the folder of its pages."""
+    """Build the site of these posts on a host in UTC, and return the exit code and the folder of its pages."""
     (folder / "_layouts").mkdir(parents=True)
     (folder / "_layouts" / "post.html").write_text(_LAYOUT, "utf-8")
     (folder / "_config.yml").write_text(
@@ -96,7 +96,7 @@ def build_site(
         write_posts(folder, {post.post_path: renderer(post)})
     environment: Mapping[str, str] = {**os.environ, "TZ": "UTC", "LANG": "C.UTF-8"}
     completed = subprocess.run(
-        ["jekyll", "build", "--quiet", "--disable-disk-cache"],  # noqa: S607  # Debian's or a gem's, wherever it is
+        ["jekyll", "build", "--quiet", "--disable-disk-cache"],  # noqa: S607  # Debian's or a gem's, anywhere in PATH
         cwd=folder,
         env=environment,
         capture_output=True,

@@ -1,6 +1,6 @@
-"""A sample of the pages in a real browser: nothing runs, and nothing is asked for but the pages and their pictures.
+"""Sample of the pages in a real browser: no script runs, and only the pages and their pictures are requested.
 
-All that the browser asks for goes through a proxy of the test, which serves the site and notes the rest.
+All requests of the browser go through a proxy of the test, which serves the site and records the others.
 """
 
 import html
@@ -30,7 +30,7 @@ CHROMIUM_FLAGS = (
     "--disable-component-update", "--disable-sync", "--disable-default-apps", "--disable-extensions",
     "--proxy-bypass-list=<-loopback>", "--virtual-time-budget=15000", "--dump-dom",
 )  # fmt: skip
-# What runs by itself when a browser reads it, besides a part of everything else.
+# Strings that a browser would run without a click, and a sample of all others.
 SCRIPT_DANGERS = {"event", "element", "address", "kramdown"}
 SAMPLE_PAYLOADS = [
     text
@@ -66,7 +66,7 @@ class _Proxy(BaseHTTPRequestHandler):
         self.send_error(404)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name is the base class's
-        """Nothing: what was asked for is noted."""
+        """Log nothing: requests are recorded."""
 
 
 @contextmanager
@@ -84,7 +84,7 @@ def recording_proxy(pages: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def open_pages(pages: Path, names: list[str], profile_dir: Path) -> tuple[str, list[str]]:
-    """Open all of the pages in frames of one, where scripts may run; the outer page, and what else was asked for."""
+    """Open all pages in frames where scripts may run, and return the outer page and all other requests."""
     frames = "".join(f'<iframe src="/{html.escape(name)}"></iframe>' for name in names)
     (pages / "all.html").write_text(f"<!DOCTYPE html><meta charset=utf-8><title>all</title>{frames}", "utf-8")
     with recording_proxy(pages) as (port, foreign_requests):
@@ -96,13 +96,13 @@ def open_pages(pages: Path, names: list[str], profile_dir: Path) -> tuple[str, l
 
 
 def _is_browser_request(url: str) -> bool:
-    """What Chromium asks for by itself, whatever it shows: no string names these."""
+    """Return whether Chromium sends this request for any page; no string contains such a URL."""
     parts = urlsplit(url)
     return parts.path == "/favicon.ico" or (parts.hostname or "").endswith(_CHROMIUM_SERVICE_DOMAINS)
 
 
 def picture_hosts(posts: list[HostileArticle]) -> set[str]:
-    """The hosts whose pictures the bodies show, as the allow-list lets them."""
+    """Return the hosts of the pictures in the bodies, which the allow-list permits."""
     sources = (html.unescape(src) for post in posts for src in re.findall(r'<img src="([^"]*)', post.article.body_html))
     return {urlsplit(src).hostname or "" for src in sources}
 

@@ -1,7 +1,7 @@
-"""All hostile strings as one newspaper: taken in as a crawl does, built by Jekyll, and read as a browser reads.
+"""All hostile strings as articles: saved as a crawl does, built by Jekyll, and parsed as a browser does.
 
-A sanitiser alone proves nothing: kramdown and Liquid run after it. So the built page is what is judged, and the same judge
-must find fault with the same strings when a defence is switched off.
+kramdown and Liquid run after the sanitiser, so the built pages are judged. With a defence disabled, the same oracle must
+find faults with the same strings.
 """
 
 import json
@@ -22,11 +22,11 @@ from tests.support.injection_payloads import all_payloads
 pytestmark = pytest.mark.skipif(not shutil.which("jekyll"), reason="needs Jekyll: apt-get install jekyll")
 
 PAYLOADS = all_payloads()
-# Sites of so many posts take Jekyll some 15 s each; one of all takes it minutes.
+# Sites that share the strings: Jekyll takes 15 s for each of them, and minutes for a single one.
 SITE_PARTS = 4
-# Lists of others, whose text is not ours to keep here: a folder of JSON files, each an array of strings.
+# Third-party lists that are not part of the repository: a folder of JSON files, each an array of strings.
 EXTERNAL_LISTS = sorted(Path(os.environ["FINEWS_CORPUS"]).glob("*.json")) if "FINEWS_CORPUS" in os.environ else []
-# Sites of so many posts.
+# Posts of one site.
 POSTS_PER_SITE = 1_700
 
 
@@ -50,7 +50,7 @@ if EXTERNAL_LISTS:
 
     @pytest.mark.parametrize("file", EXTERNAL_LISTS, ids=lambda file: file.stem)
     def test_external_payloads_are_shown_as_text(file: Path, tmp_path: Path) -> None:
-        """What is refused, for being too complex, is told; of the rest nothing may be wrong."""
+        """Report the strings that are rejected as too complex; all others must have no faults."""
         texts = json.loads(file.read_text("utf-8"))
         faults: dict[str, list[str]] = {}
         all_rejections: dict[str, str] = {}
@@ -72,7 +72,7 @@ def find_faults(pages: Path, posts: list[HostileArticle]) -> dict[str, list[str]
 
 
 def assert_rows_match_posts(posts: list[HostileArticle], output: Path) -> None:
-    """No string is read as SQL: every row is there with its title, and the schema is that of a database without news."""
+    """Check that no string is run as SQL: all rows have their titles, and the schema is that of an empty database."""
     connection, empty_output = sqlite3.connect(output / "news.db"), output.parent / "fresh"
     try:
         assert dict(connection.execute("select code, title from articles")) == {
@@ -89,7 +89,7 @@ def assert_rows_match_posts(posts: list[HostileArticle], output: Path) -> None:
         connection.close()
 
 
-# With a defence switched off
+# With a defence disabled
 
 
 def render_undefended(hostile: HostileArticle) -> str:
@@ -97,7 +97,7 @@ def render_undefended(hostile: HostileArticle) -> str:
 
 
 def render_sanitised_only(hostile: HostileArticle) -> str:
-    """The body as nh3 leaves it; braces of Liquid are encoded, since the first of them would end the build."""
+    """Return a body cleaned by nh3 alone, with encoded braces: the first tag of Liquid would end the build."""
     sanitised = nh3.clean(_raw_body(hostile)).replace("{{", "&#123;{").replace("{%", "&#123;%")
     return hostile.post_text.replace(hostile.article.body_html, sanitised)
 
@@ -111,7 +111,7 @@ def _raw_body(hostile: HostileArticle) -> str:
 
 
 def _concatenate_post(title: str, hostile: HostileArticle, body: str) -> str:
-    """A post as the first system wrote it: texts, one after the other."""
+    """Return a post as the first system wrote it, by joining texts."""
     front = f"---\nlayout: post\ntitle: {title}\ndate: {format_jekyll(hostile.article.published_at)}\ncategories: {hostile.article.category.slug}\n"
     return f"{front}tags: x\n---\n{body}{hostile.post_text.split(hostile.article.body_html)[-1]}"
 

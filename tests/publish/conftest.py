@@ -1,4 +1,4 @@
-"""What exports and feeds are made of."""
+"""Fixtures of the tests of exports and feeds."""
 
 import shutil
 import sqlite3
@@ -15,7 +15,7 @@ from tests.support.commands import FAST_SETTINGS, CommandRunner
 
 @pytest.fixture(scope="session")
 def choice_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A crawl of the old lists. Tests take a copy."""
+    """Crawl the old lists into a folder, of which tests make copies."""
     output = tmp_path_factory.mktemp("choice") / "output"
     with SampleSite(Corpus.sample(12)) as sample_site:
         target_args = ("--mirror", sample_site.url, "--output", str(output))

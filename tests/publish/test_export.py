@@ -1,4 +1,4 @@
-"""Exports, read back by the libraries that others read them with."""
+"""Exports, read back with the usual libraries."""
 
 import codecs
 import csv
@@ -49,12 +49,12 @@ EXCEL_CASES = {
     "A股": "A股",
     "": "",
 }
-"""What is stored, and what a spreadsheet is given."""
+"""Stored values, each with its cell for a spreadsheet."""
 
 
 @pytest.fixture
 def exported_rows(all_rows: list[dict[str, Any]], query: Query) -> list[dict[str, Any]]:
-    """Every row as JSON Lines have it, by SQL of its own."""
+    """Return the expected rows of JSON Lines, by independent SQL."""
     stocks, columns = defaultdict(list), defaultdict(list)
     for code, secid, name in query("SELECT code, secid, name FROM mentions ORDER BY code, count DESC, secid"):
         stocks[code].append({"secid": secid, "name": name})
@@ -80,7 +80,7 @@ def test_each_export_format_has_every_row(
     assert table.to_pylist() == [
         {**row, **{name: row[name] and datetime.fromisoformat(row[name]) for name in times}} for row in exported_rows
     ]
-    # Byte for byte what is stored, and no byte order mark: `code` is the first column's name.
+    # The stored values unchanged and no byte order mark: `code` is the first column's name.
     with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as stream:
         assert list(csv.DictReader(stream)) == [
             {
@@ -164,7 +164,7 @@ def test_export_to_standard_output(
     piped = subprocess.run((*command, "parquet"), capture_output=True, timeout=60, check=True)
     table = parquet.read_table(io.BytesIO(piped.stdout))
     assert (table.column("code").to_pylist(), piped.stderr) == ([row["code"] for row in all_rows], b"")
-    # A reader that has enough is no failure to report.
+    # A closed pipe is not an error.
     with subprocess.Popen((*command, "jsonl", "--gzip"), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout
         assert process.stderr
@@ -173,7 +173,7 @@ def test_export_to_standard_output(
 
 
 def read_universal(path: Path) -> bytes:
-    """Return what a file holds, its line ends as a test reads those of a command."""
+    """Return the content of a file, with line ends as in the output of a command."""
     return path.read_text().encode()
 
 
@@ -183,8 +183,8 @@ def read_universal(path: Path) -> bytes:
         (("-",), "--format csv, jsonl, parquet"),
         (("a.xls",), ".csv, .csv.gz, .jsonl, .jsonl.gz, .parquet"),
         (("a.gz",), ".csv, .csv.gz, .jsonl, .jsonl.gz, .parquet"),
-        (("a.parquet.gz",), "compressed inside"),
-        (("-", "--format", "parquet", "--gzip"), "compressed inside"),
+        (("a.parquet.gz",), "compressed already"),
+        (("-", "--format", "parquet", "--gzip"), "compressed already"),
         (("a.csv", "--gzip"), "end its name in .gz"),
         (("a.jsonl", "--excel"), "--excel is for CSV"),
     ],

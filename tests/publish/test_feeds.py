@@ -1,4 +1,4 @@
-"""Atom, RSS and JSON feeds, read back by the libraries that others read them with."""
+"""Atom, RSS and JSON feeds, read back with the usual libraries."""
 
 import re
 import sqlite3
@@ -16,7 +16,7 @@ from lxml import etree
 from crawler.publish.feeds import FeedInfo
 from tests.support.commands import CommandRunner
 
-# JSON Feed 1.1: what https://www.jsonfeed.org/version/1.1/ demands of what we write.
+# JSON Feed 1.1: the rules of https://www.jsonfeed.org/version/1.1/ for the fields that finews writes.
 _TIME_SCHEMA = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)$"}
 _URL_SCHEMA = {"type": "string", "pattern": "^https?://"}
 _ITEM_SCHEMA = {
@@ -62,13 +62,13 @@ def test_atom_feed_conforms_to_rfc_4287(run_on_output: CommandRunner) -> None:
     schema = etree.RelaxNG(file=Path(__file__).parent / "schemas" / "atom.rng")
     feed = etree.fromstring(run_on_output("feed", "--url", "https://example.org/atom.xml").stdout.encode())
     schema.assertValid(feed)
-    # What the RFC demands beyond its grammar: absolute ids that are all different, and an author and a link for each.
+    # Rules of the RFC that are not in its grammar: absolute and unique ids, and an author and a link for each entry.
     ids = [element.text for element in feed.findall(".//{*}id")]
     assert len(set(ids)) == len(ids)
     assert all(str(text).startswith("tag:") for text in ids)
     assert [link.get("href") for link in feed.findall("{*}link[@rel='self']")] == ["https://example.org/atom.xml"]
     for entry in feed.findall("{*}entry"):
-        # A link that does not say what it is leads to the same in another form: "alternate".
+        # The default of `rel` is "alternate".
         assert [link.get("rel", "alternate") for link in entry.findall("{*}link")] == ["alternate"]
         assert len(entry.findall("{*}author")) == 1
     feed.remove(feed.findall("{*}id")[0])
@@ -85,7 +85,7 @@ def test_rss_feed_is_valid_and_complete(run_on_output: CommandRunner, all_rows: 
     ]
     channel = etree.fromstring(text.encode()).find("channel")
     assert channel is not None
-    # RSS 2.0 demands these three of a channel.
+    # RSS 2.0 requires these three elements of a channel.
     assert all(channel.findtext(name) for name in ("title", "link", "description"))
     assert channel.findtext("link") == parsed_feed.feed.link == "https://finews.withounder.com/"
     assert {guid.get("isPermaLink") for guid in channel.iter("guid")} == {"false"}

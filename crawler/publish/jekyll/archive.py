@@ -1,13 +1,12 @@
-"""Archive of old months: their pages are kept as HTML, at the places that Jekyll would have given them.
+"""Archive of old months: their pages are kept as HTML in the output folder, at the paths where Jekyll rendered them.
 
-A month is archived when all of its days lie before the hot window: the pages of its articles and days, which Jekyll
-has rendered, take their places in the output folder, and the posts move from `_posts` to `_frozen`. An article of such
-a month that is corrected later has a post in `_posts` again, which is how the next build knows that it is to be
-archived again. So has one whose page is gone or is not the one that was archived.
+A month is archived when all of its days are older than the hot window: the rendered pages of its articles and days are
+copied into the output folder, and its posts move from `_posts` to `_frozen`. A post of an archived month that is in
+`_posts` again is archived by the next build: that of a corrected article, or one whose page is missing or was changed.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
@@ -36,7 +35,7 @@ _MONTH = re.compile(r"\d{4}/\d\d", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class DamagedPage:
-    """An archived page that is gone or not as it was archived: that of a post, or of a day where there is none."""
+    """Archived page that is missing or was changed: the page of a post, or of a day if `post_path` is empty."""
 
     path: str
     detail: str
@@ -44,43 +43,41 @@ class DamagedPage:
 
     @property
     def day(self) -> str:
-        return self.path[:10]
+        """Return the day, such as `2022/01/10`."""
+        return self.path.rpartition("/")[0]
 
 
 def list_archived_months(output: Path) -> list[str]:
-    """The months that are archived, such as `2022/01`. Raises OutputError."""
+    """Return the archived months, such as `2022/01`. Raises OutputError."""
     years = list_folder(output / items.ARCHIVED_POSTS_DIR)
     names = (f"{year.name}/{month.name}" for year in years for month in list_folder(year))
     return [name for name in names if _MONTH.fullmatch(name)]
 
 
-def find_posts_to_archive(output: Path, archive_before: date | None, archived_months: Iterable[str]) -> list[str]:
-    """The posts in `_posts` that are to be archived: of months before this day's, and of those that are archived."""
+def find_posts_to_archive(output: Path, archive_before: date | None, archived_months: Iterable[str]) -> dict[str, str]:
+    """Return the posts in `_posts` of months before that of `archive_before` or of archived months, with their days."""
     first_live_month, archived = f"{archive_before:%Y/%m}" if archive_before else "", set(archived_months)
-    months = {
-        path: post_path.day[:7]
-        for path in list_files(output, items.POSTS_DIR)
-        if (post_path := parse_post_path(path)) is not None
-    }
-    return [path for path, month in months.items() if month < first_live_month or month in archived]
+    days = {path: post.day for path in list_files(output, items.POSTS_DIR) if (post := parse_post_path(path))}
+    return {path: day for path, day in days.items() if _month_of(day) < first_live_month or _month_of(day) in archived}
 
 
 def list_archived_pages(output: Path, month: str) -> list[tuple[str, str]]:
-    """The pages that a month's archive holds, each with the path of its post; empty for the pages of days."""
-    post_paths = _archived_post_paths(output, month)
-    days = sorted({path[7:17] for path in post_paths})
+    """Return the pages of an archived month, each with the path of its post, empty for the pages of days."""
+    archived_files = list_files(output, f"{items.ARCHIVED_POSTS_DIR}/{month}")
+    paths = (items.POSTS_DIR + path.removeprefix(items.ARCHIVED_POSTS_DIR) for path in archived_files)
+    days = {path: post.day for path in paths if (post := parse_post_path(path))}
     return [
-        *((urls.built_page_path(path), path) for path in post_paths),
-        *((urls.day_url(day)[1:], "") for day in days),
+        *((urls.built_page_path(path), path) for path in days),
+        *((urls.day_url(day)[1:], "") for day in sorted({*days.values()})),
     ]
 
 
 def find_damaged_pages(
     output: Path, store: Store, month: str, fingerprints: Mapping[str, str]
 ) -> Iterator[DamagedPage]:
-    """The pages of an archived month that are gone, or not what was archived.
+    """Yield the pages of an archived month that are missing or were changed.
 
-    A page that has its fingerprint is as it was. Raises OutputError and StoreError.
+    A page whose fingerprint is unchanged is not read. Raises OutputError and StoreError.
     """
     hashes_by_page = store.archived_pages.of_month(month)
     for path, post_path in list_archived_pages(output, month):
@@ -91,104 +88,96 @@ def find_damaged_pages(
         if content is None:
             yield DamagedPage(path, "missing", post_path)
         elif known_fingerprint if hashes is None else hashes.page != sha256(content).hexdigest():
-            yield DamagedPage(path, "not as it was archived", post_path)
+            yield DamagedPage(path, "was changed after it was archived", post_path)
 
 
 def find_outdated_pages(output: Path, store: Store, month: str) -> Iterator[DamagedPage]:
-    """The pages of an archived month that were rendered from something else than the posts and rows of today."""
+    """Yield the pages of an archived month that were rendered from other posts or rows than there are now."""
     hashes_by_page = store.archived_pages.of_month(month)
     for path, post_path in list_archived_pages(output, month):
         if (hashes := hashes_by_page.get(path)) is None:
             continue
         if sha256(_read_source(output, store, post_path or path)).hexdigest() != hashes.source:
-            yield DamagedPage(path, "of an older state of the articles", post_path)
+            yield DamagedPage(path, "shows an older state of the articles", post_path)
 
 
 def restore_post(output: Path, post_path: str) -> None:
-    """Put an archived post back among the live ones, without its page: a page has one source. Raises OutputError."""
+    """Move an archived post back into `_posts` and remove its page: a page has one source. Raises OutputError."""
     _move_file(post_files.archived_path(output, post_path), output / post_path)
     remove_archived_pages(output, [post_path])
 
 
 def remove_archived_pages(output: Path, post_paths: Iterable[str]) -> None:
-    """Remove the HTML of posts that are to be rendered: a page has one source. Raises OutputError."""
+    """Remove the archived HTML of posts that will be rendered: a page has one source. Raises OutputError."""
     for path in post_paths:
         with as_output_error(output):
             (output / urls.built_page_path(path)).unlink(missing_ok=True)
 
 
-def archive_posts(output: Path, store: Store, site_dir: Path, post_paths: list[str], day_pages: list[str]) -> None:
-    """Archive these posts and days, whose pages are in the built tree. Raises OutputError and StoreError.
+def archive_posts(
+    output: Path, store: Store, site_dir: Path, days_by_post: Mapping[str, str], day_pages: Sequence[str]
+) -> None:
+    """Archive these posts and pages of days, which are rendered in `_site`. Raises OutputError and StoreError.
 
-    All HTML is there before the first post moves: a build that is killed in between does it again.
+    All HTML is copied before the first post moves: after a kill in between, the next build repeats it.
     """
-    sources = {path: read_existing(output / path) for path in (*post_paths, *day_pages)}
+    sources = {path: read_existing(output / path) for path in (*days_by_post, *day_pages)}
     _archive_pages(output, store, site_dir, sources)
-    for path in post_paths:
+    for path in days_by_post:
         _move_file(output / path, post_files.archived_path(output, path))
-    for month_folder in {f"{items.POSTS_DIR}/{path[7:14]}" for path in post_paths}:
-        _remove_empty_folders(output / month_folder)
+    for month in {_month_of(day) for day in days_by_post.values()}:
+        month_folder = output / items.POSTS_DIR / month
+        # Each build lists the folders in `_posts`: empty ones are removed.
+        for folder in (*list_folder(month_folder), month_folder):
+            with as_output_error(folder):
+                if folder.is_dir() and not any(folder.iterdir()):
+                    folder.rmdir()
 
 
 def render_archived_months(output: Path, store: Store, months: Iterable[str]) -> int:
-    """Render the pages of archived months again, from the posts where they are; how many.
+    """Render the pages of archived months again from their archived posts, and return their number.
 
     Raises FatalError and StoreError.
     """
     page_count = 0
-    for batch in filter(None, split_batches(path for month in months for path in _list_sources(output, month))):
+    pages = (page for month in months for page in list_archived_pages(output, month))
+    for batch in filter(None, split_batches(post_path or path for path, post_path in pages)):
         sources = {path: _read_source(output, store, path) for path in batch}
-        with render_sources(output, sources, _load_batch_reprints(store, batch)) as rendered_dir:
+        post_paths = [path for path in batch if parse_post_path(path)]
+        slugs = {urls.slug_of_post(path) for path in post_paths}
+        reprints = load_reprints(store, min(post_paths), max(post_paths)) if post_paths else {}
+        batch_reprints = {slug: entries for slug, entries in reprints.items() if slug in slugs}
+        with render_sources(output, sources, batch_reprints) as rendered_dir:
             _archive_pages(output, store, rendered_dir, sources)
         page_count += len(sources)
     return page_count
 
 
-def _load_batch_reprints(store: Store, sources: Iterable[str]) -> dict[str, list[dict[str, str]]]:
-    post_paths = [path for path in sources if parse_post_path(path)]
-    reprints = load_reprints(store, min(post_paths), max(post_paths)) if post_paths else {}
-    slugs = {urls.slug_of_post(path) for path in post_paths}
-    return {slug: entries for slug, entries in reprints.items() if slug in slugs}
+def _month_of(day: str) -> str:
+    return day.rpartition("/")[0]
 
 
 def _read_source(output: Path, store: Store, path: str) -> bytes:
-    """What a page is rendered from: an archived post, or the list of a day's articles."""
-    is_post = parse_post_path(path)
-    return read_existing(post_files.archived_path(output, path)) if is_post else render_day_page(store, path[:10])
-
-
-def _list_sources(output: Path, month: str) -> list[str]:
-    return [post_path or path for path, post_path in list_archived_pages(output, month)]
+    """Return what a page is rendered from: an archived post, or the list of a day's articles."""
+    if parse_post_path(path):
+        return read_existing(post_files.archived_path(output, path))
+    return render_day_page(store, path.rpartition("/")[0])
 
 
 def _archive_pages(output: Path, store: Store, rendered_dir: Path, sources: Mapping[str, bytes]) -> None:
-    """Put the pages of sources, which Jekyll has rendered, at their places, and record them."""
+    """Copy the rendered pages of these sources into the output folder, and record their hashes."""
     hashes: dict[str, PageHashes] = {}
     for path, source in sources.items():
         page = urls.built_page_path(path)
         content = read_if_file(rendered_dir / page)
         if content is None:
-            raise FatalError(f"Jekyll has made no page of {path}, which is to be archived")
+            raise FatalError(f"cannot archive {path}: Jekyll has rendered no page of it; look at its front matter")
         write_if_changed(output / page, content)
         hashes[page] = PageHashes.of(source, content)
     store.archived_pages.record(hashes)
-
-
-def _archived_post_paths(output: Path, month: str) -> list[str]:
-    paths = list_files(output, f"{items.ARCHIVED_POSTS_DIR}/{month}")
-    post_paths = (items.POSTS_DIR + path.removeprefix(items.ARCHIVED_POSTS_DIR) for path in paths)
-    return [path for path in post_paths if parse_post_path(path)]
 
 
 def _move_file(source: Path, target: Path) -> None:
     with as_output_error(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         source.replace(target)
-
-
-def _remove_empty_folders(month_folder: Path) -> None:
-    """Remove a month's folders as far as they are empty, which each build would walk through."""
-    for folder in (*list_folder(month_folder), month_folder):
-        with as_output_error(folder):
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()

@@ -1,7 +1,8 @@
-"""Incremental build of `_site`: what has changed since the last build is rendered, and nothing else.
+"""Incremental build of `_site`: renders only what has changed since the last build.
 
-What the last build rendered is recorded in `_site` itself: a tree that is missing, or that Jekyll has built by itself,
-has no record, and is built again. A source is compared by its size and time, as make does; the theme by its bytes.
+The last build is recorded in a manifest in `_site` itself: a tree that is missing, or that Jekyll has built without
+finews, has no manifest, and everything is rendered. Sources are compared by size and modification time, the theme by
+its bytes.
 """
 
 import json
@@ -50,7 +51,7 @@ from crawler.storage.site_pages import PageKind, SitePage
 
 SITE_DIR = "_site"
 _MANIFEST_FILE = ".finews.json"
-# By attribute of the manifest, its key in that file, which earlier versions have written.
+# The key of each attribute in the manifest file, as earlier versions have written it.
 _MANIFEST_KEYS = {
     "theme_hash": "frame",
     "archived_theme_hash": "frozen_frame",
@@ -60,14 +61,14 @@ _MANIFEST_KEYS = {
     "other_pages": "others",
     "page_fingerprints": "pages",
 }
-# The folders of pages that the database knows; what is next to them is rendered when any of it changes.
+# Folders of pages that finews generates, each rendered when it changes. Their index pages are the theme's.
 _GENERATED_FOLDERS = ("category", "stock", "search")
 _INDEX_FILE = "index.html"
 
 
 @dataclass(frozen=True, slots=True)
 class SiteBuildResult:
-    """What a build did: `pages_rendered` by Jekyll, `posts_archived`, and whether archived pages have an older look."""
+    """Result of a build; `outdated_theme` if archived pages were rendered with another theme than the present one."""
 
     pages_rendered: int
     posts_archived: int
@@ -76,10 +77,10 @@ class SiteBuildResult:
 
 @dataclass(slots=True)
 class BuildManifest:
-    """What `_site` was made of: the theme, the theme of archived pages, each source, archived months, the rest.
+    """Sources and pages of a build, by path with a fingerprint each, and hashes of the themes they were rendered with.
 
-    `fingerprints` are those of the sources, archived pages among them, `other_fingerprints` those of what all other
-    pages are made of together, and `page_fingerprints` those of the pages in `_site`, as the build left them.
+    `fingerprints` are those of sources that are rendered one by one, and of archived pages. All other pages are
+    rendered together, from the sources of `other_fingerprints`. `page_fingerprints` are those of the pages in `_site`.
     """
 
     theme_hash: str = ""
@@ -92,9 +93,9 @@ class BuildManifest:
 
     @classmethod
     def load(cls, site_dir: Path) -> "BuildManifest":
-        """The one in a built site; an empty one where there is none. Raises OutputError.
+        """Return the manifest of a built site, empty if there is none. Raises OutputError.
 
-        A program that can write there can name anything: what is no path below `_site` is left out.
+        Other programs may have written it: names that are not paths below `_site` are left out.
         """
         try:
             values = json.loads(read_if_file(site_dir / _MANIFEST_FILE) or b"{}")
@@ -113,16 +114,17 @@ class BuildManifest:
         )
 
     def write(self, site_dir: Path) -> None:
+        """Write the manifest into a built site. Raises OutputError."""
         values = {key: getattr(self, name) for name, key in _MANIFEST_KEYS.items()}
         write_below(site_dir, _MANIFEST_FILE, json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode())
 
     def pages(self) -> set[str]:
-        """The pages of a build, by their paths in `_site`."""
+        """Return the pages of the build, as paths in `_site`."""
         return {*map(urls.built_page_path, self.fingerprints), *self.other_pages}
 
 
 def _keep_paths(value: object) -> dict[str, str]:
-    """Of an object the members that are named by a path below a folder; of a list those that are one."""
+    """Return the members of an object whose names are paths below a folder, or the items of a list that are."""
     if isinstance(value, list):
         value = {path: "" for path in value if isinstance(path, str)}
     members = value.items() if isinstance(value, dict) else ()
@@ -132,9 +134,10 @@ def _keep_paths(value: object) -> dict[str, str]:
 def build_jekyll_site(
     output: Path, store: Store, config: SiteConfig, archive_before: date | None, *, render_all: bool
 ) -> SiteBuildResult:
-    """Bring `_site` up to date, and archive the months before a day's. Only the holder of the lock may do this.
+    """Bring `_site` up to date, and archive the months before the month of `archive_before`.
 
-    `render_all` renders all pages again, archived ones too. Raises OutputError and FatalError.
+    `render_all` renders all pages again, archived ones too. The caller holds the lock of the output folder. Raises
+    OutputError and FatalError.
     """
     site_dir, archived_months = output / SITE_DIR, list_archived_months(output)
     previous = BuildManifest.load(site_dir)
@@ -142,53 +145,36 @@ def build_jekyll_site(
     is_archive_current = render_all or not previous.archived_months
     current.archived_theme_hash = current.theme_hash if is_archive_current else previous.archived_theme_hash
     stale_days = {page.name for page in store.site_pages.stale_pages() if page.kind is PageKind.DAY}
-    rerendered_count = 0
+    rendered_count = 0
     if render_all:
-        rerendered_count = render_archived_months(output, store, archived_months)
+        rendered_count = render_archived_months(output, store, archived_months)
     else:
         stale_days |= _restore_damaged_pages(output, store, archived_months, previous)
-    posts_to_archive = find_posts_to_archive(output, archive_before, archived_months)
-    days_to_write = sorted({*(path[7:17] for path in posts_to_archive), *stale_days})
-    archived_day_pages = [write_day_page(output, store, day) for day in days_to_write]
-    remove_archived_pages(output, posts_to_archive)
-    live_posts = list(_live_posts(output))
-    reprints = load_reprints(store, live_posts[0], live_posts[-1]) if live_posts else {}
-    sources = [*live_posts, *_live_date_pages(output), *archived_day_pages, *_generated_pages(output)]
-    current.fingerprints = dict(_fingerprints(output, sources, reprints))
-    other_sources = list(_other_sources(output))
-    current.other_fingerprints = {path: fingerprint(output / path) for path in (*other_sources, *_data_files())}
-    changed_sources = [
-        source for source in current.fingerprints if render_all or _needs_rendering(source, site_dir, previous, current)
-    ]
-    others_outdated = (
-        render_all
-        or (config.has_plugins and bool(changed_sources))
-        or _are_others_outdated(site_dir, previous, current)
+    days_by_post = find_posts_to_archive(output, archive_before, archived_months)
+    archived_day_pages = [write_day_page(output, store, day) for day in sorted({*days_by_post.values(), *stale_days})]
+    remove_archived_pages(output, days_by_post)
+    rendered_pages = _render_outdated(
+        output, store, config, archived_day_pages, previous, current, render_all=render_all
     )
-    if config.has_plugins and others_outdated:
-        changed_sources = list(current.fingerprints)
-        rendered_pages = _render_all(output, changed_sources)
-    else:
-        rendered_pages = _render_changed(output, changed_sources, other_sources if others_outdated else (), reprints)
-    current.other_pages = sorted({*rendered_pages, *(() if others_outdated else previous.other_pages)})
-    archive_posts(output, store, site_dir, posts_to_archive, archived_day_pages)
+    archive_posts(output, store, site_dir, days_by_post, archived_day_pages)
     store.site_pages.mark_written([SitePage(PageKind.DAY, day) for day in stale_days])
-    for source in (*posts_to_archive, *archived_day_pages):
+    for source in (*days_by_post, *archived_day_pages):
         current.fingerprints.pop(source)
     current.archived_months = list_archived_months(output)
-    copied_pages = _copy_archived_pages(output, site_dir, previous, current)
+    written_pages = {*rendered_pages, *_copy_archived_pages(output, site_dir, previous, current)}
     for page in previous.pages() - current.pages():
         remove_file_below(site_dir, page)
-    changed_pages = [*map(urls.built_page_path, (*changed_sources, *copied_pages)), *rendered_pages]
-    current.page_fingerprints = _page_fingerprints(site_dir, previous, current, changed_pages)
+    known = {page: text for page, text in previous.page_fingerprints.items() if page not in written_pages}
+    current.page_fingerprints = {
+        page: known.get(page) or fingerprint(site_dir / page) for page in sorted(current.pages())
+    }
     current.write(site_dir)
     outdated_theme = bool(current.archived_months) and current.archived_theme_hash != current.theme_hash
-    rendered_count = len(changed_sources) + len(rendered_pages) + rerendered_count
-    return SiteBuildResult(rendered_count, len(posts_to_archive), outdated_theme)
+    return SiteBuildResult(rendered_count + len(rendered_pages), len(days_by_post), outdated_theme)
 
 
 def _restore_damaged_pages(output: Path, store: Store, months: Iterable[str], previous: BuildManifest) -> set[str]:
-    """Have archived pages rendered again that are gone or were changed: put their posts back; the days among them."""
+    """Restore the posts of archived pages that are missing or were changed; return the days whose lists are."""
     days = set()
     for month in months:
         for page in list(find_damaged_pages(output, store, month, previous.fingerprints)):
@@ -199,28 +185,66 @@ def _restore_damaged_pages(output: Path, store: Store, months: Iterable[str], pr
     return days
 
 
-def _render_changed(
-    output: Path, sources: Sequence[str], other_sources: Sequence[str], reprints: Mapping[str, Any]
+def _render_outdated(
+    output: Path,
+    store: Store,
+    config: SiteConfig,
+    archived_day_pages: Sequence[str],
+    previous: BuildManifest,
+    current: BuildManifest,
+    *,
+    render_all: bool,
 ) -> list[str]:
-    """Render these sources into `_site`, and with them all others, where there are any; the pages of the latter."""
-    other_pages: list[str] = []
+    """Record the sources in the current manifest, render the outdated ones into `_site`, and return the pages."""
+    site_dir = output / SITE_DIR
+    posts, pages, other_sources = _list_sources(output)
+    reprints = load_reprints(store, posts[0], posts[-1]) if posts else {}
+    for path in (*posts, *pages, *archived_day_pages):
+        entries = reprints.get(urls.slug_of_post(path))
+        reprints_hash = "." + sha256(json.dumps(entries).encode()).hexdigest()[:16] if entries else ""
+        current.fingerprints[path] = fingerprint(output / path) + reprints_hash
+    current.other_fingerprints = {path: fingerprint(output / path) for path in (*other_sources, *_data_files())}
+    theme_changed = previous.theme_hash != current.theme_hash
+    sources = [
+        path
+        for path in current.fingerprints
+        # The theme does not show in the lists of titles, which are data.
+        if render_all
+        or (theme_changed and not path.startswith("search/"))
+        or _is_outdated(path, site_dir, previous, current)
+    ]
+    others_outdated = (
+        render_all
+        or theme_changed
+        or previous.other_fingerprints != current.other_fingerprints
+        or (config.has_plugins and bool(sources))
+        or any(previous.page_fingerprints.get(page) != fingerprint(site_dir / page) for page in previous.other_pages)
+    )
+    if config.has_plugins and others_outdated:
+        sources = list(current.fingerprints)
+        with render_whole_site(output) as rendered_dir:
+            rendered_pages = _copy_changed_files(rendered_dir, site_dir)
+    else:
+        rendered_pages = _render_batches(output, sources, other_sources if others_outdated else (), reprints)
+    source_pages = [*map(urls.built_page_path, sources)]
+    other_pages = rendered_pages - {*source_pages}
+    current.other_pages = sorted(other_pages if others_outdated else {*other_pages, *previous.other_pages})
+    return [*source_pages, *other_pages]
+
+
+def _render_batches(
+    output: Path, sources: Sequence[str], other_sources: Sequence[str], reprints: Mapping[str, Any]
+) -> set[str]:
+    """Render these sources into `_site`, together with all others if given, and return the pages."""
+    pages: set[str] = set()
     for batch in split_batches(sources) if sources or other_sources else ():
         slugs = (urls.slug_of_post(source) for source in batch)
         batch_reprints = {slug: reprints[slug] for slug in slugs if slug in reprints}
         batch_sources = {source: output / source for source in (*batch, *other_sources)}
         with render_sources(output, batch_sources, batch_reprints) as rendered_dir:
-            written_paths = _copy_changed_files(rendered_dir, output / SITE_DIR)
-        other_pages += sorted(written_paths - {urls.built_page_path(source) for source in batch})
+            pages |= _copy_changed_files(rendered_dir, output / SITE_DIR)
         other_sources = ()
-    return other_pages
-
-
-def _render_all(output: Path, sources: Iterable[str]) -> list[str]:
-    """Render the whole site into `_site`, for plugins that are to see all of it; the pages that are of no source."""
-    with render_whole_site(output) as rendered_dir:
-        return sorted(
-            _copy_changed_files(rendered_dir, output / SITE_DIR) - {urls.built_page_path(source) for source in sources}
-        )
+    return pages
 
 
 def _copy_changed_files(rendered_dir: Path, site_dir: Path) -> set[str]:
@@ -230,15 +254,8 @@ def _copy_changed_files(rendered_dir: Path, site_dir: Path) -> set[str]:
     return paths
 
 
-def _needs_rendering(source: str, site_dir: Path, previous: BuildManifest, current: BuildManifest) -> bool:
-    is_data = source.startswith("search/")
-    return (previous.theme_hash != current.theme_hash and not is_data) or _is_outdated(
-        source, site_dir, previous, current
-    )
-
-
 def _is_outdated(source: str, site_dir: Path, previous: BuildManifest, current: BuildManifest) -> bool:
-    """Whether a source or its page is not as the last build left it. A page that it did not record has to be there."""
+    """Return whether a source or its page differs from the last build, or the page is missing."""
     page = urls.built_page_path(source)
     found = fingerprint(site_dir / page)
     return (
@@ -248,17 +265,8 @@ def _is_outdated(source: str, site_dir: Path, previous: BuildManifest, current: 
     )
 
 
-def _are_others_outdated(site_dir: Path, previous: BuildManifest, current: BuildManifest) -> bool:
-    """Whether the pages that are of no single source would be others now, or are not as the last build left them."""
-    return (
-        previous.theme_hash != current.theme_hash
-        or previous.other_fingerprints != current.other_fingerprints
-        or any(previous.page_fingerprints.get(page) != fingerprint(site_dir / page) for page in previous.other_pages)
-    )
-
-
 def _copy_archived_pages(output: Path, site_dir: Path, previous: BuildManifest, current: BuildManifest) -> list[str]:
-    """Copy archived pages into `_site` where one of the two has changed; which ones."""
+    """Copy the archived pages that differ from the last build into `_site`, and return their paths."""
     pages = [page for month in current.archived_months for page, _ in list_archived_pages(output, month)]
     current.fingerprints |= {page: fingerprint(output / page) for page in pages}
     outdated = [page for page in pages if _is_outdated(page, site_dir, previous, current)]
@@ -267,61 +275,32 @@ def _copy_archived_pages(output: Path, site_dir: Path, previous: BuildManifest, 
     return outdated
 
 
-def _page_fingerprints(
-    site_dir: Path, previous: BuildManifest, current: BuildManifest, changed_pages: Iterable[str]
-) -> dict[str, str]:
-    """Those of the pages now; of what was not written they are as before."""
-    changed_pages = set(changed_pages)
-    known = {page: text for page, text in previous.page_fingerprints.items() if page not in changed_pages}
-    return {page: known.get(page) or fingerprint(site_dir / page) for page in sorted(current.pages())}
-
-
-def _fingerprints(output: Path, paths: Iterable[str], reprints: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each source that is rendered when it changes, and the fingerprint by which a change shows."""
-    for path in paths:
-        yield path, fingerprint(output / path) + _short_hash(reprints.get(urls.slug_of_post(path)))
-
-
-def _live_posts(output: Path) -> Iterator[str]:
-    return (path for path in list_files(output, POSTS_DIR) if "/." not in path)
-
-
-def _live_date_pages(output: Path) -> Iterator[str]:
-    """The pages of years, and of days that are not archived."""
-    for year in filter(_is_year, (path.name for path in list_folder(output))):
-        for path in list_folder(output / year):
-            if not (output / ARCHIVED_POSTS_DIR / year / path.name).is_dir():
-                yield from list_files(output, f"{year}/{path.name}")
-
-
-def _generated_pages(output: Path) -> Iterator[str]:
-    for folder in _GENERATED_FOLDERS:
-        yield from (path for path in list_files(output, folder) if path != f"{folder}/{_INDEX_FILE}")
-
-
 def _data_files() -> Iterator[str]:
-    """What finews writes for the pages that show lists; the user's own data are a part of the theme."""
+    """Yield the lists that finews writes for the fixed pages; other data files are the user's, a part of the theme."""
     return (f"_data/{name}.json" for name in DATA_FILES)
 
 
-def _other_sources(output: Path) -> Iterator[str]:
+def _list_sources(output: Path) -> tuple[list[str], list[str], list[str]]:
+    """Return the live posts, the generated pages that are not archived, and the sources of all other pages."""
+    posts = [path for path in list_files(output, POSTS_DIR) if "/." not in path]
+    pages: list[str] = []
+    others: list[str] = []
     for name in list_top_level_sources(output):
-        if name in _GENERATED_FOLDERS:
-            yield from (path for path in (f"{name}/{_INDEX_FILE}",) if (output / path).is_file())
-        elif not _is_year(name):
-            yield from list_files(output, name)
-
-
-def _is_year(name: str) -> bool:
-    return bool(re.fullmatch(r"\d{4}", name, re.ASCII))
-
-
-def _short_hash(value: object) -> str:
-    return "." + sha256(json.dumps(value).encode()).hexdigest()[:16] if value else ""
+        if re.fullmatch(r"\d{4}", name, re.ASCII):
+            for path in list_folder(output / name):
+                if not (output / ARCHIVED_POSTS_DIR / name / path.name).is_dir():
+                    pages += list_files(output, f"{name}/{path.name}")
+        elif name in _GENERATED_FOLDERS:
+            index = f"{name}/{_INDEX_FILE}"
+            pages += [path for path in list_files(output, name) if path != index]
+            others += [index] if (output / index).is_file() else []
+        else:
+            others += list_files(output, name)
+    return posts, pages, others
 
 
 def _theme_hash(output: Path) -> str:
-    """What all pages have in common: configuration, layouts, includes, plugins; the data that is ours they have not."""
+    """Return a hash of what all pages share: configuration, layouts, includes, plugins, and the user's data."""
     generated_data = {*_data_files()}
     paths = [path for name in (*list_theme_folders(output), "_data") for path in list_files(output, name)]
     hasher = sha256()

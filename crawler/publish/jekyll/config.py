@@ -1,6 +1,5 @@
-"""Site configuration: what of `_config.yml` concerns us. The file is the user's to change."""
+"""Site configuration: the settings of `_config.yml` that finews obeys. Users may change the file."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,15 +10,15 @@ from crawler.errors import FatalError
 from crawler.storage.post_files import read_if_file
 from crawler.storage.site_links import CONFIG_FILE
 
-# By which Jekyll gives each page the address that links and feeds say it has.
+# With this setting Jekyll renders each page at the path that links and feeds have.
 _PERMALINK = "/:path.html"
-# A hundred years: no article is older.
+# days; a hundred years, longer than any article is old
 MAX_KEEP_DAYS = 36_500
 
 
 @dataclass(frozen=True, slots=True)
 class SiteConfig:
-    """`keep_days` is None where nothing is to be archived; `has_plugins` says that some see the whole site."""
+    """Settings of a site; `keep_days` is None to archive nothing, and with plugins Jekyll must see the whole site."""
 
     keep_days: int | None
     baseurl: str
@@ -28,15 +27,21 @@ class SiteConfig:
 
 
 def load_site_config(output: Path) -> SiteConfig:
-    """The configuration of a site. Raises FatalError."""
+    """Return the configuration of a site. Raises FatalError when the file or a setting of it is invalid."""
+    file = output / CONFIG_FILE
     try:
-        values = yaml.safe_load(read_if_file(output / CONFIG_FILE) or b"")
+        values = yaml.safe_load(read_if_file(file) or b"")
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise FatalError(f"{output / CONFIG_FILE} is not YAML: {' '.join(str(error).split())[:200]}") from error
+        raise FatalError(f"{file} is not YAML: {' '.join(str(error).split())[:200]}") from error
     if not isinstance(values, dict):
-        raise FatalError(f"{output / CONFIG_FILE} is not the configuration of a site")
-    keep_days = _parse_keep_days(values.get("keep_days"), output)
-    _check_permalinks(values, output)
+        raise FatalError(f"{file} is not the configuration of a site")
+    keep_days = values.get("keep_days")
+    is_number = isinstance(keep_days, int) and not isinstance(keep_days, bool) and 0 <= keep_days <= MAX_KEEP_DAYS
+    if keep_days is not None and not is_number:
+        raise FatalError(
+            f"{file}: keep_days: {str(keep_days)[:40]!r} is not a number of days from 0 to {MAX_KEEP_DAYS}"
+        )
+    _check_permalinks(values, file)
     return SiteConfig(
         keep_days=keep_days,
         baseurl=str(values.get("baseurl") or "").rstrip("/"),
@@ -45,37 +50,29 @@ def load_site_config(output: Path) -> SiteConfig:
     )
 
 
-def _parse_keep_days(value: Any, output: Path) -> int | None:
-    if value is None or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_KEEP_DAYS):
-        return value
-    raise FatalError(
-        f"{output / CONFIG_FILE}: keep_days: {str(value)[:40]!r} is not a number of days from 0 to {MAX_KEEP_DAYS}"
-    )
-
-
-def _check_permalinks(values: dict[str, Any], output: Path) -> None:
-    """Raises FatalError for a setting by which Jekyll would put pages where no link leads."""
-    for name, permalink in _find_permalinks(values):
+def _check_permalinks(values: dict[str, Any], file: Path) -> None:
+    """Raise FatalError for a setting with which Jekyll would render pages at paths where no link leads."""
+    permalinks: list[tuple[str, object]] = [
+        ("permalink", values.get("permalink")),
+        ("permalink of collections", _nested(values, "collections", "posts", "permalink") or _PERMALINK),
+    ]
+    defaults = values.get("defaults")
+    permalinks += [
+        ("permalink of defaults", _nested(default, "values", "permalink") or _PERMALINK)
+        for default in (defaults if isinstance(defaults, list) else ())
+        if not _nested(default, "scope", "path")
+    ]
+    for name, permalink in permalinks:
         if permalink != _PERMALINK:
             found = "is missing" if permalink is None else f"is {str(permalink)[:40]!r}"
             raise FatalError(
-                f'{output / CONFIG_FILE}: {name} {found}, but links and feeds lead to permalink: "{_PERMALINK}"; '
+                f'{file}: {name} {found}, but links and feeds lead to permalink: "{_PERMALINK}"; '
                 f"{'write that' if name == 'permalink' else 'remove it'}"
             )
 
 
-def _find_permalinks(values: dict[str, Any]) -> Iterator[tuple[str, object]]:
-    """Yield the settings that give posts and generated pages their addresses, by name."""
-    yield "permalink", values.get("permalink")
-    yield "permalink of collections", _nested(values, "collections", "posts", "permalink") or _PERMALINK
-    defaults = values.get("defaults")
-    for default in defaults if isinstance(defaults, list) else ():
-        if not _nested(default, "scope", "path"):
-            yield "permalink of defaults", _nested(default, "values", "permalink") or _PERMALINK
-
-
 def _nested(value: Any, *keys: str) -> Any:
-    """Return the member of a member; None where one of them is missing."""
+    """Return the value at a path of nested keys, or None if a key is missing."""
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return value

@@ -1,6 +1,7 @@
-"""Site files: read, listed, and written whole and only where they change. All of them can be written again.
+"""Site files: reads, lists and removes them, and writes them atomically and only if they change.
 
-What cannot be read is an OutputError, and not a file that is not there: a page would be taken for gone.
+All of them can be generated again. A file that cannot be read is an OutputError, not a missing file: the build would
+remove its page.
 """
 
 import errno
@@ -16,13 +17,13 @@ from crawler.errors import OutputError
 from crawler.storage.post_files import read_if_file
 from crawler.storage.unfinished import create_unfinished_file
 
-# A path at which nothing can be, or nothing that we put there.
+# Errors of a path at which there is no file that finews wrote.
 _NOTHING_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
 
 
 @contextmanager
 def as_output_error(path: Path, action: str = "write") -> Iterator[None]:
-    """The disk's refusals as OutputError."""
+    """Raise an OSError within this context as OutputError, with the path and the action that failed."""
     try:
         yield
     except OSError as error:
@@ -30,7 +31,7 @@ def as_output_error(path: Path, action: str = "write") -> Iterator[None]:
 
 
 def write_if_changed(target: Path, content: bytes) -> bool:
-    """Make a file hold this; whether it was written."""
+    """Write a file unless it has this content already; return whether it was written. Raises OutputError."""
     if read_if_file(target) == content:
         return False
     _write_atomically(target, lambda temp_path: temp_path.write_bytes(content))
@@ -38,7 +39,7 @@ def write_if_changed(target: Path, content: bytes) -> bool:
 
 
 def write_chunks_if_changed(target: Path, chunks: Iterable[bytes]) -> None:
-    """Likewise, where the whole would take too much memory: it is written first, and compared then."""
+    """Write a file in chunks, for content that takes too much memory, unless it has this content already."""
 
     def write_chunks(temp_path: Path) -> None:
         with temp_path.open("wb") as file:
@@ -48,19 +49,22 @@ def write_chunks_if_changed(target: Path, chunks: Iterable[bytes]) -> None:
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """Make a file the same as another: a copy, since who publishes a tree may change it."""
+    """Copy a file."""
     _write_atomically(target, lambda temp_path: shutil.copyfile(source, temp_path))
 
 
 def read_existing(path: Path) -> bytes:
-    """What a file holds that has to be there. Raises OutputError."""
+    """Return the content of a file. Raises OutputError when it is missing or unreadable."""
     if (content := read_if_file(path)) is None:
-        raise OutputError(f"cannot read {path}: it is gone, or no file")
+        raise OutputError(f"cannot read {path}: it is missing, or not a file")
     return content
 
 
 def write_below(root: Path, path: str, content: bytes) -> None:
-    """Make a file below a root hold this. A link in its place, or in that of a folder, may lead anywhere: it goes."""
+    """Write a file below a root, if it changes.
+
+    A symbolic link at its path, or at the path of a folder above it, is removed: it could lead out of the root.
+    """
     for place in (*_folders_above(root, path), root / path):
         if stat.S_ISLNK(_mode(place)):
             with as_output_error(place):
@@ -69,7 +73,7 @@ def write_below(root: Path, path: str, content: bytes) -> None:
 
 
 def remove_file_below(root: Path, path: str) -> None:
-    """Remove a file if it is there, and neither its name nor a link on the way leads out of the root.
+    """Remove a file if it exists, unless its path or a symbolic link above it leads out of the root.
 
     Raises OutputError.
     """
@@ -82,9 +86,9 @@ def remove_file_below(root: Path, path: str) -> None:
 
 
 def is_path_below(path: str) -> bool:
-    """Whether this is the path of a file below a folder, as we write it.
+    r"""Return whether this is a relative path of a file, without `..`, that finews could have written.
 
-    >>> [is_path_below(path) for path in ("2022/01/10/a.html", "../a", "/a", "a//b", "./a", "", "a\\0", "\\ud800")]
+    >>> [is_path_below(path) for path in ("2022/01/10/a.html", "../a", "/a", "a//b", "./a", "", "a\0", "\ud800")]
     [True, False, False, False, False, False, False, False]
     """
     try:
@@ -95,7 +99,7 @@ def is_path_below(path: str) -> bool:
 
 
 def fingerprint(path: Path) -> str:
-    """The time and the size of a file, which change with it; empty where there is none. Raises OutputError."""
+    """Return the modification time and size of a file as text, empty if it is missing. Raises OutputError."""
     try:
         status = path.stat()
     except OSError as error:
@@ -106,7 +110,7 @@ def fingerprint(path: Path) -> str:
 
 
 def list_files(output: Path, name: str) -> list[str]:
-    """A file, or all files below a folder, by their paths from the output folder. Raises OutputError."""
+    """Return the paths of all files below a folder, or of one file, from the output folder. Raises OutputError."""
     root = output / name
     with as_output_error(root, "read"):
         if not root.is_dir():
@@ -114,27 +118,27 @@ def list_files(output: Path, name: str) -> list[str]:
     prefix_length = len(str(root)) - len(name)
     return sorted(
         f"{directory}/{file_name}"[prefix_length:]
-        for directory, _, file_names in os.walk(root, onerror=_raise_unless_gone)
+        for directory, _, file_names in os.walk(root, onerror=_raise_unless_missing)
         for file_name in file_names
     )
 
 
 def list_folder(folder: Path) -> list[Path]:
-    """What is in a folder, nothing where that is missing. Raises OutputError."""
+    """Return the paths in a folder, none if it is missing. Raises OutputError."""
     try:
         return sorted(folder.iterdir())
     except OSError as error:
-        _raise_unless_gone(error)
+        _raise_unless_missing(error)
         return []
 
 
 def walk_files(folder: Path) -> Iterator[Path]:
-    """All files below a folder, relative to it. Raises OutputError."""
-    for directory, _, file_names in os.walk(folder, onerror=_raise_unless_gone):
+    """Yield the paths of all files below a folder, relative to it. Raises OutputError."""
+    for directory, _, file_names in os.walk(folder, onerror=_raise_unless_missing):
         yield from (Path(directory, file_name).relative_to(folder) for file_name in sorted(file_names))
 
 
-def _raise_unless_gone(error: OSError) -> None:
+def _raise_unless_missing(error: OSError) -> None:
     if error.errno not in _NOTHING_THERE:
         raise OutputError(f"cannot read {error.filename}: {error.strerror}") from error
 
@@ -144,11 +148,11 @@ def _folders_above(root: Path, path: str) -> list[Path]:
 
 
 def _mode(path: Path) -> int:
-    """The type of what is at a path, 0 where nothing is. Raises OutputError."""
+    """Return the file mode of a path, 0 if there is nothing. Raises OutputError."""
     try:
         return path.lstat().st_mode
     except OSError as error:
-        _raise_unless_gone(error)
+        _raise_unless_missing(error)
         return 0
 
 

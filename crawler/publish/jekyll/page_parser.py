@@ -1,6 +1,5 @@
-"""Page parser for built HTML pages and feeds: their links, headings, times, and errors."""
+"""Page parser for built HTML pages and Atom feeds: headings, times, links, and problems of feeds."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lxml import etree
@@ -13,9 +12,9 @@ _REQUIRED_ELEMENTS = {"feed": ("id", "title", "updated"), "entry": ("id", "title
 
 @dataclass(frozen=True, slots=True)
 class PageFacts:
-    """What a page says: its heading, the moment that it is of, all that it links to or loads, and whether it has text.
+    """Content of a page: its heading, time and links, and whether its body has text.
 
-    `heading` and `moment` are empty where there is none.
+    `heading` and `published_at` are empty where the page has none. `links` include what the page loads.
     """
 
     heading: str
@@ -24,8 +23,16 @@ class PageFacts:
     has_text: bool
 
 
+@dataclass(frozen=True, slots=True)
+class FeedFacts:
+    """Links of an Atom feed, and what readers of RFC 4287 would reject."""
+
+    links: list[str]
+    problems: list[str]
+
+
 def parse_page(content: bytes) -> PageFacts:
-    """Read a page. Whatever it is, something comes of it."""
+    """Parse a page of any bytes, empty ones included."""
     if not content.strip():
         return PageFacts("", "", (), has_text=False)
     try:
@@ -33,50 +40,35 @@ def parse_page(content: bytes) -> PageFacts:
     except etree.ParserError:
         return PageFacts("", "", (), has_text=False)
     heading = next(page.iter("h1"), None)
+    siblings = heading.itersiblings() if heading is not None else ()
+    times = (element for sibling in siblings for element in sibling.iter("time"))
     body = page.find("body")
     return PageFacts(
         heading="".join(heading.itertext()).strip() if heading is not None else "",
-        published_at=_find_datetime_after(heading),
+        published_at=next((time.get("datetime", "") for time in times), ""),
         links=tuple(link for _, _, link, _ in page.iterlinks()),
         has_text=body is not None and bool(body.text_content().strip()),
     )
 
 
-def _find_datetime_after(heading: HtmlElement | None) -> str:
-    """The first moment below a heading, as a program reads it."""
-    siblings = heading.itersiblings() if heading is not None else ()
-    time_elements = (element for sibling in siblings for element in sibling.iter("time"))
-    return next((moment.get("datetime", "") for moment in time_elements), "")
-
-
-def atom_problems(content: bytes) -> Iterator[str]:
-    """What a reader of Atom would stumble over."""
+def parse_feed(content: bytes) -> FeedFacts:
+    """Parse an Atom feed of any bytes: no link and one problem where it is not a feed."""
     try:
         feed = etree.fromstring(content, parser=etree.XMLParser(resolve_entities=False, no_network=True))
     except etree.XMLSyntaxError as error:
-        yield f"not XML: {error}"
-        return
+        return FeedFacts([], [f"not XML: {error}"])
+    links = [link.get("href", "") for link in feed.iter(f"{_ATOM_NAMESPACE}link")]
     if feed.tag != f"{_ATOM_NAMESPACE}feed":
-        yield "not an Atom feed"
-        return
-    yield from (f"it has no {name}" for name in _REQUIRED_ELEMENTS["feed"] if not _has_value(feed, name))
+        return FeedFacts(links, ["not an Atom feed"])
+    problems = [f"it has no {name}" for name in _REQUIRED_ELEMENTS["feed"] if not _has_value(feed, name)]
     entries = feed.findall(f"{_ATOM_NAMESPACE}entry")
     for number, entry in enumerate(entries, 1):
-        yield from (
-            f"entry {number} has no {name}" for name in _REQUIRED_ELEMENTS["entry"] if not _has_value(entry, name)
-        )
+        missing = (name for name in _REQUIRED_ELEMENTS["entry"] if not _has_value(entry, name))
+        problems += [f"entry {number} has no {name}" for name in missing]
     ids = [entry.findtext(f"{_ATOM_NAMESPACE}id") for entry in entries]
     if len(set(ids)) < len(ids):
-        yield "two entries have one id"
-
-
-def atom_links(content: bytes) -> list[str]:
-    """The pages that a feed's entries are about; none where it is no feed."""
-    try:
-        feed = etree.fromstring(content, parser=etree.XMLParser(resolve_entities=False, no_network=True))
-    except etree.XMLSyntaxError:
-        return []
-    return [link.get("href", "") for link in feed.iter(f"{_ATOM_NAMESPACE}link")]
+        problems.append("two entries have one id")
+    return FeedFacts(links, problems)
 
 
 def _has_value(element: etree._Element, name: str) -> bool:

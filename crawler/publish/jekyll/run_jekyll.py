@@ -1,6 +1,6 @@
-"""Jekyll runner: renders a part of the site, in a stage that holds the theme's layouts and the sources to render.
+"""Jekyll runner: renders a part of the site from a temporary folder with the theme and the sources to render.
 
-Jekyll itself renders everything at each build. What it is shown here is only what has changed, in portions, since its
+Jekyll renders everything in its source folder at each build. It gets only the changed sources, in batches, since its
 time grows faster than their number: 1,000 posts take seconds, 10,000 take minutes.
 """
 
@@ -19,13 +19,13 @@ from crawler.publish.jekyll.pages import write_data_file
 from crawler.storage.site_links import CONFIG_FILE
 from crawler.storage.unfinished import unfinished_folder
 
-# By the slug of a post.
+# The reprints of posts, by the slug of the post.
 ReprintsBySlug = Mapping[str, Sequence[Mapping[str, str]]]
 
 SOURCES_PER_RUN = 1_000
 
 _MAX_ERROR_CHARS = 400
-# How Ruby and Jekyll say that the disk refused something: in the words of the system.
+# Messages of the operating system with which Ruby and Jekyll report a file that they could not read.
 _SYSTEM_ERRORS = "|".join(re.escape(os.strerror(number)) for number in errno.errorcode if number != errno.ENOENT)
 _UNREAD = re.compile(
     rf"^.*?(?:: warning: |Error reading file |could not read file )(.*(?:{_SYSTEM_ERRORS}).*)$",
@@ -33,20 +33,20 @@ _UNREAD = re.compile(
 )
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _NO_MESSAGE = re.compile(r": warning: |^\s+from |^\s*Jekyll [\d.]+ +Please append|^\s*for any additional information")
-# Not a part of any site: what Jekyll passes over, and what has a stage of its own.
+# Names that are not theme or pages: Jekyll ignores them, or they are staged separately.
 _NAMES_NOT_STAGED = {"_posts", "_frozen", "_site", "_data", "node_modules", "vendor"}
 
 
 @contextmanager
 def render_sources(output: Path, sources: Mapping[str, Path | bytes], reprints: ReprintsBySlug) -> Iterator[Path]:
-    """The tree of pages that Jekyll makes of these sources, which goes at the end.
+    """Render these sources, with the layouts, includes and data of the site, and yield the folder of pages.
 
-    A source is a file or its content, by its path in the site. Layouts, includes and data of the site are always there;
-    `reprints` are those of the posts. Raises FatalError.
+    `sources` are files or their content, by path in the site. The folder is removed at the end. Raises FatalError.
     """
     with as_output_error(output), unfinished_folder(output) as folder:
         stage, rendered_dir = folder / "source", folder / "tree"
-        for path, source in {**{path: output / path for path in _theme_files(output)}, **sources}.items():
+        theme_files = [path for name in (*list_theme_folders(output), "_data") for path in list_files(output, name)]
+        for path, source in {**{path: output / path for path in theme_files}, **sources}.items():
             if isinstance(source, bytes):
                 write_if_changed(stage / path, source)
             else:
@@ -58,14 +58,14 @@ def render_sources(output: Path, sources: Mapping[str, Path | bytes], reprints: 
 
 @contextmanager
 def render_whole_site(output: Path) -> Iterator[Path]:
-    """The tree that Jekyll makes of the whole output folder, which goes at the end. Raises FatalError."""
+    """Render the whole output folder, and yield the folder of pages, which is removed at the end. Raises FatalError."""
     with as_output_error(output), unfinished_folder(output) as folder:
         _run_jekyll(output, output, folder / "tree")
         yield folder / "tree"
 
 
 def split_batches(sources: Iterable[str]) -> Iterator[list[str]]:
-    """The sources in portions that Jekyll renders quickly; one empty portion when there are none."""
+    """Yield the sources in batches that Jekyll renders quickly; one empty batch if there are none."""
     remaining = iter(sources)
     yield list(islice(remaining, SOURCES_PER_RUN))
     while batch := list(islice(remaining, SOURCES_PER_RUN)):
@@ -73,22 +73,17 @@ def split_batches(sources: Iterable[str]) -> Iterator[list[str]]:
 
 
 def list_theme_folders(output: Path) -> list[str]:
-    """The folders that Jekyll reads in addition to pages: layouts, includes, others that begin with an underscore."""
+    """Return the names with an underscore that Jekyll reads: configuration, layouts, includes, plugins, collections."""
     return [name for name in _list_visible_names(output) if name.startswith("_") and name not in _NAMES_NOT_STAGED]
 
 
 def list_top_level_sources(output: Path) -> list[str]:
-    """The pages at the top of the site, the theme's pages and the user's own."""
+    """Return the files and folders at the top of the site that hold pages of finews, the theme or the user."""
     return [
         name
         for name in _list_visible_names(output)
         if not name.startswith("_") and name not in _NAMES_NOT_STAGED and not name.startswith("news.db")
     ]
-
-
-def _theme_files(output: Path) -> Iterator[str]:
-    for name in (*list_theme_folders(output), "_data"):
-        yield from list_files(output, name)
 
 
 def _list_visible_names(output: Path) -> list[str]:
@@ -97,7 +92,7 @@ def _list_visible_names(output: Path) -> list[str]:
 
 
 def _link_or_copy(source: Path, target: Path) -> None:
-    """A second name for a file, where the disk has such."""
+    """Make a hard link to a file, or a copy where the file system has no hard links."""
     with as_output_error(target):
         target.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -109,31 +104,31 @@ def _link_or_copy(source: Path, target: Path) -> None:
 
 
 def _run_jekyll(output: Path, source: Path, destination: Path) -> None:
-    """Jekyll in the output folder, whose Gemfile it uses, and in UTF-8 also where cron says nothing of it.
+    """Run `jekyll build` in the output folder, so its Gemfile is used, and in UTF-8, which cron does not set.
 
-    What it cannot read it leaves out, and says so in a warning at most: that is an error here.
+    Jekyll skips files that it cannot read, with a warning at most. Raises FatalError for such a warning too.
     """
     command = ["jekyll", "build", "--source", str(source.resolve()), "--destination", str(destination.resolve())]
-    # By itself it takes a configuration that it cannot read for none.
+    # Without --config, an unreadable configuration counts as missing.
     command += ["--config", str(source.resolve() / CONFIG_FILE), "--disable-disk-cache"]
     environment = {"JEKYLL_ENV": "production", **os.environ, "LC_ALL": "C.UTF-8", "JEKYLL_LOG_LEVEL": "warn"}
-    # Ruby passes over folders that it cannot read, and warns of them when it warns of everything.
+    # Ruby skips unreadable folders, and warns about them only at this level.
     environment["RUBYOPT"] = f"{os.environ.get('RUBYOPT', '')} -W2".strip()
     try:
         process = subprocess.run(
             command, cwd=output, env=environment, capture_output=True, encoding="utf-8", errors="replace", check=False
         )
     except FileNotFoundError as error:
-        raise FatalError("there is no Jekyll here: `apt-get install jekyll`, or `gem install jekyll`") from error
+        raise FatalError("Jekyll is not installed: run `apt-get install jekyll` or `gem install jekyll`") from error
     text = _COLOUR.sub("", process.stderr or process.stdout).replace(f"{source.resolve()}/", "")
     if unread := _UNREAD.search(text):
-        raise FatalError(f"Jekyll cannot read what the site is made of: {unread[1].strip()}")
+        raise FatalError(f"Jekyll cannot read a source of the site: {unread[1].strip()}")
     if process.returncode:
         raise FatalError(f"Jekyll cannot build the site: {_extract_error(text)}")
 
 
 def _extract_error(text: str) -> str:
-    """What Jekyll says, without its banner, Ruby's warnings and the places in its own code."""
+    """Return Jekyll's error message, without its banner, Ruby's warnings and the traceback."""
     lines = (line.strip() for line in text.splitlines() if not _NO_MESSAGE.search(line))
     messages = [line for line in lines if line and not set(line) <= set("-= ")]
-    return " ".join(messages)[:_MAX_ERROR_CHARS] or "it does not say why"
+    return " ".join(messages)[:_MAX_ERROR_CHARS] or "it prints no reason"

@@ -1,6 +1,6 @@
-"""Site source: the theme and the pages in an output folder, what Jekyll makes the site of: written, compared, repaired.
+"""Site source: the theme and the generated pages in an output folder, which Jekyll renders: updates and compares them.
 
-A page that was never written is no fault: a folder whose pages no crawl or build has written yet has none.
+A page that was never written is not a fault: before the first crawl or build an output folder has no pages.
 """
 
 from collections.abc import Iterator
@@ -13,16 +13,16 @@ from crawler.storage.site_pages import PageKind, SitePage
 
 
 class PageFault(NamedTuple):
-    """A page by its path below the output folder, and what is wrong with it."""
+    """Problem of a page or a file of the theme, by its path below the output folder."""
 
     path: str
     detail: str
 
 
 def update_site_source(out: OutputDir, *, everything: bool = False) -> list[str]:
-    """Bring the theme and the pages that have changed up to date; the files of the theme that the user has changed.
+    """Update the theme and the stale pages, and return the files of the theme that the user has changed.
 
-    `everything` looks at each page. Only the holder of the lock may do this. Raises OutputError and StoreError.
+    `everything` compares all pages. The caller holds the lock of the output folder. Raises OutputError and StoreError.
     """
     with as_output_error(out.path, "read or write"):
         customised_files = theme_installer.install_theme(out.path, out.links)
@@ -31,7 +31,7 @@ def update_site_source(out: OutputDir, *, everything: bool = False) -> list[str]
 
 
 def find_page_faults(out: OutputDir) -> list[PageFault]:
-    """Compare every page with what it should be; those of days that the next build will archive are left to it.
+    """Return the pages that differ from the database, except those of days that the next build archives.
 
     Raises OutputError and StoreError.
     """
@@ -45,10 +45,10 @@ def find_page_faults(out: OutputDir) -> list[PageFault]:
 
 
 def repair_pages(out: OutputDir) -> None:
-    """Write the pages that are not what they should be.
+    """Write the pages that differ from the database.
 
-    Archived ones become live again: `jekyll build` renders them, and the next `finews site build` archives them. Only
-    the holder of the lock may do this. Raises OutputError and StoreError.
+    Damaged archived pages become live again: `jekyll build` renders them, and the next `finews site build` archives
+    them. The caller holds the lock of the output folder. Raises OutputError and StoreError.
     """
     with as_output_error(out.path, "read or write"):
         for page in list(_find_archived_faults(out)):

@@ -1,4 +1,4 @@
-"""Theme installer: writes the theme once, and updates each file that the user has not changed."""
+"""Theme installer: writes the theme, and updates each file that the user has not changed."""
 
 import json
 from collections.abc import Iterator
@@ -11,16 +11,20 @@ from crawler.content.post_format import SiteLinks
 from crawler.publish.jekyll.files import write_if_changed
 from crawler.storage.post_files import read_if_file
 
-# What we wrote last, by path, as SHA-256: a file that is not like that is the user's.
+# SHA-256 of each file as finews wrote it last, by path: a file with another hash was changed by the user.
 _HASHES_FILE = ".frame.json"
 
 
 def install_theme(output: Path, site_links: SiteLinks) -> list[str]:
-    """Put the theme into an output folder; the paths of the files that the user has changed, which stay as they are.
+    """Write the theme into an output folder, and return the files that the user has changed, which are kept.
 
-    A file that is gone is written again. Raises OutputError.
+    A missing file is written again. Raises OutputError.
     """
-    installed_hashes = _load_installed_hashes(output)
+    try:
+        loaded = json.loads(read_if_file(output / _HASHES_FILE) or b"{}")
+    except ValueError:
+        loaded = {}
+    installed_hashes: dict[str, str] = loaded if isinstance(loaded, dict) else {}
     customised_files, new_hashes = [], {}
     for path, content in _iter_theme_files(site_links):
         current = read_if_file(output / path)
@@ -35,17 +39,13 @@ def install_theme(output: Path, site_links: SiteLinks) -> list[str]:
 
 
 def find_missing_files(output: Path, site_links: SiteLinks) -> list[str]:
-    """The files of the theme that are not there."""
+    """Return the paths of the theme's files that are missing."""
     return [path for path, _ in _iter_theme_files(site_links) if read_if_file(output / path) is None]
 
 
 def _iter_theme_files(site_links: SiteLinks) -> Iterator[tuple[str, bytes]]:
-    for path, content in _iter_bundled_files():
+    for path, content in _walk_resources(files("crawler").joinpath("publish/jekyll/theme"), ""):
         yield path, _fill_in_addresses(content, site_links) if path == "_config.yml" else content
-
-
-def _iter_bundled_files() -> Iterator[tuple[str, bytes]]:
-    yield from _walk_resources(files("crawler").joinpath("publish/jekyll/theme"), "")
 
 
 def _walk_resources(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
@@ -67,14 +67,6 @@ def _fill_in_addresses(content: bytes, site_links: SiteLinks) -> bytes:
     for placeholder, value in replacements.items():
         text = text.replace(placeholder, value.replace("\\", "\\\\").replace('"', '\\"'))
     return text.encode()
-
-
-def _load_installed_hashes(output: Path) -> dict[str, str]:
-    try:
-        hashes = json.loads(read_if_file(output / _HASHES_FILE) or b"{}")
-    except ValueError:
-        return {}
-    return hashes if isinstance(hashes, dict) else {}
 
 
 def _sha256_hex(content: bytes) -> str:

@@ -4,7 +4,7 @@ from crawler.items import POSTS_DIR
 
 
 def article_url(post_path: str) -> str:
-    """The address of an article's page, from the root of the site.
+    """Return the URL of an article's page from the root of the site.
 
     >>> article_url("_posts/2022/01/10/2022-01-10-NW202201102242171631.md")
     '/2022/01/10/2022-01-10-NW202201102242171631.html'
@@ -13,29 +13,32 @@ def article_url(post_path: str) -> str:
 
 
 def category_url(slug: str) -> str:
+    """Return the URL of a category's page."""
     return f"/category/{slug}.html"
 
 
 def stock_url(secid: str) -> str:
+    """Return the URL of a stock's page."""
     return f"/stock/{secid}.html"
 
 
 def day_url(day: str) -> str:
-    """The page of a day such as `2022/01/10`."""
+    """Return the URL of the page of a day such as `2022/01/10`."""
     return f"/{day}/index.html"
 
 
 def year_url(year: str) -> str:
+    """Return the URL of the page of a year, which lists its days."""
     return f"/{year}/index.html"
 
 
 def title_index_url(month: str) -> str:
-    """The list of a month's titles, which the search reads; the month is like `2022/01`."""
+    """Return the URL of the titles of a month such as `2022/01`, which the search reads."""
     return f"/search/{month.replace('/', '-')}.json"
 
 
 def built_page_path(source: str) -> str:
-    """Where the page of a post's or a page's source is in the built site, from its root.
+    """Return the path in `_site` of the page that Jekyll renders from a post or from the source of a page.
 
     >>> built_page_path("_posts/2022/01/10/2022-01-10-NW1.md"), built_page_path("stock/1.600160.html")
     ('2022/01/10/2022-01-10-NW1.html', 'stock/1.600160.html')
@@ -44,7 +47,7 @@ def built_page_path(source: str) -> str:
 
 
 def slug_of_post(post_path: str) -> str:
-    """Jekyll's word for what follows the day in a post's name.
+    """Return the slug of a post as Jekyll defines it: what follows the day in the name of its file.
 
     >>> slug_of_post("_posts/2022/01/10/2022-01-10-NW1.md")
     'NW1'

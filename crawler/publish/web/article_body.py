@@ -1,4 +1,4 @@
-"""Article bodies as the pages of `finews serve` show them, without anything that loads from elsewhere."""
+"""Article bodies for the pages of `finews serve`, without anything that loads from other hosts."""
 
 from lxml import html as lxml_html
 
@@ -9,12 +9,12 @@ from crawler.items import QUOTE_URL_PREFIX
 
 
 def render_body(body_html: str, stock_url_prefix: str) -> str:
-    """Return a clean body for a page that loads nothing: its pictures are links to where they are, and its stocks lead
-    to `stock_url_prefix`.
+    """Return a clean body that loads nothing: pictures become links, and links to stocks begin with `stock_url_prefix`.
 
-    It is cleaned again, since another program may have written it.
+    Another program may have written the body, so it is cleaned again.
 
-    Raises: RejectedArticleError for what is over the limits of a body.
+    Raises:
+        RejectedArticleError: the body exceeds the limits of a body.
     """
     root = parse_fragment(clean_html(body_html, "", PLAIN_MARKUP))
     for node in list(root.iterdescendants("img")):

@@ -1,4 +1,4 @@
-"""The store of an output folder, opened again when the file has been replaced."""
+"""Store of an output folder that is opened again when its file has been replaced."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,17 +11,14 @@ Prepared = TypeVar("Prepared")
 
 
 class CurrentStore(Generic[Prepared]):
-    """What `prepare` makes of the store of an output folder; for one thread."""
+    """Result of `prepare` for the current store of an output folder. For one thread."""
 
     def __init__(self, output: Path, prepare: Callable[[Store], Prepared]) -> None:
         self._output, self._prepare = output, prepare
         self._opened: tuple[FileIdentity, Store, Prepared] | None = None
 
     def get(self) -> Prepared:
-        """Return it for the database that is there now: `finews rebuild db` puts another file in the old one's place.
-
-        Raises: StoreError.
-        """
+        """Return the result for the present database file: `finews rebuild db` replaces it. Raises StoreError."""
         identity = file_identity(self._output / DATABASE_FILE_NAME)
         if self._opened and self._opened[0] == identity:
             return self._opened[2]

@@ -1,4 +1,15 @@
-"""Datasette's database: what Datasette asks runs in processes that can be killed, what our pages ask in threads."""
+"""Datasette's database: queries of Datasette run in processes that can be killed, queries of our pages in threads.
+
+finews uses parts of Datasette 0.65 that are not its documented API. Check each before a new version of Datasette is
+allowed; 1.0 also moves tables and queries from `metadata` (server.py) to `config`:
+
+- here: `Database.execute` and `execute_fn` are overridden, `ds._prepare_connection`, `ds.executor`,
+  `ds.max_returned_rows`, `ds.page_size`, `ds.sql_time_limit_ms`, `QueryInterrupted`, `utils.sqlite_timelimit`.
+- plugin.py: `DatasetteError`, `Base400`, `jinja_env`, and the inline scripts of its templates, whose hashes are in the
+  Content-Security-Policy (tests/publish/web/test_browser.py fails when a hash is missing).
+- query_process.py: `utils.escape_fts`. security.py: `Request` on a bare scope.
+- server.py: the name of the built-in plugin `datasette.handle_exception`, which is blocked.
+"""
 
 import asyncio
 import sqlite3
@@ -22,31 +33,31 @@ from crawler.storage.connection import DATABASE_FILE_NAME, sqlite_code
 from crawler.storage.foreign_sql import ForeignQuery, ForeignSqlError, ForeignSqlTimeoutError, QueryResult
 
 DATABASE_NAME = Path(DATABASE_FILE_NAME).stem
-# What our own pages ask is bounded; a cold disk may be slow.
+# Milliseconds for a query of our own pages, which are bounded; a cold disk may be slow.
 _QUERY_TIMEOUT_MS = 5_000
-# Each has a second, and memory of its own.
+# Processes for queries of readers; each query is limited to a second (Datasette's default), and in its memory.
 _QUERY_PROCESSES = 3
 
 Result = TypeVar("Result")
 
 
 class QueryTimeoutError(Exception):
-    """A question was stopped at its time limit."""
+    """Query of one of our pages that was stopped at its time limit."""
 
 
 class FinewsDatabase(Database):
-    """Each of Datasette's threads has a store and a process for queries of its own."""
+    """Database with a store for each of Datasette's threads, and a query process for each thread that runs queries."""
 
     def __init__(self, datasette: Datasette, output: Path) -> None:
         super().__init__(datasette, str(output / DATABASE_FILE_NAME))
         self.output = output
         self._thread_local = threading.local()
-        # Threads that wait for processes. Our own pages are answered while readers' queries take all of these.
+        # These threads wait for the query processes, so slow queries of readers do not block our own pages.
         self._query_executor = ThreadPoolExecutor(_QUERY_PROCESSES)
 
     def connect(self, write: bool = False) -> sqlite3.Connection:
-        """No other code opens this database, and it is not written."""
-        raise StoreError("finews serve only reads")
+        """Refuse: Datasette needs no connection of its own, and nothing writes."""
+        raise StoreError("finews serve is read-only")
 
     async def execute(
         self,
@@ -57,15 +68,17 @@ class FinewsDatabase(Database):
         page_size: int | None = None,
         log_sql_errors: bool = True,
     ) -> Results:
-        """What Datasette asks for its pages and for its readers, who may have written all of it or a part.
+        """Run a query of Datasette's pages, all or a part of which a reader may have written.
 
-        Raises: QueryInterrupted when it takes too long, sqlite3.OperationalError when it has no answer.
+        Raises:
+            QueryInterrupted: the query takes too long.
+            sqlite3.OperationalError: the query failed.
         """
-        # Of a canned query, they hold the whole server, too.
+        # A dict: the parameters of a canned query are an object that references the whole server.
         values = dict(params) if isinstance(params, Mapping) else params or {}
-        # With as many rows as a page has, Datasette reads one more to see whether there is another page.
+        # Datasette reads one row more than a page has, to see whether there is another page.
         max_rows = self.ds.max_returned_rows + (self.ds.max_returned_rows == (page_size or self.ds.page_size))
-        # A reader may ask for a shorter time.
+        # A reader may request a shorter time limit.
         time_limit_ms = max(1, min(custom_time_limit or self.ds.sql_time_limit_ms, self.ds.sql_time_limit_ms))
         query = ForeignQuery(sql, values, max_rows if truncate else None, time_limit_ms / 1000)
         try:
@@ -77,11 +90,11 @@ class FinewsDatabase(Database):
         return _to_datasette_results(result)
 
     async def execute_fn(self, fn: Callable[[sqlite3.Connection], Result]) -> Result:
-        """What Datasette asks about tables and columns."""
+        """Run a function of Datasette's that reads the schema."""
         return await self._run_in_thread(lambda: fn(self._thread_store().connection))
 
     async def execute_on_store(self, fn: Callable[[Store], Result]) -> Result:
-        """What our pages ask of the store. Raises QueryTimeoutError."""
+        """Run a function of our pages on the store of a thread. Raises QueryTimeoutError."""
 
         def run_with_timeout(store: Store) -> Result:
             with sqlite_timelimit(store.connection, _QUERY_TIMEOUT_MS):
@@ -98,30 +111,30 @@ class FinewsDatabase(Database):
         return await asyncio.get_running_loop().run_in_executor(executor or self.ds.executor, fn)
 
     def modified_at(self) -> int | None:
-        """Return when anything was written to the database last, in whole seconds since 1970; None if it is gone.
+        """Return the time of the last commit in whole seconds since 1970; None if the database is missing.
 
-        A commit writes to the log next to it.
+        A commit writes to the write-ahead log.
         """
         modified_times = []
         for suffix in ("", "-wal"):
             with suppress(OSError):
                 status = (self.output / f"{DATABASE_FILE_NAME}{suffix}").stat()
-                # An empty log is made by a client that opens the database.
+                # Opening the database creates an empty log.
                 modified_times += [int(status.st_mtime)] if status.st_size else []
         return max(modified_times, default=None)
 
     def _thread_store(self) -> Store:
+        def prepare(store: Store) -> Store:
+            self.ds._prepare_connection(store.connection, self.name)
+            return store
+
         if not hasattr(self._thread_local, "store"):
-            self._thread_local.store = CurrentStore(self.output, self._prepare_store)
+            self._thread_local.store = CurrentStore(self.output, prepare)
         store: Store = self._thread_local.store.get()
         return store
 
-    def _prepare_store(self, store: Store) -> Store:
-        self.ds._prepare_connection(store.connection, self.name)
-        return store
-
     def _thread_query_process(self) -> QueryProcess:
-        """This thread's process; a query may have ended the last one."""
+        """Return this thread's query process, a new one if a query has ended the last."""
         process: QueryProcess | None = getattr(self._thread_local, "query_process", None)
         if process is None or not process.is_alive():
             process = self._thread_local.query_process = QueryProcess(self.output)
@@ -129,7 +142,7 @@ class FinewsDatabase(Database):
 
 
 def _to_datasette_results(result: QueryResult) -> Results:
-    """The answer as Datasette expects it: `sqlite3.Row` takes the names of its columns from a cursor."""
+    """Return a result as Datasette expects it: `sqlite3.Row` takes the column names from a cursor."""
     columns = ", ".join(f"NULL AS {quote_identifier(name)}" for name in result.column_names) or "NULL"
     with closing(sqlite3.connect(":memory:")) as connection:
         cursor = connection.execute(f"SELECT {columns}")

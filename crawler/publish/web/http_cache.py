@@ -1,4 +1,4 @@
-"""HTTP caching: a response with validators and gzip, or 304 for what the client has already (RFC 9110)."""
+"""HTTP caching (RFC 9110): responses with validators and gzip, or 304 where the client's copy is current."""
 
 import gzip
 import re
@@ -9,12 +9,12 @@ from hashlib import sha256
 from datasette.utils.asgi import Request, Response
 
 _ZERO_QUALITY = re.compile(r"q\s*=\s*0(?:\.0*)?")
-# Clients may keep the response, but ask each time whether it is current; it differs by what they accept.
+# Clients must revalidate a stored response each time. It depends on the encodings that the client accepts.
 _CACHE_HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
 
 
 def is_unmodified(request: Request, modified_at: int | None) -> bool:
-    """Return whether a client that has no ETag to compare has what was last modified then, in seconds since 1970."""
+    """Return whether the copy of a client without an ETag is current; `modified_at` is in seconds since 1970."""
     if modified_at is None or request.headers.get("if-none-match"):
         return False
     try:
@@ -26,11 +26,11 @@ def is_unmodified(request: Request, modified_at: int | None) -> bool:
 def build_response(
     request: Request, content: bytes, content_type: str, modified_at: int | None, now: datetime
 ) -> Response:
-    """Return content with its validators, compressed where the client accepts it; 304 where the client has it.
+    """Return a response with validators, compressed if the client accepts gzip, or 304 if its copy is current.
 
-    `modified_at` is None where it is not known.
+    `modified_at` is None if it is not known.
     """
-    # Weak: the compressed form has the same.
+    # Weak, since the compressed content has the same ETag.
     etag = f'W/"{sha256(content).hexdigest()[:32]}"'
     headers = {**_CACHE_HEADERS, "ETag": etag, **_last_modified(modified_at, now)}
     if _has_etag(request.headers.get("if-none-match", ""), etag):
@@ -41,12 +41,12 @@ def build_response(
 
 
 def build_not_modified(modified_at: int | None, now: datetime) -> Response:
-    """Return a 304 without the ETag, which takes the content to know."""
+    """Return a 304 without an ETag, which would need the content."""
     return Response(status=304, headers={**_CACHE_HEADERS, **_last_modified(modified_at, now)})
 
 
 def _last_modified(modified_at: int | None, now: datetime) -> dict[str, str]:
-    """Return the header. A second that is not over may bring another change: the one before is certain."""
+    """Return the header, at most the previous second: another change may follow within this second."""
     if modified_at is None:
         return {}
     seconds = min(modified_at, int(now.timestamp()) - 1)
@@ -54,7 +54,7 @@ def _last_modified(modified_at: int | None, now: datetime) -> dict[str, str]:
 
 
 def _has_etag(if_none_match: str, etag: str) -> bool:
-    """Return whether the header of a request names an ETag, weak or not; `*` is any.
+    """Return whether a request header contains an ETag, weak or strong, or `*`.
 
     >>> _has_etag('"a", W/"b"', 'W/"b"'), _has_etag('"b"', 'W/"b"'), _has_etag('*', 'W/"b"'), _has_etag('', 'W/"b"')
     (True, True, True, False)
@@ -64,7 +64,7 @@ def _has_etag(if_none_match: str, etag: str) -> bool:
 
 
 def _accepts_gzip(accept_encoding: str) -> bool:
-    """Return whether a client takes gzip.
+    """Return whether a client accepts gzip.
 
     >>> [_accepts_gzip(header) for header in ("br, gzip;q=0.5", "*", "gzip;q=0, *", "identity", "")]
     [True, True, False, False, False]

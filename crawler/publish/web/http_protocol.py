@@ -1,4 +1,4 @@
-"""HTTP/1.1 of the web view: uvicorn's, which also takes raw bytes in an address."""
+"""HTTP/1.1 protocol of the web view: uvicorn's, which also accepts raw bytes in an address."""
 
 import re
 
@@ -9,10 +9,11 @@ _RAW_BYTE = re.compile(rb"[\x80-\xff]")
 
 
 class RawAddressProtocol(H11Protocol):
-    """Takes `/search?q=茅台` as it is typed: HTTP wants its bytes quoted, and curl and old programs send them raw."""
+    """Protocol that accepts `/search?q=茅台` unquoted, as curl and old programs send it."""
 
     def data_received(self, data: bytes) -> None:
-        # A body is left as it is: its length is in a header.
+        """Quote the request line of new requests."""
+        # A body must stay unchanged: its length is in a header.
         if self.conn.their_state is h11.IDLE and b"\n" not in self.conn.trailing_data[0]:
             line, newline, rest = data.partition(b"\n")
             data = quote_raw_bytes(line) + newline + rest
@@ -20,7 +21,7 @@ class RawAddressProtocol(H11Protocol):
 
 
 def quote_raw_bytes(line: bytes) -> bytes:
-    """Quote the bytes of a request line, or a part of it, that are not ASCII.
+    """Quote the bytes of a request line, or a part of one, that are not ASCII.
 
     >>> quote_raw_bytes("GET /search?q=茅台 HTTP/1.1".encode())
     b'GET /search?q=%E8%8C%85%E5%8F%B0 HTTP/1.1'

@@ -24,12 +24,12 @@ from crawler.publish.feeds import FEED_FORMATS
 from crawler.publish.web import security, views
 from crawler.publish.web.datasette_database import QueryTimeoutError
 
-# Datasette's own has no types.
+# Datasette's own `hookimpl` is not typed.
 hookimpl = HookimplMarker("datasette")
-# The server's own log, which goes to the terminal.
+# The server's log, which is printed on the terminal.
 _server_logger = logging.getLogger("uvicorn.error")
 _INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
-# Datasette's templates that hold a script of their own.
+# Datasette's templates with inline scripts.
 _TEMPLATES_WITH_SCRIPTS = ("_close_open_menus.html", "_codemirror_foot.html", "table.html")
 _ROUTES = (
     (r"/$", views.show_home),
@@ -48,17 +48,19 @@ _ROUTES = (
 
 @hookimpl
 def register_routes() -> Sequence[tuple[str, Any]]:
+    """Return the routes of our pages."""
     return _ROUTES
 
 
 @hookimpl
 def prepare_jinja2_environment(env: Environment) -> None:
+    """Add the filters of our templates."""
     env.filters["highlight"] = views.highlight_hits
 
 
 @hookimpl
 def render_cell(value: Any, column: str) -> Markup | None:
-    """In tables, codes lead to articles and secids to stocks."""
+    """Link codes in tables to articles, and secids to stocks."""
     if column == "code" and isinstance(value, str) and CODE_PATTERN.fullmatch(value):
         return Markup('<a href="/article/{0}">{0}</a>').format(value)
     if column == "secid" and isinstance(value, str) and is_secid(value):
@@ -68,12 +70,13 @@ def render_cell(value: Any, column: str) -> Markup | None:
 
 @hookimpl
 def forbidden(datasette: Datasette, request: Request, message: str) -> Any:
+    """Return our error page for a page that Datasette forbids."""
     return lambda: _build_error_response(datasette, request, 403, f"不允许：{message}")
 
 
 @hookimpl
 def handle_exception(datasette: Datasette, request: Request, exception: Exception) -> Any:
-    """One clear line instead of Datasette's traceback on the terminal."""
+    """Show an error page, and log one line for an unexpected error, instead of Datasette's traceback."""
 
     async def respond() -> Response:
         match exception:
@@ -113,25 +116,17 @@ async def _build_error_response(datasette: Datasette, request: Request, status: 
 
 
 def build_datasette_csp(datasette: Datasette) -> str:
-    """What Datasette's own pages need: the scripts that stand in its templates, by their hashes; and inline style."""
-    scripts = dict.fromkeys(
-        script
-        for template in _TEMPLATES_WITH_SCRIPTS
-        for script in _extract_inline_scripts(datasette.jinja_env, template)
-    )
+    """Return the policy for Datasette's own pages, which allows their inline styles, and inline scripts by hash."""
+    environment: Environment = datasette.jinja_env
+    assert environment.loader is not None
+    scripts: dict[str, None] = {}
+    for template in _TEMPLATES_WITH_SCRIPTS:
+        source, *_ = environment.loader.get_source(environment, f"default:{template}")
+        for script in _INLINE_SCRIPT.findall(source):
+            for allow_facet in ("true", "false"):
+                scripts[script.replace("{{ datasette_allow_facet }}", allow_facet)] = None
     hashes = " ".join(f"'sha256-{base64.b64encode(sha256(script.encode()).digest()).decode()}'" for script in scripts)
     return (
         f"default-src 'none'; script-src 'self' {hashes}; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
         "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
-
-
-def _extract_inline_scripts(environment: Environment, template: str) -> list[str]:
-    assert environment.loader is not None
-    source, *_ = environment.loader.get_source(environment, f"default:{template}")
-    scripts = _INLINE_SCRIPT.findall(source)
-    return [
-        script.replace("{{ datasette_allow_facet }}", allow_facet)
-        for script in scripts
-        for allow_facet in ("true", "false")
-    ]

@@ -1,4 +1,4 @@
-"""A process that runs the SQL of readers, so that no query can slow down, fill or crash the server."""
+"""Processes that run SQL of readers: no query can slow down the server, exhaust its memory or crash it."""
 
 import multiprocessing
 import signal
@@ -21,22 +21,22 @@ from crawler.storage.foreign_sql import (
     limit_memory,
 )
 
-# Processes are forks of one that has loaded what they need, and has no threads: they start in a tenth of the time.
+# A fork server that has imported this module and has no threads starts processes in a tenth of the time.
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload([__name__])
-# Seconds in which a new process has to be ready: a busy machine may be slow.
+# Seconds until a new process must be ready; a busy machine may be slow.
 _START_TIMEOUT = 30.0
-# Seconds in addition to the time limit, at which SQLite stops most queries by itself, before the process is killed.
+# Seconds after the time limit until the process is killed; SQLite stops most queries at the limit itself.
 _GRACE_SECONDS = 1.0
 
 
 def load_early() -> None:
-    """Load what the processes need while the server starts, and not when the first page asks for one."""
+    """Start the fork server, so the first query does not wait for its imports."""
     forkserver.ensure_running()
 
 
 class QueryProcess:
-    """A process that answers queries on the database of an output folder, one at a time."""
+    """Process that runs queries on the database of an output folder, one at a time."""
 
     def __init__(self, output: Path) -> None:
         self._connection, child_connection = _context.Pipe()
@@ -46,16 +46,18 @@ class QueryProcess:
         self._receive(_START_TIMEOUT)
 
     def run(self, query: ForeignQuery) -> QueryResult:
-        """Return the answer of a query.
+        """Run a query, and return its result.
 
-        Raises: ForeignSqlError when it has none, ForeignSqlTimeoutError when it takes too long, StoreError when the
-            database cannot be read.
+        Raises:
+            ForeignSqlError: the query failed.
+            ForeignSqlTimeoutError: the query takes too long.
+            StoreError: the database cannot be read.
         """
         try:
             self._connection.send(query)
         except OSError as error:
             self.kill()
-            raise ForeignSqlError("the process for queries has ended: try again") from error
+            raise ForeignSqlError("the query process has ended: try again") from error
         answer = self._receive(query.max_seconds + _GRACE_SECONDS)
         if isinstance(answer, FinewsError):
             raise answer
@@ -64,35 +66,43 @@ class QueryProcess:
 
     @property
     def process_id(self) -> int:
+        """Return the id of the process."""
         assert self._process.pid is not None, "it was started"
         return self._process.pid
 
     def is_alive(self) -> bool:
+        """Return whether the process can run another query."""
         return self._process.is_alive()
 
     def _receive(self, timeout: float) -> QueryResult | FinewsError | None:
-        """What the process sends within these seconds; it is killed when it does not."""
+        """Return what the process sends within `timeout` seconds, or kill the process."""
         try:
             if self._connection.poll(timeout):
                 answer: QueryResult | FinewsError | None = self._connection.recv()
                 return answer
         except (EOFError, OSError) as error:
             self.kill()
-            raise ForeignSqlError("the query ended the process that ran it") from error
+            raise ForeignSqlError("the query ended its process") from error
         self.kill()
         raise ForeignSqlTimeoutError("the query takes too long")
 
     def kill(self) -> None:
-        """End the process, whatever it does. It only reads, and leaves nothing half done."""
+        """Kill the process, which only reads: nothing is left incomplete."""
         self._process.kill()
         self._process.join()
         self._connection.close()
 
 
 def _answer_queries(connection: Connection, output: Path) -> None:
-    """Answer queries until the server is gone; how that is stopped is not this process's concern."""
+    """Answer queries until the server closes the connection. Ctrl-C is for the server to handle."""
+
+    def prepare(store: Store) -> ForeignSqlConnection:
+        # Datasette's pages search full-text tables of users with this function.
+        store.connection.create_function("escape_fts", 1, escape_fts)
+        return ForeignSqlConnection(store.connection)
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    current_store = CurrentStore(output, _prepare)
+    current_store = CurrentStore(output, prepare)
     limit_memory()
     connection.send(None)  # ready
     while True:
@@ -101,17 +111,9 @@ def _answer_queries(connection: Connection, output: Path) -> None:
         except EOFError:
             return
         limit_cpu(query.max_seconds)
-        connection.send(_run(current_store, query))
-
-
-def _prepare(store: Store) -> ForeignSqlConnection:
-    # Datasette's pages search users' own tables of words with it.
-    store.connection.create_function("escape_fts", 1, escape_fts)
-    return ForeignSqlConnection(store.connection)
-
-
-def _run(current_store: CurrentStore[ForeignSqlConnection], query: ForeignQuery) -> QueryResult | FinewsError:
-    try:
-        return current_store.get().run(query)
-    except FinewsError as error:
-        return error
+        result: QueryResult | FinewsError
+        try:
+            result = current_store.get().run(query)
+        except FinewsError as error:
+            result = error
+        connection.send(result)

@@ -1,9 +1,9 @@
-"""Hints of the search page: what of a query is not understood, and what to try when it finds nothing."""
+"""Hints of the search page: unknown operators in a query, and suggestions when it finds nothing."""
 
 from crawler.storage.search.query import SyntaxNote
 from crawler.storage.search.suggestions import SuggestionKind, SuggestionTexts
 
-# What answers an operator that finews does not have.
+# Hints for operators that finews does not have.
 NOTE_TEXTS = {
     SyntaxNote.SITE: "“site:”按文字搜索；要只看一家媒体，请用“筛选”。",
     SyntaxNote.TILDE: "“~”不起作用：词按原样查找。",

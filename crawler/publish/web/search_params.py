@@ -1,4 +1,4 @@
-"""Search parameters of a page's URL, parsed as the options of the command line are."""
+"""Search parameters in the URL of a page, parsed like the options of `finews search`."""
 
 import math
 from dataclasses import dataclass
@@ -13,42 +13,44 @@ from crawler.storage import Store
 from crawler.storage.search.query import check_query_has_words
 from crawler.storage.search.request import SearchRequest, SortOrder
 
-# The filters of `finews search`, as parameters of an address.
+# The filters of `finews search`, as parameters of a URL.
 PARAM_NAMES = ("q", "category", "column", "since", "until", "stock", "as_of", "sort", "offset")
 MAX_PARAM_CHARS = 500
 RESULTS_PER_PAGE = 20
-# Facets and pages are made of at most this many hits, after the `offset` that an address may have.
+# Hits after `offset` from which facets and pages are made.
 MAX_RESULTS = 500
 _DEFAULT_FEED_ENTRIES = 50
 
 
 @dataclass(frozen=True, slots=True)
 class SearchParams:
-    """The parameters that were given, trimmed."""
+    """Parameters that are present in a URL, trimmed, and the number of its page."""
 
     values: dict[str, str]
     page: int = 1
 
     def get(self, name: str) -> str:
+        """Return the value of a parameter, empty if it is missing."""
         return self.values.get(name, "")
 
     @property
     def offset(self) -> int:
+        """Return the number of hits to skip."""
         return _parse_number(self.get("offset"), 0)
 
     @property
     def filter_names(self) -> list[str]:
-        """What was given in addition to the words."""
+        """Return the names of all parameters except the words and the offset."""
         return [name for name in self.values if name not in ("q", "offset")]
 
     def query_string_without(self, *removed: str, **changed: str) -> str:
-        """The query string of the same address with these changes."""
+        """Return the query string of the same URL with these changes."""
         values = {name: value for name, value in {**self.values, **changed}.items() if name not in removed}
         return urlencode({name: value for name, value in values.items() if value})
 
 
 def parse_params(arguments: Any) -> SearchParams:
-    """Datasette's `request.args`, of which only the first of each name counts."""
+    """Return the parameters in Datasette's `request.args`, the first value of each name."""
     trimmed_params = {name: (arguments.get(name) or "").strip()[:MAX_PARAM_CHARS] for name in PARAM_NAMES}
     page_number = _parse_number((arguments.get("page") or "").strip(), 1)
     last_page = math.ceil(MAX_RESULTS / RESULTS_PER_PAGE)
@@ -58,12 +60,12 @@ def parse_params(arguments: Any) -> SearchParams:
 
 
 def _parse_number(text: str, default: int) -> int:
-    """Return a number of at most seven digits; anything else is the default."""
+    """Return the number in a text of at most seven digits, else the default."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 8 else default
 
 
 def parse_limit(arguments: Any) -> int:
-    """Return the `limit` of an address, at most `MAX_RESULTS`. Raises UsageError."""
+    """Return the `limit` of a URL, from 1 to `MAX_RESULTS`. Raises UsageError."""
     text = (arguments.get("limit") or str(_DEFAULT_FEED_ENTRIES)).strip()
     if text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= MAX_RESULTS:
         return int(text)
@@ -71,7 +73,7 @@ def parse_limit(arguments: Any) -> int:
 
 
 def build_search_request(store: Store, params: SearchParams, now: datetime) -> SearchRequest:
-    """The question of an address. Raises UsageError."""
+    """Return the search for these parameters. Raises UsageError."""
     category_text, query_text = params.get("category"), params.get("q")
     if query_text:
         check_query_has_words(query_text)
@@ -89,7 +91,7 @@ def build_search_request(store: Store, params: SearchParams, now: datetime) -> S
 
 
 def parse_date_param(text: str, now: datetime, *, end_of_span: bool = False) -> datetime | None:
-    """What was typed for a moment, as `--since` reads it; None for an empty text. Raises UsageError."""
+    """Return the time of a text as `--since` parses it; None for an empty text. Raises UsageError."""
     try:
         return parse_bound(text, now, end_of_span=end_of_span) if text else None
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Web server (`finews serve`): Datasette with our plugin, behind the Host check, on a port."""
+"""Web server (`finews serve`): Datasette with our plugin and request checks, on a port."""
 
 import os
 import signal
@@ -26,20 +26,21 @@ from crawler.storage import Store
 from crawler.storage.canned_queries import CANNED_QUERIES, HIDDEN_TABLES
 
 _WEB_DIR = Path(__file__).parent
-# One style for both: the pages of the published site, and these.
+# The published site and the web view share one style sheet.
 _THEME_ASSETS = Path(crawler.__file__).parent / "publish/jekyll/theme/assets"
-# From the signal to the end of the process.
+# Seconds from the signal to the end of the process.
 _MAX_SHUTDOWN_SECONDS = 3
-# The plugin of Datasette's that ours takes the place of: it prints a traceback for every page that is not there.
+# Datasette's plugin that ours replaces: it prints a traceback for every missing page.
 _REPLACED_PLUGIN = "datasette.handle_exception"
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, which ends in time, whatever its threads and its pages are at: nothing of it has to be finished."""
+    """uvicorn with a deadline for its end: no response or query needs to be completed."""
 
     got_ctrl_c = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop, and end the process after `_MAX_SHUTDOWN_SECONDS`."""
         self.got_ctrl_c = self.got_ctrl_c or sig == signal.SIGINT
         exit_code = StoppedError.exit_code if self.got_ctrl_c else 0
         deadline = threading.Timer(_MAX_SHUTDOWN_SECONDS, os._exit, [exit_code])
@@ -57,17 +58,17 @@ def serve(
     open_browser: bool,
     allow_sql: bool,
 ) -> None:
-    """Serve until SIGTERM, which is a planned end, or Ctrl-C. `on_listening` is given the address.
+    """Serve until SIGTERM or Ctrl-C. `on_listening` gets the URL.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C ended it.
-        FatalError, UsageError: it cannot begin.
+        KeyboardInterrupt: Ctrl-C ended the server.
+        FatalError, UsageError: the server cannot start.
     """
-    output = output.absolute()  # of a current folder that is removed and made again, no relative path is left
-    Store.open_ro(output).close()  # there is one, or the user gets the error
+    output = output.absolute()  # a relative path is lost when the current folder is replaced
+    Store.open_ro(output).close()  # raises the error of a missing database
     with _bind_socket(host, port) as listener:
         query_process.load_early()
-        url = _format_url(host, listener.getsockname()[1])
+        url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/"
         datasette = create_datasette(output, allow_sql=allow_sql)
         app = with_security_headers(datasette.app(), host, plugin.build_datasette_csp(datasette), allow_sql=allow_sql)
         server_config = uvicorn.Config(
@@ -84,16 +85,16 @@ def serve(
             webbrowser.open(url)
         # uvicorn sends a signal again when it has ended.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-        # Datasette writes there what SQL of a reader's went wrong, whose page shows it already.
+        # Datasette prints errors in SQL of readers, which the page shows already.
         with Path(os.devnull).open("w") as devnull, redirect_stderr(devnull):
             server = _Server(server_config)
             server.run(sockets=[listener])
         if server.got_ctrl_c:
-            raise KeyboardInterrupt  # uvicorn does, but not where a shell has it ignored, as in the background
+            raise KeyboardInterrupt  # uvicorn does not raise it where the shell ignores SIGINT, as in the background
 
 
 def create_datasette(output: Path, *, allow_sql: bool) -> Datasette:
-    """Datasette on the database of an output folder; `allow_sql` lets readers type questions of their own."""
+    """Return Datasette on the database of an output folder; `allow_sql` lets readers run their own SQL."""
     pm.set_blocked(_REPLACED_PLUGIN)
     if not pm.is_registered(plugin):
         pm.register(plugin, "finews")
@@ -128,21 +129,16 @@ def _build_metadata() -> dict[str, Any]:
 
 
 def _bind_socket(host: str, port: int) -> socket.socket:
-    """A socket that is bound already, so that a port that is taken is reported before anything starts."""
+    """Return a listening socket: an unavailable port is reported before anything else starts."""
     try:
         family, *_, socket_address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except (OSError, UnicodeError) as error:
-        raise UsageError(f"--host {host!r} is no address of this machine") from error
-    is_dual_stack = (
-        family is socket.AF_INET6 and socket.has_dualstack_ipv6()
-    )  # `::` is every address, also those of IPv4
+        raise UsageError(f"--host {host!r} is not an address of this machine") from error
+    # `::` means all addresses, those of IPv4 too.
+    is_dual_stack = family is socket.AF_INET6 and socket.has_dualstack_ipv6()
     try:
         return socket.create_server(socket_address, family=family, dualstack_ipv6=is_dual_stack)
     except OSError as error:
         raise FatalError(
-            f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}; --port names another, 0 any"
+            f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}; choose another --port, or 0 for any"
         ) from error
-
-
-def _format_url(host: str, port: int) -> str:
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"

@@ -35,6 +35,8 @@ Row = Mapping[str, Any]
 
 
 async def show_home(datasette: Datasette, request: Request) -> Response:
+    """Return the home page: the latest articles, a chart, and media."""
+
     def load(store: Store) -> dict[str, Any]:
         media = store.daily_counts.latest_media(_MAX_HOME_MEDIA)
         return {
@@ -50,6 +52,7 @@ async def show_home(datasette: Datasette, request: Request) -> Response:
 
 
 async def show_search(datasette: Datasette, request: Request) -> Response:
+    """Return the search page with hits, facets and hints."""
     params = search_params.parse_params(request.args)
 
     def load(store: Store) -> dict[str, Any]:
@@ -64,7 +67,7 @@ async def show_search(datasette: Datasette, request: Request) -> Response:
 
     context = await _query_store(datasette, load)
     has_more = context["total"] > params.page * RESULTS_PER_PAGE
-    # After the last page of these results come the next ones.
+    # The last page of these results links to the next ones.
     next_offset = params.offset + MAX_RESULTS if not has_more and context["total"] == MAX_RESULTS else 0
     return await _render_page(
         datasette,
@@ -81,7 +84,7 @@ async def show_search(datasette: Datasette, request: Request) -> Response:
 
 
 def _build_facets(store: Store, rows: Sequence[Row], params: SearchParams) -> list[dict[str, Any]]:
-    """Media, days and stocks of what was found, each with how many articles and where a click leads."""
+    """Return the media, days and stocks of the hits, each with its number of articles and a link."""
     media_counts = Counter((row["category"], row["media"]) for row in rows)
     day_counts = Counter(row["published_at"][:10] for row in rows)
     newest_days = sorted(day_counts.items(), reverse=True)[:_MAX_FACET_VALUES]
@@ -103,7 +106,7 @@ def _build_facets(store: Store, rows: Sequence[Row], params: SearchParams) -> li
 def _build_facet(
     params: SearchParams, title: str, values: Sequence[tuple[str, str, int]], *param_names: str
 ) -> dict[str, Any]:
-    """Labels, values and numbers; a click sets the filters of these names to the value."""
+    """Return a facet; the link of a value sets the parameters of these names to it."""
 
     def build_link(value: str) -> str:
         return params.query_string_without("offset", **dict.fromkeys(param_names, value))
@@ -115,6 +118,7 @@ def _build_facet(
 
 
 async def show_article(datasette: Datasette, request: Request) -> Response:
+    """Return the page of an article, as of a time if `as_of` is given."""
     code, as_of = request.url_vars["code"], search_params.parse_params(request.args).get("as_of")
 
     def load(store: Store) -> dict[str, Any] | None:
@@ -126,19 +130,16 @@ async def show_article(datasette: Datasette, request: Request) -> Response:
         return {"article": row, "as_of": as_of, "reprints": reprints}
 
     context = _require_found(await _query_store(datasette, load))
-    body_html = _render_body(context["article"]["body_html"])
-    return await _render_page(datasette, request, "article.html", {**context, "body_html": body_html})
-
-
-def _render_body(body_html: str) -> str:
-    """A body as our pages show it, as HTML: markup of the allow-list; what is none of it is shown as text."""
+    body_html = context["article"]["body_html"]
     try:
-        return article_body.render_body(body_html, "/stock/")
+        rendered_body = article_body.render_body(body_html, "/stock/")
     except RejectedArticleError:
-        return f"<pre>{escape(body_html)}</pre>"
+        rendered_body = f"<pre>{escape(body_html)}</pre>"
+    return await _render_page(datasette, request, "article.html", {**context, "body_html": rendered_body})
 
 
 async def show_revision_diff(datasette: Datasette, request: Request) -> Response:
+    """Return the page that compares a revision of an article with the one before."""
     code, revision = request.url_vars["code"], int(request.url_vars["number"])
 
     def load(store: Store) -> dict[str, Any] | None:
@@ -161,6 +162,7 @@ def _diff_inline(before: str, after: str) -> list[DiffPart]:
 
 
 async def show_stock(datasette: Datasette, request: Request) -> Response:
+    """Return the page of a stock: a chart and its articles."""
     stock_query = unquote(request.url_vars["key"])
 
     def load(store: Store) -> dict[str, Any] | None:
@@ -173,6 +175,7 @@ async def show_stock(datasette: Datasette, request: Request) -> Response:
 
 
 async def show_stocks(datasette: Datasette, request: Request) -> Response:
+    """Return the list of the stocks with most articles."""
     context = await _query_store(
         datasette, lambda store: {"stocks": store.stocks.with_article_counts(_MAX_LISTED_STOCKS)}
     )
@@ -180,11 +183,13 @@ async def show_stocks(datasette: Datasette, request: Request) -> Response:
 
 
 async def show_media(datasette: Datasette, request: Request) -> Response:
+    """Return the list of media."""
     context = await _query_store(datasette, lambda store: {"media": store.categories.with_article_counts()})
     return await _render_page(datasette, request, "media.html", context)
 
 
 async def show_category(datasette: Datasette, request: Request) -> Response:
+    """Return the page of a category with its newest articles."""
     slug = unquote(request.url_vars["slug"])
 
     def load(store: Store) -> dict[str, Any] | None:
@@ -195,6 +200,7 @@ async def show_category(datasette: Datasette, request: Request) -> Response:
 
 
 async def show_days(datasette: Datasette, request: Request) -> Response:
+    """Return the list of the days of a year, by default the newest."""
     requested_year = request.args.get("year") or ""
 
     def load(store: Store) -> dict[str, Any]:
@@ -206,6 +212,7 @@ async def show_days(datasette: Datasette, request: Request) -> Response:
 
 
 async def show_day(datasette: Datasette, request: Request) -> Response:
+    """Return the page of a day."""
     iso_day = request.url_vars["day"]
     rows = await _query_store(
         datasette, lambda store: list(store.site_pages.articles_on_day(iso_day.replace("-", "/")))
@@ -216,11 +223,11 @@ async def show_day(datasette: Datasette, request: Request) -> Response:
 
 
 async def show_feed(datasette: Datasette, request: Request) -> Response:
-    """Answer with a feed of a search, which has the parameters of the search page, and `limit`."""
+    """Return a feed of a search, with the parameters of the search page and `limit`."""
     feed_format = feeds.FEED_FORMATS[request.url_vars["format"]]
     params, limit = search_params.parse_params(request.args), search_params.parse_limit(request.args)
     database = datasette.get_database(DATABASE_NAME)
-    # Read before the articles are. As of an age, a feed gains articles without any change of the database.
+    # Read before the articles. A feed up to an age (`until=2d`) changes with time, even if the database does not.
     modified_at = None if params.get("until") or params.get("as_of") else database.modified_at()
     if http_cache.is_unmodified(request, modified_at):
         return http_cache.build_not_modified(modified_at, clock.now())
@@ -238,7 +245,7 @@ async def show_feed(datasette: Datasette, request: Request) -> Response:
 
 
 def highlight_hits(snippet: Snippet) -> Markup:
-    """A snippet as HTML, its hits highlighted."""
+    """Return a snippet as HTML with its hits highlighted."""
     return Markup("").join(
         Markup("<mark>{}</mark>").format(text) if is_hit else escape(text) for text, is_hit in snippet.segments()
     )

@@ -1,5 +1,5 @@
-// Opens pages of a served site in the installed Chromium, at two widths, light and dark, and prints as JSON what a
-// visitor would mind: errors on the console, requests off the site, lines too wide, and serious findings of axe-core.
+// Opens pages of a served site in the installed Chromium, at two widths, light and dark, and prints as JSON the
+// problems of a visitor: errors on the console, requests off the site, lines too wide, and serious findings of axe-core.
 // node check_pages.js BASE FOLDER NAME=PATH...   FOLDER takes the screenshots.
 "use strict";
 const { runWithBrowser, checkLayoutAndAccessibility, visitPages, parsePages } = require("../../support/browser/page_checks.js");

@@ -1,4 +1,4 @@
-"""What the tests of the site share: `finews site`, and an output folder that is crawled, and one that is built too."""
+"""Fixtures of the tests of the site: `finews site`, a crawled output folder, and a built one."""
 
 import shutil
 from collections.abc import Callable
@@ -17,26 +17,26 @@ def require_jekyll() -> None:
 
 @pytest.fixture(scope="session")
 def crawled_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Old and new articles, nothing built yet. Tests take a copy."""
+    """Crawl old and new articles, without a build. Tests make copies."""
     return make_crawled_output(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(scope="session")
 def published_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same, built. Tests take a copy."""
+    """Build the site of the crawled folder. Tests make copies."""
     return make_published_output(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture
 def published_copy(published_output: Path, output: Path) -> Path:
-    """A copy of the published site, to be changed."""
+    """Return a copy of the published site that a test may change."""
     shutil.copytree(published_output, output)
     return output
 
 
 @pytest.fixture
 def run_site(finews: CommandRunner, output: Path) -> Callable[..., CommandResult]:
-    """Runs `finews site WORDS…` on the output folder."""
+    """Return a function that runs `finews site WORDS…` on the output folder."""
 
     def run(*args: str, **environment: str) -> CommandResult:
         return finews("site", *args, "--output", str(output), **environment)

@@ -1,4 +1,4 @@
-"""Articles that are older than the hot window: kept as pages, no longer rendered."""
+"""Articles older than the hot window, which are kept as pages and no longer rendered."""
 
 import sqlite3
 from pathlib import Path

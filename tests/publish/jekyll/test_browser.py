@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(bool(missing_requirement()), reason=missing_requ
 
 class _QuietHandler(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class's name
-        """Nobody reads it."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")

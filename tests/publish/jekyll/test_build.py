@@ -1,4 +1,4 @@
-"""`finews site build` with real Jekyll: what is published, what is frozen, and what a build leaves alone."""
+"""`finews site build` with real Jekyll: published pages, archived pages, and pages that a build must not touch."""
 
 import html
 import json
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.usefixtures("require_jekyll")
 
 
 class LinkCollector(HTMLParser):
-    """A link checker of its own, that shares nothing with the one it is to find fault with."""
+    """Link checker that shares no code with `finews site check`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ def test_plain_jekyll_builds_the_output_of_a_crawl(
 
 
 def test_build_equals_plain_jekyll_build(published_output: Path, tmp_path: Path) -> None:
-    """With frozen months, too: plain Jekyll copies their pages."""
+    """Compare the pages of archived months too: plain Jekyll copies them."""
     assert not any("2022-01-10" in post.name for post in post_paths(published_output))
     assert run_jekyll(published_output, tmp_path / "plain").returncode == 0
     assert read_site_files(tmp_path / "plain") == read_site_files(published_output / SITE_DIR)
@@ -282,7 +282,7 @@ def test_stock_and_archive_pages(published_copy: Path, run_site: SiteCommand) ->
 
 
 def test_home_and_day_page_list_articles_identically(published_output: Path) -> None:
-    """The frame's `entries.html` makes the one list, `pages` the other."""
+    """Compare the list of the theme's `entries.html` with that of `pages`."""
     list_item = re.compile(r'<li><time .*<a class="media" .*</li>')
     home_items = list_item.findall((published_output / SITE_DIR / "index.html").read_text())
     days = (page.read_text() for page in (published_output / SITE_DIR).glob("2*/*/*/index.html"))
@@ -448,7 +448,7 @@ def test_record_that_is_none_has_the_site_built_again(
 
 
 def test_link_in_the_built_site_is_not_followed(published_copy: Path, run_site: SiteCommand, tmp_path: Path) -> None:
-    """A program that may write there could have pages written elsewhere."""
+    """Replace a symbolic link by a folder: through a link of another program, pages would be written elsewhere."""
     expected = read_site_files(published_copy / SITE_DIR)
     for name in ("category", "2022"):
         (published_copy / SITE_DIR / name).rename(tmp_path / name)

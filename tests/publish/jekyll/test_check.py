@@ -1,4 +1,4 @@
-"""`finews site check`: each thing that can be wrong with a built site is named."""
+"""`finews site check`: reports each kind of problem of a built site."""
 
 import json
 from collections.abc import Callable
@@ -68,4 +68,4 @@ def test_each_fault_is_reported(
 def test_check_of_unbuilt_site_says_how_to_build(crawled_output: Path, finews: Callable[..., CommandResult]) -> None:
     result = finews("site", "check", "--output", str(crawled_output))
     assert result.exit_code == 1
-    assert "`finews site build` makes it" in result.stderr
+    assert "run `finews site build`" in result.stderr

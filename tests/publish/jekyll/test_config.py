@@ -1,4 +1,4 @@
-"""What `finews site` reads of `_config.yml`, which is the user's to change."""
+"""Settings of `_config.yml`, which users may change, as `finews site` reads them."""
 
 from importlib.resources import files
 from pathlib import Path

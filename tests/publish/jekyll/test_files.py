@@ -1,4 +1,4 @@
-"""Files of the site: whole or not at all, and written only when they change."""
+"""Files of the site: written atomically, and only when they change."""
 
 from collections.abc import Iterator
 from pathlib import Path

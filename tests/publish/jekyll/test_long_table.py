@@ -1,4 +1,4 @@
-"""Long bodies in the real Jekyll, whose Markdown takes the square of the tags on one line."""
+"""Long bodies in real Jekyll, whose Markdown takes quadratic time for the tags on one line."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Pages that are gone, or do not show what the rows say: `verify` finds them, `--repair` and `site build` make them."""
+"""Missing and outdated pages: `verify` reports them, `--repair` and `site build` write them."""
 
 import os
 import shutil
@@ -31,7 +31,7 @@ def truncate(path: Path) -> None:
 
 
 def read_pages(output: Path) -> dict[str, bytes]:
-    """The files of the output folder by path, without posts and what is not published."""
+    """Return the published files of the output folder by path, without posts."""
     files = (path for path in output.rglob("*") if path.is_file())
     paths = {str(path.relative_to(output)): path for path in files}
     return {
@@ -86,7 +86,7 @@ def test_damaged_page_of_the_built_site_is_made_again(
 
 
 def test_pages_of_a_backup_are_made_again(published_copy: Path, finews: CommandRunner, run_site: SiteCommand) -> None:
-    """All but the database is restored as it was before a correction, times of the files and all."""
+    """Restore all files except the database, with their times, as they were before a correction."""
     backup = published_copy.with_name("backup")
     shutil.copytree(published_copy, backup)
     execute_sql(published_copy, "UPDATE articles SET title = '更正后的标题' WHERE code = '202201102242171631'")

@@ -1,4 +1,4 @@
-"""What the tests of `finews serve` share: a crawled output folder, and the real server on it."""
+"""Fixtures of the tests of `finews serve`: a crawled output folder, and the real server on it."""
 
 import http.client
 import re
@@ -33,13 +33,13 @@ class HttpResponse:
 
 @dataclass(frozen=True)
 class WebServer:
-    """A running server; its process, so that a test can end it."""
+    """Running server, with its process for tests that end it."""
 
     address: str
     process: subprocess.Popen[str]
 
     def get(self, path: str, *, method: str = "GET", **headers: str) -> HttpResponse:
-        """Asks for a path, whose Chinese is quoted; a keyword is a header."""
+        """Request a path, whose Chinese is quoted; keywords are headers."""
         connection = http.client.HTTPConnection(urlsplit(self.address).netloc, timeout=30)
         try:
             request_headers = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -59,7 +59,7 @@ def run_crawl(sample_site: SampleSite, output: Path, *args: str) -> None:
 
 @contextmanager
 def run_web_server(output: Path, *args: str) -> Iterator[WebServer]:
-    """`finews serve` on a free port, from when it answers until the test is done with it."""
+    """Run `finews serve` on a free port until the test is done."""
     command = [sys.executable, "-m", "crawler", "serve", "--port", "0", "--output", str(output), *args]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
@@ -76,7 +76,7 @@ def run_web_server(output: Path, *args: str) -> Iterator[WebServer]:
 
 @pytest.fixture(scope="session")
 def crawled_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The old site's posts, imported, and a crawl of today's."""
+    """Import the old site's posts and crawl the present ones."""
     output = tmp_path_factory.mktemp("served") / "output"
     with SampleSite(Corpus.sample(40, newest_at=clock.now())) as sample_site:
         run_finews("import", str(LEGACY_POSTS_DIR), "--output", str(output))
@@ -92,6 +92,6 @@ def web_server(crawled_output: Path) -> Iterator[WebServer]:
 
 @pytest.fixture(scope="session")
 def sql_server(crawled_output: Path) -> Iterator[WebServer]:
-    """A server whose readers may type SQL."""
+    """Run a server with `--sql`."""
     with run_web_server(crawled_output, "--sql") as server:
         yield server

@@ -1,12 +1,12 @@
 // Drives `finews serve` in the installed Chromium as a reader does: searches, opens an article, follows a stock, looks
-// at its chart; then looks at every page at two widths, light and dark. Prints as JSON what was seen and every problem.
+// at its chart; then looks at every page at two widths, light and dark. Prints the observations and every problem as JSON.
 // node reader_journey.js BASE FOLDER WORD NAME=PATH...   FOLDER takes the screenshots.
 "use strict";
 const { runWithBrowser, openWatchedPage, checkLayoutAndAccessibility, visitPages, parsePages } = require("../../support/browser/page_checks.js");
 
 const [base, folder, word, ...specs] = process.argv.slice(2);
 const pages = parsePages(specs);
-// Datasette's own pages are Datasette's.
+// The layout of Datasette's own pages is not checked.
 const isDatasettePage = (path) => path.startsWith("/news");
 const loaded = { waitUntil: "networkidle" };
 
@@ -15,7 +15,7 @@ const readerJourney = async (browser) => {
   const context = await browser.newContext();
   const page = await openWatchedPage(context, base, problems);
   await page.goto(`${base}/`, loaded);
-  const charts = await page.locator("svg.chart .bar rect").count();
+  const charts = await page.locator("svg.chart rect").count();
   await page.fill("form.search input[name=q]", word);
   await Promise.all([page.waitForURL(/\/search\?/), page.click("form.search button")]);
   const hits = await page.locator("#results li").count();
@@ -32,7 +32,7 @@ const readerJourney = async (browser) => {
     }
   }
   const heading = await page.locator("h1").textContent();
-  const bars = await page.locator("svg.chart .bar rect").evaluateAll((all) => all.filter((bar) => bar.getBoundingClientRect().height > 0).length);
+  const bars = await page.locator("svg.chart rect").evaluateAll((all) => all.filter((bar) => bar.getBoundingClientRect().height > 0).length);
   await context.close();
   return { problems, charts, hits, marks, stock, heading, bars };
 };

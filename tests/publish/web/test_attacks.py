@@ -1,4 +1,4 @@
-"""Attacks by SQL on a real `finews serve`. `make attack` runs all of them, and prints what each of them got."""
+"""Attacks by SQL on a real `finews serve`. `make attack` runs all of them, and prints each response."""
 
 import http.client
 import os
@@ -18,18 +18,18 @@ from tests.support import sql_attacks
 from tests.support.sql_attacks import Attack, AttackResult
 
 ALL = bool(os.environ.get("FINEWS_ATTACKS"))
-# A query has a second, and a second more until its process is killed; a busy machine needs more.
+# Seconds. A query has one, and its process one more until it is killed; a busy machine needs more.
 MAX_SECONDS = 15.0
 MAX_SERVER_MEGABYTES = 400
 MAX_CHILDREN_MEGABYTES = 1_000
 
 
 def run_attacks(server: WebServer, attacks: Iterable[Attack]) -> Iterator[tuple[Attack, AttackResult]]:
-    """Each attack and what it got, which every server must outlive without taking long or much."""
+    """Run attacks and yield their results; the server must survive each one in bounded time and memory."""
     for attack in attacks:
         result = sql_attacks.attack(server.address, server.process.pid, attack)
         if ALL:
-            print(  # noqa: T201  # what `make attack` shows
+            print(  # noqa: T201  # output of `make attack`
                 f"{attack.name:44} {result.status:3} {result.seconds:5.2f} s  server {result.server_megabytes:3.0f} MB, "
                 f"children {result.children_megabytes:3.0f} MB, {'alive' if result.is_server_alive else 'DEAD'}"
             )
@@ -82,7 +82,7 @@ def test_server_ends_in_time_while_it_is_attacked(crawled_output: Path, signum: 
         results = [
             attackers.submit(sql_attacks.attack, server.address, server.process.pid, attack) for attack in attacks
         ]
-        wait(results, return_when=FIRST_COMPLETED)  # the others are at it
+        wait(results, return_when=FIRST_COMPLETED)  # the other queries are running
         start = time.monotonic()
         server.process.send_signal(signum)
         assert server.process.wait(timeout=30) == (130 if signum == signal.SIGINT else 0)

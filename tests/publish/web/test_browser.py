@@ -1,4 +1,4 @@
-"""`finews serve` in headless Chromium: a reader's walk, and every page on a phone and a desktop, light and dark."""
+"""`finews serve` in headless Chromium: a reader's journey, and every page on a phone and a desktop, light and dark."""
 
 import json
 import sqlite3

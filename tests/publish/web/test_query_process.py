@@ -1,4 +1,4 @@
-"""The process that runs readers' SQL: what it answers, and that it can be lost."""
+"""Query processes: their answers, and their loss."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from crawler.storage.foreign_sql import ForeignQuery, ForeignSqlError, ForeignSq
 from tests.support.waiting import wait_until
 
 ONE = ForeignQuery("SELECT 1", {}, None, 20.0)
-# One step of SQLite's that takes minutes, out of reach of its progress handler.
+# A single step of SQLite that takes minutes: its progress handler is not called.
 ONE_LONG_STEP = "WITH t AS (SELECT printf('%.*c', 8000000, 'a') x) SELECT instr(x, substr(x, 2, 4000000) || 'b') FROM t"
 
 
@@ -59,7 +59,7 @@ def test_memory_has_a_limit(process: QueryProcess) -> None:
 
 
 def test_process_without_a_server_ends_by_itself(process: QueryProcess) -> None:
-    """As after a SIGKILL of the server: the query that runs is one that nothing else would end."""
+    """Close the connection as a SIGKILL of the server does, during a query that nothing else would end."""
     process._connection.send(ForeignQuery(ONE_LONG_STEP, {}, None, 0.1))
     process._connection.close()
     wait_until(lambda: not process.is_alive())

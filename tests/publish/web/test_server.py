@@ -1,4 +1,4 @@
-"""`finews serve`: the real command, asked over HTTP."""
+"""`finews serve`: requests to the real command."""
 
 import asyncio
 import gzip
@@ -159,7 +159,7 @@ RAW_ADDRESSES = (
     "/finews/茅台?q=茅台",
     "/static/茅台.css",
 )
-"""As they are typed, and sent by programs that quote nothing."""
+"""Addresses as typed, and as sent by programs that do not quote them."""
 
 
 def connect(server: WebServer) -> socket.socket:
@@ -176,7 +176,7 @@ def read_response(connection: socket.socket) -> HttpResponse:
 
 
 def send_raw(server: WebServer, *chunks: bytes) -> HttpResponse:
-    """Send a request as it is, a part at a time, and return the answer."""
+    """Send the chunks of a request unchanged, and return the response."""
     with connect(server) as connection:
         for chunk in chunks:
             connection.sendall(chunk)
@@ -212,7 +212,7 @@ def test_raw_bytes_that_come_in_parts_on_a_connection_that_is_kept(web_server: W
 
 
 def test_body_of_a_request_is_left_as_it_is(web_server: WebServer) -> None:
-    """Quoted, it would be longer than its header says, and the rest of it another request."""
+    """Check that a body is not quoted: it would exceed its Content-Length, and the rest be taken for another request."""
     body = "茅台\n".encode() * 9
     head = f"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode()
     last = b"GET /nothing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -310,7 +310,7 @@ def test_unchanged_feed_is_not_sent_again(output: Path, crawled_output: Path) ->
         ):
             assert server.get("/feed.atom?q=公司", **headers).status == 200, headers
         assert server.get("/feed.atom?q=央行", If_None_Match=etag).status == 200
-        # Withdrawn, the newest is gone from the feed, whose other entries are as they were.
+        # The newest article is withdrawn and missing from the feed; the other entries are unchanged.
         code = feedparser.parse(first.text).entries[0].id.rpartition(":")[2]
         execute_sql(output, "UPDATE articles SET withdrawn_at = published_at WHERE code = ?", code)
         for headers in ({"If_None_Match": etag}, {"If_Modified_Since": modified}):
@@ -332,7 +332,7 @@ def test_etag_follows_the_entries_alone(web_server: WebServer, feed_format: str)
 def test_change_within_the_second_of_a_response_is_not_missed(output: Path, crawled_output: Path) -> None:
     shutil.copytree(crawled_output, output)
     with run_web_server(output) as server:
-        now = int(time.time()) + 5  # as of a database that is being written to
+        now = int(time.time()) + 5  # like a database that is being written to
         os.utime(output / "news.db", (now, now))
         modified = server.get("/feed.atom").headers["last-modified"]
         assert parsedate_to_datetime(modified).timestamp() < time.time()
@@ -450,7 +450,7 @@ def test_output_folder_that_vanishes_and_comes_back_is_served_again(
     if is_relative:
         monkeypatch.chdir(output)
     with run_web_server(Path() if is_relative else output) as server:
-        titles = [server.get("/").text for _ in range(8)]  # each of the threads has its connection
+        titles = [server.get("/").text for _ in range(8)]  # each thread has its own connection
         for come_back in (tmp_path / "moved", tmp_path / "copy"):
             output.rename(tmp_path / "moved")
             responses = [
@@ -468,7 +468,7 @@ def test_output_folder_that_vanishes_and_comes_back_is_served_again(
 
 @pytest.fixture(scope="module")
 def hostile_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Rows as no finews crawl writes them, but another program could."""
+    """Write rows that no finews crawl writes, but another program could."""
     output = tmp_path_factory.mktemp("hostile") / "output"
     with SampleSite(Corpus.sample(6, newest_at=clock.now())) as sample_site:
         run_crawl(sample_site, output)
@@ -648,7 +648,7 @@ def test_missing_datasette_message_says_what_to_install(
 def test_server_stops_cleanly_on_signal(
     crawled_output: Path, signum: signal.Signals, expected: tuple[int, str]
 ) -> None:
-    # As a shell starts what runs in the background.
+    # As a shell starts background jobs.
     handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
     with run_web_server(crawled_output) as server:
         signal.signal(signal.SIGINT, handler)

@@ -15,9 +15,9 @@
   // Width and case do not count. Letter by letter, so that a place in the folded text is one in the title.
   const fold = (text) => Array.from(text, (letter) => letter.normalize("NFKC").toLowerCase().slice(0, letter.length).padEnd(letter.length)).join("");
   const read = async (name) => {
-    const reply = await fetch(`${base}/search/${name}.json`);
-    if (!reply.ok) throw new Error(`${name}: ${reply.status}`);
-    return reply.json();
+    const response = await fetch(`${base}/search/${name}.json`);
+    if (!response.ok) throw new Error(`${name}: ${response.status}`);
+    return response.json();
   };
 
   const marked = (title) => {
