@@ -20,9 +20,7 @@ from tests.injection.site_builder import HostileArticle, build_site, save_articl
 from tests.support.articles import create_hostile_article
 from tests.support.injection_payloads import CANARY_HOST, all_payloads
 
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("jekyll") and shutil.which("chromium")), reason="needs both: apt-get install jekyll chromium"
-)
+pytestmark = [pytest.mark.jekyll, pytest.mark.browser]
 
 SITE_HOST = "site.invalid"
 CHROMIUM_FLAGS = (

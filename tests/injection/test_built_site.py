@@ -6,7 +6,6 @@ must find fault with the same strings when a defence is switched off.
 
 import json
 import os
-import shutil
 import sqlite3
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from tests.injection.site_builder import HostileArticle, PostRenderer, build_sit
 from tests.support.articles import create_hostile_article
 from tests.support.injection_payloads import all_payloads
 
-pytestmark = pytest.mark.skipif(not shutil.which("jekyll"), reason="needs Jekyll: apt-get install jekyll")
+pytestmark = pytest.mark.jekyll
 
 PAYLOADS = all_payloads()
 # Sites of so many posts take Jekyll some 15 s each; one of all takes it minutes.

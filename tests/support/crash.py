@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from crawler.sample_site import SampleSite
+from tests.support.command_server import run_finews
 from tests.support.commands import CommandResult, build_crawl_command
 from tests.support.database import query_function
 from tests.support.output_checks import assert_outcomes_add_up, assert_posts_match_rows, post_paths
@@ -54,7 +55,8 @@ def wait_for_exit(process: subprocess.Popen[str]) -> CommandResult:
 
 
 def run_crawl(sample_site: SampleSite, output: Path, *args: str) -> None:
-    result = wait_for_exit(start_process(crawl_command(sample_site, output, *args)))
+    _, _, _, *words = crawl_command(sample_site, output, *args)
+    result = run_finews(*words)
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
 
 

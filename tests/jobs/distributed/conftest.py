@@ -15,8 +15,8 @@ import pytest
 from crawler.jobs.distributed import queue
 from crawler.sample_site import SampleSite
 from tests.support.commands import FAST_SETTINGS
+from tests.support.programs import POSTGRESQL_BIN_DIR
 
-_POSTGRES_BIN = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
 # Of the socket's name; no port is bound, which another program might have taken meanwhile.
 _SOCKET_PORT = 5432
 QUEUE_PASSWORD = "s3cret-word"  # noqa: S105  # what must not be printed; the server takes any
@@ -27,7 +27,7 @@ class PostgresServer:
     """One server with an empty database `queue`, on a socket in its folder; PostgreSQL refuses to run as root."""
 
     def __init__(self, folder: Path) -> None:
-        assert _POSTGRES_BIN
+        assert POSTGRESQL_BIN_DIR
         self._user_prefix = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
         self._socket_dir, self._data_dir = folder, folder / "data"
         if self._user_prefix:
@@ -58,10 +58,10 @@ class PostgresServer:
             )
 
     def _run(self, program: str, *args: str, with_data_dir: bool = True) -> None:
-        assert _POSTGRES_BIN
+        assert POSTGRESQL_BIN_DIR
         data_args = [f"--pgdata={self._data_dir}"] if with_data_dir else []
         subprocess.run(
-            [*self._user_prefix, _POSTGRES_BIN / program, *data_args, *args],
+            [*self._user_prefix, POSTGRESQL_BIN_DIR / program, *data_args, *args],
             check=True,
             cwd="/",
             stdout=subprocess.DEVNULL,
@@ -71,8 +71,6 @@ class PostgresServer:
 
 @pytest.fixture
 def postgres() -> Iterator[PostgresServer]:
-    if _POSTGRES_BIN is None:
-        pytest.skip("no PostgreSQL: apt install postgresql")
     # Not under pytest's own folder, which none but its owner may enter.
     with tempfile.TemporaryDirectory(prefix="finews-postgresql-", dir="/tmp") as folder:  # made for it alone
         postgres_server = PostgresServer(Path(folder))
