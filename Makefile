@@ -30,8 +30,8 @@ attack: $(VENV)/installed-for-tests  ## Attack a running finews serve with SQL, 
 package-test: $(VENV)/installed-for-tests  ## Build the wheel and the source package, and test both in empty environments (minutes)
 	FINEWS_PACKAGE=1 $(BIN)/python -m pytest tests/package
 
-fuzz: $(VENV)/installed-for-tests  ## Test each parser with FINEWS_FUZZ random inputs (20000), and each column of news.db with any value
-	FINEWS_FUZZ=$${FINEWS_FUZZ:-20000} $(BIN)/python -m pytest tests/fuzz -q -s
+fuzz: $(VENV)/installed-for-tests  ## Test each parser with FINEWS_FUZZ random inputs (20000), all injections, and any value in each column
+	FINEWS_FUZZ=$${FINEWS_FUZZ:-20000} $(BIN)/python -m pytest tests/fuzz tests/injection/test_built_site.py -q -s
 	FINEWS_FOREIGN=1 $(BIN)/python -m pytest tests/hostile/test_foreign_rows.py -q
 
 bench: $(VENV)/installed-for-tests $(PEERS)/installed  ## Compare the cost of a crawl with a bare spider, the first script and other projects (minutes)

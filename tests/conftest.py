@@ -29,7 +29,7 @@ settings.register_profile("finews", deadline=None)
 settings.load_profile("finews")
 
 # Folders whose tests start many processes or take seconds each.
-_SLOW_FOLDERS = {"crash", "distributed", "hostile", "injection"}
+_SLOW_FOLDERS = {"crash", "distributed", "fuzz", "hostile", "injection", "scrapy_commands", "web"}
 # Folders of tests, the slowest first.
 _LONGEST_FOLDERS = (
     "injection",

@@ -33,7 +33,7 @@ SCRIPT_DANGERS = {"event", "element", "address", "kramdown"}
 SAMPLE_PAYLOADS = [
     text
     for number, (text, danger) in enumerate(all_payloads().items())
-    if number % (17 if danger in SCRIPT_DANGERS else 40) == 0
+    if number % (31 if danger in SCRIPT_DANGERS else 80) == 0
 ]
 
 

@@ -33,5 +33,5 @@ MISSING_PROGRAMS: dict[str, Callable[[], str]] = {
     "jekyll": explain_missing_jekyll,
     "postgresql": explain_missing_postgresql,
 }
-# Fixtures that start a program: their tests get its marker.
-MARKERS_OF_FIXTURES = {"published_output": "jekyll", "postgres": "postgresql"}
+# Fixtures that start a program: their tests get the marker.
+MARKERS_OF_FIXTURES = {"published_output": "jekyll", "postgres": "postgresql", "finews": "slow"}
