@@ -81,7 +81,7 @@ def finews(tmp_path: Path) -> CommandRunner:
 
     def run(*args: str, cwd: Path = tmp_path, **environment: str) -> CommandResult:
         if not any(name.startswith("PYTHON") for name in environment):
-            return run_finews(*args, cwd=cwd, **environment)
+            return run_finews(*args, cwd=cwd, environment=environment)
         completed = subprocess.run(
             [sys.executable, "-W", "error::DeprecationWarning:crawler", "-m", "crawler", *args],
             cwd=cwd,

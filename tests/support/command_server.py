@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -39,11 +40,21 @@ TIMEOUT = 120  # seconds
 _SERVER_LOCK = Lock()  # one command at a time
 
 
-def run_finews(*args: str, cwd: Path | None = None, ctrl_c: bool = False, **environment: str) -> CommandResult:
-    """Run `finews ARGS…` in the folder `cwd`, or in the current one; with `ctrl_c` until it opens the database."""
+def run_finews(
+    *args: str, cwd: Path | None = None, environment: Mapping[str, str] | None = None, ctrl_c: bool = False
+) -> CommandResult:
+    """Run `finews ARGS…` in the folder `cwd`, or in the current one; with `ctrl_c` until it opens the database.
+
+    `environment` is added to the variables of this process. Variables that Python reads at its start have no effect.
+    """
     with _SERVER_LOCK, tempfile.TemporaryDirectory(prefix="finews-command-") as folder:
         stdout, stderr = (Path(folder, name) for name in ("stdout", "stderr"))
-        request = {"args": args, "cwd": str(cwd or Path.cwd()), "env": {**os.environ, **environment}, "ctrl_c": ctrl_c}
+        request = {
+            "args": args,
+            "cwd": str(cwd or Path.cwd()),
+            "env": {**os.environ, **(environment or {})},
+            "ctrl_c": ctrl_c,
+        }
         exit_code = _request_exit_code(_start_server(), {**request, "stdout": str(stdout), "stderr": str(stderr)})
         return CommandResult(exit_code, stdout.read_text(), stderr.read_text())
 

@@ -106,7 +106,7 @@ def rewrite_body(transform: Callable[[bytes], bytes], **headers: str) -> Fault:
     """Return a fault that rewrites the body of the site's response and adds headers."""
     extra_headers = tuple((name.replace("_", "-"), value) for name, value in headers.items())
     return edit_response(
-        lambda reply: reply._replace(body=transform(reply.body), headers=(*reply.headers, *extra_headers))
+        lambda response: response._replace(body=transform(response.body), headers=(*response.headers, *extra_headers))
     )
 
 
@@ -129,8 +129,8 @@ def rewrite_json(transform: Callable[[Any], Any]) -> Fault:
 def list_as_blog_posts(codes: Collection[str]) -> Fault:
     """Return a fault that lists these articles as blog posts, which only one endpoint and no page has."""
 
-    def transform(reply: Any) -> None:
-        for row in reply["data"]["list"]:
+    def transform(response: Any) -> None:
+        for row in response["data"]["list"]:
             row["np_dst"] = "CFH" if row["code"] in codes else row["np_dst"]
 
     return rewrite_json(transform)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import product
 
 CANARY_HOST = "canary.invalid"
-# Back quotes, so that it fits into either kind of quotes.
+# Back quotes fit into either kind of quotes.
 CANARY_SCRIPT = f"fetch(`//{CANARY_HOST}/ran`)"
 # A value in the site's configuration; a page that shows it has run Liquid.
 LIQUID_SECRET = "LEAKED7e1c"  # noqa: S105  # a mark, not a secret
