@@ -6,6 +6,8 @@ PEERS := .venv-peers
 BIN := $(VENV)/bin
 # Markers (pyproject.toml) of tests that need other programs or take long.
 FAST_TESTS := not (browser or jekyll or postgresql or slow)
+# Test processes share compiled tests, also where the environment forbids .pyc files.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 
 .PHONY: help demo test test-fast crash-test attack package-test fuzz bench lint format clean
 
@@ -16,10 +18,10 @@ demo: $(VENV)/installed  ## Crawl the bundled sample site, without network, into
 	$(BIN)/finews demo
 
 test: $(VENV)/installed-for-tests  ## Run all tests, file by file on every core
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	$(PYTEST) -n auto --dist loadfile --no-loadscope-reorder
 
 test-fast: $(VENV)/installed-for-tests  ## Run the tests that need no other program and finish fast (under a minute)
-	$(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder -m '$(FAST_TESTS)'
+	$(PYTEST) -n logical --dist loadfile --no-loadscope-reorder -m '$(FAST_TESTS)'
 
 crash-test: $(VENV)/installed-for-tests  ## Kill 200 crawls, and let each write and each kind of read fail once (an hour)
 	FINEWS_KILLS=200 FINEWS_EVERY=1 FINEWS_ROUNDS=20 $(BIN)/python -m pytest tests/crash
