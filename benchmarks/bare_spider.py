@@ -1,9 +1,9 @@
-"""The baseline: a Scrapy spider that walks the same lists and yields the same articles as dicts, and nothing else.
+"""The baseline: a Scrapy spider that fetches the same listings and yields the same articles as dicts.
 
     python benchmarks/bare_spider.py URL [lean | log] [nothing]
 
-`lean` gives it the settings that finews has, where they need none of its parts; `log` leaves it the log that Scrapy
-writes by default, of each reply and each article; `nothing` asks for lists only.
+`lean` uses those settings of finews that need no component of finews; `log` keeps Scrapy's default log of each
+response and each item; `nothing` fetches listings only.
 """
 
 import json
@@ -58,7 +58,7 @@ class BareSpider(Spider):
     def parse_article(self, response: TextResponse, row: dict[str, Any], column: str) -> Iterator[Any]:
         data = json.loads(response.text)["data"]
         if not data["Art_Content"].strip():
-            # Its text is on its page only.
+            # The text is only on the article's page.
             yield Request(f"{self.url}/a/{row['code']}.html", self.parse_page, cb_kwargs={"data": data}, priority=10)
             return
         yield build_item(data, data["Art_Content"])

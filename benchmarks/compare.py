@@ -1,8 +1,8 @@
-"""What does a change cost? The same crawls by the code of several checkouts, in turns.
+"""Compare the cost of the same crawls by the code of several checkouts.
 
     python benchmarks/compare.py CHECKOUT CHECKOUT... [--articles N] [--rounds N]
 
-Ratios are to the first checkout. All of them run with this Python and what is installed for it.
+The checkouts take turns with this Python and its packages. Ratios are to the first checkout.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from measure import (
 
 
 def measure_crawl(checkout: Path, site: SampleServer, output: Path) -> Cost:
-    """Crawl with the package of a checkout, whose folder Python looks into first."""
+    """Crawl with the package of a checkout: Python searches the working directory first."""
     command = [
         PYTHON,
         "-m",
@@ -64,7 +64,7 @@ def main() -> None:
         costs = run_interleaved(
             {name: lambda name=name: measure_crawl(Path(name), site, outputs[name]) for name in names}, options.rounds
         )
-        print("\n### A crawl that finds nothing new\n")
+        print("\n### A crawl without new articles\n")
         print_cost_table(costs, names[0])
 
 

@@ -1,4 +1,4 @@
-"""What does a crawl cost, against a bare spider, the site's first script, and a crawl that finds nothing?
+"""Compare the cost of a crawl with a bare spider, the site's first script and a crawl without new articles.
 
 python benchmarks/crawl.py [ARTICLES [ROUNDS]]
 """
@@ -23,7 +23,7 @@ from measure import (
 
 from crawler.sample_site import SampleSite
 
-# The sample site asks for no manners, and the bare spider has none.
+# Without politeness settings: the sample site needs none, and the bare spider has none.
 FAST_OPTIONS = ("--set", "DOWNLOAD_DELAY=0", "--set", "AUTOTHROTTLE_ENABLED=0", "--set", "CONCURRENT_REQUESTS=16",
         "--set", "CONCURRENT_REQUESTS_PER_DOMAIN=8")  # fmt: skip
 
@@ -42,8 +42,10 @@ def first_script_command(site: SampleServer, folder: Path, rounds: int) -> list[
 
 
 def measure_into_empty_output(command: list[str], output: Path) -> Cost:
-    """With an empty output folder. What stood there is moved aside: ext4 looks past all that was deleted in the last
-    minutes whenever a file is made, which once cost more than all else that finews does with a post."""
+    """Measure a command with an empty output folder.
+
+    The old folder is moved, not deleted: when ext4 creates a file, it skips every recently deleted inode.
+    """
     if output.exists():
         output.rename(tempfile.mkdtemp(prefix="before-", dir=output.parent))
     return measure_command(command)
@@ -66,7 +68,7 @@ def benchmark_full_crawl(article_count: int, rounds: int, folder: Path) -> None:
 
 
 def benchmark_nothing_new(site: SampleServer, output: Path, rounds: int) -> None:
-    """The output folder is that of the crawl before."""
+    """Measure crawls without new articles, in the output folder of the last crawl."""
     costs = run_interleaved(
         {
             "import scrapy": lambda: measure_command([PYTHON, "-c", "import scrapy"]),
@@ -75,12 +77,12 @@ def benchmark_nothing_new(site: SampleServer, output: Path, rounds: int) -> None
         },
         rounds,
     )
-    print("\n### A crawl that finds nothing new, and a bare spider that sends the same requests\n")
+    print("\n### A crawl without new articles, and a bare spider that sends the same requests\n")
     print_cost_table(costs, "bare spider, Scrapy's defaults")
 
 
 def benchmark_first_script(rounds: int, folder: Path) -> None:
-    """Five lists of 100; then 15 new articles: the first script takes all again, five times."""
+    """Compare finews with the first script, on five listings of 100 articles of which 15 or all are new."""
     with run_sample_server(3_100) as site:
         output = folder / "choice"
         measure_command(finews_command(site, output, "choice"))
@@ -93,14 +95,14 @@ def benchmark_first_script(rounds: int, folder: Path) -> None:
             return measured
 
         def crawl_new_articles() -> Cost:
-            site.send_command("publish 90")  # of which each sixth is in one of the five lists
+            site.send_command("publish 90")  # every sixth is in one of the five listings
             return measure_counting_requests("finews", finews_command(site, output, "choice"))
 
         def run_first_script() -> Cost:
             return measure_counting_requests("first script, 5 rounds", first_script_command(site, folder / "old", 5))
 
         costs = run_interleaved({"first script, 5 rounds": run_first_script, "finews": crawl_new_articles}, rounds)
-        print("\n### Five lists of 100 articles, 15 of them new\n")
+        print("\n### Five listings of 100 articles, 15 of them new\n")
         print_cost_table(costs, "first script, 5 rounds")
         print("\nrequests: " + ", ".join(f"{name} {count:,}" for name, count in request_counts.items()))
         costs = run_interleaved(
@@ -110,7 +112,7 @@ def benchmark_first_script(rounds: int, folder: Path) -> None:
             },
             rounds,
         )
-        print("\n### The same lists, all new\n")
+        print("\n### The same listings, all new\n")
         print_throughput_table(costs, dict.fromkeys(costs, 500), "first script, 1 round")
 
 

@@ -2,23 +2,23 @@
 
     python benchmarks/hops.py [--list] [CHECKOUT ...]
 
-For each checkout (by default this one) the command `finews crawl eastmoney` runs in a fresh folder, on one sample site
-for all whose listing has one row: a new article, with stock links and a table, that is read from JSON. Counted is what
-happens from the moment that the listing's response has been downloaded until the article's outcome is committed: the
-middlewares for both responses, the listing, the decision, the request, cleaning, rows, post file and outcome. Start-up,
-robots.txt, the site's pages and shutdown are not counted.
+For each checkout (by default this one) the command `finews crawl eastmoney` runs in a new folder, on one sample site whose
+listing has one row: a new article with stock links and a table, read from JSON. The count begins when the listing's
+response has been downloaded and ends when the article's outcome is committed: the middlewares for both responses, the
+listing, the decision, the request, cleaning, rows, post file and outcome. Start-up, robots.txt, the site's pages and
+shutdown are not counted.
 
-- function: a `def` in crawler/, without sample_site/. Lambdas and comprehensions have no name that a reader would look
-  up, and count as part of the function around them; code that libraries make (dataclasses) has no file.
-- calls: all calls of these functions. A generator or coroutine is called once, however often it goes on. The number
+- function: a `def` in crawler/, without sample_site/. Lambdas and comprehensions count as part of the function around
+  them; code that libraries generate (dataclasses) has no file.
+- calls: all calls of these functions. A generator or coroutine is called once, however often it resumes. The number
   grows with the length of the article: a function for each tag of the text counts for each tag.
-- hops: calls of which the same function calls the same function are counted once (Scrapy counts as one caller). This
-  is what a reader follows, and does not grow with the article.
-- functions, files: those that are called at all.
-- changes of file: of the functions in the order of their first call, how many lie in another file than the one before.
+- hops: distinct pairs of caller and function (Scrapy counts as one caller). A reader follows these; the number does not
+  grow with the article.
+- functions, files: the number of distinct functions and files in the calls.
+- changes of file: in the functions ordered by first call, the number that are in another file than their predecessor.
 
-A count by hand at c224b94 had 213 calls of 198 functions, 37 files, 85 changes of file: by the same definitions, but for
-the 213, which counts a function once for each of six legs of the way, and so lies between `functions` and `hops`.
+A count by hand at c224b94 had 213 calls of 198 functions, 37 files, 85 changes of file, by the same definitions except
+for the 213: it counts a function once for each of six parts of the way, and so is between `functions` and `hops`.
 
 `--list` prints the functions in the order of their first call. The crawl runs twice, and again until two traces agree.
 """
@@ -35,20 +35,20 @@ from pathlib import Path
 from crawl import FAST_OPTIONS
 from measure import BENCHMARKS_DIR, PYTHON, SampleServer, run_sample_server
 
-# No article that the sample site always has is in this column.
+# The sample site has no article of its own in this column.
 COLUMN = "1207"
 _MAX_TRIES = 6
-# Nothing is left behind in a checkout; a fault comes with its traceback.
+# No files are written into a checkout; errors have a traceback.
 _ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "FINEWS_DEBUG": "1"}
 
 Function = tuple[str, str]
 Trace = tuple[tuple[Function | None, Function], ...]
-"""Calls, each with who calls (None: not ours) and who is called; a function is a file and a name."""
+"""Pairs of caller (None: not in crawler/) and called function; a function is a file and a name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What is counted of a trace; the docstring of the module says how."""
+    """The counts of a trace, as defined in the docstring of the module."""
 
     calls: int
     hops: int
@@ -70,7 +70,7 @@ def in_order(trace: Trace) -> list[Function]:
 
 
 def steady_trace(site: SampleServer, checkout: Path) -> Trace:
-    """Trace crawls until two agree: on a machine that is busy, a timer may end before the crawl has nothing to do."""
+    """Trace crawls until two agree: on a busy machine a timer may fire before the crawl is idle."""
     seen: set[Trace] = set()
     for _ in range(_MAX_TRIES):
         if (trace := trace_of(site, checkout)) in seen:
@@ -80,7 +80,7 @@ def steady_trace(site: SampleServer, checkout: Path) -> Trace:
 
 
 def trace_of(site: SampleServer, checkout: Path) -> Trace:
-    """Trace one crawl. Raises SystemExit with what it printed when it did not take the article in."""
+    """Trace one crawl. Raises SystemExit with its output when it did not save the article."""
     with tempfile.TemporaryDirectory(prefix="finews-hops-") as folder:
         written, output = Path(folder) / "trace.json", Path(folder) / "output"
         words = ["crawl", "eastmoney", "--column", COLUMN, "--mirror", site.url, "--output", str(output), "--quiet"]
@@ -106,12 +106,12 @@ def trace_of(site: SampleServer, checkout: Path) -> Trace:
 
 
 def read_trace(path: Path) -> Trace:
-    """Read what traced.py wrote."""
+    """Read the trace that traced.py wrote."""
     return tuple((caller and tuple(caller), tuple(called)) for caller, called in json.loads(path.read_text()))
 
 
 def print_counts(counts: dict[str, Counts]) -> None:
-    """Print a row a checkout, and for each after the first its ratios to the first."""
+    """Print a row for each checkout, and for each after the first its ratios to the first."""
     names = [field.name.replace("_", " ") for field in fields(Counts)]
     print(f"| checkout | {' | '.join(names)} |\n|---|{'--:|' * len(names)}")
     first = astuple(next(iter(counts.values())))
@@ -123,7 +123,7 @@ def print_counts(counts: dict[str, Counts]) -> None:
 
 
 def print_functions(name: str, trace: Trace) -> None:
-    """Print the way as a list: a file where it changes, and the functions in it."""
+    """Print the functions in order, and the file where it changes."""
     print(f"\n{name}")
     before = ""
     for file, function in in_order(trace):

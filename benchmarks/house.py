@@ -2,18 +2,20 @@
 
     python benchmarks/house.py [CHECKOUT ...]
 
-For each checkout (by default this one), of the files below crawler/ that Git lists (`git add` new ones first), with
-sample_site/ if not said otherwise:
+For each checkout (by default this one) the measures are of the files below crawler/ that Git lists (`git add` new ones
+first), with sample_site/ except for the search words:
 
 - entries at the top: files and folders directly in crawler/.
 - modules: files that end in .py.
-- lines: a line is of a docstring where it belongs to a string that is a statement (blank lines within included), else
-  of a comment where it holds nothing else, else of code where it holds anything, else blank.
+- lines: a line belongs to a docstring if it is within a string that is a statement (blank lines included), else to
+  comments if it has nothing else, else to code if it is not blank.
 - functions: each `def`, methods and inner functions included; its length is from `def` to its end without docstring
   and decorators.
-- private helpers used once: functions whose name begins with one underscore, and occurs exactly once besides its
-  definitions among the names in the code of its module (strings and comments are none); share of all functions.
-- search words: lines that hold a word, in any case, without sample_site/.
+- private helpers used once: functions whose name begins with one underscore and occurs exactly once outside of its
+  definitions among the names in the code of its module (not in strings and comments); share of all functions.
+- docstrings: those of modules, classes and functions, not of constants; words are separated by white space.
+- docstrings that begin with a question: What, How, Who, Which, Whether or Where.
+- search words: lines that contain a word, in any case, without sample_site/.
 """
 
 import ast
@@ -34,9 +36,10 @@ WORDS = (
     "crash", "paginat", "dedup", "polite", "circuit", "scrape", "idempotent", "recover", "response", "snippet",
     "bigram", "ngram", "cluster", "near-dup", "upsert", "serializ", "tracker", "bookkeeping", "extract", "highlight",
 )  # fmt: skip
-"""What people type into a search box, or the stem of it."""
+"""Words, or stems of words, that people search for."""
 ROWS = 10
-"""Of a table of the longest."""
+"""Length of the tables of the longest functions and files."""
+QUESTIONS = ("What", "How", "Who", "Which", "Whether", "Where")
 _NO_CODE = {tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.COMMENT}
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
@@ -74,6 +77,11 @@ class Module:
         """Return the numbers of the lines of everything else that is not blank."""
         return self._written_lines() - self.docstring_lines()
 
+    def docstrings(self) -> list[str]:
+        """Return the docstrings of the module and its classes and functions."""
+        owners = (node for node in ast.walk(self.tree) if isinstance(node, ast.Module | ast.ClassDef | Definition))
+        return [docstring for node in owners if (docstring := ast.get_docstring(node))]
+
     def helpers_used_once(self) -> list[str]:
         """Return the private functions whose name occurs once besides its definitions."""
         names = Counter(token.string for token in self.tokens if token.type == tokenize.NAME)
@@ -94,11 +102,11 @@ class House:
 
     @classmethod
     def at(cls, checkout: Path) -> "House":
-        """Read what Git knows of a checkout. Raises SystemExit where there is none."""
+        """Read the files of a checkout that Git lists. Raises SystemExit if the folder is not a checkout."""
         words = ["git", "-C", str(checkout), "ls-files", "crawler"]
         listed = subprocess.run(words, capture_output=True, text=True)
         if listed.returncode or not listed.stdout:
-            raise SystemExit(f"{checkout} is no checkout with a folder crawler/ {listed.stderr}")
+            raise SystemExit(f"{checkout} is not a checkout with a folder crawler/ {listed.stderr}")
         files = [name.removeprefix("crawler/") for name in listed.stdout.splitlines() if (checkout / name).exists()]
         modules = [name for name in files if name.endswith(".py")]
         return cls(files, [Module(name, (checkout / "crawler" / name).read_text()) for name in modules])
@@ -120,13 +128,13 @@ class House:
         return sorted(lengths, key=lambda pair: (-pair[1], pair[0]))
 
     def hits(self, word: str) -> int:
-        """Count the lines that hold a word, in any case, without sample_site/."""
+        """Count the lines that contain a word, in any case, without sample_site/."""
         searched = [module for module in self.modules if not module.name.startswith("sample_site/")]
         return sum(word in line for module in searched for line in module.text.lower().splitlines())
 
 
 def is_docstring(node: ast.AST) -> bool:
-    """Tell a string that is a statement: of a module, class or function, or of the name above it."""
+    """Return whether a node is a string as a statement: of a module, class or function, or of the name above it."""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
@@ -150,6 +158,8 @@ def sums(house: House) -> Iterator[tuple[str, str]]:
     """Yield the rows of the first table."""
     functions = house.functions()
     used_once = sum(len(module.helpers_used_once()) for module in house.modules)
+    docstrings = [docstring for module in house.modules for docstring in module.docstrings()]
+    words = sum(len(docstring.split()) for docstring in docstrings)
     yield "entries at the top", f"{house.entries()}"
     yield "modules", f"{len(house.modules)}"
     yield "lines", f"{sum(lines for _, lines in house.longest_files()):,}"
@@ -159,6 +169,9 @@ def sums(house: House) -> Iterator[tuple[str, str]]:
     yield "functions", f"{len(functions):,}"
     yield "median length", f"{statistics.median(lines for _, lines in functions):g}"
     yield "private helpers used once", f"{used_once} ({used_once / len(functions):.1%})"
+    yield "docstrings", f"{len(docstrings):,}"
+    yield "words per docstring", f"{words / len(docstrings):.1f}"
+    yield "docstrings that begin with a question", f"{sum(text.split()[0] in QUESTIONS for text in docstrings)}"
 
 
 def word_hits(house: House) -> Iterator[tuple[str, str]]:
@@ -174,7 +187,7 @@ def longest(lengths: list[tuple[str, int]]) -> list[tuple[str, str]]:
 
 
 def print_table(title: str, checkouts: list[str], columns: list[list[tuple[str, str]]]) -> None:
-    """Print a row a measure, and a column a checkout."""
+    """Print a row for each measure and a column for each checkout."""
     print(f"\n| {title} | {' | '.join(checkouts)} |\n|---|{'--:|' * len(checkouts)}")
     for row in zip_longest(*columns, fillvalue=("", "")):
         print(f"| {next(name for name, _ in row if name)} | {' | '.join(value for _, value in row)} |")

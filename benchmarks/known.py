@@ -1,10 +1,10 @@
-"""What do many known articles cost a crawl? 1,000,000 in the database against 2,000, in the same run.
+"""Measure the cost of known articles: crawls with 1,000,000 and with 2,000 articles in the database.
 
     python benchmarks/known.py [FEW [MANY [FOLDER]]]
 
-Both databases are made up in plain SQL: articles with what the listing said of them, the run that took them in, and the
-index of words, which takes a quarter of an hour for 1,000,000. In FOLDER they are kept for the next run. Nothing is
-known of their reprints and their posts are not written, since no figure here depends on either.
+Both databases are generated with plain SQL: articles, their listing entries, one run, and the search index, which takes
+a quarter of an hour for 1,000,000 articles. FOLDER keeps them for the next benchmark. Reprints and post files are left
+out, because no figure depends on them.
 """
 
 import json
@@ -38,7 +38,7 @@ SPIDER = "eastmoney"
 ROWS_PER_PAGE = 100
 REPEATS = 200
 ROUNDS = 5
-# What a crawl leaves beside the articles: all of them known, none owed.
+# The rows of a finished crawl in addition to the articles: all posts are written, no work is pending.
 _MARK_AS_CRAWLED = (
     "UPDATE articles SET published_revision = 1",
     f"INSERT INTO sightings (code, spider, title, published_at) SELECT code, '{SPIDER}', title, published_at FROM articles",  # noqa: S608  # ours
@@ -57,7 +57,7 @@ Timings = dict[str, list[float]]
 
 
 def create_database(output: Path, article_count: int) -> None:
-    """A database of so many articles, unless it stands there."""
+    """Create a database with a number of articles, unless the folder exists."""
     if output.exists():
         return
     output.mkdir(parents=True)
@@ -69,18 +69,18 @@ def create_database(output: Path, article_count: int) -> None:
         for statement in _MARK_AS_CRAWLED:
             connection.execute(statement)
     connection.close()
-    Store.open_rw(output).close()  # which makes the index of words
+    Store.open_rw(output).close()  # builds the search index
 
 
 def measure_cpu_ms(action: Callable[[], object]) -> float:
-    """Milliseconds of this process's CPU."""
+    """Return the CPU time of this process for an action, in milliseconds."""
     start = time.process_time()
     action()
     return (time.process_time() - start) * 1000
 
 
 def build_lookups(output: Path) -> dict[str, list[list[str]]]:
-    """Listing pages to look up: neighbours, as a listing has them, the newest above all; any; and what nobody knows."""
+    """Return the codes of listing pages by kind: newest, neighbours (as in a listing), random, and unknown codes."""
     rng = random.Random(2)
     connection = sqlite3.connect(output / "news.db")
     count = connection.execute("SELECT max(rowid) FROM articles").fetchone()[0]
@@ -109,7 +109,7 @@ def time_known_checks(output: Path) -> Timings:
 
 
 def build_new_articles(first_code: int, count: int) -> list[Article]:
-    """Made up by the sample site, with the next codes that the database does not know."""
+    """Return articles of the sample site with the next codes that are not in the database."""
     raws, media = build_raw_articles(count), CategoryRegistry()
     return [
         normalise_article(
@@ -122,7 +122,7 @@ def build_new_articles(first_code: int, count: int) -> list[Article]:
 
 
 def time_recording(output: Path) -> Timings:
-    """Rows, index of words, post files and marks of new articles, as the recorder of a crawl writes them."""
+    """Time the rows, search index, post files and marks of new articles, as the article writer saves them."""
     timings: Timings = {}
     with OutputDir.open_for_writing(output, address=SITE_LINKS.address) as out:
         store = out.db
@@ -150,12 +150,12 @@ def record_batch(out: OutputDir, run_id: int, articles: list[Article]) -> None:
 
 
 def time_opening(output: Path) -> Timings:
-    """Opening the database for a crawl."""
+    """Time the opening of the database for a crawl."""
     return {"opening": [measure_cpu_ms(lambda: Store.open_rw(output).close()) for _ in range(ROUNDS)]}
 
 
 def print_comparison(outputs: dict[int, Path]) -> None:
-    """In this process, each part at all sizes."""
+    """Measure each part in this process with both databases, and print a table."""
     small_size, large_size = outputs
     print(
         f"| ms of CPU | {small_size:,} known, p50 | p99 | {large_size:,} known, p50 | p99 | p50, ratio |\n|---|---|---|---|---|---|"
@@ -175,7 +175,7 @@ def percentile_99(times: list[float]) -> float:
 
 
 def benchmark_crawls(outputs: dict[int, Path]) -> None:
-    """The sample's articles are new to all once; then nothing is."""
+    """Save the sample's articles into both databases, then measure crawls without new articles."""
     with run_sample_server(2_000) as site:
         for output in outputs.values():
             measure_command(finews_command(site, output))
@@ -186,12 +186,12 @@ def benchmark_crawls(outputs: dict[int, Path]) -> None:
             },
             ROUNDS,
         )
-    print("\n### A whole crawl that finds nothing new\n")
+    print("\n### A whole crawl without new articles\n")
     print_cost_table(costs, next(iter(costs)))
 
 
 def benchmark_large_response(output: Path, row_count: int) -> None:
-    """A listing of so many known articles that comes in one reply: what it takes, and what the user is told."""
+    """Crawl a listing of many known articles in one response; print its cost and the command's output."""
     payload = {
         "code": "1",
         "data": {"list": load_listing_rows(output, row_count), "totle_hits": row_count, "page_size": row_count},
@@ -201,13 +201,13 @@ def benchmark_large_response(output: Path, row_count: int) -> None:
         site.add_fault("getNewsByColumns", return_body(content))
         measured, exit_code, printed = run_command([*finews_command(site, output), "--column", "344"])
     print(
-        f"\n{row_count:,} rows in one reply of {len(content) / 2**20:.1f} MiB: exit {exit_code}, {measured.cpu_seconds:.2f} s CPU, "
+        f"\n{row_count:,} rows in one response of {len(content) / 2**20:.1f} MiB: exit {exit_code}, {measured.cpu_seconds:.2f} s CPU, "
         f"{measured.peak_mb:.0f} MB{': ' if printed else ''}{printed.strip()}"
     )
 
 
 def load_listing_rows(output: Path, count: int) -> list[dict[str, str]]:
-    """The newest known articles, as the source lists them."""
+    """Return the newest known articles as rows of the source's listing."""
     with sqlite3.connect(output / "news.db") as connection:
         rows = connection.execute(
             "SELECT code, title, published_at FROM sightings ORDER BY published_at DESC LIMIT ?", [count]
@@ -226,7 +226,7 @@ def main() -> None:
         outputs = {size: Path(*(folder_arguments or [temporary_dir]), str(size)) for size in sizes}
         for size, output in outputs.items():
             create_database(output, size)
-        benchmark_crawls(outputs)  # first: a child's peak counts what this process held when it was born
+        benchmark_crawls(outputs)  # first: the peak of a child process includes the memory of this process at the fork
         print_comparison(outputs)
         for row_count in (10_000, 100_000):
             benchmark_large_response(outputs[sizes[-1]], row_count)

@@ -1,7 +1,7 @@
-"""What a command costs: it runs as a child of its own, and the kernel says what it took.
+"""Measure the cost of commands: each runs as a child process, whose resource usage the kernel reports.
 
-Subjects are run by turns, round after round, so that whatever else the machine does meets all of them alike; each
-figure is the median of the rounds, and a ratio compares medians of the same run.
+Subjects take turns, round after round, so other load on the machine affects all of them. Each figure is the median of
+the rounds; a ratio compares medians of one benchmark.
 """
 
 import os
@@ -18,13 +18,13 @@ from pathlib import Path
 
 PYTHON = sys.executable
 BENCHMARKS_DIR = Path(__file__).parent
-# As most users have it: our modules are compiled once, in the round that does not count, and not in every process.
+# As for most users, the modules are compiled once, in the first round, which does not count.
 _CHILD_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one run: seconds on the clock, seconds of CPU (user and system), and MB of memory at its highest."""
+    """The cost of one process: wall time in seconds, CPU time (user and system) in seconds, and peak memory in MB."""
 
     seconds: float
     cpu_seconds: float
@@ -32,7 +32,7 @@ class Cost:
 
 
 def measure_command(command: list[str], *, cwd: Path | None = None) -> Cost:
-    """Run a command to its end. Raises SystemExit with what it said when it fails."""
+    """Run a command to its end. Raises SystemExit with its output when it fails."""
     measured, code, printed = run_command(command, cwd=cwd)
     if code:
         raise SystemExit(f"{' '.join(command)}: exit {code}\n{printed[-2000:]}")
@@ -40,7 +40,7 @@ def measure_command(command: list[str], *, cwd: Path | None = None) -> Cost:
 
 
 def run_command(command: list[str], *, cwd: Path | None = None) -> tuple[Cost, int, str]:
-    """Run a command to its end: what it took, its exit code, and what it said on both outputs."""
+    """Run a command to its end; return its cost, exit code and output (stdout and stderr)."""
     start = time.perf_counter()
     with subprocess.Popen(
         command, cwd=cwd, env=_CHILD_ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -54,7 +54,7 @@ def run_command(command: list[str], *, cwd: Path | None = None) -> tuple[Cost, i
 
 
 def run_interleaved(subjects: Mapping[str, Callable[[], Cost]], rounds: int) -> dict[str, list[Cost]]:
-    """Each subject once a round; a first round warms everything up and does not count."""
+    """Measure each subject once in each round, after a first round that does not count."""
     costs: dict[str, list[Cost]] = {name: [] for name in subjects}
     for round_number in range(rounds + 1):
         for name, measure_subject in subjects.items():
@@ -69,17 +69,17 @@ def run_interleaved(subjects: Mapping[str, Callable[[], Cost]], rounds: int) -> 
 
 
 def format_spread(values: list[float], digits: int = 2) -> str:
-    """Median, and least and most."""
+    """Return the median with minimum and maximum."""
     return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 
 
 def format_ratio(values: list[float], baseline: list[float]) -> str:
-    """Of the medians."""
+    """Return the ratio of the medians."""
     return f"{statistics.median(values) / statistics.median(baseline):.2f}"
 
 
 def print_throughput_table(costs: Mapping[str, list[Cost]], article_counts: Mapping[str, int], baseline: str) -> None:
-    """A row a subject; `articles` is how many each took in, and `baseline` whose CPU and speed are 1."""
+    """Print a row for each subject, with ratios to the subject `baseline`; `article_counts` are the saved articles."""
     print("| | articles/s | CPU s per 1,000 | peak MB | CPU, ratio | articles/s, ratio |")
     print("|---|---|---|---|---|---|")
     articles_per_second = {
@@ -97,7 +97,7 @@ def print_throughput_table(costs: Mapping[str, list[Cost]], article_counts: Mapp
 
 
 def print_cost_table(costs: Mapping[str, list[Cost]], baseline: str) -> None:
-    """A row a subject, for what takes in no article."""
+    """Print a row for each subject that saves no articles."""
     print("| | seconds | CPU s | peak MB | CPU, ratio | seconds, ratio |")
     print("|---|---|---|---|---|---|")
     baseline_costs = costs[baseline]
@@ -110,25 +110,27 @@ def print_cost_table(costs: Mapping[str, list[Cost]], baseline: str) -> None:
 
 
 def describe_machine() -> str:
-    """What it was measured on, in a line."""
+    """Return the machine and Python version in one line."""
     return f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
 
 
 def create_work_dir() -> Path:
-    """An empty folder for what is made while it is measured. It stays: whatever is deleted makes it slower for minutes
-    to make files, so that `make bench` deletes all at its end."""
+    """Create an empty folder for the files of a measurement.
+
+    `make bench` deletes the folders at its end: after a deletion ext4 creates files more slowly for minutes.
+    """
     return Path(tempfile.mkdtemp(prefix="finews-benchmark-"))
 
 
 class SampleServer:
-    """The sample site in a process of its own."""
+    """The sample site in a separate process."""
 
     def __init__(self, child: subprocess.Popen[str]) -> None:
         self._child = child
         self.url = self._read_line()
 
     def send_command(self, command: str) -> str:
-        """`count`: the requests since it was last asked; `publish N`: so many articles more."""
+        """Send `count` (returns the number of requests since the last count) or `publish N` (adds N articles)."""
         assert self._child.stdin
         self._child.stdin.write(f"{command}\n")
         self._child.stdin.flush()
@@ -141,7 +143,7 @@ class SampleServer:
 
 @contextmanager
 def run_sample_server(article_count: int, *columns: str) -> Iterator[SampleServer]:
-    """A sample site of so many made-up articles, in the columns that the sample has or in these."""
+    """Serve a sample site with a number of synthetic articles, in the given columns or in its own."""
     command = [PYTHON, str(BENCHMARKS_DIR / "served.py"), str(article_count), *columns]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
         try:

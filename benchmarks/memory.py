@@ -1,9 +1,9 @@
-"""Does the memory of a crawl depend on how many articles it takes in? Each crawl is a child; the kernel tells its peak.
+"""Measure the peak memory of crawls of few and of many articles, each in a child process.
 
     python benchmarks/memory.py [FEW [MANY [ROUNDS]]]
 
-The articles stand in all columns that the source has, so that 100,000 of them are listed by pages that are just within
-what it lists of one column (5,000). The crawl of MANY takes some ten minutes for 100,000; it runs once.
+The articles are in all columns of the source: 100,000 articles stay within the 5,000 that it lists for one column. The
+crawl of MANY runs once; 100,000 articles take about ten minutes.
 """
 
 import statistics
@@ -18,7 +18,7 @@ from crawler.spiders.eastmoney import COLUMNS
 
 
 def measure_crawls(article_count: int, rounds: int, folder: Path) -> tuple[int, list[Cost]]:
-    """How many articles came, and what each crawl took."""
+    """Return the number of saved articles and the cost of each crawl."""
     with run_sample_server(article_count, *COLUMNS) as site:
         columns = [word for column in COLUMNS for word in ("--column", column)]
         costs = [measure_into_empty_output([*finews_command(site, folder), *columns], folder) for _ in range(rounds)]

@@ -1,9 +1,9 @@
-"""The other baseline: what the site's first script did, on the same lists: five threads, each list by its own.
+"""The other baseline: the site's first script, which fetches five listings in five threads.
 
     python benchmarks/old_script.py URL FOLDER ROUNDS
 
-Each round asks for every article of every list again and writes its file again; the 30 seconds that it slept between
-two rounds are left out.
+Each round fetches every article of every listing again and writes its file again. The script's pause of 30 seconds
+between two rounds is left out.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Fetches pages and takes their articles out, by another project's own means; run by peers.py, in their environment.
+"""Fetch pages and extract their articles with another project; peers.py runs this script in their environment.
 
     .venv-peers/bin/python benchmarks/peer.py news-please|newspaper4k ADDRESSES ANSWER
 
@@ -13,12 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-# finews asks for as many pages at the same time (crawl.py).
+# As many concurrent requests as finews sends (crawl.py).
 THREAD_COUNT = 8
 
 
 def extract_with_news_please(urls: list[str]) -> Iterator[tuple[str, str]]:
-    """One by one: given many, it starts a thread for each, and processes that each load its dictionary again."""
+    """Yield address and text of each page, one by one: for a list it starts a thread and a process for each page."""
     from newsplease import NewsPlease
 
     fetch = partial(NewsPlease.from_url, request_args={"timeout": 20}, fetch_images=False)

@@ -1,9 +1,9 @@
-"""What does a crawl cost against news-please and newspaper4k, and who gets the text right?
+"""Compare the cost and the extracted texts of finews with news-please and newspaper4k.
 
     python benchmarks/peers.py [ARTICLES [ROUNDS]]
 
-The peers are given the addresses of the sample's article pages; finews finds the articles in the lists, and reads the
-JSON that the source has beside each page. What each took for the text is compared with what the sample site put there.
+The peers get the addresses of the sample's article pages; finews finds the articles in listings and reads the source's
+JSON. Each extracted text is compared with the text that the sample site put into the page.
 """
 
 import html
@@ -32,10 +32,10 @@ from crawler.spiders.eastmoney import EastmoneySpider
 
 PEERS_VENV = BENCHMARKS_DIR.parent / ".venv-peers"
 PEER_NAMES = ("news-please", "newspaper4k")
-# A paragraph of the text begins with two wide blanks.
+# A paragraph of the text begins with two full-width spaces.
 _PARAGRAPH = re.compile(r"<p>　　(.*?)</p>", re.DOTALL)
 _ADVERT = re.compile("一站式开户|妙想|先开户|免费看|股票账户")
-# What the house puts around a text, or into it.
+# Text of the publisher around or within an article.
 _BOILERPLATE = re.compile(f"{_ADVERT.pattern}|智能选股|责任编辑|郑重声明|打开微信|扫一扫|相关推荐|来源：.*东方财富网")
 _INVISIBLE_CHARACTERS = re.compile(r"[\s\u200b\ufeff]+")
 _TAG = re.compile(r"<[^>]*>")
@@ -44,18 +44,18 @@ TextByCode = Mapping[str, str]
 
 
 def strip_blanks(text: str) -> str:
-    """A text without blanks and what nobody sees: each project breaks its lines in its own way."""
+    """Return a text without white space and invisible characters, because each project breaks lines differently."""
     return _INVISIBLE_CHARACTERS.sub("", text)
 
 
 def expected_paragraphs(article: SourceArticle) -> list[str]:
-    """What the source's editors wrote, paragraph by paragraph."""
+    """Return the paragraphs of the article without adverts."""
     paragraph_texts = [html.unescape(_TAG.sub("", paragraph)) for paragraph in _PARAGRAPH.findall(article.content)]
     return [strip_blanks(part) for part in paragraph_texts if not _ADVERT.search(part)]
 
 
 def score_texts(articles: list[SourceArticle], texts: TextByCode) -> str:
-    """Cells of a table: how many of the articles came, are complete, and are complete and hold nothing of the house's."""
+    """Return table cells: the shares of articles with a text, with the complete text, and complete without boilerplate."""
     complete = [
         texts[article.code]
         for article in articles
@@ -99,7 +99,7 @@ def benchmark_peers(article_count: int, rounds: int, folder: Path) -> None:
     texts = {"finews": load_finews_texts(output), **{name: load_peer_texts(folder / name) for name in PEER_NAMES}}
     print(f"\n### {len(articles):,} articles\n")
     print_throughput_table(costs, dict.fromkeys(costs, len(articles)), "finews")
-    print("\n| | articles with a text | text complete | complete, and nothing of the house's |\n|---|---|---|---|")
+    print("\n| | articles with a text | text complete | complete, without boilerplate |\n|---|---|---|---|")
     codes = {each.code for each in articles}
     for name, found in texts.items():
         print(f"| {name} | {score_texts(articles, {code: text for code, text in found.items() if code in codes})} |")

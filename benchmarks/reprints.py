@@ -1,4 +1,4 @@
-"""What does it cost to look for reprints? CPU time an article, as a share of a crawl of the sample site.
+"""Measure the CPU time of the search for reprints, for each article and as a share of a crawl of the sample site.
 
 python -m benchmarks.reprints [ARTICLES]
 """
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def measure_crawl_cpu(output: Path, article_count: int) -> float:
-    """CPU seconds of one crawl; the site's own do not count."""
+    """Return the CPU seconds of one crawl, without those of the sample site."""
     with SampleSite(Corpus.sample(article_count)) as site:
         arguments = ("crawl", "eastmoney", "--mirror", site.url, "--output", str(output), *_FAST_OPTIONS, "--quiet")
         before = resource.getrusage(resource.RUSAGE_CHILDREN)

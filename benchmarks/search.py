@@ -1,11 +1,10 @@
-"""How fast and how large is search? Against a LIKE scan and SQLite's trigram index, in the same run.
+"""Compare speed and size of the search index with a LIKE scan and SQLite's trigram index.
 
     python -m benchmarks.search [ARTICLES] [CHARACTERS]
 
-The texts are made up: sentences of invented words, whose frequencies fall as those of real words do (Zipf), so that
-rare and common pairs of characters both occur. Prints a table; the ratios hold from one machine to another. Questions are
-timed by the processor's time, so that what else the machine does is not counted; the database is in the page cache.
-Of most kinds, the answers to a few questions are compared with the scan's.
+The texts are synthetic: sentences of invented words with frequencies by Zipf's law, so rare and common bigrams occur.
+The printed ratios are comparable across machines. Times are CPU time; the database is in the page cache. For most kinds
+of queries the results of a few are compared with a scan's.
 """
 
 import itertools
@@ -28,27 +27,27 @@ from crawler.storage.search.request import SearchRequest, SortOrder
 
 _VOCABULARY_SIZE = 60_000
 LATIN_WORDS = ("A", "B", "ETF", "5G", "AI", "IPO", "GDP", "CPI")
-# How many of the texts hold one of those, with a number or a character.
+# Share of the texts that contain a Latin word with a number or a character.
 _MIXED_TEXT_SHARE = 0.3
 _FIRST_PUBLISHED_AT = datetime(2022, 1, 1, tzinfo=CHINA_TZ)
 _QUERIES_PER_KIND = 200
-# One article in so many links to the stock that is asked for.
+# One of this number of articles links to the stock of the filter.
 _ARTICLES_PER_STOCK_LINK = 1_000
-# A scan is slow, and as slow as the one before.
+# Scans take seconds and vary little.
 _SCAN_REPEATS = 3
-# So many answers are compared with a scan's, of each kind that it can answer.
+# Results compared with a scan's, for each kind of query that a scan can answer.
 _CHECKED_QUERIES = 2
 
 
 class Vocabulary(NamedTuple):
-    """Invented words, and how often each is used (cumulated)."""
+    """Invented words with cumulative weights."""
 
     words: list[str]
     cumulative_weights: list[float]
 
     @classmethod
     def generate(cls, rng: random.Random) -> "Vocabulary":
-        """Mostly of two characters, from 2,500 of which some are used far more often."""
+        """Generate words, mostly of two characters, from 2,500 characters with unequal frequencies."""
         han_characters = map(chr, range(0x4E00, 0xA000, 7))
         characters = [each for each in han_characters if normalise_for_search(each) == each]
         character_weights = [1 / (place + 20) for place in range(len(characters))]
@@ -94,7 +93,7 @@ def main() -> None:
 
 
 def fill_database(path: Path, vocabulary: Vocabulary, rng: random.Random, article_count: int, text_length: int) -> int:
-    """Articles in the order of their times; the bytes of their titles and texts."""
+    """Insert articles ordered by time; return the size of their titles and texts in bytes."""
     connection = sqlite3.connect(path)
     connection.execute("INSERT INTO categories (slug, media) VALUES ('a', 'A'), ('b', 'B')")
     text_bytes = 0
@@ -131,7 +130,7 @@ def fill_database(path: Path, vocabulary: Vocabulary, rng: random.Random, articl
 
 
 def build_trigram_index(path: Path) -> None:
-    """What SQLite itself offers: the same texts in an external-content index of trigrams."""
+    """Build SQLite's own trigram index of the same texts, with external content."""
     with sqlite3.connect(path) as connection:
         connection.execute(
             "CREATE VIRTUAL TABLE three USING fts5(title, body_text, content = 'articles', tokenize = 'trigram')"
@@ -199,7 +198,7 @@ def search_codes(store: Store, request: SearchRequest) -> list[str]:
 def check_against_scan(
     store: Store, connection: sqlite3.Connection, queries: list[str], request: SearchRequest
 ) -> None:
-    """Assert that the first answers are a scan's, which finds single words and phrases, newest first."""
+    """Assert that the first results equal a scan's, for single words and phrases, newest first."""
     for query in queries[:_CHECKED_QUERIES]:
         text = query.strip('"')
         if " " not in text and request.sort is SortOrder.NEWEST:
@@ -254,7 +253,7 @@ def suits_trigram_index(query: str) -> bool:
 
 
 def scan_codes(connection: sqlite3.Connection, text: str, request: SearchRequest | None = None) -> list[str]:
-    """What a scan finds, in the order of search; filters are compared after the text."""
+    """Return the results of a scan, newest first; filters are compared after the text."""
     request = request or SearchRequest()
     sql = """
         SELECT code FROM (
@@ -286,7 +285,7 @@ def query_trigram_index(connection: sqlite3.Connection, text: str) -> object:
 
 
 def percentile_ms(times: list[float], percent: int) -> float:
-    """A percentile, in milliseconds."""
+    """Return a percentile of seconds, in milliseconds."""
     return sorted(times)[min(len(times) - 1, len(times) * percent // 100)] * 1000
 
 

@@ -1,9 +1,9 @@
-"""What do the layouts of the search index that SQLite offers cost? Size, building and asking, in one run.
+"""Compare layouts of the search index in SQLite: size, time to build and time to query.
 
     python -m benchmarks.search_layouts [ARTICLES] [CHARACTERS]
 
-The texts are those of benchmarks/search.py. Each layout is filled by batches of 500 articles in a transaction each, then
-merged (`optimize`), as `finews rebuild search` does, in a database of its own. Times are processor time.
+The texts are those of benchmarks/search.py. Each layout is built in a separate database as by `finews rebuild search`:
+500 articles for each transaction, then `optimize`. Times are CPU time.
 """
 
 import random
@@ -27,7 +27,7 @@ _TITLE_MARK = "\ue00a"
 
 
 class Layout(NamedTuple):
-    """A declaration, and the values of its columns for a title and a text."""
+    """A declaration of an FTS5 table, and a function that returns its columns for a title and a text."""
 
     name: str
     declaration: str
@@ -51,7 +51,7 @@ def title_pairs(title: str) -> str:
 
 
 def mark_pairs(pairs: str) -> str:
-    """Make other words of a title's pairs, which mean that they stand in the title."""
+    """Return the bigrams of a title with a mark that distinguishes them from bigrams of the text."""
     return "".join(f"{_TITLE_MARK}{pair} " for pair in pairs.split(" ") if pair)
 
 
@@ -105,7 +105,7 @@ def main() -> None:
 
 
 def build(connection: sqlite3.Connection, layout: Layout, articles: list[tuple[str, str]]) -> float:
-    """Fill an index; return the seconds."""
+    """Build an index; return the CPU seconds."""
     start = time.process_time()
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"CREATE VIRTUAL TABLE search_pairs USING fts5({layout.declaration})")

@@ -1,4 +1,4 @@
-"""Serves the sample site, and answers on standard input how many requests came; run by measure.py.
+"""Serve the sample site and obey commands on standard input; measure.py runs this script.
 
 python benchmarks/served.py ARTICLES [COLUMN...]
 """

@@ -1,11 +1,11 @@
-"""What does a daily build cost, over the length of the history, with and without the hot window?
+"""Measure the cost of a daily build by the length of the history, with and without archived months.
 
     python benchmarks/site.py FOLDER 2000 200000
 
-Histories are made up in FOLDER, and built once (1,000 articles take some five seconds), unless they stand there from an
-earlier run. What is timed is `finews site build` after a day's articles, one day after another, first with nothing
-frozen, then with a hot window of 30 days. Held equal: 30 articles a day, over 300 papers and two of 5,000 stocks each,
-the first ones much more often than the last ones; so that the longer history has more days, and more and fuller pages.
+Histories are generated in FOLDER and built once (about five seconds for 1,000 articles), unless an earlier run left them.
+The timed command is `finews site build` after each day's articles, first without archived months, then with
+`--keep-days 30`. Both histories have 30 articles a day from 300 media, with two of 5,000 stocks each, by Zipf's law: the
+longer history has more days and more and fuller pages.
 """
 
 import random
@@ -34,7 +34,7 @@ ROUNDS = 5
 
 @cache
 def zipf_weights(count: int) -> list[float]:
-    """Those of Zipf's law, summed up."""
+    """Return cumulative weights by Zipf's law."""
     return list(accumulate(1 / rank for rank in range(1, count + 1)))
 
 
@@ -43,7 +43,7 @@ def last_midnight() -> datetime:
 
 
 def generate_article(number: int) -> Article:
-    """Number 0 is of the last midnight, higher ones are older, negative ones are of days to come."""
+    """Generate an article: number 0 is of the last midnight, higher numbers are older, negative ones are of future days."""
     rng = random.Random(number)
     published_at = last_midnight() - timedelta(days=number / ARTICLES_PER_DAY)
     code = f"{published_at:%Y%m%d}{5_000_000_000 - number:010d}"
@@ -70,7 +70,7 @@ def generate_article(number: int) -> Article:
 
 
 def save_articles(output: Path, numbers: range) -> None:
-    """Rows and posts of these articles, as a crawl leaves them."""
+    """Write the rows and posts of these articles, as a crawl does."""
     output.mkdir(parents=True, exist_ok=True)
     db = open_database_rw(output)
     db.execute("PRAGMA synchronous = OFF")
@@ -87,7 +87,7 @@ def save_articles(output: Path, numbers: range) -> None:
 
 
 def measure_build(output: Path, *options: str) -> tuple[float, float]:
-    """Seconds by the clock, and of work."""
+    """Return wall time and CPU time of a build, in seconds."""
     start, cpu_start = time.perf_counter(), _children_cpu_seconds()
     subprocess.run([sys.executable, "-m", "crawler", "site", "build", "--output", str(output), *options], check=True)
     return time.perf_counter() - start, _children_cpu_seconds() - cpu_start
@@ -99,14 +99,14 @@ def _children_cpu_seconds() -> float:
 
 
 def count_future_days(output: Path) -> int:
-    """How many of the days to come are in the history already."""
+    """Return the number of future days that the history contains."""
     with Store.open_ro(output) as store:
         newest = datetime.fromisoformat(store.site_pages.latest_articles(1)[0]["published_at"])
     return max(0, ceil((newest - last_midnight()) / timedelta(days=1)))
 
 
 def measure_daily_builds(output: Path, *options: str) -> tuple[float, float]:
-    """The medians of so many daily builds."""
+    """Return the medians of wall and CPU time of the daily builds, in seconds."""
     times, first_day = [], count_future_days(output)
     for day in range(first_day, first_day + ROUNDS):
         save_articles(output, range(-ARTICLES_PER_DAY * (day + 1), -ARTICLES_PER_DAY * day))
@@ -121,18 +121,16 @@ def main() -> None:
     for size, output in outputs.items():
         if not output.exists():
             save_articles(output, range(size))
-        print(f"{size} articles, first build: {measure_build(output)[0]:.1f} s")  # its answer
-    for label, options in (("nothing frozen", ()), ("--keep-days 30", ("--keep-days", "30"))):
+        print(f"{size} articles, first build: {measure_build(output)[0]:.1f} s")
+    for label, options in (("nothing archived", ()), ("--keep-days 30", ("--keep-days", "30"))):
         results = []
         for size, output in outputs.items():
-            print(f"{size} articles, {label}, once: {measure_build(output, *options)[0]:.1f} s")  # its answer
+            print(f"{size} articles, {label}, once: {measure_build(output, *options)[0]:.1f} s")
             results.append(measure_daily_builds(output, *options))
             elapsed_seconds, cpu_seconds = results[-1]
-            print(
-                f"{size} articles, {label}, daily: {elapsed_seconds:.2f} s, of work {cpu_seconds:.2f} s"
-            )  # its answer
+            print(f"{size} articles, {label}, daily: {elapsed_seconds:.2f} s, {cpu_seconds:.2f} s CPU")
         ratios = [last / first for first, last in zip(results[0], results[-1], strict=True)]
-        print(f"{label}: {ratios[0]:.2f} times as long, {ratios[1]:.2f} times as much work")  # its answer
+        print(f"{label}: {ratios[0]:.2f} times as long, {ratios[1]:.2f} times the CPU time")
 
 
 if __name__ == "__main__":

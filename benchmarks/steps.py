@@ -1,4 +1,4 @@
-"""Where does the time of one article go, from its reply to its post? CPU of this process alone, without Scrapy.
+"""Measure the CPU time of each step of an article, from its response to its post, in this process without Scrapy.
 
 python benchmarks/steps.py [ARTICLES [ROUNDS]]
 """
@@ -76,7 +76,7 @@ def measure_once(raw_articles: list[RawArticle], folder: Path, timings: dict[str
                     store.search_index.index_articles([article.code for article in batch])
 
         saved_entries = list(
-            zip(time_step("rows, with the index of words", lambda: list(save_rows())), entry_ids, strict=True)
+            zip(time_step("rows, with the search index", lambda: list(save_rows())), entry_ids, strict=True)
         )
         time_step(
             "render the post from its row (part of rows)",
@@ -87,7 +87,7 @@ def measure_once(raw_articles: list[RawArticle], folder: Path, timings: dict[str
             for batch in split_into_batches(saved_entries):
                 post_files.write_posts(folder, {saved.post_path: saved.post_text for saved, _ in batch})
 
-        def mark_and_settle() -> None:
+        def save_outcomes() -> None:
             for batch in split_into_batches(saved_entries):
                 with store.transaction():
                     for saved, entry_id in batch:
@@ -95,7 +95,7 @@ def measure_once(raw_articles: list[RawArticle], folder: Path, timings: dict[str
                         store.runs.set_outcome(entry_id, saved.outcome, Reason.SCRAPED)
 
         time_step("post files", write_post_files)
-        time_step("marks and outcomes", mark_and_settle)
+        time_step("marks and outcomes", save_outcomes)
 
 
 def main() -> None:

@@ -1,9 +1,9 @@
-"""Run one crawl, and write down which functions of the crawler it calls for one article; run by hops.py.
+"""Run one crawl and record its calls of functions in crawler/ for one article; hops.py runs this script.
 
     python -P benchmarks/traced.py CHECKOUT TRACE OUTPUT WORD...
 
-WORD... is what follows `finews`, TRACE the file that is written. No module of the crawler is imported by name: the
-article's way begins with a signal of Scrapy, and ends with a row of the database.
+WORD... are the arguments of `finews`, TRACE is the written file. No module of the crawler is imported by name: the
+trace begins with a signal of Scrapy and ends with a row of the database.
 """
 
 import dis
@@ -22,16 +22,16 @@ from typing import Any
 from pydispatch import dispatcher
 from scrapy import Request, signals
 
-# Part of a listing's address; robots.txt is asked for before it.
+# Part of a listing's address; robots.txt is fetched before it.
 _LISTING = "getNewsByColumns"
 _OUTCOMES = "SELECT count(*) FROM entries WHERE outcome IS NOT NULL"
 
 Function = tuple[str, str]
-"""Its file, relative to the package, and its qualified name."""
+"""The file, relative to the package, and the qualified name."""
 
 
 class Trace:
-    """Hold the calls of a package's functions, from the response of a listing to the first outcome in the database."""
+    """The calls of a package's functions, from the response of a listing to the first outcome in the database."""
 
     def __init__(self, package: Path, database: Path) -> None:
         self.calls: list[tuple[Function | None, Function]] = []
@@ -41,13 +41,13 @@ class Trace:
         self._functions: dict[CodeType, Function | None] = {}
 
     def start(self, request: Request) -> None:
-        """Begin at the first response of a listing. Receives Scrapy's signal `response_downloaded`."""
+        """Begin at the first response of a listing; handles Scrapy's signal `response_downloaded`."""
         if self._connection is None and _LISTING in request.url:
             uri = f"{self._database.as_uri()}?mode=ro"
             self._connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
 
     def note(self, frame: FrameType, event: str, _argument: Any) -> None:
-        """Write a call down, until an outcome is committed. Called by the interpreter at each call and return."""
+        """Record a call until an outcome is committed; the interpreter calls this at each call and return."""
         if self._connection is None or self.ended or (function := self._function(frame.f_code)) is None:
             return
         if self._connection.execute(_OUTCOMES).fetchall() != [(0,)]:
@@ -56,7 +56,7 @@ class Trace:
             self.calls.append((self._caller(frame), function))
 
     def _caller(self, frame: FrameType) -> Function | None:
-        """Return the nearest finews function that waits for this one; None where Scrapy calls it."""
+        """Return the nearest calling function in crawler/; None if Scrapy calls it."""
         caller = frame.f_back
         while caller is not None and self._function(caller.f_code) is None:
             caller = caller.f_back
@@ -68,7 +68,7 @@ class Trace:
         return self._functions[code]
 
     def _function_of(self, code: CodeType) -> Function | None:
-        """Return a function of the package; None for other code, and for the bodies of modules, classes and lambdas."""
+        """Return a function of the package; None for other code and for bodies of modules, classes and lambdas."""
         file = code.co_filename.removeprefix(self._package)
         is_ours = file != code.co_filename and not file.startswith("sample_site")
         is_function = code.co_flags & inspect.CO_OPTIMIZED and not code.co_name.startswith("<")
@@ -76,7 +76,7 @@ class Trace:
 
 
 def is_at_start(frame: FrameType) -> bool:
-    """Tell a call from a generator or coroutine that goes on, which the interpreter reports as a call too."""
+    """Return whether this is a call, not a generator or coroutine that resumes, which is reported as a call too."""
     return frame.f_lasti <= _start_of(frame.f_code)
 
 

@@ -1,4 +1,4 @@
-"""What tests share: the sample site on loopback, and the real command against it."""
+"""Fixtures of all tests: the sample site on the loopback interface, and the `finews` command."""
 
 import os
 import subprocess
@@ -11,23 +11,25 @@ from hypothesis import settings
 
 from crawler.sample_site import Corpus, SampleSite
 
-# Their asserts say what differed, as those of a test file do. It has to be said before they are imported.
+# Failed asserts in these modules show the values, as in test files. Must come before their import.
 pytest.register_assert_rewrite("tests.support", "tests.injection.site_builder", "tests.injection.oracle")
 
 from tests.support.command_server import run_finews
 from tests.support.commands import FAST_SETTINGS, CommandResult, CommandRunner
 from tests.support.database import Query, query_function
+from tests.support.programs import MARKERS_OF_FIXTURES, MISSING_PROGRAMS
 
-# Nobody's own settings: not the folder that his crawls go to, nor his way to the net or his terminal.
+# Settings of the developer's shell do not apply: output folder, queue, proxies, terminal colours.
 for name in list(os.environ):
     if name.lower().endswith("_proxy") or name in {"FINEWS_OUTPUT", "FINEWS_QUEUE", "FORCE_COLOR", "NO_COLOR"}:
         del os.environ[name]
 
-# A machine that stands still for a moment is no fault of what is tried.
+# A busy machine is not a bug: no time limit for an example.
 settings.register_profile("finews", deadline=None)
 settings.load_profile("finews")
 
-
+# Folders whose tests start many processes or take seconds each.
+_SLOW_FOLDERS = {"crash", "distributed", "fuzz", "hostile", "injection", "scrapy_commands", "web"}
 # Folders of tests, the slowest first.
 _LONGEST_FOLDERS = (
     "injection",
@@ -44,14 +46,28 @@ _LONGEST_FOLDERS = (
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Two workers a core: tests wait for servers, browsers and time-outs as long as they compute."""
+    """Return two workers for each core: tests wait for servers, browsers and timeouts as long as they compute."""
     return 2 * len(os.sched_getaffinity(0))
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take the longest, so that no worker is left alone with one at the end."""
+    """Mark tests by their fixtures and folders, and start the files that take longest first."""
     places = {folder: place for place, folder in enumerate(_LONGEST_FOLDERS)}
     items.sort(key=lambda item: min((places[part] for part in item.path.parts if part in places), default=len(places)))
+    for item in items:
+        for fixture in MARKERS_OF_FIXTURES.keys() & getattr(item, "fixturenames", ()):
+            item.add_marker(MARKERS_OF_FIXTURES[fixture])
+        if _SLOW_FOLDERS.intersection(item.path.parts):
+            item.add_marker("slow")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose marker names a program that is not installed."""
+    for marker in item.iter_markers():
+        if marker.name in MISSING_PROGRAMS and (reason := MISSING_PROGRAMS[marker.name]()):
+            pytest.skip(reason)
 
 
 @pytest.fixture
@@ -61,11 +77,11 @@ def output(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def finews(tmp_path: Path) -> CommandRunner:
-    """Runs `finews WORDS…` in an empty folder, as a user does."""
+    """Return a function that runs `finews ARGS…` in an empty folder."""
 
     def run(*args: str, cwd: Path = tmp_path, **environment: str) -> CommandResult:
-        if not environment:
-            return run_finews(*args, cwd=cwd)
+        if not any(name.startswith("PYTHON") for name in environment):
+            return run_finews(*args, cwd=cwd, environment=environment)
         completed = subprocess.run(
             [sys.executable, "-W", "error::DeprecationWarning:crawler", "-m", "crawler", *args],
             cwd=cwd,
@@ -88,7 +104,7 @@ def sample_site() -> Iterator[SampleSite]:
 
 @pytest.fixture
 def crawl(finews: CommandRunner, sample_site: SampleSite, output: Path) -> CommandRunner:
-    """Runs one crawl of the sample site into `output`; its summary is the answer's value."""
+    """Return a function that crawls the sample site into `output` and prints the summary as JSON."""
 
     def run(spider: str = "eastmoney", *args: str) -> CommandResult:
         target_args = ("--mirror", sample_site.url, "--output", str(output))
@@ -99,5 +115,5 @@ def crawl(finews: CommandRunner, sample_site: SampleSite, output: Path) -> Comma
 
 @pytest.fixture
 def query(output: Path) -> Query:
-    """Asks the database with the standard library's SQLite, as any other client would."""
+    """Return a function that queries the database with the standard library's SQLite."""
     return query_function(output / "news.db")

@@ -13,6 +13,8 @@ from tests.support.commands import FAST_SETTINGS, CommandResult
 from tests.support.held_responses import HeldResponses
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 COMMANDS = (
     ("export", "a.csv"),
     ("import", "."),

@@ -25,6 +25,8 @@ from tests.support.commands import PROJECT_ROOT, CommandResult, CommandRunner, b
 from tests.support.database import Query
 from tests.support.output_checks import post_paths
 
+pytestmark = pytest.mark.slow
+
 FINEWS = [sys.executable, "-m", "crawler"]
 
 

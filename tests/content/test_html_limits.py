@@ -162,6 +162,7 @@ def test_large_body_is_cleaned_as_a_small_one(body: str) -> None:
     assert clean_html(large, BASE) == large
 
 
+@pytest.mark.slow
 def test_table_of_40000_links_is_cleaned_in_seconds() -> None:
     """Two at most on the machine that the limits were chosen on; tests/fuzz tries what takes as long."""
     assert seconds_to_clean(WORST_BODIES["cells"]()) < 20

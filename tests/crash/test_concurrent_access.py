@@ -17,7 +17,7 @@ from tests.support.database import query_function
 from tests.support.held_responses import HeldResponses
 from tests.support.waiting import wait_until
 
-ROUNDS = int(os.environ.get("FINEWS_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("FINEWS_ROUNDS", "1"))
 CONCURRENT_CRAWLS = 10
 LISTING_ENDPOINT = "getNewsByColumns"
 OUTPUT_LOCKED_EXIT_CODE = 75

@@ -72,7 +72,8 @@ def split_kills(kills: int, max_per_folder: int) -> list[int]:
 
 def time_crawl(sample_site: SampleSite, output: Path) -> tuple[float, float]:
     started_at = time.monotonic()
-    run_crawl(sample_site, output)
+    result = wait_for_exit(start_process(crawl_command(sample_site, output)))
+    assert (result.exit_code, result.stderr) == (0, "")
     return time.monotonic() - started_at, sample_site.requests[0].received_at - started_at
 
 

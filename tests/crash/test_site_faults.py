@@ -27,7 +27,6 @@ from crawler.sample_site import Corpus, SampleSite
 from tests.support.commands import CommandResult, build_crawl_command
 from tests.support.crash import CRAWL_ENVIRONMENT, missing_requirement
 from tests.support.database import execute_sql
-from tests.support.published_site import skip_without_jekyll
 
 CALL_STRIDE = int(os.environ.get("FINEWS_EVERY", "0"))
 DEFAULT_CALLS = 2
@@ -56,7 +55,10 @@ elif not os.path.exists(tree):
     shutil.copytree(cached, tree)
 """
 
-pytestmark = pytest.mark.skipif(bool(missing_requirement()), reason=missing_requirement())
+pytestmark = [
+    pytest.mark.jekyll,
+    pytest.mark.skipif(bool(missing_requirement()), reason=missing_requirement()),
+]
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,6 @@ def read_output(output: Path) -> dict[str, str]:
 @pytest.fixture(scope="module", params=COMMANDS)
 def scenario(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageScenario]:
     """A site with an archived month, one of whose articles was corrected; a folder whose next crawl brings articles."""
-    skip_without_jekyll()
     scratch = tmp_path_factory.mktemp("scratch")
     jekyll, cache = scratch / "bin" / "jekyll", scratch / "cache"
     jekyll.parent.mkdir()

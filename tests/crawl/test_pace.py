@@ -8,10 +8,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from crawler.crawl.policy.pace import MAX_REQUESTS_PER_WINDOW
 from crawler.sample_site import SampleSite, return_body
 from crawler.storage.request_log import FILE_NAME, RequestLog
 from tests.support.commands import PROJECT_ROOT, CommandRunner
+
+pytestmark = pytest.mark.slow
 
 
 def run_paced_crawl(output: Path, articles: int, spider: str) -> Any:

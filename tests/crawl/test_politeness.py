@@ -80,6 +80,7 @@ def test_response_over_maxsize_is_rejected(crawl: CommandRunner, sample_site: Sa
     assert "larger than DOWNLOAD_MAXSIZE" in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="reads the sockets of a process from /proc, on Linux")
 def test_crawl_opens_no_listening_socket(sample_site: SampleSite, output: Path) -> None:
     held_responses = HeldResponses(sample_site, "getFastNewsList")

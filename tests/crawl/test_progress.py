@@ -17,6 +17,8 @@ from crawler.sample_site import SampleSite
 from tests.support.commands import FAST_SETTINGS, CommandRunner, build_crawl_command
 from tests.support.database import Query, execute_sql
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def backfill_args(sample_site: SampleSite, output: Path) -> list[str]:

@@ -19,6 +19,8 @@ from tests.support.held_responses import HeldResponses
 from tests.support.output_checks import assert_outcomes_add_up, assert_posts_match_rows
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 COLUMNS = ("344", "345")
 # CONCURRENT_REQUESTS
 CONCURRENT_REQUESTS = 4

@@ -13,6 +13,8 @@ from tests.support.database import Query
 from tests.support.output_checks import assert_outcomes_add_up, assert_posts_match_rows
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 # A crawl that gives up what is under way at the second signal only.
 FINEWS_WITH_LONG_GRACE_PERIOD = """
 from crawler.cli import main

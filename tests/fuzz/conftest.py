@@ -1,6 +1,6 @@
-"""Which fuzz tests are collected."""
+"""Collect the slowest fuzz tests only on request."""
 
 import os
 
-# It takes a minute: `make fuzz` runs it.
+# Takes a minute: `make fuzz` runs it.
 collect_ignore = [] if os.environ.get("FINEWS_FUZZ") else ["test_worst_bodies.py"]

@@ -1,4 +1,4 @@
-"""Every parser of outside data takes anything: it answers, or raises an error of ours, and never hangs.
+"""Every parser of outside data accepts any input: it returns, or raises a FinewsError, and never hangs.
 
 A few hundred inputs each by default; `make fuzz` tries more.
 """
@@ -44,7 +44,7 @@ from tests.support.articles import LEGACY_POSTS_DIR, RECORDED_DIR, create_hostil
 from tests.support.injection_payloads import all_payloads
 
 INPUTS_PER_PARSER = int(os.environ.get("FINEWS_FUZZ", "150"))
-# One input may take so many milliseconds: far above what any needs, far below what a person would call a hang.
+# Milliseconds for one input: far more than any needs, far less than a hang.
 FUZZ_SETTINGS = settings(max_examples=INPUTS_PER_PARSER, deadline=5_000, suppress_health_check=list(HealthCheck))
 
 NOW = datetime(2022, 1, 10, 17, 0, tzinfo=CHINA_TZ)
@@ -113,7 +113,7 @@ SITE = post_format.SiteLinks("//finews.withounder.com")
 
 @st.composite
 def mutated_files(draw: st.DrawFn, folder: Path) -> bytes:
-    """A real file, with stretches cut, doubled or overwritten."""
+    """Return a real file with parts cut, doubled or overwritten."""
     content = draw(st.sampled_from(sorted(path for path in folder.iterdir() if path.is_file()))).read_bytes()[:60_000]
     for _ in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, len(content)))
@@ -239,7 +239,7 @@ SPIDERS = [create_spider(kind) for kind in (ChoiceSpider, EastmoneySpider, Flash
     row=LISTING_ROWS,
 )
 def test_spiders(spider: SourceSpider, text: str, row: dict[str, Any]) -> None:
-    # As the bytes of a response are decoded, whatever they are.
+    # Decoded like the bytes of any response.
     response_text = parse_or_reject(lambda: decode_body(text.encode("utf-8", "replace"))) or ""
     page_text = f'<div id="ContentBody">{response_text}'
     column = next(iter(spider.columns))

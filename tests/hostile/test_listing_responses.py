@@ -189,11 +189,11 @@ def test_future_date_does_not_extend_coverage(tmp_path: Path) -> None:
 
 # Eight megabytes of the JSON that takes the most memory to parse.
 _LISTING_START = b'{"code":"1","data":{"list":['
-HEAVY_RESPONSES: dict[str, bytes] = {
-    "objects in lists": _LISTING_START + b",".join([b"[{}]"] * 1_600_000) + b"]}}",
-    "empty lists": _LISTING_START + b",".join([b"[]"] * 2_700_000) + b"]}}",
-    "texts": _LISTING_START + b",".join([b'"ab"'] * 1_600_000) + b"]}}",
-    "names": _LISTING_START + b"{" + b",".join(b'"%x":1' % number for number in range(780_000)) + b"}]}}",
+HEAVY_RESPONSES: dict[str, Callable[[], bytes]] = {
+    "objects in lists": lambda: _LISTING_START + b",".join([b"[{}]"] * 1_600_000) + b"]}}",
+    "empty lists": lambda: _LISTING_START + b",".join([b"[]"] * 2_700_000) + b"]}}",
+    "texts": lambda: _LISTING_START + b",".join([b'"ab"'] * 1_600_000) + b"]}}",
+    "names": lambda: _LISTING_START + b"{" + b",".join(b'"%x":1' % number for number in range(780_000)) + b"}]}}",
 }
 # `finews` that prints its peak memory in KiB at the end.
 MEMORY_MEASURING_FINEWS = """import re
@@ -207,10 +207,10 @@ finally:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux for the peak memory of a process")
-@pytest.mark.parametrize("content", HEAVY_RESPONSES.values(), ids=HEAVY_RESPONSES.keys())
-def test_memory_is_bounded_for_any_response(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize("make_content", HEAVY_RESPONSES.values(), ids=HEAVY_RESPONSES.keys())
+def test_memory_is_bounded_for_any_response(tmp_path: Path, make_content: Callable[[], bytes]) -> None:
     with SampleSite(Corpus.sample(2)) as sample_site:
-        sample_site.add_fault("getNewsByColumns", return_body(content))
+        sample_site.add_fault("getNewsByColumns", return_body(make_content()))
         args = ["crawl", "--mirror", sample_site.url, "--output", str(tmp_path / "output"), *FAST_SETTINGS]
         completed = subprocess.run(
             [sys.executable, "-c", MEMORY_MEASURING_FINEWS, *args], cwd=tmp_path, timeout=100, check=False

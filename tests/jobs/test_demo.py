@@ -13,6 +13,8 @@ from tests.support.articles import LEGACY_POSTS_DIR
 from tests.support.command_server import run_finews
 from tests.support.commands import CommandResult, CommandRunner
 
+pytestmark = pytest.mark.slow
+
 FIRST_CODE = "202201102242171631"
 
 

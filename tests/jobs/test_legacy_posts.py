@@ -32,6 +32,7 @@ def parse_article(text: str, name: str = f"2022-03-04-NW{DEFAULT_LEGACY_CODE}.md
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", ["body", "date", "title", "tags", "back"])
 @pytest.mark.parametrize("blank", ["\n", " "])
 def test_largest_file_is_parsed_in_linear_time(field: str, blank: str) -> None:

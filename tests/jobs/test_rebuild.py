@@ -416,6 +416,7 @@ def overwrite_page(database: Path, page: int) -> None:
         file.write(b"\xa5" * 4096)
 
 
+@pytest.mark.slow
 def test_damaged_page_costs_the_rows_on_it_and_no_others(crawled_output: Path, output: Path) -> None:
     """FINEWS_EVERY is the stride through the pages."""
     before = dump_database(crawled_output / "news.db")
@@ -483,6 +484,7 @@ def test_log_of_a_damaged_database_goes_with_it_and_comes_back(output: Path, cra
 # Any articles
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(

@@ -127,6 +127,7 @@ def test_github_workflow_of_a_checkout_installs_the_checkout(
     assert install_command(result.stdout) == "pip install ."
 
 
+@pytest.mark.slow
 def test_github_workflow_installs_the_commit_that_is_installed(
     repository: Path, published_copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,6 @@
-"""Which tests of the package are collected."""
+"""Collect the tests of the built package only on request."""
 
 import os
 
-# Installing all dependencies twice takes minutes: `make package-test` does it.
+# Two installations of all dependencies take minutes: `make package-test` runs it.
 collect_ignore = [] if os.environ.get("FINEWS_PACKAGE") else ["test_built_package.py"]

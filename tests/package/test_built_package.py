@@ -1,6 +1,6 @@
 """The built wheel and the source distribution work in an empty environment, outside the checkout.
 
-`make package-test` runs it: installing all dependencies twice takes a minute or more.
+`make package-test` runs it: two installations of all dependencies take a minute or more.
 """
 
 import http.client
@@ -34,7 +34,7 @@ def clean_environment() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def source_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What is committed or about to be, without what builds and tests leave."""
+    """Copy the files that are committed or new, without those of builds and tests."""
     tree = tmp_path_factory.mktemp("source")
     names = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=PROJECT_ROOT).stdout
     for name in filter(None, names.split("\0")):
@@ -46,7 +46,7 @@ def source_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", params=["build_wheel", "build_sdist"])
 def installed(request: pytest.FixtureRequest, source_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of programs of an environment that holds the built package, its extra `serve` and nothing else."""
+    """Return the bin folder of an environment with only the built package and its extra `serve`."""
     folder = tmp_path_factory.mktemp("package")
     for name in ("builder", "empty"):
         venv.create(folder / name, with_pip=True)
@@ -60,7 +60,7 @@ def installed(request: pytest.FixtureRequest, source_tree: Path, tmp_path_factor
 
 @pytest.fixture(scope="module")
 def demo_output(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder outside the checkout, with what the demo has crawled into `output`."""
+    """Return a folder outside the checkout; the demo has crawled into its `output`."""
     folder = tmp_path_factory.mktemp("elsewhere")
     result = run(installed / "finews", "demo", "--output", "output", cwd=folder)
     assert "posts in output/_posts" in result.stdout + result.stderr

@@ -1,4 +1,4 @@
-"""What we print or document installs nothing of others: a name on an index is not ours, or may be taken by somebody."""
+"""No printed or documented command installs a package by name: names on an index may belong to other projects."""
 
 import re
 import subprocess
@@ -18,7 +18,7 @@ _INSTALL_COMMAND = re.compile(
 )
 _PROSE = {"in", "on", "puts", "which"}
 _OPTIONS_WITH_VALUE = {"--requirement", "-r", "--wheel-dir", "-w", "--prefix", "--target"}
-# A path, or a commit; `{package}` is what `finews schedule` fills in, whose values the tests below look at.
+# A path or a commit; `finews schedule` fills in `{package}`, and tests below check its values.
 _OWN_SOURCE = re.compile(
     r"\.(?:\[[a-z,]+\]|\{?\[\{extra\}\]\}?)?|\.{0,2}/\S+|git\+https://\S+@[0-9a-f]{40,64}|\{package\}"
 )
@@ -26,7 +26,7 @@ _NAME_ON_AN_INDEX = re.compile(r"\bfinews(?:[-_.]crawler)?\s*(?:[=<>~!]=|\[)")
 
 
 def foreign_installs(text: str) -> list[str]:
-    """Return what a text would have somebody install that comes from an index, by its name."""
+    """Return the packages that commands in a text would install from an index."""
     found = []
     for command in _INSTALL_COMMAND.finditer(text):
         words = [word.strip("'\",:)(") for word in command[1].split()]
@@ -101,7 +101,7 @@ def test_version_is_that_of_our_package(finews: CommandRunner) -> None:
 
 
 def test_package_holds_every_file_of_the_checkout() -> None:
-    """`make package-test` installs it; this is the quick half: no pattern has forgotten a template or a sample."""
+    """Check the patterns of package data; `make package-test` installs the package."""
     patterns = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"][
         "crawler"
     ]

@@ -545,6 +545,7 @@ def test_bodies_are_of_the_sources_size() -> None:
     assert 700 < sum(sizes) / len(sizes) < 1600
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_articles_are_served() -> None:
     corpus = Corpus.sample(100_000)
     assert len(corpus) == len(set(corpus)) == 100_000 + len(Corpus.sample(0))

@@ -1,4 +1,4 @@
-"""Articles and posts that tests make, plain and hostile, and the posts of the old site."""
+"""Articles and posts for tests, plain and hostile, and the posts of the old site."""
 
 import html
 import json
@@ -71,7 +71,7 @@ BODIES = st.sampled_from(
 ) | st.text(min_size=1, max_size=80)
 DEFAULT_LEGACY_CODE = "202203041234567890"
 SHARE_PAGE_URL = "http://finews.zning.xyz/html_News/NewsShare.html?infoCode=NW"
-# Half an hour after midnight in China is the day before for a machine that builds on UTC.
+# Half an hour after midnight in China is the day before on a machine in UTC.
 _FIRST_PUBLISHED = datetime(2022, 1, 10, 0, 30, tzinfo=CHINA_TZ)
 
 
@@ -104,12 +104,12 @@ def render_legacy_post(**changes: str) -> str:
 
 
 def create_hostile_article(text: str, number: int) -> RawArticle:
-    """The string as title, media, summary, and in the body both as text and as markup, out of a reply in JSON."""
+    """Return an article with a string as title, media and summary, and in the body as text and as markup."""
     text = json_fields.parse_json(json.dumps({"text": text}))["text"]
     code = f"{202201100000000000 + number}"
     entry = ListingEntry(
         code=code,
-        # What is too long for a title is tried in the body all the same.
+        # A text that is too long for a title is only in the body.
         title=text if 0 < len(clean_title(text)) <= MAX_TITLE_CHARS else "题" + text[:200],
         published=_FIRST_PUBLISHED + timedelta(minutes=37 * number),
         column="350",

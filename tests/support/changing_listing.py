@@ -6,9 +6,9 @@ from crawler.sample_site import Exchange, SampleSite
 
 
 class ListingChanges:
-    """Makes a change after each listing request that it is due at: the first request is number 1.
+    """Changes the listing after certain listing requests; the first request is number 1.
 
-    The response shows the listing as it was before, and the next request finds it changed.
+    The response has the listing before the change; the next request gets the changed listing.
     """
 
     def __init__(self, sample_site: SampleSite, pattern: str, changes: dict[int, Callable[[], object]]) -> None:

@@ -1,4 +1,4 @@
-"""What the crash tests share: a crawl as a process of its own, and what must be true of its output at any moment."""
+"""Crawls as separate processes for the crash tests, and invariants of their output."""
 
 import os
 import shutil
@@ -9,26 +9,27 @@ from pathlib import Path
 from typing import Any
 
 from crawler.sample_site import SampleSite
+from tests.support.command_server import run_finews
 from tests.support.commands import CommandResult, build_crawl_command
 from tests.support.database import query_function
 from tests.support.output_checks import assert_outcomes_add_up, assert_posts_match_rows, post_paths
 
 PostContents = dict[str, bytes]
 
-# The pages of a site are made again from the rows: what is tried here is how the rows and their posts are written.
+# The crash tests examine rows and posts; the pages of the site follow from the rows.
 WITHOUT_SITE_UPDATER = ("--set", 'EXTENSIONS={"crawler.crawl.session.CrawlSession": 0}')
-# Only what the crawl itself writes shall count, not what Python keeps of its modules.
+# Python's cache of compiled modules would add writes.
 CRAWL_ENVIRONMENT = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def crawl_command(sample_site: SampleSite, output: Path, *args: str) -> list[str]:
-    """A crawl that says nothing unless something is wrong."""
+    """Return the command line of a quiet crawl."""
     return build_crawl_command(sample_site.url, output, "eastmoney", *WITHOUT_SITE_UPDATER, *args)
 
 
 @cache
 def missing_requirement() -> str:
-    """Why calls cannot be made to fail here; empty when they can."""
+    """Return the reason why strace cannot inject faults here; an empty string if it can."""
     strace = shutil.which("strace")
     if strace is None:
         return "needs strace: apt-get install strace"
@@ -37,7 +38,7 @@ def missing_requirement() -> str:
 
 
 def start_process(args: list[str]) -> subprocess.Popen[str]:
-    """A process group of its own, to be killed as a whole."""
+    """Start a command in a new process group, which can be killed as a whole."""
     return subprocess.Popen(
         args,
         env=CRAWL_ENVIRONMENT,
@@ -54,29 +55,30 @@ def wait_for_exit(process: subprocess.Popen[str]) -> CommandResult:
 
 
 def run_crawl(sample_site: SampleSite, output: Path, *args: str) -> None:
-    result = wait_for_exit(start_process(crawl_command(sample_site, output, *args)))
+    _, _, _, *words = crawl_command(sample_site, output, *args)
+    result = run_finews(*words)
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
 
 
 def read_posts(output: Path) -> PostContents:
-    """The posts that a site would publish."""
+    """Return the published posts by file name."""
     return {path.name: path.read_bytes() for path in post_paths(output)}
 
 
 def partial_files(output: Path) -> list[Path]:
-    """What is among the posts and is none."""
+    """Return the files among the posts that are not posts."""
     return [path for path in (output / "_posts").rglob("*") if path.is_file() and path not in post_paths(output)]
 
 
 def count_saved_articles(output: Path) -> int:
-    """How many articles a crawl that runs has recorded so far; before it has made the database, none."""
+    """Return the number of articles that a running crawl has saved; 0 before the database exists."""
     return len(query_function(output / "news.db")("SELECT code FROM articles")) if list(post_paths(output)) else 0
 
 
 def query_copy(output: Path, sql: str) -> list[Any]:
-    """Ask a copy: to open the database that a killed crawl left is to recover it, which the next crawl shall do.
+    """Query a copy of the database: opening the original would recover it, which is the next crawl's task.
 
-    A table that the crawl did not come to make is an empty one.
+    Tables that the crawl did not create count as empty.
     """
     with tempfile.TemporaryDirectory() as folder:
         for path in output.glob("news.db*"):
@@ -89,7 +91,7 @@ def query_copy(output: Path, sql: str) -> list[Any]:
 
 
 def assert_consistent(output: Path, *allowed_versions: PostContents) -> None:
-    """At any moment: the database is intact, each visible post is whole, and none is without a row."""
+    """Assert the invariants at any moment: the database is intact, each post is complete and has a row."""
     rows = {Path(path).name for path in query_copy(output, "SELECT post_path FROM articles")}
     for name, content in read_posts(output).items():
         assert content in [version.get(name) for version in allowed_versions], f"{name} is torn"
@@ -97,7 +99,7 @@ def assert_consistent(output: Path, *allowed_versions: PostContents) -> None:
 
 
 def assert_recovered(output: Path, expected: PostContents) -> None:
-    """After one more crawl: nothing is lost, doubled, left over or unaccounted for."""
+    """Assert the invariants after the next crawl: nothing is lost, duplicated, left over or without an outcome."""
     assert read_posts(output) == expected
     assert partial_files(output) == []
     assert_posts_match_rows(output)

@@ -1,4 +1,4 @@
-"""The database as any other program sees it: with the standard library's SQLite."""
+"""The database as another program sees it: with the standard library's SQLite."""
 
 import sqlite3
 from collections.abc import Callable
@@ -54,7 +54,7 @@ def query_all(database: Path, *statements: str) -> list[list[Any]]:
 
 
 def dump_database(database: Path) -> dict[str, list[Any]]:
-    """All rows of all tables but the index of words and the list of pages to be written, which follow from the rest."""
+    """Return all rows by table, without the search index and the stale pages, which follow from other tables."""
     select_tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%migrations'"
     ((*names,),) = query_all(
         database, f"{select_tables} AND name NOT LIKE 'search%' AND name NOT IN ('sqlite_sequence', 'stale_pages')"
@@ -67,7 +67,7 @@ def dump_database(database: Path) -> dict[str, list[Any]]:
 
 
 def leave_in_log(database: Path, sql: str) -> None:
-    """Change a database as a program does that is killed: the change is in its log alone."""
+    """Change a database as a killed program does: the change is only in the write-ahead log."""
     log = database.with_name(f"{database.name}-wal")
     connection = sqlite3.connect(database)
     with connection:

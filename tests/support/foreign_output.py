@@ -1,4 +1,4 @@
-"""An output folder that another program writes to: every table has rows, and what must never change is next to them."""
+"""An output folder that another program writes to: each table has rows, and files of the user must not change."""
 
 import json
 import shutil
@@ -40,7 +40,7 @@ USER_FILES: Mapping[str, str] = {
     "x.html": "mine",
     "x": "mine",
 }
-# A row for each table that the folder would have none in; the columns follow from an article or a run.
+# A row for each table that is empty after a crawl; the columns follow from an article or a run.
 _MORE_ROWS = (
     "INSERT INTO revisions SELECT code, 1, first_seen_at, '旧题', published_at, body_html FROM articles LIMIT 3",
     "UPDATE articles SET revision = 2, published_revision = 2, changed_at = first_seen_at"
@@ -95,7 +95,7 @@ def make_parent(parent: Path) -> None:
 
 
 def crawl_again(output: Path) -> int:
-    """Do with the sample articles what a crawl does with those that it has fetched; how many rows were repaired."""
+    """Save the sample articles as a crawl does; return the number of repaired rows."""
     articles = sample_articles()
     codes = [article.code for article in articles]
     with OutputDir.open_for_writing(output) as out:
@@ -132,7 +132,7 @@ def crawl_again(output: Path) -> int:
 
 
 def find_faults(parent: Path) -> list[str]:
-    """Do what the commands do after another program has written to news.db, and return what was wrong."""
+    """Run the jobs of the commands after another program has written to news.db; return the errors."""
     output, faults = parent / "output", list[str]()
     read_all(output, parent / "export.jsonl")
     verify_output(output, "")
@@ -156,7 +156,7 @@ def _remaining(output: Path) -> list[str]:
 
 
 def read_all(output: Path, export: Path) -> None:
-    """Read everything that commands and pages show."""
+    """Read all data that commands and pages show."""
     with Store.open_ro(output) as store:
         rows = list(store.search.rows(SearchRequest(text="央行")))
         rows += store.search.rows(SearchRequest(text="行", as_of=NOW))
@@ -185,7 +185,7 @@ def read_all(output: Path, export: Path) -> None:
 
 
 def find_written_outside(parent: Path) -> list[str]:
-    """Return the files that are not where finews writes, and the user's files that have changed."""
+    """Return unexpected files, and the user's files that have changed."""
     faults = [f"changed: {path}" for path, text in USER_FILES.items() if (parent / path).read_text() != text]
     for path in (path for path in parent.rglob("*") if path.is_file()):
         name = str(path.relative_to(parent))
@@ -206,6 +206,6 @@ def find_written_outside(parent: Path) -> list[str]:
 
 
 def copy_parent(source: Path, target: Path) -> Path:
-    """Copy what `make_parent` made."""
+    """Copy the folder that `make_parent` created."""
     shutil.copytree(source, target)
     return target

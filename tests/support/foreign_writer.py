@@ -1,11 +1,11 @@
-"""Another program that writes into news.db: any value into any column, with the standard library's SQLite."""
+"""Another program that writes any value into any column of news.db, with the standard library's SQLite."""
 
 import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-# As SQL, since Python has no text that is not UTF-8.
+# As SQL, because a Python string cannot hold invalid UTF-8.
 ODD_VALUES: Mapping[str, str] = {
     "NULL": "NULL",
     "empty": "''",
@@ -44,14 +44,14 @@ ODD_VALUES: Mapping[str, str] = {
 
 
 class ForeignWrite(NamedTuple):
-    """A statement of another program; `label` says what it does."""
+    """A statement of another program, with a label for messages."""
 
     label: str
     sql: str
 
 
 def odd_writes(database: Path, table: str, column: str) -> Iterator[ForeignWrite]:
-    """Yield one statement for each odd value, each for another row where the table has enough."""
+    """Yield one statement for each odd value, for different rows if the table has enough."""
     keys = row_conditions(database, table)
     for number, (label, value) in enumerate(ODD_VALUES.items()):
         condition = keys[number % len(keys)]
@@ -60,7 +60,7 @@ def odd_writes(database: Path, table: str, column: str) -> Iterator[ForeignWrite
 
 
 def list_columns(database: Path) -> list[tuple[str, str]]:
-    """Return every column of every table that is no part of SQLite's own or of the index behind `search_pairs`."""
+    """Return the columns of all tables, without those of SQLite and of the full-text index `search_pairs`."""
     sql = """
         SELECT t.name, c.name FROM pragma_table_list AS t JOIN pragma_table_xinfo(t.name) AS c
         WHERE t.schema = 'main' AND t.type = 'table' AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY 1, c.cid
@@ -73,7 +73,7 @@ def list_columns(database: Path) -> list[tuple[str, str]]:
 
 
 def write_foreign(database: Path, *statements: str) -> int:
-    """Execute what SQLite lets pass; how many statements that were."""
+    """Execute the statements that SQLite accepts; return their number."""
     connection = sqlite3.connect(database)
     done = 0
     for statement in statements:
@@ -87,7 +87,7 @@ def write_foreign(database: Path, *statements: str) -> int:
 
 
 def row_conditions(database: Path, table: str) -> list[str]:
-    """Return a condition for each row of a table, by its key as it is."""
+    """Return an SQL condition for each row of a table, by its key."""
     connection = sqlite3.connect(database)
     connection.text_factory = bytes
     names = [

@@ -1,4 +1,4 @@
-"""Responses of the sample site that come when the test says so."""
+"""Responses of the sample site that a test holds back."""
 
 from threading import Event
 
@@ -6,9 +6,9 @@ from crawler.sample_site import Exchange, RequestLog, SampleSite, delay_response
 
 
 class HeldResponses:
-    """Lets the first requests pass and holds the reply to every other one back until it is opened.
+    """Answers the first requests and holds back the responses to all others until `release`.
 
-    So a test knows what a crawl is doing meanwhile, however fast the machine is.
+    A test then knows the state of the crawl on a machine of any speed.
     """
 
     def __init__(self, sample_site: SampleSite, pattern: str, *, pass_first: int = 0) -> None:

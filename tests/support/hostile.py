@@ -1,7 +1,7 @@
-"""What the tests of a hostile and failing world share: one crawl that meets many faults, each its own entry or listing.
+"""Cases of faults for the tests of hostile and failing sources.
 
-A fault is a row of a table. All rows of a table are met in one crawl, which is then looked at row by row; a second crawl
-meets a source that has recovered, and a third one a source that never failed.
+A case is a row of a table. One crawl meets the faults of all rows, each for another entry or listing; a second crawl
+meets a source that has recovered, a third one a source that never failed. Tests examine the crawls row by row.
 """
 
 import json
@@ -16,13 +16,13 @@ from tests.support.command_server import run_finews
 from tests.support.commands import FAST_SETTINGS, CommandResult
 from tests.support.database import query_function
 
-# A hanging reply need not be waited for as long as a real one; a sound one may take its time on a busy machine.
+# Seconds: short for responses that hang, long enough for sound ones on a busy machine.
 SHORT_TIMEOUT_SETTINGS = (*FAST_SETTINGS, "--set", "DOWNLOAD_TIMEOUT=6")
 
 
 @dataclass(frozen=True)
 class FaultCase:
-    """A fault, and what becomes of the entry that meets it: at once, and when the source has recovered."""
+    """A fault with the outcomes of its entry: in the first crawl, and after the source has recovered."""
 
     name: str
     fault: Fault
@@ -33,33 +33,33 @@ class FaultCase:
 
 
 def failed_case(name: str, fault: Fault, expected_detail: str, reason: Reason = Reason.CONNECTION_ERROR) -> FaultCase:
-    """No reply that could be read: it has failed, and the next crawl tries again."""
+    """Return a case of an unreadable response: the entry fails, and the next crawl tries again."""
     return FaultCase(name, fault, Outcome.FAILED, reason, expected_detail)
 
 
 def unreadable_case(name: str, fault: Fault, expected_detail: str, reason: Reason = Reason.UNREADABLE) -> FaultCase:
-    """Another reply than the endpoint's: kept raw, and the next crawl tries again."""
+    """Return a case of an unexpected response: it is kept raw, and the next crawl tries again."""
     return FaultCase(name, fault, Outcome.QUARANTINED, reason, expected_detail)
 
 
 def rejected_case(name: str, fault: Fault, expected_detail: str, reason: Reason = Reason.REJECTED) -> FaultCase:
-    """A sound reply that must not be published: kept raw, reported by each crawl, and not asked for again."""
+    """Return a case of a sound response that is not published: kept raw, reported by each crawl, not fetched again."""
     return FaultCase(name, fault, Outcome.QUARANTINED, reason, expected_detail, Outcome.QUARANTINED)
 
 
 def filtered_case(name: str, fault: Fault, expected_detail: str, reason: Reason) -> FaultCase:
-    """A sound reply without an article: not asked for again, and nothing that a person has to look at."""
+    """Return a case of a sound response without an article: not fetched again and not reported."""
     return FaultCase(name, fault, Outcome.FILTERED, reason, expected_detail, Outcome.FILTERED)
 
 
 def accepted_case(name: str, fault: Fault) -> FaultCase:
-    """Odd, and read all the same, to the letter."""
+    """Return a case of an odd response that is read unchanged."""
     return FaultCase(name, fault, Outcome.NEW, Reason.SCRAPED, outcome_after_recovery=Outcome.UNCHANGED)
 
 
 @dataclass
 class FinishedCrawl:
-    """What a crawl said, and what it left."""
+    """Output and database of a finished crawl."""
 
     result: CommandResult
     output: Path
@@ -69,7 +69,7 @@ class FinishedCrawl:
         return query_function(self.output / "news.db")(sql, *values)
 
     def quarantine_reasons(self, code: str) -> list[Any]:
-        """The reasons for which something of this code is in quarantine."""
+        """Return the reasons of the quarantined responses of an article."""
         return self.query("SELECT reason FROM quarantine WHERE code = ?", code)
 
     @property
@@ -78,7 +78,7 @@ class FinishedCrawl:
 
 
 def run_crawl(sample_site: SampleSite, output: Path, *args: str, spider: str = "eastmoney") -> FinishedCrawl:
-    """One crawl; whatever it met, its books balance, and its posts and rows agree."""
+    """Run one crawl; assert that its outcomes add up and its posts match their rows."""
     target_args = ("--mirror", sample_site.url, "--output", str(output))
     result = run_finews("crawl", spider, *target_args, *SHORT_TIMEOUT_SETTINGS, "--json", "--quiet", *args)
     finished_crawl = FinishedCrawl(result, output)
@@ -99,24 +99,24 @@ def assert_run_consistent(finished_crawl: FinishedCrawl) -> None:
     assert verified.exit_code == 0, verified.stdout + verified.stderr
 
 
-# Faults of what a reply says
+# Faults in the content of responses
 
 
 def rewrite_body(transform: Callable[[bytes], bytes], **headers: str) -> Fault:
-    """The site's own reply with another body, and headers besides."""
+    """Return a fault that rewrites the body of the site's response and adds headers."""
     extra_headers = tuple((name.replace("_", "-"), value) for name, value in headers.items())
     return edit_response(
-        lambda reply: reply._replace(body=transform(reply.body), headers=(*reply.headers, *extra_headers))
+        lambda response: response._replace(body=transform(response.body), headers=(*response.headers, *extra_headers))
     )
 
 
 def with_content_type(content_type: str, transform: Callable[[bytes], bytes] = bytes) -> Fault:
-    """The site's own reply under another type, and perhaps in another encoding."""
-    return edit_response(lambda reply: HttpResponse(transform(reply.body), content_type))
+    """Return a fault that changes the content type, and optionally the encoding, of the site's response."""
+    return edit_response(lambda response: HttpResponse(transform(response.body), content_type))
 
 
 def rewrite_json(transform: Callable[[Any], Any]) -> Fault:
-    """The site's own JSON, changed in place or for what the change returns."""
+    """Return a fault that changes the site's JSON in place, or replaces it by the returned value."""
 
     def rewrite(body: bytes) -> bytes:
         value = json.loads(body)
@@ -127,10 +127,10 @@ def rewrite_json(transform: Callable[[Any], Any]) -> Fault:
 
 
 def list_as_blog_posts(codes: Collection[str]) -> Fault:
-    """The site's own listing with these as posts of blogs, which are asked for at one endpoint alone: no page helps."""
+    """Return a fault that lists these articles as blog posts, which only one endpoint and no page has."""
 
-    def transform(reply: Any) -> None:
-        for row in reply["data"]["list"]:
+    def transform(response: Any) -> None:
+        for row in response["data"]["list"]:
             row["np_dst"] = "CFH" if row["code"] in codes else row["np_dst"]
 
     return rewrite_json(transform)

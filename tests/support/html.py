@@ -1,4 +1,4 @@
-"""Bodies for the tests of the cleaner, and what a clean one may hold."""
+"""Bodies for the tests of the cleaner, and a checker of cleaned bodies."""
 
 import re
 from functools import partial
@@ -32,7 +32,7 @@ ELEMENTS_ALLOWED_EMPTY = VOID_ELEMENTS | {"td", "th", "tr"}
 
 
 class HtmlChecker(HTMLParser):
-    """Reads a clean body with the standard library's parser, which repairs nothing, and notes what is wrong."""
+    """Parses a clean body with the standard library's parser, which repairs nothing, and collects the faults."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -74,7 +74,7 @@ class HtmlChecker(HTMLParser):
 
 
 def find_faults(body: str) -> list[str]:
-    """What keeps this body from being shown by Jekyll unchanged."""
+    """Return the reasons why Jekyll would not show this body unchanged."""
     checker = HtmlChecker()
     checker.feed(body)
     checker.close()
@@ -92,7 +92,7 @@ def find_faults(body: str) -> list[str]:
 
 
 def remove_whitespace(text: str) -> str:
-    """The characters that are not white space."""
+    """Return the text without white space."""
     return "".join(text.split())
 
 
@@ -121,7 +121,7 @@ ELEMENT_NAMES = [
     "p", "div", "span", "a", "b", "strong", "ul", "li", "ol", "table", "tr", "td", "th", "h2", "h6", "pre", "center",
     "blockquote", "i", "figure", "figcaption", "dl", "dt", "dd", "sub",
 ]  # fmt: skip
-# Elements in elements that may not hold them, closed in order: parsers disagree on those.
+# Elements nested in elements that may not contain them, closed in order: parsers disagree on these.
 NESTED_HTML = st.recursive(
     HTML_TOKENS | st.sampled_from(["x", "<br>", "<hr>"]),
     lambda inner: st.tuples(st.sampled_from(ELEMENT_NAMES), st.lists(inner, max_size=4)).map(

@@ -1,23 +1,23 @@
-"""Hostile strings, made from the grammar of each danger: what opens it, what stands inside, what closes it.
+"""Hostile strings, generated from the grammar of each danger: its opening, content and closing.
 
-All are ours; the well-known public lists were read for their kinds, and none of their text is here. Scripts among them
-try to fetch `CANARY_HOST`, so that one that runs is seen by the requests that it makes.
+The kinds follow well-known public lists, without their texts. The scripts fetch `CANARY_HOST`, so a script that runs is
+visible by its requests.
 """
 
 from collections.abc import Iterator
 from itertools import product
 
 CANARY_HOST = "canary.invalid"
-# Back quotes, so that it fits into either kind of quotes.
+# Back quotes fit into either kind of quotes.
 CANARY_SCRIPT = f"fetch(`//{CANARY_HOST}/ran`)"
-# Stands in the site's configuration; a page that shows it has run Liquid.
-LIQUID_SECRET = "LEAKED7e1c"  # noqa: S105  # a mark, no secret
+# A value in the site's configuration; a page that shows it has run Liquid.
+LIQUID_SECRET = "LEAKED7e1c"  # noqa: S105  # a mark, not a secret
 
 _SAMPLE_WORDS = ("沪指涨2%", "ST康美", "a b")
 
 
 def yaml_payloads() -> Iterator[str]:
-    """Indicators, types and ends of a front matter."""
+    """Yield indicators, types and ends of a front matter."""
     indicators = ("- ", "? ", ": ", ", ", "[", "]", "{", "}", "#", " #", "&a ", "*a ", "!", "!!", "|", ">", "'", '"', "%", "@", "`", "\\", "---", "...", "<<: ", "~")  # fmt: skip
     for mark, word in product(indicators, _SAMPLE_WORDS):
         yield from (mark + word, word + mark, word + mark + word, f"{mark}{mark}{word}")
@@ -35,7 +35,7 @@ def yaml_payloads() -> Iterator[str]:
 
 
 def liquid_payloads() -> Iterator[str]:
-    """Outputs and tags, whole, cut and nested."""
+    """Yield outputs and tags, whole, cut and nested."""
     outputs = ("site.canary", "site", "page.content", "site.posts", "page.path", "jekyll.version", "site.canary | upcase", "'x' | append: site.canary", "site.static_files | jsonify", "content", "page.excerpt", "5", "")  # fmt: skip
     for inside, (opening, closing) in product(outputs, (("{{", "}}"), ("{{-", "-}}"), ("{{ ", " }}"), ("{{", "}"), ("{{", ""), ("{ {", "} }"), ("{", "}}"), ("{{{", "}}}"), ("{&#123;", "}}"), ("&#123;{", "}}"), ("{&lcub;", "}}"), ("{<b></b>{", "}}"), ("{<!-- -->{", "}}"), ("{\u200b{", "}}"), ("{\n{", "}}"))):  # fmt: skip
         yield f"涨{opening}{inside}{closing}跌"
@@ -47,7 +47,7 @@ def liquid_payloads() -> Iterator[str]:
 
 
 def kramdown_payloads() -> Iterator[str]:
-    """Blocks, spans, attribute lists and definitions, at the start of a line, in it, and after a block."""
+    """Yield blocks, spans, attribute lists and definitions, at the start of a line, in it, and after a block."""
     blocks = ("# ", "## ", "> ", "- ", "* ", "+ ", "1. ", "    ", "\t", "```\n", "~~~ ruby\n", "| a | b |\n|---|---|\n| ", "---\n", "***\n", "===\n", ": ", "[^1]: ", "*[涨]: ", "[返回首页]: http://evil.invalid ", "[1]: javascript:x ", "$$\n", "{::comment}\n", "{::nomarkdown}\n", "{::options parse_block_html=\"true\" /}\n", "{:toc}\n", "^\n", "<div markdown=\"1\">\n", "<p markdown=\"span\">", "\\", "{::options auto_ids=\"false\"/}")  # fmt: skip
     spans = ("*涨*", "**涨**", "_涨_", "__涨__", "`涨`", "~~涨~~", "[涨](javascript:x)", "![涨](http://evil.invalid/a.png)", "<http://evil.invalid>", "[涨][1]", "[^1]", "$$x^2$$", "a|b|c", '"涨"', "--", "---", "...", "<<涨>>", "\\*涨\\*", "2*3*4", "a_b_c", "  \n涨", "{:.x}", "*ST康美", "&copy;", "&#42;x&#42;")  # fmt: skip
     for block, span in product(blocks, spans):
@@ -156,7 +156,7 @@ _EVENT_ELEMENTS = (
 
 
 def event_payloads() -> Iterator[str]:
-    """Every event on every carrier, in each way of writing an attribute."""
+    """Yield every event on every element, in each way of writing an attribute."""
     ways = ('{}="{}"', "{}='{}'", "{}={}", "{} = {}", "{}\n=\n{}", '{}=\x0c"{}"')
     for number, (event, carrier) in enumerate(product(_EVENT_ATTRIBUTES, _EVENT_ELEMENTS)):
         name = event.upper() if number % 5 == 0 else event
@@ -164,7 +164,7 @@ def event_payloads() -> Iterator[str]:
 
 
 def address_payloads() -> Iterator[str]:
-    """Schemes in every disguise, in every attribute that an address can stand in."""
+    """Yield schemes in every disguise, in every attribute that holds an address."""
     script = f"javascript:{CANARY_SCRIPT}"
     schemes = (
         script, script.upper(), "JaVaScRiPt:" + CANARY_SCRIPT, " " + script, "\x01" + script, "java\tscript:" + CANARY_SCRIPT,
@@ -190,7 +190,7 @@ def address_payloads() -> Iterator[str]:
 
 
 def element_payloads() -> Iterator[str]:
-    """Elements that run, load, hide or swallow what follows: whole, open, in capitals, and in one another."""
+    """Yield elements that run, load, hide or swallow text: whole, open, in capitals, and nested."""
     names = (
         "script", "style", "iframe", "object", "embed", "applet", "svg", "math", "template", "noscript", "textarea",
         "title", "xmp", "plaintext", "noembed", "noframes", "select", "option", "form", "input", "button", "base", "link",
@@ -218,14 +218,14 @@ def element_payloads() -> Iterator[str]:
 
 
 def style_payloads() -> Iterator[str]:
-    """Style sheets and attributes that load, cover or hide."""
+    """Yield style sheets and attributes that load, cover or hide."""
     rules = (f"background:url(//{CANARY_HOST}/css)", "position:fixed;top:0;left:0;width:100%;height:100%", "display:none", "behavior:url(x)", "-moz-binding:url(x)", "width:expression(alert(1))", "content:'x'", "font-size:0", "color:#fff", f"@import '//{CANARY_HOST}/css'", f"list-style:url(//{CANARY_HOST}/li)", f"cursor:url(//{CANARY_HOST}/c),auto", "visibility:visible", "opacity:0")  # fmt: skip
     for rule, place in product(rules, ('<p style="{}">涨</p>', "<style>p{{{}}}</style>涨", '<a href="//a.invalid" style="{}">涨</a>', "<div style='{}'>涨</div>", '<img src="//a.invalid/b.png" style="{}">', "{{: style=\"{}\"}}", "<svg><style>*{{{}}}</style></svg>涨")):  # fmt: skip
         yield place.format(rule)
 
 
 def character_payloads() -> Iterator[str]:
-    """Characters that no reader sees, that turn the line round, or that no file can hold; bare and as references."""
+    """Yield invisible, bidirectional and unencodable characters, bare and as references."""
     numbers = (*range(0x20), *range(0x7F, 0xA1), 0xAD, 0x34F, 0x61C, 0x115F, 0x180E, *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070), 0x3000, 0x3164, 0xFDD0, 0xFEFF, 0xFFA0, 0xFFF9, 0xFFFB, 0xFFFD, 0xFFFE, 0xFFFF, 0xD800, 0xDFFF, 0x1F468, 0x1FFFE, 0xE0001, 0xE0041, 0xE007F, 0x10FFFF)  # fmt: skip
     for number in numbers:
         yield from (f"涨{chr(number)}跌", f"{chr(number)}涨", f"涨&#{number};跌", f"涨&#x{number:x};<{chr(number)}b>")
@@ -248,7 +248,7 @@ def character_payloads() -> Iterator[str]:
 
 
 def terminal_payloads() -> Iterator[str]:
-    """Escape sequences: colours, cursor, titles, clipboards and links, in 7 and 8 bits."""
+    """Yield escape sequences: colours, cursor, titles, clipboards and links, in 7 and 8 bits."""
     bodies = ("[31m", "[2J", "[H", "[1A", "[6n", "[?1049h", "]0;x\x07", "]52;c;eA==\x07", "]8;;http://a.invalid\x07x", "P+q\x1b\\", "c", "(0", "[0;0;0t", "#8", "_x\x1b\\", "^x\x1b\\", "]1337;File=:eA==\x07", "[3J")  # fmt: skip
     for body, escape in product(bodies, ("\x1b", "\x9b", "\\x1b", "\\033", "^[", "&#27;", "\x1b\x1b")):
         yield f"涨{escape}{body}跌"
@@ -256,7 +256,7 @@ def terminal_payloads() -> Iterator[str]:
 
 
 def sql_payloads() -> Iterator[str]:
-    """Statements behind quotes, and what full-text search reads as operators."""
+    """Yield statements after quotes, and operators of full-text search."""
     statements = ("DROP TABLE articles", "DELETE FROM runs", "UPDATE articles SET title='x'", "ATTACH 'x' AS y", "SELECT load_extension('x')", "PRAGMA writable_schema=1", "OR 1=1", "UNION SELECT sql FROM sqlite_master", "VACUUM INTO 'x'", "COMMIT", "ROLLBACK", "AND randomblob(9)")  # fmt: skip
     for quote, statement, end in product(
         ("'", '"', "`", "')", "'))", "]", "\\'", "''", ""), statements, ("--", ";", "/*", "")
@@ -269,7 +269,7 @@ def sql_payloads() -> Iterator[str]:
 
 
 def formula_payloads() -> Iterator[str]:
-    """What a spreadsheet computes when it opens an export."""
+    """Yield formulas that a spreadsheet computes when it opens an export."""
     calls = ("1+1", "cmd|' /C calc'!A0", 'HYPERLINK("http://a.invalid","x")', "SUM(A1:A9)", 'IMPORTXML("http://a.invalid","//a")', "DDE(a;b;c)", "@SUM(1)", "WEBSERVICE(A1)")  # fmt: skip
     for start, call, lead in product(
         ("=", "+", "-", "@", "\t=", "\r=", "\n=", "＝", "|", "%", ";=", ',="', '"='), calls, ("", " ", "'")
@@ -278,7 +278,7 @@ def formula_payloads() -> Iterator[str]:
 
 
 def path_payloads() -> Iterator[str]:
-    """Names of files and formats that a program might take for an instruction."""
+    """Yield file names and formats that a program might take for an instruction."""
     parts = ("../", "..\\", "/", "%2e%2e/", "....//", "~/", "C:\\", "\\\\a\\", "file:///", "./", "//")
     names = ("etc/passwd", "_config.yml", "index.html", "news.db", "CON", ".htaccess", "a\x00.md", "NW202201102242171631.md", "_posts/2022-01-01-x.md", "x" * 200)  # fmt: skip
     yield from (part * times + name for part, name, times in product(parts, names, (1, 3)))
@@ -302,7 +302,7 @@ PAYLOAD_GENERATORS = (
 
 
 def all_payloads() -> dict[str, str]:
-    """Every string once, with the danger that it was made for."""
+    """Return each string once, with its danger."""
     danger_by_text: dict[str, str] = {}
     for generate_payloads in PAYLOAD_GENERATORS:
         for text in generate_payloads():

@@ -1,4 +1,4 @@
-"""A listing that changes between two requests, and the walk of a paginator through it: no network, no time."""
+"""A listing that changes between two requests, read by a paginator without network and time."""
 
 import random
 from collections.abc import Callable
@@ -14,7 +14,7 @@ _START = datetime(2026, 9, 18, tzinfo=CHINA_TZ)
 
 @dataclass
 class ListingModel:
-    """Entries by number, newest first, each with the second of its time. `always_there` stood in every state so far."""
+    """Entries by number, newest first, with times in seconds. `always_there` are the entries of every state so far."""
 
     entries: list[tuple[int, float]]
     always_there: set[int] = field(init=False)
@@ -54,7 +54,7 @@ class ListingModel:
             self.entries.insert(0, (number, self._tick()))
 
     def swap(self, rng: random.Random) -> None:
-        """Two entries change places, and keep their times: the listing is not in the order of time."""
+        """Swap two entries, which keep their times: the listing is no longer ordered by time."""
         if self.entries:
             first, second = rng.randrange(len(self.entries)), rng.randrange(len(self.entries))
             self.entries[first], self.entries[second] = self.entries[second], self.entries[first]
@@ -73,7 +73,7 @@ Change = Callable[[random.Random], None]
 
 @dataclass
 class FinishedWalk:
-    """What a walk has read, and with how many requests. `is_complete` is what it claims."""
+    """The entries that a paginator has read, its number of requests, and its claim to be complete."""
 
     paginator: ListingPaginator
     codes: set[int]

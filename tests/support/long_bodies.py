@@ -1,4 +1,4 @@
-"""Long bodies, and the worst that we know within the limits of the cleaner."""
+"""Long bodies, and the slowest known bodies within the limits of the cleaner."""
 
 import time
 from collections.abc import Callable
@@ -9,12 +9,12 @@ LINK = '<a href="https://quote.eastmoney.com/unify/r/1.600160">巨化股份</a>'
 
 
 def make_table(rows: int, columns: int, cell: str = LINK) -> str:
-    """Return a table as the cleaner leaves it, but for its line ends."""
+    """Return a table in the form of the cleaner, except for its line ends."""
     row = "<tr>" + f"<td>{cell}</td>" * columns + "</tr>"
     return f"<table><tbody>{row * rows}</tbody></table>"
 
 
-# Within the limits, each as far as it goes; what takes the longest of its kind.
+# The slowest bodies of each kind, up to the limits.
 WORST_BODIES: dict[str, Callable[[], str]] = {
     "cells": lambda: make_table(2_000, 20),
     "other links": lambda: make_table(440, 100, '<a href="/;{}?">x</a>'),
@@ -43,7 +43,7 @@ WORST_BODIES: dict[str, Callable[[], str]] = {
 
 
 def seconds_to_clean(body: str) -> float:
-    """Return the processor time that a body takes."""
+    """Return the CPU time in seconds that the cleaner takes for a body."""
     started = time.process_time()
     clean_html(body, BASE)
     return time.process_time() - started

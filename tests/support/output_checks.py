@@ -1,4 +1,4 @@
-"""What is true of the output of every crawl that is through."""
+"""Invariants of the output of every finished crawl."""
 
 import hashlib
 from pathlib import Path
@@ -14,7 +14,7 @@ def post_paths(output: Path) -> list[Path]:
 
 
 def assert_outcomes_add_up(query: Query) -> None:
-    """Each run lists what it lists, and every entry has one outcome."""
+    """Assert that every entry has one outcome and that the outcomes of each run add up."""
     sum_of_outcomes = " + ".join(f'"{outcome}"' for outcome in Outcome)
     assert query(f"SELECT id FROM runs WHERE listed != {sum_of_outcomes}") == []  # noqa: S608  # our own words
     assert query("SELECT id FROM entries WHERE outcome IS NULL OR reason IS NULL") == []
@@ -22,7 +22,7 @@ def assert_outcomes_add_up(query: Query) -> None:
 
 
 def assert_posts_match_rows(output: Path) -> None:
-    """Each row's post is where it says, with the bytes that follow from the row, and there is no other."""
+    """Assert that each row has its post with the bytes that follow from the row, and that there is no other post."""
     with Store.open_ro(output) as store:
         rows = [store.articles.get(path.name[13:-3]) for path in post_paths(output)]
         assert store.articles.count() == len(rows)

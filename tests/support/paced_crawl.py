@@ -1,9 +1,9 @@
-"""A first crawl with the default settings against the sample site, by a clock that does not wait.
+"""Run a first crawl with default settings against the sample site, with a clock that skips idle time.
 
     python -m tests.support.paced_crawl OUTPUT ARTICLES SPIDER
 
-It prints the times in seconds at which the requests were sent, as JSON, and how many the site had. Whenever nothing happens on the network, the clock
-goes on to the next moment that anything waits for.
+It prints JSON: the times of the sent requests in seconds and the number of requests at the site. When the network is
+idle, the clock skips to the next timer.
 """
 
 import asyncio
@@ -19,12 +19,12 @@ from scrapy.crawler import Crawler
 from crawler.crawl.runner import build_settings, crawl
 from crawler.sample_site import Corpus, SampleSite
 
-# Real seconds without anything on the network, after which the clock goes on. The sample site answers in milliseconds.
+# Real seconds of an idle network before the clock skips. The sample site responds within milliseconds.
 _PATIENCE = 0.005
 
 
 class SkippingSelector(selectors.DefaultSelector):
-    """Waits no longer than a moment, and counts what it has not waited."""
+    """Waits at most _PATIENCE and adds up the time that it skipped."""
 
     skipped = 0.0
 
@@ -38,7 +38,7 @@ class SkippingSelector(selectors.DefaultSelector):
 
 
 class SkippingLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock is that of its selector."""
+    """An event loop with the clock of its selector."""
 
     current: "SkippingLoop"
 
@@ -51,7 +51,7 @@ class SkippingLoop(asyncio.SelectorEventLoop):
 
 
 class SendingTimes:
-    """The extension that notes when each request is handed to the network. How soon it comes there is the machine's."""
+    """Extension that records when each request reaches the downloader."""
 
     times: ClassVar[list[float]] = []
 
@@ -84,6 +84,6 @@ def main(output: str, articles: str, spider: str) -> None:
 
 
 if __name__ == "__main__":
-    from tests.support import paced_crawl  # under this name Scrapy finds the loop, so that there is one
+    from tests.support import paced_crawl  # Scrapy imports the loop by this name: it must be the same module
 
     paced_crawl.main(str(Path(sys.argv[1])), *sys.argv[2:])

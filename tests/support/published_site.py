@@ -1,9 +1,8 @@
-"""One output folder that holds old and new articles, crawled and built for real: made once in a process."""
+"""One output folder with old and new articles, crawled and built: created once for each test process."""
 
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -11,21 +10,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from crawler.content import clock
 from crawler.sample_site import Corpus, SampleSite
 from tests.support.articles import LEGACY_POSTS_DIR
+from tests.support.command_server import run_finews
 from tests.support.commands import FAST_SETTINGS, CommandResult
 
 FIRST_PAGE = "2022/01/10/2022-01-10-NW202201102242171631.html"
 SITE_DIR = "_site"
 REPRINT_CODE_SUFFIX = "7000000001"
-
-
-def skip_without_jekyll() -> None:
-    if shutil.which("jekyll") is None:
-        pytest.skip("needs Jekyll: apt-get install jekyll")
 
 
 @cache
@@ -49,32 +42,29 @@ def make_corpus() -> Corpus:
 
 @cache
 def make_crawled_output(base_dir: Path) -> Path:
-    """Import the old site's posts and crawl today's, in a folder of this process; nothing is built yet."""
+    """Import the old site's posts and crawl today's articles; the site is not built."""
     output = base_dir / "crawled" / "output"
     with SampleSite(make_corpus()) as sample_site:
         target_args = ("--mirror", sample_site.url, "--output", str(output), *FAST_SETTINGS, "--quiet")
         args: tuple[str, ...]
         for args in (("import", str(LEGACY_POSTS_DIR), "--output", str(output)), ("crawl", "eastmoney", *target_args)):
-            completed = subprocess.run(
-                [sys.executable, "-m", "crawler", *args], check=False, capture_output=True, text=True
-            )
-            assert completed.returncode in {0, 3}, completed.stderr
+            result = run_finews(*args)
+            assert result.exit_code in {0, 3}, result.stderr
     return output
 
 
 @cache
 def make_published_output(base_dir: Path) -> Path:
-    """Build the same with a hot window of 30 days."""
-    skip_without_jekyll()
+    """Build the site of the crawled output with the posts of 30 days; older months are archived."""
     output = base_dir / "published" / "output"
     shutil.copytree(make_crawled_output(base_dir), output)
-    args = ("site", "build", "--keep-days", "30", "--output", str(output))
-    subprocess.run([sys.executable, "-m", "crawler", *args], check=True, capture_output=True)
+    result = run_finews("site", "build", "--keep-days", "30", "--output", str(output))
+    assert result.exit_code == 0, result.stderr
     return output
 
 
 def run_jekyll(output: Path, destination: Path, **environment: str) -> Any:
-    """`jekyll build`, as a user types it in the output folder."""
+    """Run `jekyll build` in the output folder, as a user does."""
     return subprocess.run(
         ["jekyll", "build", "--destination", str(destination)],  # noqa: S607  # the one on the path
         cwd=output,
@@ -86,7 +76,7 @@ def run_jekyll(output: Path, destination: Path, **environment: str) -> Any:
 
 
 def read_site_files(folder: Path) -> dict[str, bytes]:
-    """All files of a built site, by place; not the record that a build keeps of itself."""
+    """Return the files of a built site by path, without the record of the build."""
     files = (path for path in folder.rglob("*") if path.is_file() and path.name != ".finews.json")
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 

@@ -1,4 +1,4 @@
-"""Requests to the sample site, as a client of its makes them."""
+"""Requests to the sample site."""
 
 from __future__ import annotations
 

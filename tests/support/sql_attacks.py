@@ -1,6 +1,6 @@
-"""Attacks by SQL on a running `finews serve`, and what each of them got; `make attack` and the tests share them.
+"""SQL attacks on a running `finews serve` and their results, for `make attack` and the tests.
 
-Each address is what a reader, or a page of another site, can make a browser ask for.
+A reader, or a page of another site, can make a browser request each address.
 """
 
 import http.client
@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urlsplit
 
 OTHER_SITE = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 OTHER_PORT = {**OTHER_SITE, "Sec-Fetch-Site": "same-site"}
-# What browsers before 2020 to 2023 send instead.
+# Headers of browsers from before 2020 to 2023.
 OLD_BROWSER = {"Referer": "https://evil.example/page"}
 OLD_BROWSER_ORIGIN = {"Origin": "null"}
 
@@ -25,7 +25,7 @@ LONG_TEXT = "printf('%.*c', 8000000, 'a')"
 
 @dataclass(frozen=True)
 class Attack:
-    """A GET request. `is_sql`: it needs the SQL box; what does not has to be harmless without it, too."""
+    """A GET request. `is_sql`: it needs `--sql`; the others must be harmless without the option, too."""
 
     name: str
     path: str
@@ -35,7 +35,7 @@ class Attack:
 
 @dataclass(frozen=True)
 class AttackResult:
-    """Seconds until the answer; status, 0 where the connection broke; megabytes that server and children had at most."""
+    """Seconds until the response; its status, 0 if the connection broke; peak memory of server and children in MB."""
 
     status: int
     seconds: float
@@ -50,7 +50,7 @@ def _sql(name: str, sql: str, form: str = ".json", **params: str) -> Attack:
 
 
 def _doubling_ctes(levels: int) -> str:
-    """A query of a few hundred characters whose parse tree has 2 ** levels parts."""
+    """Return a query of a few hundred characters whose parse tree has 2 ** levels parts."""
     steps = ", ".join(f"c{n} AS (SELECT 1 FROM c{n - 1} a, c{n - 1} b)" for n in range(1, levels))
     return f"WITH c0 AS (SELECT 1), {steps} SELECT count(*) FROM c{levels - 1}"
 
@@ -145,7 +145,7 @@ LONG_ADDRESSES = (
     _sql("deep expression", "SELECT " + "(" * 2_000 + "1" + ")" * 2_000),
     _sql("many UNIONs", "SELECT 1" + " UNION SELECT 1" * 300),
 )
-# No SQL, and yet a part of what SQLite is asked.
+# Not SQL, but a part of the query.
 WITHOUT_SQL = (
     _table("LIKE of many %", body_html__like="%a_" * 4_000 + "b"),
     _table("GLOB of many *", body_html__glob="*a?" * 4_000 + "b"),
@@ -166,7 +166,7 @@ WITHOUT_SQL = (
 )  # fmt: skip
 
 
-# Of the slow and large ones, the worst of each kind: what the tests have time for.
+# The worst attacks of each kind: the tests have no time for all slow and large ones.
 WORST = {
     "endless", "instr in one step", "JSON of many keys", "doubling tables, more", "printf of a width",
     "many long columns", "many long rows", "many tables kept", "many cells as a page", "_where= in one step",
@@ -174,7 +174,7 @@ WORST = {
 
 
 def attack(address: str, process_id: int, attack: Attack, *, timeout: float = 120.0) -> AttackResult:
-    """Send one attack, and then ask for the first page."""
+    """Send one attack, then fetch the first page."""
     with _peak_memory(process_id) as peak:
         start = time.perf_counter()
         status, body = _get(address, attack.path, attack.headers, timeout)
@@ -197,7 +197,7 @@ def _get(address: str, path: str, headers: Mapping[str, str], timeout: float) ->
 
 @contextmanager
 def _peak_memory(process_id: int) -> Iterator[dict[str, float]]:
-    """Megabytes that the process, and its children together, have at most while the block runs."""
+    """Measure the peak memory in MB of a process, and of its children together, while the block runs."""
     peak = {"server": 0.0, "children": 0.0}
     is_over = Event()
 
@@ -226,7 +226,7 @@ def _resident_megabytes(process_id: int) -> float:
 
 
 def _descendants(process_id: int) -> list[int]:
-    """Its children, and theirs: processes for queries are forks of one that the server starts."""
+    """Return the children and grandchildren of a process: query processes are forks of a child."""
     children: list[int] = []
     with suppress(OSError):  # the process, or one of its threads, has ended
         for path in Path(f"/proc/{process_id}/task").glob("*/children"):

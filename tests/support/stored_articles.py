@@ -1,4 +1,4 @@
-"""Articles as rows: made, and saved as a crawl saves them."""
+"""Articles as rows, saved as by a crawl."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -46,7 +46,7 @@ def create_article(body: str = "<p>正文</p>", **changes: Any) -> Article:
 
 
 def entry_for(article: Article, **changes: Any) -> ListingEntry:
-    """The listing entry that an article came from."""
+    """Return the listing entry of an article."""
     entry = ListingEntry(
         code=article.code, title=article.title, published=article.published_at, column="350", url=article.url
     )
@@ -62,7 +62,7 @@ def save_article(store: Store, article: Article, entry: ListingEntry | None = No
 
 
 def owed(store: Store) -> list[tuple[str, int, str, str]]:
-    """Code, revision, path and text of each post that is not written yet."""
+    """Return code, revision, path and text of each post that is not written yet."""
     rows = store.articles.unwritten_posts(9)
     return [
         (row["code"], row["revision"], row["post_path"], render_post(Post.from_row(row), SITE_LINKS)) for row in rows

@@ -1,4 +1,4 @@
-"""Waiting for what another process does."""
+"""Wait for another process."""
 
 import time
 from collections.abc import Callable
@@ -8,9 +8,9 @@ ConditionT = TypeVar("ConditionT")
 
 
 def wait_until(condition: Callable[[], ConditionT]) -> ConditionT:
-    """What is found in the end. Time is no measure here: the bound is for what never comes."""
+    """Return the first true value of a condition. The time limit only ends tests that would hang."""
     deadline = time.monotonic() + 240
     while not (result := condition()):
-        assert time.monotonic() < deadline, "it never came"
+        assert time.monotonic() < deadline, "the condition was false for 240 seconds"
         time.sleep(0.02)
     return result

@@ -73,6 +73,7 @@ def test_complete_walk_to_what_is_covered_misses_nothing_that_was_always_there()
     assert short_walks > HISTORIES
 
 
+@pytest.mark.slow
 def test_insertions_at_the_top_cost_two_requests_at_most() -> None:
     """Up to one entry comes for every hundred that are read, which is more than any column has."""
     extra_requests = Counter[int]()

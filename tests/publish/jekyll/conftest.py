@@ -7,12 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import CommandResult, CommandRunner
-from tests.support.published_site import make_crawled_output, make_published_output, skip_without_jekyll
-
-
-@pytest.fixture
-def require_jekyll() -> None:
-    skip_without_jekyll()
+from tests.support.published_site import make_crawled_output, make_published_output
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from tests.support.database import execute_sql
 from tests.support.output_checks import modification_times, post_paths
 from tests.support.published_site import FIRST_PAGE, SITE_DIR, SiteCommand, read_site_files, run_jekyll
 
-pytestmark = pytest.mark.usefixtures("require_jekyll")
+pytestmark = pytest.mark.jekyll
 
 
 def test_archiving_changes_no_page_and_no_post(

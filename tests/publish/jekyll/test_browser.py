@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.browser_tools import missing_requirement
 from tests.support.published_site import FIRST_PAGE, SITE_DIR
 
-pytestmark = pytest.mark.skipif(bool(missing_requirement()), reason=missing_requirement())
+pytestmark = pytest.mark.browser
 
 
 class _QuietHandler(SimpleHTTPRequestHandler):

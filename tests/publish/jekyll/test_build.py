@@ -31,7 +31,7 @@ from tests.support.published_site import (
     run_jekyll,
 )
 
-pytestmark = pytest.mark.usefixtures("require_jekyll")
+pytestmark = pytest.mark.jekyll
 
 
 class LinkCollector(HTMLParser):

@@ -9,7 +9,7 @@ import pytest
 from tests.support.commands import CommandResult
 from tests.support.published_site import FIRST_PAGE, SITE_DIR
 
-pytestmark = pytest.mark.usefixtures("require_jekyll")
+pytestmark = pytest.mark.jekyll
 
 
 SiteChange = Callable[[Path], object]

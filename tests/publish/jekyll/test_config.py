@@ -35,7 +35,7 @@ def test_permalink_of_the_users_own_pages_is_theirs(tmp_path: Path) -> None:
     assert load_site_config(tmp_path).keep_days is None
 
 
-@pytest.mark.usefixtures("require_jekyll")
+@pytest.mark.jekyll
 @pytest.mark.parametrize("command", ["build", "check"])
 def test_other_permalink_ends_the_command_with_one_line(
     command: str, published_copy: Path, run_site: SiteCommand

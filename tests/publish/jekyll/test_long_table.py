@@ -15,7 +15,7 @@ from tests.support.published_site import run_jekyll
 SITE_LINKS = SiteLinks("//finews.withounder.com")
 
 
-@pytest.mark.usefixtures("require_jekyll")
+@pytest.mark.jekyll
 def test_long_table_and_paragraph_are_shown_unchanged_in_seconds(tmp_path: Path) -> None:
     body = clean_html(f"<p>{(LINK + '、') * 2_500}</p>{make_table(600, 10)}<p>*乙*</p>", BASE)
     post = create_post(body_html=body)

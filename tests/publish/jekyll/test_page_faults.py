@@ -11,7 +11,7 @@ from tests.support.commands import CommandRunner
 from tests.support.database import execute_sql
 from tests.support.published_site import FIRST_PAGE, SITE_DIR, SiteCommand, read_site_files
 
-pytestmark = pytest.mark.usefixtures("require_jekyll")
+pytestmark = pytest.mark.jekyll
 
 FIRST_DAY = "2022/01/10/index.html"
 CATEGORY = "category/zhongguonongwang.html"

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from tests.publish.web.conftest import WebServer
-from tests.support.browser_tools import missing_requirement
 
-pytestmark = pytest.mark.skipif(bool(missing_requirement()), reason=missing_requirement())
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")

@@ -51,6 +51,7 @@ def pairs_of(groups: dict[Any, list[int]]) -> set[tuple[int, int]]:
     return {pair for group in groups.values() for pair in itertools.combinations(sorted(group), 2)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", ["tuning", "held_out"])
 def test_no_two_stories_are_joined_and_reprints_are_found(half: str, output: Path) -> None:
     articles = tomllib.loads((LABELLED / f"{half}.toml").read_text("utf-8"))["article"]

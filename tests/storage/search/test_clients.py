@@ -16,6 +16,8 @@ from crawler.storage.search.request import SearchRequest
 from tests.publish.web.conftest import run_web_server
 from tests.support.stored_articles import create_article, save_article
 
+pytestmark = pytest.mark.slow
+
 CODES = [f"2022011022421716{number:02}" for number in range(30)]
 QUERY = "央行"
 

@@ -25,7 +25,9 @@ from crawler.storage.search.request import SearchRequest, SortOrder
 from tests.support.command_server import run_finews
 from tests.support.commands import FAST_SETTINGS, CommandRunner
 
-SUBSTRING_SAMPLES = 1_000
+pytestmark = pytest.mark.slow
+
+SUBSTRING_SAMPLES = 400
 
 
 @pytest.fixture(scope="module")
@@ -373,8 +375,15 @@ def test_stocks_last_7_days_view_excludes_older_articles(store: Store, other_cli
     assert [number for _, number in view_rows] == sorted(expected_counts.values(), reverse=True)
 
 
-def test_han_character_is_found_in_its_compatibility_forms() -> None:
-    normalised = ((chr(point), normalise_for_search(chr(point))) for point in range(sys.maxunicode + 1))
+@pytest.fixture(scope="module")
+def normalised_characters() -> dict[str, str]:
+    """Return the normal form of each character that has another one than itself."""
+    characters = map(chr, range(sys.maxunicode + 1))
+    return {char: text for char in characters if (text := normalise_for_search(char)) != char}
+
+
+def test_han_character_is_found_in_its_compatibility_forms(normalised_characters: dict[str, str]) -> None:
+    normalised = normalised_characters.items()
     cases = [(raw, han) for raw, text in normalised for han in text if raw != han and "\u4e00" <= han <= "\u9fff"]
     assert len(cases) > 4_000
     assert [
@@ -385,9 +394,7 @@ def test_han_character_is_found_in_its_compatibility_forms() -> None:
     assert "行" not in SearchDocument("央㈱", "㈱")
 
 
-def test_search_normalisation_is_idempotent() -> None:
+def test_search_normalisation_is_idempotent(normalised_characters: dict[str, str]) -> None:
     assert not [
-        point
-        for point in range(sys.maxunicode + 1)
-        if any(normalise_for_search(part) != part for part in normalise_for_search(chr(point)))
+        char for char, text in normalised_characters.items() if any(normalise_for_search(part) != part for part in text)
     ]
