@@ -4,17 +4,16 @@ What cannot be read is an OutputError, and not a file that is not there: a page 
 """
 
 import errno
-import filecmp
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from crawler.errors import OutputError
 from crawler.storage.post_files import read_if_file
-from crawler.storage.unfinished import create_unfinished_file
+from crawler.storage.unfinished import atomic_file
 
 # A path at which nothing can be, or nothing that we put there.
 _NOTHING_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
@@ -33,23 +32,25 @@ def write_if_changed(target: Path, content: bytes) -> bool:
     """Make a file hold this; whether it was written."""
     if read_if_file(target) == content:
         return False
-    _write_atomically(target, lambda temp_path: temp_path.write_bytes(content))
+    with as_output_error(target), atomic_file(target) as temp_path:
+        temp_path.write_bytes(content)
     return True
 
 
 def write_chunks_if_changed(target: Path, chunks: Iterable[bytes]) -> None:
     """Likewise, where the whole would take too much memory: it is written first, and compared then."""
-
-    def write_chunks(temp_path: Path) -> None:
-        with temp_path.open("wb") as file:
-            file.writelines(chunks)
-
-    _write_atomically(target, write_chunks, skip_if_same=True)
+    with (
+        as_output_error(target),
+        atomic_file(target, skip_if_same=True) as temp_path,
+        temp_path.open("wb") as file,
+    ):
+        file.writelines(chunks)
 
 
 def copy_file(source: Path, target: Path) -> None:
     """Make a file the same as another: a copy, since who publishes a tree may change it."""
-    _write_atomically(target, lambda temp_path: shutil.copyfile(source, temp_path))
+    with as_output_error(target), atomic_file(target) as temp_path:
+        shutil.copyfile(source, temp_path)
 
 
 def read_existing(path: Path) -> bytes:
@@ -150,18 +151,3 @@ def _mode(path: Path) -> int:
     except OSError as error:
         _raise_unless_gone(error)
         return 0
-
-
-def _write_atomically(target: Path, write_content: Callable[[Path], object], *, skip_if_same: bool = False) -> None:
-    with as_output_error(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temp_path = create_unfinished_file(target.parent)
-        try:
-            write_content(temp_path)
-            if skip_if_same and target.is_file() and filecmp.cmp(temp_path, target, shallow=False):
-                temp_path.unlink()
-            else:
-                temp_path.replace(target)
-        except BaseException:
-            temp_path.unlink(missing_ok=True)
-            raise
