@@ -28,7 +28,7 @@ from tests.support.stored_articles import (
 
 
 def test_missing_database_error_says_how_to_create_one(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"no finews database at .*: `finews crawl` makes one"):
+    with pytest.raises(StoreError, match=r"no finews database at .*: run `finews crawl`"):
         Store.open_ro(tmp_path)
     assert list(tmp_path.iterdir()) == []
     assert load_stored_categories(tmp_path) == []
@@ -40,7 +40,7 @@ def test_sqlite_that_is_too_old_is_named(
 ) -> None:
     monkeypatch.setattr(sqlite3, "sqlite_version", "3.33.0")
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 33, 0))
-    with pytest.raises(StoreError, match=r"has SQLite 3\.33\.0, and finews needs 3\.34 or newer: update"):
+    with pytest.raises(StoreError, match=r"has SQLite 3\.33\.0, but finews needs 3\.34 or newer: update"):
         opening(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -94,7 +94,7 @@ def test_newer_database_is_a_store_error_and_unchanged(tmp_path: Path, opening: 
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     db.close()
     before = (tmp_path / "news.db").read_bytes()
-    with pytest.raises(StoreError, match=r"written by a newer finews .*m999_from_the_future.*: update finews"):
+    with pytest.raises(StoreError, match=r"written by a newer finews, .*m999_from_the_future: update finews"):
         opening(tmp_path)
     assert (tmp_path / "news.db").read_bytes() == before
 
@@ -105,7 +105,7 @@ def test_older_database_is_rejected_by_readers_and_migrated_by_writers(tmp_path:
     with Database(tmp_path / "news.db") as old_db:
         migrations.apply(old_db, stop_before=newest_migration.name)
         old_db.table("categories").insert({"slug": "zhongguonongwang", "media": "中国农网", "aliases": '["农网"]'})
-    with pytest.raises(StoreError, match=r"written by an older finews: the next `finews crawl` brings it up to date"):
+    with pytest.raises(StoreError, match=r"written by an older finews: run `finews crawl` to bring it up to date"):
         Store.open_ro(tmp_path)
     assert load_stored_categories(tmp_path) == [FARMERS_CATEGORY]
     with Store.open_rw(tmp_path) as store:

@@ -12,7 +12,7 @@ from crawler.storage.foreign_sql import ForeignQuery, ForeignSqlConnection, Fore
 
 
 def write(output: Path, script: str) -> None:
-    """What another program does to the database."""
+    """Run SQL on the database as another program does."""
     with closing(sqlite3.connect(output / "news.db")) as connection:
         connection.executescript(script)
 
