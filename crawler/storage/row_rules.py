@@ -23,7 +23,7 @@ from crawler.items import CODE_PATTERN, Outcome, RunOutcome
 Rule = Callable[[object], str]
 Row = Mapping[str, Any]
 
-# Characters that XML cannot hold: control characters and surrogates, which stand for invalid UTF-8 too.
+# Characters that XML cannot hold: control characters and surrogates, with which invalid UTF-8 is read.
 _UNSAFE_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _SPACE_OR_ANGLE = re.compile(r"[\s<>]")
@@ -186,7 +186,9 @@ def blob(value: object) -> str:
 
 def blob_of(*sizes: int) -> Rule:
     """Return the rule that a value is bytes of one of these sizes."""
-    return lambda value: "" if isinstance(value, bytes) and len(value) in sizes else f"not our BLOB: {shorten(value)}"
+    return lambda value: (
+        "" if isinstance(value, bytes) and len(value) in sizes else f"unexpected BLOB: {shorten(value)}"
+    )
 
 
 def zlib_blob(value: object) -> str:

@@ -242,7 +242,7 @@ def test_key_that_cannot_be_made_again_is_named_with_the_command(output: Path) -
         "CREATE TABLE other AS SELECT * FROM runs; DROP TABLE runs; ALTER TABLE other RENAME TO runs"
     )
     connection.close()
-    with pytest.raises(StoreError, match=r"column id of runs: .*`sqlite-utils transform news.db runs --pk id` repairs"):
+    with pytest.raises(StoreError, match=r"column id of runs: .*`sqlite-utils transform news.db runs --pk id`"):
         crawl_again(output)
     db = Database(output / "news.db")
     db.table("runs").transform(pk="id")

@@ -1,4 +1,4 @@
-"""A database that is opened, and that others use at the same time."""
+"""Database connections: opening, and concurrent use by other programs."""
 
 import sqlite3
 from collections.abc import Callable
@@ -141,7 +141,7 @@ def test_stored_categories_can_be_loaded_alone(store: Store, tmp_path: Path) -> 
     assert load_stored_categories(tmp_path) == [FARMERS_CATEGORY]
 
 
-# Others at the same time
+# Concurrent use
 
 
 def test_readers_see_the_old_state_during_a_write(tmp_path: Path, query_store: Query) -> None:
@@ -172,7 +172,7 @@ def test_read_transaction_keeps_its_snapshot(store: Store, tmp_path: Path, query
 
 
 def test_no_lock_is_held_between_calls(store: Store, tmp_path: Path) -> None:
-    """Each call ends its transaction, or another writer would wait until the crawl is over."""
+    """End the transaction of each call: another writer must not wait until the crawl ends."""
     other_connection = sqlite3.connect(tmp_path / "news.db", timeout=0, isolation_level=None)
 
     def assert_writable() -> None:
