@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -165,7 +164,7 @@ def _is_post_current(out: OutputDir, row: Mapping[str, Any]) -> bool:
     A file without its mark is written again: nothing says that it is on disk yet.
     """
     text = post_format.render_post(Post.from_row(row), out.links)
-    is_marked = row["published_revision"] == row["revision"] and row["post_sha256"] == sha256(text.encode()).hexdigest()
+    is_marked = row["published_revision"] == row["revision"] and row["post_sha256"] == post_files.hash_post(text)
     return is_marked and _is_current_file(post_files.locate_post(out.path, row["post_path"]), text)
 
 

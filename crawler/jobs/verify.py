@@ -4,7 +4,6 @@ A post is a pure function of its row: what differs is found by rendering, byte f
 many articles there are.
 """
 
-import hashlib
 import heapq
 import os
 from collections.abc import Callable, Mapping
@@ -287,7 +286,7 @@ def _compare_post(file: Path, site_links: SiteLinks, row: ArticleRow) -> _Differ
             return _Difference(_REWRITTEN)
         address = _find_other_address(content, row)
         return _Difference(f"it links back to {address}", only_address=True) if address else _Difference()
-    if hashlib.sha256(expected.encode()).hexdigest() != row["post_sha256"]:
+    if post_files.hash_post(expected) != row["post_sha256"]:
         return _Difference("the post is as its row says, whose post_sha256 is another's")
     return None
 

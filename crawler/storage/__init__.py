@@ -53,21 +53,21 @@ from crawler.storage.table import Table
 
 
 def load_stored_categories(output: Path) -> list[Category]:
-    """The categories of a database that may not exist yet, or be of an older version; it stays as it is."""
+    """Return the categories of a database without changing it; it may be missing, or written by an older finews."""
     if (db := open_database_of_any_version(output)) is None:
         return []
     with db, as_store_error(output / DATABASE_FILE_NAME):
         if not migrations.pending(db) and any(fault.hides_data for fault in find_schema_faults(db)):
-            return []  # opened for writing, it is repaired
+            return []  # repaired when the database is opened for writing
         return Categories(db).all()
 
 
 class Store(Table):
-    """The database of one output folder, by noun."""
+    """Database of one output folder; one attribute per table or query topic."""
 
     def __init__(self, db: Database) -> None:
         super().__init__(db)
-        # What another program wrote that this one cannot use, and what became of it.
+        # Rows and schema changes by other programs that finews could not use, and how they were repaired.
         self.repaired_rows: list[RepairedRow] = []
         self.schema_faults: list[SchemaFault] = []
         sql_functions.register_search_functions(db.conn)
@@ -101,10 +101,10 @@ class Store(Table):
         site_links: SiteLinks | None = None,
         report_index_progress: ProgressReporter | None = None,
     ) -> Self:
-        """Open it for a crawl; it is made where it does not exist, its index caught up.
+        """Open the database for writing, create or migrate it, and index the articles that are not indexed yet.
 
-        What another program has changed of the schema is repaired, and its rows that finews cannot use are repaired or
-        set aside, as far as that can be seen without reading all of them. Raises StoreError.
+        Schema changes by other programs are repaired. So are rows that finews cannot use, as far as they can be found
+        without reading all rows; rows that cannot be repaired are set aside. Raises StoreError.
         """
         db = open_database_rw(output)
         try:
@@ -120,10 +120,10 @@ class Store(Table):
         return store
 
     def _repair_foreign_writes(self, output: Path, site_links: SiteLinks | None) -> None:
-        """Repair what another program has changed, as far as the schema, small tables and pending articles show it."""
+        """Repair changes by other programs that the schema, small tables and pending articles show."""
         self.schema_faults = repair_schema(self._db)
         for fault in self.schema_faults:
-            add_notice(f"news.db: {fault}; repaired: `finews verify --repair` looks for what that has left")
+            add_notice(f"news.db: {fault}; repaired: run `finews verify --repair` to check the rows")
         if any(fault.name.startswith("trigger") for fault in self.schema_faults):
             self.site_pages.mark_all_stale()
         pending_codes = {*self.search_index.pending_codes(), *self.reprint_clusters.pending_codes()}
@@ -137,22 +137,21 @@ class Store(Table):
             self.search_index.rebuild()
 
     def find_schema_faults(self) -> list[SchemaFault]:
-        """What another program has changed of the schema. Raises StoreError."""
+        """Return the differences between the schema and that of the migrations. Raises StoreError."""
         with as_store_error():
             return find_schema_faults(self._db)
 
     def row_repair(self, output: Path, site_links: SiteLinks | None = None) -> RowRepair:
-        """What finds and repairs rows; articles are read from the posts of this folder, which link back to the site."""
+        """Return a `RowRepair` that reads articles from the posts in `output`, whose links lead to `site_links`."""
         return RowRepair(self._db, output, site_links or load_site_links(output))
 
     def repair_rows(
         self, output: Path, site_links: SiteLinks | None = None, *, keep_orphans: bool = False
     ) -> list[RepairedRow]:
-        """Repair all rows that finews cannot use, or set them aside. Only the holder of the lock may do this.
+        """Repair all rows that finews cannot use, or set them aside. Requires the lock of the output folder.
 
-        `keep_orphans` leaves those alone whose row of another table is missing.
-
-        Return what they were, which `repaired_rows` has too. Raises StoreError.
+        `keep_orphans` skips rows that refer to a missing row of another table. Return the repaired rows, which are
+        added to `repaired_rows`. Raises StoreError.
         """
         repaired = self.row_repair(output, site_links).repair_all(clock.now(), keep_orphans=keep_orphans)
         tables = {row.bad_value.table for row in repaired} - {"search_pending", "story_pending"}
@@ -167,46 +166,47 @@ class Store(Table):
 
     @classmethod
     def open_ro(cls, output: Path) -> Self:
-        """Open it for questions. Raises StoreError, also when there is none."""
+        """Open the database for reading. Raises StoreError, also where it is missing."""
         return cls(open_database_ro(output))
 
     @classmethod
     def open_ro_if_exists(cls, output: Path) -> Self | None:
-        """Open it for questions; None when there is none yet. Raises StoreError."""
+        """Open the database for reading; return None where it is missing. Raises StoreError."""
         if (db := open_database_of_any_version(output)) is None:
             return None
         db.close()
         return cls.open_ro(output)
 
     def check_in_place(self) -> None:
-        """Raises StoreError when another program has moved, deleted or replaced a file that was opened for a crawl.
+        """Raise StoreError if a file of the database was moved, deleted or replaced since it was opened for writing.
 
-        SQLite goes on writing to a file that has lost its name, and reports nothing.
+        SQLite reports nothing: it keeps writing to a file that was deleted.
         """
         for file, identity in self._files.items():
             if file_identity(file) == identity:
                 continue
             if file.name == DATABASE_FILE_NAME:
                 raise StoreError(
-                    f"{file} was moved, deleted or replaced while it was in use: put it back, or `finews rebuild db` "
-                    "makes it again from the posts and what can be read of what is there"
+                    f"{file} was moved, deleted or replaced while it was in use: put it back, or run `finews rebuild "
+                    "db` to restore it from the posts and from the readable part of the file"
                 )
-            self._execute("PRAGMA wal_checkpoint(TRUNCATE)")  # what is in the log has no other place
+            self._execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the log's only copy is the file that was deleted
             raise StoreError(
-                f"{file} was deleted or replaced while it was in use: `finews verify` shows what is missing"
+                f"{file} was deleted or replaced while it was in use: run `finews verify` to find missing rows"
             )
 
     @property
     def bad_values(self) -> set[BadValue]:
-        """The values that were met, and that another program wrote so that finews cannot use them."""
+        """Return the values of other programs that were read from this database and break a row rule."""
         return self._db.bad_values if isinstance(self._db, NewsDatabase) else set()
 
     @property
     def connection(self) -> sqlite3.Connection:
-        """For Datasette, which asks questions of its own."""
+        """Return the SQLite connection, for Datasette's own queries."""
         return self._db.conn
 
     def close(self) -> None:
+        """Close the connection."""
         self._db.close()
 
     def __enter__(self) -> Self:

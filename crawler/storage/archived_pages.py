@@ -1,4 +1,4 @@
-"""Archived pages: what the HTML of archived articles and days was made of, and what it was, so that a change shows."""
+"""Archived pages: hashes of the source and the HTML of archived articles and days, which detect changes."""
 
 import json
 from collections.abc import Mapping
@@ -16,19 +16,20 @@ class PageHashes(NamedTuple):
 
     @classmethod
     def of(cls, source: bytes, page: bytes) -> "PageHashes":
+        """Hash a source and the page rendered from it."""
         return cls(sha256(source).hexdigest(), sha256(page).hexdigest())
 
 
 class ArchivedPages(Table):
-    """The archived pages of the published site, by their paths in it, such as `2022/01/10/index.html`."""
+    """Archived pages of the published site, by their paths in the site, such as `2022/01/10/index.html`."""
 
     def of_month(self, month: str) -> dict[str, PageHashes]:
-        """The pages of a month such as `2022/01`; those that an earlier version archived are not known."""
+        """Return the pages of a month such as `2022/01`, without the pages that an earlier version archived."""
         rows = self._fetch_all("SELECT * FROM archived_pages WHERE path >= ? AND path < ?", f"{month}/", f"{month}0")
         return {row["path"]: PageHashes(row["source_sha256"], row["page_sha256"]) for row in rows}
 
     def record(self, pages: Mapping[str, PageHashes]) -> None:
-        """These pages are archived, and as these hashes say."""
+        """Insert or replace the hashes of archived pages."""
         self._execute(
             """
             INSERT OR REPLACE INTO archived_pages (path, source_sha256, page_sha256)

@@ -31,21 +31,21 @@ _SELECT_REJECTIONS = """
 
 
 class ArticleHistory(Table):
-    """What the database knows of one code, over all crawls."""
+    """History of one article code over all crawls."""
 
     def versions(self, code: str) -> list[dict[str, Any]]:
-        """What an article has said, oldest first, the present one last; empty when there is no article.
+        """Return all versions of an article, the oldest first, the current one last; empty if there is no article.
 
-        Each is `revision`, `seen_at` (when it was first seen), `title`, `published_at`, `body_html`.
+        Each has `revision`, `seen_at` (when it was first seen), `title`, `published_at`, `body_html`.
         """
         return self._fetch_all(_SELECT_VERSIONS, code=code)
 
     def for_code(self, code: str) -> dict[str, Any] | None:
-        """Everything that is recorded of a code, also of one that never became an article; None when it was never met.
+        """Return all records of a code, which need not be of an article; None if it was never listed.
 
-        `article` is its row without bodies, or None; `entries` every listing of it, oldest first; `revisions` what it
-        said before, without bodies; `quarantine` what is kept of it, without the raw bytes but with their number;
-        `refused` what each spider's listing says of it where it is not requested again, with the reason.
+        `article` is its row without bodies, or None; `entries` its listing entries, the oldest first; `revisions` its
+        older versions without bodies; `quarantine` its rows in quarantine, without the raw bytes but with their number;
+        `refused` the listings by spider for which it is not requested again, with the reason.
         """
         records = {
             "code": code,

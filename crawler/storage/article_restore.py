@@ -1,6 +1,5 @@
-"""Article restore: rows from posts, in a database that may know more of an article than its post says."""
+"""Article restore: write rows from posts into a database that may know more than the posts."""
 
-import hashlib
 import json
 from dataclasses import asdict
 
@@ -10,10 +9,11 @@ from crawler.content.dates import format_iso
 from crawler.errors import ParseError
 from crawler.items import Article
 from crawler.storage.article_upsert import INSERT_ARTICLE, content_columns
+from crawler.storage.post_files import hash_post
 from crawler.storage.table import Table
 
-# What a post says of its article, and where it is; a post that is there is of the newest revision. A row that says the
-# same is not written: triggers would see it.
+# The columns that a post determines; an existing post is of the newest revision. Equal rows are not written, which
+# would fire triggers.
 _UPDATE_ARTICLE = """
     UPDATE articles SET (
         title, published_at, media, category, url, body_html, body_text, post_path, post_sha256, published_revision
@@ -28,7 +28,7 @@ _UPDATE_ARTICLE = """
         iif(:post_exists, revision, NULL)
     )
 """
-# A path belongs to the article whose post is there.
+# A path belongs to the article whose post is at the path.
 _DISPLACE_OTHER = """
     UPDATE articles SET post_path = 'displaced ' || rowid, published_revision = revision
     WHERE post_path = :path AND code IS NOT :code
@@ -41,7 +41,7 @@ _INSERT_MENTION = """
     INSERT INTO mentions (code, secid, kind, name, count) SELECT :code, :secid, :kind, :name, :count
     WHERE NOT EXISTS (SELECT 1 FROM mentions WHERE code = :code AND secid = :secid)
 """
-# A row whose post is not written yet stays: the post that is there, if there is one, is older.
+# Rows whose post is not written yet stay: the post file, if there is one, is older.
 _DELETE_OTHERS = (
     """
     CREATE TEMP TABLE others AS SELECT rowid AS id, code FROM articles
@@ -55,19 +55,19 @@ _DELETE_OTHERS = (
 
 
 class ArticleRestorer(Table):
-    """Writes articles that were read from their posts, each once; then removes those that have no post."""
+    """Writes articles that were read from their posts, each once; then removes articles without a post."""
 
     def __init__(self, db: Database) -> None:
         super().__init__(db)
         self._has_started = False
 
     def restore(self, article: Article, post_path: str, post_text: str, *, post_exists: bool) -> None:
-        """Insert an article, or bring its row in line with its post. What a post does not say stays as it is.
+        """Insert an article, or update the columns of its row that its post determines.
 
-        `post_exists` says that the file is at its path already. The search index is left to the caller.
+        `post_exists`: the file is at its path already. The caller updates the search index.
 
         Raises:
-            ParseError: it was restored from another post.
+            ParseError: the article was already restored from another post.
         """
         self._start()
         if previous := self._fetch_one("SELECT path FROM temp.restored WHERE code = ?", article.code):
@@ -89,15 +89,22 @@ class ArticleRestorer(Table):
                 code=article.code,
                 **content_columns(article),
                 post_path=post_path,
-                post_sha256=hashlib.sha256(post_text.encode("utf-8")).hexdigest(),
+                post_sha256=hash_post(post_text),
                 post_exists=post_exists,
                 published_revision=1 if post_exists else None,
                 fetched_at=format_iso(article.published_at),
             )
-            self._restore_mentions(article)
+            self._execute(
+                "DELETE FROM mentions WHERE code = ? AND secid NOT IN (SELECT value FROM json_each(?))",
+                article.code,
+                json.dumps([mention.secid for mention in article.mentions]),
+            )
+            for mention in article.mentions:
+                for statement in (_UPDATE_MENTION, _INSERT_MENTION):
+                    self._execute(statement, code=article.code, **asdict(mention))
 
     def remove_others(self) -> None:
-        """Remove the articles that were not restored, with what belongs to them."""
+        """Remove the articles that were not restored, with their columns, mentions and revisions."""
         self._start()
         for statement in _DELETE_OTHERS:
             self._execute(statement)
@@ -106,13 +113,3 @@ class ArticleRestorer(Table):
         if not self._has_started:
             self._execute("CREATE TEMP TABLE restored (code TEXT PRIMARY KEY, path TEXT NOT NULL) WITHOUT ROWID")
             self._has_started = True
-
-    def _restore_mentions(self, article: Article) -> None:
-        self._execute(
-            "DELETE FROM mentions WHERE code = ? AND secid NOT IN (SELECT value FROM json_each(?))",
-            article.code,
-            json.dumps([mention.secid for mention in article.mentions]),
-        )
-        for mention in article.mentions:
-            for statement in (_UPDATE_MENTION, _INSERT_MENTION):
-                self._execute(statement, code=article.code, **asdict(mention))

@@ -1,6 +1,5 @@
 """Article upsert: insert an article, or update its row and keep the old version as a revision."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -14,6 +13,7 @@ from crawler.content.post_format import SiteLinks, make_post_path, render_post
 from crawler.content.source_line import are_same_bodies, are_same_titles
 from crawler.errors import StoredRowError
 from crawler.items import Article, Outcome, Post, SavedArticle
+from crawler.storage.post_files import hash_post
 from crawler.storage.quarantine import Quarantine
 from crawler.storage.search.index import SearchIndex
 from crawler.storage.sightings import Sightings
@@ -44,7 +44,7 @@ _INSERT_REVISION = """
 
 
 class ArticleUpserter(Table):
-    """Writes articles into all tables that follow from one. Each method is part of the caller's transaction."""
+    """Writes articles and their categories, mentions, columns and revisions, in the caller's transaction."""
 
     def __init__(self, db: Database) -> None:
         super().__init__(db)
@@ -60,15 +60,15 @@ class ArticleUpserter(Table):
         markup: SourceMarkup = PLAIN_MARKUP,
         compare_markup: bool = False,
     ) -> SavedArticle:
-        """Insert an article or update its row, and return the post that is to be written.
+        """Insert an article or update its row, and return the post to write.
 
-        Title, time and text are compared, as the rules of `markup` would store them today: where no more differs than
-        the rules or the markup, the old row stays, unless another spider's text replaces it, or with `compare_markup`,
-        for an article that the source was not asked for again. The path of a post never changes. The search index is
-        left to the caller, at the end of the transaction (`SearchIndex.index_articles`).
+        An article is updated if its title, time or text differs from the row, after the rules of `markup` are applied
+        to both. Otherwise the row stays, unless another spider's text replaces it. `compare_markup`, for articles that
+        were not fetched again, also replaces it where only the markup or the rules changed. The path of a post never
+        changes. The caller updates the search index at the end of the transaction (`SearchIndex.index_articles`).
 
         Raises:
-            StoredRowError: another program has written what the article's row or post should be.
+            StoredRowError: the article's row, or the row with its post's path, is not as finews writes it.
         """
         stored = self._fetch_one("SELECT * FROM articles WHERE code = ?", article.code)
         if stored is None:
@@ -112,19 +112,19 @@ class ArticleUpserter(Table):
             article.code,
             json.dumps(article.columns),
         )
-        if not article.is_summary:  # the next crawl must not take the article behind it for known
+        if not article.is_summary:  # the next crawl must fetch the full article
             self._quarantine.resolve_article(article.code, article.fetched_at)
             self._sightings.record(article.entry, article.spider, has_changed=outcome is not Outcome.UNCHANGED)
         return SavedArticle(article, outcome, revision, post_path, post_text)
 
     def _check_no_row(self, article: Article) -> None:
-        """Raise StoredRowError where an article that cannot be read has a row, or another has its post's path."""
+        """Raise StoredRowError if the article has an unreadable row, or another row has the path of its post."""
         path = make_post_path(Post.from_article(article))
         if self._fetch_one("SELECT 1 AS found FROM articles WHERE code = ? OR post_path = ?", article.code, path):
             raise StoredRowError(f"the row of {article.code} in articles is not as finews writes it")
 
     def _write(self, sql: str, article: Article, post_text: str, **values: object) -> None:
-        """Insert or update the row of an article, and insert its category where it is new, and its mentions."""
+        """Insert or update the row of an article, insert its category if it is new, and its mentions."""
         category = article.category
         self._execute(
             "INSERT OR IGNORE INTO categories (slug, media, aliases) VALUES (?, ?, ?)",
@@ -136,12 +136,12 @@ class ArticleUpserter(Table):
             sql,
             code=article.code,
             **content_columns(article),
-            post_sha256=hashlib.sha256(post_text.encode("utf-8")).hexdigest(),
+            post_sha256=hash_post(post_text),
             fetched_at=format_iso(article.fetched_at),
             **values,
         )
         for mention in article.mentions:
-            # What is there already is of an article that another program has deleted.
+            # An existing mention is left of an article that another program has deleted.
             self._execute(
                 "INSERT OR REPLACE INTO mentions (code, secid, kind, name, count) VALUES (?, ?, ?, ?, ?)",
                 article.code,
@@ -155,7 +155,7 @@ class ArticleUpserter(Table):
 def _is_correction(
     article: Article, stored: Mapping[str, Any], differing_columns: AbstractSet[str], markup: SourceMarkup
 ) -> bool:
-    """Return whether the source says something else. Columns not named here follow it without a revision."""
+    """Return whether title, time or text were changed at the source; other columns are updated without a revision."""
     if "published_at" in differing_columns:
         return True
     if "title" in differing_columns and not are_same_titles(stored["title"], article.title, markup):
@@ -166,7 +166,7 @@ def _is_correction(
 
 
 def find_differences(article: Article, row: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """Return, by column, what a row says and what an article says, where they differ."""
+    """Return the old and the new value of each column in which an article differs from its row."""
     return {
         name: (str(row[name]), str(value)) for name, value in content_columns(article).items() if row[name] != value
     }

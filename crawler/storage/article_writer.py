@@ -1,6 +1,5 @@
 """Article writer: crash-safe, idempotent saving of rows, search index, post files and outcomes, in batches."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,12 +7,12 @@ from crawler.content.markup import PLAIN_MARKUP, SourceMarkup
 from crawler.content.post_format import render_post
 from crawler.errors import CommandError, StoredRowError
 from crawler.items import Article, Post, Reason, SavedArticle
-from crawler.storage.post_files import write_posts
+from crawler.storage.post_files import hash_post, write_posts
 
-if TYPE_CHECKING:  # whose opening writes the posts that are missing
+if TYPE_CHECKING:  # output_dir imports this module
     from crawler.storage.output_dir import OutputDir
 
-# Articles; a commit and the sync of a folder cost the disk the same for one as for this many.
+# Articles per batch; a commit and the sync of a folder take as long for one article as for this many.
 BATCH_SIZE = 32
 
 
@@ -28,23 +27,23 @@ def save_articles(
 
     Rows first, then post files, then outcomes:
 
-        1. one commit: all rows, each of which says that its post is not written yet (`published_revision`)
+        1. one commit: all rows, marked as "post not written yet" (`published_revision`)
         2. the post files, each complete and synced before it gets its name; then their folders
         3. one commit: the marks that the posts are written, and the outcomes of the entries
 
-    A kill before 1 loses what was fetched since the last batch; the entries are still open, and the next crawl fetches
-    their articles again. After 1, the next opening of the folder writes the posts that are missing
-    (`write_unwritten_posts`). After 2, it writes the same bytes again: a post is a function of its row. A mark never
-    comes before its file is on disk, nor an outcome before both. That the database is where it was is checked before
-    and after 2: posts must not be taken for written in a folder that was moved away. The other order would not do: of a
-    file without a row nothing would say whether it is an article's.
+    A kill before 1 loses the articles fetched since the last batch; their entries are still open, and the next crawl
+    fetches them again. After 1, the next opening of the folder writes the missing posts (`write_unwritten_posts`).
+    After 2, it writes the same bytes again: a post is a function of its row. A mark is never committed before its file
+    is on disk, nor an outcome before both. The database file is checked before and after 2: a post in a folder that was
+    moved away must not be marked as written. Files before rows would not work: nothing would show whether a file
+    without a row is an article.
 
-    Recovery also closes the run: an entry that has no outcome by then fails as interrupted, though its article may be
-    stored. The next crawl finds that one unchanged.
+    Recovery also closes the run: an entry without an outcome fails as interrupted, though its article may be stored.
+    The next crawl then finds the article unchanged.
 
-    Return, for each article in turn, what was saved, or the bug that it met: that article is rolled back, and does not
-    stop the others. The outcome is that of the entry which a crawl has recorded (`article.entry.entry_id`); other
-    callers record theirs. `markup` and `compare_markup` are explained at `ArticleUpserter.upsert`.
+    Return, for each article, the saved article or the exception that it raised: that article is rolled back, the others
+    are saved. The outcome is recorded for the crawl's entry (`article.entry.entry_id`); other callers record outcomes
+    themselves. `markup` and `compare_markup` are explained at `ArticleUpserter.upsert`.
 
     Raises:
         StoreError, OutputError: nothing more can be written.
@@ -65,7 +64,7 @@ def save_articles(
 def save_article(
     out: "OutputDir", article: Article, *, markup: SourceMarkup = PLAIN_MARKUP, compare_markup: bool = False
 ) -> SavedArticle:
-    """Save one article, and raise the bug that it meets."""
+    """Save one article as `save_articles` does; raise its exception."""
     (result,) = save_articles(out, [article], markup=markup, compare_markup=compare_markup)
     if isinstance(result, Exception):
         raise result
@@ -75,8 +74,8 @@ def save_article(
 def write_unwritten_posts(out: "OutputDir", rows: Sequence[Mapping[str, Any]]) -> None:
     """Write the post files of rows, then mark them as written: steps 2 and 3 of `save_articles`.
 
-    For rows whose post is missing, of an older revision or changed by others. `post_sha256` becomes that of the file:
-    the site may have another address than when the row was written.
+    For rows whose post is missing, of an older revision, or changed by other programs. `post_sha256` is updated: the
+    site's address may have changed since the row was written.
 
     Raises:
         StoreError, OutputError: nothing more can be written.
@@ -87,14 +86,13 @@ def write_unwritten_posts(out: "OutputDir", rows: Sequence[Mapping[str, Any]]) -
     out.db.check_in_place()
     with out.db.transaction():
         for row in rows:
-            sha256 = hashlib.sha256(texts[row["post_path"]].encode()).hexdigest()
-            out.db.articles.mark_post_written(row["code"], row["revision"], sha256)
+            out.db.articles.mark_post_written(row["code"], row["revision"], hash_post(texts[row["post_path"]]))
 
 
 def _save_rows(
     out: "OutputDir", articles: Sequence[Article], markup: SourceMarkup, *, compare_markup: bool
 ) -> list[SavedArticle | Exception]:
-    """Write the rows of all in one transaction, or in one each where one of them meets a bug."""
+    """Write the rows in one transaction; if an article raises an exception, in one transaction per article."""
     try:
         with out.db.transaction():
             results = [
@@ -106,7 +104,7 @@ def _save_rows(
     except CommandError:
         raise
     except StoredRowError as stored_row_error:
-        if out.db.repair_rows(out.path, out.links):  # what cannot be repaired is no longer in the way
+        if out.db.repair_rows(out.path, out.links):  # the bad row is repaired or set aside now
             return _save_rows(out, articles, markup, compare_markup=compare_markup)
         error: Exception = stored_row_error
     except Exception as bug:

@@ -12,10 +12,10 @@ from crawler.storage.table import Table
 
 
 class Articles(Table):
-    """The rows of `articles`, and what belongs to each: revisions, mentions, columns, the state of its post."""
+    """Rows of `articles` with their revisions, mentions, columns and the state of their posts."""
 
     def get_known(self, codes: Iterable[str], spider: str, column: str = NO_COLUMN) -> dict[str, KnownArticle]:
-        """What is known of these codes of a column; one query for a whole page. Codes never met are left out."""
+        """Return the known articles among the codes of a column's page, by code, with one query."""
         rows = self._fetch_all(
             """
             SELECT listed.value AS code, source, withdrawn_at IS NOT NULL AS withdrawn,
@@ -42,7 +42,7 @@ class Articles(Table):
     def count_in_column(
         self, column: str, since: datetime | None, before: datetime, excluded_spiders: Iterable[str] = ()
     ) -> int:
-        """How many articles of a column were published in a time, but for those of the spiders named last."""
+        """Count a column's articles published from `since` to before `before`, except those of `excluded_spiders`."""
         row = self._fetch_one(
             """
             SELECT count(*) AS articles FROM article_columns JOIN articles USING (code)
@@ -57,21 +57,21 @@ class Articles(Table):
         return int(row["articles"]) if row else 0
 
     def get(self, code: str) -> dict[str, Any] | None:
-        """The row of one article; None when there is none."""
+        """Return the row of an article; None if there is none."""
         return self._fetch_one("SELECT * FROM articles WHERE code = ?", code)
 
     def revisions(self, code: str) -> list[dict[str, Any]]:
-        """What the article said before, oldest first."""
+        """Return the older versions of an article, the oldest first."""
         return self._fetch_all("SELECT * FROM revisions WHERE code = ? ORDER BY revision", code)
 
     def mentions(self, code: str) -> list[dict[str, Any]]:
-        """The stocks and boards it links to, most often named first."""
+        """Return the stocks and boards that an article links to, the most often linked first."""
         return self._fetch_all(
             "SELECT secid, kind, name, count FROM mentions WHERE code = ? ORDER BY count DESC, secid", code
         )
 
     def column_ids(self, code: str) -> list[str]:
-        """The ids of the columns that list it."""
+        """Return the ids of the columns that list an article."""
         rows = self._fetch_all("SELECT column_id FROM article_columns WHERE code = ? ORDER BY column_id", code)
         return [row["column_id"] for row in rows]
 
@@ -80,7 +80,7 @@ class Articles(Table):
         return bool(self._fetch_all("SELECT 1 AS found FROM article_columns WHERE column_id = ? LIMIT 1", column_id))
 
     def counts_by_column(self) -> dict[str, dict[str, Any]]:
-        """By column id: `articles` (how many) and `latest` (publication time)."""
+        """Return the number of `articles` and the `latest` publication time of each column, by column id."""
         rows = self._fetch_all(
             """
             SELECT column_id, count(*) AS articles, max(published_at) AS latest
@@ -102,7 +102,7 @@ class Articles(Table):
         return {**row, **relations, "story": ReprintQueries(self._db).cluster_articles(code)}
 
     def code_with_most_mentions(self) -> str:
-        """The code of the article that links to most stocks and boards, the newest of those; empty without articles."""
+        """Return the code of the newest article with the most stocks and boards; empty without articles."""
         row = self._fetch_one(
             """
             SELECT code FROM articles LEFT JOIN mentions USING (code)
@@ -112,21 +112,22 @@ class Articles(Table):
         return str(row["code"]) if row else ""
 
     def iter_rows_by_path(self) -> Iterator[dict[str, Any]]:
-        """Every row, in the order of the posts' paths, one at a time."""
+        """Yield all rows in the order of their post paths."""
         return self._iter_rows("SELECT * FROM articles ORDER BY post_path")
 
     def get_by_post_path(self, post_path: str) -> dict[str, Any] | None:
-        """The row whose post is at this path, whose name may be any file's; None when there is none."""
+        """Return the row of the post at a path, which may be any file's; None if there is none."""
         return self._fetch_one(
             "SELECT * FROM articles WHERE post_path = ?", post_path.encode("utf-8", "replace").decode()
         )
 
     def count(self) -> int:
+        """Return the number of articles."""
         row = self._fetch_one("SELECT count(*) AS articles FROM articles")
         return int(row["articles"]) if row else 0
 
     def entries_to_refresh(self, spider: str, since: datetime) -> list[ListingEntry]:
-        """The articles of a spider published since then, withdrawn ones too, as its listing said them last."""
+        """Return a spider's articles published since then, withdrawn ones included, as they were last listed."""
         rows = self._fetch_all(
             """
             SELECT code, sightings.title, sightings.published_at, url, media, summary
@@ -152,11 +153,11 @@ class Articles(Table):
         ]
 
     def unwritten_posts(self, limit: int) -> list[dict[str, Any]]:
-        """Return rows whose post file is missing or of an older revision, as an interrupted crawl leaves them."""
+        """Return rows whose post file is missing or of an older revision, as after an interrupted crawl."""
         return self._fetch_all("SELECT * FROM articles WHERE published_revision IS NOT revision LIMIT ?", limit)
 
     def mark_post_written(self, code: str, revision: int, post_sha256: str | None = None) -> None:
-        """Note that the post file of this revision is on disk; its hash, where that may not be the row's."""
+        """Record that the post file of this revision is on disk, and its hash if it may differ from the row's."""
         self._execute(
             "UPDATE articles SET published_revision = ?, post_sha256 = coalesce(?, post_sha256) WHERE code = ?",
             revision,
@@ -165,5 +166,5 @@ class Articles(Table):
         )
 
     def mark_withdrawn(self, code: str, withdrawn_at: datetime) -> None:
-        """Note that the source has removed the article; its text stays."""
+        """Record that the source has removed the article; its text stays."""
         self._execute("UPDATE articles SET withdrawn_at = ? WHERE code = ?", format_iso(withdrawn_at), code)

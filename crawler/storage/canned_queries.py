@@ -1,10 +1,10 @@
-"""Canned queries: questions that people ask often, as SQL for the web view."""
+"""Canned queries: frequent queries as SQL, for the web view."""
 
 from typing import NamedTuple
 
 
 class CannedQuery(NamedTuple):
-    """A named SQL query with a title for people."""
+    """SQL query with a name for URLs and a title for pages."""
 
     name: str
     title: str
@@ -42,7 +42,7 @@ WHERE withdrawn_at IS NOT NULL ORDER BY withdrawn_at DESC LIMIT 100""",
     ),
     CannedQuery("crawls", "最近的抓取", "SELECT * FROM runs ORDER BY id DESC LIMIT 50"),
 )
-# Tables for our own bookkeeping, which an overview need not show.
+# Internal tables, which an overview need not show.
 HIDDEN_TABLES = (
     "_sqlite_migrations", "archived_pages", "column_sightings", "conditions", "coverage", "pauses", "raw_contents",
     "raw_replies", "robots", "search_blocks", "search_documents", "search_pairs", "search_pending", "sightings",

@@ -1,4 +1,4 @@
-"""Categories: media and their slugs, as the database has met them."""
+"""Categories: media and their slugs in the database."""
 
 import json
 from typing import Any
@@ -8,15 +8,15 @@ from crawler.storage.table import Table
 
 
 class Categories(Table):
-    """The rows of `categories`, one per slug."""
+    """Rows of `categories`, one per slug."""
 
     def all(self) -> list[Category]:
-        """Every category that an article has been filed under."""
+        """Return all categories, by slug."""
         rows = self._fetch_all("SELECT slug, media, aliases FROM categories ORDER BY slug")
         return [Category(row["slug"], row["media"], tuple(json.loads(row["aliases"]))) for row in rows]
 
     def with_article_counts(self) -> list[dict[str, Any]]:
-        """Each category with `articles` (how many) and `latest` (publication time), most articles first."""
+        """Return all categories with the number of `articles` and the `latest` publication time, the largest first."""
         return self._fetch_all(
             """
             SELECT slug, categories.media, aliases, count(published_at) AS articles, max(published_at) AS latest

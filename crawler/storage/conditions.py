@@ -1,4 +1,4 @@
-"""Conditions: troubles of a source that last, and when each was reported last."""
+"""Conditions: lasting problems of a source, and when each was reported last."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -8,7 +8,7 @@ from crawler.storage.table import Table
 
 
 class Conditions(Table):
-    """The rows of `conditions`, by spider and text."""
+    """Rows of `conditions`, by spider and text."""
 
     def reported_at(self, spider: str) -> dict[str, datetime]:
         """Return when each condition of a spider was reported last."""
@@ -16,7 +16,7 @@ class Conditions(Table):
         return {row["detail"]: datetime.fromisoformat(row["reported_at"]) for row in rows}
 
     def save(self, spider: str, *, reported: Iterable[str], ended: Iterable[str], now: datetime) -> None:
-        """Record what is reported now, and forget what has ended."""
+        """Record the conditions that are reported now, and delete those that have ended."""
         with self.transaction():
             for detail in ended:
                 self._execute("DELETE FROM conditions WHERE spider = ? AND detail = ?", spider, detail)

@@ -1,4 +1,4 @@
-"""Coverage: the range that each listing has been read over, walks that proved none, and the gaps between two crawls."""
+"""Coverage: the time range that each listing was read completely, unproven walks, and gaps between crawls."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,16 +7,18 @@ from crawler.content.dates import format_iso
 from crawler.items import Coverage, Gap
 from crawler.storage.table import Table
 
+# Coverage may end this much later than now: clocks are set wrong.
 _MAX_CLOCK_ERROR = timedelta(days=1)
 
 
 class CoverageTable(Table):
-    """The rows of `coverage` and `unproven_walks`, one per listing, and of `gaps`."""
+    """Rows of `coverage` and `unproven_walks`, one per listing, and of `gaps`."""
 
     def for_spider(self, spider: str, now: datetime) -> dict[str, Coverage]:
-        """What is covered of each of a spider's listings, by column id.
+        """Return the coverage of each of a spider's listings, by column id.
 
-        Nothing that is yet to come: another program has written that, and what it covers would never be read.
+        Coverage that ends in the future, which only another program can have written, is left out: its entries would
+        never be read.
         """
         rows = self._fetch_all(
             "SELECT column_id, newest, oldest FROM coverage WHERE spider = ? AND newest <= ?",
@@ -31,7 +33,7 @@ class CoverageTable(Table):
         }
 
     def save(self, run_id: int, spider: str, column: str, coverage: Coverage) -> None:
-        """What complete readings of a listing have covered by now."""
+        """Insert or replace the coverage of a listing."""
         self._execute(
             "INSERT OR REPLACE INTO coverage (spider, column_id, newest, oldest, run_id) VALUES (?, ?, ?, ?, ?)",
             spider,
@@ -42,7 +44,7 @@ class CoverageTable(Table):
         )
 
     def add_unproven_walk(self, run_id: int, spider: str, column: str) -> int:
-        """Count a walk that did not prove that it read the whole listing, and return how many there were in a row."""
+        """Count a walk that did not prove that it read the whole listing; return the number of such walks in a row."""
         with self.transaction():
             self._execute(
                 """
@@ -57,11 +59,11 @@ class CoverageTable(Table):
         return int(row["walks"]) if row else 0
 
     def forget_unproven_walks(self, spider: str, column: str) -> None:
-        """Start to count again."""
+        """Reset the count of unproven walks of a listing."""
         self._execute("DELETE FROM unproven_walks WHERE spider = ? AND column_id = ?", spider, column)
 
     def add_gap(self, run_id: int, column: str, gap: Gap) -> None:
-        """Entries of this interval were missed for certain."""
+        """Record an interval whose entries were certainly missed."""
         self._execute(
             "INSERT INTO gaps (run_id, column_id, after, before) VALUES (?, ?, ?, ?)",
             run_id,
@@ -71,7 +73,7 @@ class CoverageTable(Table):
         )
 
     def latest_gaps(self, limit: int) -> list[dict[str, Any]]:
-        """The last gaps, newest first: `run_id`, `spider`, `column_id`, `after`, `before`, `started_at` of the run."""
+        """Return the last gaps, newest first: `run_id`, `spider`, `column_id`, `after`, `before`, `started_at`."""
         return self._fetch_all(
             """
             SELECT run_id, spider, column_id, after, before, started_at

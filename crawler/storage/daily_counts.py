@@ -1,4 +1,4 @@
-"""Daily counts of articles, by day and by media."""
+"""Daily counts: numbers of articles by day and by media."""
 
 from typing import Any
 
@@ -19,14 +19,14 @@ class DailyCounts(Table):
     """Counts of articles by day and media, for charts."""
 
     def by_day_and_media(self, days: int) -> list[dict[str, Any]]:
-        """The days up to the newest article's: `day`, `media`, `articles`; days without any are left out."""
+        """Count `articles` by `day` and `media`, in the `days` days up to the newest article's."""
         return self._fetch_all(_COUNT_BY_DAY_AND_MEDIA, ago=f"-{days - 1} days")
 
     def latest_media(self, limit: int) -> list[dict[str, Any]]:
-        """The media (`slug`, `media`, `latest`) that wrote last."""
+        """Return the media with the newest articles, newest first: `slug`, `media`, `latest`."""
         return self._fetch_all(_SELECT_LATEST_MEDIA, limit=limit)
 
     def newest_day(self) -> str:
-        """The day of the newest article; empty without articles."""
+        """Return the day of the newest article; empty without articles."""
         row = self._fetch_one("SELECT substr(max(published_at), 1, 10) AS day FROM articles")
         return str(row["day"] or "") if row else ""

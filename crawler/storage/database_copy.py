@@ -1,13 +1,13 @@
-"""Database copy: all that can be read of a database, in a new file; of a damaged one, and of what its user added, too.
+"""Database copy: copy all readable rows of a database, which may be damaged, into a new file.
 
-It is read table by table and written again, so that nothing of the damage comes over. Tables that follow from the
-articles (`DERIVED_PREFIXES`) are copied without their rows: the caller fills them again.
+Tables are read and written one by one, those that users added included, so no damage is copied. Tables derived from the
+articles (`DERIVED_PREFIXES`) are created empty; the caller fills them.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from operator import itemgetter
@@ -21,20 +21,20 @@ from crawler.storage.migrations import migrations
 from crawler.storage.schema_check import SELECT_IS_WITHOUT_ROWID
 
 DERIVED_PREFIXES = ("search_", "story_")
-# What is said of a whole database, and has to be set before its first table is made.
+# Properties of a database that have to be set before its first table is created.
 _COPIED_PRAGMAS = ("encoding", "page_size", "auto_vacuum", "user_version", "application_id")
-# A page that says nonsense, or that the disk does not give.
+# A page with invalid content, or that the disk cannot read.
 _DAMAGE_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _READ_ERROR_CODES = {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS}
-# An index, a view or a trigger that cannot be made again: it needs what is not here, or rows break its rule.
+# An index, a view or a trigger cannot be created: an object or a function is missing, or rows break its constraint.
 _SCHEMA_CODES = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT}
-# Statements on ranges of rows that could not be read, before the rest of a table is given up: some thousand rows.
+# Unreadable ranges of rows, by halving, before the rest of a table is given up: some thousand unreadable rows.
 _MAX_FAILED_RANGES = 20_000
 _ROWID_NAMES = ("rowid", "_rowid_", "oid")
 _ADD_VIRTUAL_TABLE = """
     INSERT INTO main.sqlite_master (type, name, tbl_name, rootpage, sql) VALUES ('table', ?1, ?1, 0, ?2)
 """
-# SQLite takes no name of a table or a column as a parameter: these are filled with quoted names of the schema.
+# SQLite takes no table or column name as a parameter: quoted names of the schema are filled in.
 _COPY_ROWS = "INSERT OR IGNORE INTO main.{table} ({columns}) SELECT {columns} FROM old.{table}"
 _COUNT_ROWS = "SELECT count(*) FROM old.{table} NOT INDEXED"
 _EMPTY_INTERNAL_TABLES = {
@@ -45,12 +45,22 @@ _ALL_ROWIDS = (-(1 << 63), (1 << 63) - 1)
 
 
 class UnreadableDatabaseError(Exception):
-    """Nothing can be read of a database: it is none, or its table of contents is damaged."""
+    """Unreadable database: the file is not a database, or its schema table is damaged."""
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Return whether an error says that a part of a file cannot be read, and not that nothing can be written."""
+    """Return whether an error means that a part of a database file cannot be read."""
     return sqlite_code(error) in _DAMAGE_CODES or getattr(error, "sqlite_errorcode", 0) in _READ_ERROR_CODES
+
+
+@contextmanager
+def _damage_as_unreadable() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        if is_damage(error):
+            raise UnreadableDatabaseError(str(error)) from error
+        raise
 
 
 @cache
@@ -62,65 +72,59 @@ def our_tables() -> frozenset[str]:
 
 
 def copy_database(source: Path, target: Path) -> list[str]:
-    """Copy a database into a new file, and return in a line each what could not be copied.
+    """Copy a database into a new file, and return a line for each part that could not be copied.
 
     Rows keep their rowids, and values their types. Raises UnreadableDatabaseError, and sqlite3.Error where the new file
     cannot be written.
     """
-    try:
-        pragmas = _read_pragmas(source)
-    except sqlite3.Error as error:
-        if is_damage(error):
-            raise UnreadableDatabaseError(str(error)) from error
-        raise
+    with (
+        _damage_as_unreadable(),
+        closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=rw", uri=True)) as connection,
+    ):
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        pragmas = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in _COPIED_PRAGMAS}
     with closing(sqlite3.connect(target.resolve().as_uri(), uri=True, isolation_level=None)) as connection:
         for name, value in pragmas.items():
             connection.execute(f"PRAGMA main.{name} = {value!r}")
-        # It is thrown away unless it becomes whole: nothing is waited for, or kept to be taken back after a crash.
+        # An incomplete copy is deleted, so nothing needs to survive a crash.
         for pragma in ("journal_mode = MEMORY", "synchronous = OFF", "temp_store = MEMORY", "writable_schema = ON"):
             connection.execute(f"PRAGMA {pragma}")
-        # Not read again before each statement: SQLite takes an error of that for damage.
+        # Otherwise SQLite reads the schema again before each statement, and takes the first read error for damage.
         connection.execute("PRAGMA main.locking_mode = EXCLUSIVE")
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000:.0f}")
         connection.execute("ATTACH DATABASE ? AS old", [f"{source.resolve().as_uri()}?mode=rw"])
-        # In no transaction: SQLite gives a whole one up where a statement meets damage.
+        # Without a transaction, which SQLite would roll back when a statement meets damage.
         copy = _Copy(connection)
         copy.run()
     return copy.faults
 
 
-def _read_pragmas(source: Path) -> dict[str, int | str]:
-    with closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=rw", uri=True)) as connection:
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        return {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in _COPIED_PRAGMAS}
-
-
 @dataclass(slots=True)
 class _Copy:
-    """A copy under way, from the schema `old` to the schema `main` of one connection."""
+    """Copy from the attached database `old` to `main`, on one connection."""
 
     connection: sqlite3.Connection
     faults: list[str] = field(default_factory=list)
 
     def run(self) -> None:
-        """Copy tables with their rows first: indexes are made faster of rows, and triggers must not see them."""
-        try:
+        """Copy tables with rows before indexes, which are then created faster, and triggers, which must not fire."""
+        with _damage_as_unreadable():
             schema = self.connection.execute(
                 "SELECT type, name, sql, type = 'table' AND rootpage = 0 FROM old.sqlite_master "
                 "WHERE sql IS NOT NULL ORDER BY rowid"
             ).fetchall()
-        except sqlite3.Error as error:
-            if is_damage(error):
-                raise UnreadableDatabaseError(str(error)) from error
-            raise
         tables = {name: sql for kind, name, sql, _ in schema if kind == "table"}
         virtual_tables = {name for _, name, _, is_virtual in schema if is_virtual}
-        made_by_others = tuple(f"{name}_" for name in virtual_tables if _is_derived(name))
+        shadow_prefixes = tuple(f"{name}_" for name in virtual_tables if _is_derived(name))
         for name, sql in tables.items():
-            if name.startswith("sqlite_") or (_is_derived(name) and name.startswith(made_by_others)):
+            if name.startswith("sqlite_") or (_is_derived(name) and name.startswith(shadow_prefixes)):
                 continue
-            is_filled = not _is_derived(name) and name not in virtual_tables
-            if self._create_table(name, sql, is_virtual=name in virtual_tables) and is_filled:
+            if _is_derived(name):
+                self._create(name, sql)
+            elif name in virtual_tables:
+                # Its module may be missing, so only its line in the schema is copied; its rows are in shadow tables.
+                self._create(name, _ADD_VIRTUAL_TABLE, name, sql)
+            elif self._create(name, sql):
                 self._copy_rows(name)
         self._copy_internal_tables(tables.keys())
         for wanted_kind in ("index", "view", "trigger"):
@@ -128,21 +132,12 @@ class _Copy:
                 if kind == wanted_kind:
                     self._create(f"{kind} {name}", sql)
 
-    def _create_table(self, name: str, sql: str, *, is_virtual: bool) -> bool:
-        """Make a table; a virtual one of the user's by its line in the schema alone.
-
-        Its module need not be here then, and what it holds is in its shadow tables.
-        """
-        if is_virtual and not _is_derived(name):
-            return self._create(name, _ADD_VIRTUAL_TABLE, name, sql)
-        return self._create(name, sql)
-
     def _create(self, label: str, statement: str, *values: str) -> bool:
+        """Create a part of the schema, or record why it cannot be created; return whether it was created."""
         try:
-            self.connection.execute(statement, values)
+            with _damage_as_unreadable():
+                self.connection.execute(statement, values)
         except sqlite3.Error as error:
-            if is_damage(error):
-                raise UnreadableDatabaseError(str(error)) from error  # a part of the table of contents
             if sqlite_code(error) not in _SCHEMA_CODES:
                 raise
             self.faults.append(f"{label}: {error}")
@@ -159,6 +154,7 @@ class _Copy:
             self._copy_rows(name)
 
     def _copy_rows(self, table: str) -> None:
+        """Copy the readable rows of a table, with one statement if all are readable."""
         columns = self.connection.execute(
             "SELECT name, hidden, pk FROM pragma_table_xinfo(?, 'main')", [table]
         ).fetchall()
@@ -170,7 +166,7 @@ class _Copy:
         )
         insert = _COPY_ROWS.format(table=quote_identifier(table), columns=listed)
         key = [rowid] if rowid else [quote_identifier(name) for name, _, pk in sorted(columns, key=itemgetter(2)) if pk]
-        # In this order SQLite reads the table itself; in none it may read an index that holds all columns.
+        # Ordered by its key, SQLite reads the table; without an order, it may read an index that has all columns.
         in_order = f"{insert} ORDER BY {', '.join(key)}"
         copied = next((count for sql in (in_order, insert) if (count := self._insert(sql)) is not None), None)
         if copied is not None:
@@ -181,7 +177,7 @@ class _Copy:
             self._copy_both_ends(table, insert, key)
 
     def _insert(self, statement: str, *values: int) -> int | None:
-        """Return how many rows were inserted; None, with none inserted, where one of them could not be read."""
+        """Return the number of inserted rows; None, with no row inserted, if one of them could not be read."""
         try:
             return self.connection.execute(statement, values).rowcount
         except sqlite3.Error as error:
@@ -190,6 +186,7 @@ class _Copy:
             return None
 
     def _check_count(self, table: str, copied: int) -> None:
+        """Record the number of rows that were left out because they break a constraint."""
         try:
             (total,) = self.connection.execute(_COUNT_ROWS.format(table=quote_identifier(table))).fetchone()
         except sqlite3.Error as error:
@@ -197,10 +194,10 @@ class _Copy:
                 raise
             return  # all rows were read from an index
         if copied < total:
-            self.faults.append(f"{table}: {total - copied} of {total} rows break a rule of it")
+            self.faults.append(f"{table}: {total - copied} of {total} rows break a constraint of the table")
 
     def _copy_ranges(self, table: str, insert: str) -> None:
-        """Copy all rows whose pages can be read, by halving the ranges in which one cannot."""
+        """Copy all rows on readable pages, by halving the ranges that have an unreadable page."""
         copied, failures, is_complete = 0, 0, True
         ranges = [_ALL_ROWIDS]
         while ranges:
@@ -218,7 +215,7 @@ class _Copy:
             self.faults.append(f"{table}: damaged; {copied} rows could be read")
 
     def _copy_both_ends(self, table: str, insert: str, key: Sequence[str]) -> None:
-        """Copy the rows of a table without rowids, from either end up to a page that cannot be read."""
+        """Copy the rows of a table without rowids, from both ends up to an unreadable page."""
         copied = 0
         for direction in ("ASC", "DESC"):
             order = ", ".join(f"{name} {direction}" for name in key)
@@ -229,7 +226,7 @@ class _Copy:
         self.faults.append(f"{table}: damaged; {copied} rows could be read")
 
     def _copy_first_rows(self, insert: str) -> tuple[int, bool]:
-        """Copy as many rows as can be read in their order; how many were new, and whether these are all."""
+        """Copy rows in their order up to an unreadable page; return their number, and whether these are all rows."""
         copied, readable, step, is_growing = 0, 0, 1, True
         while step:
             inserted = self._insert(insert, readable + step)

@@ -1,4 +1,4 @@
-"""Database swap: put a rebuilt database in the place of the old one, with all that only the old one knew."""
+"""Database swap: replace the database by a rebuilt copy, and keep the old file."""
 
 import errno
 import itertools
@@ -30,18 +30,18 @@ from crawler.storage.search.index import SearchIndex
 from crawler.storage.unfinished import DATABASE_BACKUP_INFIX, DATABASE_LOG_SUFFIXES, unfinished_folder
 
 _ADD_MISSING_CATEGORIES = "INSERT OR IGNORE INTO categories (slug, media) SELECT category, media FROM articles"
-# SQLite takes no name of a table or a column as a parameter: these are filled with those of the schema.
+# SQLite takes no table or column name as a parameter: names of the schema are filled in.
 _DELETE_ORPHANS, _FREE_ORPHANS = 'DELETE FROM "{table}"', 'UPDATE "{table}" SET "{column}" = NULL'
 _WHERE_ORPHAN = ' WHERE "{column}" IS NOT NULL AND "{column}" NOT IN (SELECT "{other_column}" FROM "{other_table}")'
-# Of file systems on which a file has one name.
+# Errors of file systems without hard links.
 _NO_LINK_ERRNOS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK}
 
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """A new database under construction.
+    """New database that is being filled.
 
-    `carried_over` says that it holds what the old one held, but for `faults`, in a line each: all are known at its end.
+    `carried_over`: it has the old database's rows, except for `faults`, a line each, which are complete at the end.
     """
 
     store: Store
@@ -53,9 +53,9 @@ class Replacement:
 def replacement_database(output: Path, replaced_at: datetime) -> Iterator[Replacement]:
     """Yield a copy of the old database to write articles into, which replaces the old one at the end.
 
-    On an error the old one stays. What follows from the articles is made again at the end. Only the holder of the lock
-    may do this. Raises StoreError, also where a newer finews wrote the old one or another program reads it, and
-    OutputError.
+    On an error the old one stays. Search index and reprints are rebuilt at the end. Requires the lock of the output
+    folder. Raises OutputError, and StoreError, also where a newer finews wrote the old database or another program
+    reads it.
     """
     path = output / DATABASE_FILE_NAME
     try:
@@ -66,7 +66,7 @@ def replacement_database(output: Path, replaced_at: datetime) -> Iterator[Replac
             new_path = build_dir / DATABASE_FILE_NAME
             carried_over, faults = _copy_old_database(path, new_path) if has_old else (False, [])
             with closing(open_database_rw(build_dir)) as db, as_store_error(path):
-                # It is thrown away unless it becomes whole. A log would have to be folded in at the end.
+                # An incomplete database is deleted. A write-ahead log would have to be checkpointed at the end.
                 for pragma in (
                     "locking_mode = EXCLUSIVE",
                     "journal_mode = MEMORY",
@@ -92,9 +92,9 @@ def replacement_database(output: Path, replaced_at: datetime) -> Iterator[Replac
 
 
 def _prepare_old_database(output: Path) -> None:
-    """Fold the log of the old database in, so that its file is all of it. Nothing else of it is changed.
+    """Checkpoint the log of the old database, whose file is complete then. A damaged database is left unchanged.
 
-    A damaged one is left as it is. Raises StoreError.
+    Raises StoreError.
     """
     path = output / DATABASE_FILE_NAME
     try:
@@ -111,9 +111,9 @@ def _prepare_old_database(output: Path) -> None:
 
 
 def _copy_old_database(path: Path, new_path: Path) -> tuple[bool, list[str]]:
-    """Return whether anything can be read of the old one, and what could not be copied.
+    """Copy the old database; return whether it could be read, and a line for each part that could not be copied.
 
-    It is tried twice: a disk may fail to give a page once, and nothing of it must be given up for that.
+    Tried twice: a read error of the disk may be temporary.
     """
     faults: list[str] = []
     for _ in range(2):
@@ -129,9 +129,9 @@ def _copy_old_database(path: Path, new_path: Path) -> tuple[bool, list[str]]:
 
 
 def _remove_orphans(db: Database) -> list[str]:
-    """Remove the rows of our tables whose partner is not there; return in a line each of which table, and how many.
+    """Remove rows of finews' tables that refer to a missing row; return a line with the number for each table.
 
-    A row that may do without its partner stays, and so do all rows of the user's own tables.
+    Where the reference may be NULL, it becomes NULL and the row stays. Rows of users' tables stay.
     """
     faults = []
     with db.atomic():
@@ -148,7 +148,7 @@ def _remove_orphans(db: Database) -> list[str]:
 
 
 def _sync_file(path: Path) -> None:
-    """Wait until a file, or what a folder lists, is on the disk."""
+    """Sync a file or a folder to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -157,7 +157,7 @@ def _sync_file(path: Path) -> None:
 
 
 def _check_integrity(path: Path) -> None:
-    """Check a database that is closed, by its one file alone. Raises StoreError when it is not sound."""
+    """Check a closed database. Raises StoreError if it is damaged or rows refer to missing rows."""
     with (
         as_store_error(path),
         closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as connection,
@@ -165,19 +165,30 @@ def _check_integrity(path: Path) -> None:
         (finding,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
         orphans = [row for table in our_tables() for row in connection.execute(f'PRAGMA foreign_key_check("{table}")')]
     if finding != "ok" or orphans:
-        raise StoreError(f"the new database is not sound, and the old one stays: {orphans[0] if orphans else finding}")
+        raise StoreError(f"the new database is damaged, and the old one stays: {orphans[0] if orphans else finding}")
 
 
 def _replace_database_file(new_path: Path, path: Path, replaced_at: datetime) -> None:
-    """The old file gets a second name before it loses its first, so that there is a database at every moment.
+    """Give the old file a backup name, then move the new one to its place, so there is a database at any time.
 
-    The log of a damaged one goes with it before the new one is there, which must not read another's pages; one of a
-    sound database is empty.
+    The log of a damaged database is moved with it first: with the new file it would mix pages of two databases. The log
+    of an intact database is empty.
     """
     if path.exists():
-        backup = _unused_backup_path(path, replaced_at)
-        _link_or_copy(path, backup)
-        _keep_permissions(path, new_path)
+        base_name = f"{path.name}{DATABASE_BACKUP_INFIX}{replaced_at:%Y%m%dT%H%M%S}"
+        candidates = (path.with_name(base_name + (f"-{number}" if number else "")) for number in itertools.count())
+        backup = next(candidate for candidate in candidates if not candidate.exists())
+        try:
+            os.link(path, backup)
+        except OSError as error:
+            if error.errno not in _NO_LINK_ERRNOS:
+                raise
+            shutil.copy2(path, backup)
+        # The new file keeps group and permissions of the old one; its owner is the current user.
+        status = path.stat()
+        with suppress(PermissionError):  # the user is not in the group
+            os.chown(new_path, -1, status.st_gid)
+        new_path.chmod(stat.S_IMODE(status.st_mode))
         for suffix in DATABASE_LOG_SUFFIXES:
             log = _with_suffix(path, suffix)
             if log.exists() and log.stat().st_size:
@@ -188,28 +199,5 @@ def _replace_database_file(new_path: Path, path: Path, replaced_at: datetime) ->
     _sync_file(path.parent)
 
 
-def _link_or_copy(path: Path, backup: Path) -> None:
-    try:
-        os.link(path, backup)
-    except OSError as error:
-        if error.errno not in _NO_LINK_ERRNOS:
-            raise
-        shutil.copy2(path, backup)
-
-
-def _keep_permissions(old_path: Path, new_path: Path) -> None:
-    """Give the new file the group and the permissions of the old one; its owner is the user who rebuilds it."""
-    status = old_path.stat()
-    with suppress(PermissionError):  # of a group that this user is not in
-        os.chown(new_path, -1, status.st_gid)
-    new_path.chmod(stat.S_IMODE(status.st_mode))
-
-
 def _with_suffix(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
-
-
-def _unused_backup_path(path: Path, replaced_at: datetime) -> Path:
-    base_name = f"{path.name}{DATABASE_BACKUP_INFIX}{replaced_at:%Y%m%dT%H%M%S}"
-    paths = (path.with_name(base_name + (f"-{number}" if number else "")) for number in itertools.count())
-    return next(name for name in paths if not name.exists())

@@ -1,4 +1,4 @@
-"""Migrations: the schema, as numbered steps. Append only: a step that has been released never changes."""
+"""Migrations: the schema in numbered steps. Append only: a released step never changes."""
 
 import re
 
@@ -14,7 +14,7 @@ _OUTCOME_COUNT_COLUMNS = "\n".join(f'        "{outcome}" INTEGER NOT NULL DEFAUL
 _OUTCOME_COUNT_SUM = " + ".join(f'"{outcome}"' for outcome in Outcome)
 
 _FIRST_TABLES = (
-    # A media and the slug of its pages. `aliases` is a JSON array of other names and older slugs.
+    # A media with the slug of its pages. `aliases` is a JSON array of other names and older slugs.
     """
     CREATE TABLE categories (
         slug TEXT PRIMARY KEY,
@@ -22,8 +22,8 @@ _FIRST_TABLES = (
         aliases TEXT NOT NULL DEFAULT '[]'
     )
     """,
-    # The truth. A post file is written from this row alone; `published_revision` is the revision that the file on
-    # disk holds, and NULL or an older number is a post that is not written yet.
+    # One row per article, from which alone its post file is written. `published_revision` is the revision of the file
+    # on disk; NULL or an older number: the post is not written yet.
     """
     CREATE TABLE articles (
         code TEXT PRIMARY KEY,
@@ -48,7 +48,7 @@ _FIRST_TABLES = (
     "CREATE INDEX articles_published_at ON articles(published_at)",
     "CREATE INDEX articles_category ON articles(category, published_at)",
     "CREATE INDEX articles_owed ON articles(code) WHERE published_revision IS NOT revision",
-    # Where the source lists an article.
+    # The columns that list an article.
     """
     CREATE TABLE article_columns (
         code TEXT NOT NULL REFERENCES articles(code),
@@ -57,7 +57,7 @@ _FIRST_TABLES = (
     ) WITHOUT ROWID
     """,
     "CREATE INDEX article_columns_column ON article_columns(column_id)",
-    # What an article said before it was corrected; what it says now stands in `articles`.
+    # Older versions of corrected articles; the current version is in `articles`.
     """
     CREATE TABLE revisions (
         code TEXT NOT NULL REFERENCES articles(code),
@@ -81,7 +81,7 @@ _FIRST_TABLES = (
     ) WITHOUT ROWID
     """,
     "CREATE INDEX mentions_secid ON mentions(secid)",
-    # One crawl. `outcome` is NULL while it runs; the counts are those of its entries, and add up to what was listed.
+    # One row per crawl. `outcome` is NULL while it runs; the counts of its entries by outcome add up to `listed`.
     f"""
     CREATE TABLE runs (
         id INTEGER PRIMARY KEY,
@@ -96,7 +96,7 @@ _FIRST_TABLES = (
         CHECK (listed = {_OUTCOME_COUNT_SUM})
     )
     """,
-    # What became of each listing entry of each run. NULL is not decided yet. A blank row of a listing has no code.
+    # The outcome of each listing entry of each run; NULL: not decided yet. A blank row of a listing has no code.
     f"""
     CREATE TABLE entries (
         id INTEGER PRIMARY KEY,
@@ -109,8 +109,8 @@ _FIRST_TABLES = (
     """,
     "CREATE INDEX entries_run ON entries(run_id, outcome)",
     "CREATE INDEX entries_code ON entries(code)",
-    # What a spider's listing said of an article when it was last saved or rejected: an entry that says the same
-    # again needs no request.
+    # Title and time of an article in a spider's listing when it was last saved or rejected: if they are unchanged, the
+    # article is not requested again.
     """
     CREATE TABLE sightings (
         code TEXT NOT NULL,
@@ -121,7 +121,7 @@ _FIRST_TABLES = (
         PRIMARY KEY (code, spider)
     ) WITHOUT ROWID
     """,
-    # What could not be read, raw, once for each content and reason.
+    # Raw content that could not be parsed, once for each content and reason.
     """
     CREATE TABLE quarantine (
         id INTEGER PRIMARY KEY,
@@ -141,13 +141,13 @@ _FIRST_TABLES = (
 
 @migrations()
 def m001_first_tables(db: Database) -> None:
-    """Everything the crawl needs."""
+    """Create the tables of a crawl."""
     for statement in _FIRST_TABLES:
         db.execute(statement)
 
 
 _COVERAGE_TABLES = (
-    # What complete readings of a listing have covered: all entries from `oldest` (NULL: the listing's end) to `newest`.
+    # The range of each listing that was read completely: all entries from `oldest` (NULL: its end) to `newest`.
     """
     CREATE TABLE coverage (
         spider TEXT NOT NULL,
@@ -158,7 +158,7 @@ _COVERAGE_TABLES = (
         PRIMARY KEY (spider, column_id)
     ) WITHOUT ROWID
     """,
-    # Entries published between these times stood in a listing, and were gone when it was asked.
+    # Entries published between these times were in a listing, but no longer when it was requested.
     """
     CREATE TABLE gaps (
         run_id INTEGER NOT NULL REFERENCES runs(id),
@@ -168,27 +168,27 @@ _COVERAGE_TABLES = (
         PRIMARY KEY (run_id, column_id)
     ) WITHOUT ROWID
     """,
-    # How often in a row an article could not be had, as its listing says it now.
+    # The number of failures in a row to fetch an article as listed now.
     "ALTER TABLE sightings ADD COLUMN failures INTEGER NOT NULL DEFAULT 0",
 )
 
 
 @migrations()
 def m002_coverage(db: Database) -> None:
-    """Incremental crawls: how far each listing has been covered, and what was missed."""
+    """Record the coverage of each listing and its gaps, for incremental crawls."""
     for statement in _COVERAGE_TABLES:
         db.execute(statement)
 
 
 _RAW_TABLES = (
-    # Responses as they came, zlib-compressed, once per content; kept when KEEP_RAW is on.
+    # Raw responses, zlib-compressed, once per content; kept if KEEP_RAW is on.
     """
     CREATE TABLE raw_contents (
         sha256 TEXT PRIMARY KEY,
         content BLOB NOT NULL
     )
     """,
-    # The response that each article was extracted from: by which extractor of which spider (`reader`), for which
+    # The response that each article was extracted from, the number of the spider's extractor (`reader`), and the
     # listing entry (JSON).
     """
     CREATE TABLE raw_replies (
@@ -202,7 +202,7 @@ _RAW_TABLES = (
         seen_at TEXT NOT NULL
     )
     """,
-    # What a quarantined response takes to be extracted again: what it is, and for which entry it was asked.
+    # The data that extracting a quarantined response again needs: its kind, and the entry that it was requested for.
     "ALTER TABLE quarantine ADD COLUMN kind TEXT NOT NULL DEFAULT 'article'",
     "ALTER TABLE quarantine ADD COLUMN column_id TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE quarantine ADD COLUMN content_type TEXT NOT NULL DEFAULT ''",
@@ -214,14 +214,14 @@ _RAW_TABLES = (
 
 @migrations()
 def m003_raw_replies(db: Database) -> None:
-    """Responses that can be extracted again without a network."""
+    """Keep responses, which can be extracted again without a network."""
     for statement in _RAW_TABLES:
         db.execute(statement)
 
 
 @migrations()
 def m004_pauses(db: Database) -> None:
-    """Until when the source asked not to be asked again, by origin: scheme, host and port."""
+    """Record until when a source asks for no requests, by origin: scheme, host and port."""
     db.execute("CREATE TABLE pauses (origin TEXT PRIMARY KEY, until TEXT NOT NULL) WITHOUT ROWID")
 
 
@@ -230,9 +230,9 @@ _INTEGER_CODE = r"CASE WHEN CAST(CAST(\1 AS INTEGER) AS TEXT) = \1 THEN CAST(\1 
 
 
 def with_integer_codes(statement: str) -> str:
-    """SQL whose codes in braces, `{new.code}`, are as the search index keeps them.
+    """Return SQL with each code in braces, such as `{new.code}`, replaced by the search index's form of the code.
 
-    That is a number of 8 bytes for a code that is one, as the source's are, and the text for any other.
+    This is an integer of 8 bytes for a code of digits, and the text for any other.
     """
     return _BRACED_CODE.sub(_INTEGER_CODE, statement)
 
@@ -284,11 +284,11 @@ _SEARCH_TRIGGERS = (
     """,
 )
 
-# The search index, kept in plain SQL so that every client can write to the database: a trigger forgets what no longer
-# holds and names what is to be indexed, and our code indexes it in the same transaction (search/index.py). What another
-# client has written is searched in its raw form until then.
+# The search index. Triggers in plain SQL, which work for every client that writes to the database, delete outdated
+# documents and list the articles to index; finews indexes its own in the same transaction (search/index.py). Articles
+# that another client has written are searched without the index until finews indexes them.
 _SEARCH_TABLES = (
-    # Every version of an article, from when it was seen; `current` is what it says now.
+    # All versions of an article, with the time when each was first seen; `current` is 1 for the current version.
     """
     CREATE VIEW versions AS
         SELECT code, revision, 0 AS current, seen_at, title, published_at, body_html, NULL AS body_text FROM revisions
@@ -296,7 +296,7 @@ _SEARCH_TABLES = (
         SELECT code, revision, 1, coalesce(changed_at, first_seen_at), title, published_at, body_html, body_text
         FROM articles
     """,
-    # One row for each version whose pairs of characters stand in `search_pairs`. `published` is seconds since 1970.
+    # One row for each version whose bigrams are in `search_pairs`. `published` is in seconds since 1970.
     """
     CREATE TABLE search_documents (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -307,9 +307,9 @@ _SEARCH_TABLES = (
     )
     """,
     "CREATE UNIQUE INDEX search_documents_code ON search_documents(code, revision, current)",
-    # Of each 1,024 documents, no one is newer than this.
+    # The newest time of each block of 1,024 documents.
     "CREATE TABLE search_blocks (block INTEGER PRIMARY KEY, newest INTEGER NOT NULL)",
-    # The bigrams of each document, by its id: only which, not where. Bigrams of an id without a document are stale.
+    # The bigrams of each document, by its id, without positions. Bigrams of an id without a document are outdated.
     """
     CREATE VIRTUAL TABLE search_pairs
     USING fts5(pairs, content = '', columnsize = 0, detail = none, tokenize = 'ascii')
@@ -318,7 +318,7 @@ _SEARCH_TABLES = (
     "CREATE TABLE search_pending (code TEXT PRIMARY KEY) WITHOUT ROWID",
     *(_BRACED_CODE.sub(r"\1", trigger) for trigger in _SEARCH_TRIGGERS),
     "INSERT INTO search_pending SELECT code FROM articles",
-    # A stock is asked for by its code without the market, or by its name.
+    # Stocks are looked up by code without the market, or by name.
     "CREATE INDEX mentions_stock_code ON mentions(substr(secid, instr(secid, '.') + 1))",
     "CREATE INDEX mentions_name ON mentions(name)",
     # For other clients: `SELECT title FROM search WHERE words MATCH '央行' ORDER BY published_at DESC LIMIT 10`.
@@ -329,7 +329,7 @@ _SEARCH_TABLES = (
         JOIN search_documents ON search_documents.id = search_pairs.rowid AND current = 1
         JOIN articles USING (code)
     """,
-    # Common questions. The source's times are China time, as text.
+    # Frequent queries. The source's times are China time, as text.
     """
     CREATE VIEW articles_per_day AS
         SELECT substr(published_at, 1, 10) AS day, media, category, count(*) AS articles
@@ -352,7 +352,7 @@ _SEARCH_TABLES = (
 
 @migrations()
 def m005_search(db: Database) -> None:
-    """An index that finds every part of a title or a text, and views for common questions."""
+    """Create an index that finds every part of a title or a text, and views for frequent queries."""
     for statement in _SEARCH_TABLES:
         db.execute(statement)
 
@@ -368,8 +368,8 @@ MARK_ALL_PAGES_STALE = (
     "INSERT OR IGNORE INTO stale_pages SELECT DISTINCT 'stock', secid FROM mentions WHERE kind = 'stock'",
 )
 _STALE_PAGE_TABLES = (
-    # The site's pages that no longer show what the articles say. Triggers fill it, so that no writer can forget to;
-    # the writer of the pages empties it.
+    # The site's pages that are out of date. Triggers fill the table, whichever program writes the articles; finews
+    # empties it when it writes the pages.
     """
     CREATE TABLE stale_pages (
         kind TEXT NOT NULL CHECK (kind IN ('category', 'day', 'stock')),
@@ -405,7 +405,7 @@ _STALE_PAGE_TABLES = (
         {_INSERT_STALE_PAGES.format("('stock', OLD.secid)")};
     END
     """,
-    # Reprints were found by their title then.
+    # At this version, reprints were found by their title.
     "CREATE INDEX articles_title ON articles(title)",
     *MARK_ALL_PAGES_STALE,
 )
@@ -413,18 +413,17 @@ _STALE_PAGE_TABLES = (
 
 @migrations()
 def m006_stale_pages(db: Database) -> None:
-    """The published site: which of its pages are to be written again."""
+    """Record the pages of the published site that have to be written again."""
     for statement in _STALE_PAGE_TABLES:
         db.execute(statement)
 
 
-# The clusters (stories): articles that are one another's reprints. As with the search index, triggers name what has
-# changed, in plain SQL, and our code clusters it (reprints/clusters.py). But for `story_pending`, all follows from
-# the articles.
+# The clusters (stories) of reprints. As for the search index, triggers in plain SQL list the changed articles, and
+# finews clusters them (reprints/clusters.py). Except for `story_pending`, all rows are derived from the articles.
 _STORY_TABLES = (
-    # Each text once, by its letters, with a sketch that shows how similar two are.
+    # Each text once, by its letters, with a sketch that estimates the similarity of two texts.
     "CREATE TABLE story_texts (digest BLOB PRIMARY KEY, sketch BLOB NOT NULL) WITHOUT ROWID",
-    # `id` follows from the code, `published` is seconds since 1970, `story` the least id of the articles of a cluster.
+    # `id` is derived from the code, `published` is in seconds since 1970, `story` is the least id of a cluster.
     """
     CREATE TABLE story_articles (
         id INTEGER PRIMARY KEY,
@@ -438,7 +437,7 @@ _STORY_TABLES = (
     """,
     "CREATE INDEX story_articles_story ON story_articles(story, published, code)",
     "CREATE INDEX story_articles_digest ON story_articles(digest)",
-    # The articles by the keys of their texts, in the order of their times.
+    # The articles by the keys of their texts, in order of time.
     """
     CREATE TABLE story_keys (
         key INTEGER NOT NULL,
@@ -447,7 +446,7 @@ _STORY_TABLES = (
         PRIMARY KEY (key, published, id)
     ) WITHOUT ROWID
     """,
-    # The articles that are to be clustered again, or are gone.
+    # The articles that have to be clustered again, or were deleted.
     "CREATE TABLE story_pending (code TEXT PRIMARY KEY) WITHOUT ROWID",
     """
     CREATE TRIGGER story_article_inserted AFTER INSERT ON articles BEGIN
@@ -468,7 +467,7 @@ _STORY_TABLES = (
     END
     """,
     "INSERT INTO story_pending SELECT code FROM articles",
-    # Each reprint next to the earliest article of its cluster.
+    # Each reprint with the earliest article of its cluster.
     """
     CREATE VIEW reprints AS
         SELECT articles.code, articles.title, articles.media, articles.published_at,
@@ -486,14 +485,14 @@ _STORY_TABLES = (
 
 @migrations()
 def m007_stories(db: Database) -> None:
-    """Which articles are reprints of one another."""
+    """Record which articles are reprints of one another."""
     for statement in _STORY_TABLES:
         db.execute(statement)
 
 
 @migrations()
 def m008_search_blocks(db: Database) -> None:
-    """Smaller blocks of the search index, in the order of their newest: a question reads no more than it needs."""
+    """Make the blocks of the search index smaller, and sort them by their newest: a search reads fewer documents."""
     db.execute("DELETE FROM search_blocks")
     db.execute("INSERT INTO search_blocks SELECT id >> 6, max(published) FROM search_documents GROUP BY id >> 6")
     db.execute("CREATE INDEX search_blocks_newest ON search_blocks(newest)")
@@ -501,7 +500,7 @@ def m008_search_blocks(db: Database) -> None:
 
 @migrations()
 def m009_pages_anew(db: Database) -> None:
-    """Pages hold their articles as HTML, and list reprints by their clusters."""
+    """Write all pages again: they hold their articles as HTML, and list reprints by their clusters."""
     for statement in ("DROP INDEX articles_title", *MARK_ALL_PAGES_STALE):
         db.execute(statement)
 
@@ -515,7 +514,7 @@ _SMALLER_SEARCH_TABLES = (
         )
     ),
     "DROP VIEW search",
-    # `code` has no type, so that a number stays a number and a text a text.
+    # `code` has no type: integers and texts are stored as they are.
     """
     CREATE TABLE search_documents_anew (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -529,7 +528,7 @@ _SMALLER_SEARCH_TABLES = (
     INSERT INTO search_documents_anew
         SELECT id, {code}, revision, current, published FROM search_documents ORDER BY id
     """,
-    # Ids are never used again, those of no document any more included.
+    # Ids are never used again, those of deleted documents included.
     "DELETE FROM sqlite_sequence WHERE name = 'search_documents_anew'",
     """
     INSERT INTO sqlite_sequence (name, seq)
@@ -538,7 +537,7 @@ _SMALLER_SEARCH_TABLES = (
     "DROP TABLE search_documents",
     "ALTER TABLE search_documents_anew RENAME TO search_documents",
     "CREATE UNIQUE INDEX search_documents_code ON search_documents(code, revision, current)",
-    # Of each block of documents, no one is newer, and no one older.
+    # The newest and the oldest time of each block of documents.
     "DROP TABLE search_blocks",
     "CREATE TABLE search_blocks (block INTEGER PRIMARY KEY, newest INTEGER NOT NULL, oldest INTEGER NOT NULL)",
     """
@@ -558,19 +557,19 @@ _SMALLER_SEARCH_TABLES = (
 
 @migrations()
 def m010_smaller_search(db: Database) -> None:
-    """The search index names articles by numbers, and knows the oldest of each block, too."""
+    """Store codes as integers in the search index, and the oldest time of each block."""
     for statement in _SMALLER_SEARCH_TABLES:
         db.execute(with_integer_codes(statement))
 
 
 @migrations()
 def m011_raw_contents_in_use(db: Database) -> None:
-    """Responses are kept no longer than an article names them."""
+    """Delete responses that no article refers to."""
     db.execute("CREATE INDEX raw_replies_sha256 ON raw_replies(sha256)")
     db.execute("DELETE FROM raw_contents WHERE sha256 NOT IN (SELECT sha256 FROM raw_replies)")
 
 
-# The codes of the texts that were written before, by outcome and as patterns of LIKE; the first that matches counts.
+# Reason codes of texts that earlier versions wrote, by outcome and LIKE pattern; the first match counts.
 _REASONS_BY_TEXT = {
     "unchanged": {
         "": "not_modified",
@@ -630,7 +629,7 @@ _REASONS_BY_TEXT = {
 
 
 def _reason_by_text() -> str:
-    """Return the code of an entry's text, as SQL."""
+    """Return SQL that converts an entry's text to its reason code."""
     cases = [
         f"WHEN outcome = '{outcome}' AND detail LIKE '{text}' THEN '{reason}'"
         for outcome, reasons in _REASONS_BY_TEXT.items()
@@ -641,19 +640,19 @@ def _reason_by_text() -> str:
 
 @migrations()
 def m012_reasons(db: Database) -> None:
-    """Why an entry has its outcome, as a code; NULL as long as `outcome` is."""
+    """Add the reason of an entry's outcome, as a code; NULL as long as `outcome` is."""
     db.execute("ALTER TABLE entries ADD COLUMN reason TEXT")
     db.execute(" ".join(("UPDATE entries SET reason =", _reason_by_text(), "WHERE outcome IS NOT NULL")))
 
 
 @migrations()
 def m013_robots(db: Database) -> None:
-    """The robots.txt of an origin is used for a day, by all crawls."""
+    """Keep the robots.txt of each origin, which all crawls of a day use."""
     db.execute("CREATE TABLE robots (origin TEXT PRIMARY KEY, content BLOB NOT NULL, fetched_at TEXT NOT NULL)")
 
 
 _CHANGING_LISTINGS = (
-    # Walks in a row that did not prove that they read a whole listing: the next crawl reads it again.
+    # The number of walks in a row that did not prove that they read a whole listing: the next crawl reads it again.
     """
     CREATE TABLE unproven_walks (
         spider TEXT NOT NULL,
@@ -663,7 +662,7 @@ _CHANGING_LISTINGS = (
         PRIMARY KEY (spider, column_id)
     ) WITHOUT ROWID
     """,
-    # What a column said of an article when it was fetched because the column said something else than `sightings`.
+    # Title and time of an article in a column, if it was fetched because they differed from `sightings`.
     """
     CREATE TABLE column_sightings (
         code TEXT NOT NULL,
@@ -674,7 +673,7 @@ _CHANGING_LISTINGS = (
         PRIMARY KEY (code, spider, column_id)
     ) WITHOUT ROWID
     """,
-    # What could not be read of an article that was stored later is resolved.
+    # Resolve the quarantine of articles that were stored later.
     """
     UPDATE quarantine SET resolved_at = (SELECT first_seen_at FROM articles WHERE articles.code = quarantine.code)
     WHERE resolved_at IS NULL AND kind IN ('row', 'article')
@@ -686,14 +685,14 @@ _CHANGING_LISTINGS = (
 
 @migrations()
 def m014_changing_listings(db: Database) -> None:
-    """Listings that change while they are read, or that disagree, and quarantine that is resolved."""
+    """Support listings that change while they are read, or that disagree; resolve old rows of quarantine."""
     for statement in _CHANGING_LISTINGS:
         db.execute(statement)
 
 
 @migrations()
 def m015_conditions(db: Database) -> None:
-    """Troubles of a source that last, and when each was reported last."""
+    """Record lasting problems of a source, and when each was reported last."""
     db.execute(
         "CREATE TABLE conditions (spider TEXT NOT NULL, detail TEXT NOT NULL, reported_at TEXT NOT NULL,"
         " PRIMARY KEY (spider, detail))"
@@ -702,7 +701,7 @@ def m015_conditions(db: Database) -> None:
 
 @migrations()
 def m016_archived_pages(db: Database) -> None:
-    """What archived pages were made of, and are; lists that show summaries are written again when those change."""
+    """Record hashes of archived pages and their sources; write lists again when a summary changes."""
     db.execute(
         "CREATE TABLE archived_pages (path TEXT PRIMARY KEY, source_sha256 TEXT NOT NULL, page_sha256 TEXT NOT NULL)"
         " WITHOUT ROWID"
@@ -727,8 +726,8 @@ _INDEX_ALL_AGAIN = (
 _SCANNABLE_SEARCH_TABLES = (
     "DROP VIEW search",
     "DROP TABLE search_pairs",
-    # As before, but with the lengths of the documents (`search_pairs_docsize`), which ranking by BM25 needs. Without
-    # them no client could scan the table: `SELECT count(*)` failed, and so did dumps.
+    # As before, but with the lengths of the documents (`search_pairs_docsize`), which ranking by BM25 needs, and
+    # without which a scan of the table fails: `SELECT count(*)` and dumps.
     "CREATE VIRTUAL TABLE search_pairs USING fts5(pairs, content = '', detail = none, tokenize = 'ascii')",
     """
     CREATE VIEW search AS
@@ -743,14 +742,14 @@ _SCANNABLE_SEARCH_TABLES = (
 
 @migrations()
 def m017_scannable_search(db: Database) -> None:
-    """A search index that every client can scan, with what ranking needs. All articles are indexed again, once."""
+    """Create a search index that every client can scan, with the data for ranking; index all articles again."""
     for statement in _SCANNABLE_SEARCH_TABLES:
         db.execute(statement)
 
 
 @migrations()
 def m018_feed_ids(db: Database) -> None:
-    """The site's feed has other ids and times of changes: its lists are written again with the page of a day."""
+    """Write a day's page, and with it the lists, again: the feed has other ids and times of changes."""
     db.execute(
         "INSERT OR IGNORE INTO stale_pages"
         " SELECT 'day', substr(path, 8, 10) FROM (SELECT max(post_path) AS path FROM articles) WHERE path IS NOT NULL"
@@ -774,17 +773,16 @@ _REPRINT_WORDING = (
 
 @migrations()
 def m019_reprint_wording(db: Database) -> None:
-    """Reprints are compared by titles and links, too. All articles are compared again, once."""
+    """Compare all articles again: reprints are compared by titles and links, too."""
     for statement in _REPRINT_WORDING:
         db.execute(statement)
 
 
 @migrations()
 def m020_folded_search(db: Database) -> None:
-    """An index of simplified characters, without blanks and commas that say nothing. All is indexed again, once.
+    """Index all articles again, by simplified characters, without meaningless spaces and commas.
 
-    So it has to be whenever what storage/search/folding.py makes of a text changes, as with another version of OpenCC's
-    tables.
+    A step like this is needed whenever storage/search/folding.py changes its output, as with new tables of OpenCC.
     """
     db.execute("INSERT INTO search_pairs (search_pairs) VALUES ('delete-all')")
     for statement in _INDEX_ALL_AGAIN:
@@ -803,6 +801,6 @@ _FORGET_REFUSED_SIZES = (
 
 @migrations()
 def m021_long_articles(db: Database) -> None:
-    """Articles that were refused for their size alone are fetched again where they are listed still."""
+    """Forget articles that were rejected only for their size: they are fetched again if they are still listed."""
     for statement in _FORGET_REFUSED_SIZES:
         db.execute(statement)

@@ -1,13 +1,13 @@
-"""Notices: what a command has to say of the database in addition to its answer, once each and in order."""
+"""Notices: lines about the database that a command prints in addition to its output, each once and in order."""
 
-# More lines than these are not read.
+# Lines; more would hide the command's output.
 _MAX_NOTICES = 20
-_MORE = "and more in news.db that finews cannot use: `finews verify` names all"
+_MORE = "more rows of news.db cannot be used: run `finews verify` to list all"
 _pending: dict[str, None] = {}
 
 
 def add_notice(text: str) -> None:
-    """Add a line for the end of the command."""
+    """Add a line to print at the end of the command."""
     if len(_pending) < _MAX_NOTICES:
         _pending.setdefault(text)
     elif text not in _pending:
@@ -15,7 +15,7 @@ def add_notice(text: str) -> None:
 
 
 def take_notices() -> list[str]:
-    """Return the lines that were added since the last call."""
+    """Return the notices added since the last call."""
     notices = list(_pending)
     _pending.clear()
     return notices

@@ -1,4 +1,4 @@
-"""Output folder: which one it is, and how it is opened, locked, recovered and closed."""
+"""Output folder: find, create, lock, open, recover and close it."""
 
 import errno
 import fcntl
@@ -23,15 +23,15 @@ from crawler.storage.unfinished import run_mark
 DEFAULT_OUTPUT_DIR = Path("output")
 OUTPUT_DIR_VARIABLE = "FINEWS_OUTPUT"
 _LOCK_FILE_NAME = ".crawl.lock"
-# In the folders that demos have made.
+# File that marks the folder of a demo.
 _DEMO_MARKER = ".demo"
 _OTHERS_WRITE_BIT = 0o002
-# What a file system answers that has no locks.
+# Errors of flock on file systems without locks.
 _NO_LOCKS_ERRNOS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 
 
 def resolve_output_dir(given_path: str | None = None) -> Path:
-    """The folder that was named, else `output/` where there is one, else FINEWS_OUTPUT, else `output/` to be made."""
+    """Return the given folder, else `output/` if it exists, else FINEWS_OUTPUT if it is set, else `output/`."""
     if given_path:
         return Path(given_path)
     if DEFAULT_OUTPUT_DIR.is_dir() or not os.environ.get(OUTPUT_DIR_VARIABLE):
@@ -40,8 +40,8 @@ def resolve_output_dir(given_path: str | None = None) -> Path:
 
 
 def create_output_dir(folder: Path) -> None:
-    """Make the folder where there is none, with the permissions of the umask. Raises OutputError."""
-    # Whatever is made from here on: some systems hand out files that all may write.
+    """Create the folder where it is missing, with the permissions of the umask. Raises OutputError."""
+    # For all files created from here on: some systems' umask lets other users write.
     os.umask(os.umask(_OTHERS_WRITE_BIT) | _OTHERS_WRITE_BIT)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -53,19 +53,18 @@ def create_output_dir(folder: Path) -> None:
 
 
 def mark_as_demo(folder: Path) -> None:
-    """Mark a folder as a demo's, and make it where there is none. Raises UsageError where other articles are."""
+    """Create a folder if needed, and mark it as a demo's. Raises UsageError where it holds other articles."""
     if (folder / _DEMO_MARKER).exists():
         return
     if (folder / DATABASE_FILE_NAME).exists() or next(iter_post_paths(folder), None):
-        raise UsageError(f"{folder} holds articles that no demo made: name another folder with --output DIR")
+        raise UsageError(f"{folder} holds articles that are not a demo's: name another folder with --output DIR")
     create_output_dir(folder)
     (folder / _DEMO_MARKER).touch()
 
 
 def refuse_demo_dir(folder: Path) -> None:
-    """Raise UsageError for a demo's folder: real articles would mix with made-up ones."""
-    if (folder / _DEMO_MARKER).exists():
-        marker = folder / _DEMO_MARKER
+    """Raise UsageError for a demo's folder: real articles would mix with synthetic ones."""
+    if (marker := folder / _DEMO_MARKER).exists():
         raise UsageError(
             f"{folder} is for demos, whose articles are made up ({marker}): name another with --output DIR"
         )
@@ -73,7 +72,7 @@ def refuse_demo_dir(folder: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class OutputDir:
-    """An open output folder: its path, its database, and the site that its posts link back to.
+    """Open output folder: its path, its database, and the site that its posts link to.
 
     Use it as a context manager, or call `close`.
     """
@@ -94,12 +93,12 @@ class OutputDir:
         already_locked: bool = False,
         report_index_progress: ProgressReporter | None = None,
     ) -> Self:
-        """Lock a folder, open its database, and finish what an interrupted crawl left.
+        """Lock a folder, open its database, and recover from an interrupted crawl.
 
-        A folder or a database that is missing is created, unless `must_exist`: then a database that is missing, or
-        that an older finews wrote, raises StoreError. `address` is the site's; by default it is the folder's own.
-        `recover=False` is for callers that first look at what was left, and `already_locked` for those in `lock`. After
-        an update the search index may have to be built again, whose progress is reported.
+        A missing folder or database is created, unless `must_exist`: then a database that is missing, or that an older
+        finews wrote, raises StoreError. `address` is the site's, by default the folder's own. Use `recover=False` to
+        inspect the folder before recovery, and `already_locked` inside `lock`. `report_index_progress` is called while
+        the search index is built again after an update.
 
         Raises:
             OutputLockedError, StoreError, OutputError: nothing stays open or locked then.
@@ -135,12 +134,12 @@ class OutputDir:
     @staticmethod
     @contextmanager
     def lock(path: Path) -> Iterator[None]:
-        """Hold the one lock of a folder, which the kernel takes back when its holder dies.
+        """Hold the lock of a folder; the kernel releases it when the process ends.
 
-        What a killed holder left unfinished is swept first.
+        Unfinished files of a killed process are removed first.
 
         Raises:
-            OutputLockedError: another process holds it.
+            OutputLockedError: another process holds the lock.
             OutputError: the lock file cannot be opened, or its file system has no locks.
         """
         with _hold_lock(path), run_mark(path):
@@ -148,7 +147,7 @@ class OutputDir:
 
     @staticmethod
     def is_locked(path: Path) -> bool:
-        """Return whether a process holds the lock of a folder. Raises OutputError where that cannot be found out."""
+        """Return whether a process holds the lock of a folder. Raises OutputError as `lock` does."""
         try:
             with _hold_lock(path):
                 return False
@@ -156,12 +155,12 @@ class OutputDir:
             return True
 
     def repair_met_rows(self) -> None:
-        """Repair the rows of another program, if one was met since the folder was opened. Raises StoreError."""
+        """Repair all rows if a bad value was read since the folder was opened. Raises StoreError."""
         if self.db.bad_values:
             self.db.repair_rows(self.path, self.links)
 
     def close(self) -> None:
-        """Close the database and give the lock back. Calling it again does nothing."""
+        """Close the database and release the lock. Calling it again does nothing."""
         self._resources.close()
 
     def __enter__(self) -> Self:
@@ -179,38 +178,35 @@ class OutputDir:
 def _hold_lock(path: Path) -> Iterator[None]:
     """Hold the lock of a folder.
 
-    It is not filelock's: where a file system has no locks, that one takes a file that exists for a lock that is held,
-    and it gives the file other permissions than the umask's.
+    Does not use filelock, which on a file system without locks takes the existence of the file for the lock, and
+    ignores the umask.
     """
     try:
         descriptor = _open_lock_file(path / _LOCK_FILE_NAME)
     except OSError as error:
         raise OutputError(f"cannot lock the output folder {path}: {error.strerror}") from error
     try:
-        _acquire_lock(descriptor, path)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError) as error:
+            raise OutputLockedError(f"another crawl of {path} is running: try again when it has ended") from error
+        except OSError as error:
+            reason = error.strerror
+            if error.errno in _NO_LOCKS_ERRNOS:
+                reason = (
+                    f"its file system has no locks ({reason}); name a folder on a local disk with --output DIR, "
+                    "or move this one there"
+                )
+            raise OutputError(f"cannot lock the output folder {path}: {reason}") from error
         yield
     finally:
         os.close(descriptor)
 
 
 def _open_lock_file(lock_path: Path) -> int:
-    """Return a descriptor of the lock file, which is made where there is none; another user's need only be read."""
+    """Open or create the lock file, for reading only if it is another user's, and return its descriptor."""
     flags = os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
         return os.open(lock_path, os.O_RDWR | flags, 0o666)
     except PermissionError:
         return os.open(lock_path, os.O_RDONLY | flags, 0o666)
-
-
-def _acquire_lock(descriptor: int, path: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError) as error:
-        raise OutputLockedError(f"another crawl of {path} is running: try again when it has ended") from error
-    except OSError as error:
-        has_none = error.errno in _NO_LOCKS_ERRNOS
-        reason = (
-            f"its file system has no locks ({error.strerror}); name a folder on a local disk with --output DIR, "
-            "or move this one there"
-        )
-        raise OutputError(f"cannot lock the output folder {path}: {reason if has_none else error.strerror}") from error

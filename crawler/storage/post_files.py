@@ -1,5 +1,6 @@
 """Post files of an output folder: read, list, and write them atomically."""
 
+import hashlib
 import heapq
 import os
 from collections.abc import Iterator, Mapping
@@ -12,54 +13,56 @@ from crawler.errors import OutputError, ParseError
 from crawler.items import ARCHIVED_POSTS_DIR, POSTS_DIR
 from crawler.storage.unfinished import is_unfinished_name, unfinished_name
 
-# An unfinished file: what a killed crawl left of it is gone, and a link in its place is not followed.
+# Of an unfinished file: one that a killed crawl left is overwritten, and a link in its place is not followed.
 _OPEN_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
 
 
 def archived_path(output: Path, path: str) -> Path:
-    """Where a post is once the site keeps its page as HTML: its place there is as the one in `_posts`."""
+    """Return the path of a post that is archived because the site keeps its page as HTML."""
     return output / ARCHIVED_POSTS_DIR / path.removeprefix(f"{POSTS_DIR}/")
 
 
 def locate_post(output: Path, path: str) -> Path:
-    """Where a post is: at its path, or archived. A path at which there is nothing is returned unchanged."""
+    """Return the file of a post, archived or not; for a missing post, the file that it should have."""
     live_file, archived_file = output / path, archived_path(output, path)
     return archived_file if not os.path.lexists(live_file) and os.path.lexists(archived_file) else live_file
 
 
 def read_if_file(file: Path, max_bytes: int = -1) -> bytes | None:
-    """What a file holds, or its first bytes where `max_bytes` says how many are enough.
+    """Return the content of a file, or its first `max_bytes` bytes. Raises OutputError.
 
-    None for what is no file, but a folder, a device, or a link to one of them or nowhere. Raises OutputError.
+    None where the path is not a file: missing, a folder, a device, or a link to one of these.
     """
     try:
         if not file.is_file():
             return None
         with file.open("rb") as stream:
             return stream.read(max_bytes)
-    except FileNotFoundError:  # it was there a moment ago
+    except FileNotFoundError:  # removed in the meantime
         return None
     except OSError as error:
         raise OutputError(f"cannot read {file}: {error.strerror}") from error
 
 
 def read_file(file: Path, max_bytes: int = -1) -> bytes:
-    """Likewise. Raises ParseError for what is no file."""
+    """Return the content of a file as `read_if_file` does. Raises ParseError where the path is not a file."""
     data = read_if_file(file, max_bytes)
     if data is None:
         raise ParseError("no file, but a folder or a device" if file.exists() else "a link that leads nowhere")
     return data
 
 
-def write_posts(output: Path, texts: Mapping[str, str]) -> None:
-    """Write posts, given by their paths, so that a reader sees the old file or the new one, never half of one.
+def hash_post(text: str) -> str:
+    """Return the SHA-256 of a post file with this text, as `post_sha256` stores it."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
-    When it returns they are on disk. Unfinished files begin with a dot, which Jekyll passes over. A post that was
-    archived no longer is.
+
+def write_posts(output: Path, texts: Mapping[str, str]) -> None:
+    """Write posts, given by their paths, atomically, sync them, and remove their archived versions.
 
     Raises:
-        OutputError: a file cannot be written, and those of earlier folders are; or a path is none of a post, and
-            nothing is written.
+        OutputError: a file cannot be written (posts in earlier folders are written then), or a path is not a post's
+            (nothing is written then).
     """
     for path in texts:
         if parse_post_path(path) is None:
@@ -79,11 +82,10 @@ def write_posts(output: Path, texts: Mapping[str, str]) -> None:
 
 
 def _replace_files(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Put files into a folder, each whole before it has its name; the folder is created where it is missing.
+    """Write files into a folder atomically, and create the folder where it is missing.
 
-    All are on their way to the disk before the first is waited for: one by one, they took twice as long
-    (docs/performance.md). Only the holder of the output folder's lock writes posts, so that an unfinished file needs no
-    random name.
+    All files are written before the first is synced, which takes half the time (docs/performance.md). Unlike
+    `atomic_file` it uses no random names: only the holder of the output folder's lock writes posts.
     """
     fds: dict[str, int] = {}
     name = next(iter(contents))
@@ -92,12 +94,12 @@ def _replace_files(folder: Path, contents: Mapping[str, bytes]) -> None:
         folder_fd = os.open(folder, os.O_RDONLY)
         try:
             for name, content in contents.items():
-                # Not through a file object: a crawl writes each article, and it costs as much as the writing.
+                # A file object would double the time of writing an article.
                 fds[name] = fd = os.open(unfinished_name(name), _OPEN_FLAGS, 0o666, dir_fd=folder_fd)
                 remaining = memoryview(content)
                 while remaining:
                     remaining = remaining[os.write(fd, remaining) :]
-                with suppress(AttributeError, OSError):  # a hint to begin with the disk, which not every system takes
+                with suppress(AttributeError, OSError):  # a hint to start writing to disk; not on every system
                     os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
             for name, fd in fds.items():
                 os.fsync(fd)
@@ -116,7 +118,7 @@ def _replace_files(folder: Path, contents: Mapping[str, bytes]) -> None:
 
 
 def iter_post_paths(output: Path) -> Iterator[str]:
-    """The paths of all posts, archived ones by the path that they had, in the order of their bytes."""
+    """Yield the paths of all posts in byte order, archived posts by their original path."""
     archived_paths = (
         POSTS_DIR + path.removeprefix(ARCHIVED_POSTS_DIR) for path in iter_file_paths(output, ARCHIVED_POSTS_DIR)
     )
@@ -125,7 +127,7 @@ def iter_post_paths(output: Path) -> Iterator[str]:
 
 
 def iter_file_paths(output: Path, folder: str) -> Iterator[str]:
-    """The paths of all files below a folder, relative to the output folder, in the order of their bytes."""
+    """Yield the paths of all files below a folder in byte order, relative to the output folder."""
     try:
         entries = list(os.scandir(output / folder))
     except FileNotFoundError:
@@ -141,7 +143,7 @@ def iter_file_paths(output: Path, folder: str) -> Iterator[str]:
 
 
 def is_partial_file(path: str) -> bool:
-    """Whether this is the half of a post that a killed crawl left, or one at work is writing."""
+    """Return whether the path is that of an unfinished post, of a killed crawl or a running one."""
     return is_unfinished_name(path.rpartition("/")[2])
 
 

@@ -1,4 +1,4 @@
-"""Quarantine: raw responses, rows and files that could not be parsed, the reason, and what a retry needs."""
+"""Quarantine: raw responses, rows and files that could not be parsed, with the reason and the data for a retry."""
 
 import hashlib
 from datetime import datetime
@@ -12,7 +12,7 @@ from crawler.storage.row_rules import QUARANTINE_KINDS
 from crawler.storage.table import Table
 
 KIND_LISTING, KIND_ROW, KIND_ARTICLE, KIND_FILE, KIND_STORED = QUARANTINE_KINDS
-# Of a larger response, which is none of the source's, only the beginning is kept: it must not fill the disk.
+# Bytes kept of a response; larger than any of the sources' responses, and small enough not to fill the disk.
 _MAX_RAW_BYTES = 1 << 20
 
 _INSERT_QUARANTINED = """
@@ -32,7 +32,7 @@ _SELECT_SAME_CONTENT = "SELECT 1 FROM quarantine WHERE sha256 = :sha256 AND kind
 
 
 class Quarantine(Table):
-    """The rows of `quarantine`."""
+    """Rows of `quarantine`."""
 
     def add(
         self,
@@ -47,10 +47,10 @@ class Quarantine(Table):
         column: str = "",
         entry: ListingEntry | None = None,
     ) -> bool:
-        """Keep a raw response or row; the same content for the same reason is kept once. Whether it is new here.
+        """Keep a raw response or row, once per content and reason; return whether the content is new.
 
-        A reason is a text, and may be another in the next version: content of the same kind is not new for that.
-        A row of an article that is stored already, as another column lists it, is kept, and needs no one's attention.
+        Content of the same kind is not new if only the reason differs, whose wording may change between versions.
+        A row of an article that is stored already, because another column lists it, is kept as resolved.
         """
         row = {
             "run_id": run_id,
@@ -74,7 +74,7 @@ class Quarantine(Table):
         return is_new
 
     def unresolved(self) -> list[dict[str, Any]]:
-        """The rows that are in quarantine now, oldest first, without the raw bytes."""
+        """Return the unresolved rows, oldest first, without the raw bytes."""
         return self._fetch_all(
             """
             SELECT id, spider, kind, code, column_id, url, content_type, reader, entry, reason
@@ -84,17 +84,17 @@ class Quarantine(Table):
         )
 
     def get_raw(self, quarantine_id: int) -> bytes:
-        """The bytes that are kept. Raises ParseError where that is only the beginning of what came."""
+        """Return the raw bytes of a row. Raises ParseError if the response was longer than the bytes kept."""
         row = self._fetch_one("SELECT raw, sha256 FROM quarantine WHERE id = ?", quarantine_id)
         if row is None:
-            raise ParseError("another program has changed what was kept")
+            raise ParseError("another program has changed the kept response")
         raw = bytes(row["raw"])
         if len(raw) == _MAX_RAW_BYTES and hashlib.sha256(raw).hexdigest() != row["sha256"]:
             raise ParseError("only its beginning was kept")
         return raw
 
     def resolve_article(self, code: str, resolved_at: datetime) -> None:
-        """Let an article out of quarantine that is stored now. It is part of the caller's transaction."""
+        """Mark the rows of an article that is stored now as resolved, in the caller's transaction."""
         self._execute(
             "UPDATE quarantine SET resolved_at = ? WHERE code = ? AND resolved_at IS NULL",
             format_iso(resolved_at),
@@ -102,5 +102,5 @@ class Quarantine(Table):
         )
 
     def mark_resolved(self, quarantine_id: int, resolved_at: datetime) -> None:
-        """It could be read after all."""
+        """Mark a row as resolved: it could be parsed."""
         self._execute("UPDATE quarantine SET resolved_at = ? WHERE id = ?", format_iso(resolved_at), quarantine_id)

@@ -1,24 +1,25 @@
-"""Request log: when sites were sent requests lately, in a file that the next crawl of the output folder reads.
+"""Request log: times of the latest requests to each site, in a file that the next crawl of the output folder reads.
 
-A line is one request: Unix time in seconds, and the site. Each process that sends requests appends to it, so that a
-plan that is made during a crawl counts as well; it is no table, since a plan must not write to the database.
+One line per request: Unix time in seconds, and the site. All processes that send requests append to the file, a plan
+made during a crawl too. It is not a table because a plan must not write to the database.
 """
 
 import logging
 import math
 import os
+from contextlib import suppress
 from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
 FILE_NAME = ".requests.log"
-# Lines of some hours, of which only the last minutes count.
+# Size at which old lines are removed, and the size kept: some hours of requests, of which the last minutes matter.
 _MAX_BYTES = 256 * 1024
 _BYTES_KEPT = 16 * 1024
 
 
 class RequestLog:
-    """The requests to one site. What the disk refuses is reported once; then each process counts for itself."""
+    """Requests to one site. The first disk error is logged; from then on each process counts only its own requests."""
 
     def __init__(self, path: Path, site: str) -> None:
         self._path, self._site = path, site
@@ -27,20 +28,26 @@ class RequestLog:
         self._is_usable = True
 
     def read_new(self) -> list[float]:
-        """Return the times of the requests that others have added since the last call."""
+        """Return the Unix times of requests that other processes have added since the last call."""
         lines = self._read_lines()
         others = [line for line in lines if line not in self._own_lines]
         self._own_lines.difference_update(lines)
-        return [time for line in others if (time := self._parse(line)) is not None]
+        times = []
+        for line in others:
+            text, _, site = line.decode("utf-8", "replace").strip().partition(" ")
+            with suppress(ValueError):
+                if site == self._site and math.isfinite(time := float(text)):
+                    times.append(time)
+        return times
 
     def append(self, time: float) -> None:
-        """Add a request."""
+        """Add a request at a Unix time."""
         line = f"{time:.6f} {self._site}\n".encode()
         self._own_lines.add(line)
         self._write(line, os.O_APPEND)
 
     def shorten(self) -> None:
-        """Leave out old lines where the file has grown large. A line that is added meanwhile may be lost."""
+        """Remove old lines from a large file. Lines that are added at the same time may be lost."""
         lines = self._read_lines()
         if self._offset > _MAX_BYTES:
             self._write(b"".join(lines)[-_BYTES_KEPT:].partition(b"\n")[2], os.O_TRUNC)
@@ -76,11 +83,3 @@ class RequestLog:
     def _give_up(self, error: OSError) -> None:
         self._is_usable = False
         logger.warning("%s: %s: only the requests of this process are counted", self._path, error.strerror)
-
-    def _parse(self, line: bytes) -> float | None:
-        text, _, site = line.decode("utf-8", "replace").strip().partition(" ")
-        try:
-            time = float(text)
-        except ValueError:
-            return None
-        return time if site == self._site and math.isfinite(time) else None

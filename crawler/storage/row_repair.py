@@ -1,14 +1,15 @@
-"""Row repair: find the rows that another program has written and finews cannot use, repair them or set them aside.
+"""Row repair: find the rows that break a row rule, and repair them or set them aside.
 
-A column whose value follows from others is made again, one that the post file says is read from there, and one that
-only messages show gets its default. Any other row is taken out of its table. Either way the row as it was is kept in
-`quarantine`, as JSON: nothing is lost.
+A bad value is derived from other columns, read from the post file, or, if only messages show it, replaced by its
+default. If that is not possible, the row is removed from its table. In both cases the original row is kept in
+`quarantine` as JSON.
 """
 
 import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,7 +30,7 @@ from crawler.storage.quarantine import KIND_STORED
 from crawler.storage.row_rules import TABLES, BadValue, find_bad_values, format_key
 from crawler.storage.schema_check import SELECT_IS_WITHOUT_ROWID, find_lost_keys
 
-# These are read whole at the beginning of each crawl, and are small.
+# Checked completely at the beginning of each crawl.
 _SMALL_TABLES = (
     "categories", "stale_pages", "coverage", "gaps", "unproven_walks", "pauses", "robots", "conditions",
     "search_pending", "story_pending",
@@ -38,14 +39,14 @@ _NUMBERED_TABLES = ("runs", "entries", "search_documents")
 _ROWS_OF_ARTICLES = ("articles", "article_columns", "revisions", "mentions")
 # Filled by triggers when other tables are repaired.
 _LAST_TABLES = ("stale_pages", "search_pending", "story_pending")
-_WRITTEN_AGAIN, _MADE_AGAIN = "repaired", "removed, and made again from the articles"
+_REPAIRED, _REBUILT = "repaired", "removed, and made again from the articles"
 _SET_ASIDE = "set aside in the table quarantine"
 
 Row = Mapping[str, Any]
 
 
 class RepairedRow(NamedTuple):
-    """A bad value, and what became of its row."""
+    """Bad value with the action that was taken on its row."""
 
     bad_value: BadValue
     action: str
@@ -55,30 +56,31 @@ class RepairedRow(NamedTuple):
 
 
 class _Place(NamedTuple):
-    """Where a row is: the condition that finds it, whatever its key holds."""
+    """Row of a table, given by an SQL condition that also works for a bad key."""
 
     table: str
     condition: str
 
 
 class RowRepair:
-    """Finds and repairs the rows of one database; posts are read from the output folder."""
+    """Finds and repairs bad rows of one database; posts are read from the output folder."""
 
     def __init__(self, db: Database, output: Path, site_links: SiteLinks) -> None:
         self._db, self._output, self._links = db, output, site_links
 
     def find_bad_values(self) -> Iterator[BadValue]:
-        """Yield what is wrong with every row of every table. Reads all of them, one at a time. Raises StoreError."""
+        """Yield the bad values of all tables, then their orphans. Reads all rows, one at a time. Raises StoreError."""
         with as_store_error():
             for table in self._tables():
                 for _, bad_values in self._bad_rows(table):
                     yield from bad_values
-            yield from self._find_orphans()
+            for table in self._tables():
+                yield from (bad_value for *_, bad_value in self._orphans(table))
 
     def has_bad_values(self, codes: Iterable[str]) -> bool:
-        """Return whether a row that belongs to one of these articles is bad, or of a small table, or has an absurd id.
+        """Return whether a row of one of these articles or of a small table is bad, or the largest id of a table is.
 
-        After the largest id that there can be, SQLite gives new rows any ids.
+        After the largest possible id, SQLite gives new rows random ids.
         """
         tables = self._tables()
         for table in (table for table in _NUMBERED_TABLES if table in tables):
@@ -87,7 +89,7 @@ class RowRepair:
                 return True
         deleted = "SELECT 1 FROM story_pending WHERE code NOT IN (SELECT code FROM articles) LIMIT 1"
         if self._db.execute(deleted).fetchone():
-            return True  # and what belonged to the article may still be there
+            return True  # the article was deleted, and its mentions or revisions may still be there
         small = (table for table in _SMALL_TABLES if table in tables)
         if any(True for table in small for _ in self._bad_rows(table)):
             return True
@@ -98,13 +100,13 @@ class RowRepair:
     def repair_all(self, now: datetime, *, keep_orphans: bool = False) -> list[RepairedRow]:
         """Repair every bad row or set it aside, in one transaction.
 
-        `keep_orphans` leaves the rows alone whose row of another table is missing: it may come yet.
+        `keep_orphans` skips rows that refer to a missing row of another table, which may be added later.
 
         Raises:
             StoreError: SQLite reports an error; then nothing is changed.
         """
         with as_store_error():
-            self._db.execute("PRAGMA foreign_keys = OFF")  # rows are put right one table after the other
+            self._db.execute("PRAGMA foreign_keys = OFF")  # tables are repaired one after the other
             try:
                 with self._db.atomic():
                     return list(self._repair_tables(format_iso(now), keep_orphans=keep_orphans))
@@ -119,41 +121,31 @@ class RowRepair:
         return sorted((name for name in TABLES if name in names), key=lambda name: name in _LAST_TABLES)
 
     def _bad_rows(self, table: str, condition: str = "1", *values: object) -> Iterator[tuple[_Place, list[BadValue]]]:
-        columns = self._own_columns(table)
-        row_id = "rowid" if self._has_row_id(table) else "0"
-        names = ", ".join(f'"{name}"' for name in columns)
+        """Yield the bad rows of a table that meet an SQL condition."""
+        rules = TABLES[table]
+        names = [name for (name,) in self._db.execute("SELECT name FROM pragma_table_xinfo(?)", [table])]
+        columns = [name for name in names if name in {*rules.columns, *rules.key}]
+        (is_without_rowid,) = self._db.execute(SELECT_IS_WITHOUT_ROWID, [table]).fetchone()
+        selected = ", ".join(["0" if is_without_rowid else "rowid", *(f'"{name}"' for name in columns)])
         cursor = self._db.execute(
-            f'SELECT {row_id}, {names} FROM "{table}" WHERE {condition} AND ({TABLES[table].may_be_bad})', values
+            f'SELECT {selected} FROM "{table}" WHERE {condition} AND ({rules.may_be_bad})', values
         )
         for number, *cells in cursor:
             row = dict(zip(columns, cells, strict=True))
             if bad_values := find_bad_values(table, row):
-                key_condition = " AND ".join(f'"{name}" IS {_literal(row[name])}' for name in TABLES[table].key)
-                yield _Place(table, f"rowid = {number}" if row_id == "rowid" else key_condition), bad_values
+                yield _Place(table, _key_condition(table, row) if is_without_rowid else f"rowid = {number}"), bad_values
 
-    def _own_columns(self, table: str) -> list[str]:
-        names = [name for (name,) in self._db.execute("SELECT name FROM pragma_table_xinfo(?)", [table])]
-        own_names = {*TABLES[table].columns, *TABLES[table].key}
-        return [name for name in names if name in own_names]
-
-    def _has_row_id(self, table: str) -> bool:
-        return not self._db.execute(SELECT_IS_WITHOUT_ROWID, [table]).fetchone()[0]
-
-    def _find_orphans(self) -> Iterator[BadValue]:
-        """Yield the rows that name a row of another table which is not there."""
-        for table in self._tables():
-            for column, (parent, _) in TABLES[table].parents.items():
-                for row in self._orphans(table, column):
-                    yield BadValue(table, format_key(TABLES[table], row), column, f"no such row in {parent}")
-
-    def _orphans(self, table: str, column: str) -> list[Row]:
-        parent, parent_key = TABLES[table].parents[column]
-        key = ", ".join(f't."{name}"' for name in dict.fromkeys([*TABLES[table].key, column]))
-        sql = f"""
-            SELECT {key} FROM "{table}" AS t WHERE t."{column}" IS NOT NULL
-                AND NOT EXISTS (SELECT 1 FROM "{parent}" AS p WHERE p."{parent_key}" = t."{column}")
-        """
-        return self._select(sql)
+    def _orphans(self, table: str) -> Iterator[tuple[str, str, Row, BadValue]]:
+        """Yield the rows that refer to a missing row: the column, the other table, the key and column, the problem."""
+        for column, (parent, parent_key) in TABLES[table].parents.items():
+            key = ", ".join(f't."{name}"' for name in dict.fromkeys([*TABLES[table].key, column]))
+            sql = f"""
+                SELECT {key} FROM "{table}" AS t WHERE t."{column}" IS NOT NULL
+                    AND NOT EXISTS (SELECT 1 FROM "{parent}" AS p WHERE p."{parent_key}" = t."{column}")
+            """
+            for row in self._select(sql):
+                bad_value = BadValue(table, format_key(TABLES[table], row), column, f"no such row in {parent}")
+                yield column, parent, row, bad_value
 
     def _select(self, sql: str, *values: object) -> list[Row]:
         cursor = self._db.execute(sql, values)
@@ -179,21 +171,19 @@ class RowRepair:
         row = found[0]
         self._keep(place.table, [row], bad_values, now)
         values = self._right_values(place.table, row, {bad_value.column for bad_value in bad_values})
-        if values is not None and not find_bad_values(place.table, {**self._own(place.table, row), **values}):
+        own = {name: row[name] for name in TABLES[place.table].columns if name in row}
+        if values is not None and not find_bad_values(place.table, {**own, **values}):
             try:
                 with self._db.atomic():
                     self._update(place, values)
-                return _WRITTEN_AGAIN
+                return _REPAIRED
             except sqlite3.IntegrityError:  # another row has the key that this one should have
                 pass
         self._delete(place)
-        return _MADE_AGAIN if _is_derived(place.table) else _SET_ASIDE
-
-    def _own(self, table: str, row: Row) -> dict[str, Any]:
-        return {name: row[name] for name in TABLES[table].columns if name in row}
+        return _REBUILT if _is_derived(place.table) else _SET_ASIDE
 
     def _right_values(self, table: str, row: Row, bad_columns: set[str]) -> dict[str, object] | None:
-        """Return what the bad columns should hold; None where that cannot be known."""
+        """Return the correct values of the bad columns; None where one cannot be derived."""
         columns = TABLES[table].columns
         values = {name: columns[name].default for name in bad_columns if columns[name].has_default}
         if table == "articles" and bad_columns - values.keys():
@@ -207,21 +197,11 @@ class RowRepair:
         return values if values.keys() >= bad_columns else None
 
     def _article_values(self, row: Row, bad_columns: set[str]) -> dict[str, object]:
-        """Return what the columns of an article should hold, as far as its post and its other columns say it."""
+        """Return the good columns of an article, and those that its post and the good columns determine."""
         good = {name: value for name, value in row.items() if name not in bad_columns}
         path, post = self._find_post(good)
         if post is not None:
-            said = {
-                "code": post.code,
-                "title": post.title,
-                "published_at": format_iso(post.published_at),
-                "media": post.media,
-                "category": post.category,
-                "url": post.url,
-                "body_html": post.body_html,
-                "post_path": path,
-            }
-            good = {**said, **good}
+            good = {**asdict(post), "published_at": format_iso(post.published_at), "post_path": path, **good}
         registry = CategoryRegistry(self._good_categories())
         if "media" in good and "category" not in good:
             good["category"] = registry.get_or_create(good["media"]).slug
@@ -240,7 +220,7 @@ class RowRepair:
         return good
 
     def _find_post(self, good: Row) -> tuple[str, Post | None]:
-        """Return the post of an article of which these columns are known, and its path."""
+        """Return path and post of the article with these good columns; None for the post where it is missing."""
         paths: list[str] = []
         if "post_path" in good:
             paths = [good["post_path"]]
@@ -272,35 +252,28 @@ class RowRepair:
         return {"listed": sum(known.values()), **known}
 
     def _repair_orphans(self, table: str, now: str) -> Iterator[RepairedRow]:
-        for column, (parent, _) in TABLES[table].parents.items():
-            for row in self._orphans(table, column):
-                bad_value = BadValue(table, format_key(TABLES[table], row), column, f"no such row in {parent}")
-                condition = " AND ".join(f'"{name}" IS {_literal(row[name])}' for name in TABLES[table].key)
-                if parent == "categories":
-                    self._restore_category(condition)
-                elif parent == "runs":
-                    self._restore_run(row[column])
-                else:
-                    self._keep(table, self._select(f'SELECT * FROM "{table}" WHERE {condition}'), [bad_value], now)
-                    self._delete(_Place(table, condition))
-                action = f"{parent} has it again" if parent in {"categories", "runs"} else _SET_ASIDE
-                yield RepairedRow(bad_value, action)
-
-    def _restore_category(self, article_condition: str) -> None:
-        self._db.execute(f"""
-            INSERT OR IGNORE INTO categories (slug, media, aliases)
-            SELECT category, media, '[]' FROM articles WHERE {article_condition}
-        """)
-
-    def _restore_run(self, run_id: int) -> None:
-        """Put back a run of which only its entries are left."""
-        columns = {name: column.default for name, column in TABLES["runs"].columns.items() if column.has_default}
-        values = {**columns, "id": run_id, **self._count_entries(run_id)}
-        names, marks = ", ".join(f'"{name}"' for name in values), ", ".join("?" * len(values))
-        self._db.execute(f"INSERT OR IGNORE INTO runs ({names}) VALUES ({marks})", [*values.values()])
+        """Insert the missing category or run that a row refers to; set aside rows that refer to a missing article."""
+        for column, parent, row, bad_value in list(self._orphans(table)):
+            condition = _key_condition(table, row)
+            if parent == "categories":
+                self._db.execute(f"""
+                    INSERT OR IGNORE INTO categories (slug, media, aliases)
+                    SELECT category, media, '[]' FROM articles WHERE {condition}
+                """)
+            elif parent == "runs":
+                run_columns = TABLES["runs"].columns.items()
+                defaults = {name: run_column.default for name, run_column in run_columns if run_column.has_default}
+                values = {**defaults, "id": row[column], **self._count_entries(row[column])}
+                names, marks = ", ".join(f'"{name}"' for name in values), ", ".join("?" * len(values))
+                self._db.execute(f"INSERT OR IGNORE INTO runs ({names}) VALUES ({marks})", [*values.values()])
+            else:
+                self._keep(table, self._select(f'SELECT * FROM "{table}" WHERE {condition}'), [bad_value], now)
+                self._delete(_Place(table, condition))
+            action = f"{parent} has it again" if parent in {"categories", "runs"} else _SET_ASIDE
+            yield RepairedRow(bad_value, action)
 
     def _restore_key(self, table: str, columns: tuple[str, ...], now: str) -> Iterator[RepairedRow]:
-        """Make a key of a table unique again; of several rows with the same, the first stays."""
+        """Make a key of a table unique again; of several rows with the same key, the first stays."""
         names = ", ".join(f'"{name}"' for name in columns)
         later = f'rowid NOT IN (SELECT min(rowid) FROM "{table}" GROUP BY {names})'
         for row in self._select(f'SELECT rowid AS finews_rowid, * FROM "{table}" WHERE {later}'):
@@ -312,33 +285,34 @@ class RowRepair:
             yield RepairedRow(bad_value, _SET_ASIDE)
         index = f"{table}_{'_'.join(columns)}_key"
         self._db.execute(f'CREATE UNIQUE INDEX IF NOT EXISTS "{index}" ON "{table}" ({names})')
-        yield RepairedRow(BadValue(table, "", ", ".join(columns), "two rows could have the same"), _WRITTEN_AGAIN)
+        yield RepairedRow(BadValue(table, "", ", ".join(columns), "two rows could have the same"), _REPAIRED)
 
     def _update(self, place: _Place, values: Mapping[str, object]) -> None:
+        """Set columns of a row, and replace the mentions of an article whose body is set."""
         changes = ", ".join(f'"{name}" = ?' for name in values)
         self._db.execute(f'UPDATE "{place.table}" SET {changes} WHERE {place.condition}', [*values.values()])
         if place.table == "articles" and "body_html" in values:
-            self._write_mentions(str(values["body_html"]), place.condition)
-
-    def _write_mentions(self, body_html: str, article_condition: str) -> None:
-        code = self._db.execute(f"SELECT code FROM articles WHERE {article_condition}").fetchone()[0]
-        self._db.execute("DELETE FROM mentions WHERE code = ?", [code])
-        for mention in extract_mentions(body_html):
-            self._db.execute(
-                "INSERT INTO mentions (code, secid, kind, name, count) VALUES (?, ?, ?, ?, ?)",
-                [code, mention.secid, mention.kind, mention.name, mention.count],
-            )
+            (code,) = self._db.execute(f"SELECT code FROM articles WHERE {place.condition}").fetchone()
+            self._db.execute("DELETE FROM mentions WHERE code = ?", [code])
+            for mention in extract_mentions(str(values["body_html"])):
+                self._db.execute(
+                    "INSERT INTO mentions (code, secid, kind, name, count) VALUES (?, ?, ?, ?, ?)",
+                    [code, mention.secid, mention.kind, mention.name, mention.count],
+                )
 
     def _delete(self, place: _Place) -> None:
         self._db.execute(f'DELETE FROM "{place.table}" WHERE {place.condition}')
 
     def _keep(self, table: str, rows: Iterable[Row], bad_values: list[BadValue], now: str) -> None:
-        """Keep rows as they were, in quarantine: what only follows from other rows need not be kept."""
+        """Keep rows as they were in quarantine, except those of derived tables."""
         if _is_derived(table):
             return
         for row in rows:
             code = row.get("code")
-            raw = json.dumps({"table": table, "row": row}, default=_encode_blob).encode()
+            raw = json.dumps(
+                {"table": table, "row": row},
+                default=lambda value: {"hex": value.hex()} if isinstance(value, bytes) else str(value),
+            ).encode()
             self._db.execute(
                 """
                 INSERT OR IGNORE INTO quarantine (spider, kind, code, url, reason, seen_at, sha256, raw, resolved_at)
@@ -357,7 +331,7 @@ class RowRepair:
 
 
 def _is_derived(table: str) -> bool:
-    """Whether what a table holds follows from the articles."""
+    """Return whether a table is derived from the articles."""
     return table == "stale_pages" or table.startswith(("search_", "story_"))
 
 
@@ -366,12 +340,13 @@ def _code_of(path: str) -> str:
     return parsed.code if parsed else ""
 
 
-def _encode_blob(value: object) -> object:
-    return {"hex": value.hex()} if isinstance(value, bytes) else str(value)
+def _key_condition(table: str, row: Row) -> str:
+    """Return the SQL condition that finds a row by its key, which may be bad."""
+    return " AND ".join(f'"{name}" IS {_literal(row[name])}' for name in TABLES[table].key)
 
 
 def _literal(value: object) -> str:
-    """Return a value of a row as SQL, whatever bytes it holds."""
+    """Return a value of a row as an SQL literal, invalid UTF-8 included."""
     if isinstance(value, str):
         return f"CAST(x'{value.encode('utf-8', 'surrogateescape').hex()}' AS TEXT)"
     if isinstance(value, bytes):

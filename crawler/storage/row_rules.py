@@ -1,7 +1,7 @@
-"""Row rules: what each column may hold, the one place that decides whether a row is as finews writes it.
+"""Row rules: the valid values of each column.
 
-Other programs write to the database too, and SQLite takes any value in any column. A row that breaks a rule is left
-out of every answer (storage/table.py), reported by table, key and column, and repaired or set aside
+Other programs write to the database too, and SQLite accepts any value in any column. A row that breaks a rule is left
+out of query results and reported by table, key and column (storage/table.py), and repaired or set aside
 (storage/row_repair.py).
 """
 
@@ -19,34 +19,34 @@ from crawler.content.slugs import SLUG_PATTERN
 from crawler.content.stocks import SECID_PATTERN
 from crawler.items import CODE_PATTERN, Outcome, RunOutcome
 
-# Returns what is wrong with a value; empty when nothing is.
+# Returns the problem of a value; empty for a valid value.
 Rule = Callable[[object], str]
 Row = Mapping[str, Any]
 
-# What XML cannot carry: control characters, half characters, bytes that are no UTF-8 (read as half characters).
+# Characters that XML cannot hold: control characters and surrogates, with which invalid UTF-8 is read.
 _UNSAFE_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_HALF_CHARACTERS = re.compile("[\ud800-\udfff]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
 _SPACE_OR_ANGLE = re.compile(r"[\s<>]")
 _TEMPLATE_MARK = re.compile(r"\{[{%:]")
 # As `format_iso` writes it.
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+08:00", re.ASCII)
 _DAY = re.compile(r"\d{4}/\d\d/\d\d", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
-# Years that a time in the database may be of. No clock is asked: one that was set back must not condemn all rows.
+# Years of valid times. Not compared with the clock: all rows would be bad after the clock was set back.
 _FIRST_YEAR, _LAST_YEAR = 1970, 2100
 _EARLIEST_PUBLICATION_YEAR = 1990
-# Editors date an article up to 24 hours ahead (content/normalise.py); twice that leaves no room for doubt.
+# Editors date articles up to 24 hours ahead (content/normalise.py); a publication time twice as far ahead is wrong.
 _MAX_AHEAD = timedelta(hours=48)
-# Above it, a JSON number is another one for most readers.
+# Larger integers lose digits in JSON readers that use doubles.
 _MAX_INTEGER = 2**53
 _DIGEST_BYTES, _SKETCH_BYTES = 16, 104
-# What is in quarantine: a whole listing, one row of one, the response for an article, a file that was imported, or a
-# row of another table that another program wrote.
+# Contents of quarantine: a whole listing, a row of a listing, the response for an article, an imported file, or a bad
+# row of another table.
 QUARANTINE_KINDS = ("listing", "row", "article", "file", "stored")
 
 
 class BadValue(NamedTuple):
-    """A value that finews would not have written, by table, key of the row and column, and what is wrong with it."""
+    """Value that breaks a row rule, by table, key of the row and column, and its problem."""
 
     table: str
     key: str
@@ -59,7 +59,7 @@ class BadValue(NamedTuple):
 
 
 class Column(NamedTuple):
-    """What a column holds. `default` takes the place of a bad value; without one, the row is set aside."""
+    """Rule of a column, and the `default` that replaces a bad value; without a default, the row is set aside."""
 
     rule: Rule
     default: object = None
@@ -67,10 +67,10 @@ class Column(NamedTuple):
 
 
 class Table(NamedTuple):
-    """What the rows of a table are: its key, its columns, and rules that several columns share.
+    """Rules of a table: its key, its columns, and rules on several columns.
 
-    `parents` are the columns that name a row of another table, with that table and its key. Rows of which the SQL
-    condition `may_be_bad` is false need not be looked at: a table with many small rows has one.
+    `parents`: the columns that refer to another table, with that table and its key. `may_be_bad`: an SQL condition that
+    is false for most valid rows, which saves checking them in a table with many small rows.
     """
 
     key: tuple[str, ...]
@@ -81,7 +81,7 @@ class Table(NamedTuple):
 
 
 def shorten(value: object) -> str:
-    """Return a value as a message can show it.
+    """Return a value for a message.
 
     >>> shorten(b"abc"), shorten("a" * 50)
     ('a BLOB of 3 bytes', "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…'")
@@ -102,44 +102,44 @@ def _not_text(value: object) -> str:
 
 
 def any_text(value: object) -> str:
-    """Text that UTF-8 can hold: what only messages show."""
+    """Accept text that UTF-8 can encode, for columns that only messages show."""
     if isinstance(value, str):
-        return "" if value.isascii() or not _HALF_CHARACTERS.search(value) else f"not UTF-8: {shorten(value)}"
+        return "" if value.isascii() or not _SURROGATES.search(value) else f"not UTF-8: {shorten(value)}"
     return _not_text(value)
 
 
 def safe_text(value: object) -> str:
-    """Text that pages, feeds and posts can carry."""
+    """Accept text that pages, feeds and posts can hold."""
     if not isinstance(value, str):
         return _not_text(value)
-    # What Python can print is safe, and most texts are that but for their indents and line ends.
+    # Printable text is safe, and most texts are printable except for indents and line ends.
     if value.isprintable() or value.replace("\u3000", "").replace("\n", "").isprintable():
         return ""
     return f"characters that no page can show: {shorten(value)}" if _UNSAFE_CHARACTERS.search(value) else ""
 
 
 def filled_text(value: object) -> str:
-    """Safe text, not empty."""
+    """Accept safe text that is not empty."""
     return safe_text(value) or ("" if str(value).strip() else "empty")
 
 
 def line(value: object) -> str:
-    """Safe text on one line, not empty."""
+    """Accept safe text on one line that is not empty."""
     if problem := filled_text(value):
         return problem
     return "more than one line" if "\n" in str(value) or "\r" in str(value) else ""
 
 
 def body(value: object) -> str:
-    """The HTML of an article. Liquid and kramdown would read template marks in it."""
+    """Accept the HTML of an article, without template marks, which Liquid and kramdown would expand."""
     if problem := filled_text(value):
         return problem
     text = str(value)
-    return "template marks, which the site would obey" if "{" in text and _TEMPLATE_MARK.search(text) else ""
+    return "template marks, which Jekyll would expand" if "{" in text and _TEMPLATE_MARK.search(text) else ""
 
 
 def matches(pattern: re.Pattern[str], description: str) -> Rule:
-    """Return the rule that a text is of this form."""
+    """Return the rule that a text matches a pattern."""
 
     def rule(value: object) -> str:
         if not isinstance(value, str):
@@ -180,17 +180,19 @@ def integer(first: int = 0, last: int = _MAX_INTEGER) -> Rule:
 
 
 def blob(value: object) -> str:
-    """Bytes."""
+    """Accept bytes."""
     return "" if isinstance(value, bytes) else f"not a BLOB but {shorten(value)}"
 
 
 def blob_of(*sizes: int) -> Rule:
     """Return the rule that a value is bytes of one of these sizes."""
-    return lambda value: "" if isinstance(value, bytes) and len(value) in sizes else f"not our BLOB: {shorten(value)}"
+    return lambda value: (
+        "" if isinstance(value, bytes) and len(value) in sizes else f"unexpected BLOB: {shorten(value)}"
+    )
 
 
 def zlib_blob(value: object) -> str:
-    """Bytes that zlib has packed."""
+    """Accept bytes that zlib can decompress."""
     if not isinstance(value, bytes):
         return blob(value)
     try:
@@ -201,7 +203,7 @@ def zlib_blob(value: object) -> str:
 
 
 def time(value: object, first_year: int = _FIRST_YEAR) -> str:
-    """A moment in ISO 8601 with its zone, of a sane year."""
+    """Accept a time in ISO 8601 with its zone, from `first_year` to 2099."""
     if not isinstance(value, str):
         return _not_text(value)
     try:
@@ -214,19 +216,19 @@ def time(value: object, first_year: int = _FIRST_YEAR) -> str:
 
 
 def china_time(value: object, first_year: int = _FIRST_YEAR) -> str:
-    """A moment as `format_iso` writes it: articles are put in order, and selected, by the text."""
+    """Accept a time as `format_iso` writes it: articles are sorted and selected by the text."""
     if problem := time(value, first_year):
         return problem
     return "" if _TIME.fullmatch(str(value)) else f"not in the form of 2022-01-10T16:20:36+08:00: {shorten(value)}"
 
 
 def publication_time(value: object) -> str:
-    """A moment that an article can be of."""
+    """Accept a publication time of an article."""
     return china_time(value, _EARLIEST_PUBLICATION_YEAR)
 
 
 def day(value: object) -> str:
-    """A day such as `2022-01-10` or `2022/01/10`."""
+    """Accept a day such as `2022-01-10` or `2022/01/10`."""
     if not isinstance(value, str):
         return _not_text(value)
     try:
@@ -238,26 +240,26 @@ def day(value: object) -> str:
 
 
 def period(value: object) -> str:
-    """A day, a month or a year, such as `2022/01/10`, `2022/01` and `2022`."""
+    """Accept a day, a month or a year, such as `2022/01/10`, `2022/01` and `2022`."""
     return day(value + "2022-01-01"[len(value) :]) if isinstance(value, str) else _not_text(value)
 
 
 def post_path(value: object) -> str:
-    """The path of a finews post."""
+    """Accept the path of a post."""
     if not isinstance(value, str):
         return _not_text(value)
     return "" if parse_post_path(value) else f"not the path of a post: {shorten(value)}"
 
 
 def url(value: object) -> str:
-    """An address: text without spaces and angle brackets, between which a post has it."""
+    """Accept a URL: text without spaces and angle brackets, which enclose it in a post."""
     if problem := line(value):
         return problem
     return f"not an address: {shorten(value)}" if _SPACE_OR_ANGLE.search(str(value)) else ""
 
 
 def json_of(kind: type) -> Rule:
-    """Return the rule that a value is JSON text of an object or a list of texts."""
+    """Return the rule that a value is JSON: an object (`dict`) or an array of lines (`list`)."""
 
     def rule(value: object) -> str:
         if problem := any_text(value):
@@ -275,7 +277,7 @@ def json_of(kind: type) -> Rule:
 
 
 def entry_json(value: object) -> str:
-    """A listing entry, as `entry_to_json` writes it."""
+    """Accept a listing entry as `entry_to_json` writes it."""
     from crawler.storage.raw_responses import entry_from_json
 
     if problem := any_text(value):
@@ -288,7 +290,7 @@ def entry_json(value: object) -> str:
 
 
 def search_code(value: object) -> str:
-    """A code, or the number that it is (`with_integer_codes`)."""
+    """Accept a code, or the integer that the search index has for a code of digits (`with_integer_codes`)."""
     return code(str(value) if isinstance(value, int) else value)
 
 
@@ -304,7 +306,7 @@ def _code_of_path(row: Row) -> str:
 
 
 def _not_ahead(row: Row) -> str:
-    """An article is not dated later than it was seen, but for what editors pin."""
+    """Accept an article dated at most two days after it was last seen: editors date pinned articles ahead."""
     times = [row["published_at"], row["first_seen_at"], row["changed_at"]]
     if time(times[0]) or time(times[1]) or (times[2] is not None and time(times[2])):
         return ""  # reported by its own column
@@ -325,7 +327,7 @@ _COUNTS = {"listed": _with(integer(), 0), **{outcome.value: _with(integer(), 0) 
 _EPOCH = "1970-01-01T08:00:00+08:00"
 _OF_ARTICLE, _OF_RUN = {"code": ("articles", "code")}, {"run_id": ("runs", "id")}
 
-# A column that is not here may hold anything: those of later migrations, and those that users add.
+# Other columns may hold any value: those of later migrations, and those that users add.
 TABLES: Mapping[str, Table] = {
     "categories": Table(
         ("slug",), {"slug": Column(slug), "media": Column(line), "aliases": _with(json_of(list), "[]")}
@@ -549,14 +551,14 @@ TABLES: Mapping[str, Table] = {
     ),
 }
 
-# What expressions of our queries are called, where they must be of a form.
+# Rules of expressions in finews' queries, by their names.
 _EXPRESSIONS = {"day": day, "period": period, "latest": or_null(time)}
 _VIEW_TABLES = {"versions": ("articles", "revisions")}
 _TABLE_NAME = re.compile(r"\b(?:FROM|JOIN)\s+(?:old\.|main\.)?\"?(\w+)", re.IGNORECASE)
 
 
 def find_bad_values(table: str, row: Row) -> list[BadValue]:
-    """Return what is wrong with a row of a table, which has the columns that the table has in this database."""
+    """Return the bad values of a row, which has the columns of the table in this database."""
     rules = TABLES[table]
     problems = {name: rules.columns[name].rule(value) for name, value in row.items() if name in rules.columns}
     for name, row_rule in rules.row_rules:
@@ -567,25 +569,24 @@ def find_bad_values(table: str, row: Row) -> list[BadValue]:
 
 
 def format_key(rules: Table, row: Row) -> str:
-    """Return the key of a row as a message shows it: `code 202201102242171631`."""
-    names = [name for name in rules.key if name in row]
-    values = (
-        row[name] if isinstance(row[name], str) and not any_text(row[name]) else shorten(row[name]) for name in names
-    )
-    return ", ".join(f"{name} {_cut(value)}" for name, value in zip(names, values, strict=True))
+    """Return the key of a row for a message: `code 202201102242171631`."""
+    return ", ".join(_format_cell(name, row[name]) for name in rules.key if name in row)
 
 
 def find_key(names: Sequence[str], row: Sequence[object]) -> str:
-    """Return what names a row of a query, as far as its columns do."""
+    """Return a column that identifies a row of a query, for a message; empty if there is none."""
     for key in ("code", "id", "slug", "secid", "origin", "name", "sha256"):
         if key in names:
-            value = row[names.index(key)]
-            return f"{key} {_cut(value) if isinstance(value, str) and not any_text(value) else shorten(value)}"
+            return _format_cell(key, row[names.index(key)])
     return ""
 
 
+def _format_cell(name: str, value: object) -> str:
+    return f"{name} {_cut(value if isinstance(value, str) and not any_text(value) else shorten(value))}"
+
+
 class RowCheck(NamedTuple):
-    """How the rows of a query are checked: for each column its place, its name, the tables it may be of, its rule."""
+    """Check of a column in the rows of a query: its position, its name, the tables that it may be of, its rule."""
 
     position: int
     name: str
@@ -594,7 +595,7 @@ class RowCheck(NamedTuple):
 
 
 def answer(value: object) -> str:
-    """What an expression may give: anything that JSON can carry."""
+    """Accept any result of an expression that JSON can hold: no BLOB, no infinity."""
     if isinstance(value, str):
         return any_text(value)
     if isinstance(value, float) and not math.isfinite(value):
@@ -606,8 +607,8 @@ def answer(value: object) -> str:
 def checks_of_query(sql: str, names: tuple[str, ...]) -> tuple[RowCheck, ...]:
     """Return the checks for the rows of a query whose columns have these names.
 
-    A column is checked by its name, as a column of the tables that the query reads; what no table of these has is an
-    expression, and may be anything but a BLOB. What an outer join leaves open is NULL.
+    A column has the rule of its name in the tables that the query reads; a name that none of them has is an expression.
+    Columns of outer joins and aggregates may be NULL.
     """
     tables = [
         table
@@ -626,7 +627,7 @@ def checks_of_query(sql: str, names: tuple[str, ...]) -> tuple[RowCheck, ...]:
 
 
 def any_of(*rules: Rule) -> Rule:
-    """Return the rule that a value keeps one of these."""
+    """Return the rule that a value meets one of these."""
     first, *others = dict.fromkeys(rules)
     if not others:
         return first

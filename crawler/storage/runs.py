@@ -1,4 +1,4 @@
-"""Runs: the bookkeeping of crawls: each crawl, and the outcome of each of its listing entries."""
+"""Runs: the records of crawls and of the outcomes of their listing entries."""
 
 import json
 from array import array
@@ -11,13 +11,13 @@ from crawler.errors import StoreError
 from crawler.items import Outcome, Reason, RunOutcome
 from crawler.storage.table import Table
 
-# A crawl that ended so got nowhere.
 _UNSUCCESSFUL_OUTCOMES = (RunOutcome.FAILED, RunOutcome.INTERRUPTED)
-# Entries that are dealt with by one statement.
+# Entries per statement, which bounds the memory that SQLite needs for its changes.
 _ENTRIES_PER_STATEMENT = 5_000
 
 
-# What was filtered because of its listing may be wanted as another column lists it; without a text it is met once.
+# Filtered entries are not in the run, because another column may list the article in a way that passes the filter,
+# unless they were filtered for their content.
 _SELECT_LISTED_CODES = """
     SELECT listed.value AS code,
            EXISTS (
@@ -31,26 +31,26 @@ _SELECT_LISTED_CODES = """
 """
 
 
-# SQLite takes no name of a column as a parameter: these are our own.
+# SQLite takes no column name as a parameter; the names are those of this module.
 _UPDATE_RUN = "UPDATE runs SET {} WHERE id = :id"
 
 
 class ListedCodes(NamedTuple):
-    """The codes that the crawl has met, in any column, and those that it has listed in one column."""
+    """Codes that the crawl has listed in any column, and those that it has listed in one column."""
 
     in_run: set[str]
     in_column: set[str]
 
 
 class Runs(Table):
-    """The rows of `runs`, one per crawl, and of `entries`, one per listing entry of each."""
+    """Rows of `runs`, one per crawl, and of `entries`, one per listing entry of each crawl."""
 
     def start(self, spider: str, arguments: Mapping[str, str], started_at: datetime) -> int:
-        """Open a run; its id."""
+        """Insert a run, and return its id."""
         cursor = self._execute(
             "INSERT INTO runs (spider, arguments, started_at) VALUES (?, ?, ?)",
             spider,
-            # The name of a folder need not be text, and what is not is an escape in JSON.
+            # Bytes of a folder's name that are not UTF-8 are escaped in JSON.
             json.dumps(arguments, ensure_ascii=False).encode("utf-8", "backslashreplace").decode(),
             format_iso(started_at),
         )
@@ -59,23 +59,23 @@ class Runs(Table):
     def add_entries(
         self, run_id: int, entries: Iterable[tuple[str, str, Outcome | None, Reason | None, str]]
     ) -> list[int]:
-        """Write down a listing page before anything is fetched; the id of each entry, in order.
+        """Insert the entries of a listing page before their articles are fetched; return their ids in order.
 
-        An entry is code, column id, outcome and reason (None while they are not decided), and detail.
+        An entry is code, column id, outcome and reason (None until they are decided), and detail.
         """
         sql = "INSERT INTO entries (run_id, code, column_id, outcome, reason, detail) VALUES (?, ?, ?, ?, ?, ?)"
         with self.transaction():
             return [int(self._execute(sql, run_id, *entry).lastrowid or 0) for entry in entries]
 
     def last_entry_id(self) -> int:
-        """Return the id of the entry that was added last; 0 without any."""
+        """Return the id of the last entry; 0 without entries."""
         row = self._fetch_one("SELECT coalesce(max(id), 0) AS last_id FROM entries")
         return int(row["last_id"]) if row else 0
 
     def find_listed(self, after_entry_id: int, column: str, codes: Sequence[str]) -> ListedCodes:
-        """Return which codes are among the entries that were added after one, that is, in the crawl that runs.
+        """Return the codes that are among the entries after `after_entry_id`: those of the current crawl.
 
-        The index on `code` holds the ids in their order, so a code that many crawls have listed costs no more.
+        The index on `code` holds the ids in order, so a code that many crawls have listed takes no longer.
         """
         rows = self._fetch_all(_SELECT_LISTED_CODES, after=after_entry_id, column=column, codes=json.dumps(codes))
         return ListedCodes(
@@ -84,7 +84,7 @@ class Runs(Table):
         )
 
     def set_outcome(self, entry_id: int, outcome: Outcome, reason: Reason, detail: str = "") -> None:
-        """An entry's one and only outcome: the first one stays."""
+        """Record the outcome of an entry that has none yet."""
         self._execute(
             "UPDATE entries SET outcome = ?, reason = ?, detail = ? WHERE id = ? AND outcome IS NULL",
             outcome,
@@ -94,7 +94,7 @@ class Runs(Table):
         )
 
     def fail_open_entries(self, run_id: int, detail: str) -> None:
-        """Fail what has no outcome by now: whatever was at work on it was stopped."""
+        """Record the entries of a run that have no outcome as failed: they were interrupted."""
         self._execute(
             "UPDATE entries SET outcome = ?, reason = ?, detail = ? WHERE run_id = ? AND outcome IS NULL",
             Outcome.FAILED,
@@ -104,7 +104,7 @@ class Runs(Table):
         )
 
     def finish(self, run_id: int, outcome: RunOutcome, finished_at: datetime, detail: str = "") -> None:
-        """Close a run all of whose entries have an outcome: its counts are theirs."""
+        """Close a run whose entries all have an outcome, and store the counts of its outcomes."""
         with self.transaction():
             self._add_article_columns(run_id)
             values: dict[str, object] = {"finished_at": format_iso(finished_at), "outcome": outcome}
@@ -113,11 +113,11 @@ class Runs(Table):
             self._execute(_UPDATE_RUN.format(changes), id=run_id, **values)
 
     def _add_article_columns(self, run_id: int) -> None:
-        """Where a run's articles are listed, by some entries at a time: SQLite keeps what a statement changes.
+        """Insert the columns that list a run's articles, in batches: SQLite keeps a statement's changes in memory.
 
-        The `+` makes it look the entries up by their ids, which are neighbours.
+        The `+` makes SQLite look the entries up by their ids, which are contiguous.
         """
-        # Each id, and not only the first and the last: another program may have added one that is far from the others.
+        # All ids, not only the first and the last: another program may have added one that is far from the others.
         rows = self._iter_rows("SELECT id FROM entries WHERE run_id = ? ORDER BY id", run_id)
         ids = array("q", (row["id"] for row in rows))
         for start in range(0, len(ids), _ENTRIES_PER_STATEMENT):
@@ -133,7 +133,7 @@ class Runs(Table):
             )
 
     def failing_since(self, spider: str) -> datetime | None:
-        """When the first crawl began since which none of this spider's got anywhere; the open one counts.
+        """Return the start of the first crawl after the spider's last successful one, the open crawl included.
 
         None where another program has changed the runs.
         """
@@ -150,17 +150,17 @@ class Runs(Table):
         return datetime.fromisoformat(row["started_at"]) if row else None
 
     def open_run_ids(self) -> list[int]:
-        """The runs that a killed crawl left open. Only the holder of the lock may ask, before it begins its own."""
+        """Return the ids of open runs. Before the lock's holder starts its own, they are of killed crawls."""
         return [row["id"] for row in self._fetch_all("SELECT id FROM runs WHERE finished_at IS NULL")]
 
     def finish_interrupted_runs(self, finished_at: datetime) -> None:
-        """Close what a killed crawl left open. Only the holder of the lock may ask."""
+        """Close the runs of killed crawls. Requires the lock of the output folder."""
         for run_id in self.open_run_ids():
             self.fail_open_entries(run_id, "the crawl was killed before its outcome was recorded")
             self.finish(run_id, RunOutcome.INTERRUPTED, finished_at, "killed; closed by the next crawl")
 
     def entry_counts(self, run_id: int) -> dict[str, int]:
-        """`listed`, and one count per outcome."""
+        """Return the number of `listed` entries of a run, and of entries by outcome."""
         rows = self._fetch_all(
             "SELECT outcome, count(*) AS times FROM entries WHERE run_id = ? GROUP BY outcome", run_id
         )
@@ -171,11 +171,12 @@ class Runs(Table):
         }
 
     def latest(self, limit: int) -> list[dict[str, Any]]:
-        """The last runs, newest first; of one that is not closed, what its entries have come to by now."""
+        """Return the last runs, newest first; an open run has the counts of its entries so far."""
         rows = self._fetch_all("SELECT * FROM runs ORDER BY id DESC LIMIT ?", limit)
         return [row if row["finished_at"] else {**row, **self.entry_counts(row["id"])} for row in rows]
 
     def get(self, run_id: int) -> dict[str, Any]:
+        """Return the row of a run. Raises StoreError if another program has changed it."""
         row = self._fetch_one("SELECT * FROM runs WHERE id = ?", run_id)
         if row is None:
             raise StoreError(f"another program has changed the run {run_id} in the table runs: end it, and crawl again")
@@ -183,5 +184,5 @@ class Runs(Table):
 
 
 def _as_stored(detail: str) -> str:
-    """Return a text as SQLite can hold it: it may name a file whose name is no text."""
+    """Return a text that may hold a file name as valid UTF-8."""
     return detail.encode("utf-8", "replace").decode()

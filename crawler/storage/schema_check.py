@@ -1,7 +1,7 @@
-"""Schema check: what another program has changed of the schema that the migrations give, and how it is repaired.
+"""Schema check: find differences from the schema of the migrations, made by other programs, and repair them.
 
-`sqlite-utils transform`, for one, makes a table again without its triggers and without some of its constraints. Tables,
-columns, indexes and triggers that users add stay as they are.
+`sqlite-utils transform`, for example, replaces a table without its triggers and some of its constraints. Tables,
+columns, indexes and triggers that users add are left alone.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,17 +15,17 @@ from crawler.content.dates import format_iso
 from crawler.errors import StoreError
 from crawler.storage.migrations import migrations
 
-# Nothing takes their place: what they hold is in the posts.
+# Must not be created empty: their rows are in the posts.
 _TABLES_OF_POSTS = {"articles", "categories"}
 _EMPTY_VALUES = {"INTEGER": "0", "BLOB": "x''"}
-# The table of the migrations is made when they are applied.
+# Without the table of the migrations, which is created when they are applied.
 _SELECT_OBJECTS = "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name != ?"
-# Not from `pragma_table_list`, which SQLite has since 3.37. The tables of the search index are made with it.
+# Not from `pragma_table_list`, which needs SQLite 3.37. FTS5 creates the tables of the search index.
 _IS_TABLE = """
     t.type = 'table' AND t.sql NOT LIKE 'CREATE VIRTUAL %' AND t.name NOT GLOB 'search_pairs_*'
     AND t.name NOT GLOB 'sqlite_*' AND t.name != ?
 """
-# SQLite gives the key of such a table, and nothing for another name that no index has.
+# For a table WITHOUT ROWID, SQLite returns its key; for any other name that is not an index, no rows.
 SELECT_IS_WITHOUT_ROWID = "SELECT EXISTS (SELECT 1 FROM pragma_index_info(?, 'main'))"
 _SELECT_COLUMNS = """
     SELECT t.name AS table_name, c.name, upper(c.type), c."notnull", c.dflt_value, c.pk,
@@ -39,7 +39,7 @@ _SELECT_UNIQUE_COLUMNS = """
     WHERE {} AND i."unique" AND NOT i.partial
     GROUP BY t.name, i.name
 """
-# The order in which they are made: a trigger needs its table.
+# In the order of creation: a trigger needs its table.
 _KINDS = ("table", "view", "index", "trigger")
 
 
@@ -49,13 +49,15 @@ class _Column:
     not_null: bool
     default: str | None
     is_key: bool
-    is_number_of_row: bool
+    is_rowid: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Schema:
-    """`objects` are the statements that make tables, views, indexes and triggers, by kind and name; `columns` those of
-    each table; `unique` the sets of columns that no two rows of a table share.
+    """Schema of a database.
+
+    `objects`: the SQL of tables, views, indexes and triggers, by kind and name; `columns`: those of each table;
+    `unique`: the unique sets of columns of each table.
     """
 
     objects: Mapping[tuple[str, str], str]
@@ -65,9 +67,9 @@ class _Schema:
 
 @dataclass(frozen=True, slots=True)
 class SchemaFault:
-    """A part of the schema that is missing or changed, and the statements that repair it; none where nothing can.
+    """Missing or changed part of the schema, and the statements that repair it, if any can.
 
-    `needs_posts`: what it held is in the posts, and `finews rebuild db` reads them.
+    `needs_posts`: its rows are in the posts, which `finews rebuild db` reads.
     """
 
     name: str
@@ -77,7 +79,7 @@ class SchemaFault:
 
     @property
     def hides_data(self) -> bool:
-        """Whether queries fail, and not only what is kept in step with the articles."""
+        """Return whether queries fail because a table or a column is missing."""
         return self.name.startswith(("table ", "column "))
 
     def __str__(self) -> str:
@@ -85,7 +87,7 @@ class SchemaFault:
 
 
 def find_schema_faults(db: Database) -> list[SchemaFault]:
-    """Return what is missing of the schema, in the order in which it can be repaired. Reads nothing but the schema."""
+    """Return missing and changed parts of the schema, in the order of repair. Reads no rows."""
     expected, actual = _expected_schema(), _read_schema(db)
     return [
         *_find_missing_objects(expected, actual, "table"),
@@ -95,7 +97,7 @@ def find_schema_faults(db: Database) -> list[SchemaFault]:
 
 
 def find_lost_keys(db: Database) -> list[tuple[str, tuple[str, ...]]]:
-    """Return the keys that no longer are, by table and columns: two rows may share one."""
+    """Return the unique keys that tables have lost, as table and columns."""
     expected, actual = _expected_schema(), _read_schema(db)
     return [
         (table, tuple(sorted(key)))
@@ -105,12 +107,12 @@ def find_lost_keys(db: Database) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def repair_schema(db: Database, *, has_posts: bool = False) -> list[SchemaFault]:
-    """Repair what another program has changed of the schema, but for keys; return what that was.
+    """Repair the schema except for lost keys, and return the differences found.
 
-    `has_posts` says that the posts will be read into it.
+    `has_posts`: the caller will restore the rows from the posts.
 
     Raises:
-        StoreError: something cannot be repaired; its text says what repairs it.
+        StoreError: a part cannot be repaired; the text gives the remedy.
     """
     faults = find_schema_faults(db)
     for fault in faults:
@@ -124,9 +126,9 @@ def repair_schema(db: Database, *, has_posts: bool = False) -> list[SchemaFault]
 
 
 def find_unrecorded_steps(db: Database) -> list[str]:
-    """Return the migrations that are not recorded as applied, though the schema shows that they were.
+    """Return the migrations that were applied, as the schema shows, but that another program has removed from the log.
 
-    Another program has changed the record. Steps that change no part of the schema do not count: they are pending.
+    Steps that change no part of the schema are pending, not unrecorded.
     """
     pending = [step.name for step in migrations.pending(db)]
     if not pending:
@@ -164,39 +166,36 @@ def _read_schema(db: Database) -> _Schema:
     rows = db.execute(_SELECT_OBJECTS, own_table).fetchall()
     columns: dict[str, dict[str, _Column]] = {}
     for table, name, type_, not_null, default, key, keys in db.execute(_SELECT_COLUMNS.format(_IS_TABLE), own_table):
-        is_number_of_row = bool(key) and keys == 1 and type_ == "INTEGER"
-        columns.setdefault(table, {})[name] = _Column(type_, bool(not_null), default, bool(key), is_number_of_row)
+        is_rowid = bool(key) and keys == 1 and type_ == "INTEGER"
+        columns.setdefault(table, {})[name] = _Column(type_, bool(not_null), default, bool(key), is_rowid)
     unique: dict[str, set[frozenset[str]]] = {
         table: {frozenset(name for name, column in of_table.items() if column.is_key)}
         for table, of_table in columns.items()
     }
     for table, _, names in db.execute(_SELECT_UNIQUE_COLUMNS.format(_IS_TABLE), own_table):
         unique.setdefault(table, set()).add(frozenset((names or "").split(",")))
-    return _Schema(
-        {(kind, name): sql for kind, name, sql in rows},
-        columns,
-        unique,
-    )
+    return _Schema({(kind, name): sql for kind, name, sql in rows}, columns, unique)
 
 
 def _find_missing_objects(expected: _Schema, actual: _Schema, kind: str) -> Iterator[SchemaFault]:
-    """Yield the objects of a kind that are not there, and the triggers that are others."""
+    """Yield the missing objects of a kind, and changed triggers."""
     for (object_kind, name), sql in expected.objects.items():
-        # The tables behind the index of words are made with it.
+        # The shadow tables of the search index are created with it.
         if object_kind != kind or (kind == "table" and name not in expected.columns and "VIRTUAL" not in sql):
             continue
         found = actual.objects.get((kind, name))
         label = f"{kind} {name}"
         if found is None and name in _TABLES_OF_POSTS:
-            detail = "it is missing: `finews rebuild db` makes it again from the posts"
+            detail = "it is missing: run `finews rebuild db` to restore it from the posts"
             yield SchemaFault(label, detail, (sql,), needs_posts=True)
         elif found is None:
             yield SchemaFault(label, "missing", (sql,))
         elif kind == "trigger" and _words(found) != _words(sql):
-            yield SchemaFault(label, "not the one of finews", (f'DROP TRIGGER "{name}"', sql))
+            yield SchemaFault(label, "changed", (f'DROP TRIGGER "{name}"', sql))
 
 
 def _find_wrong_columns(expected: _Schema, actual: _Schema) -> Iterator[SchemaFault]:
+    """Yield missing columns, columns of another type or no longer a key, and users' columns that need a value."""
     for table, columns in expected.columns.items():
         found_columns = actual.columns.get(table, {})
         for name, column in columns.items() if found_columns else ():
@@ -208,19 +207,19 @@ def _find_wrong_columns(expected: _Schema, actual: _Schema) -> Iterator[SchemaFa
                 yield SchemaFault(label, "missing", (statement,))
             elif column.type and _affinity(found.type) != _affinity(column.type):
                 command = f"sqlite-utils transform news.db {table} --type {name} {column.type}"
-                yield SchemaFault(label, f"it is {found.type or 'without type'}: `{command}` repairs it")
-            elif column.is_number_of_row and not found.is_key:  # new rows would have no number
+                yield SchemaFault(label, f"its type is {found.type or 'missing'}: run `{command}`")
+            elif column.is_rowid and not found.is_key:  # new rows would get no number
                 command = f"sqlite-utils transform news.db {table} --pk {name}"
-                yield SchemaFault(label, f"it is no longer the key: `{command}` repairs it")
+                yield SchemaFault(label, f"it is no longer the key: run `{command}`")
         for name, found in found_columns.items():
             if name not in columns and found.not_null and found.default is None and not found.is_key:
                 command = f"sqlite-utils transform news.db {table} --default {name} ''"
-                detail = f"finews leaves it empty, which it does not take: `{command}` repairs it"
+                detail = f"finews does not fill it, but it must not be NULL: run `{command}`"
                 yield SchemaFault(f"column {name} of {table}", detail)
 
 
 def _affinity(declared_type: str) -> str:
-    """Return what a declared type of the migrations means to SQLite: `INT` is `INTEGER`."""
+    """Return SQLite's affinity of a declared type: `INT` is `INTEGER`."""
     return "INTEGER" if "INT" in declared_type else declared_type
 
 

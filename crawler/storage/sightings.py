@@ -1,4 +1,4 @@
-"""Sightings: what each spider's listings last said of an article, which deduplicates entries across crawls."""
+"""Sightings: title and time of each article in each spider's last listing, which deduplicate entries across crawls."""
 
 from crawler.content.dates import format_iso
 from crawler.items import NO_COLUMN, ListingEntry
@@ -13,16 +13,16 @@ _UPSERT_COLUMN_SIGHTING = """
 
 
 class Sightings(Table):
-    """The rows of `sightings`, one per code and spider, and of `column_sightings`.
+    """Rows of `sightings`, one per code and spider, and of `column_sightings`.
 
-    The known-check of a listing page compares with what the column itself said when an article was fetched for it, or
-    else with what any column said last: columns may disagree about an article for good.
+    An entry is known if title and time are those of the column's own sighting, made when the article was fetched for
+    this column, or else of the last sighting in any column: columns may permanently disagree about an article.
     """
 
     def record(self, entry: ListingEntry, spider: str, rejection_reason: str = "", *, has_changed: bool) -> None:
-        """Remember what a column said of an article that was fetched, and why the article was rejected, if it was.
+        """Record the listing entry of an article that was fetched, and the reason if the article was rejected.
 
-        Unless the article `has_changed`, other columns are still right to say what they said.
+        Unless the article `has_changed`, the sightings of other columns stay valid.
         """
         statement = (entry.title, format_iso(entry.published))
         earlier = self._fetch_one(
@@ -44,15 +44,15 @@ class Sightings(Table):
             self._execute(_UPSERT_SIGHTING, entry.code, spider, *statement, rejection_reason)
 
     def mark_rejected(self, entry: ListingEntry, spider: str, reason: str) -> None:
-        """Remember that this entry, as listed, led to nothing that can be published."""
+        """Record that this entry, as listed, gave no article that can be published."""
         with self.transaction():
             row = self._fetch_one("SELECT refused FROM sightings WHERE code = ? AND spider = ?", entry.code, spider)
             self.record(entry, spider, reason, has_changed=row is None or not row["refused"])
 
     def record_failure(self, entry: ListingEntry, spider: str) -> int:
-        """Count a failure to fetch an entry, and return how many there were in a row.
+        """Count a failure to fetch an entry, and return the number of failures in a row.
 
-        Title and time of the listing are not stored: the next crawl must not take the entry for known.
+        Title and time are not stored: for the next crawl, the entry must not be known.
         """
         with self.transaction():
             self._execute(

@@ -12,7 +12,7 @@ from crawler.storage.table import Table
 
 
 class PageKind(StrEnum):
-    """The kinds of pages that show articles; the words of the `stale_pages` table."""
+    """Kinds of pages that show articles, as in the `stale_pages` table."""
 
     CATEGORY = "category"
     DAY = "day"
@@ -21,7 +21,7 @@ class PageKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SitePage:
-    """A page by what it shows: a category's slug, a day such as `2022/01/10`, or a stock's secid."""
+    """Page of a category (named by its slug), a day (such as `2022/01/10`), or a stock (by its secid)."""
 
     kind: PageKind
     name: str
@@ -31,17 +31,17 @@ _SELECT_ARTICLE_LINKS = "SELECT code, title, published_at, media, category, post
 
 
 class SitePages(Table):
-    """The articles on each page of the published site, and the pages that are out of date (`stale_pages`)."""
+    """Articles on each page of the published site, and the pages that are out of date (`stale_pages`)."""
 
-    # which are out of date
+    # pages that are out of date
 
     def stale_pages(self) -> list[SitePage]:
-        """The pages whose articles have changed since the pages were written."""
+        """Return the pages whose articles have changed since the pages were written."""
         rows = self._fetch_all("SELECT kind, name FROM stale_pages ORDER BY kind, name")
         return _pages_of(rows)
 
     def all(self) -> list[SitePage]:
-        """Every page that an article stands on."""
+        """Return all pages that show articles."""
         rows = self._fetch_all(
             """
             SELECT DISTINCT 'category' AS page_kind, category AS page_name FROM articles
@@ -52,12 +52,12 @@ class SitePages(Table):
         return _pages_of({"kind": row["page_kind"], "name": row["page_name"]} for row in rows)
 
     def mark_all_stale(self) -> None:
-        """Have every page written again."""
+        """Mark all pages as out of date."""
         for statement in MARK_ALL_PAGES_STALE:
             self._execute(statement)
 
     def mark_written(self, pages: Iterable[SitePage]) -> None:
-        """These pages show what the articles say. Only the holder of the lock may say so."""
+        """Mark pages as up to date. Requires the lock of the output folder."""
         self._execute(
             """
             DELETE FROM stale_pages WHERE (kind, name) IN
@@ -67,7 +67,7 @@ class SitePages(Table):
         )
 
     def mark_stale(self, pages: Iterable[SitePage]) -> None:
-        """These pages are to be written, whatever the articles say."""
+        """Mark pages as out of date."""
         self._execute(
             """
             INSERT OR IGNORE INTO stale_pages (kind, name)
@@ -76,29 +76,29 @@ class SitePages(Table):
             json.dumps([[page.kind, page.name] for page in pages]),
         )
 
-    # what stands on them: articles as `code`, `title`, `published_at`, `media`, `category`, `post_path`
+    # articles on pages, as `code`, `title`, `published_at`, `media`, `category`, `post_path`
 
     def latest_articles(self, limit: int) -> list[dict[str, Any]]:
-        """The newest articles, with `summary` and `body_text`."""
+        """Return the newest articles with all columns."""
         return self._fetch_all("SELECT * FROM articles ORDER BY published_at DESC, code LIMIT ?", limit)
 
     def articles_in_category(self, slug: str, limit: int) -> list[dict[str, Any]]:
-        """The newest articles of a category."""
+        """Return the newest articles of a category, newest first."""
         return self._fetch_all(
             f"{_SELECT_ARTICLE_LINKS} WHERE category = ? ORDER BY published_at DESC LIMIT ?", slug, limit
         )
 
     def articles_on_day(self, period: str) -> Iterator[dict[str, Any]]:
-        """The articles whose posts stand under a day, or a month such as `2022/01`; newest first, one at a time."""
+        """Yield the articles whose posts are in the folder of a day, or a month such as `2022/01`; newest first."""
         return self._iter_rows(
             f"{_SELECT_ARTICLE_LINKS} WHERE post_path >= ? AND post_path < ? ORDER BY published_at DESC, code",
             *_path_range(period),
         )
 
     def articles_with_stock(self, secid: str, limit: int) -> list[dict[str, Any]]:
-        """The newest articles that link to a stock, newest first; `name` is what they call it.
+        """Return the newest articles that link to a stock, newest first; `name` is the stock's in the article.
 
-        Codes begin with the day they were given, and the index is in their order: only the last ones are read.
+        The index is ordered by codes, which begin with a day, so only the last ones are read.
         """
         return self._fetch_all(
             """
@@ -110,13 +110,13 @@ class SitePages(Table):
             limit,
         )
 
-    # what there is
+    # lists of pages
 
     def periods_with_articles(self, prefix_length: int, limit: int = -1) -> list[str]:
-        """The newest days (10), months (7) or years (4) that have articles, such as `2022/01/10`, newest first.
+        """Return the newest days, months or years with articles (`prefix_length` 10, 7 or 4), newest first.
 
-        Each is one step in the index of paths, however many articles lie between two of them. A path that another
-        program wrote may be none of a post: of those, a step could lead to itself.
+        Each takes one step in the index of paths, however many articles it has. The limits of the paths leave out other
+        programs' paths that are not posts', at which the steps would not end.
         """
         rows = self._fetch_all(
             """
@@ -138,7 +138,7 @@ class SitePages(Table):
         return [row["period"] for row in rows]
 
     def article_counts_by_day(self, year: str) -> list[dict[str, Any]]:
-        """Each `period` of a year that has articles, newest first, with `articles` (how many)."""
+        """Return each `day` of a year that has articles, newest first, with the number of `articles`."""
         return self._fetch_all(
             """
             SELECT substr(post_path, 8, 10) AS day, count(*) AS articles FROM articles
@@ -148,9 +148,9 @@ class SitePages(Table):
         )
 
     def most_linked_stocks(self, min_articles: int, limit: int) -> list[dict[str, Any]]:
-        """The stocks (`secid`, `name`) that so many articles link to, with `articles`, most often linked to first.
+        """Return the stocks that at least `min_articles` articles link to: `secid`, `name`, `articles`; most first.
 
-        Counted in the index alone; the name is what the newest article calls it.
+        Counted in the index alone; the name is the newest article's.
         """
         return self._fetch_all(
             """
@@ -163,11 +163,11 @@ class SitePages(Table):
         )
 
     def article_headings(self) -> Iterator[dict[str, str]]:
-        """What the page of every article must say: `post_path`, `title`, `published_at`; in the order of the paths."""
+        """Yield `post_path`, `title` and `published_at` of all articles, which their pages must show, by path."""
         return self._iter_rows("SELECT post_path, title, published_at FROM articles ORDER BY post_path")
 
     def reprints_by_path(self, first_path: str, last_path: str) -> Iterator[dict[str, Any]]:
-        """The reprints in other media, the oldest first, of each article whose path lies between these (`of`)."""
+        """Yield the reprints of each article (`of`) whose post path is in this range, the oldest first."""
         sql = """
             SELECT here.code AS of, there.code, there.title, there.published_at, there.media, there.category,
                    there.post_path
@@ -182,10 +182,10 @@ class SitePages(Table):
 
 
 def _pages_of(rows: Iterable[Mapping[str, Any]]) -> list[SitePage]:
-    """The pages of these rows that can be: another program may have named any file."""
+    """Return the pages of rows, without invalid ones: another program may have written any name."""
     return [SitePage(PageKind(row["kind"]), row["name"]) for row in rows if not find_bad_values("stale_pages", row)]
 
 
 def _path_range(period: str) -> tuple[str, str]:
-    """The first path of a day, a month or a year, and the first one after it."""
+    """Return the lower and the upper limit of the post paths of a day, a month or a year."""
     return f"_posts/{period}/", f"_posts/{period}/\uffff"

@@ -1,4 +1,4 @@
-"""Stocks and boards, as the articles link to them."""
+"""Stocks and boards that articles link to."""
 
 import difflib
 import json
@@ -9,7 +9,7 @@ from crawler.content.stocks import parse_stock
 from crawler.storage.search.folding import normalise_for_search
 from crawler.storage.table import Table
 
-# What a code or a name stands for.
+# The stocks of codes or names.
 _SELECT_SECIDS = """
     SELECT secid FROM mentions WHERE secid IN (SELECT value FROM json_each(:keys))
     UNION SELECT secid FROM mentions
@@ -27,7 +27,7 @@ _SELECT_ARTICLES = """
     FROM mentions JOIN articles USING (code) WHERE secid IN (SELECT value FROM json_each(:secids))
     GROUP BY code ORDER BY published_at DESC, code DESC LIMIT :limit
 """
-# The name that most articles give it.
+# With the name that most articles use.
 _SELECT_STOCKS_WITH_COUNTS = """
     SELECT secid, kind,
            (SELECT name FROM mentions AS m WHERE m.secid = mentions.secid
@@ -41,14 +41,14 @@ class Stocks(Table):
     """Stocks and boards with their articles, from the rows of `mentions`."""
 
     def with_article_counts(self, limit: int) -> list[dict[str, Any]]:
-        """Each with `articles`, `times` (links), `first` and `latest`; those of most articles first."""
+        """Return the stocks with most articles: `articles`, `times` (links), `first` and `latest` publication."""
         return self._fetch_all(
             f"{_SELECT_STOCKS_WITH_COUNTS} GROUP BY secid ORDER BY articles DESC, times DESC, secid LIMIT :limit",
             limit=limit,
         )
 
     def get_details(self, stock: str, limit: int) -> dict[str, Any]:
-        """The `stocks` that a person typed a code or a name for, their `days`, and their last `articles`."""
+        """Return the `stocks` of a typed code or name, their articles by `days`, and their last `articles`."""
         secids = json.dumps(self.find_keys(stock))
         where = "WHERE secid IN (SELECT value FROM json_each(:secids))"
         return {
@@ -60,18 +60,24 @@ class Stocks(Table):
         }
 
     def find_keys(self, typed: str) -> tuple[str, ...]:
-        """Return the secids of what a person typed a code or a name for, and the codes that it may be."""
+        """Return the secids of a typed code or name, and the keys that it may be, whether articles link to them or not.
+
+        Names are equal if they fold to the same text: `万  科Ａ` and `萬科A`.
+        """
         stock = parse_stock(typed)
         keys = stock.keys if stock else (typed.strip(),)
-        secids = self._find_secids(keys) or self._find_secids(self._names_like(typed))
+        secids = self._find_secids(keys)
+        if not secids:
+            folded = normalise_for_search(typed)
+            secids = self._find_secids([name for name in self._names() if normalise_for_search(name) == folded])
         return tuple(dict.fromkeys((*secids, *keys)))
 
     def is_known(self, typed: str) -> bool:
-        """Whether an article links to what a person typed."""
+        """Return whether an article links to a stock of this typed code or name."""
         return bool(self._find_secids(self.find_keys(typed)))
 
     def find_similar(self, typed: str, limit: int) -> list[str]:
-        """Return names that are written much like this one, the most similar first."""
+        """Return similar names of stocks, the most similar first."""
         names_by_folded = {normalise_for_search(name): name for name in self._names()}
         matches = difflib.get_close_matches(normalise_for_search(typed), names_by_folded, limit)
         return [names_by_folded[match] for match in matches]
@@ -79,16 +85,11 @@ class Stocks(Table):
     def _find_secids(self, keys: Sequence[str]) -> list[str]:
         return [row["secid"] for row in self._fetch_all(_SELECT_SECIDS, keys=json.dumps(keys))] if keys else []
 
-    def _names_like(self, typed: str) -> list[str]:
-        """Return the names that fold to the same: `万  科Ａ` and `萬科A`."""
-        folded = normalise_for_search(typed)
-        return [name for name in self._names() if normalise_for_search(name) == folded]
-
     def _names(self) -> Iterator[str]:
         return (row["name"] for row in self._iter_rows(_SELECT_NAMES))
 
     def most_linked_in(self, codes: Sequence[str], limit: int) -> list[tuple[str, str, int]]:
-        """The stocks that most of these articles link to: name, secid, how many of them."""
+        """Return the stocks that most of these articles link to: name, secid, number of articles."""
         rows = self._fetch_all(
             """
             SELECT max(name) AS name, secid, count(*) AS articles FROM mentions

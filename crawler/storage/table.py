@@ -1,4 +1,4 @@
-"""Base class of all tables: SQL in, dicts out, SQLite's errors as StoreError."""
+"""Base class of all tables: takes SQL, returns rows as dicts, raises SQLite's errors as StoreError."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -14,10 +14,11 @@ from crawler.storage.row_rules import BadValue, checks_of_query, find_key
 class Table:
     """SQL statements on one database. Values are given by position for `?`, or by name for `:name`.
 
-    Rows that another program wrote and that finews cannot use are left out, and reported (storage/row_rules.py).
+    Rows that break a row rule (storage/row_rules.py) are reported and left out. Each method raises StoreError where
+    SQLite reports an error.
 
-    Reads do not go through `Database.query`, which sets a savepoint: in a transaction, FTS5 writes a part of its index
-    at each of them. Each method raises StoreError where SQLite reports an error.
+    Reads do not use `Database.query`, which sets a savepoint: inside a transaction, FTS5 writes a part of its index at
+    each savepoint.
     """
 
     def __init__(self, db: Database) -> None:
@@ -28,7 +29,7 @@ class Table:
         return list(self._iter_rows(sql, *values, **named_values))
 
     def _iter_rows(self, sql: str, *values: object, **named_values: object) -> Iterator[dict[str, Any]]:
-        """Yield the rows one at a time, however many there are."""
+        """Yield the rows one at a time."""
         try:
             cursor = self._db.execute(sql, named_values or values)
             names = tuple(column[0] for column in cursor.description)
@@ -44,11 +45,11 @@ class Table:
             raise store_error(error) from error
 
     def _fetch_one(self, sql: str, *values: object, **named_values: object) -> dict[str, Any] | None:
-        """Return the first row, None where there is none."""
+        """Return the first row; None where there is no row."""
         return next(iter(self._fetch_all(sql, *values, **named_values)), None)
 
     def _execute(self, sql: str, *values: object, **named_values: object) -> sqlite3.Cursor:
-        """Run a statement; outside a transaction, what it changes is committed at once."""
+        """Run a statement; outside a transaction, its changes are committed at once."""
         try:
             return self._db.execute(sql, named_values or values)
         except sqlite3.Error as error:
@@ -56,7 +57,7 @@ class Table:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit what is written inside together, or nothing of it. One inside another is a savepoint."""
+        """Commit all writes of the block, or none on an error. Nested transactions are savepoints."""
         try:
             with self._db.atomic():
                 yield

@@ -1,11 +1,12 @@
-"""Unfinished files: the one name that files and folders have until they are whole, and the sweep of what a kill left.
+"""Unfinished files: atomic writing under a temporary name, and removal of the files that a killed run left.
 
-Whatever is written as a whole is called `.finews-….part` until it is, and so is the mark that a run leaves at the top
-of its output folder while it works. A mark that is there when a run begins says that the last one was killed: what
-that one left is swept then, wherever it is. Jekyll passes over names that begin with a dot.
+Files and folders are called `.finews-….part` until they are complete. So is the mark that a run leaves at the top of
+its output folder: if the next run finds it, the last run was killed, and its unfinished files are removed. Jekyll
+ignores names that begin with a dot.
 """
 
 import fcntl
+import filecmp
 import os
 import re
 import secrets
@@ -20,11 +21,11 @@ from crawler.storage.connection import DATABASE_FILE_NAME
 
 _PREFIX, _SUFFIX = ".finews-", ".part"
 _RUN_MARK = f"{_PREFIX}run{_SUFFIX}"
-# A database that is replaced keeps its content, and a log of its own, under another name (database_swap.py).
+# In the names of a replaced database and of its logs, which are kept (database_swap.py).
 DATABASE_BACKUP_INFIX = ".before-rebuild-"
 DATABASE_LOG_SUFFIXES = ("-wal", "-journal")
-# What earlier versions called them: a post (`.swp` or `.bak` are an editor's), and the folders of a build and of a
-# rebuilt database.
+# Names that earlier versions gave to unfinished posts (`.swp` and `.bak` are an editor's), and to the folders of a site
+# build and of a rebuilt database.
 _OLD_POST_NAME = re.compile(r"\.\d{4}-\d\d-\d\d-[\w-]+\.md\.(?!(?:sw[a-p]|bak|backup|orig|save)\Z)\w+", re.ASCII)
 _OLD_FOLDER_NAMES = {
     re.compile(r"\.stage-[a-z0-9_]{8}", re.ASCII): {"source", "tree"},
@@ -35,7 +36,7 @@ _OLD_FOLDER_NAMES = {
 
 
 def unfinished_name(name: str) -> str:
-    """The name of a file that is to be `name`, until it is whole: for files that only one process can be writing.
+    """Return the name of a file until it is complete, for files that only one process writes.
 
     >>> unfinished_name("2022-01-10-NW202201102242171631.md")
     '.finews-2022-01-10-NW202201102242171631.md.part'
@@ -44,7 +45,7 @@ def unfinished_name(name: str) -> str:
 
 
 def is_unfinished_name(name: str) -> bool:
-    """Whether this is the name of what is not whole yet, or never will be.
+    """Return whether a file or folder of this name is unfinished.
 
     >>> [is_unfinished_name(name) for name in (".finews-a.part", ".2022-01-10-NW1.md.part", ".2022-01-10-NW1.md.swp")]
     [True, True, False]
@@ -53,19 +54,33 @@ def is_unfinished_name(name: str) -> bool:
     return is_ours or bool(_OLD_POST_NAME.fullmatch(name))
 
 
-def create_unfinished_file(folder: Path) -> Path:
-    """An empty file that is to be another's new content, with a name that no other process has. Raises OSError."""
-    path = folder / unfinished_name(secrets.token_hex(8))
-    # With the permissions of the umask, in the folder's group: mkstemp's would be its owner's alone.
+@contextmanager
+def atomic_file(target: Path, *, skip_if_same: bool = False) -> Iterator[Path]:
+    """Yield an empty file, which replaces the target at the end, or is removed on an error. Raises OSError.
+
+    Several processes may write the same target. `skip_if_same` keeps a target that has the same content already.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    path = target.with_name(unfinished_name(secrets.token_hex(8)))
+    # With the permissions of the umask: only the owner may read mkstemp's files.
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
-    return path
+    try:
+        yield path
+        if skip_if_same and target.is_file() and filecmp.cmp(path, target, shallow=False):
+            path.unlink()
+        else:
+            path.replace(target)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager
 def unfinished_folder(parent: Path) -> Iterator[Path]:
-    """A folder to work in, which goes at the end. No sweep takes it as long as this process lives. Raises OSError.
+    """Yield a folder to work in, which is removed at the end and not swept before. Raises OSError.
 
-    What a killed process left of its own in the same place goes first: exports are written anywhere.
+    Unfinished folders of killed processes in the same parent are removed first: exports are written outside the output
+    folder, where no run sweeps.
     """
     for leftover in [path for path in parent.iterdir() if is_unfinished_name(path.name) and path.is_dir()]:
         with suppress(OSError):
@@ -74,21 +89,25 @@ def unfinished_folder(parent: Path) -> Iterator[Path]:
         tempfile.TemporaryDirectory(prefix=_PREFIX, suffix=_SUFFIX, dir=parent, ignore_cleanup_errors=True) as folder,
         _open_folder(folder) as descriptor,
     ):
-        with suppress(OSError):  # not every disk has such locks
+        with suppress(OSError):  # the file system may have no locks
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield Path(folder)
 
 
 @contextmanager
 def run_mark(output: Path) -> Iterator[None]:
-    """Sweep what a killed run left in an output folder, and mark this run's work there. Only for the lock's holder.
+    """Remove the unfinished files of a killed run, and mark the folder as in use. Requires the lock of the folder.
 
-    Raises OutputError where the folder cannot be written.
+    Raises OutputError where the folder cannot be read or written.
     """
-    is_swept = sweep_unfinished(output) if _has_unfinished(output) else True
+    try:
+        has_unfinished = any(is_unfinished_name(path.name) or _is_old_folder(path) for path in output.iterdir())
+    except OSError as error:
+        raise OutputError(f"cannot read {output}: {error.strerror}") from error
+    is_swept = sweep_unfinished(output) if has_unfinished else True
     mark = output / _RUN_MARK
     try:
-        with suppress(FileExistsError):  # what could not be swept keeps the mark of the run that left it
+        with suppress(FileExistsError):  # where some files could not be removed, the mark stays
             os.close(os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     except OSError as error:
         raise OutputError(f"cannot write {mark}: {error.strerror}") from error
@@ -96,21 +115,14 @@ def run_mark(output: Path) -> Iterator[None]:
         yield
     finally:
         if is_swept:
-            with suppress(OSError):  # then the next run looks for what this one might have left
+            with suppress(OSError):  # the next run then sweeps, which does no harm
                 mark.unlink()
 
 
-def _has_unfinished(output: Path) -> bool:
-    try:
-        return any(is_unfinished_name(path.name) or _is_old_folder(path) for path in output.iterdir())
-    except OSError as error:
-        raise OutputError(f"cannot read {output}: {error.strerror}") from error
-
-
 def sweep_unfinished(output: Path) -> bool:
-    """Remove all that is unfinished below a folder, links not followed; whether all of it is gone.
+    """Remove unfinished files and folders below a folder, without following links; return whether all were removed.
 
-    The mark stays, so that a sweep that is killed is done again.
+    The mark of the run stays: if the sweep is killed, the next run sweeps again.
     """
     failures: list[OSError] = []
     for parent, folders, names in os.walk(output, onerror=failures.append):
@@ -121,7 +133,7 @@ def sweep_unfinished(output: Path) -> bool:
             folders.remove(name)
             _collect_failure(failures, _remove_unused_folder, f"{parent}/{name}")
     _collect_failure(failures, _undo_interrupted_swap, f"{output}/{DATABASE_FILE_NAME}")
-    # A folder that this user may not read is somebody else's.
+    # Unreadable folders are another user's.
     return all(isinstance(failure, PermissionError) for failure in failures)
 
 
@@ -133,19 +145,19 @@ def _collect_failure(failures: list[OSError], remove: Callable[[str], None], pat
 
 
 def _remove_unused_folder(path: str) -> None:
-    """Remove a folder unless a process works in it."""
+    """Remove a folder unless a process holds its lock."""
     with _open_folder(path) as descriptor:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return
-        except OSError:  # a disk without such locks
+        except OSError:  # a file system without locks
             pass
         shutil.rmtree(path)
 
 
 def _undo_interrupted_swap(database: str) -> None:
-    """Take its second name from a database that was about to lose its first one, and give its log back."""
+    """Remove the backup link that a killed `rebuild db` gave the current database, and move its logs back."""
     path = Path(database)
     for backup in path.parent.glob(f"{path.name}{DATABASE_BACKUP_INFIX}*"):
         if backup.is_symlink() or not path.exists() or not backup.exists() or not backup.samefile(path):
@@ -158,7 +170,7 @@ def _undo_interrupted_swap(database: str) -> None:
 
 
 def _is_old_folder(path: Path) -> bool:
-    """Whether an earlier version worked here: what else is called so has other contents."""
+    """Return whether a folder is a working folder of an earlier version, by its name and its contents."""
     contents = next((known for name, known in _OLD_FOLDER_NAMES.items() if name.fullmatch(path.name)), None)
     if contents is None or path.is_symlink():
         return False

@@ -212,7 +212,7 @@ def test_missing_part_of_the_schema_is_found_and_repaired(output: Path, parent: 
     connection.close()
     hides_data = "TABLE" in statement
     if hides_data:
-        with pytest.raises(StoreError, match="missing: `finews verify --repair` repairs it"):
+        with pytest.raises(StoreError, match="missing: run `finews verify --repair`"):
             verify_output(output, "")
     else:
         assert MismatchKind.SCHEMA in {mismatch.kind for mismatch in verify_output(output, "").mismatches}
@@ -242,7 +242,7 @@ def test_key_that_cannot_be_made_again_is_named_with_the_command(output: Path) -
         "CREATE TABLE other AS SELECT * FROM runs; DROP TABLE runs; ALTER TABLE other RENAME TO runs"
     )
     connection.close()
-    with pytest.raises(StoreError, match=r"column id of runs: .*`sqlite-utils transform news.db runs --pk id` repairs"):
+    with pytest.raises(StoreError, match=r"column id of runs: .*`sqlite-utils transform news.db runs --pk id`"):
         crawl_again(output)
     db = Database(output / "news.db")
     db.table("runs").transform(pk="id")
@@ -266,7 +266,7 @@ def test_database_without_articles_is_made_from_the_posts(output: Path) -> None:
     connection = sqlite3.connect(output / "news.db")
     connection.execute("DROP TABLE articles")
     connection.close()
-    with pytest.raises(StoreError, match=r"table articles: .* `finews rebuild db` makes it again"):
+    with pytest.raises(StoreError, match=r"table articles: .* `finews rebuild db` to restore it"):
         crawl_again(output)
     (output / "news.db").rename(output / "news.db.old")
     assert rebuild_database(output, "").article_count == len(CODES)

@@ -58,7 +58,8 @@ def test_demo_refuses_articles_that_no_demo_made(finews: CommandRunner, tmp_path
     result = finews("demo")
     assert (result.exit_code, result.stdout) == (2, "")
     assert (
-        result.stderr == "finews: output-demo holds articles that no demo made: name another folder with --output DIR\n"
+        result.stderr
+        == "finews: output-demo holds articles that are not a demo's: name another folder with --output DIR\n"
     )
     assert sorted(output.rglob("*")) == before
 

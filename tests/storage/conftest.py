@@ -1,4 +1,4 @@
-"""A database of the test's own, without a crawl."""
+"""Database fixtures without a crawl."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +22,7 @@ def query_store(tmp_path: Path) -> Query:
 
 @pytest.fixture(scope="module")
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for all examples of a property: a new database for each would cost more than the test."""
+    """Return one folder for all examples of a property: creating a database for each takes longer than the test."""
     return tmp_path_factory.mktemp("shared")
 
 

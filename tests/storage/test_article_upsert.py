@@ -1,4 +1,4 @@
-"""An article is saved: as a new row, as a revision, or not at all."""
+"""Article upsert: a new row, a revision, or no change."""
 
 import hashlib
 from datetime import timedelta
@@ -195,7 +195,7 @@ def test_missing_article_is_none(store: Store) -> None:
     assert store.articles.count() == 0
 
 
-# What is left of any text when it is normalised; see tests/hostile/test_foreign_rows.py for the rest.
+# Characters that normalisation keeps; see tests/hostile/test_foreign_rows.py for the rest.
 STORABLE_TEXTS = st.text(
     alphabet=st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"], exclude_characters="\ufffe\uffff{"), max_size=40
 ).map(lambda text: f"题{text}")
@@ -204,7 +204,7 @@ STORABLE_TEXTS = st.text(
 @given(title=STORABLE_TEXTS, summary=STORABLE_TEXTS, body=STORABLE_TEXTS)
 @settings(max_examples=60, deadline=None)
 def test_any_text_is_stored_unchanged(shared_store: Store, title: str, summary: str, body: str) -> None:
-    """Quotes, semicolons and percent signs are text to SQL, too."""
+    """Store quotes, semicolons and percent signs as text."""
     save_article(shared_store, create_article(title=title, summary=summary, body_html=body, body_text=body))
     row = shared_store.articles.get(DEFAULT_CODE)
     assert row is not None
@@ -213,7 +213,7 @@ def test_any_text_is_stored_unchanged(shared_store: Store, title: str, summary: 
 
 
 SOURCE_LINE = '<p class="em_media">（文章来源：中国农网）</p>'
-# What an older finews stored, and what the same article is read as today.
+# Rows that an older finews stored, and the same articles as normalised today.
 SAME_ARTICLES = {
     "source line": ({}, f"<p>正文</p>{SOURCE_LINE}", {}),
     "another source line": ({"body": "<p>正文</p><p>（来源：农网）</p>"}, f"<p>正文</p>{SOURCE_LINE}", {}),

@@ -1,4 +1,4 @@
-"""Articles that are taken in together."""
+"""Article writer: batches of articles."""
 
 import hashlib
 import sqlite3
@@ -24,7 +24,7 @@ ARTICLE = Article(
 
 
 def pending_articles(store: Store, *articles: Article) -> list[Article]:
-    """Articles whose entries a run has recorded."""
+    """Return articles whose entries are recorded in a run."""
     run_id = store.runs.start("eastmoney", {}, NOW)
     entry_ids = store.runs.add_entries(run_id, [(article.code, "350", None, None, "") for article in articles])
     entries = [ListingEntry(article.code, "标题", article.published_at, "350", article.url) for article in articles]
@@ -91,7 +91,7 @@ def test_opening_writes_unwritten_posts_with_the_current_site_address(
 
 
 def test_post_is_marked_written_only_once_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows are committed before posts are written, and posts before marks and outcomes are, with both halves."""
+    """Write rows before posts, and posts before marks and outcomes, in two commits."""
     states: list[list[tuple[int | None, str | None]]] = []
 
     def look() -> None:

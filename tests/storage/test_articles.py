@@ -1,4 +1,4 @@
-"""What the table of articles knows: posts that are still to be written, and articles seen before."""
+"""Articles table: unwritten posts, and known articles."""
 
 from pathlib import Path
 from typing import Any
@@ -102,7 +102,7 @@ def is_known(store: Store, column: str, **listed: Any) -> bool:
 
 
 def test_columns_that_disagree_are_each_compared_with_what_they_said(store: Store) -> None:
-    """The article says the same whichever column it is fetched for."""
+    """Keep the article unchanged, whichever column it is fetched for."""
     article = create_article()
     save_article(store, article, entry_for(article, column="350"))
     assert not is_known(store, "345", published=LATER)
@@ -115,7 +115,7 @@ def test_columns_that_disagree_are_each_compared_with_what_they_said(store: Stor
 
 
 def test_columns_that_disagree_settle_where_the_article_says_what_they_say(store: Store) -> None:
-    """As one does that is read from its page, whose time has no seconds."""
+    """Compare with an article from its page, whose time has no seconds."""
     columns = {"350": PUBLISHED, "345": LATER, "344": NOW}
     for column in ("350", "345", "344", "350"):
         published = columns[column]

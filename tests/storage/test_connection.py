@@ -1,4 +1,4 @@
-"""A database that is opened, and that others use at the same time."""
+"""Database connections: opening, and concurrent use by other programs."""
 
 import sqlite3
 from collections.abc import Callable
@@ -28,7 +28,7 @@ from tests.support.stored_articles import (
 
 
 def test_missing_database_error_says_how_to_create_one(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"no finews database at .*: `finews crawl` makes one"):
+    with pytest.raises(StoreError, match=r"no finews database at .*: run `finews crawl`"):
         Store.open_ro(tmp_path)
     assert list(tmp_path.iterdir()) == []
     assert load_stored_categories(tmp_path) == []
@@ -40,7 +40,7 @@ def test_sqlite_that_is_too_old_is_named(
 ) -> None:
     monkeypatch.setattr(sqlite3, "sqlite_version", "3.33.0")
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 33, 0))
-    with pytest.raises(StoreError, match=r"has SQLite 3\.33\.0, and finews needs 3\.34 or newer: update"):
+    with pytest.raises(StoreError, match=r"has SQLite 3\.33\.0, but finews needs 3\.34 or newer: update"):
         opening(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -94,7 +94,7 @@ def test_newer_database_is_a_store_error_and_unchanged(tmp_path: Path, opening: 
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     db.close()
     before = (tmp_path / "news.db").read_bytes()
-    with pytest.raises(StoreError, match=r"written by a newer finews .*m999_from_the_future.*: update finews"):
+    with pytest.raises(StoreError, match=r"written by a newer finews, .*m999_from_the_future: update finews"):
         opening(tmp_path)
     assert (tmp_path / "news.db").read_bytes() == before
 
@@ -105,7 +105,7 @@ def test_older_database_is_rejected_by_readers_and_migrated_by_writers(tmp_path:
     with Database(tmp_path / "news.db") as old_db:
         migrations.apply(old_db, stop_before=newest_migration.name)
         old_db.table("categories").insert({"slug": "zhongguonongwang", "media": "中国农网", "aliases": '["农网"]'})
-    with pytest.raises(StoreError, match=r"written by an older finews: the next `finews crawl` brings it up to date"):
+    with pytest.raises(StoreError, match=r"written by an older finews: run `finews crawl` to bring it up to date"):
         Store.open_ro(tmp_path)
     assert load_stored_categories(tmp_path) == [FARMERS_CATEGORY]
     with Store.open_rw(tmp_path) as store:
@@ -141,7 +141,7 @@ def test_stored_categories_can_be_loaded_alone(store: Store, tmp_path: Path) -> 
     assert load_stored_categories(tmp_path) == [FARMERS_CATEGORY]
 
 
-# Others at the same time
+# Concurrent use
 
 
 def test_readers_see_the_old_state_during_a_write(tmp_path: Path, query_store: Query) -> None:
@@ -172,7 +172,7 @@ def test_read_transaction_keeps_its_snapshot(store: Store, tmp_path: Path, query
 
 
 def test_no_lock_is_held_between_calls(store: Store, tmp_path: Path) -> None:
-    """Each call ends its transaction, or another writer would wait until the crawl is over."""
+    """End the transaction of each call: another writer must not wait until the crawl ends."""
     other_connection = sqlite3.connect(tmp_path / "news.db", timeout=0, isolation_level=None)
 
     def assert_writable() -> None:

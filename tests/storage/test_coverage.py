@@ -1,4 +1,4 @@
-"""How far listings have been read: walks that proved nothing are counted until one is proven."""
+"""Coverage: unproven walks are counted until one is proven."""
 
 from crawler.storage import Store
 from tests.support.stored_articles import NOW

@@ -1,4 +1,4 @@
-"""What SQL of others may do: the authorizer's list, and the limits of SQLite's own."""
+"""Foreign SQL: the authorizer's list, and SQLite's limits."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from crawler.storage.foreign_sql import ForeignQuery, ForeignSqlConnection, Fore
 
 
 def write(output: Path, script: str) -> None:
-    """What another program does to the database."""
+    """Run SQL on the database as another program does."""
     with closing(sqlite3.connect(output / "news.db")) as connection:
         connection.executescript(script)
 
@@ -102,7 +102,7 @@ def test_function_that_is_not_listed_is_refused(foreign_sql: ForeignSqlConnectio
         except ForeignSqlError as error:
             if "not authorized" in str(error):
                 refused.add(name)
-    # Of these SQLite says first that they need arguments.
+    # For these, SQLite reports missing arguments first.
     for name, arguments in (("fts3_tokenizer", "1"), ("fts5", "1"), ("load_extension", "1"), ("randomblob", "1"),
                             ("zeroblob", "1"), ("sqlite_compileoption_get", "1"), ("subtype", "1")):  # fmt: skip
         with pytest.raises(ForeignSqlError, match="not authorized"):

@@ -1,4 +1,4 @@
-"""The tables that other programs rely on, and the pragmas that keep them whole."""
+"""Migrations: the tables that other programs use, and the pragmas for their integrity."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -139,7 +139,7 @@ def test_opening_again_changes_nothing(db: Database, tmp_path: Path) -> None:
     reopened.close()
 
 
-# What an older finews wrote of an entry, and the code of that.
+# Texts that an older finews wrote for entries, and their reason codes.
 OLD_ENTRIES = {
     (None, ""): None,
     ("new", ""): "scraped",

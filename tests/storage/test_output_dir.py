@@ -1,4 +1,4 @@
-"""How an output folder is opened and closed."""
+"""Output folder: opening and closing."""
 
 from datetime import datetime
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What asked to be left alone is kept from crawl to crawl, and forgotten when it is over."""
+"""Pauses: kept from crawl to crawl, and deleted when they are over."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,7 +27,7 @@ def test_pause_outlives_the_crawl_and_expires(tmp_path: Path) -> None:
 
 
 def test_pause_longer_than_there_is_was_stored_by_another_clock(tmp_path: Path) -> None:
-    """A clock that ran ahead by a month, and was set back, keeps no source paused for a month."""
+    """Delete a pause of a month, as a clock that ran ahead and was set back leaves it."""
     with Store.open_rw(tmp_path) as store:
         store.pauses.pause("eastmoney", NOON + timedelta(days=30))
         assert store.pauses.get_active(NOON, A_DAY) == {}

@@ -1,4 +1,4 @@
-"""Where a post is, and that it is whole whenever it is read."""
+"""Post files: their paths, and atomic writing."""
 
 import os
 import stat
@@ -43,7 +43,7 @@ def test_post_path_has_day_and_code(code: str, moment: datetime, expected: str) 
 
 
 def file_names(folder: Path) -> list[str]:
-    """Every file, also those whose names begin with a dot."""
+    """Return the names of all files, hidden ones included."""
     return sorted(path.name for path in folder.iterdir())
 
 

@@ -1,4 +1,4 @@
-"""What could not be read is kept as it came."""
+"""Quarantine: content that cannot be parsed is kept unchanged."""
 
 from crawler.storage import Store
 from crawler.storage.quarantine import KIND_ARTICLE
@@ -13,7 +13,7 @@ def test_same_response_is_quarantined_once_per_reason(store: Store, query_store:
     assert quarantine_response(store, second, seen_at=LATER, url="http://b.cn/") is False
     assert (
         quarantine_response(store, second, reason="no time") is False
-    )  # a reason is a text: the content is not new for another one
+    )  # the content is not new if only the text of the reason differs
     assert quarantine_response(store, second, b"\xff\xfe") is True
     assert query_store("SELECT run_id, reason, raw FROM quarantine ORDER BY id") == [
         (first, "the title is empty", b'{"title": ""}'),

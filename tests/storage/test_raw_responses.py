@@ -1,4 +1,4 @@
-"""Responses as they came."""
+"""Raw responses: kept unchanged."""
 
 from pathlib import Path
 from typing import Any

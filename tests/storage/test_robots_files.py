@@ -1,4 +1,4 @@
-"""A robots.txt is kept from crawl to crawl."""
+"""robots.txt files: kept from crawl to crawl."""
 
 from datetime import datetime, timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What each column may hold, and how the rows of a query are checked."""
+"""Row rules: valid values of columns, and the checks of query rows."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ def test_rule_of_column(table: str, column: str) -> None:
 
 
 def test_every_column_of_every_table_has_a_rule(store: Store) -> None:
-    """Users' own tables and columns have none."""
+    """Require a rule for each finews column; users' tables and columns have none."""
     sql = """
         SELECT t.name, c.name FROM pragma_table_list AS t JOIN pragma_table_xinfo(t.name) AS c
         WHERE t.schema = 'main' AND t.type = 'table' AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'

@@ -1,4 +1,4 @@
-"""Runs and the outcome of every entry."""
+"""Runs: records of crawls, and the outcome of every entry."""
 
 import json
 from datetime import timedelta
@@ -165,7 +165,7 @@ def test_listed_codes_are_read_from_the_runs_entries_only(store: Store) -> None:
 
 
 def test_lookup_cost_does_not_grow_with_earlier_runs(store: Store) -> None:
-    """SQLite seeks to the code and to the crawl's first entry at once."""
+    """Use the index on code and id: SQLite seeks to the crawl's first entry."""
     plan = store.connection.execute(
         "EXPLAIN QUERY PLAN SELECT 1 FROM entries WHERE code = 'x' AND id > 5 AND column_id = '350'"
     ).fetchall()

@@ -1,4 +1,4 @@
-"""The address of the site: an output folder remembers the one that it was crawled or built with."""
+"""Site links: an output folder keeps the address of its last crawl or build."""
 
 import os
 from pathlib import Path
@@ -17,7 +17,7 @@ DEFAULT_ADDRESS, OWN_ADDRESS = "//finews.withounder.com", "//news.example.org"
 
 
 def linked_addresses(output: Path) -> set[str]:
-    """Where the posts link back to."""
+    """Return the addresses that the posts link to."""
     return {post.read_text().rpartition("](")[2].removesuffix("/)") for post in post_paths(output)}
 
 

@@ -1,4 +1,4 @@
-"""Unfinished files: what a killed run left goes when the next one begins, and nothing else does."""
+"""Unfinished files: those of a killed run are removed when the next one begins, and no other files are."""
 
 import signal
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from crawler.storage.output_dir import OutputDir
-from crawler.storage.unfinished import create_unfinished_file, unfinished_folder, unfinished_name
+from crawler.storage.unfinished import unfinished_folder, unfinished_name
 
 OTHERS = (
     ".notes.part",
@@ -26,7 +26,7 @@ OTHERS = (
 
 
 def kill_while_locked(output: Path) -> None:
-    """A process that takes the lock, and is killed before it gives it back."""
+    """Kill a process that holds the lock."""
     script = "import os, sys; from pathlib import Path; from crawler.storage.output_dir import OutputDir\n"
     script += "with OutputDir.lock(Path(sys.argv[1])): os.kill(os.getpid(), 9)"
     completed = subprocess.run([sys.executable, "-c", script, str(output)], check=False)
@@ -44,9 +44,9 @@ def test_unfinished_files_of_a_killed_run_are_swept_and_no_others(output: Path, 
     for path in OTHERS:
         (output / path).parent.mkdir(parents=True, exist_ok=True)
         (output / path).write_text("somebody's")
-    create_unfinished_file(output / folder)
-    (output / folder / unfinished_name("2022-01-10-NW1.md")).write_text("half")
-    work_dir = create_unfinished_file(output / folder).with_name(".finews-work.part")
+    for name in ("0123456789abcdef", "2022-01-10-NW1.md"):
+        (output / folder / unfinished_name(name)).write_text("half")
+    work_dir = output / folder / ".finews-work.part"
     (work_dir / "tree").mkdir(parents=True)
     (work_dir / "tree" / "page.html").write_text("half")
     with OutputDir.lock(output):
@@ -58,7 +58,7 @@ def test_sweep_passes_over_work_in_progress_and_links(output: Path, tmp_path: Pa
     output.mkdir()
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    create_unfinished_file(elsewhere)
+    (elsewhere / unfinished_name("page.html")).touch()
     (output / "linked").symlink_to(elsewhere)
     (output / ".finews-link.part").symlink_to(elsewhere)
     with unfinished_folder(output) as work_dir:  # as an export does, which takes no lock
@@ -83,7 +83,7 @@ def test_folder_of_a_killed_export_is_swept_by_the_next(tmp_path: Path) -> None:
 
 
 def test_second_name_of_the_database_is_swept(output: Path) -> None:
-    """What a `rebuild db` leaves that is killed between the two names of the old database."""
+    """Kill a `rebuild db` while the old database has both of its names."""
     output.mkdir()
     (output / "news.db").write_bytes(b"rows")
     backup = output / "news.db.before-rebuild-20220110T162036"
@@ -105,7 +105,8 @@ def test_folders_of_an_earlier_version_are_swept(output: Path) -> None:
 def test_asking_for_the_lock_changes_nothing(output: Path) -> None:
     output.mkdir()
     kill_while_locked(output)
-    half = create_unfinished_file(output)
+    half = output / unfinished_name("page.html")
+    half.touch()
     assert not OutputDir.is_locked(output)
     assert half.exists()
     with OutputDir.lock(output):

@@ -5,17 +5,16 @@ remove its page.
 """
 
 import errno
-import filecmp
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from crawler.errors import OutputError
 from crawler.storage.post_files import read_if_file
-from crawler.storage.unfinished import create_unfinished_file
+from crawler.storage.unfinished import atomic_file
 
 # Errors of a path at which there is no file that finews wrote.
 _NOTHING_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
@@ -34,23 +33,25 @@ def write_if_changed(target: Path, content: bytes) -> bool:
     """Write a file unless it has this content already; return whether it was written. Raises OutputError."""
     if read_if_file(target) == content:
         return False
-    _write_atomically(target, lambda temp_path: temp_path.write_bytes(content))
+    with as_output_error(target), atomic_file(target) as temp_path:
+        temp_path.write_bytes(content)
     return True
 
 
 def write_chunks_if_changed(target: Path, chunks: Iterable[bytes]) -> None:
     """Write a file in chunks, for content that takes too much memory, unless it has this content already."""
-
-    def write_chunks(temp_path: Path) -> None:
-        with temp_path.open("wb") as file:
-            file.writelines(chunks)
-
-    _write_atomically(target, write_chunks, skip_if_same=True)
+    with (
+        as_output_error(target),
+        atomic_file(target, skip_if_same=True) as temp_path,
+        temp_path.open("wb") as file,
+    ):
+        file.writelines(chunks)
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """Copy a file."""
-    _write_atomically(target, lambda temp_path: shutil.copyfile(source, temp_path))
+    """Copy a file: a link would let a program that changes the published tree change the source."""
+    with as_output_error(target), atomic_file(target) as temp_path:
+        shutil.copyfile(source, temp_path)
 
 
 def read_existing(path: Path) -> bytes:
@@ -154,18 +155,3 @@ def _mode(path: Path) -> int:
     except OSError as error:
         _raise_unless_missing(error)
         return 0
-
-
-def _write_atomically(target: Path, write_content: Callable[[Path], object], *, skip_if_same: bool = False) -> None:
-    with as_output_error(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temp_path = create_unfinished_file(target.parent)
-        try:
-            write_content(temp_path)
-            if skip_if_same and target.is_file() and filecmp.cmp(temp_path, target, shallow=False):
-                temp_path.unlink()
-            else:
-                temp_path.replace(target)
-        except BaseException:
-            temp_path.unlink(missing_ok=True)
-            raise
