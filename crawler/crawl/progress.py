@@ -1,6 +1,6 @@
 """Progress display: a live line on a terminal, a plain line now and then elsewhere. Both go to stderr."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -54,7 +54,6 @@ class Progress:
         self._started_at = 0.0
         self._eta = EtaEstimator(())
         self._since: datetime | None = None
-        self._columns_counted: set[str] = set()
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -106,18 +105,9 @@ class Progress:
             )
             self._console.print(f"{self._spider_name}: {line}", highlight=False, soft_wrap=True)
 
-    def on_listing_page_done(
-        self,
-        column: str,
-        paginator: ListingPaginator | None,
-        count_known: Callable[[str, datetime | None, datetime], int],
-    ) -> None:
-        """What is known of the pages ahead is asked once: it takes the database longer than a page."""
-        known_ahead = None
-        if paginator and paginator.oldest_seen and column not in self._columns_counted:
-            known_ahead = count_known(column, paginator.stops_at(), paginator.oldest_seen)
-            self._columns_counted.add(column)
-        self._eta.count_page(column, paginator, known_ahead)
+    def on_listing_page_done(self, column: str, paginator: ListingPaginator | None) -> None:
+        """Count a listing page."""
+        self._eta.count_page(column, paginator)
 
     def spider_closed(self) -> None:
         self._bar.stop()

@@ -50,8 +50,7 @@ logger = logging.getLogger(__name__)
 entry_events = object()
 # Sent with the `codes` of entries whose outcomes are committed: whatever delivered their responses may forget them.
 outcomes_committed = object()
-# Sent with a listing's `column` when a page of it is recorded, its `paginator` (None when no further page is wanted),
-# and `count_known`, which counts the stored articles of a span of the listing.
+# Sent with a listing's `column` when a page of it is recorded, and its `paginator` (None after the last page).
 listing_page_done = object()
 
 # Seconds; articles that come within this time of the first are saved together.
@@ -125,10 +124,7 @@ class CrawlTracker(EntryTracker):
         )
         next_page = None if self._entry_filter.is_limit_reached else paginator.next_page
         self._context.signals.send_catch_log(
-            listing_page_done,
-            column=column,
-            paginator=paginator if next_page else None,
-            count_known=self._count_known_articles,
+            listing_page_done, column=column, paginator=paginator if next_page else None
         )
         return to_fetch, next_page
 
@@ -138,9 +134,7 @@ class CrawlTracker(EntryTracker):
             self.listing_parse_failed = True
             self._save_to_quarantine(response, KIND_LISTING, detail, column=column)
         self._coverage.failed_listings[detail].append(column)
-        self._context.signals.send_catch_log(
-            listing_page_done, column=column, paginator=None, count_known=self._count_known_articles
-        )
+        self._context.signals.send_catch_log(listing_page_done, column=column, paginator=None)
         logger.warning("no listing of %s: %s", column, detail)
 
     def record_article_failure(self, entry: ListingEntry, error: BaseException | None, response: RawResponse) -> None:
@@ -363,10 +357,6 @@ class CrawlTracker(EntryTracker):
             entry_events, entries=[EntryEvent(code, outcome, newly_listed=False) for code, outcome in outcomes]
         )
         self._context.signals.send_catch_log(outcomes_committed, codes=[code for code, _ in outcomes])
-
-    def _count_known_articles(self, column: str, since: datetime | None, before: datetime) -> int:
-        """Return how many stored articles of a column were published in a span, and are not to be fetched again."""
-        return self._db.articles.count_in_column(column, since, before, self._spider.supersedes)
 
     def _save_to_quarantine(self, response: RawResponse, kind: str, detail: str, **row_fields: Any) -> bool:
         return self._db.quarantine.add(
