@@ -264,7 +264,7 @@ def test_redirect_to_foreign_host_fails_the_entry(crawl: CommandRunner, sample_s
     assert query("SELECT outcome, detail FROM entries WHERE code = ?", code) == [
         (
             "failed",
-            f"the source sends to http://localhost:{sample_site.url[17:]}/article/{code}, which is none of its hosts",
+            f"blocked request to http://localhost:{sample_site.url[17:]}/article/{code}: not one of the source's hosts",
         )
     ]
     assert_outcomes_add_up(query)

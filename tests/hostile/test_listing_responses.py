@@ -50,7 +50,7 @@ FAILED_LISTINGS: dict[str, tuple[Fault, str]] = {
     "404": (return_status(404), "HTTP 404"),
     "410": (return_status(410), "HTTP 410"),
     "503": (return_status(503), "HTTP 503"),
-    "redirect elsewhere": (return_redirect("http://127.0.0.1:9/"), "none of its hosts"),
+    "redirect elsewhere": (return_redirect("http://127.0.0.1:9/"), "not one of the source's hosts"),
     "redirect in a circle": (return_redirect(""), "redirect"),
     "error shell": (return_body(b'{"code":0,"message":"\\u001b[31mRequired \\n parameter"}'), "the source answers: [31mRequired parameter"),
     "HTML": (return_body(b"<html>maintenance</html>", "text/html"), f"{LISTING_ENDPOINT}: no JSON object"),

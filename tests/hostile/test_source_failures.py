@@ -44,7 +44,7 @@ OUTAGES: dict[str, tuple[Fault, str]] = {
     "gzip cut": (rewrite_body(lambda _: b"\x1f\x8b\x08\x00", Content_Encoding="gzip"), "the reply is cut"),
     "sends to another host": (
         return_redirect("https://example.org/"),
-        "https://example.org/, which is none of its hosts",
+        "https://example.org/: not one of the source's hosts",
     ),
     "an error for all": (return_body(b'{"code":0,"message":"down"}'), "the source answers: down"),
 }
