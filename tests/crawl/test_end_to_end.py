@@ -135,7 +135,7 @@ def test_new_media_under_which_nothing_is_listed_is_wrong_usage(crawl: CommandRu
     result = crawl("eastmoney", "--category", "不存在的新报纸", "--category", "中国农网")
     assert result.exit_code == 2
     (note,) = result.json["notes"]
-    assert note.startswith("nothing is listed under '不存在的新报纸', which is no known media: ")
+    assert note.startswith("unknown media '不存在的新报纸', and no entry is listed under it: ")
     assert result.stderr == f"finews: {note}\n"
     assert result.json["new"] > 0
     assert query("SELECT outcome FROM runs") == ["done"]

@@ -142,7 +142,7 @@ def test_site_that_resets_from_two_hosts_is_left_alone(
     assert result.exit_code == 3
     assert (
         "finews: finance.eastmoney.com and newsinfo.eastmoney.com refuse requests from this address: the connection was"
-        " closed without an answer: not asked again until 20"
+        " closed without a response: no requests until 20"
     ) in result.stderr
     assert "--set DOWNLOAD_DELAY=2" in result.stderr
     assert "Twisted" not in result.stderr

@@ -88,7 +88,7 @@ def nest_deeply(bracket: str) -> Callable[[bytes], bytes]:
 
 
 NETWORK_FAULTS = [
-    failed_case("reset before the reply", reset_connection(), "closed without an answer", Reason.REFUSED),
+    failed_case("reset before the reply", reset_connection(), "closed without a response", Reason.REFUSED),
     failed_case("reset in the body", reset_mid_body(200), "", Reason.RESPONSE_INCOMPLETE),
     failed_case("no reply", delay_response(30), "took longer"),
     failed_case("body byte by byte", drip_response(40), "took longer"),
@@ -102,7 +102,7 @@ NETWORK_FAULTS = [
     failed_case("declared too large", rewrite_body(lambda content: content + b" " * (9 << 20)), "DOWNLOAD_MAXSIZE", Reason.RESPONSE_TOO_LARGE),
     failed_case("not HTTP", send_raw(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), "", Reason.REFUSED),
     failed_case("HTTP/0.9", send_raw(b"<p>no status line</p>\r\n"), ""),
-    failed_case("closed at once", send_raw(b""), "closed without an answer", Reason.REFUSED),
+    failed_case("closed at once", send_raw(b""), "closed without a response", Reason.REFUSED),
     failed_case("400", return_status(400), "HTTP 400", Reason.REFUSED),
     failed_case("403", return_status(403, HTML_ERROR_PAGE), "HTTP 403", Reason.REFUSED),
     failed_case("500", return_status(500), "HTTP 500", Reason.HTTP_ERROR),

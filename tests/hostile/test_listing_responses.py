@@ -44,7 +44,7 @@ def row_without_field(name: str) -> Callable[[Any], None]:
 
 # The listing does not come, or is none: its reason.
 FAILED_LISTINGS: dict[str, tuple[Fault, str]] = {
-    "reset": (reset_connection(), "closed without an answer"),
+    "reset": (reset_connection(), "closed without a response"),
     "hang": (delay_response(30), "took longer"),
     "cut": (truncate_body(100), ""),
     "404": (return_status(404), "HTTP 404"),
@@ -258,7 +258,7 @@ def test_endless_listing_stops_at_page_limit_and_is_reported(tmp_path: Path) -> 
         )
         assert len([hit for hit in sample_site.requests if "getFastNewsList" in hit.target]) == 7
     assert completed.returncode == 3
-    assert completed.stderr == "finews: no listing of 102: it has no end after 7 pages\n"
+    assert completed.stderr == "finews: no listing of 102: the listing has no end after 7 pages\n"
 
 
 def test_verify_agrees_after_faulty_listings(finished_crawl: FinishedCrawl) -> None:

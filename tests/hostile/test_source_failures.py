@@ -35,7 +35,7 @@ def sample_site() -> Iterator[SampleSite]:
 
 
 OUTAGES: dict[str, tuple[Fault, str]] = {
-    "resets": (reset_connection(), "the connection was closed without an answer"),
+    "resets": (reset_connection(), "the connection was closed without a response"),
     "says nothing": (delay_response(30), "took longer"),
     "speaks no HTTP": (send_raw(b"SSH-2.0-x\r\n"), ""),
     "500": (return_status(500), "HTTP 500"),
