@@ -91,7 +91,7 @@ def test_closed_endpoint_is_reported_when_it_closes_once_a_day_and_when_it_opens
     crawl_as_cron: Callable[[], CommandResult], sample_site: SampleSite, output: Path
 ) -> None:
     endpoint = "newsinfo.eastmoney.com/kuaixun/v2/api/article/CODE"
-    closed_line = f"finews: {endpoint}: not asked again in this crawl after two failures in a row: HTTP 403\n"
+    closed_line = f"finews: {endpoint}: no more requests in this crawl after two failures in a row: HTTP 403\n"
     sample_site.add_fault("/api/article/", return_status(403))
     printed = []
     for _ in range(2):
