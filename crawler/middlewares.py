@@ -1,4 +1,4 @@
-"""Downloader middlewares, in addition to Scrapy's own, in the order of a request:
+"""Downloader middlewares, in addition to Scrapy's own, in the order of a request.
 
 50  AllowedOriginsMiddleware        drop requests to other origins than the source's, redirects included;
                                     crawler/crawl/public_dns.py checks the addresses of host names
@@ -84,6 +84,7 @@ class AllowedOriginsMiddleware:
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
+        """Create the middleware."""
         return cls(crawler)
 
     def process_request(self, request: Request) -> None:
@@ -279,6 +280,7 @@ class PaceMiddleware:
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
+        """Create the middleware. Raises NotConfigured for a spider without a site, or DOWNLOAD_DELAY=0."""
         site = getattr(crawler.spidercls, "site", "")
         delay = crawler.settings.getfloat("DOWNLOAD_DELAY")
         if not site or not delay:
@@ -322,6 +324,7 @@ class StrictDecompressionMiddleware:
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
+        """Create the middleware."""
         return cls(crawler.settings.getint("DOWNLOAD_MAXSIZE"))
 
     def process_request(self, request: Request) -> None:

@@ -52,7 +52,7 @@ FAILED_LISTINGS: dict[str, tuple[Fault, str]] = {
     "503": (return_status(503), "HTTP 503"),
     "redirect elsewhere": (return_redirect("http://127.0.0.1:9/"), "not one of the source's hosts"),
     "redirect in a circle": (return_redirect(""), "redirect"),
-    "error shell": (return_body(b'{"code":0,"message":"\\u001b[31mRequired \\n parameter"}'), "the source answers: [31mRequired parameter"),
+    "error shell": (return_body(b'{"code":0,"message":"\\u001b[31mRequired \\n parameter"}'), "error of the source: [31mRequired parameter"),
     "HTML": (return_body(b"<html>maintenance</html>", "text/html"), f"{LISTING_ENDPOINT}: no JSON object"),
     "cut JSON": (rewrite_body(lambda content: content[:-40] + b"}"), f"{LISTING_ENDPOINT}: broken JSON"),
     "code missing": (rewrite_json(lambda reply: reply.pop("code") and None), f"{LISTING_ENDPOINT} has changed: field 'code' is missing"),

@@ -46,7 +46,7 @@ OUTAGES: dict[str, tuple[Fault, str]] = {
         return_redirect("https://example.org/"),
         "https://example.org/: not one of the source's hosts",
     ),
-    "an error for all": (return_body(b'{"code":0,"message":"down"}'), "the source answers: down"),
+    "an error for all": (return_body(b'{"code":0,"message":"down"}'), "error of the source: down"),
 }
 
 
