@@ -1,4 +1,4 @@
-"""robots.txt by RFC 9309: what forbids, what allows, and how long a file that was fetched is used."""
+"""robots.txt by RFC 9309: its rules, missing and unavailable files, and how long a file is used."""
 
 import json
 from pathlib import Path
@@ -98,7 +98,7 @@ def test_five_redirects_are_followed(crawl: CommandRunner, sample_site: SampleSi
 
 
 class TwoHosts:
-    """Spider `choice` with its lists at one site and its texts at another."""
+    """Return arguments for spider `choice` with its lists at one site and its texts at another."""
 
     def __init__(self, finews: CommandRunner, output: Path, lists: SampleSite, texts: SampleSite) -> None:
         self._finews, self._output = finews, output

@@ -25,7 +25,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def entries_of_page(column: str, numbers: Sequence[int], **fields: Any) -> list[ListingEntry]:
-    """Entries, one a minute: number 0 is the newest."""
+    """Return entries, one a minute; number 0 is the newest."""
     return [
         ListingEntry(f"{2026 * 10**14 + number:018}", "题", NOON - number * MINUTE, column, "http://x", **fields)
         for number in numbers

@@ -70,7 +70,7 @@ def test_eta_ends_at_since() -> None:
     add_page(outlook, walk, [None] * 100)
     add_outcomes(outlook, 99)
     assert outlook.slowest_listing_position() == NOON - 99 * MINUTE
-    # One article, two pages, and what is on them since then.
+    # One article, two pages, and their articles since then.
     assert outlook.estimate_seconds_left(100.0) == pytest.approx(1 + 2 + 153, abs=2)
 
 

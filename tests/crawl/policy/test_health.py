@@ -1,4 +1,4 @@
-"""Which endpoints are asked on, and when a whole site is left alone."""
+"""Health of endpoints: when they are closed, and when a whole site is paused."""
 
 import pytest
 

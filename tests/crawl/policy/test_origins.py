@@ -1,4 +1,4 @@
-"""Where requests may go, and where names may lead."""
+"""Origins of requests, and public addresses."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a person asked to crawl: every slip is told what to type, and every entry whether it is wanted."""
+"""Selection of a crawl: parsing with a hint for each error, and matching of entries."""
 
 from datetime import datetime, timedelta
 
