@@ -76,7 +76,7 @@ class Case:
         return normalise_article(self.extract_article(entry), CategoryRegistry().get_or_create, self.spider.markup)
 
     def _response_names(self) -> list[str]:
-        return [path.name for path in self.folder.glob("reply-*")]
+        return [path.name for path in self.folder.glob("response-*")]
 
 
 CASES = [Case(folder) for spider in SPIDERS for folder in sorted((CASES_DIR / spider).glob("*"))]
