@@ -246,7 +246,7 @@ class BackoffRetryMiddleware(RetryMiddleware):
             raise DroppedRequestError(Reason.ENDPOINT_CLOSED, detail)
         for name in (site, describe_endpoint(url)):
             if until := tracker.paused_until(name):
-                raise IgnoreRequest(f"the source asks to be left alone until {format_iso(until)}")
+                raise IgnoreRequest(f"the source is paused until {format_iso(until)}, after a Retry-After or refusals")
 
     def _obey_retry_after(self, request: Request, wait: timedelta) -> None:
         """Delay the requests to the site. Raises IgnoreRequest for a wait that is too long for a crawl."""

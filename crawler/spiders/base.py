@@ -473,8 +473,8 @@ class SourceSpider(Spider):
 def _choose_failure(earlier: ExtractorFailure | None, latest: ExtractorFailure) -> ExtractorFailure:
     """Return the failure of an article's extractors to record: the latest, with two exceptions.
 
-    An earlier ParseError, whose response a person should look at, precedes a failed request; and any error precedes an
-    endpoint that is closed. A missing text is only recorded if no other extractor fails otherwise.
+    A closed endpoint says nothing about the article, and an earlier ParseError, whose response is kept for inspection,
+    is only replaced by another one or a missing article. An earlier missing article or text is always replaced.
     """
     if earlier is None or isinstance(earlier.error, EmptyBodyError | MissingArticleError):
         return latest

@@ -120,7 +120,7 @@ def test_long_retry_after_pauses_later_crawls(sample_site: SampleSite, tmp_path:
     sample_site.reset()
     second_crawl = run_crawl(sample_site, tmp_path / "output")
     assert second_crawl.result.exit_code == 1
-    assert "asks to be left alone until 20" in second_crawl.result.stderr
+    assert "the source is paused until 20" in second_crawl.result.stderr
     assert request_times(sample_site, "") == []
     elsewhere = run_crawl(sample_site, tmp_path / "elsewhere")
     assert elsewhere.result.exit_code == 0
