@@ -6,6 +6,7 @@ When the source renames a field, a hundred entries go to quarantine, but one lin
 import re
 from collections.abc import Hashable
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -136,6 +137,8 @@ def failure_group_key(error: ItemError, url: str) -> Hashable:
     return (describe_endpoint(url), error.field) if isinstance(error, ParseError) else str(error)
 
 
+# Cached because a request and its response have the same URL.
+@lru_cache(256)
 def describe_endpoint(url: str) -> str:
     """Return the part of a URL that all articles and pages share.
 
