@@ -1,6 +1,6 @@
-"""finews: a crawler of Chinese financial news, which writes Jekyll posts and SQLite rows.
+"""finews: a crawler of Chinese financial news that writes Jekyll posts and SQLite rows.
 
-A package imports only from those below it, but for sample_site, which shares nothing with the others:
+A package imports only from the packages below it in this list; sample_site shares nothing with the others:
 
     items.py, errors.py, settings.py    the types of an article, the exceptions, the Scrapy settings
     spiders/         one module per source, and their base class
@@ -16,5 +16,5 @@ A package imports only from those below it, but for sample_site, which shares no
 """
 
 DISTRIBUTION = "finews-crawler"
-"""The name of the package that pip installs. `finews` on PyPI is another project, and this one is on no index: what is
-printed or documented installs the checkout, a file or a commit, and never a name that somebody else could take."""
+"""The name of the distribution. It is not on PyPI, where `finews` is another project: printed and documented commands
+install the checkout, a file or a commit, never a name that another project could register."""

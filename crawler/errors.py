@@ -1,32 +1,32 @@
-"""Exceptions: a tree named by what the caller does about it, with the exit codes.
+"""Exceptions, ordered by their consequences, with exit codes.
 
 FinewsError
 ├── CommandError              ends the command, with its exit code
-│   ├── UsageError                asked for what does not exist: say what to type instead      exit 2
-│   ├── OutputLockedError         another crawl holds this output folder: try later            exit 75
-│   ├── StoppedError              Ctrl-C                                                       exit 130
-│   └── FatalError                the work cannot be done at all                               exit 1
-│       ├── StoreError                the database refuses to open, read or write
-│       └── OutputError               the output folder refuses to be written
+│   ├── UsageError                wrong usage: the message says what to type instead       exit 2
+│   ├── OutputLockedError         another crawl of the output folder is running            exit 75
+│   ├── StoppedError              Ctrl-C                                                   exit 130
+│   └── FatalError                the command cannot be completed                          exit 1
+│       ├── StoreError                the database cannot be opened, read or written
+│       └── OutputError               the output folder cannot be written
 └── ItemError                 one response, row or article cannot be used; the crawl goes on
-    ├── ParseError                it is not what the source's endpoint answers: quarantine
-    │   └── SchemaChangedError        its fields are not those that the endpoint has: quarantine, and an alert
-    ├── RejectedArticleError      it was parsed, and must not be published: quarantine
-    ├── StoredRowError            another program has written its row: the row is repaired, and it is tried again
-    ├── EmptyBodyError            it was parsed, and holds no text: try the next extractor
-    │   └── NoArticleError            the entry is of a kind that has no text here: filtered
-    └── SourceError               the source itself says no (an error shell): failed, try again
-        ├── IncompleteResponseError   its response is truncated or broken: failed, try again
-        └── RequestError              no response came that could be used: failed, try again
-            ├── MissingArticleError       the source has no such article (any more): withdrawn, or failed
-            └── RefusedError              the source refuses to answer this address or this crawler
+    ├── ParseError                invalid response or row: quarantine
+    │   └── SchemaChangedError        the fields of the endpoint have changed: quarantine, and an alert
+    ├── RejectedArticleError      parsed, but must not be published: quarantine
+    ├── StoredRowError            row damaged by another program: repaired, and tried again
+    ├── EmptyBodyError            parsed, but without text: try the next extractor
+    │   └── NoArticleError            a kind of entry without text at this source: filtered
+    └── SourceError               the source reports an error: failed, the next crawl tries again
+        ├── IncompleteResponseError   truncated or broken response: failed, the next crawl tries again
+        └── RequestError              no usable response: failed, the next crawl tries again
+            ├── MissingArticleError       the source does not have the article: withdrawn, or failed
+            └── RefusedError              the source refuses this address or this crawler
 """
 
 from typing import ClassVar
 
 
 class FinewsError(Exception):
-    """Base of all errors of ours; its text is one line for a person."""
+    """Base of all finews exceptions; the message is one line for the user."""
 
 
 class CommandError(FinewsError):
@@ -36,18 +36,18 @@ class CommandError(FinewsError):
 
 
 class UsageError(CommandError):
-    """Wrong usage: the text says what to type instead."""
+    """Wrong usage; the message says what to type instead."""
 
     exit_code = 2
 
 
 def missing_extra_error(problem: str, extra: str) -> UsageError:
-    """What an extra would bring is not here. It is installed from the checkout: no name on PyPI is ours."""
+    """Return the error for a missing extra, which is installed from the checkout: finews is not on PyPI."""
     return UsageError(f"{problem}: pip install '.[{extra}]' in the checkout of finews")
 
 
 class OutputLockedError(CommandError):
-    """Another crawl of this output is running."""
+    """Another crawl of this output folder is running."""
 
     exit_code = 75
 
@@ -59,19 +59,19 @@ class StoppedError(CommandError):
 
 
 class FatalError(CommandError):
-    """The work cannot be done at all."""
+    """The command cannot be completed."""
 
 
 class StoreError(FatalError):
-    """The database refuses to be opened, read or written."""
+    """The database cannot be opened, read or written."""
 
 
 class OutputError(FatalError):
-    """The output folder refuses to be written."""
+    """The output folder cannot be written."""
 
 
 def disk_error(error: BaseException) -> OutputError | None:
-    """Return the error for what the disk has refused, which is no bug wherever it turns up; else None."""
+    """Return the error for a failed file operation, which is no bug; None for any other exception."""
     if isinstance(error, OSError) and error.filename is not None:
         return OutputError(f"cannot read or write {error.filename}: {error.strerror}")
     return None
@@ -82,7 +82,7 @@ class ItemError(FinewsError):
 
 
 class ParseError(ItemError):
-    """A response or a row is not what the source's endpoint answers; `field` is the wrong field, if it is one."""
+    """An invalid response or row; `field` is the name of the wrong field, if any."""
 
     def __init__(self, message: str, field: str = "") -> None:
         super().__init__(message)
@@ -90,35 +90,35 @@ class ParseError(ItemError):
 
 
 class SchemaChangedError(ParseError):
-    """A field is missing, or holds another type of value: the extractor has to be adapted."""
+    """A missing field, or one of another type: the extractor has to be adapted."""
 
 
 class RejectedArticleError(ItemError):
-    """An article was parsed, and must not be published."""
+    """A parsed article that must not be published."""
 
 
 class StoredRowError(ItemError):
-    """A row of the database is not as finews writes it."""
+    """A database row that finews did not write in this form."""
 
 
 class EmptyBodyError(ItemError):
-    """A response was parsed, and holds no text."""
+    """A parsed response without text."""
 
 
 class NoArticleError(EmptyBodyError):
-    """An entry is of a kind whose articles have no text at this source."""
+    """An entry of a kind without text at this source."""
 
 
 class SourceError(ItemError):
-    """The source itself answers with an error."""
+    """An error that the source reports."""
 
 
 class IncompleteResponseError(SourceError):
-    """A response is truncated, or cannot be decompressed."""
+    """A response that is truncated, or cannot be decompressed."""
 
 
 class RequestError(SourceError):
-    """No response came that could be used; `reason` is the code of why, one of `items.Reason`."""
+    """A request without a usable response; `reason` is a code of `items.Reason`."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
@@ -126,13 +126,13 @@ class RequestError(SourceError):
 
 
 class MissingArticleError(RequestError):
-    """The source answers that there is no such article (any more)."""
+    """An article that the source does not have, or has removed."""
 
 
 class RefusedError(RequestError):
-    """The source refuses to answer: 403, 429, a closed connection, an empty body, a check for humans.
+    """A refusal of the source: 403, 429, a closed connection, an empty body, a check for humans.
 
-    `blocks_address` says that it is the address that is refused, as it seems: a closed connection, or 429.
+    `blocks_address` says that the source seems to refuse this address: a closed connection, or 429.
     """
 
     def __init__(self, detail: str, *, blocks_address: bool = False) -> None:

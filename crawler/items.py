@@ -1,9 +1,9 @@
-"""Items: the types that one article passes through; each is the proof that a step was done.
+"""Items: the types of one article after each step of a crawl.
 
     listing page ─▶ ListingEntry ─▶ RawResponse ─▶ RawArticle ─▶ Article ─▶ SavedArticle
                     (a row parsed)  (fetched)      (extracted)   (clean)    (in the database)
 
-A `Post` is what the post file of an article is rendered from. This module imports nothing of the package.
+A `Post` holds the fields of a post file. This module imports nothing of the package.
 """
 
 import re
@@ -13,28 +13,27 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
 
-# The column of an entry that no listing listed: the crawl asked for it by itself.
+# The column of an entry that is not from a listing, such as of --refresh.
 NO_COLUMN = ""
-# The folders of posts, below the output folder: those that Jekyll reads, and those whose pages are kept as HTML.
+# Folders below the output folder: posts that Jekyll renders, and posts whose pages are kept as HTML.
 POSTS_DIR, ARCHIVED_POSTS_DIR = "_posts", "_frozen"
 
-# What a published article looks like, whatever its source: other programs read it in file names, addresses and bodies,
-# so it never changes. It is Eastmoney's form because Eastmoney came first; how a source itself writes these things is
-# in its SourceMarkup.
-# The key of an article. File names are made of it, so nothing but digits passes.
+# The form of a published article. Other programs read it in file names, URLs and bodies, so it never changes, and all
+# sources share the form of Eastmoney, the first one. The forms of each source are in its SourceMarkup.
+# The key of an article: digits only, because file names contain it.
 CODE_PATTERN = re.compile(r"[0-9]{18,24}", re.ASCII)
-# Stands before the code in the name of a post.
+# Prefix of the code in file names of posts.
 CODE_PREFIX = "NW"
-# The page that bodies link a stock or board to; its secid follows.
+# URL prefix of the links to stocks and boards in bodies; the secid follows.
 QUOTE_URL_PREFIX = "https://quote.eastmoney.com/unify/r/"
-# The class of the paragraph that names the media, in bodies and in the themes.
+# Class of the paragraph with the media, in bodies and themes.
 SOURCE_LINE_CLASS = "em_media"
-# What a post ends with that holds a summary only. It says nothing of the article, so that it is no part of its text.
+# Last paragraph of a post with only a summary, which is not part of the article's text.
 SUMMARY_NOTE_HTML = "<p>（摘要，全文见原文）</p>"
 
 
 class Outcome(StrEnum):
-    """What became of one listing entry; the words of the `entries` table."""
+    """Outcome of a listing entry, as in the `entries` table."""
 
     NEW = "new"
     UPDATED = "updated"
@@ -46,17 +45,17 @@ class Outcome(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why an entry has its outcome; the codes of `entries.reason`, whose texts in `detail` may change at any time."""
+    """Reason of an outcome: the codes of `entries.reason`. Their texts in `detail` may change at any time."""
 
     # new, updated, unchanged
-    SCRAPED = "scraped"  # its article was read; the outcome compares it with the stored one
+    SCRAPED = "scraped"  # the article was extracted; the outcome compares it with the stored one
     REPLAYED = "replayed"  # the same, from a stored response
     IMPORTED = "imported"  # the same, from a post of an old site
     WITHDRAWN = "withdrawn"  # the source has removed an article that is stored
-    NOT_MODIFIED = "not_modified"  # listed as it was before: not requested
-    ALREADY_STORED = "already_stored"  # imports leave stored articles as they are
+    NOT_MODIFIED = "not_modified"  # the row has not changed: not requested
+    ALREADY_STORED = "already_stored"  # imports do not change stored articles
     OTHER_SOURCE = "other_source"  # stored from a source that this one does not supersede
-    REJECTED_EARLIER = "rejected_earlier"  # led to nothing in an earlier crawl, and is listed as it was then
+    REJECTED_EARLIER = "rejected_earlier"  # failed for good in an earlier crawl, and the row has not changed
     # duplicate
     LISTED_TWICE = "listed_twice"
     # filtered
@@ -68,25 +67,25 @@ class Reason(StrEnum):
     HTTP_ERROR = "http_error"
     CONNECTION_ERROR = "connection_error"  # also name resolution, TLS and timeouts
     REFUSED = "refused"  # 403, 429, a closed connection, an empty body, a check for humans
-    ROBOTS_FORBIDDEN = "robots_forbidden"  # by the rules of robots.txt, or because it cannot be had
-    ENDPOINT_CLOSED = "endpoint_closed"  # not sent: the endpoint has failed twice in a row
-    REQUEST_DROPPED = "request_dropped"  # not sent, or given up: hosts, redirects, pauses
+    ROBOTS_FORBIDDEN = "robots_forbidden"  # by the rules of robots.txt, or because it is unavailable
+    ENDPOINT_CLOSED = "endpoint_closed"  # not sent: the endpoint failed twice in a row
+    REQUEST_DROPPED = "request_dropped"  # not sent, or given up: other hosts, redirects, pauses
     RESPONSE_TOO_LARGE = "response_too_large"
     RESPONSE_INCOMPLETE = "response_incomplete"  # truncated, or its compression is broken
-    SOURCE_ERROR = "source_error"  # the source answers that it has an error
+    SOURCE_ERROR = "source_error"  # the source reports an error
     INTERRUPTED = "interrupted"  # the crawl was stopped or killed first
     BUG = "bug"  # an error in finews
     # quarantined
-    UNREADABLE = "unreadable"  # a response, row or file is not what it should be
+    UNREADABLE = "unreadable"  # a response, row or file cannot be parsed
     SCHEMA_CHANGED = "schema_changed"  # a field is missing, or has another type
     REJECTED = "rejected"  # an article that must not be published
     NO_BODY = "no_body"  # an article without text; also filtered
-    # any: recorded by an older finews, and only the text says why
+    # any: recorded by an older finews, with the reason as text only
     UNSPECIFIED = "unspecified"
 
 
 class RunOutcome(StrEnum):
-    """How a crawl ended; the words of `runs.outcome`."""
+    """Outcome of a crawl, as in `runs.outcome`."""
 
     DONE = "done"
     PARTIAL = "partial"
@@ -96,12 +95,11 @@ class RunOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ListingEntry:
-    """One row of a listing: enough to fetch the article, or to leave it.
+    """One row of a listing.
 
-    `code` is digits only; `published` has the source's offset; `media` is empty where the listing names none;
-    `stocks` are secids such as `1.600160`; `url` is the article's canonical URL. `is_cut` says that the row holds the
-    beginning of its text alone, where rows are articles. The crawl that records the entry sets the last two: its row in
-    `entries`, and whether the database has its article already.
+    `code` is digits only; `published` has the source's offset; `media` is empty if the listing has none; `stocks` are
+    secids such as `1.600160`; `url` is the article's canonical URL. `is_cut` says that a row that should be the article
+    has only its beginning. The tracker sets `entry_id`, the row in `entries`, and `has_article`: the article is stored.
     """
 
     code: str
@@ -119,10 +117,7 @@ class ListingEntry:
 
 @dataclass(frozen=True, slots=True)
 class RawResponse:
-    """A response as it came.
-
-    `url` is the canonical URL, `extractor_index` which of the spider's extractors it is for, or ROW for a row.
-    """
+    """A response as received, with its canonical URL, and the index of the spider's extractor, or ROW for a row."""
 
     url: str
     content_type: str
@@ -130,22 +125,21 @@ class RawResponse:
     extractor_index: int = 0
 
 
-# The `extractor_index` of a row that is an article by itself.
+# The `extractor_index` of a row that is an article.
 ROW = -1
-# Of an article that was not extracted from a response.
+# The response of an article that was not extracted from one.
 NO_RESPONSE = RawResponse("", "", b"")
 _NEVER_FETCHED = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class RawArticle:
-    """An article as the source has it: nothing cleaned, nothing decided.
+    """An article as extracted, not cleaned.
 
-    An extractor gives the entry and what the response says of the article; what it leaves empty is the entry's to say.
-    A `summary` of None is left empty too; one of no characters says that the article has none. `columns` are the column
-    ids that the response names, and `ends_with_source_line` says that its post is to end with a line that names the
-    media, also where the body does not. The spider adds the rest: its name, the media of an article that names none,
-    the response, and when it came.
+    An extractor sets the entry and the fields of the response; empty fields, and a `summary` of None, are taken from
+    the entry. An empty `summary` is that of an article without one. `columns` are the column ids in the response, and
+    `ends_with_source_line` says that the post ends with a line with the media, even if the body does not. The spider
+    sets the other fields.
     """
 
     entry: ListingEntry
@@ -164,7 +158,7 @@ class RawArticle:
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """A media and the slug that its articles are filed under; `aliases` are other names and older slugs."""
+    """A media and the slug of its articles; `aliases` are other names and older slugs."""
 
     slug: str
     media: str
@@ -173,7 +167,7 @@ class Category:
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A stock or board that a body links to; `secid` is market and code, e.g. `1.600160`."""
+    """A stock or board that a body links to, with the number of links; `secid` is market and code: `1.600160`."""
 
     secid: str
     kind: str
@@ -183,9 +177,9 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """Ready to publish. `media` is the name as the source writes it, `category` where it is filed.
+    """An article ready to publish, with the media's name of the source and its category.
 
-    `body_html` is clean; `body_text` and `mentions` follow from it alone. `columns` are all that list the article.
+    `body_html` is clean; `body_text` and `mentions` are derived from it. `columns` are all columns of the article.
     """
 
     entry: ListingEntry
@@ -205,13 +199,13 @@ class Article:
 
     @property
     def is_summary(self) -> bool:
-        """Whether it holds the summary of an article that could not be had."""
+        """Return whether this is only the summary of an article that could not be fetched."""
         return self.body_html.endswith(SUMMARY_NOTE_HTML)
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """What a post file is made of, and all that it is made of."""
+    """Fields of a post file."""
 
     code: str
     title: str
@@ -250,10 +244,9 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class SavedArticle:
-    """An article that is in the database, and the post that is to be written for it.
+    """An article in the database, and the post to write.
 
-    `post_path` is relative to the output folder and never changes, whatever is corrected later. `post_text` is empty
-    when the file on disk is right already.
+    `post_path` is relative to the output folder, and never changes. `post_text` is empty if the file on disk is right.
     """
 
     article: Article
@@ -265,10 +258,7 @@ class SavedArticle:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What complete readings of one listing have covered: all entries from `oldest` to `newest`.
-
-    `oldest` is None when they went to the end of the listing.
-    """
+    """Range of a listing, by publication time, that was read completely; `oldest` is None for its end."""
 
     newest: datetime
     oldest: datetime | None
@@ -276,7 +266,7 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Entries published after `after` and before `before` stood in a listing, and were gone when it was asked."""
+    """Range of a listing that could not be read any more: entries after `after` and before `before` are missing."""
 
     after: datetime
     before: datetime
@@ -284,7 +274,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class ListingSize:
-    """How long a listing is by the source's own count: `rows` on `pages`."""
+    """Length of a listing as the source reports it."""
 
     rows: int
     pages: int
@@ -292,9 +282,7 @@ class ListingSize:
 
 @dataclass(frozen=True, slots=True)
 class PageWindow:
-    """Rows of a listing by their positions, as its source names them: the page `index` of pages of `size` rows.
-
-    `max_size` is the largest size that the source answers with.
+    """Positions of listing rows: page `index`, from 1, of pages of `size` rows; the source allows up to `max_size`.
 
     >>> window = PageWindow.from_cursor("3/50", 100)
     >>> window.start, window.end, str(window), str(PageWindow.from_cursor("1", 100))
@@ -313,12 +301,12 @@ class PageWindow:
 
     @property
     def start(self) -> int:
-        """The position of its first row; that of the newest entry is 1."""
+        """Return the position of the first row; the newest entry has position 1."""
         return (self.index - 1) * self.size + 1
 
     @property
     def end(self) -> int:
-        """The position of its last row."""
+        """Return the position of the last row."""
         return self.index * self.size
 
     def __str__(self) -> str:
@@ -327,11 +315,11 @@ class PageWindow:
 
 @dataclass(frozen=True, slots=True)
 class KnownArticle:
-    """What the database knows of a listed code.
+    """Stored state of a listed code.
 
-    `source` is the spider whose text we keep, None when there is no article, and `withdrawn` whether the source has
-    taken it away. The rest is what this spider's listing said when the article was last saved or rejected;
-    `rejection_reason` is the reason, empty when it was saved. What is `in_quarantine` a person should look at.
+    `source` is the spider of the stored text, None without an article; `withdrawn` says that the source has removed it.
+    `title` and `published_at` were listed when this spider's article was last saved or rejected. `rejection_reason` is
+    empty for a saved article. `in_quarantine` articles need a person's attention.
     """
 
     source: str | None

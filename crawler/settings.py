@@ -1,35 +1,35 @@
-"""Scrapy settings for every crawl. `finews crawl --set NAME=VALUE` and `scrapy crawl -s NAME=VALUE` change them.
+"""Scrapy settings of each crawl; change them by `finews crawl --set NAME=VALUE` or `scrapy crawl -s NAME=VALUE`.
 
-Our own names come first; each is read in one `from_crawler` and passed on as a value.
+The settings of finews come first; each is read in one `from_crawler` and passed on as a value.
 """
 
 from pathlib import Path
 
 from scrapy.settings import default_settings as scrapy_defaults
 
-# Where posts and database go. Empty: `output/` where one stands, else the folder that FINEWS_OUTPUT names.
+# Folder of posts and database. Empty: an existing `output/`, else the folder in FINEWS_OUTPUT.
 OUTPUT_DIR = ""
-# An address that every request goes to instead of the source's hosts, path and query unchanged. Empty: the source.
+# URL of a server for all requests, with path and query unchanged. Empty: the hosts of the source.
 MIRROR = ""
-# How the source's operators reach the user who runs this crawl: a page or a mail address, for the user agent.
+# Contact of the user for the operators of the source, in the user agent: a web page or a mail address.
 CONTACT = ""
-# The address of the published site, without a scheme, e.g. //news.example.org: posts link back to its pages. Empty: the
-# one that the output folder was last crawled or built with, at first //finews.withounder.com.
+# URL of the published site without a scheme, such as //news.example.org, for the links of posts to its pages. Empty:
+# that of the last crawl or build of the output folder, at first //finews.withounder.com.
 SITE_ADDRESS = ""
-# Whether the response of each article is stored, compressed, so that `finews replay` can extract it again.
+# Whether to store the response of each article, compressed, for `finews replay`.
 KEEP_RAW = False
-# Seconds before the first retry of a failed request; each later one waits twice as long.
+# Seconds before the first retry of a failed request; each further retry waits twice as long.
 RETRY_BACKOFF = 1.0
 
 BOT_NAME = "finews"
 SPIDER_MODULES = ["crawler.spiders"]
 NEWSPIDER_MODULE = "crawler.spiders"
-# `scrapy crawl` ends with the exit codes of `finews crawl`.
+# `scrapy crawl` with the exit codes of `finews crawl`.
 COMMANDS_MODULE = "crawler.cli.scrapy_commands"
-# `scrapy genspider NAME DOMAIN` makes a spider that this project can run.
+# `scrapy genspider NAME DOMAIN` creates a spider of this project.
 TEMPLATES_DIR = str(Path(__file__).parent / "cli" / "scrapy_commands" / "templates")
 
-# The order of one article's steps; see crawler/pipelines.py.
+# See crawler/pipelines.py.
 ITEM_PIPELINES = {
     "crawler.pipelines.KeepRawPipeline": 200,
     "crawler.pipelines.NormalisePipeline": 300,
@@ -39,10 +39,9 @@ EXTENSIONS = {
     "crawler.crawl.session.CrawlSession": 0,
     "crawler.crawl.site_updater.SiteUpdater": 10,
 }
-# Scrapy's own lists, but for two components that finews does not use and that cost a crawl with nothing new a quarter
-# of its CPU, by what they import (docs/performance.md): the web server that runs the code sent to it, and the cookies.
-# Neither `None` nor a switch saves that: Scrapy 2.19 imports every class that a list names, those set to None, too
-# (`normalize_key` in scrapy/settings/__init__.py).
+# Scrapy's own lists without two components that finews does not use: the web server that runs the code sent to it, and
+# the cookies. Their imports take a quarter of the CPU of a crawl with nothing new, and `None` does not save these:
+# Scrapy 2.19 imports every class in a list (`normalize_key` in scrapy/settings/__init__.py).
 EXTENSIONS_BASE = {
     path: order for path, order in scrapy_defaults.EXTENSIONS_BASE.items() if not path.endswith(".RemoteControl")
 }
@@ -51,31 +50,30 @@ DOWNLOADER_MIDDLEWARES_BASE = {
     for path, order in scrapy_defaults.DOWNLOADER_MIDDLEWARES_BASE.items()
     if not path.endswith(".CookiesMiddleware")
 }
-# No port is opened, unless the user asks for one.
+# No port is opened by default.
 TELNETCONSOLE_ENABLED = False
 REMOTE_CONTROL_ENABLED = False
 
-# Politeness. A crawl says who it is (name, version and CONTACT, unless this is changed), and asks robots.txt first.
+# Politeness. By default each spider sets the user agent to name, version and CONTACT, and fetches robots.txt first.
 USER_AGENT = "finews"
 ROBOTSTXT_OBEY = True
 ROBOTSTXT_USER_AGENT = "finews"
-# Never more than two requests at one site. Scrapy 2.19 keeps a slot's bound only where there is a delay, and the bound
-# for all of them always.
+# At most two concurrent requests to a site. Scrapy 2.19 applies the limit per domain only with a delay, and the total
+# always.
 CONCURRENT_REQUESTS_PER_DOMAIN = 2
 CONCURRENT_REQUESTS = 2
-# The least time in seconds between two requests to one site; up to half as much is added at random, and in five minutes
-# there are no more than crawler/crawl/policy/pace.py says. 0 lifts every limit of the pace: for mirrors of one's own.
+# Seconds between two requests to a site, at least; up to half as much is added at random. The limit for five minutes is
+# in crawler/crawl/policy/pace.py. 0 lifts every limit of the pace, for private mirrors.
 DOWNLOAD_DELAY = 1.0
-# Chinese sources answer in the language that is asked for.
+# Chinese sources respond in the requested language.
 DEFAULT_REQUEST_HEADERS = {
     "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
     "Accept-Language": "zh-CN",
 }
-# A request that fails for a passing reason is sent twice more. "Too many requests" (429) is the source's refusal, and
-# sent again only where it says when.
+# Retries of a temporary failure. 429 (too many requests) is a refusal, and retried only with a Retry-After.
 RETRY_TIMES = 2
 RETRY_HTTP_CODES = [code for code in scrapy_defaults.RETRY_HTTP_CODES if code != 429]
-# Ours take the place of Scrapy's where those fall short; crawler/middlewares.py says how.
+# Replacements of Scrapy's own; crawler/middlewares.py gives the reasons.
 DOWNLOADER_MIDDLEWARES = {
     "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
     "crawler.middlewares.AllowedOriginsMiddleware": 50,
@@ -89,48 +87,47 @@ DOWNLOADER_MIDDLEWARES = {
     "crawler.middlewares.EnvironmentProxyMiddleware": 750,
     "crawler.middlewares.PaceMiddleware": 950,
 }
-# The sources need no cookies, and are not sent which page led to a request.
+# The sources need neither cookies nor a Referer.
 COOKIES_ENABLED = False
 REFERER_ENABLED = False
-# The sources redirect with HTTP statuses; a redirect inside a page would not be theirs.
+# The sources redirect by HTTP status, not inside a page.
 METAREFRESH_ENABLED = False
-# Scrapy makes this many tasks for each response, whatever it holds, and most hold one article. Spiders whose listings
-# hold whole articles have more (crawler/spiders/base.py).
+# Scrapy creates this many tasks for each response, and most responses have one article.
 CONCURRENT_ITEMS = 1
-# Seconds that one attempt may take from connecting to the last byte.
+# Seconds of one attempt, from connecting to the last byte.
 DOWNLOAD_TIMEOUT = 20
-# Seconds that one crawl may take: far more than the first one of all listings does.
+# Seconds of one crawl, far more than a first crawl of all listings takes.
 CLOSESPIDER_TIMEOUT = 6 * 3600
-# The largest response in bytes, decompressed. The source's are below 1 MiB.
+# Bytes of a decompressed response. Those of the source are below 1 MiB.
 DOWNLOAD_MAXSIZE = 8 * 1024 * 1024
 DOWNLOAD_WARNSIZE = 4 * 1024 * 1024
-# Who answers must be who was asked.
+# Scrapy does not verify certificates by default.
 DOWNLOAD_VERIFY_CERTIFICATES = True
-# A longer chain is a loop.
+# Redirects in a row; a longer chain is a loop.
 REDIRECT_MAX_TIMES = 5
-# The name of a source's host leads to the internet, and not into the user's own network.
+# Host names of sources must not resolve to private addresses.
 TWISTED_DNS_RESOLVER = "crawler.crawl.public_dns.PublicResolver"
-# Nothing but the web is ever fetched, whatever a redirect says.
+# Only http and https are fetched, whatever the target of a redirect.
 DOWNLOAD_HANDLERS = {"data": None, "file": None, "ftp": None, "s3": None}
 
-# The tracker deduplicates entries, and records each duplicate; Scrapy's filter of requests would drop them silently.
+# The tracker records each duplicate entry; Scrapy's filter would drop their requests silently.
 DUPEFILTER_CLASS = "scrapy.dupefilters.BaseDupeFilter"
-# Articles in the order of their listings.
+# Articles are fetched in the order of their listings.
 SCHEDULER_MEMORY_QUEUE = "scrapy.squeues.FifoMemoryQueue"
-# The first pages of all listings before the second page of any.
+# The first pages of all listings are fetched before the second page of any.
 SCHEDULER_START_MEMORY_QUEUE = None
-# With JOBDIR, requests stay in memory too: the database knows what a stopped crawl still has to fetch, and the next one
-# lists it again, whereas a request from disk would belong to an entry of another run.
+# Requests stay in memory, with JOBDIR too: a request from disk would belong to an entry of another run. The next crawl
+# lists the entries that a stopped one has not fetched again.
 SCHEDULER_DISK_QUEUE = "scrapy.squeues.FifoMemoryQueue"
 SCHEDULER_START_DISK_QUEUE = None
-# A retry is not answered with the failure that HTTPCACHE_ENABLED=1 stored.
+# With HTTPCACHE_ENABLED=1, failures are not cached, so a retry is a request.
 HTTPCACHE_IGNORE_HTTP_CODES = [408, 429, 500, 502, 503, 504, 522, 524]
 
 LOG_LEVEL = "INFO"
-# mypy reports a callback that returns what it should yield; Scrapy would read its source for each response.
+# Scrapy would read the source of a callback to warn of `return` in a generator, which mypy reports.
 WARN_ON_GENERATOR_RETURN_VALUE = False
 FEED_EXPORT_ENCODING = "utf-8"
-# Scrapy's own write times without their offset, and Python's notation of objects into CSV.
+# Scrapy's own write times without their offset, and the Python representation of objects into CSV.
 FEED_EXPORTERS = {
     "csv": "crawler.crawl.feed_exporters.CsvExporter",
     "json": "crawler.crawl.feed_exporters.JsonExporter",

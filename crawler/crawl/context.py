@@ -12,13 +12,13 @@ from crawler.crawl.interface import SpiderInfo, selection_from_arguments
 from crawler.crawl.policy.selection import Selection
 from crawler.storage.output_dir import OutputDir, refuse_demo_dir, resolve_output_dir
 
-# Scrapy signal: `indexed_count` articles are in the search index, `pending_count` are not, when a crawl catches up.
+# Scrapy signal, sent while the search index is updated, with the `indexed_count` and the `pending_count` of articles.
 search_index_progress = object()
 
 
 @dataclass(frozen=True, slots=True)
 class CrawlContext:
-    """The resources of a crawl, opened once and handed to the parts that need them."""
+    """The resources of a crawl, opened once and passed to its components."""
 
     spider: SpiderInfo
     selection: Selection
@@ -32,8 +32,8 @@ class CrawlContext:
         """Open the output folder for writing, and start the crawl's run.
 
         Raises:
-            UsageError: a spider argument selects what does not exist, or the folder is a demo's and this is the source.
-            OutputLockedError, StoreError, OutputError: the output folder cannot be had.
+            UsageError: a spider argument is invalid, or the folder is a demo's and the crawl is not of a mirror.
+            OutputLockedError, StoreError, OutputError: the output folder is unavailable.
         """
         path = resolve_output_dir(crawler.settings.get("OUTPUT_DIR"))
         if not crawler.settings["MIRROR"]:

@@ -1,4 +1,4 @@
-"""Coverage tracker: how far each listing was read, what the next crawl must read again, and the gaps."""
+"""Coverage tracker: the ranges that each listing was read in, entries to read again, and gaps."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -9,22 +9,22 @@ from crawler.crawl.context import CrawlContext
 from crawler.crawl.policy.pagination import ListingPaginator, StopReason
 from crawler.items import Gap, ListingEntry, ListingSize, PageWindow
 
-# After 3 failed crawls an entry no longer holds back its listing's coverage; if its response could not be parsed each
-# time, it is not requested again.
+# Crawls; after 3 failures an entry no longer holds back its listing's coverage. If its response could not be parsed
+# each time, it is not requested again.
 _MAX_FAILED_CRAWLS = 3
-# After this many failures without a single success the source has failed, not an entry.
+# Failures of one crawl; this many without a success are an outage of the source, and count against no entry.
 _OUTAGE_THRESHOLD = 5
-# A walk that does not prove that it read the whole listing is repeated by the next crawl. After this many in a row the
-# listing counts as covered: otherwise each crawl of one that keeps changing would read it to its end.
+# Walks in a row that could not prove completeness; after 3 the listing counts as covered. Otherwise each crawl of a
+# listing that keeps changing would read it to its end.
 _MAX_UNPROVEN_WALKS = 3
 
 
 class CoverageTracker:
-    """Follows the pages of each listing through one crawl.
+    """Follow the pages of each listing through one crawl.
 
-    `failed_listings` are the columns that could not be read, by reason; `pages_read` counts those of all listings.
-    When all is saved, `unproven_listings` say which listings changed too much to be read for certain, and
-    `proven_listings` name those that were read.
+    `failed_listings` are the columns that could not be read, by reason; `pages_read` counts the pages of all listings.
+    `save` adds to `unproven_listings` a message for each listing that may be incomplete, and to `proven_listings` the
+    columns that were read completely.
     """
 
     def __init__(self, context: CrawlContext) -> None:
@@ -52,7 +52,7 @@ class CoverageTracker:
         listing_size: ListingSize | None,
         window: PageWindow | None,
     ) -> ListingPaginator:
-        """Record a listing page. Return the listing's paginator, which says what to fetch next."""
+        """Record a listing page. Return the listing's paginator, whose `next_page` is to be fetched next."""
         self.pages_read += 1
         paginator = self._paginators[column]
         paginator.wants_next_page(
@@ -65,15 +65,15 @@ class CoverageTracker:
             now=clock.now(),
         )
         if paginator.stop_reason is StopReason.PAGE_LIMIT:
-            self.failed_listings[f"it has no end after {paginator.pages_read:,} pages"].append(column)
+            self.failed_listings[f"the listing has no end after {paginator.pages_read:,} pages"].append(column)
         return paginator
 
     def retry_next_crawl(self, entry: ListingEntry, parse_error: str = "") -> None:
-        """Have the next crawl come by an entry again; `parse_error` says why its response could not be parsed."""
+        """Have the next crawl list an entry again; `parse_error` says why its response could not be parsed."""
         self._entries_to_retry.append((entry, parse_error))
 
     def save(self, articles_saved: int) -> dict[str, Gap]:
-        """Store how far each listing is covered by now. Return what was missed for certain, by column."""
+        """Store the coverage of each listing. Return the gaps, which are entries missed for certain, by column."""
         times_to_revisit = self._times_to_revisit(articles_saved)
         context, gaps = self._context, {}
         for column, paginator in self._paginators.items() if context.selection.is_unfiltered else ():
@@ -81,14 +81,14 @@ class CoverageTracker:
                 gaps[column] = gap
                 context.out.db.coverage.add_gap(context.run_id, column, gap)
             gives_up = self._count_unproven_walk(column, paginator)
-            # What is dated ahead, to pin it, covers nothing that is yet to come.
+            # An entry may be dated ahead to pin it, which covers no time in the future.
             times_not_covered = [*times_to_revisit.get(column, ()), clock.now()]
             if coverage := paginator.new_coverage(times_not_covered, accept_unproven=gives_up):
                 context.out.db.coverage.save(context.run_id, context.spider.name, column, coverage)
         return gaps
 
     def _count_unproven_walk(self, column: str, paginator: ListingPaginator) -> bool:
-        """Return whether a walk that proved nothing was one of too many in a row, and is not to be repeated."""
+        """Return whether an unproven walk was the last one of a row, so its listing counts as covered."""
         table, spider = self._context.out.db.coverage, self._context.spider.name
         if not paginator.has_ended:
             return False
@@ -106,7 +106,7 @@ class CoverageTracker:
         return gives_up
 
     def _times_to_revisit(self, articles_saved: int) -> Mapping[str, list[datetime]]:
-        """Return the publication times, by column, of what the next crawl has to come by again."""
+        """Return the publication times, by column, of the entries that the next crawl has to list again."""
         is_outage = not articles_saved and len(self._entries_to_retry) >= _OUTAGE_THRESHOLD
         sightings, spider = self._context.out.db.sightings, self._context.spider.name
         times_by_column = defaultdict[str, list[datetime]](list)

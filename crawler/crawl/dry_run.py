@@ -1,4 +1,4 @@
-"""Dry-run tracker for `scrapy shell`, `scrapy parse` and the like: wants every entry, stores nothing."""
+"""Dry-run tracker for `scrapy shell` and `scrapy parse`: select every entry, store nothing."""
 
 import logging
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 class DryRunTracker(EntryTracker):
-    """Logs what goes wrong, and forgets everything else."""
+    """Log errors, and record nothing."""
 
     def __init__(self, default_columns: tuple[str, ...]) -> None:
         self.selection = Selection(columns=default_columns)
@@ -36,46 +36,56 @@ class DryRunTracker(EntryTracker):
         listing_size: ListingSize | None = None,
         window: PageWindow | None = None,
     ) -> tuple[list[ListingEntry], NextPage | None]:
+        """Log bad rows. Return all entries, and the next page."""
         for row in rows:
             if isinstance(row, BadRow):
-                logger.error("a row is no entry: %s", classify_error(row.error, row.url).detail)
+                logger.error("a row could not be parsed: %s", classify_error(row.error, row.url).detail)
         return [row for row in rows if isinstance(row, ListingEntry)], None if is_last_page else CursorStep.OLDER
 
     def record_listing_failure(self, column: str, error: ItemError, response: RawResponse) -> None:
+        """Log the failure of a listing page."""
         logger.error("no listing of %s: %s", column, describe_listing_error(error, response.url))
 
     def record_article_failure(self, entry: ListingEntry, error: BaseException | None, response: RawResponse) -> None:
+        """Log the failure of an article."""
         failure = classify_error(error, response.url)
         logger.error("%s: %s: %s", failure.outcome, entry.code, failure.detail)
 
     def entries_to_refresh(self) -> list[ListingEntry]:
+        """Return no entries."""
         return []
 
     def paused_until(self, name: str) -> datetime | None:
+        """Return None: nothing is paused."""
         return None
 
     def pause(self, name: str, wait: timedelta) -> None:
-        logger.warning("%s asks not to be sent requests for %s", name, wait)
+        """Log a Retry-After."""
+        logger.warning("%s asks for no requests for %s", name, wait)
 
     def back_off(self, name: str) -> None:
-        logger.warning("%s answers that it has had too many requests", name)
+        """Log a refusal."""
+        logger.warning("%s refuses too many requests", name)
 
     def load_robots(self, origin: str) -> RobotsFile | None:
+        """Return None: no file is stored."""
         return None
 
     def save_robots(self, origin: str, robots_file: RobotsFile) -> None:
-        """Nothing is stored."""
+        """Do nothing: no file is stored."""
 
 
 class DryRun(TrackerExtension):
-    """The Scrapy extension that takes the place of `CrawlSession`."""
+    """Scrapy extension in place of `CrawlSession`."""
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
+        """Connect the extension to Scrapy's signal."""
         extension = cls()
         crawler.signals.connect(extension.spider_opened, signal=signals.spider_opened)
         return extension
 
     def spider_opened(self, spider: Spider) -> None:
+        """Create the tracker."""
         columns = getattr(cast(SpiderInfo, spider), "default_columns", ())
         self.tracker = DryRunTracker(columns)

@@ -1,4 +1,4 @@
-"""Feed exporters for `scrapy crawl -O FILE`: Scrapy's own, given text and JSON values instead of Python objects."""
+"""Feed exporters for `scrapy crawl -O FILE`: Scrapy's own, for text and JSON values instead of Python objects."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -21,7 +21,7 @@ _CELL_ENCODER = ScrapyJSONEncoder(ensure_ascii=False)
 
 
 def to_json_value(value: Any) -> Any:
-    """Return a field's value in the types that JSON has.
+    """Return a field's value as a JSON value.
 
     >>> to_json_value((Category("zhongguonongwang", "中国农网"),))
     ['zhongguonongwang']
@@ -38,7 +38,7 @@ def to_json_value(value: Any) -> Any:
 
 
 def to_csv_cell(value: Any) -> str:
-    """Return a JSON value as text: text as it is, None as nothing, and anything else as JSON.
+    """Return a JSON value as text: strings unchanged, None as an empty string, anything else as JSON.
 
     >>> to_csv_cell("中国农网"), to_csv_cell(None), to_csv_cell([{"count": 2}])
     ('中国农网', '', '[{"count": 2}]')
@@ -52,11 +52,13 @@ class _JsonValueExporter(BaseItemExporter):
     """Serialize the fields of an item as JSON values."""
 
     def export_item(self, item: Any) -> None:
-        if isinstance(item, Article):  # without the row of the listing, which repeats what it says
+        """Export an item; of an article all fields except its listing entry, which repeats them."""
+        if isinstance(item, Article):
             item = {name: value for name, value in ItemAdapter(item).items() if name != "entry"}
         cast(Any, super()).export_item(item)  # abstract in the base class; one of Scrapy's is next in each subclass
 
     def serialize_field(self, field: Mapping[str, Any], name: str, value: Any) -> Any:
+        """Return a field as a JSON value."""
         return to_json_value(super().serialize_field(field, name, value))
 
 
@@ -65,7 +67,7 @@ class JsonExporter(_JsonValueExporter, JsonItemExporter):
 
 
 class JsonLinesExporter(_JsonValueExporter, JsonLinesItemExporter):
-    """Write a JSON object a line."""
+    """Write one JSON object per line."""
 
 
 class XmlExporter(_JsonValueExporter, XmlItemExporter):
@@ -76,4 +78,5 @@ class CsvExporter(_JsonValueExporter, CsvItemExporter):
     """Write a header and a row for each item; Scrapy's own joins a list of texts with commas."""
 
     def serialize_field(self, field: Mapping[str, Any], name: str, value: Any) -> str:
+        """Return a field as a cell."""
         return to_csv_cell(super().serialize_field(field, name, value))

@@ -1,12 +1,9 @@
-"""Garbage collector tuning, for a process that does the same work again and again."""
+"""Garbage collector tuning for crawls."""
 
 import gc
 
 
 def freeze_gc() -> None:
-    """Keep the collector from what is loaded by now, and lives as long as the process, and let it look more rarely.
-
-    That saved a twentieth of a crawl's CPU in the least of several crawls (docs/performance.md).
-    """
+    """Exclude everything loaded so far from garbage collection, and collect less often: saves CPU in each crawl."""
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)

@@ -1,4 +1,4 @@
-"""Interfaces of crawl and spider: SpiderInfo, EntryTracker, what a request carries, errors of requests."""
+"""Interfaces of crawl and spider: SpiderInfo, EntryTracker, the fields of a request, request errors."""
 
 import time
 from abc import ABC, abstractmethod
@@ -40,17 +40,17 @@ from crawler.items import ListingEntry, ListingSize, PageWindow, RawArticle, Raw
 from crawler.storage import load_stored_categories
 from crawler.storage.robots_files import RobotsFile
 
-# The source answers so when it has no such article, or has it no more.
+# HTTP statuses for an article that the source does not have, or has removed.
 _MISSING_STATUSES = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
-# How long users of the source found themselves refused, by the one public account of 2026.
-_REFUSAL_WAIT = "it refuses: wait for half an hour or more"
-ASK_LESS_OFTEN = "ask less often, for example with --set DOWNLOAD_DELAY=2"
-# The key in a request's `meta`.
+# The time is that of the refusals that users of the source have reported (2026).
+_REFUSAL_WAIT = "the source refuses: wait for half an hour or more"
+SLOW_DOWN_HINT = "send fewer requests, for example with --set DOWNLOAD_DELAY=2"
+# The key of the canonical URL in a request's `meta`.
 _CANONICAL_URL = "canonical"
 
 
 class SpiderInfo(Protocol):
-    """What a crawl reads of its spider."""
+    """Attributes and methods of a spider that a crawl uses."""
 
     name: str
     site: str
@@ -61,14 +61,18 @@ class SpiderInfo(Protocol):
     supersedes: frozenset[str]
     rows_are_articles: bool
 
-    def first_article_url(self, entry: ListingEntry) -> str: ...
+    def first_article_url(self, entry: ListingEntry) -> str:
+        """Return the first URL to request an article from; empty for an article that its row holds."""
+        ...
 
-    def extract_row(self, entry: ListingEntry, fetched_at: datetime) -> RawArticle: ...
+    def extract_row(self, entry: ListingEntry, fetched_at: datetime) -> RawArticle:
+        """Return the article, or the beginning of one, that a listing row holds."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row of the listing at `url` that is no entry, as it came, and why."""
+    """A row, as received, of the listing at `url` that could not be parsed, and the error."""
 
     row: Any
     error: ItemError
@@ -76,10 +80,10 @@ class BadRow:
 
 
 class EntryTracker(ABC):
-    """Records what a spider meets, and decides what it fetches: in a crawl, in a plan, in a dry run.
+    """Record what a spider lists and fetches, and decide what it fetches next.
 
-    `selection` is what the user wants, `health` what answers and what does not. Requests are logged in `output`, where
-    it is a folder.
+    Crawls, plans and dry runs have one each. `selection` is what the user selected, `health` the state of the source's
+    endpoints, and `output` the folder of the request log; None to log no requests.
     """
 
     selection: Selection
@@ -108,10 +112,10 @@ class EntryTracker(ABC):
 
     @abstractmethod
     def entries_to_refresh(self) -> list[ListingEntry]:
-        """Return the stored articles that `--refresh` asks to fetch again, but for those that a listing has named."""
+        """Return the stored articles that `--refresh` fetches again, except those that were listed in this crawl."""
 
     def record_answer(self, url: str) -> None:
-        """Record that the endpoint of a canonical URL answers."""
+        """Record that the endpoint of a canonical URL returns usable responses."""
         self.health.record_answer(url)
 
     def record_change(self, url: str, error: SchemaChangedError) -> None:
@@ -119,7 +123,7 @@ class EntryTracker(ABC):
         self.health.record_change(url, describe_item_error(error, url))
 
     def record_request_failure(self, site: str, url: str, error: RequestError) -> None:
-        """Record that a request failed. What refuses the address is left alone by the crawls that follow, too."""
+        """Record a failed request. A site or endpoint that refuses this address is paused for the next crawls, too."""
         was_closed, was_blocked = self.health.why_closed(url), self.health.blocked_site
         self.health.record_failure(url, error, time.monotonic())
         if self.health.blocked_site and not was_blocked:
@@ -131,33 +135,33 @@ class EntryTracker(ABC):
 
     @abstractmethod
     def paused_until(self, name: str) -> datetime | None:
-        """Return until when a site or endpoint is to be left alone; None if that is over, or never was."""
+        """Return the end of a site's or endpoint's pause; None if there is none, or it is over."""
 
     @abstractmethod
     def pause(self, name: str, wait: timedelta) -> None:
-        """Send a site or endpoint no more requests for a time that is longer than a crawl waits."""
+        """Stop requests to a site or endpoint for a time that is longer than a crawl waits."""
 
     @abstractmethod
     def back_off(self, name: str) -> None:
-        """Pause a site or endpoint that refuses too many requests and does not say for how long."""
+        """Pause a site or endpoint that refuses requests without a Retry-After."""
 
     @abstractmethod
     def load_robots(self, origin: str) -> RobotsFile | None:
-        """Return the robots.txt of an origin that an earlier crawl has fetched, however old."""
+        """Return the stored robots.txt of an origin, however old; None without one."""
 
     @abstractmethod
     def save_robots(self, origin: str, robots_file: RobotsFile) -> None:
-        """Keep the robots.txt of an origin for the next crawls."""
+        """Store the robots.txt of an origin for the next crawls."""
 
 
 class TrackerExtension:
-    """A Scrapy extension that has the tracker of a crawl, from when the spider is opened."""
+    """A Scrapy extension that holds the tracker of a crawl once the spider is opened."""
 
     tracker: EntryTracker | None = None
 
 
 class DroppedRequestError(IgnoreRequest):
-    """A request is given up, for a reason that has a code."""
+    """A request that is dropped, with the code of the reason."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)
@@ -165,44 +169,49 @@ class DroppedRequestError(IgnoreRequest):
 
 
 def set_canonical_url(url: str) -> dict[str, str]:
-    """Return the `meta` of a request whose canonical URL is this one, wherever it is sent."""
+    """Return the `meta` of a request with this canonical URL, whatever its own URL."""
     return {_CANONICAL_URL: url}
 
 
 def get_canonical_url(request: Request) -> str:
-    """Return the source's own URL of a request, also where it is sent to a mirror."""
+    """Return the source's own URL of a request, also of one to a mirror."""
     url: str = request.meta.get(_CANONICAL_URL, request.url)
     return url
 
 
 def get_column(request: Request) -> str:
-    """Return the column whose listing a request is for; an empty text for any other request."""
+    """Return the column of a listing request; an empty string for any other request."""
     column: str = request.cb_kwargs.get("column", "")
     return column
 
 
 def get_entry(request: Request) -> ListingEntry | None:
-    """Return the entry whose article a request is for; None for any other request."""
+    """Return the entry of an article request; None for any other request."""
     entry: ListingEntry | None = request.cb_kwargs.get("entry")
     return entry
 
 
 def get_tracker(crawler: Crawler) -> EntryTracker:
-    """Return the tracker of a crawl. Raises UsageError where the extension that has it is switched off."""
+    """Return the tracker of a crawl. Raises UsageError if the extension that holds it is switched off."""
     tracker = find_tracker(crawler)
     if tracker is None:
-        raise UsageError("the extension crawler.crawl.session.CrawlSession is switched off: a crawl needs it")
+        raise missing_session_error()
     return tracker
 
 
+def missing_session_error() -> UsageError:
+    """Return the error for a crawl without its session."""
+    return UsageError("the extension crawler.crawl.session.CrawlSession is switched off: a crawl needs it")
+
+
 def find_tracker(crawler: Crawler) -> EntryTracker | None:
-    """Return the tracker of a crawl; None in a worker, which records nothing."""
+    """Return the tracker of a crawl; None in a worker, which has none."""
     extension = crawler.get_extension(TrackerExtension)
     return extension.tracker if extension else None
 
 
 def selection_from_arguments(spider: SpiderInfo, output: Path) -> Selection:
-    """Return what a spider's arguments select. Raises UsageError, or StoreError for a database that is unreadable."""
+    """Return the selection of a spider's arguments. Raises UsageError, or StoreError for an unreadable database."""
     return parse_selection(
         spider.arguments,
         columns=spider.columns,
@@ -213,16 +222,16 @@ def selection_from_arguments(spider: SpiderInfo, output: Path) -> Selection:
 
 
 def describe_listing_error(error: ItemError, url: str) -> str:
-    """Return one line about why there is no listing."""
+    """Return one line about a listing that could not be read."""
     reason = describe_item_error(error, url)
     if isinstance(error, ParseError):
         return reason
-    advice = f": {_REFUSAL_WAIT}, and {ASK_LESS_OFTEN}" if isinstance(error, RefusedError) else ""
+    advice = f": {_REFUSAL_WAIT}, and {SLOW_DOWN_HINT}" if isinstance(error, RefusedError) else ""
     return f"{urlsplit(url).hostname}: {reason}{advice}"
 
 
 def to_request_error(error: BaseException | None, request: Request) -> RequestError:
-    """Return an error of Scrapy's as ours: why a request got no response that can be used."""
+    """Return the error of a request without a usable response, given the exception of Scrapy or Twisted."""
     detail = describe_request_error(error, request)
     if isinstance(error, HttpError):
         status = error.response.status
@@ -236,7 +245,7 @@ def to_request_error(error: BaseException | None, request: Request) -> RequestEr
 
 
 def is_connection_closed(error: BaseException | None) -> bool:
-    """Return whether a connection was reset or closed before any answer: what the source does to refuse an address."""
+    """Return whether a connection was reset or closed before a response, which is how the source refuses addresses."""
     cause = error.__cause__ if isinstance(error, DownloadFailedError) else error
     if isinstance(cause, ConnectionDone | ConnectionLost):
         return True
@@ -245,25 +254,25 @@ def is_connection_closed(error: BaseException | None) -> bool:
 
 
 def describe_request_error(error: BaseException | None, request: Request) -> str:
-    """Return one line about why a request got no response that can be used."""
+    """Return one line about a request without a usable response."""
     if isinstance(error, HttpError):
         return f"HTTP {error.response.status}{describe_proxy_status(error.response.status, request)}"
     if isinstance(error, IgnoreRequest):
         return collapse_whitespace(str(error)) or "the request was dropped"
     if isinstance(error, DownloadCancelledError):
-        return "the reply is larger than DOWNLOAD_MAXSIZE"
+        return "the response is larger than DOWNLOAD_MAXSIZE"
     if detail := describe_transport_error(error, request):
         return detail
     if is_connection_closed(error):
-        return f"{through_proxy(request)}the connection was closed without an answer"
-    # The mirror's address is the operator's, and not recorded.
+        return f"{through_proxy(request)}the connection was closed without a response"
+    # The address of a mirror is private, and not recorded.
     canonical_url = redact_url(get_canonical_url(request))
     detail = str(error).replace(request.url, canonical_url) or type(error).__name__
     return collapse_whitespace(through_proxy(request) + detail)[:200]
 
 
 def request_reason(error: BaseException | None) -> Reason:
-    """Return the code of why a request got no response that can be used."""
+    """Return the reason code of a request without a usable response."""
     match error:
         case HttpError():
             return Reason.HTTP_ERROR

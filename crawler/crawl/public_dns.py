@@ -1,7 +1,7 @@
-"""DNS resolver for public addresses only: a host name never leads a request into a private network.
+"""DNS resolver for public addresses: no host name of a source resolves to a private address.
 
-The owner of a name can point it at the machine that crawls, at its network, or at the metadata of its cloud.
-What the operator named, the mirror and the proxies, may be anywhere, and so may an address that stands for itself.
+Otherwise the owner of a name could direct requests to this machine, its network, or the metadata service of its cloud.
+The hosts of the mirror and of the proxies, which the operator names, may be private, and so may literal IP addresses.
 """
 
 from collections.abc import Sequence
@@ -18,18 +18,19 @@ from crawler.crawl.policy.proxies import find_proxy_host
 
 
 class PublicResolver(CachingHostnameResolver):
-    """Scrapy's resolver of IPv4 and IPv6, which passes on no private address of a name.
+    """Resolve names as Scrapy does, by IPv4 and IPv6, and drop private addresses.
 
-    Every connection is made to an address that this resolver has passed on. Twisted calls it for addresses, too.
+    All connections are made to addresses that this resolver returned. Twisted calls it for literal addresses, too.
     """
 
     blocked_addresses: ClassVar[dict[str, str]] = {}
-    """The private addresses that were found, by name: Twisted reports no more than that there was none."""
+    """The private addresses that were dropped, by name, for error messages: Twisted reports none."""
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, reactor: Any) -> Self:
+        """Read the hosts that may be private: those of the mirror and the proxies."""
         resolver = super().from_crawler(crawler, reactor)
-        proxies = getproxies()  # "no" is among them: the hosts that are asked without one
+        proxies = getproxies()  # the key "no" has hosts, not a proxy
         trusted_urls = [crawler.settings.get("MIRROR") or "", *map(proxies.get, ("http", "https", "all"))]
         resolver._trusted_hosts = {find_proxy_host(url) for url in trusted_urls if url}
         return resolver
@@ -44,27 +45,31 @@ class PublicResolver(CachingHostnameResolver):
         addressTypes: Sequence[type[IAddress]] | None = None,
         transportSemantics: str = "TCP",
     ) -> IHostResolution:
-        may_be_private = hostName in self._trusted_hosts or _is_address(hostName)
-        # Twisted calls the methods of a receiver, and asks for no declaration that it is one.
+        """Resolve a host name, with a filter before the receiver of its addresses."""
+        try:
+            ip_address(hostName)
+            may_be_private = True
+        except ValueError:
+            may_be_private = hostName in self._trusted_hosts
+        # Twisted requires the methods of IResolutionReceiver, not its declaration.
         receiver: Any = _AddressFilter(resolutionReceiver, "" if may_be_private else hostName, addressTypes)
         return super().resolveHostName(receiver, hostName, portNumber, addressTypes, transportSemantics)
 
 
 class _AddressFilter:
-    """An IResolutionReceiver that passes on the addresses that may be connected to.
-
-    With a `public_name`, these are only the public ones.
-    """
+    """An IResolutionReceiver that drops the private addresses of a `public_name`; empty to pass all."""
 
     def __init__(self, receiver: Any, public_name: str, address_types: Sequence[type[IAddress]] | None) -> None:
         self._receiver, self._public_name = receiver, public_name
-        # Scrapy's cache forgets which types were asked for.
+        # Scrapy's cache ignores the requested types.
         self._address_types = address_types
 
     def resolutionBegan(self, resolutionInProgress: IHostResolution) -> None:
+        """Pass on the begin."""
         self._receiver.resolutionBegan(resolutionInProgress)
 
     def addressResolved(self, address: Any) -> None:
+        """Pass on an address of a requested type, unless it must be public and is not."""
         if self._address_types is not None and type(address) not in self._address_types:
             return
         if self._public_name and not is_public(address.host):
@@ -73,12 +78,5 @@ class _AddressFilter:
             self._receiver.addressResolved(address)
 
     def resolutionComplete(self) -> None:
+        """Pass on the end."""
         self._receiver.resolutionComplete()
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True

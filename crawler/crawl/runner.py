@@ -1,4 +1,4 @@
-"""Crawl runner: starts Scrapy for `finews crawl`, `scrapy crawl` and cron, and returns the result."""
+"""Crawl runner: run Scrapy for `finews crawl` and `scrapy crawl`, and return the result."""
 
 import asyncio
 import difflib
@@ -25,36 +25,36 @@ if TYPE_CHECKING:
     from crawler.crawl.policy.estimate import Plan
 
 DEFAULT_SPIDER = "eastmoney"
-# Seconds that downloads under way have to arrive when a crawl is stopped.
+# Seconds that open downloads have to finish when a crawl is stopped.
 SHUTDOWN_TIMEOUT = 4.0
 
-# By the type of a setting's default: how its value is read, and what to type for it.
+# By the type of a setting's default: the parser of its value, and what to type for it.
 _VALUE_PARSERS: dict[type, tuple[Callable[[Settings, str], object], str]] = {
     bool: (Settings.getbool, "1 or 0"),
-    # Scrapy reads some of these as fractions: a timeout, for one.
+    # Scrapy reads some of them as fractions, such as timeouts.
     int: (Settings.getfloat, "a number"),
     float: (Settings.getfloat, "a number"),
     dict: (Settings.getdict, "a JSON object"),
 }
 
-# Scrapy's components that crawler/settings.py replaces or leaves out, by the prefix of their settings.
+# Scrapy's components that crawler/settings.py does not load, by the prefix of their settings.
 _UNUSED_COMPONENTS = {
     "COMPRESSION_": "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware",
     "COOKIES_": "scrapy.downloadermiddlewares.cookies.CookiesMiddleware",
     "REMOTE_CONTROL_": "scrapy.extensions.remote_control.RemoteControl",
 }
 
-# Warns of what is intended: no Referer is sent.
+# Warns that no Referer is sent, which is intended.
 _NOISY_LOGGER = "scrapy.downloadermiddlewares.redirect"
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def build_settings(overrides: Mapping[str, Any], *, show_progress: bool) -> Settings:
-    """The settings of `finews crawl`: the package's, with what the command line changes.
+    """Return the settings of `finews crawl`: the package's, with those of the command line.
 
-    Scrapy's own log says what this command says better; `--set LOG_LEVEL=INFO` brings it back. Raises UsageError for a
-    name that no setting has.
+    The command reports a crawl itself, so Scrapy's log is off; `--set LOG_LEVEL=INFO` turns it on. Raises UsageError
+    for an unknown setting or an invalid value.
     """
     settings = Settings()
     settings.setmodule(our_settings, priority="project")
@@ -62,7 +62,8 @@ def build_settings(overrides: Mapping[str, Any], *, show_progress: bool) -> Sett
     spider_settings = {} if all(name in settings for name in overrides) else _load_spider_settings(settings)
     for name, value in overrides.items():
         if name not in settings and name not in spider_settings:
-            close_matches = difflib.get_close_matches(name.upper(), [*_all_setting_names(), *spider_settings], n=1)
+            names = [name for module in (scrapy_settings, our_settings) for name in dir(module) if name.isupper()]
+            close_matches = difflib.get_close_matches(name.upper(), [*names, *spider_settings], n=1)
             hint = (
                 f"did you mean {close_matches[0]}?"
                 if close_matches
@@ -78,19 +79,19 @@ def build_settings(overrides: Mapping[str, Any], *, show_progress: bool) -> Sett
 
 
 def crawl(spider: str, arguments: Mapping[str, str], settings: Settings) -> CrawlResult:
-    """Run one crawl to its end. Raises UsageError, OutputLockedError or FatalError when it could not start or go on."""
+    """Run one crawl to its end. Raises UsageError, OutputLockedError or FatalError if it cannot start or go on."""
     return crawl_in_process(create_process(settings), spider, arguments)
 
 
 def plan_crawl(spider: str, arguments: Mapping[str, str], settings: Settings) -> "Plan":
-    """What a crawl is expected to ask for. Raises UsageError, or FatalError when that cannot be known."""
-    from crawler.crawl.planner import Planner  # a crawl does without it
+    """Return the plan of a crawl. Raises UsageError, or FatalError without a plan."""
+    from crawler.crawl.planner import Planner  # a crawl does not need it
 
     settings.set("EXTENSIONS", {"crawler.crawl.planner.Planner": 0}, priority="cmdline")
     settings.set("ITEM_PIPELINES", {}, priority="cmdline")
     crawler, signals = _run_until_closed(create_process(settings), spider, arguments)
     planner = crawler.get_extension(Planner)
-    assert planner is not None, "it is among the settings"
+    assert planner is not None, "the settings above name it"
     if planner.fatal_error is not None:
         raise planner.fatal_error
     if planner.plan is None:
@@ -99,16 +100,16 @@ def plan_crawl(spider: str, arguments: Mapping[str, str], settings: Settings) ->
 
 
 def create_process(settings: Settings) -> AsyncCrawlerProcess:
-    """What Scrapy runs crawls in. Raises UsageError for settings that name what is not there."""
+    """Return the Scrapy process for a crawl. Raises UsageError for settings that name a missing component."""
     try:
         with warnings.catch_warnings():
             return AsyncCrawlerProcess(settings)
     except (ImportError, NameError, ValueError) as error:
-        raise UsageError(f"Scrapy cannot start with these settings: {error}: look at what --set changes") from error
+        raise UsageError(f"Scrapy cannot start with these settings: {error}: check --set") from error
 
 
 def crawl_in_process(process: AsyncCrawlerProcess, spider: str, arguments: Mapping[str, str]) -> CrawlResult:
-    """Run one crawl in a process that Scrapy has set up, to its end."""
+    """Run one crawl to its end. Raises CommandError if it cannot start or go on."""
     crawler, signals = _run_until_closed(process, spider, arguments)
     session = get_session(crawler)
     if session.fatal_error is not None:
@@ -126,11 +127,11 @@ def _stopped_error(message: str, signals: Collection[int]) -> CommandError:
 def _run_until_closed(
     process: AsyncCrawlerProcess, spider: str, arguments: Mapping[str, str]
 ) -> tuple[Crawler, Collection[int]]:
-    """Run one crawl to its end; return its crawler, and the signals that wanted it to stop."""
+    """Run one crawl to its end. Return its crawler, and the signals received, by which it was stopped."""
     check_spider(process, spider)
-    # Scrapy has two log lines for each response, which need not be made where they are not shown.
+    # Otherwise Scrapy formats two log lines for each response that are not shown.
     logging.getLogger("scrapy").setLevel(process.settings["LOG_LEVEL"])
-    logging.getLogger(_NOISY_LOGGER).addFilter(_is_below_warning)
+    logging.getLogger(_NOISY_LOGGER).addFilter(lambda record: record.levelno < logging.WARNING)
     crawler = process.create_crawler(spider)
     task = process.crawl(crawler, **arguments)
     signals = _install_signal_handlers(process, crawler)
@@ -140,15 +141,10 @@ def _run_until_closed(
     return crawler, signals
 
 
-def _is_below_warning(record: logging.LogRecord) -> bool:
-    return record.levelno < logging.WARNING
-
-
 def _install_signal_handlers(process: AsyncCrawlerProcess, crawler: Crawler) -> Collection[int]:
-    """SIGTERM and Ctrl-C end a crawl, and complete its run record. Return the signals that have come, when it is over.
+    """Stop a crawl at SIGTERM and Ctrl-C, and complete its run record. Return the set of received signals.
 
-    Scrapy's own handlers wait for whatever is being downloaded or retried; here that is given up after some seconds, or
-    at the second signal.
+    Scrapy's own handlers wait for all downloads and retries; these wait for SHUTDOWN_TIMEOUT, or the second signal.
     """
     loop = asyncio.get_event_loop()
 
@@ -157,7 +153,7 @@ def _install_signal_handlers(process: AsyncCrawlerProcess, crawler: Crawler) -> 
         stop_now()
 
     def stop_now() -> None:
-        from twisted.internet import reactor as module  # only now is it installed
+        from twisted.internet import reactor as module  # installed by Scrapy before
 
         reactor: Any = module
         if (session := crawler.get_extension(CrawlSession)) is not None:
@@ -180,7 +176,7 @@ def _install_signal_handlers(process: AsyncCrawlerProcess, crawler: Crawler) -> 
 
 
 def check_spider(process: AsyncCrawlerProcess, spider: str) -> None:
-    """Raises UsageError for a name that no spider has."""
+    """Raise UsageError for an unknown spider."""
     names = process.spider_loader.list()
     if spider not in names:
         hint = suggest(spider, names) or f"there are {', '.join(names)}"
@@ -188,7 +184,7 @@ def check_spider(process: AsyncCrawlerProcess, spider: str) -> None:
 
 
 def raise_crawl_error(task: asyncio.Task[None]) -> None:
-    """Raises what kept a crawl from starting or going on, if anything."""
+    """Raise the error that ended the task of a crawl, if any, as a CommandError."""
     if not task.done() or task.cancelled() or (error := task.exception()) is None:
         return
     if isinstance(error, CommandError):
@@ -197,23 +193,19 @@ def raise_crawl_error(task: asyncio.Task[None]) -> None:
 
 
 def _check_setting(settings: Settings, name: str, default: Any) -> None:
-    """Raises UsageError for a value that Scrapy would stumble over later, or ignore."""
+    """Raise UsageError for a value that Scrapy cannot parse, or a setting that has no effect."""
     parse_value, expected = _VALUE_PARSERS.get(type(default), (Settings.get, ""))
     try:
         value = parse_value(settings, name)
     except (ValueError, TypeError):
-        raise UsageError(f"--set {name}={settings[name]}: its value is {expected}") from None
+        raise UsageError(f"invalid value: --set {name}={settings[name]}: type {expected}") from None
     unused_component = next((path for prefix, path in _UNUSED_COMPONENTS.items() if name.startswith(prefix)), None)
     if unused_component and value != default:
         raise UsageError(f"--set {name} has no effect: crawler/settings.py does not load {unused_component}")
 
 
 def _load_spider_settings(settings: Settings) -> dict[str, Any]:
-    """Return the defaults of the settings that spiders have of their own, by name."""
+    """Return the defaults of the spiders' own settings, by name."""
     spider_loader = SpiderLoader.from_settings(settings)
     spiders = [spider_loader.load(name) for name in spider_loader.list()]
     return {str(name): default for spider in spiders for name, default in (spider.custom_settings or {}).items()}
-
-
-def _all_setting_names() -> list[str]:
-    return [name for module in (scrapy_settings, our_settings) for name in dir(module) if name.isupper()]

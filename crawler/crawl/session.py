@@ -1,4 +1,4 @@
-"""Crawl session: the Scrapy extension that opens what a crawl needs, and closes it in the right order."""
+"""Crawl session: the Scrapy extension that opens and closes the resources of a crawl."""
 
 import asyncio
 import logging
@@ -15,30 +15,37 @@ from crawler.content.categories import CategoryRegistry
 from crawler.content.dates import format_iso
 from crawler.crawl.context import CrawlContext
 from crawler.crawl.coverage import CoverageTracker
-from crawler.crawl.interface import ASK_LESS_OFTEN, SpiderInfo, TrackerExtension, get_column, get_entry
+from crawler.crawl.interface import (
+    SLOW_DOWN_HINT,
+    SpiderInfo,
+    TrackerExtension,
+    get_column,
+    get_entry,
+    missing_session_error,
+)
 from crawler.crawl.policy.conditions import update_conditions
 from crawler.crawl.policy.failures import describe_bug
 from crawler.crawl.policy.result import FINISHED_REASON, CrawlResult, crawl_outcome
 from crawler.crawl.tracker import CrawlTracker
-from crawler.errors import CommandError, FatalError, UsageError, disk_error
+from crawler.errors import CommandError, FatalError, disk_error
 from crawler.items import ListingEntry, Reason
 from crawler.storage.notices import take_notices
 
 logger = logging.getLogger(__name__)
 
-# Failures that each crawl meets again, until the source or finews changes.
+# Reasons of failures that recur in each crawl until the source or finews changes.
 _LASTING_REASONS = {Reason.SCHEMA_CHANGED, Reason.REJECTED_EARLIER}
 
-# Sent with the crawl's `context` when all articles of a crawl that was not stopped are saved; the output folder is
-# still locked. A CommandError that a handler raises fails the crawl.
+# Scrapy signal, sent with `context` when a crawl that was not stopped has saved all articles and still holds the lock
+# of the output folder. A CommandError of a handler fails the crawl.
 crawl_finished = object()
 
 
 class CrawlSession(TrackerExtension):
     """One crawl, from the opening of its spider to its result.
 
-    `context` and `tracker` are there from when the spider is opened, `result` when it is closed. `fatal_error` is why
-    the crawl could not start or go on, and `notes` what it has to report in addition to its failures.
+    `context` and `tracker` are set when the spider is opened, `result` when it is closed. `fatal_error` is
+    the error that ended the crawl, and `notes` are messages in addition to its failures.
     """
 
     tracker: CrawlTracker | None = None
@@ -55,6 +62,7 @@ class CrawlSession(TrackerExtension):
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
+        """Connect the session to Scrapy's signals."""
         session = cls(crawler)
         crawler.signals.connect(session.spider_opened, signal=signals.spider_opened)
         crawler.signals.connect(session.spider_error, signal=signals.spider_error)
@@ -63,7 +71,7 @@ class CrawlSession(TrackerExtension):
         return session
 
     def spider_opened(self, spider: Spider) -> None:
-        """Open what the crawl needs. Raises CloseSpider when something of it cannot be had: nothing is fetched then."""
+        """Open the output folder and create the trackers. Raises CloseSpider where that fails."""
         try:
             self.context = CrawlContext.open(self._crawler, cast(SpiderInfo, spider))
             self._coverage = CoverageTracker(self.context)
@@ -81,7 +89,7 @@ class CrawlSession(TrackerExtension):
             self._close_task = asyncio.ensure_future(self._crawler.engine.close_spider_async(reason="failed"))
 
     def spider_error(self, failure: Failure, response: Any) -> None:
-        """Handle an exception in a callback or an errback; in both, `response` knows the request."""
+        """Handle an exception in a callback or an errback; `response` has its request in both cases."""
         request = response.request
         entry = get_entry(request)
         if entry is None and self._coverage:
@@ -89,50 +97,46 @@ class CrawlSession(TrackerExtension):
         self._handle_error(failure, entry.code if entry else "")
 
     def item_error(self, item: Any, failure: Failure) -> None:
+        """Handle an exception in an item pipeline."""
         entry = ItemAdapter(item).get("entry") if is_item(item) else None
         self._handle_error(failure, entry.code if isinstance(entry, ListingEntry) else "")
 
     def spider_closed(self, reason: str) -> None:
-        """Complete the run, then close the output folder. Calling it again does nothing."""
+        """Complete the run record, then close the output folder. Further calls do nothing."""
         if self._closed:
             return
         self._closed = True
         if self.context is None:
             return
         try:
-            if self.tracker is not None:
+            if self.tracker is not None and self._coverage is not None:
                 self.tracker.flush()
-                # Before the pages are written, whose counts and latest times would be wrong.
+                # Before the pages are written, which count these rows.
                 self.context.out.repair_met_rows()
                 if reason == FINISHED_REASON and self.fatal_error is None:
-                    self._send_crawl_finished()
-                self.result = self._finish_run(reason)
+                    for _, result in self._crawler.signals.send_catch_log(
+                        crawl_finished, context=self.context, dont_log=CommandError
+                    ):
+                        error = result.value if isinstance(result, Failure) else result
+                        if isinstance(error, Exception):
+                            self.fatal_error = self.fatal_error or _as_command_error(error)
+                self.result = self._finish_run(reason, self.context, self.tracker, self._coverage)
         except CommandError as error:
             self.fatal_error = self.fatal_error or error
         finally:
             self.context.out.close()
 
     def _handle_error(self, failure: Failure, code: str) -> None:
-        """What the disk or the database refuses ends the crawl: every further article would meet it. A bug does not."""
+        """End the crawl at an error of disk or database, which the next article would meet too; record a bug."""
         error = failure.value
         if isinstance(error, CommandError):
             self.abort(error)
         elif self.tracker:
             self.tracker.record_bug(code, error)
 
-    def _send_crawl_finished(self) -> None:
-        for _, answer in self._crawler.signals.send_catch_log(
-            crawl_finished, context=self.context, dont_log=CommandError
-        ):
-            error = answer.value if isinstance(answer, Failure) else answer
-            if isinstance(error, Exception):
-                self.fatal_error = self.fatal_error or _as_command_error(error)
-
-    def _finish_run(self, reason: str) -> CrawlResult:
-        context, tracker, coverage = self.context, self.tracker, self._coverage
-        assert context is not None, "set together, before anything is fetched"
-        assert tracker is not None, "likewise"
-        assert coverage is not None, "likewise"
+    def _finish_run(
+        self, reason: str, context: CrawlContext, tracker: CrawlTracker, coverage: CoverageTracker
+    ) -> CrawlResult:
         is_finished = reason == FINISHED_REASON
         context.out.db.check_in_place()
         tracker.close_entries(finished=is_finished)
@@ -150,7 +154,7 @@ class CrawlSession(TrackerExtension):
         )
         notes, recently_reported = _source_notes(context, tracker, coverage)
         detail = str(self.fatal_error or "; ".join([*coverage.failed_listings, *coverage.unproven_listings]))
-        # Where a listing is missing, nothing is known of what is in it.
+        # A failed listing may hold entries of any media.
         is_complete = is_finished and not coverage.failed_listings
         unlisted_notes = _unlisted_media_notes(context, tracker) if is_complete else {}
         runs.finish(context.run_id, outcome, clock.now(), detail)
@@ -167,10 +171,10 @@ class CrawlSession(TrackerExtension):
 
 
 def get_session(crawler: Crawler) -> CrawlSession:
-    """Return the session of a crawl. Raises UsageError where its extension is switched off."""
+    """Return the session of a crawl. Raises UsageError if its extension is switched off."""
     session = crawler.get_extension(CrawlSession)
     if session is None:
-        raise UsageError("the extension crawler.crawl.session.CrawlSession is switched off: a crawl needs it")
+        raise missing_session_error()
     return session
 
 
@@ -181,7 +185,7 @@ def _as_command_error(error: Exception) -> CommandError:
 def _source_notes(
     context: CrawlContext, tracker: CrawlTracker, coverage: CoverageTracker
 ) -> tuple[list[str], frozenset[str]]:
-    """Return notes on the source in addition to its failures, and the texts that were reported within a day."""
+    """Return notes on the source in addition to its failures, and the messages that were reported within a day."""
     health, conditions, now = tracker.health, context.out.db.conditions, clock.now()
     groups = tracker.failures.as_dicts()
     failures = [group["detail"] for group in groups if group["reason"] in _LASTING_REASONS]
@@ -194,20 +198,20 @@ def _source_notes(
     conditions.save(context.spider.name, reported=update.to_report, ended=update.ended, now=now)
     notes += [f"no longer: {text}" for text in sorted(update.ended)]
     if health.blocked_site and (until := tracker.paused_until(context.spider.site)):
-        advice = f"wait at least that long, and {ASK_LESS_OFTEN}"
-        notes.append(f"{health.blocked_site}: not asked again until {format_iso(until)}; {advice}")
+        advice = f"wait at least that long, and {SLOW_DOWN_HINT}"
+        notes.append(f"{health.blocked_site}: no requests until {format_iso(until)}; {advice}")
     return notes, update.silent
 
 
 def _unlisted_media_notes(context: CrawlContext, tracker: CrawlTracker) -> dict[str, str]:
-    """Return a note for each selected media that is new and under which nothing was listed, by its name."""
+    """Return a note for each selected media that is unknown and has no listed entry, by its name."""
     registry = CategoryRegistry(context.out.db.categories.all())
     notes = {
-        category.media: f"nothing is listed under {category.media!r}, which is no known media: "
+        category.media: f"unknown media {category.media!r}, and no entry is listed under it: "
         f"{registry.suggest(category.media)}"
         for category in context.selection.categories
         if category.slug not in tracker.listed_slugs and registry.find(category.media) is None
     }
     for note in notes.values():
-        logger.warning(note)  # `scrapy crawl` prints its log alone
+        logger.warning(note)  # `scrapy crawl` prints nothing but its log
     return notes

@@ -1,4 +1,4 @@
-"""Site updater: writes the theme and the changed pages after a crawl, so `jekyll build` works after each."""
+"""Site updater: write the theme and the changed pages after a crawl, so `jekyll build` works after each crawl."""
 
 from typing import Self
 
@@ -10,10 +10,11 @@ from crawler.publish.jekyll.site_source import update_site_source
 
 
 class SiteUpdater:
-    """Writes them at the end of a crawl. A crawl that is stopped leaves them to the next one."""
+    """Scrapy extension that updates the site source. A stopped crawl leaves the update to the next one."""
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
+        """Connect the updater to the signal of the session."""
         updater = cls()
         crawler.signals.connect(updater.crawl_finished, signal=crawl_finished)
         return updater

@@ -1,6 +1,6 @@
-"""Crawl tracker: the bookkeeping of a crawl. Each entry is recorded once, and ends with exactly one outcome.
+"""Crawl tracker: record each listing entry of a crawl once, with exactly one outcome.
 
-Which entries are fetched is policy/entry_filter.py's to decide, and whether the next page is, policy/pagination.py's.
+policy/entry_filter.py decides which entries are fetched, policy/pagination.py which listing pages.
 """
 
 import asyncio
@@ -46,20 +46,19 @@ from crawler.storage.robots_files import RobotsFile
 
 logger = logging.getLogger(__name__)
 
-# Sent with `entries`, for the progress display: those just listed, and those that have an outcome now.
+# Scrapy signals. For the progress display: `entries` were listed, or got an outcome.
 entry_events = object()
-# Sent with the `codes` of entries whose outcomes are committed: whatever delivered their responses may forget them.
+# The outcomes of the entries with these `codes` are committed, so a queue may delete their responses.
 outcomes_committed = object()
-# Sent with a listing's `column` when a page of it is recorded, its `paginator` (None when no further page is wanted),
-# and `count_known`, which counts the stored articles of a span of the listing.
+# A page of the listing of `column` is recorded; `paginator` is None after the last page.
 listing_page_done = object()
 
-# Seconds; articles that come within this time of the first are saved together.
+# Seconds between the first article of a batch and its commit.
 _BATCH_WAIT = 0.2
 
 
 class EntryEvent(NamedTuple):
-    """What happened to an entry: it was listed, has an outcome (None while it is being fetched), or both."""
+    """An entry that was listed, got an outcome (None while it is fetched), or both."""
 
     code: str
     outcome: Outcome | None
@@ -67,9 +66,9 @@ class EntryEvent(NamedTuple):
 
 
 class CrawlTracker(EntryTracker):
-    """Records what a crawl lists and what becomes of it.
+    """Record the entries of a crawl and their outcomes, and save the articles.
 
-    `abort` is called with the error that ends the crawl when nothing more can be stored.
+    `abort` is called with the error that ends the crawl if nothing more can be stored.
     """
 
     def __init__(self, context: CrawlContext, coverage: CoverageTracker, abort: Callable[[CommandError], None]) -> None:
@@ -94,7 +93,7 @@ class CrawlTracker(EntryTracker):
 
     @property
     def listed_slugs(self) -> set[str]:
-        """The selected categories under which an entry was listed."""
+        """Return the slugs of the selected categories that an entry was listed under."""
         return self._entry_filter.listed_slugs
 
     # for spiders
@@ -108,10 +107,19 @@ class CrawlTracker(EntryTracker):
         listing_size: ListingSize | None = None,
         window: PageWindow | None = None,
     ) -> tuple[list[ListingEntry], NextPage | None]:
-        """Record a listing page before anything of it is fetched. What an earlier page held is recorded there."""
+        """Record the rows of a page that no earlier page had. Return the entries to fetch, and the next page."""
         entries = [row for row in rows if isinstance(row, ListingEntry)]
         listed = self._db.runs.find_listed(self._entries_before, column, [entry.code for entry in entries])
-        rows = [row for row in rows if not self._was_on_earlier_page(column, row, listed.in_column)]
+        # Windows of a listing overlap, to prove that no entry was missed.
+        rows = [
+            row
+            for row in rows
+            if (
+                row.code not in listed.in_column
+                if isinstance(row, ListingEntry)
+                else (column, _bad_row_json(row)) not in self._bad_rows
+            )
+        ]
         to_fetch = self._decide_and_record_rows(column, rows, listed.in_run)
         self._bad_rows.update((column, _bad_row_json(row)) for row in rows if isinstance(row, BadRow))
         paginator = self._coverage.record_page(
@@ -125,33 +133,29 @@ class CrawlTracker(EntryTracker):
         )
         next_page = None if self._entry_filter.is_limit_reached else paginator.next_page
         self._context.signals.send_catch_log(
-            listing_page_done,
-            column=column,
-            paginator=paginator if next_page else None,
-            count_known=self._count_known_articles,
+            listing_page_done, column=column, paginator=paginator if next_page else None
         )
         return to_fetch, next_page
 
     def record_listing_failure(self, column: str, error: ItemError, response: RawResponse) -> None:
+        """Record that a listing page could not be fetched or parsed; an unreadable response goes to quarantine."""
         detail = describe_listing_error(error, response.url)
         if isinstance(error, ParseError):
             self.listing_parse_failed = True
             self._save_to_quarantine(response, KIND_LISTING, detail, column=column)
         self._coverage.failed_listings[detail].append(column)
-        self._context.signals.send_catch_log(
-            listing_page_done, column=column, paginator=None, count_known=self._count_known_articles
-        )
+        self._context.signals.send_catch_log(listing_page_done, column=column, paginator=None)
         logger.warning("no listing of %s: %s", column, detail)
 
     def record_article_failure(self, entry: ListingEntry, error: BaseException | None, response: RawResponse) -> None:
-        """Record what becomes of an entry without its article; what was read of it goes to quarantine."""
+        """Record the outcome of an entry without an article; an unusable response goes to quarantine."""
         failure = classify_error(error, response.url)
         if failure.is_missing and entry.has_article:
-            self._missing[entry.code] = entry, failure  # the end of the crawl decides whether it was withdrawn
+            self._missing[entry.code] = entry, failure  # withdrawn or failed: decided at the end of the crawl
             return
         if failure.outcome is Outcome.QUARANTINED:
             self._save_to_quarantine(response, KIND_ARTICLE, failure.detail, entry=entry)
-        # What is behind a cut row may be written after the row is.
+        # The article behind a cut row may be published after the row.
         if failure.can_retry or entry.is_cut:
             parse_error = failure.detail if failure.outcome is Outcome.QUARANTINED else ""
             self._coverage.retry_next_crawl(entry, parse_error)
@@ -160,6 +164,7 @@ class CrawlTracker(EntryTracker):
         self._set_outcome(entry, failure)
 
     def entries_to_refresh(self) -> list[ListingEntry]:
+        """Record and return the stored articles to fetch again that this crawl has not listed."""
         if self.selection.refresh is None:
             return []
         entries = self._db.articles.entries_to_refresh(self._spider.name, self.selection.refresh)
@@ -171,30 +176,34 @@ class CrawlTracker(EntryTracker):
     # for middlewares
 
     def paused_until(self, name: str) -> datetime | None:
+        """Return the end of a site's or endpoint's pause; None if there is none, or it is over."""
         until = self._pauses.get(name)
         return until if until and until > clock.now() else None
 
     def pause(self, name: str, wait: timedelta) -> None:
-        """Pause a site or endpoint in this crawl, and in the next ones as long as it wants."""
+        """Pause a site or endpoint in this crawl, and in the next ones until the time is over."""
         until = clock.now() + wait + timedelta(seconds=1)
         if until > self._pauses.get(name, until - wait):
             self._pauses[name] = until
             self._db.pauses.pause(name, until)
 
     def back_off(self, name: str) -> None:
+        """Pause a site or endpoint for as long as crawls have been failing."""
         now = clock.now()
         self.pause(name, backoff_delay(now - (self._db.runs.failing_since(self._spider.name) or now)))
 
     def load_robots(self, origin: str) -> RobotsFile | None:
+        """Return the stored robots.txt of an origin, however old; None without one."""
         return self._db.robots_files.get(origin)
 
     def save_robots(self, origin: str, robots_file: RobotsFile) -> None:
+        """Store the robots.txt of an origin."""
         self._db.robots_files.save(origin, robots_file)
 
     # for pipelines
 
     def enqueue(self, article: Article) -> None:
-        """Save an article, together with those that come in the next moment."""
+        """Add an article to the batch that is saved next."""
         self._pending_articles.append(article)
         if len(self._pending_articles) >= BATCH_SIZE:
             self.flush()
@@ -202,7 +211,7 @@ class CrawlTracker(EntryTracker):
             self._flush_timer = asyncio.get_running_loop().call_later(_BATCH_WAIT, self.flush)
 
     def flush(self) -> None:
-        """Save the articles that wait. What the disk or the database refuses ends the crawl."""
+        """Save the batch. An error of disk or database aborts the crawl."""
         if self._flush_timer is not None:
             self._flush_timer.cancel()
             self._flush_timer = None
@@ -216,7 +225,7 @@ class CrawlTracker(EntryTracker):
             return
         saved_articles = [result for result in results if isinstance(result, SavedArticle)]
         self.articles_saved += len(saved_articles)
-        # The entry of a summary has its outcome already: its article could not be had.
+        # The entry of a summary has an outcome already: its article could not be fetched.
         outcomes = [
             (saved.article.code, saved.outcome)
             for saved in saved_articles
@@ -231,10 +240,7 @@ class CrawlTracker(EntryTracker):
     # for Scrapy and the session
 
     def spider_idle(self) -> None:
-        """Save what waits, and look for reprints while nothing else is on its way.
-
-        A crawl that is stopped leaves the reprints to the next one.
-        """
+        """Save the batch, and cluster reprints; a stopped crawl leaves the reprints to the next one."""
         self.flush()
         try:
             self._db.reprint_clusters.cluster_pending()
@@ -242,12 +248,12 @@ class CrawlTracker(EntryTracker):
             self._abort(error)
 
     def record_bug(self, code: str, error: BaseException | None) -> None:
-        """Fail an entry whose callback or item raised what finews does not raise on purpose."""
+        """Fail the entry of a callback or item that raised an unexpected exception."""
         if entry := self._open_entries.get(code):
             self.record_article_failure(entry, error, RawResponse(entry.url, "", b""))
 
     def close_entries(self, *, finished: bool) -> None:
-        """Give every entry that has none its outcome; `finished` says that the crawl was not stopped."""
+        """Give each open entry an outcome; `finished` says that the crawl was not stopped."""
         self._mark_withdrawn()
         for entry in list(self._open_entries.values()):
             if finished:
@@ -274,30 +280,26 @@ class CrawlTracker(EntryTracker):
 
     # recording
 
-    def _was_on_earlier_page(self, column: str, row: ListingEntry | BadRow, codes_in_column: set[str]) -> bool:
-        """Return whether this crawl has listed a row before: a walk reads some again to prove that it missed none."""
-        if isinstance(row, ListingEntry):
-            return row.code in codes_in_column
-        return (column, _bad_row_json(row)) in self._bad_rows
-
     def _decide_and_record_rows(
         self, column: str, rows: Sequence[ListingEntry | BadRow], listed_codes: set[str]
     ) -> list[ListingEntry]:
-        """Decide on every row, record all of them, and return the entries to fetch, with their rows in `entries`.
+        """Decide on each row and record it. Return the entries to fetch, with the ids of their rows in `entries`.
 
-        `listed_codes` are those codes that this crawl has listed before; the codes of this page are added.
+        `listed_codes` are the codes that this crawl has listed; the codes of this page are added.
         """
         codes = [row.code if isinstance(row, ListingEntry) else _find_code(row.row) for row in rows]
         known_articles = self._db.articles.get_known(
             [row.code for row in rows if isinstance(row, ListingEntry)], self._spider.name, column
         )
-        # As long as no row can be read, each crawl has failed, however often it was reported.
+        # While no row of a page can be parsed, each crawl fails, however often the rows were reported.
         is_readable_page = any(isinstance(row, ListingEntry) for row in rows)
         decisions = []
         for row, code in zip(rows, codes, strict=True):
             if isinstance(row, ListingEntry):
                 decision = self._entry_filter.decide(row, known_articles.get(code), is_duplicate=code in listed_codes)
-                self._report_decision(code, decision)
+                if decision.outcome is Outcome.QUARANTINED and decision.reason is not None:
+                    outcome, reason, detail = decision.outcome, decision.reason, decision.detail
+                    self._report_failure(code, EntryFailure(outcome, reason, detail, detail, can_retry=False))
             else:
                 decision = self._quarantine_row(
                     column, row, code, is_duplicate=code in listed_codes, is_readable_page=is_readable_page
@@ -345,12 +347,6 @@ class CrawlTracker(EntryTracker):
         self._report_failure(entry.code, failure)
         self._send_outcomes([(entry.code, failure.outcome)])
 
-    def _report_decision(self, code: str, decision: Decision) -> None:
-        """Report what is in quarantine still, and is not fetched again, as each crawl does."""
-        if decision.outcome is Outcome.QUARANTINED and decision.reason is not None:
-            detail = decision.detail
-            self._report_failure(code, EntryFailure(decision.outcome, decision.reason, detail, detail, can_retry=False))
-
     def _report_failure(self, code: str, failure: EntryFailure) -> None:
         if failure.outcome not in {Outcome.FAILED, Outcome.QUARANTINED}:
             return
@@ -363,10 +359,6 @@ class CrawlTracker(EntryTracker):
             entry_events, entries=[EntryEvent(code, outcome, newly_listed=False) for code, outcome in outcomes]
         )
         self._context.signals.send_catch_log(outcomes_committed, codes=[code for code, _ in outcomes])
-
-    def _count_known_articles(self, column: str, since: datetime | None, before: datetime) -> int:
-        """Return how many stored articles of a column were published in a span, and are not to be fetched again."""
-        return self._db.articles.count_in_column(column, since, before, self._spider.supersedes)
 
     def _save_to_quarantine(self, response: RawResponse, kind: str, detail: str, **row_fields: Any) -> bool:
         return self._db.quarantine.add(
@@ -385,7 +377,7 @@ def _bad_row_json(bad_row: BadRow) -> bytes:
 
 
 def _find_code(row: Any) -> str:
-    """Return the code of a row that is no entry, as far as it has one: for a person to look up."""
+    """Return the code of a row that could not be parsed, for the record; empty without one."""
     values = (row.get(name) for name in ("code", "infoCode", "infocode", "id")) if isinstance(row, dict) else ()
     return next(
         (collapse_whitespace(value.removeprefix(CODE_PREFIX))[:40] for value in values if isinstance(value, str)), ""

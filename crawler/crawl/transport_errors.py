@@ -1,4 +1,4 @@
-"""Errors between this machine and a source: proxies that fail, and certificates that are not trusted."""
+"""Messages for transport errors: failed proxies, and certificates that are not trusted."""
 
 import re
 
@@ -6,14 +6,14 @@ from scrapy import Request
 
 from crawler.crawl.policy.proxies import describe_proxy
 
-# HTTP statuses of a proxy that wants a password, or that cannot reach the host.
+# HTTP statuses of a proxy that requires a password, or that cannot reach the host.
 _PROXY_STATUSES = {407, 502, 503, 504}
 _TUNNEL_STATUS = re.compile(r"'status': ([0-9]{3})", re.ASCII)
 
 
 def describe_transport_error(error: BaseException | None, request: Request) -> str:
-    """Return one line about a proxy or a certificate that failed; empty for any other error."""
-    # A crawl has loaded them by then; other commands do without.
+    """Return one line about a failed proxy or certificate; empty for any other error."""
+    # Imported here because only a crawl, which has loaded them already, needs them.
     from OpenSSL.SSL import Error as TlsError
     from scrapy.core.downloader.handlers.http11 import TunnelError
     from service_identity import VerificationError
@@ -24,8 +24,8 @@ def describe_transport_error(error: BaseException | None, request: Request) -> s
     causes = [failure.value for failure in getattr(error and error.__cause__, "reasons", ())]
     if any(isinstance(cause, VerificationError) for cause in causes):
         return (
-            f"{through_proxy(request)}the certificate is another host's: another machine answers in place of this one,"
-            " and SSL_CERT_FILE cannot change that"
+            f"{through_proxy(request)}the certificate is another host's: another server responds in place of the"
+            " source, and SSL_CERT_FILE cannot change that"
         )
     if any(isinstance(cause, TlsError) and "certificate verify failed" in str(cause) for cause in causes):
         return (
@@ -36,14 +36,14 @@ def describe_transport_error(error: BaseException | None, request: Request) -> s
 
 
 def describe_proxy_status(status: int, request: Request) -> str:
-    """Return which proxy a status may come from; empty for a status that is the source's own."""
-    # Through a proxy's tunnel, which TLS needs, only the source itself answers.
+    """Return the proxy that a status may come from; empty for a status of the source itself."""
+    # An https response comes through a tunnel, from the source itself.
     may_be_proxy = status in _PROXY_STATUSES and request.url.startswith("http:") and _get_proxy(request)
     return f" from the proxy {_get_proxy(request)}" if may_be_proxy else ""
 
 
 def through_proxy(request: Request) -> str:
-    """Return the words that name a request's proxy, before an error; empty when it has none."""
+    """Return a request's proxy as the start of an error message; empty without one."""
     return f"through the proxy {_get_proxy(request)}: " if _get_proxy(request) else ""
 
 

@@ -1,1 +1,1 @@
-"""Spiders: one module per source. To add one, add a module here and a folder of recorded responses in tests/sites."""
+"""Spiders, one module per source. To add one, add a module and a folder of recorded responses in tests/sites."""

@@ -1,7 +1,7 @@
-"""Base class of all spiders: listing page -> entries -> responses of articles -> RawArticle.
+"""Base class of all spiders: listing page -> entries -> article responses -> RawArticle.
 
-A spider says where its listings and articles are and how to parse them; all of that is functions of a text. What is to
-be fetched is the tracker's to decide, and each entry ends in the tracker with exactly one outcome.
+A subclass defines the URLs of listings and articles, and parses their text. The tracker decides which entries are
+fetched, and records exactly one outcome for each.
 """
 
 import re
@@ -64,21 +64,21 @@ from crawler.items import (
     Reason,
 )
 
-# With DOWNLOAD_DELAY=0, unless the user sets another number.
+# Concurrent requests with DOWNLOAD_DELAY=0, unless the user sets another number.
 _UNPACED_CONCURRENCY = 4
-# Articles are fetched before the next listing page, so that what waits in memory stays small.
+# Articles are fetched before the next listing page, so few requests wait in memory.
 _ARTICLE_PRIORITY = 10
-# Of one article.
+# Pages of one article; more are rejected.
 _MAX_PAGES = 10
 _CODE_IN_URL = re.compile(rf"(?<![0-9]){CODE_PATTERN.pattern}(?![0-9])", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class ListingPage:
-    """One page of a listing: its rows as the source has them, and the cursor of the next page (None: the end).
+    """One page of a listing: its rows as received, and the cursor of the next page (None: the last page).
 
-    `listing_size` is how long the whole listing is, where the source says it. `window` are the positions of the rows
-    where pages are asked for by those, and not by what the last page says: their cursors are `PageWindow`s.
+    `listing_size` is the length of the whole listing, if the source reports it. `window` is the position of the rows in
+    a listing whose cursors are `PageWindow`s.
     """
 
     rows: list[Any]
@@ -89,56 +89,55 @@ class ListingPage:
 
 @dataclass(frozen=True, slots=True)
 class Extractor:
-    """One way to an article's text: the URL for an entry, and how to extract the article from the text of its response.
+    """One way to an article: build the URL for an entry, and extract the article from the text of the response.
 
-    `extract` raises EmptyBodyError when the response is sound and holds no text, ParseError when it is not what the
-    source answers, and SourceError when the source says no. In each case the next extractor is tried.
+    `extract` raises EmptyBodyError for a valid response without text, ParseError for an invalid response, and
+    SourceError for an error of the source. In each case the next extractor is tried.
     """
 
     build_url: Callable[["SourceSpider", ListingEntry], str]
-    """Returns an empty text for an entry whose article is not asked for in this way."""
+    """Return the URL for an entry; empty if this extractor does not apply."""
     extract: Callable[[str, ListingEntry], RawArticle]
     find_next_page: Callable[[str, ListingEntry, int], str] | None = None
-    """Where an article may go on at further pages: returns the URL of the next one, given the text and the number of
-    a page; an empty text after the last."""
+    """Return the URL of the next page of an article, given the text and number of a page; empty after the last."""
 
 
 class ExtractorFailure(NamedTuple):
-    """Why an extractor found no article, and in what."""
+    """Error of an extractor, and the response that it failed on."""
 
     error: ItemError
     response: RawResponse
 
 
 class SourceSpider(Spider):
-    """A news site. A subclass is one file, and says no more than what differs from site to site.
+    """A news source.
 
-    It defines the class attributes below, `listing_url`, `extract_listing` and `parse_row`, and either `extractors` or,
-    where `rows_are_articles`, `extract_from_entry`; both where rows may be cut.
+    A subclass defines the class attributes below, `listing_url`, `extract_listing` and `parse_row`, and `extractors`,
+    or `extract_from_entry` if `rows_are_articles`, or both if rows may be cut.
     """
 
     site: ClassVar[str] = ""
-    """The source whose hosts are asked at one pace; by default the name. Spiders that share hosts name the same one."""
+    """The source whose hosts share one pace; by default the name. Spiders of the same hosts have the same site."""
     columns: ClassVar[Mapping[str, str]]
-    """Ids and names of the listings that the site has."""
+    """Names of the source's listings, by id."""
     default_columns: ClassVar[tuple[str, ...]]
     hosts: ClassVar[tuple[str, ...]] = ()
-    """The hosts that requests may go to."""
+    """Allowed hosts of requests."""
     first_cursor: ClassVar[str] = "1"
     extractors: ClassVar[tuple[Extractor, ...]] = ()
-    """The ways to an article's text, tried in this order."""
+    """Extractors of an article, tried in this order."""
     rows_are_articles: ClassVar[bool] = False
-    """Whether a row of a listing holds the article, so that nothing else is fetched for it unless the row is cut."""
+    """Whether a listing row holds the article, so nothing else is fetched unless the row is cut."""
     article_spider: ClassVar["type[SourceSpider] | None"] = None
-    """The spider whose `extractors` the articles behind cut rows come by, and which they then are of."""
+    """The spider whose `extractors` fetch the articles behind cut rows, and whose articles they become."""
     default_media: ClassVar[str]
-    """The media of an article that names none."""
+    """The media of an article without one."""
     markup: ClassVar[SourceMarkup] = PLAIN_MARKUP
     """The adverts, stock links and source lines that the site adds to its texts, and its time zone."""
     challenge_marks: ClassVar[tuple[str, ...]] = ()
-    """What only the site's own checks for humans hold, in addition to those of crawler/crawl/policy/refusals.py."""
+    """Marks of the site's own checks for humans, in addition to those of crawler/crawl/policy/refusals.py."""
     supersedes: ClassVar[frozenset[str]] = frozenset()
-    """Spiders whose shorter text of an article gives way to this one's."""
+    """Spiders whose shorter texts of an article this spider's text replaces."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -146,12 +145,12 @@ class SourceSpider(Spider):
 
     def __init__(self, name: str | None = None, **arguments: str) -> None:
         super().__init__(name)
-        # Those with an underscore are a scheduler's, such as Scrapyd's `_job`.
+        # Arguments with an underscore are of a scheduler, such as Scrapyd's `_job`.
         self.arguments = {name: value for name, value in arguments.items() if not name.startswith("_")}
 
     @classmethod
     def update_settings(cls, settings: BaseSettings) -> None:
-        """Name the crawler and its operator in the user agent, unless the operator has written one."""
+        """Set the user agent to the crawler and its contact, and the concurrency, unless the user has set them."""
         super().update_settings(settings)
         if settings.getfloat("DOWNLOAD_DELAY"):
             # The delay is PaceMiddleware's, for all hosts of the site together.
@@ -167,47 +166,54 @@ class SourceSpider(Spider):
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
+        """Read the mirror. Raises UsageError for an invalid URL."""
         spider = super().from_crawler(crawler, *args, **kwargs)
-        spider.mirror = _parse_mirror(crawler.settings.get("MIRROR") or "")
+        mirror = crawler.settings.get("MIRROR") or ""
+        split_url = urlsplit(mirror)
+        if mirror and not (split_url.scheme in {"http", "https"} and split_url.hostname):
+            raise UsageError(f"--mirror {mirror!r} is not a URL: use http://{mirror.split('://')[-1]}")
+        if mirror and not get_origin(mirror):
+            raise UsageError("invalid --mirror: use http://HOST or http://HOST:PORT, without a user name")
+        spider.mirror = mirror.rstrip("/")
         spider.allowed_origins = frozenset(map(get_origin, [spider.mirror] if spider.mirror else spider.server_urls()))
         return spider
 
     mirror: str = ""
     allowed_origins: frozenset[str] = frozenset()
 
-    # what a site says
+    # defined by subclasses
 
     def server_urls(self) -> list[str]:
-        """The addresses of the servers that requests may go to, redirected ones included."""
+        """Return the URLs of the allowed servers, those of redirects included."""
         hosts = dict.fromkeys((*self.hosts, *(self.article_spider.hosts if self.article_spider else ())))
         return [f"https://{host}" for host in hosts]
 
     def listing_url(self, column: str, cursor: str) -> str:
-        """The address of one page of a listing."""
-        raise TypeError(f"{type(self).__name__} does not say where its listings are")
+        """Return the URL of a listing page."""
+        raise TypeError(f"{type(self).__name__} does not define listing_url")
 
     def extract_listing(self, text: str, cursor: str) -> ListingPage:
         """Return the rows of a listing page. Raises ParseError or SourceError."""
-        raise TypeError(f"{type(self).__name__} does not say how to read a listing")
+        raise TypeError(f"{type(self).__name__} does not define extract_listing")
 
     def parse_row(self, row: Any, column: str) -> ListingEntry:
-        """Return a row as an entry. Raises ParseError when it is none, or lacks what an entry must have."""
-        raise TypeError(f"{type(self).__name__} does not say how to read a row")
+        """Return a row as an entry. Raises ParseError for a row with missing or invalid fields."""
+        raise TypeError(f"{type(self).__name__} does not define parse_row")
 
     def extract_from_entry(self, entry: ListingEntry) -> RawArticle:
-        """Return the article that a row holds, or what it holds of one that is cut, where `rows_are_articles`."""
-        raise TypeError(f"{type(self).__name__} does not say how to read the article in a row")
+        """Return the article in a row, or its beginning in a cut row; only if `rows_are_articles`."""
+        raise TypeError(f"{type(self).__name__} does not define extract_from_entry")
 
     def outcome_without_text(self, entry: ListingEntry) -> Outcome:
-        """Return the outcome of an entry that no extractor finds a text for: QUARANTINED or FILTERED."""
+        """Return the outcome of an entry without text in any extractor: QUARANTINED or FILTERED."""
         return Outcome.QUARANTINED
 
     @classmethod
     def handles_request(cls, request: Request) -> bool:
-        """Return whether a URL is of a host of the source: `scrapy shell URL` finds its spider so."""
+        """Return whether a URL is of the source, for `scrapy shell URL`, which selects the spider by it."""
         return urlsplit(request.url).hostname in cls.hosts
 
-    # what replay and plan call, too
+    # also called by replay and plan
 
     def extract_article(self, response: RawResponse, entry: ListingEntry, fetched_at: datetime) -> RawArticle:
         """Return the article in a response. Raises as the extractor does."""
@@ -225,30 +231,30 @@ class SourceSpider(Spider):
         )
 
     def extract_row(self, entry: ListingEntry, fetched_at: datetime) -> RawArticle:
-        """Return the article that a row holds, or what it holds of one that is cut."""
+        """Return the article in a row, or its beginning in a cut row."""
         response = RawResponse(entry.url, "text/plain", entry.summary.encode(), ROW)
         return self.extract_article(response, entry, fetched_at)
 
     def parse_and_check_row(self, row: Any, column: str, now: datetime) -> ListingEntry:
-        """Return a row as an entry. Raises ParseError, or RejectedArticleError for a time that no article has."""
+        """Return a row as an entry. Raises ParseError, or RejectedArticleError for an impossible time."""
         entry = self.parse_row(row, column)
         check_date(entry.published, now)
         return entry
 
     def first_article_url(self, entry: ListingEntry) -> str:
-        """Return the URL that an entry's article is first requested from; empty where its row is the article."""
+        """Return the first URL to request an article from; empty for an article that its row holds."""
         if self.is_row_whole(entry):
             return ""
         return mirror_url(self.extractors[0].build_url(self, entry), self.mirror)
 
     def is_row_whole(self, entry: ListingEntry) -> bool:
-        """Return whether nothing is fetched for an entry, since its row is the article."""
+        """Return whether the row of an entry holds the whole article, so nothing is fetched."""
         return self.rows_are_articles and not entry.is_cut
 
     # the crawl
 
     async def start(self) -> AsyncIterator[Any]:
-        """Request the first page of each listing that was selected."""
+        """Request the first page of each selected listing."""
         selection = get_tracker(self.crawler).selection
         if selection.refresh and not self.rows_are_articles:
             self.crawler.signals.connect(self.refresh_articles, signal=signals.spider_idle)
@@ -256,16 +262,16 @@ class SourceSpider(Spider):
             yield self._listing_request(column, self.first_cursor)
 
     def parse(self, response: Response, **_kwargs: Any) -> Iterator[Any]:
-        """Parse the response of a URL that was typed, as `scrapy parse URL` and `scrapy shell` do.
+        """Parse the response of `scrapy parse URL` or `scrapy shell URL`.
 
-        A URL that holds the code of an article is an article's, any other one a listing's.
+        A URL with the code of an article is of an article, any other one of a listing.
         """
         yield from self.parse_article(response) if _CODE_IN_URL.search(response.url) else self.parse_listing(response)
 
     def parse_listing(self, response: Response, column: str = "", cursor: str = "") -> Iterator[Any]:
-        """Record a listing page, request the articles that are wanted, then the next page.
+        """Record a listing page, request the articles to fetch, then the next page.
 
-        Without a `column` the first one that is crawled by default is assumed.
+        The default `column` is the first one of `default_columns`.
         """
         column, cursor = column or self.default_columns[0], cursor or self.first_cursor
         raw_response = to_raw_response(response)
@@ -293,7 +299,7 @@ class SourceSpider(Spider):
             if self.is_row_whole(entry):
                 yield self.extract_row(entry, now)
             else:
-                # Of what is behind a cut row, the database has no more than the row.
+                # Of the article behind a cut row the database has only the row.
                 entry = replace(entry, has_article=False) if entry.is_cut else entry
                 yield self._article_request(entry, extractor_index=0)
         if isinstance(next_page, PageWindow):
@@ -304,6 +310,7 @@ class SourceSpider(Spider):
             yield self._listing_request(column, page.next_cursor)
 
     def handle_listing_error(self, failure: Failure) -> None:
+        """Record a listing page without a usable response."""
         request = get_failed_request(failure)
         url, error = get_canonical_url(request), to_request_error(failure.value, request)
         get_tracker(self.crawler).record_request_failure(self.site, url, error)
@@ -313,21 +320,21 @@ class SourceSpider(Spider):
         self,
         response: Response,
         entry: ListingEntry | None = None,
-        extractor_index: int | None = None,
+        extractor_index: int = 0,
         earlier: "ExtractorFailure | None" = None,
         pages: tuple[RawResponse, ...] = (),
     ) -> Iterator[Any]:
-        """Extract an article, whose earlier `pages` are here. Where that fails, the next extractor is tried.
+        """Extract an article from its response and earlier `pages`; after a failure, try the next extractor.
 
-        Without an `entry`, one is made of the code in the URL. Raises UsageError where there is none.
+        Without an `entry`, one is created from the code in the URL. Raises UsageError for a URL without a code.
         """
-        entry = entry or self._entry_from_url(response)
-        extractor_index = self._find_extractor(response, entry) if extractor_index is None else extractor_index
+        if entry is None:
+            entry, extractor_index = self._guess_entry(response)
         raw_response = to_raw_response(response, extractor_index)
         try:
             if entry.code not in response.url or (pages and not response.url.endswith(urlsplit(raw_response.url).path)):
-                # A redirect to the site's front page, or to the first page, is answered with 200.
-                raise ParseError(f"the source sends to another page: {redact_url(response.url)}")
+                # Missing articles and pages may redirect to the front page or the first page, with status 200.
+                raise ParseError(f"the source redirects to another page: {redact_url(response.url)}")
             article, next_url = self._add_page(pages, raw_response, entry)
         except RejectedArticleError as error:
             yield from self._give_up(entry, error, raw_response)
@@ -342,9 +349,10 @@ class SourceSpider(Spider):
                 yield article
 
     def handle_article_error(self, failure: Failure) -> Iterator[Any]:
+        """Try the next extractor after a request without a usable response."""
         request = get_failed_request(failure)
         entry = get_entry(request)
-        assert entry is not None, "requests of articles have one"
+        assert entry is not None, "_article_request sets it"
         url, error = get_canonical_url(request), to_request_error(failure.value, request)
         if isinstance(error, MissingArticleError):
             get_tracker(self.crawler).record_answer(url)
@@ -355,7 +363,7 @@ class SourceSpider(Spider):
         yield from self._try_next_extractor(entry, page_error, response, request.cb_kwargs["earlier"])
 
     def refresh_articles(self) -> None:
-        """Request the stored articles that no listing has named, once, when nothing else is left to do."""
+        """Request the stored articles to refresh that were not listed, once, at the end of the crawl."""
         self.crawler.signals.disconnect(self.refresh_articles, signal=signals.spider_idle)
         entries = get_tracker(self.crawler).entries_to_refresh()
         for entry in entries:
@@ -363,34 +371,32 @@ class SourceSpider(Spider):
         if entries:
             raise DontCloseSpider
 
-    def _entry_from_url(self, response: Response) -> ListingEntry:
+    def _guess_entry(self, response: Response) -> tuple[ListingEntry, int]:
+        """Return an entry and the index of its extractor, as far as the URL of a response names them."""
         url = to_raw_response(response).url
         if not (match := _CODE_IN_URL.search(url)):
-            raise UsageError(f"no article code in {redact_url(url)}: name the URL of an article")
-        return ListingEntry(match[0], "", clock.now(), NO_COLUMN, url, is_cut=self.rows_are_articles)
-
-    def _find_extractor(self, response: Response, entry: ListingEntry) -> int:
-        """Return the index of the extractor that this response is for, judged by the path of its URL."""
+            raise UsageError(f"no article code in {redact_url(url)}: use the URL of an article")
+        entry = ListingEntry(match[0], "", clock.now(), NO_COLUMN, url, is_cut=self.rows_are_articles)
         paths = [urlsplit(extractor.build_url(self, entry)).path for extractor in self.extractors]
         path = urlsplit(response.url).path
-        return paths.index(path) if path in paths else 0
+        return entry, paths.index(path) if path in paths else 0
 
     def _add_page(
         self, pages: tuple[RawResponse, ...], response: RawResponse, entry: ListingEntry
     ) -> tuple[RawArticle, str]:
-        """Return the article as far as its pages are here, and the URL of the next page; empty after the last."""
+        """Return the article of the pages so far, and the URL of the next page; empty after the last."""
         article = self.extract_article(response, entry, clock.now())
         extractor = self.extractors[response.extractor_index]
         if extractor.find_next_page is None:
             return article, ""
         if pages and is_blank(article.body, self.markup):
-            raise EmptyBodyError("the page holds no text")
+            raise EmptyBodyError("the page has no text")
         if any(page.body == response.body for page in pages):
-            raise ParseError("the page repeats an earlier one of the article")
+            raise ParseError("the page repeats an earlier page of the article")
         pages = (*pages, response)
         next_url = extractor.find_next_page(decode_body(response.body, response.content_type), entry, len(pages))
         if next_url and len(pages) >= _MAX_PAGES:
-            raise RejectedArticleError(f"the article has over {_MAX_PAGES} pages")
+            raise RejectedArticleError(f"the article has more than {_MAX_PAGES} pages")
         if len(pages) > 1 and not next_url:
             article = self.extract_article(pack_pages(pages), entry, clock.now())
         return article, next_url
@@ -410,15 +416,19 @@ class SourceSpider(Spider):
         yield from self._give_up(entry, error, failure.response)
 
     def _give_up(self, entry: ListingEntry, error: ItemError, response: RawResponse) -> Iterator[RawArticle]:
-        """Record that an article could not be had. Where its row says something of it, that is stored for now."""
+        """Record the failure of an article, and yield the article that a cut row holds."""
         get_tracker(self.crawler).record_article_failure(entry, error, response)
         if entry.is_cut:
             yield self.extract_row(entry, clock.now())
 
     def _judge(self, error: ItemError, response: Response) -> ItemError:
-        """Return the error of a response that could not be used: RefusedError where that is what the source says."""
+        """Record the error of an unusable response, and return it, or RefusedError for a refusal."""
         raw_response = to_raw_response(response)
-        url, text = raw_response.url, _decode_or_nothing(raw_response)
+        url = raw_response.url
+        try:
+            text = decode_body(raw_response.body, raw_response.content_type)
+        except ParseError:
+            text = "\ufffd"  # not empty, which would be a refusal
         header_names = [name.decode("latin-1") for name in response.headers]
         if refusal := find_refusal(text, header_names, self.challenge_marks):
             error = RefusedError(refusal)
@@ -455,16 +465,16 @@ class SourceSpider(Spider):
             errback=self.handle_article_error,
             meta=set_canonical_url(url),
             cb_kwargs={"entry": entry, "extractor_index": extractor_index, "earlier": earlier, "pages": pages},
-            # What has been begun is finished first, so that a crawl that is stopped has little to ask for again.
+            # Started articles are finished first, so a stopped crawl has few requests to repeat.
             priority=_ARTICLE_PRIORITY + extractor_index + len(pages),
         )
 
 
 def _choose_failure(earlier: ExtractorFailure | None, latest: ExtractorFailure) -> ExtractorFailure:
-    """Return which failure of an article's extractors is recorded.
+    """Return the failure of an article's extractors to record: the latest, with two exceptions.
 
-    It is the latest, unless nothing was learned by it (its endpoint is closed) or by an earlier one more: a response
-    that was no article is kept for a person to look at. That one extractor has no text is only said by the last.
+    A closed endpoint says nothing about the article, and an earlier ParseError, whose response is kept for inspection,
+    is only replaced by another one or a missing article. An earlier missing article or text is always replaced.
     """
     if earlier is None or isinstance(earlier.error, EmptyBodyError | MissingArticleError):
         return latest
@@ -476,7 +486,7 @@ def _choose_failure(earlier: ExtractorFailure | None, latest: ExtractorFailure) 
 
 
 def _to_page_error(error: ItemError, page_number: int) -> ItemError:
-    """Return the error of a page: an article whose first page answers is neither missing nor empty."""
+    """Return the error of a page: an article with a first page is neither missing nor empty."""
     if page_number > 1 and isinstance(error, MissingArticleError):
         return RequestError(error.reason, f"page {page_number} of the article: {error}")
     if page_number > 1 and isinstance(error, EmptyBodyError):
@@ -484,40 +494,23 @@ def _to_page_error(error: ItemError, page_number: int) -> ItemError:
     return error
 
 
-def _decode_or_nothing(response: RawResponse) -> str:
-    try:
-        return decode_body(response.body, response.content_type)
-    except ParseError:
-        return "\ufffd"
-
-
 def mirror_url(url: str, mirror: str) -> str:
-    """The address at the mirror, path and query unchanged.
+    """Return the URL at the mirror, with path and query unchanged; without a mirror, the URL itself.
 
     >>> mirror_url("https://np-listapi.eastmoney.com/comm?a=1", "http://127.0.0.1:8000")
     'http://127.0.0.1:8000/comm?a=1'
     """
-    split_url = urlsplit(url)
-    return mirror + split_url._replace(scheme="", netloc="").geturl() if mirror else url
+    return mirror + urlsplit(url)._replace(scheme="", netloc="").geturl() if mirror else url
 
 
 def to_raw_response(response: Response, extractor_index: int = 0) -> RawResponse:
-    """Return a response as it is kept: under its canonical URL, which a person can look up."""
+    """Return a response with its canonical URL in place of a mirror's."""
     url = get_canonical_url(response.request) if response.request else response.url
     content_type = (response.headers.get("Content-Type") or b"").decode("latin-1")
     return RawResponse(url, content_type, response.body, extractor_index)
 
 
 def get_failed_request(failure: Failure) -> Request:
-    """Return the request that failed, which Scrapy sets as an attribute that Twisted's class does not declare."""
+    """Return the request of a failure, an attribute that Scrapy sets and Twisted does not declare."""
     request: Request = cast(Any, failure).request
     return request
-
-
-def _parse_mirror(text: str) -> str:
-    split_url = urlsplit(text)
-    if text and not (split_url.scheme in {"http", "https"} and split_url.hostname):
-        raise UsageError(f"--mirror {text!r} is not an address: type http://{text.split('://')[-1]}")
-    if text and not get_origin(text):
-        raise UsageError("--mirror names a user or no port that there is: type http://HOST or http://HOST:PORT")
-    return text.rstrip("/")

@@ -1,4 +1,4 @@
-"""Spider `choice`: the lists, texts and share pages of the site that the first posts came from."""
+"""Spider `choice`: lists, texts and share pages of the site that the first posts came from."""
 
 from typing import Any, ClassVar
 
@@ -16,9 +16,9 @@ from crawler.spiders.eastmoney_markup import (
     share_page_url,
 )
 
-# The one list whose rows name no media: the foot of the text does, else the end of the digest.
+# The list whose rows have no media: it is in the last line of the text, else at the end of the digest.
 ROLLING_NEWS = "102"
-# The lists have no names there but these: the ids are those of the addresses.
+# The lists have no names; ids and names are those of the URLs.
 COLUMNS = {"102": "type=102", "45": "type=45", "37": "marketType=37", "38": "marketType=38", "39": "marketType=39"}
 
 _LISTING_PATHS = {
@@ -30,7 +30,7 @@ _LISTING_PATHS = {
 }
 
 _SETTINGS: dict[str, Any] = {
-    # The host whose share pages the posts name as their source.
+    # The host of the share pages that posts link to as their source.
     "SHARE_HOST": "http://finews.zning.xyz",
     # The hosts of the lists, of the market lists, and of the texts.
     "CHOICE_HOSTS": {
@@ -40,8 +40,8 @@ _SETTINGS: dict[str, Any] = {
     },
 }
 
-# What the endpoints answer, as far as it is read. Each list has its own names: `records` and `infoCode` of type 102,
-# `nodeList` and `infocode` of type 45, `record` and `datetime` of the markets.
+# Schemas of the responses, with the fields that are read. Lists have different names: `records` and `infoCode` in type
+# 102, `nodeList` and `infocode` in type 45, `record` and `datetime` in the markets.
 _LISTING_SCHEMA = FieldSchema(required={"records|nodeList|record": list | None})
 _ROW_SCHEMA = FieldSchema(
     required={"infoCode|infocode|id": str, "title": str, "showtime|datetime": str},
@@ -51,21 +51,22 @@ _TEXT_SCHEMA = FieldSchema(required={"text|content": str | None})
 
 
 def text_url(spider: SourceSpider, entry: ListingEntry) -> str:
+    """Return the URL of an article's text."""
     return f"{spider.settings.getdict('CHOICE_HOSTS')['text']}/NewsData/GetNewsText.do?id={CODE_PREFIX}{entry.code}"
 
 
 def extract_from_text(text: str, entry: ListingEntry) -> RawArticle:
-    """`text` is the article with its source line; the rolling news have `content` instead."""
+    """Return the article of a text response; rolling news have the field `content` instead of `text`."""
     body = get_text(_TEXT_SCHEMA.validate(parse_json(text)), "text", "content")
     if not body.strip():
-        raise EmptyBodyError("neither text nor content holds anything")
+        raise EmptyBodyError("fields 'text' and 'content' are empty")
     media_at_end = find_source_line_media(body, EASTMONEY_MARKUP) if entry.column == ROLLING_NEWS else ""
     media = media_at_end or entry.media or find_source_line_media(body, EASTMONEY_MARKUP)
     return RawArticle(entry, body=body, media=media, ends_with_source_line=True)
 
 
 class ChoiceSpider(SourceSpider):
-    """Extracts articles from the text endpoint of the site."""
+    """Extract articles from the text endpoint of the site."""
 
     name = "choice"
     columns = COLUMNS
@@ -79,19 +80,22 @@ class ChoiceSpider(SourceSpider):
     custom_settings = _SETTINGS
 
     def server_urls(self) -> list[str]:
+        """Return the URLs of the servers in the setting CHOICE_HOSTS."""
         return list(self.settings.getdict("CHOICE_HOSTS").values())
 
     def listing_url(self, column: str, cursor: str) -> str:
+        """Return the URL of a list."""
         host, path = _LISTING_PATHS[column]
         return f"{self.settings.getdict('CHOICE_HOSTS')[host]}{path}"
 
     def extract_listing(self, text: str, cursor: str) -> ListingPage:
-        """There are no further pages."""
+        """Return the rows of a list, which has no further pages."""
         payload = _LISTING_SCHEMA.validate(parse_json(text))
         name = next(name for name in ("records", "nodeList", "record") if name in payload)
         return ListingPage(get_rows(payload, name))
 
     def parse_row(self, row: Any, column: str) -> ListingEntry:
+        """Return a row as an entry. Raises ParseError for missing or invalid fields."""
         _ROW_SCHEMA.validate(row)
         code = get_code(row, "infoCode", "infocode", "id")
         summary = get_text(row, "digest", "simdigest")

@@ -8,20 +8,20 @@ from crawler.items import CODE_PREFIX, SUMMARY_NOTE_HTML
 
 _HOUSE = r"(?:东方财富|天天基金)"
 _APP = r"(?:APP|App|app|客户端)"
-# Where an action begins, not inside a word: 上东方财富, not 登上东方财富人气榜.
+# The start of an action, not inside a word: 上东方财富, not 登上东方财富人气榜.
 _START = r"(?:^|[，,！!？?。\s])"
-# What a headline has; with one of these only a plain order to act is an advert.
+# Words of headlines; with one of these only an order to act is an advert.
 _HEADLINE = (
     "同比|环比|净利|营收|增长|下降|突破|公告[：:]|发布|宣布|推出|上线|升级|接入|下架|提速|获批|获准|拟|被|遭|涉嫌|平台"
 )
 _BOILERPLATE = re.compile(
-    # the line of an editor
+    # the line of the editor
     r"^[（(]?责任编辑[：:][^，。；！？]{0,20}$"
     # an order to act
     r"|(?:立即|马上|立刻|赶紧|赶快|快来|速来|点击|点此|戳|扫码|扫描|长按|一键)[^，。！？引]{0,8}?"
     r"(?:体验|下载|开户|查看|阅读|领取|领|使用|打开|开启|进入|参与|订阅|加入|咨询|关注|预约|注册|登录|试用|解锁)"
     rf"|(?:下载|打开|登录|安装)(?:{_HOUSE}(?:证券|网)?)?{_APP}(?=[，,！!\s]|查看|看|阅读|领|体验|享|$)"
-    # a promise, or an arrow that a button would have
+    # a promise, or the arrow of a button
     rf"|^(?!.*(?:{_HEADLINE})).*(?:"
     r"(?<!可)(?<!可以)(?<!否)免费(?:领|看|查|试|用|体验|诊|送|开户)"
     rf"|{_START}先(?:开户|开个[^，。]{{0,8}}账户)|开户(?:即|就|立)(?:送|享|领)|一站式开户|搞定"
@@ -29,7 +29,7 @@ _BOILERPLATE = re.compile(
     rf"|尽在{_HOUSE}|关注{_HOUSE}[^，。]{{0,4}}(?:微信|公众号|微博)"
     r"|(?:[>＞›»→👉]|》》)\s*$)"
 )
-# What a slogan has not: a full sentence, words after the arrow, a question, somebody who says or does something.
+# Marks of news that slogans lack: a full sentence, words after the arrow, a question, a person who says something.
 _NEWS = re.compile(
     rf"^(?!想(?:炒股|买|理财|投资|开户)|炒股|立即|马上|点击|扫码|下载|打开|快来|(?:上|来|用|选){_HOUSE}).*。|。.*。"
     r"|(?:>>|＞＞|》》)\s*[^>＞》\s]|[？?]$|“[^”]*(?:[，！]|免费|立即|开户|点击|下载|领)"
@@ -44,7 +44,7 @@ EASTMONEY_MARKUP = SourceMarkup(
     advert_hosts=frozenset({"acttg.eastmoney.com", "marketing.dfcfs.cn", "ai.eastmoney.com"}),
     boilerplate=BoilerplateRule(
         words=("东方财富", "天天基金", "妙想", "APP", "App", "app", "客户端", "责任编辑"),
-        # An app, and not Apple or WhatsApp.
+        # An app, not Apple or WhatsApp.
         subject=re.compile(r"东方财富|天天基金|妙想|(?<![A-Za-z])(?:APP|App|app)(?![A-Za-z])|客户端|责任编辑"),
         pattern=_BOILERPLATE,
         news=_NEWS,
@@ -58,25 +58,25 @@ EASTMONEY_MARKUP = SourceMarkup(
     stock_attributes={
         # `http://quote.eastmoney.com/unify/r/1.600160` and the shorter `/r/0.002353`.
         "href": re.compile(r"(?:https?:)?//quote\.eastmoney\.com/(?:unify/)?r/([^/?#]+)", re.IGNORECASE),
-        # `1,600160`; one without its market (`002353`) names no stock.
+        # `1,600160`; a code without its market (`002353`) is ambiguous.
         "data-code": re.compile(r"([^,]+)(?:,(.*))?"),
-        # `stock_1.600160`, `bk_90.BK0493`, `Info.116.00700`; `Info.3332` is a link to a glossary, not a stock.
+        # `stock_1.600160`, `bk_90.BK0493`, `Info.116.00700`; `Info.3332` is a link to a glossary.
         "id": re.compile(r"(?:stock_|bk_|Info\.)(.+)"),
     },
     https_image_hosts=("dfcfw.com", "eastmoney.com"),
-    # `T _ 东方财富网`, `T_财富号_东方财富网`: the separators vary, and the blanks around them.
+    # `T _ 东方财富网`, `T_财富号_东方财富网`: separators and the spaces around them vary.
     title_suffix=re.compile(r"(?:(?:\s*[_＿|｜\-－–—]\s*|^)财富号)?(?:\s*[_＿|｜\-－–—]\s*东方财富网)+\s*$"),
 )
 
-# The source of the three spiders, whose hosts count together.
+# The site of the three spiders, whose hosts share one pace.
 EASTMONEY_SITE = "eastmoney"
 EASTMONEY_CHALLENGE_MARKS = ("身份核实", "em_capt", "fd_guba_validate")
 
-# The public page of an article, by its code; 财富号 posts have a host of their own.
+# URLs of the public page of an article and of a 财富号 post, by its code.
 ARTICLE_URL = "https://finance.eastmoney.com/a/{}.html"
 CAIFUHAO_URL = "https://caifuhao.eastmoney.com/news/{}"
 
-# The media of articles that name none.
+# The media of articles without one.
 EASTMONEY_MEDIA, CHOICE_MEDIA = "东方财富网", "东方财富"
 
 _SHARE_PAGE_PATH = "/html_News/NewsShare.html"
@@ -86,7 +86,7 @@ _SHARE_PAGE_URL = re.compile(
 
 
 def share_page_url(host: str, code: str) -> str:
-    """Return the share page of an article, which the first posts name as their source.
+    """Return the URL of an article's share page, which the first posts link to as their source.
 
     >>> share_page_url("http://finews.zning.xyz", "202201102242171631")
     'http://finews.zning.xyz/html_News/NewsShare.html?infoCode=NW202201102242171631'
@@ -95,13 +95,13 @@ def share_page_url(host: str, code: str) -> str:
 
 
 def parse_share_page_code(url: str) -> str:
-    """Return the code of the article that a share page shows; an empty string for other pages."""
+    """Return the article's code in the URL of a share page; an empty string for other URLs."""
     match = _SHARE_PAGE_URL.fullmatch(url)
     return match[1] if match else ""
 
 
 def find_spider_name(url: str, body_html: str = "") -> str:
-    """Return the spider whose articles have such an address; a summary is always a row of fast news."""
+    """Return the spider of articles with such a URL; a summary is always of fast news."""
     if body_html.endswith(SUMMARY_NOTE_HTML):
         return "flash"
     return "choice" if f"{_SHARE_PAGE_PATH}?" in url else "eastmoney"

@@ -1,10 +1,9 @@
 """Spider `flash`: Eastmoney's 7x24 fast news. A row is the whole article: title, one paragraph, stocks.
 
-Some rows are cut, and end with a link to the article behind them. That one is read as spider `eastmoney` does.
+Some rows are cut, and end with a link to the article, which is extracted as by spider `eastmoney`.
 """
 
 import re
-from collections.abc import Sequence
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -33,14 +32,14 @@ COLUMNS = {
     "129": "日本数据", "130": "加拿大数据", "131": "澳洲数据", "zhibo": "股市直播",
 }  # fmt: skip
 
-# Rows: the largest page that the source is known to answer with; it holds some five hours.
+# Rows of a page, the most that the source returns; they span about five hours.
 PAGE_SIZE = 200
-# An article is about some dozens of stocks and boards at most.
+# Stocks and boards of an article; real ones have a few dozen at most.
 _MAX_STOCKS = 100
 
 _CUT_MARK = re.compile(r"\s*[\[【（(]点击查看全文[^\]】）)]{0,3}[\]】）)]\s*$")
 
-# What the endpoint answers, as far as it is read.
+# Schemas of the response, with the fields that are read.
 _LISTING_SCHEMA = FieldSchema(required={"fastNewsList": list | None}, optional={"sortEnd": str})
 _CURSOR_SCHEMA = FieldSchema(required={"realSort": str})
 _ROW_SCHEMA = FieldSchema(
@@ -49,7 +48,7 @@ _ROW_SCHEMA = FieldSchema(
 
 
 class FlashSpider(SourceSpider):
-    """Extracts articles from the rows of the listing; of a row that is cut, from the replies of `eastmoney`."""
+    """Extract articles from listing rows, and those behind cut rows from the responses of `eastmoney`."""
 
     name = "flash"
     columns = COLUMNS
@@ -62,10 +61,11 @@ class FlashSpider(SourceSpider):
     markup = EASTMONEY_MARKUP
     site = EASTMONEY_SITE
     challenge_marks = EASTMONEY_CHALLENGE_MARKS
-    # The first page is asked for with no cursor; each response names the one of the next, older page.
+    # The first page has no cursor; each response has the cursor of the next, older page.
     first_cursor = ""
 
     def listing_url(self, column: str, cursor: str) -> str:
+        """Return the URL of the page after a cursor."""
         now_ms = clock.epoch_milliseconds()
         query = {
             "client": "web", "biz": "web_724", "fastColumn": column, "sortEnd": cursor, "pageSize": PAGE_SIZE,
@@ -74,15 +74,17 @@ class FlashSpider(SourceSpider):
         return "https://np-weblist.eastmoney.com/comm/web/getFastNewsList?" + urlencode(query)
 
     def extract_listing(self, text: str, cursor: str) -> ListingPage:
-        """`sortEnd` is opaque: it has 13 or 16 digits, and is the last row's `realSort`.
+        """Return the rows and the next cursor; a page after the last one has no rows.
 
-        That replaces it where a response has none. Past the last row there are no rows.
+        The cursor is `sortEnd`, an opaque number of 13 or 16 digits, or else the equal `realSort` of the last row.
         """
         data = extract_list_data(text)
         if data is None:
             return ListingPage([])
         rows = get_rows(_LISTING_SCHEMA.validate(data), "fastNewsList")
-        cursors = (get_text(data, "sortEnd"), _find_last_real_sort(rows))
+        real_sorts = (row.get("realSort") for row in reversed(rows) if isinstance(row, dict))
+        last_real_sort = next((value for value in real_sorts if isinstance(value, str) and value), "")
+        cursors = (get_text(data, "sortEnd"), last_real_sort)
         if rows and not any(cursors):
             _CURSOR_SCHEMA.validate(rows[-1])
         return ListingPage(
@@ -90,6 +92,7 @@ class FlashSpider(SourceSpider):
         )
 
     def parse_row(self, row: Any, column: str) -> ListingEntry:
+        """Return a row as an entry. Raises ParseError for missing or invalid fields, or without a title."""
         _ROW_SCHEMA.validate(row)
         code, row_text = get_code(row, "code"), get_text(row, "summary")
         summary = _CUT_MARK.sub("", row_text)
@@ -104,23 +107,17 @@ class FlashSpider(SourceSpider):
             url=ARTICLE_URL.format(code),
             media=extract_trailing_media(summary),
             summary=summary,
-            stocks=tuple(secid for secid in (row.get("stockList") or ())[:_MAX_STOCKS] if _is_valid_secid(secid)),
+            stocks=tuple(
+                secid
+                for secid in (row.get("stockList") or ())[:_MAX_STOCKS]
+                if isinstance(secid, str) and is_secid(secid)
+            ),
             is_cut=summary != row_text,
         )
 
     def extract_from_entry(self, entry: ListingEntry) -> RawArticle:
-        """The summary as paragraphs; its stocks, which have no names there, stand below it as links."""
+        """Return the article in a row: the summary as paragraphs, and links to its stocks, by their codes."""
         _, summary = split_title(entry.title, entry.summary or entry.title)
         links = "、".join(f'<a href="{QUOTE_URL_PREFIX}{secid}">{secid.split(".", 1)[1]}</a>' for secid in entry.stocks)
         body = text_to_html(summary) + (f"<p>相关：{links}</p>" if links else "")
         return RawArticle(entry, body=body + SUMMARY_NOTE_HTML if entry.is_cut else body)
-
-
-def _find_last_real_sort(rows: Sequence[Any]) -> str:
-    """Return the `realSort` of the last row that has one; empty where none has."""
-    values = (row.get("realSort") for row in reversed(rows) if isinstance(row, dict))
-    return next((value for value in values if isinstance(value, str) and value), "")
-
-
-def _is_valid_secid(secid: object) -> bool:
-    return isinstance(secid, str) and is_secid(secid)

@@ -237,7 +237,7 @@ def test_quiet_crawl_reports_new_media_without_entries(
     args = ("crawl", "flash", "--category", "不存在的新报纸", "--quiet", "--mirror", sample_site.url)
     result = finews(*args, "--output", str(output), *FAST_SETTINGS)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.startswith("finews: nothing is listed under '不存在的新报纸'")
+    assert result.stderr.startswith("finews: unknown media '不存在的新报纸'")
     assert len(result.stderr.splitlines()) == 1
 
 

@@ -1,4 +1,4 @@
-"""Articles that go on at further pages are one article, whole or not at all."""
+"""Articles of several pages: stored as one article, completely or not at all."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ CONTENT = "".join(f"<p>第{number}段。</p>" for number in range(1, 7))
 
 @pytest.fixture
 def long_code(sample_site: SampleSite) -> str:
-    """An article of three pages, whose detail is empty."""
+    """Return the code of an article of three pages, whose detail is empty."""
     code = sample_site.corpus.codes_in_columns(["345"])[0]
     sample_site.corpus.replace(code, content=CONTENT, body_location="page2022", page_count=3, media="林业周报")
     return code

@@ -1,4 +1,4 @@
-"""Listings that change while they are read: what stood in one during the whole walk is stored, or is read next time."""
+"""Listings that change during a walk: entries listed all the time are stored, or read by the next crawl."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -18,7 +18,7 @@ LISTING = "getNewsByColumns"
 
 @pytest.fixture
 def sample_site() -> Iterator[SampleSite]:
-    """A listing of three pages, of 100, 200 and the rest."""
+    """Publish a listing of three pages, of 100, 200 and the remaining rows."""
     with SampleSite(Corpus.sample(210, columns=("345",))) as served:
         yield served
 
@@ -48,7 +48,7 @@ def remove_from_top(sample_site: SampleSite, count: int) -> None:
 def test_entries_that_slide_over_a_page_edge_are_read(
     crawl: CommandRunner, sample_site: SampleSite, query: Query, stored_codes: Callable[[], set[str]]
 ) -> None:
-    """When two pages are read, entries of the first one leave, and the last entry is edited and moves to the top.
+    """After two pages, entries of the first one are removed, and the last entry is edited and moves to the top.
 
     What followed the second page is now on positions that were read, and so is the edited entry.
     """
@@ -75,11 +75,11 @@ def test_entries_that_slide_over_a_page_edge_are_read(
 def test_walk_that_is_not_proven_is_reported_and_repeated(
     crawl: CommandRunner, sample_site: SampleSite, query: Query
 ) -> None:
-    """Rows that are not in the order of time prove nothing. After three crawls what they read is taken for all.
+    """Rows that are not ordered by time prove nothing. After three crawls the listing counts as covered.
 
     It may go on for weeks, and is reported when it changes and once a day.
     """
-    sample_site.add_fault(LISTING, rewrite_json(lambda reply: reply["data"]["list"].reverse()))
+    sample_site.add_fault(LISTING, rewrite_json(lambda response: response["data"]["list"].reverse()))
     for crawl_number in range(1, 4):
         sample_site.requests.clear()
         result = crawl(*COLUMN_ARGS, "--quiet")

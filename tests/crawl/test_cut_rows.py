@@ -1,4 +1,4 @@
-"""Rows of fast news that are cut: the article behind one is asked for, and until it comes, the row is kept."""
+"""Cut rows of fast news: the article is fetched, and the row is stored until the article is available."""
 
 from pathlib import Path
 
@@ -124,7 +124,7 @@ def test_column_lists_supersede_a_summary(
 
 
 def test_note_alone_is_no_correction(crawl: CommandRunner, sample_site: SampleSite, query: Query, output: Path) -> None:
-    """The article says what the row said, and no more."""
+    """The article has the same text as the row."""
     code = sample_site.corpus.codes_in_fast_news()[1]
     text = "纸价连涨三周。"
     sample_site.corpus.replace(
@@ -142,8 +142,8 @@ def test_note_alone_is_no_correction(crawl: CommandRunner, sample_site: SampleSi
 def test_article_that_holds_nothing_to_read_gives_way_to_its_summary(
     crawl: CommandRunner, sample_site: SampleSite, cut_code: str, query: Query
 ) -> None:
-    reply = f'{{"data": {{"Art_Code": "{cut_code}", "Art_Content": "<p>　</p>"}}}}'.encode()
-    sample_site.add_fault(ARTICLE_API_PATH, return_body(reply))
+    response = f'{{"data": {{"Art_Code": "{cut_code}", "Art_Content": "<p>　</p>"}}}}'.encode()
+    sample_site.add_fault(ARTICLE_API_PATH, return_body(response))
     crawl("flash")
     assert stored(query, cut_code)[1].endswith(NOTE)
     sample_site.clear_faults()

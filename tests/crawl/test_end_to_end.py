@@ -135,7 +135,7 @@ def test_new_media_under_which_nothing_is_listed_is_wrong_usage(crawl: CommandRu
     result = crawl("eastmoney", "--category", "不存在的新报纸", "--category", "中国农网")
     assert result.exit_code == 2
     (note,) = result.json["notes"]
-    assert note.startswith("nothing is listed under '不存在的新报纸', which is no known media: ")
+    assert note.startswith("unknown media '不存在的新报纸', and no entry is listed under it: ")
     assert result.stderr == f"finews: {note}\n"
     assert result.json["new"] > 0
     assert query("SELECT outcome FROM runs") == ["done"]
@@ -173,7 +173,7 @@ def test_crawl_paginates_to_the_end_of_the_listing(crawl: CommandRunner, sample_
     result = crawl("eastmoney", "--column", "345")
     assert result.json["listed"] == result.json["new"] == len(listed_codes)
     pages = [hit.query["page_index"] for hit in sample_site.requests if "getNewsByColumns" in hit.path]
-    # The second request is for the page of 200 rows, which holds the first one, too.
+    # The second request is for the page of 200 rows, which includes the first page.
     assert pages == ["1", "1"]
 
 
@@ -197,7 +197,7 @@ def test_since_stops_pagination_and_until_filters(crawl: CommandRunner, sample_s
 
 
 def test_limit_counts_known_entries_too(crawl: CommandRunner, query: Query) -> None:
-    column_args = ("eastmoney", "--column", "345")  # of several listings, the one whose reply comes first counts first
+    column_args = ("eastmoney", "--column", "345")  # of several listings, the first response counts first
     assert crawl(*column_args, "--limit", "3").json["new"] == 3
     second_crawl = crawl(*column_args, "--limit", "5").json
     assert (second_crawl["new"], second_crawl["unchanged"]) == (2, 3)
@@ -205,7 +205,7 @@ def test_limit_counts_known_entries_too(crawl: CommandRunner, query: Query) -> N
 
 
 def test_repeated_page_stops_pagination(crawl: CommandRunner, sample_site: SampleSite) -> None:
-    """A recorded reply says 5000 hits: a source that answers every page with it must not be walked 250 times."""
+    """A source that returns a recorded response with 5000 hits for every page must not get 250 requests."""
     recorded = (RECORDED_DIR / "df_list_344.json").read_bytes()
     sample_site.add_fault("getNewsByColumns", return_body(recorded, "application/json"))
     crawl("eastmoney", "--column", "344")
@@ -234,7 +234,7 @@ def test_error_json_with_status_200_fails_the_listing(
 def test_some_failures_are_exit_code_3_and_retried_by_next_crawl(
     crawl: CommandRunner, sample_site: SampleSite, output: Path, query: Query
 ) -> None:
-    # One that is sound between two failures, since two in a row close an endpoint; 404 is an answer.
+    # A valid response between two failures, since two in a row close an endpoint; 404 is no failure.
     listed_codes = list(sample_site.corpus.codes_in_columns(["345"]))
     codes = [listed_codes[index] for index in (0, 2, 4, 5)]
     faults = (return_status(500), reset_connection(), truncate_body(40), return_status(404))
@@ -254,7 +254,7 @@ def test_some_failures_are_exit_code_3_and_retried_by_next_crawl(
 
 
 def test_redirect_to_foreign_host_fails_the_entry(crawl: CommandRunner, sample_site: SampleSite, query: Query) -> None:
-    """Scrapy's offsite filter gives neither callback nor errback."""
+    """Scrapy's offsite filter calls neither callback nor errback."""
     code = sample_site.corpus.codes_in_columns(["345"])[0]
     sample_site.add_fault(
         f"/(article|a)/{code}", return_redirect(f"http://localhost:{sample_site.url.rsplit(':', 1)[1]}/article/{code}")
@@ -264,7 +264,7 @@ def test_redirect_to_foreign_host_fails_the_entry(crawl: CommandRunner, sample_s
     assert query("SELECT outcome, detail FROM entries WHERE code = ?", code) == [
         (
             "failed",
-            f"the source sends to http://localhost:{sample_site.url[17:]}/article/{code}, which is none of its hosts",
+            f"blocked request to http://localhost:{sample_site.url[17:]}/article/{code}: not one of the source's hosts",
         )
     ]
     assert_outcomes_add_up(query)

@@ -1,4 +1,4 @@
-"""Crawl after crawl: what is asked for again, what is corrected, withdrawn or missed."""
+"""Successive crawls: articles that are fetched again, corrected, withdrawn or missed."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ COLUMN_ARGS = ("--column", "345")
 
 @pytest.fixture
 def listed_codes(sample_site: SampleSite) -> list[str]:
-    """The codes of one column, newest first: more than two pages of them."""
+    """Return the codes of one column, newest first: more than two pages."""
     sample_site.corpus.publish(700)
     codes = list(sample_site.corpus.codes_in_columns(["345"]))
     assert len(codes) > 200
@@ -37,7 +37,7 @@ def pages_requested(sample_site: SampleSite) -> list[str]:
 
 
 def edit_article(sample_site: SampleSite, code: str, *, minutes: int = 0, **changes: Any) -> SourceArticle:
-    """An editor changes an article; the listing then shows it under a newer time."""
+    """Edit an article, which the listing then shows with a newer time."""
     article = sample_site.corpus.find_article(code)
     assert article
     return sample_site.corpus.replace(code, published_at=article.published_at + timedelta(minutes=minutes), **changes)
@@ -60,7 +60,7 @@ def test_crawl_stops_at_covered_range(
 def test_crawl_does_not_stop_at_first_known_code(
     crawl_column: CommandRunner, sample_site: SampleSite, listed_codes: list[str], query: Query
 ) -> None:
-    """The source shows edited articles again, above new ones."""
+    """The source lists edited articles again, above new ones."""
     crawl_column()
     new_codes = sample_site.corpus.publish(400)
     newest_head = sample_site.corpus.find_listed(sample_site.corpus.codes_in_columns(["345"])[0])
@@ -118,7 +118,7 @@ def test_since_extends_coverage_downwards_once(
     assert pages_requested(sample_site) == ["1"]
     sample_site.reset()
     assert crawl_column("--since", older).json["new"] >= 75
-    # The second request is for the page of 200 rows, which holds the first one, too.
+    # The second request is for the page of 200 rows, which includes the first page.
     assert pages_requested(sample_site) == ["1", "1"]
 
 
@@ -153,7 +153,7 @@ def test_only_text_or_time_changes_are_revisions(
 def test_the_way_an_article_comes_is_no_correction(
     crawl_column: CommandRunner, sample_site: SampleSite, query: Query, output: Any, first: str, second: str
 ) -> None:
-    """Pages name the media at their foot, end their titles in the site's name, and have adverts; the JSON has not."""
+    """Pages have the media at their foot, the site's name in their titles, and adverts; the JSON has none of these."""
     codes = sample_site.corpus.codes_in_columns(["345"])
     for code in codes:
         sample_site.corpus.replace(code, body_location=first)
@@ -195,7 +195,7 @@ def test_refresh_fetches_only_articles_of_that_age(
 
 @pytest.fixture
 def withdrawn_code(crawl_column: CommandRunner, sample_site: SampleSite) -> str:
-    """An article that was crawled, went from the source and was looked for again."""
+    """Crawl an article, remove it from the source, and crawl again."""
     code = sample_site.corpus.codes_in_columns(["345"])[3]
     crawl_column()
     sample_site.corpus.remove(code)
@@ -269,7 +269,7 @@ def test_an_outage_withdraws_nothing(crawl_column: CommandRunner, sample_site: S
 def test_each_gap_is_reported_and_stored(
     finews: CommandRunner, crawl_column: CommandRunner, sample_site: SampleSite, output: Any
 ) -> None:
-    """Five times the listing turns over completely between two crawls, and five times it does not."""
+    """In five of ten cases all entries of the listing are replaced between two crawls."""
     for code in list(sample_site.corpus):
         sample_site.corpus.remove(code)
     sample_site.corpus.publish(12)
@@ -304,7 +304,7 @@ def test_no_gap_while_listing_overlaps_coverage(crawl_column: CommandRunner, sam
 def test_columns_that_disagree_do_not_fetch_an_article_at_every_turn(
     crawl: CommandRunner, sample_site: SampleSite
 ) -> None:
-    """One of them lists its articles a minute later, under other titles."""
+    """One column lists its articles a minute later, with other titles."""
 
     def disagree(response_json: Any) -> None:
         for row in response_json["data"]["list"]:

@@ -1,4 +1,4 @@
-"""The pace of a crawl with default settings, by a clock that the test holds, and from one crawl to the next."""
+"""Pace of crawls with default settings, by a clock of the test, and across two crawls."""
 
 import itertools
 import json
@@ -26,7 +26,7 @@ def run_paced_crawl(output: Path, articles: int, spider: str) -> Any:
 
 
 def busiest_window(times: list[float], seconds: float) -> int:
-    """Return the most requests in any half-open span of this many seconds."""
+    """Return the maximum of requests in any half-open span of a number of seconds."""
     return max(sum(start <= time < start + seconds for time in times) for start in times)
 
 

@@ -1,4 +1,4 @@
-"""`finews crawl --plan`: what a crawl would cost, by asking the source for a page of each listing."""
+"""`finews crawl --plan`: the estimate of a crawl from the first page of each listing."""
 
 import hashlib
 from pathlib import Path
@@ -25,7 +25,7 @@ def pages_requested(sample_site: SampleSite) -> int:
 def crawl_after_plan(
     plan: CommandResult, crawl: CommandRunner, sample_site: SampleSite, *args: str
 ) -> tuple[int, int, int]:
-    """A crawl after a plan: its pages, the articles that it asked for, and its requests."""
+    """Crawl after a plan. Return the numbers of listing pages, of articles and of requests."""
     assert plan.exit_code == 0, plan.stderr
     assert len(sample_site.requests) == plan.json["asked"]
     sample_site.reset()
@@ -41,7 +41,7 @@ def test_counted_plan_equals_the_crawl(
     pages, articles, requests = crawl_after_plan(plan, crawl, sample_site, spider)
     assert plan.json["requests_precision"] == "counted"
     assert (plan.json["pages"], plan.json["articles"]) == (pages, articles)
-    # Where the detail has no text, the page is asked for, too.
+    # For a detail without text the page is fetched, too.
     assert plan.json["requests"] == requests - (len(sample_site.requested_codes) - articles)
 
 
@@ -57,7 +57,7 @@ def test_long_listing_is_counted_to_its_end(
 
 
 def test_estimate_is_near_the_crawl(plan_crawl: CommandRunner, crawl: CommandRunner, sample_site: SampleSite) -> None:
-    """The sample's articles come at an even pace: a page and a tenth is all that it is wrong by."""
+    """The sample's articles come at an even rate, so the estimate is off by a page and 10 % at most."""
     sample_site.corpus.publish(900)
     head = sample_site.corpus.find_listed(sample_site.corpus.codes_in_columns(["344"])[160])
     assert head
@@ -123,13 +123,13 @@ def test_plan_writes_nothing(
 
 
 def file_hashes(folder: Path) -> dict[Path, str]:
-    """But for the two files that SQLite has next to a database while it is read."""
+    """Return the hashes of all files except two that SQLite keeps next to a database while it is read."""
     files = (path for path in folder.rglob("*") if path.is_file() and path.name not in {"news.db-wal", "news.db-shm"})
     return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def test_plan_runs_during_a_crawl(plan_crawl: CommandRunner, crawl: CommandRunner, output: Path) -> None:
-    """Which holds the folder; a plan needs no more than to read it."""
+    """A crawl locks the folder, but a plan only reads it."""
     from crawler.storage.output_dir import OutputDir
 
     crawl()

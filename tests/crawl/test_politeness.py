@@ -1,4 +1,4 @@
-"""How a crawl behaves towards the source, and what it lets near itself."""
+"""Limits of a crawl: its requests to the source, and the responses that it accepts."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ from tests.support.waiting import wait_until
 
 
 class ConcurrencyCounter:
-    """Answers as the site does, a little later, and notes how many requests are open at once."""
+    """Respond as the site does, with a delay, and count the concurrent requests."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -39,7 +39,7 @@ def test_at_most_four_concurrent_requests(crawl: CommandRunner, sample_site: Sam
 
 
 def test_robots_txt_is_fetched_first_and_obeyed(crawl: CommandRunner, sample_site: SampleSite) -> None:
-    """By all listing requests: Scrapy 2.19 lets those through that wait for the file with the first one."""
+    """Scrapy 2.19 passes the listing requests that wait for the file together with the first one."""
     sample_site.add_fault("robots.txt", return_body(b"User-agent: finews\nDisallow: /comm/\n", "text/plain"))
     result = crawl()
     assert result.exit_code == 1
@@ -68,7 +68,7 @@ def test_failed_request_is_retried_twice_with_backoff(crawl: CommandRunner, samp
     sample_site.add_fault("getFastNewsList", return_status(503))
     crawl("flash", "--set", "RETRY_BACKOFF=0.2")
     first, second, third = (hit.received_at for hit in sample_site.requests if "getFastNewsList" in hit.path)
-    # Spread by a quarter; a busy machine may add to it, and never takes from it.
+    # Random by a quarter; a busy machine can only make it longer.
     assert second - first > 0.14
     assert third - second > 0.28
 

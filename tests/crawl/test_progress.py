@@ -1,4 +1,4 @@
-"""How far a crawl reports that it is: the estimate, the plain lines, and the live line on a real terminal."""
+"""Progress display: the time left, the plain lines, and the live line on a real terminal."""
 
 import fcntl
 import os
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def backfill_args(sample_site: SampleSite, output: Path) -> list[str]:
-    """The words of a crawl of three pages of one column."""
+    """Return the arguments of a crawl of three pages of one column."""
     sample_site.corpus.publish(900)
     head = sample_site.corpus.find_listed(sample_site.corpus.codes_in_columns(["345"])[250])
     assert head
@@ -55,7 +55,7 @@ def test_building_the_search_index_again_is_reported(
 ) -> None:
     assert crawl().exit_code == 0
     (count,) = query("SELECT count(*) FROM articles")
-    # As after an update, with articles enough for a report.
+    # As after an update, with enough articles for a report.
     execute_sql(output, "INSERT INTO search_pending SELECT code FROM articles")
     program = """
 from crawler.cli import main
@@ -73,7 +73,7 @@ main()
 
 
 def run_on_terminal(args: Sequence[str], columns: int) -> str:
-    """What a command writes to stderr where that is a terminal of the given width in columns."""
+    """Return the stderr of a command on a terminal of the given width in columns."""
     master_fd, slave_fd = pty.openpty()
     fcntl.ioctl(slave_fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     environment = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES", "NO_COLOR"}}
@@ -86,7 +86,7 @@ def run_on_terminal(args: Sequence[str], columns: int) -> str:
     )
     os.close(slave_fd)
     output = b""
-    # Reading fails when the other end is no longer open.
+    # Reading fails when the other end is closed.
     while chunk := _read_chunk(master_fd):
         output += chunk
     os.close(master_fd)
@@ -114,5 +114,5 @@ def test_live_progress_line_fits_a_narrow_terminal(backfill_args: list[str]) -> 
     lines = [re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", line) for line in re.split(r"[\r\n]+", output)]
     assert max(map(len, lines)) <= 80
     assert [line for line in lines if re.search(r"\d+/\d+ .*about \d+ s left \d:\d\d:\d\d", line)]
-    # The cursor goes up once, when the line is taken away: until then it is drawn over itself.
+    # The cursor goes up once, when the line is removed; until then it is overwritten.
     assert output.count("\x1b[1A") == 1

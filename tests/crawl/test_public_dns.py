@@ -1,4 +1,4 @@
-"""Which addresses of a name are passed on, where it has several."""
+"""Addresses of a host name with several: public ones are passed on."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +12,7 @@ PUBLIC_V6, PRIVATE_V6 = IPv6Address("TCP", "2400:3200::1", 80), IPv6Address("TCP
 
 
 class FixedLookup:
-    """The system's lookup, with the same addresses for every name."""
+    """System resolver with the same addresses for every name."""
 
     def resolveHostName(self, receiver: Any, name: str, *_args: object) -> None:  # noqa: N802  # the name is Twisted's
         receiver.resolutionBegan(None)

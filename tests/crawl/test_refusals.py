@@ -1,4 +1,4 @@
-"""A source that refuses: what is reported, what is asked again, and what is left alone."""
+"""Refusals of a source: reports, retries, and pauses."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,14 +24,14 @@ def crawl_column(crawl: CommandRunner) -> CommandRunner:
 
 @pytest.fixture
 def crawl_as_cron(finews: CommandRunner, sample_site: SampleSite, output: Path) -> Callable[[], CommandResult]:
-    """Crawls one column, asks for each article again, and prints what a person reads."""
+    """Return a crawl of one column that fetches each article again, with its plain output."""
     target_args = ("--mirror", sample_site.url, "--output", str(output), "--quiet", "--refresh", "2022-01-01")
     return lambda: finews("crawl", "eastmoney", *COLUMN_ARGS, *ONE_AT_A_TIME, *target_args, *FAST_SETTINGS)
 
 
 @pytest.fixture
 def known_code(crawl_column: CommandRunner, sample_site: SampleSite) -> str:
-    """An article that is stored already, and that `--refresh` asks for again."""
+    """Return the code of a stored article that `--refresh` fetches again."""
     crawl_column()
     return sample_site.corpus.codes_in_columns(["345"])[3]
 
@@ -70,7 +70,7 @@ def test_missing_article_with_a_missing_page_is_withdrawn(
 
 
 def test_articles_that_are_refused_come_by_the_next_extractor(finews: CommandRunner, output: Path) -> None:
-    """Each between two that are answered: the endpoint stays open."""
+    """Each failure is between two responses, so the endpoint stays open."""
     faults = [
         return_status(403), return_status(502), reset_connection(), SLIDER_PAGE, return_body(b"{}"), return_body(b" "),
         return_body(b'{"ok":[]}'), return_status(429),
@@ -91,7 +91,7 @@ def test_closed_endpoint_is_reported_when_it_closes_once_a_day_and_when_it_opens
     crawl_as_cron: Callable[[], CommandResult], sample_site: SampleSite, output: Path
 ) -> None:
     endpoint = "newsinfo.eastmoney.com/kuaixun/v2/api/article/CODE"
-    closed_line = f"finews: {endpoint}: not asked again in this crawl after two failures in a row: HTTP 403\n"
+    closed_line = f"finews: {endpoint}: no more requests in this crawl after two failures in a row: HTTP 403\n"
     sample_site.add_fault("/api/article/", return_status(403))
     printed = []
     for _ in range(2):
@@ -109,8 +109,8 @@ def test_closed_endpoint_is_reported_when_it_closes_once_a_day_and_when_it_opens
 def test_renamed_field_keeps_its_exit_code_and_is_reported_once_a_day(
     crawl_as_cron: Callable[[], CommandResult], sample_site: SampleSite, query: Query
 ) -> None:
-    def rename_title(reply: dict[str, dict[str, list[dict[str, str]]]]) -> None:
-        for row in reply["data"]["list"]:
+    def rename_title(response: dict[str, dict[str, list[dict[str, str]]]]) -> None:
+        for row in response["data"]["list"]:
             row["headline"] = row.pop("title")
 
     sample_site.add_fault("getNewsByColumns", rewrite_json(rename_title))
@@ -127,7 +127,7 @@ def test_unusable_row_among_others_is_filtered_when_it_was_reported(
     crawl_column: CommandRunner, sample_site: SampleSite
 ) -> None:
     sample_site.add_fault(
-        "getNewsByColumns", rewrite_json(lambda reply: reply["data"]["list"][1].pop("title") and None)
+        "getNewsByColumns", rewrite_json(lambda response: response["data"]["list"][1].pop("title") and None)
     )
     assert crawl_column().json["quarantined"] == 1
     second = crawl_column()
@@ -142,7 +142,7 @@ def test_site_that_resets_from_two_hosts_is_left_alone(
     assert result.exit_code == 3
     assert (
         "finews: finance.eastmoney.com and newsinfo.eastmoney.com refuse requests from this address: the connection was"
-        " closed without an answer: not asked again until 20"
+        " closed without a response: no requests until 20"
     ) in result.stderr
     assert "--set DOWNLOAD_DELAY=2" in result.stderr
     assert "Twisted" not in result.stderr
@@ -157,7 +157,7 @@ def test_listing_endpoint_closes_at_the_second_refusal(crawl: CommandRunner, sam
     sample_site.add_fault("getNewsByColumns", return_status(403))
     result = crawl("eastmoney", *ONE_AT_A_TIME)
     assert result.exit_code == 1
-    # Without a pace, the next one is on its way when the second is judged.
+    # Without a pace, the next request is sent before the second response is parsed.
     assert len([hit for hit in sample_site.requests if "getNewsByColumns" in hit.path]) in {2, 3}
 
 

@@ -1,4 +1,4 @@
-"""A backfill that is stopped half-way and started again."""
+"""Backfills that are stopped half-way and started again."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 COLUMNS = ("344", "345")
 # CONCURRENT_REQUESTS
 CONCURRENT_REQUESTS = 4
-# What a crawl leaves behind that says nothing of when it ran.
+# Columns and files that do not depend on the time of a crawl.
 SELECT_STATE = (
     "SELECT code, title, published_at, media, category, url, summary, body_html, body_text, post_path, post_sha256,"
     " revision, published_revision, withdrawn_at, changed_at FROM articles ORDER BY code",
@@ -36,7 +36,7 @@ SELECT_STATE = (
 
 @dataclass(frozen=True)
 class BackfillState:
-    """What a backfill leaves, and what it asked for: the pages of listings and how often each article."""
+    """Result of a backfill, and its requests: listing pages, and the number of requests by article."""
 
     rows: list[list[Any]]
     files: dict[str, bytes]
@@ -89,12 +89,12 @@ def uninterrupted(sample_site: SampleSite, tmp_path_factory: pytest.TempPathFact
 def test_interrupted_backfill_resumes(
     sample_site: SampleSite, uninterrupted: BackfillState, output: Path, signum: signal.Signals
 ) -> None:
-    """Each article is asked for once over both, but those that were on their way; the listings are walked again."""
+    """Both crawls fetch each article once, except open requests; the listings are read again."""
     sample_site.reset()
     held_after = len(uninterrupted.article_requests) // 2
     held_responses = HeldResponses(sample_site, ARTICLE_API_PATH, pass_first=held_after)
     crawl_process = start_process(backfill_command(sample_site, output))
-    # Some of those that passed may wait for a free hand, to ask for the page that holds their text.
+    # Some of the fetched details may wait for a request of the page with their text.
     wait_until(
         lambda: (
             len(held_responses.held_requests) == CONCURRENT_REQUESTS

@@ -1,4 +1,4 @@
-"""robots.txt by RFC 9309: what forbids, what allows, and how long a file that was fetched is used."""
+"""robots.txt by RFC 9309: its rules, missing and unavailable files, and how long a file is used."""
 
 import json
 from pathlib import Path
@@ -42,7 +42,7 @@ UNAVAILABLE: dict[str, tuple[Fault, str]] = {
     "time-out": (delay_response(60), "took longer than"),
     "redirect without a target": (return_status(302), "HTTP 302"),
     "redirect to itself": (return_redirect("/robots.txt"), "redirect"),
-    "redirect to another host": (return_redirect("http://127.0.0.1:9/robots.txt"), "which is none of its hosts"),
+    "redirect to another host": (return_redirect("http://127.0.0.1:9/robots.txt"), "not one of the source's hosts"),
 }
 
 
@@ -56,7 +56,7 @@ def test_robots_txt_that_cannot_be_had_forbids_for_now(
     result = crawl("flash", *settings)
     assert result.exit_code == 1
     line = get_line(result)
-    assert "robots.txt of np-weblist.eastmoney.com cannot be had" in line
+    assert "robots.txt of np-weblist.eastmoney.com is not available" in line
     assert expected_text in line
     assert "127.0.0.1:" + sample_site.url.rpartition(":")[2] not in line
     assert set(paths(sample_site)) == {"/robots.txt"}
@@ -90,7 +90,7 @@ def test_five_redirects_are_followed(crawl: CommandRunner, sample_site: SampleSi
         sample_site.add_fault(f"^/robots{number}$", return_redirect(f"/robots{number + 1}"))
     sample_site.add_fault(f"^/robots{redirects}$", return_body(FORBIDDING_RULES, "text/plain"))
     line = get_line(crawl("flash"))
-    assert "forbids the request" in line if redirects == 5 else "cannot be had" in line
+    assert "forbids the request" in line if redirects == 5 else "is not available" in line
     assert not [path for path in paths(sample_site) if "robots" not in path]
 
 
@@ -98,7 +98,7 @@ def test_five_redirects_are_followed(crawl: CommandRunner, sample_site: SampleSi
 
 
 class TwoHosts:
-    """Spider `choice` with its lists at one site and its texts at another."""
+    """Return arguments for spider `choice` with its lists at one site and its texts at another."""
 
     def __init__(self, finews: CommandRunner, output: Path, lists: SampleSite, texts: SampleSite) -> None:
         self._finews, self._output = finews, output
@@ -137,7 +137,7 @@ def two_hosts(finews: CommandRunner, output: Path, sample_site: SampleSite) -> o
 @pytest.mark.parametrize(
     ("fault", "expected_text"),
     [
-        (return_status(503), "robots.txt of 127.0.0.1 cannot be had (HTTP 503)"),
+        (return_status(503), "robots.txt of 127.0.0.1 is not available (HTTP 503)"),
         (return_body(FORBIDDING_RULES, "text/plain"), "robots.txt of 127.0.0.1 forbids"),
     ],
     ids=["not to be had", "forbids"],

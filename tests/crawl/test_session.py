@@ -1,4 +1,4 @@
-"""The session of a crawl, and the items that its pipelines take."""
+"""Session of a crawl, and items of its pipelines."""
 
 from dataclasses import dataclass
 from datetime import datetime

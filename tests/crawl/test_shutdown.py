@@ -1,4 +1,4 @@
-"""A crawl that is asked to stop."""
+"""Crawls that are stopped by a signal."""
 
 import signal
 import subprocess
@@ -15,7 +15,7 @@ from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
-# A crawl that gives up what is under way at the second signal only.
+# A crawl that drops open requests only at the second signal.
 FINEWS_WITH_LONG_GRACE_PERIOD = """
 from crawler.cli import main
 from crawler.crawl import runner
@@ -36,7 +36,7 @@ def start_crawl(sample_site: SampleSite, output: Path, *python: str) -> subproce
 def test_signal_stops_crawl_and_keeps_fetched_articles(
     crawl: CommandRunner, sample_site: SampleSite, output: Path, query: Query, signum: signal.Signals, exit_code: int
 ) -> None:
-    """Even while a reply hangs that would take longer than anybody waits."""
+    """A response that takes longer than the shutdown timeout does not delay the stop."""
     codes = sample_site.corpus.codes_in_columns(["345"])
     sample_site.add_fault(codes[-1], delay_response(60))
     crawl_process = start_crawl(sample_site, output)
@@ -58,7 +58,7 @@ def test_second_signal_stops_crawl_at_once(sample_site: SampleSite, output: Path
     sample_site.add_fault("article", delay_response(600))
     crawl_process = start_crawl(sample_site, output, "-c", FINEWS_WITH_LONG_GRACE_PERIOD)
     wait_until(lambda: sample_site.requested_codes)
-    # Two of one kind that come together would be one.
+    # Two equal signals at the same time would be delivered once.
     crawl_process.send_signal(signal.SIGTERM)
     crawl_process.send_signal(signal.SIGINT)
     crawl_process.communicate(timeout=240)

@@ -1,4 +1,4 @@
-"""What a crawl does to the pages of the site."""
+"""Pages of the site after a crawl."""
 
 from pathlib import Path
 

@@ -94,7 +94,7 @@ def nest_deeply(bracket: str) -> Callable[[bytes], bytes]:
 
 
 NETWORK_FAULTS = [
-    failed_case("reset before the response", reset_connection(), "closed without an answer", Reason.REFUSED),
+    failed_case("reset before the response", reset_connection(), "closed without a response", Reason.REFUSED),
     failed_case("reset in the body", reset_mid_body(200), "", Reason.RESPONSE_INCOMPLETE),
     failed_case("no response", delay_response(30), "took longer"),
     failed_case("body byte by byte", drip_response(40), "took longer"),
@@ -108,7 +108,7 @@ NETWORK_FAULTS = [
     failed_case("declared too large", rewrite_body(lambda content: content + b" " * (9 << 20)), "DOWNLOAD_MAXSIZE", Reason.RESPONSE_TOO_LARGE),
     failed_case("not HTTP", send_raw(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), "", Reason.REFUSED),
     failed_case("HTTP/0.9", send_raw(b"<p>no status line</p>\r\n"), ""),
-    failed_case("closed at once", send_raw(b""), "closed without an answer", Reason.REFUSED),
+    failed_case("closed at once", send_raw(b""), "closed without a response", Reason.REFUSED),
     failed_case("400", return_status(400), "HTTP 400", Reason.REFUSED),
     failed_case("403", return_status(403, HTML_ERROR_PAGE), "HTTP 403", Reason.REFUSED),
     failed_case("500", return_status(500), "HTTP 500", Reason.HTTP_ERROR),
@@ -150,7 +150,7 @@ NETWORK_FAULTS = [
 PAYLOAD_FAULTS = [
     unreadable_case("HTML error page", return_body(HTML_ERROR_PAGE, "text/html"), "no JSON object"),
     unreadable_case("a meta refresh to elsewhere", return_body(b'<meta http-equiv="refresh" content="0;url=http://127.0.0.1:9/">'), "no JSON"),
-    failed_case("nothing", return_body(b""), "an empty reply", Reason.REFUSED),
+    failed_case("nothing", return_body(b""), "an empty response", Reason.REFUSED),
     failed_case("a check for humans", return_body(CHALLENGE_PAGE, "text/html"), "a check for humans (身份核实)", Reason.REFUSED),
     unreadable_case("a picture", return_body(b"\x89PNG\r\n\x1a\n\x00\x00\xff\xfe", "image/png"), "no text in any encoding"),
     unreadable_case("JSON cut", rewrite_body(lambda content: content[: content.rindex(b"\"Art_Title")] + b"}"), "broken JSON"),
@@ -173,7 +173,7 @@ PAYLOAD_FAULTS = [
     unreadable_case("text a list", change_data_fields(Art_Content=["<p>x</p>"]), "field 'Art_Content' holds a list, not text", Reason.SCHEMA_CHANGED),
     unreadable_case("text a truth", change_data_fields(Art_Content=True), "field 'Art_Content' holds bool, not text", Reason.SCHEMA_CHANGED),
     unreadable_case("title an object", change_data_fields(Art_Title={}), "field 'Art_Title' holds an object", Reason.SCHEMA_CHANGED),
-    unreadable_case("another article", change_data_fields(Art_Code="202201102242171631"), "is about"),
+    unreadable_case("another article", change_data_fields(Art_Code="202201102242171631"), "the response is of article"),
     unreadable_case("code missing", change_data_fields(Art_Code=None), "field 'Art_Code' is missing", Reason.SCHEMA_CHANGED),
     unreadable_case("30 February", change_data_fields(Art_ShowTime="2026/02/30 10:00:00"), "field 'Art_ShowTime'"),
     unreadable_case("a time in milliseconds", change_data_fields(Art_ShowTime="1790556000000"), "field 'Art_ShowTime'"),

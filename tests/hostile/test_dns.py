@@ -73,7 +73,7 @@ def test_name_of_private_address_is_not_connected_to(
     assert list(sample_site.requests) == []
     assert (result.exit_code, result.stdout) == (1, "")
     (line,) = result.stderr.splitlines()
-    assert f"lists.example leads to {address}, which is no public address" in line
+    assert f"lists.example resolves to {address}, which is no public address" in line
 
 
 def test_none_of_several_private_addresses_is_connected_to(crawl: CommandRunner, sample_site: SampleSite) -> None:
@@ -177,4 +177,4 @@ def test_host_that_bypasses_the_proxy_must_be_public(crawl: CommandRunner, sampl
         "127.0.0.1", "choice", "--set", hosts_setting(sample_site), http_proxy=proxy, no_proxy="lists.example"
     )
     assert list(sample_site.requests) == []
-    assert "lists.example leads to 127.0.0.1, which is no public address" in result.stderr
+    assert "lists.example resolves to 127.0.0.1, which is no public address" in result.stderr

@@ -44,15 +44,15 @@ def row_without_field(name: str) -> Callable[[Any], None]:
 
 # Listings that are missing or invalid, with the reason.
 FAILED_LISTINGS: dict[str, tuple[Fault, str]] = {
-    "reset": (reset_connection(), "closed without an answer"),
+    "reset": (reset_connection(), "closed without a response"),
     "hang": (delay_response(30), "took longer"),
     "cut": (truncate_body(100), ""),
     "404": (return_status(404), "HTTP 404"),
     "410": (return_status(410), "HTTP 410"),
     "503": (return_status(503), "HTTP 503"),
-    "redirect elsewhere": (return_redirect("http://127.0.0.1:9/"), "none of its hosts"),
+    "redirect elsewhere": (return_redirect("http://127.0.0.1:9/"), "not one of the source's hosts"),
     "redirect in a circle": (return_redirect(""), "redirect"),
-    "error shell": (return_body(b'{"code":0,"message":"\\u001b[31mRequired \\n parameter"}'), "the source answers: [31mRequired parameter"),
+    "error shell": (return_body(b'{"code":0,"message":"\\u001b[31mRequired \\n parameter"}'), "error of the source: [31mRequired parameter"),
     "HTML": (return_body(b"<html>maintenance</html>", "text/html"), f"{LISTING_ENDPOINT}: no JSON object"),
     "cut JSON": (rewrite_body(lambda content: content[:-40] + b"}"), f"{LISTING_ENDPOINT}: broken JSON"),
     "code missing": (rewrite_json(lambda response: response.pop("code") and None), f"{LISTING_ENDPOINT} has changed: field 'code' is missing"),
@@ -258,7 +258,7 @@ def test_endless_listing_stops_at_page_limit_and_is_reported(tmp_path: Path) -> 
         )
         assert len([hit for hit in sample_site.requests if "getFastNewsList" in hit.target]) == 7
     assert completed.returncode == 3
-    assert completed.stderr == "finews: no listing of 102: it has no end after 7 pages\n"
+    assert completed.stderr == "finews: no listing of 102: the listing has no end after 7 pages\n"
 
 
 def test_verify_agrees_after_faulty_listings(finished_crawl: FinishedCrawl) -> None:

@@ -99,7 +99,7 @@ def test_no_proxy_names_hosts_without_one(crawl: CommandRunner, site_as_proxy: S
 @pytest.mark.parametrize(
     ("proxy", "expected_text"),
     [
-        ("http://me:secret@127.0.0.1:port", "all_proxy is not a proxy's address: set https_proxy=http://HOST:PORT"),
+        ("http://me:secret@127.0.0.1:port", "all_proxy is not the URL of a proxy: set https_proxy=http://HOST:PORT"),
         ("socks5h://me:secret@127.0.0.1:9", "socks5h:// proxies are not supported"),
     ],
     ids=["malformed", "of another kind"],

@@ -35,7 +35,7 @@ def sample_site() -> Iterator[SampleSite]:
 
 
 OUTAGES: dict[str, tuple[Fault, str]] = {
-    "resets": (reset_connection(), "the connection was closed without an answer"),
+    "resets": (reset_connection(), "the connection was closed without a response"),
     "says nothing": (delay_response(30), "took longer"),
     "speaks no HTTP": (send_raw(b"SSH-2.0-x\r\n"), ""),
     "500": (return_status(500), "HTTP 500"),
@@ -44,9 +44,9 @@ OUTAGES: dict[str, tuple[Fault, str]] = {
     "gzip cut": (rewrite_body(lambda _: b"\x1f\x8b\x08\x00", Content_Encoding="gzip"), "the reply is cut"),
     "sends to another host": (
         return_redirect("https://example.org/"),
-        "https://example.org/, which is none of its hosts",
+        "https://example.org/: not one of the source's hosts",
     ),
-    "an error for all": (return_body(b'{"code":0,"message":"down"}'), "the source answers: down"),
+    "an error for all": (return_body(b'{"code":0,"message":"down"}'), "error of the source: down"),
 }
 
 
@@ -120,7 +120,7 @@ def test_long_retry_after_pauses_later_crawls(sample_site: SampleSite, tmp_path:
     sample_site.reset()
     second_crawl = run_crawl(sample_site, tmp_path / "output")
     assert second_crawl.result.exit_code == 1
-    assert "asks to be left alone until 20" in second_crawl.result.stderr
+    assert "the source is paused until 20" in second_crawl.result.stderr
     assert request_times(sample_site, "") == []
     elsewhere = run_crawl(sample_site, tmp_path / "elsewhere")
     assert elsewhere.result.exit_code == 0

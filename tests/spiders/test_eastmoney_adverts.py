@@ -1,4 +1,4 @@
-"""Adverts of the source in its articles go, whole paragraphs at a time; news that mentions the same things stays."""
+"""Adverts of the source are removed by whole paragraphs; news about the same subjects stays."""
 
 import pytest
 
@@ -113,7 +113,7 @@ HEADLINES = [
     "东方财富证券免费送手机？公司称系谣言",
     "股民打开APP发现资产清零",
 ]
-# Written when the rule was done, and not looked at before.
+# Examples that were written after the rule.
 UNSEEN_ADVERTS = [
     "更多热点资讯，请下载东方财富APP",
     "东方财富APP邀您开户，新客专享理财券>>",
@@ -140,7 +140,7 @@ UNSEEN_NEWS = [
     "东方财富用户数突破一亿",
     "东方财富下载量跃居榜首",
 ]
-# "App" is a word there, and no part of another one.
+# "App" is a word, not a part of another one.
 OTHER_WORDS = [
     "Apple新品倒计时>>",
     "WhatsApp用户迁移指南>>",
@@ -150,7 +150,7 @@ OTHER_WORDS = [
 
 
 def clean(paragraph: str) -> str:
-    """The text of a body with this paragraph between two of news."""
+    """Return the text of a body with this paragraph between two of news."""
     return html_to_text(clean_html(f"<p>甲。</p>{paragraph}<p>乙。</p>", BASE)).replace("\n", "|")
 
 

@@ -1,4 +1,4 @@
-"""Pages of Eastmoney's listings: where they end, and what is asked for next."""
+"""Pages of Eastmoney's listings: the last one, and the cursor of the next one."""
 
 import json
 from typing import Any
@@ -28,12 +28,12 @@ def column_page(rows: int, hits: int | None, size: int) -> str:
         ("5/188", column_page(148, 900, 188), PageWindow(5, 188, 200), True),
         ("1", column_page(80, 80, 100), PageWindow(1, 100, 200), True),
         ("2/195", column_page(0, 900, 195), PageWindow(2, 195, 200), True),
-        # The source has pages of another size than it was asked for.
+        # The source returns pages of another size than requested.
         ("2/195", column_page(20, 900, 20), PageWindow(2, 20, 20), False),
-        # It says that there are none, or not how many.
+        # The source reports no entries, or no number.
         ("1", column_page(100, None, 100), PageWindow(1, 100, 200), False),
         ("1", column_page(99, 0, 100), PageWindow(1, 100, 200), True),
-        # Its count stops at 5,000.
+        # The number of entries stops at 5,000.
         ("25/200", column_page(200, 6_000, 200), PageWindow(25, 200, 200), True),
     ],
 )
@@ -63,9 +63,9 @@ def test_page_of_a_column_is_asked_for_by_index_and_size(cursor: str, index: str
         ({"fastNewsList": [{"realSort": "8"}, {"realSort": "7"}]}, "7"),
         ({"fastNewsList": [{"realSort": "8"}, {"realSort": "7"}], "sortEnd": None}, "7"),
         ({"fastNewsList": [{"realSort": "8"}, {"realSort": "7"}], "sortEnd": ""}, "7"),
-        # Some rows have none: the page that follows the last one with it begins with those again.
+        # Some rows have no cursor: the next page repeats the rows after the last one with a cursor.
         ({"fastNewsList": [{"realSort": "8"}, {}]}, "8"),
-        # The cursor that was sent does not lead on.
+        # The same cursor again is ignored.
         ({"fastNewsList": [{"realSort": "8"}], "sortEnd": "9"}, "8"),
         ({"fastNewsList": [{"realSort": "9"}], "sortEnd": "9"}, "9"),
         ({"fastNewsList": []}, None),
@@ -88,7 +88,7 @@ def test_fast_news_is_asked_for_in_pages_of_200() -> None:
 
 @pytest.mark.parametrize("spider", [EastmoneySpider, FlashSpider])
 @pytest.mark.parametrize(
-    ("reply", "message"),
+    ("response", "message"),
     [
         ({"code": 0, "message": "Required String parameter 'x' is not present"}, "Required String parameter 'x'"),
         ({"code": 0, "message": "Required String parameter 'x' is not present", "data": None}, "'x' is not present"),
@@ -98,10 +98,10 @@ def test_fast_news_is_asked_for_in_pages_of_200() -> None:
     ],
 )
 def test_error_with_status_200_is_the_sources(
-    spider: type[EastmoneySpider] | type[FlashSpider], reply: Any, message: str
+    spider: type[EastmoneySpider] | type[FlashSpider], response: Any, message: str
 ) -> None:
     with pytest.raises(SourceError, match=message):
-        spider().extract_listing(json.dumps(reply), spider.first_cursor)
+        spider().extract_listing(json.dumps(response), spider.first_cursor)
 
 
 def test_columns_have_the_names_of_their_pages() -> None:

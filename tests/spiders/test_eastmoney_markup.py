@@ -1,4 +1,4 @@
-"""Eastmoney's stock links and source lines: every spelling in, one form out."""
+"""Eastmoney's stock links and source lines: all spellings become one form."""
 
 import re
 

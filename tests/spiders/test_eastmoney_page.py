@@ -1,4 +1,4 @@
-"""Pages of Eastmoney's articles: title, media, summary and body, in every layout that is known."""
+"""Pages of Eastmoney's articles: title, media, summary and body, in each known layout."""
 
 from datetime import datetime
 
@@ -156,8 +156,10 @@ def test_the_summary_is_the_pages_own_or_none(page: str, summary: str) -> None:
 
 @pytest.mark.parametrize(("description", "expected"), [("纸价涨了。", "纸价涨了。"), ("", "")])
 def test_the_summary_is_that_of_the_article_reply_or_none(description: str, expected: str) -> None:
-    reply = f'{{"data": {{"Art_Code": "{CODE}", "Art_Content": "<p>正文。</p>", "Art_Description": "{description}"}}}}'
-    assert extract_from_detail(reply, make_entry()).summary == expected
+    response = (
+        f'{{"data": {{"Art_Code": "{CODE}", "Art_Content": "<p>正文。</p>", "Art_Description": "{description}"}}}}'
+    )
+    assert extract_from_detail(response, make_entry()).summary == expected
 
 
 PARTS_OF_THE_PAGE = (

@@ -1,4 +1,4 @@
-"""Rows of fast news: whole ones, and those whose text is cut."""
+"""Rows of fast news, whole and cut."""
 
 from typing import Any
 
@@ -71,10 +71,10 @@ def test_hosts_are_those_of_its_articles_too() -> None:
 
 
 def test_stored_responses_are_read_again_as_they_were() -> None:
-    """A row of an older finews is stored as of extractor 0, and so is the reply of the first extractor."""
+    """An older finews stored rows as of extractor 0, like responses of the first extractor."""
     entry = entry_from_json(entry_to_json(parse_row("纸价走弱。[点击查看全文]")))
-    reply = f'{{"data": {{"Art_Code": "{CODE}", "Art_Content": "<p>全文。</p>"}}}}'.encode()
-    article = FLASH.extract_article(RawResponse("", "application/json", reply), entry, clock.now())
+    response = f'{{"data": {{"Art_Code": "{CODE}", "Art_Content": "<p>全文。</p>"}}}}'.encode()
+    article = FLASH.extract_article(RawResponse("", "application/json", response), entry, clock.now())
     assert (article.spider, article.body) == ("eastmoney", "<p>全文。</p>")
     summary = FLASH.extract_article(RawResponse(entry.url, "text/plain", b"", ROW), entry, clock.now())
     assert (summary.spider, summary.body) == ("flash", f"<p>纸价走弱。</p>{SUMMARY_NOTE_HTML}")

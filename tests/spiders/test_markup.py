@@ -1,4 +1,4 @@
-"""What is one source's own is defined with its spiders: a plain source inherits none of it."""
+"""Markup rules of one source are defined with its spiders; other sources have none of them."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
@@ -19,7 +19,7 @@ from crawler.spiders.eastmoney_markup import ARTICLE_URL, CAIFUHAO_URL, EASTMONE
 CONTENT = Path(crawler.__file__).parent / "content"
 BASE = "https://a.cn/news/1.html"
 CODE = "202201102242171631"
-# Each is a text that Eastmoney's rules change, and what becomes of it without them.
+# Texts that Eastmoney's rules change, and the results without these rules.
 ONLY_EASTMONEYS = {
     "advert by its class": ('<p class="toplink">字</p>', "<p>字</p>"),
     "advert by its host": (

@@ -1,4 +1,4 @@
-"""Recorded replies of each site, and the post that each must become: one folder a case, below tests/sites/<spider>."""
+"""Recorded responses of each site, and the expected posts: one folder per case, in tests/sites/<spider>."""
 
 import tomllib
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ SPIDERS = sorted(SpiderLoader.from_settings(project_settings()).list())
 
 @dataclass(frozen=True)
 class Case:
-    """One folder: the listing reply, the article replies in the order in which they are asked for, and the post."""
+    """One folder: the listing, the article responses in the order of their requests, and the post."""
 
     folder: Path
 
@@ -69,7 +69,7 @@ class Case:
                 return self.spider.extract_article(response, entry, FETCHED_AT)
             except EmptyBodyError:
                 continue
-        raise AssertionError("no reply of this case holds a text")
+        raise AssertionError("no response of this case has a text")
 
     def normalise_article(self) -> Article:
         entry = self.parse_entry()

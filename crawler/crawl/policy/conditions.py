@@ -1,7 +1,7 @@
-"""Conditions: troubles of a source that may last for weeks, reported when they change and once a day. Pure.
+"""Conditions: lasting problems of a source, reported when they begin or end, and once a day. Pure.
 
-A crawl by cron mails what it prints: an endpoint that refuses, or a field that was renamed, is not reported every ten
-minutes. What is reported is decided here; the outcome and the exit code of the crawl are not.
+Cron mails the output of each crawl, so an endpoint that refuses, or a renamed field, is not reported every ten minutes.
+The outcome and the exit code of a crawl do not depend on conditions.
 """
 
 from collections.abc import Collection, Mapping
@@ -13,9 +13,9 @@ _REPORT_INTERVAL = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class ConditionUpdate:
-    """What a crawl makes of the conditions of its spider, by text.
+    """Conditions of a spider after a crawl, by their message.
 
-    `silent` were reported within a day, `to_report` are new or were reported longer ago, and `ended` are no more.
+    `silent` were reported within a day, `to_report` are new or were reported longer ago, `ended` are over.
     """
 
     silent: frozenset[str]
@@ -28,19 +28,15 @@ def update_conditions(
 ) -> ConditionUpdate:
     """Compare the conditions of a crawl with those of earlier ones.
 
-    `current` are texts that begin with an endpoint, a host or a column, `reported_at` says when each was last reported,
-    and `answered` are the endpoints and columns that are as they should be. A condition of which this crawl saw nothing
-    goes on.
+    `current` are messages that begin with an endpoint, a host or a column, `reported_at` are the times of their last
+    reports, and `answered` are the endpoints and columns without a problem in this crawl. A condition of any other
+    endpoint or column goes on.
     """
-    # A time that is yet to come was written before the clock was set back.
+    # A time in the future was written before the clock was set back.
     silent = frozenset(
         text for text in current if text in reported_at and timedelta(0) <= now - reported_at[text] < _REPORT_INTERVAL
     )
-    ended = frozenset(text for text in reported_at if text not in current and _is_about(text, answered))
-    return ConditionUpdate(silent, frozenset(current) - silent, ended)
-
-
-def _is_about(text: str, answered: Collection[str]) -> bool:
-    """Return whether a text begins with one of these endpoints or columns, or with the host of an endpoint."""
     names = {name for endpoint in answered for name in (endpoint, endpoint.partition("/")[0])}
-    return any(text.startswith((f"{name} ", f"{name}:")) for name in names)
+    starts = tuple(f"{name}{separator}" for name in names for separator in " :")
+    ended = frozenset(text for text in reported_at if text not in current and text.startswith(starts))
+    return ConditionUpdate(silent, frozenset(current) - silent, ended)

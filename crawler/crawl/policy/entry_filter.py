@@ -1,4 +1,4 @@
-"""Entry filter: deduplicates the entries of a crawl, and decides which need a request. Pure."""
+"""Entry filter: deduplicate the entries of a crawl, and decide which to fetch. Pure."""
 
 from typing import NamedTuple
 
@@ -13,12 +13,12 @@ STILL_REJECTED_PREFIX = "in quarantine since an earlier crawl: "
 
 
 def matches_listing(known_article: KnownArticle, entry: ListingEntry) -> bool:
-    """Return whether a listing still says of an entry what it said when its article was saved."""
+    """Return whether an entry has the title and time that were listed when its article was saved."""
     return (known_article.title, known_article.published_at) == (entry.title, format_iso(entry.published))
 
 
 class Decision(NamedTuple):
-    """The outcome of an entry that needs no request, and why, as code and text; no outcome for one to be fetched."""
+    """Outcome of an entry that is not fetched, with its reason as code and text; no outcome for one to fetch."""
 
     outcome: Outcome | None = None
     reason: Reason | None = None
@@ -29,9 +29,9 @@ _FETCH_DECISION = Decision()
 
 
 class EntryFilter:
-    """Decides entry by entry which to fetch, and counts those that are wanted, for `--limit`.
+    """Decide which entries to fetch, and count the wanted ones for `--limit`.
 
-    `listed_slugs` are the categories of the selection under which an entry was listed, also one that is not fetched.
+    `listed_slugs` are the selected categories that an entry was listed under, whether it is fetched or not.
     """
 
     def __init__(
@@ -45,15 +45,16 @@ class EntryFilter:
 
     @property
     def remaining_limit(self) -> int | None:
-        """How many more entries are wanted; None without a limit."""
+        """Return the number of entries that are still wanted; None without a limit."""
         return None if self._selection.limit is None else max(0, self._selection.limit - self._wanted_count)
 
     @property
     def is_limit_reached(self) -> bool:
+        """Return whether no more entries are wanted."""
         return self.remaining_limit == 0
 
     def decide(self, entry: ListingEntry, known_article: KnownArticle | None, *, is_duplicate: bool) -> Decision:
-        """Decide on an entry. `is_duplicate` says that this crawl has met its code before.
+        """Decide on an entry. `is_duplicate` says that this crawl has listed its code before.
 
         Filtered entries do not count as listed: another column may list the same article with its media name.
         """
@@ -70,23 +71,18 @@ class EntryFilter:
         return self._decide_known(entry, known_article) if known_article else _FETCH_DECISION
 
     def _decide_known(self, entry: ListingEntry, known_article: KnownArticle) -> Decision:
+        """Decide on an entry that was stored or rejected before."""
         is_same_spider = known_article.source == self._spider
         if known_article.source and not is_same_spider and known_article.source not in self._supersedes:
             return Decision(Outcome.UNCHANGED, Reason.OTHER_SOURCE, f"kept by {known_article.source}")
-        if (
-            not matches_listing(known_article, entry)
-            or known_article.withdrawn
-            or self._needs_refresh(entry, known_article)
-        ):
+        refresh = self._selection.refresh
+        needs_refresh = refresh is not None and known_article.source is not None and entry.published >= refresh
+        if needs_refresh or known_article.withdrawn or not matches_listing(known_article, entry):
             return _FETCH_DECISION
         if known_article.rejection_reason:
-            # "Unchanged" is said of stored articles alone. What is in quarantine counts as such each time, until it
-            # is stored.
+            # Only stored articles are unchanged. An entry in quarantine has that outcome in each crawl until it is
+            # stored.
             unstored_outcome = Outcome.QUARANTINED if known_article.in_quarantine else Outcome.FILTERED
             outcome = Outcome.UNCHANGED if known_article.source else unstored_outcome
             return Decision(outcome, Reason.REJECTED_EARLIER, STILL_REJECTED_PREFIX + known_article.rejection_reason)
         return Decision(Outcome.UNCHANGED, Reason.NOT_MODIFIED) if is_same_spider else _FETCH_DECISION
-
-    def _needs_refresh(self, entry: ListingEntry, known_article: KnownArticle) -> bool:
-        refresh = self._selection.refresh
-        return refresh is not None and known_article.source is not None and entry.published >= refresh

@@ -1,8 +1,7 @@
-"""Estimate of a crawl: listing pages, articles and requests that remain, and their time. Pure.
+"""Estimate of a crawl from the first page of each listing: pages, articles, requests and their time. Pure.
 
-A listing whose length the source reports, and that is read to its end, is counted. How far a time lies back in it is
-estimated: its entries are taken to have come as fast as those that were seen. Where neither is known, the estimate is
-a lower bound.
+A listing that is read to its end is counted by the source. A listing that is read to a time is estimated: its older
+entries are assumed to come at the rate of those that were seen. Without a count or a rate there is a lower bound.
 """
 
 import math
@@ -11,15 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from crawler.content.categories import CategoryRegistry
 from crawler.crawl.policy.entry_filter import EntryFilter
 from crawler.crawl.policy.pagination import MAX_PAGES, ListingPaginator
 from crawler.crawl.policy.selection import Selection
-from crawler.items import Coverage, KnownArticle, ListingEntry, ListingSize, Outcome, RunOutcome
+from crawler.items import Coverage, KnownArticle, ListingEntry, ListingSize, Outcome, Reason, RunOutcome
 
 
 class Precision(StrEnum):
-    """How a number of a plan is known."""
+    """Precision of a number of a plan, from the most precise."""
 
     COUNTED = "counted"
     ESTIMATED = "estimated"
@@ -27,25 +25,26 @@ class Precision(StrEnum):
 
     @classmethod
     def least_precise(cls, *precisions: "Precision") -> "Precision":
-        """How a number is known that was made of others."""
+        """Return the precision of a number that is computed from others."""
         return max(precisions, key=list(cls).index, default=cls.COUNTED)
 
 
 @dataclass(frozen=True, slots=True)
 class RemainingWork:
-    """What remains of a listing: pages, and rows that are to be fetched."""
+    """Pages of a listing that remain to be fetched, and the rows on them.
+
+    `ends_early` says that the listing is estimated to end before `--since`.
+    """
 
     pages: int
     rows: int
     precision: Precision
-
-
-NOTHING_REMAINING = RemainingWork(0, 0, Precision.COUNTED)
+    ends_early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FirstPage:
-    """The first page of a listing, what is known of its entries, and whether it is the last, too."""
+    """The first page of a listing, and the stored articles of its entries, by code."""
 
     column: str
     entries: Sequence[ListingEntry]
@@ -55,30 +54,11 @@ class FirstPage:
 
 
 @dataclass(frozen=True, slots=True)
-class PlanInputs:
-    """What a crawl of a spider goes by. `count_known` counts the articles of a column that were published in a time."""
-
-    spider: str
-    columns: Mapping[str, str]
-    supersedes: frozenset[str]
-    selection: Selection
-    registry: CategoryRegistry
-    coverage: Mapping[str, Coverage]
-    count_known: Callable[[str, datetime | None, datetime], int]
-
-    def create_paginator(self, column: str) -> ListingPaginator:
-        return ListingPaginator(self.coverage.get(column), self.selection.since, self.selection.refresh)
-
-    def create_entry_filter(self) -> EntryFilter:
-        return EntryFilter(self.spider, self.supersedes, self.selection, self.registry)
-
-
-@dataclass(frozen=True, slots=True)
 class ColumnPlan:
-    """What is expected of one listing: `pages` to fetch and `articles` to fetch.
+    """Pages and articles that a crawl is expected to fetch of one listing.
 
-    `back_to` is how far the first page goes back, `rows` how many the source counts in all, None where it does not, and
-    `ends_early` whether these are too few to reach back to --since.
+    `back_to` is the publication time that the first page goes back to, and `rows` the length of the listing, None where
+    the source does not report it. `ends_early` says that the listing is estimated to end before `--since`.
     """
 
     column_id: str
@@ -94,12 +74,12 @@ class ColumnPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a crawl is expected to request, in addition to `robots` files robots.txt, and how long a request takes.
+    """Requests that a crawl is expected to send, in addition to `robots` for robots.txt.
 
-    `again` are the known articles that --refresh fetches, `article_requests` whether an article takes a request at all,
-    `request_share` how many of them do, by the first pages, `latency` the seconds that the source took to answer, and
-    `asked` how many requests the plan itself has sent.
-    `failed_listings` are the listings that did not come, by reason, and `notes` are for a person.
+    `again` counts the known articles that `--refresh` fetches. `request_share`, from 0 to 1, is the part of the
+    articles that take a request of their own; `article_requests` says that it is not 0. `latency` and
+    `seconds_between` (two requests) are in seconds; `asked` counts the requests of the plan itself. `failed_listings`
+    are columns by reason.
     """
 
     columns: Sequence[ColumnPlan]
@@ -116,216 +96,134 @@ class Plan:
 
     @property
     def pages(self) -> int:
+        """Return the listing pages to fetch."""
         return sum(column.pages for column in self.columns)
 
     @property
     def articles(self) -> int:
+        """Return the articles to store, those that listing pages hold included."""
         return sum(column.articles for column in self.columns) + self.again
 
     @property
     def requests(self) -> int:
+        """Return the requests to send."""
         return self.robots + self.pages + self.fetched_articles
 
     @property
     def fetched_articles(self) -> int:
-        """The articles that take a request: those that the pages do not hold."""
+        """Return the articles that take a request of their own."""
         return math.ceil(self.request_share * self.articles)
 
     @property
     def requests_precision(self) -> Precision:
-        share_precision = Precision.COUNTED if self.request_share in {0.0, 1.0} else Precision.ESTIMATED
-        return Precision.least_precise(
-            share_precision,
-            *(
-                precision
-                for column in self.columns
-                for precision in (column.pages_precision, column.articles_precision)
-            ),
-        )
+        """Return the precision of `requests`, which is that of its least precise part."""
+        precisions = [Precision.COUNTED if self.request_share in {0.0, 1.0} else Precision.ESTIMATED]
+        for column in self.columns:
+            precisions += [column.pages_precision, column.articles_precision]
+        return Precision.least_precise(*precisions)
 
     @property
     def seconds(self) -> int:
+        """Return the time of the crawl: its requests at the pace of the crawl."""
         return round(self.requests * self.seconds_between)
 
 
-def estimate_remaining(paginator: ListingPaginator) -> RemainingWork:
-    """Estimate what remains of a listing, by the pages read so far."""
-    covered_below = paginator.covered_below()
-    possible_ends = [
-        _remaining_to_end(paginator),
-        paginator.since and _remaining_to_time(paginator, paginator.since),
-        # It stops where all of a page is known: on the page after the last one with news.
-        covered_below and _remaining_to_time(paginator, covered_below, extra_page=True),
-    ]
-    estimable_ends = [end for end in possible_ends if end]
-    if not estimable_ends:
-        return RemainingWork(1, 0, Precision.AT_LEAST)
-    return replace(min(estimable_ends, key=lambda end: end.pages), rows=min(end.rows for end in estimable_ends))
+def estimate_remaining(paginator: ListingPaginator, limit: int | None = None) -> RemainingWork:
+    """Estimate what remains of a listing that has a next page, by the pages read so far.
 
-
-def estimate_columns(pages: Iterable[FirstPage], inputs: PlanInputs) -> list[ColumnPlan]:
-    """By column, in the order of the listings, what a crawl that begins with these first pages is expected to ask for.
-
-    An article that several listings name is the first one's.
+    The crawl stops at the end of the listing, at the time that it reads back to, or after `limit` more entries,
+    whichever comes first.
     """
-    entry_filter, listed_codes = inputs.create_entry_filter(), set[str]()
-    column_estimates: list[_ColumnEstimate] = []
+    page_size, size, bound = paginator.rows_read / paginator.pages_read, paginator.listing_size, paginator.stops_at()
+    ends, ends_early = list[RemainingWork](), False
+    if size:
+        precision = Precision.ESTIMATED if bound else Precision.COUNTED
+        ends.append(
+            RemainingWork(size.pages - paginator.pages_read, max(0, size.rows - paginator.rows_read), precision)
+        )
+    if (rows := count_rows_newer(paginator, bound)) is not None:
+        ends_early = bool(paginator.since and size and rows > ends[0].rows)
+        ends.append(RemainingWork(math.ceil(rows / page_size), math.ceil(rows), Precision.ESTIMATED))
+    if limit is not None:
+        ends.append(RemainingWork(math.ceil(limit / max(1, page_size)), limit, Precision.ESTIMATED))
+    if not ends:
+        return RemainingWork(1, 0, Precision.AT_LEAST)
+    first_end = min(ends, key=lambda end: end.pages)
+    pages = min(max(1, first_end.pages), MAX_PAGES - paginator.pages_read)
+    return replace(first_end, pages=pages, rows=min(end.rows for end in ends), ends_early=ends_early)
+
+
+def count_rows_newer(paginator: ListingPaginator, bound: datetime | None) -> float | None:
+    """Estimate the rows between the last page and a time, by the rate so far; None where the rate is unknown."""
+    newest, oldest = paginator.newest_published, paginator.oldest_seen
+    if not (bound and newest and oldest and newest > oldest):
+        return None
+    return paginator.rows_read * max(0.0, (oldest - bound) / (newest - oldest))
+
+
+def estimate_columns(
+    pages: Iterable[FirstPage],
+    *,
+    names: Mapping[str, str],
+    selection: Selection,
+    entry_filter: EntryFilter,
+    coverage: Mapping[str, Coverage],
+    count_known: Callable[[str, datetime | None, datetime], int],
+) -> list[ColumnPlan]:
+    """Estimate each listing from its first page, in the order of the listings.
+
+    An article of several listings counts for the first of them; on further pages they are assumed to share as many
+    articles as on the first pages. `count_known` counts the stored articles of a column that were published in a span.
+    """
+    starts, listed_codes = [], set[str]()
     for page in pages:
-        column_estimates.append(_ColumnEstimate(page, inputs, entry_filter, listed_codes, column_estimates))
-    return [column_estimate.to_column_plan(entry_filter.remaining_limit) for column_estimate in column_estimates]
-
-
-class _ColumnEstimate:
-    """One first page, after those of the listings `earlier_columns`, whose wanted codes are in `listed_codes`."""
-
-    def __init__(
-        self,
-        page: FirstPage,
-        inputs: PlanInputs,
-        entry_filter: EntryFilter,
-        listed_codes: set[str],
-        earlier_columns: Sequence["_ColumnEstimate"],
-    ) -> None:
-        self._page, self._inputs = page, inputs
-        self._to_fetch = []
-        for entry in page.entries:
-            known_article = page.known_articles.get(entry.code)
-            outcome = entry_filter.decide(entry, known_article, is_duplicate=entry.code in listed_codes).outcome
-            if outcome is None:
-                self._to_fetch.append(entry)
-            if outcome is not Outcome.FILTERED:
-                listed_codes.add(entry.code)
-        self._paginator = inputs.create_paginator(page.column)
-        wants_next_page = self._paginator.wants_next_page(
+        to_fetch, wanted_share = _decide_entries(page, entry_filter, listed_codes)
+        paginator = ListingPaginator(coverage.get(page.column), selection.since, selection.refresh)
+        wants_next_page = paginator.wants_next_page(
             page.entries,
             has_new_entries=bool(page.entries),
-            all_known=not self._to_fetch,
+            all_known=not to_fetch,
             is_last_page=page.is_last_page,
             listing_size=page.listing_size,
         )
-        self._remaining = (
-            estimate_remaining(self._paginator)
-            if wants_next_page and not entry_filter.is_limit_reached
-            else NOTHING_REMAINING
+        starts.append((page, paginator, to_fetch, wanted_share, wants_next_page and not entry_filter.is_limit_reached))
+
+    plans: list[ColumnPlan] = []
+    limit, pages_ahead = entry_filter.remaining_limit, 0
+    for page, paginator, to_fetch, wanted_share, has_more in starts:
+        back_to = paginator.oldest_seen
+        remaining = estimate_remaining(paginator, limit) if has_more else RemainingWork(0, 0, Precision.COUNTED)
+        known = count_known(page.column, paginator.stops_at(), back_to) if back_to and remaining.rows else 0
+        rows = remaining.rows - (count_rows_newer(paginator, selection.until) or 0.0)
+        # Further pages of an earlier listing may name the articles of this one.
+        pages_ahead += remaining.pages
+        is_counted = not pages_ahead or (not plans and selection.is_unfiltered and not known)
+        articles_precision = Precision.COUNTED if is_counted else Precision.ESTIMATED
+        plans.append(
+            ColumnPlan(
+                column_id=page.column,
+                name=names[page.column],
+                pages=paginator.pages_read + remaining.pages,
+                pages_precision=remaining.precision,
+                articles=to_fetch + max(0, round(rows * wanted_share - known)),
+                articles_precision=Precision.least_precise(remaining.precision, articles_precision),
+                back_to=back_to,
+                rows=page.listing_size.rows if page.listing_size else None,
+                ends_early=remaining.ends_early,
+            )
         )
-        # The codes that the listings before name, all of them down to the time `oldest_time`.
-        self._earlier_codes = {entry.code for column in earlier_columns for entry in column._page.entries}
-        oldest_times = [
-            view._paginator.oldest_seen for view in earlier_columns if view._remaining is not NOTHING_REMAINING
-        ]
-        self._earlier_codes_since = max((oldest_time for oldest_time in oldest_times if oldest_time), default=None)
+    return plans
 
-    def to_column_plan(self, remaining_limit: int | None) -> ColumnPlan:
-        """`remaining_limit` is what --limit leaves after all first pages, None without one."""
-        remaining = _apply_limit(self._remaining, remaining_limit, len(self._page.entries))
-        unsure_entries = [entry for entry in self._to_fetch if not self._is_surely_unlisted(entry)]
-        estimated_articles = round(self._unlisted_share() * (len(unsure_entries) + self._estimate_new_rows(remaining)))
-        articles_precision = remaining.precision
-        if unsure_entries or (remaining.rows and not self._keeps_every_row()):
-            articles_precision = Precision.least_precise(articles_precision, Precision.ESTIMATED)
-        return ColumnPlan(
-            column_id=self._page.column,
-            name=self._inputs.columns[self._page.column],
-            pages=self._paginator.pages_read + remaining.pages,
-            pages_precision=remaining.precision,
-            articles=len(self._to_fetch)
-            - len(unsure_entries)
-            + (estimated_articles if remaining_limit is None else min(estimated_articles, remaining_limit)),
-            articles_precision=articles_precision,
-            back_to=self._paginator.oldest_seen,
-            rows=self._page.listing_size.rows if self._page.listing_size else None,
-            ends_early=self._remaining is not NOTHING_REMAINING and _ends_early(self._paginator),
+
+def _decide_entries(page: FirstPage, entry_filter: EntryFilter, listed_codes: set[str]) -> tuple[int, float]:
+    """Return how many entries of a page to fetch, and which part of them is wanted; add their codes to those listed."""
+    to_fetch = wanted = 0
+    for entry in page.entries:
+        decision = entry_filter.decide(
+            entry, page.known_articles.get(entry.code), is_duplicate=entry.code in listed_codes
         )
-
-    def _is_surely_unlisted(self, entry: ListingEntry) -> bool:
-        """Whether it is certain that no listing before names the entry, if its first page does not."""
-        return self._earlier_codes_since is None or entry.published >= self._earlier_codes_since
-
-    def _keeps_every_row(self) -> bool:
-        return self._inputs.selection.is_unfiltered and not self._earlier_codes and not self._count_known_ahead()
-
-    def _unlisted_share(self) -> float:
-        """Of the entries that are wanted, the part that no listing before names."""
-        wanted_codes = [
-            entry.code
-            for entry in self._page.entries
-            if self._matches_selection(entry) and self._is_surely_unlisted(entry)
-        ]
-        return (
-            sum(code not in self._earlier_codes for code in wanted_codes) / len(wanted_codes) if wanted_codes else 1.0
-        )
-
-    def _matches_selection(self, entry: ListingEntry) -> bool:
-        """Whatever its time."""
-        selection = replace(self._inputs.selection, since=None, until=None)
-        return not selection.skip_reason(entry, self._inputs.registry)
-
-    def _estimate_new_rows(self, remaining: RemainingWork) -> float:
-        """How many of the rows ahead are wanted, and are not known."""
-        if not remaining.rows:
-            return 0.0
-        until = self._inputs.selection.until
-        rows_too_new = (
-            (_rows_per_second(self._paginator) or 0.0) * _elapsed_seconds(self._paginator.oldest_seen, until)
-            if until
-            else 0.0
-        )
-        wanted_share = sum(map(self._matches_selection, self._page.entries)) / len(self._page.entries)
-        return max(0.0, (remaining.rows - rows_too_new) * wanted_share - self._count_known_ahead())
-
-    def _count_known_ahead(self) -> int:
-        """How many articles are known of the rows ahead."""
-        oldest_seen = self._paginator.oldest_seen
-        return (
-            self._inputs.count_known(self._page.column, self._paginator.stops_at(), oldest_seen) if oldest_seen else 0
-        )
-
-
-def _apply_limit(remaining: RemainingWork, remaining_limit: int | None, page_size: int) -> RemainingWork:
-    """What of it is asked for where only a number of entries is wanted; one page is on its way in any case."""
-    if remaining_limit is None or remaining is NOTHING_REMAINING:
-        return remaining
-    if remaining.precision is Precision.AT_LEAST:
-        remaining = RemainingWork(MAX_PAGES, remaining_limit, Precision.ESTIMATED)
-    pages = min(remaining.pages, max(1, math.ceil(remaining_limit / max(1, page_size))))
-    return RemainingWork(
-        pages, min(remaining.rows, remaining_limit), Precision.ESTIMATED if remaining_limit else Precision.COUNTED
-    )
-
-
-def _ends_early(paginator: ListingPaginator) -> bool:
-    to_end, to_since = (
-        _remaining_to_end(paginator),
-        _remaining_to_time(paginator, paginator.since) if paginator.since else None,
-    )
-    return to_end is not None and to_since is not None and to_since.rows > to_end.rows
-
-
-def _remaining_to_end(paginator: ListingPaginator) -> RemainingWork | None:
-    if paginator.listing_size is None:
-        return None
-    pages, rows = paginator.listing_size.pages - paginator.pages_read, paginator.listing_size.rows - paginator.rows_read
-    precision = Precision.ESTIMATED if paginator.since or paginator.covered_below() else Precision.COUNTED
-    return RemainingWork(min(max(1, pages), MAX_PAGES - paginator.pages_read), max(0, rows), precision)
-
-
-def _remaining_to_time(
-    paginator: ListingPaginator, oldest_wanted: datetime, *, extra_page: bool = False
-) -> RemainingWork | None:
-    rows_per_second = _rows_per_second(paginator)
-    if rows_per_second is None:
-        return None
-    rows = rows_per_second * _elapsed_seconds(paginator.oldest_seen, oldest_wanted)
-    pages = rows / (paginator.rows_read / paginator.pages_read)
-    whole_pages = math.ceil(pages) + 1 if extra_page else math.floor(pages) + 1
-    return RemainingWork(min(whole_pages, MAX_PAGES - paginator.pages_read), math.ceil(rows), Precision.ESTIMATED)
-
-
-def _rows_per_second(paginator: ListingPaginator) -> float | None:
-    """Entries a second, by those that were seen; None where they are all of one moment."""
-    seconds = _elapsed_seconds(paginator.newest_published, paginator.oldest_seen)
-    return paginator.rows_read / seconds if seconds else None
-
-
-def _elapsed_seconds(later: datetime | None, earlier: datetime | None) -> float:
-    return max(0.0, (later - earlier).total_seconds()) if later and earlier else 0.0
+        to_fetch += decision.outcome is None
+        wanted += decision.reason not in {Reason.LISTED_TWICE, Reason.OTHER_CATEGORY}
+        if decision.outcome is not Outcome.FILTERED:
+            listed_codes.add(entry.code)
+    return to_fetch, wanted / max(1, len(page.entries))

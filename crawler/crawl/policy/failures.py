@@ -1,12 +1,12 @@
 """Failures of a crawl, classified and grouped: each kind is reported once, with its count. Pure.
 
-When the source renames a field, a hundred entries go to quarantine for one reason: that is one alert, with the endpoint
-and the field, not a hundred lines.
+When the source renames a field, a hundred entries go to quarantine, but one line names the endpoint and the field.
 """
 
 import re
 from collections.abc import Hashable
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -25,15 +25,15 @@ from crawler.errors import (
 from crawler.items import CODE_PATTERN, Outcome, Reason
 
 _CODE_AND_PAGE = re.compile(rf"{CODE_PATTERN.pattern}(?:_[0-9]{{1,3}}(?![0-9]))?", re.ASCII)
-# Kinds that are reported one by one.
+# Kinds of failures that are reported with their texts; the others are only counted.
 _MAX_GROUPS = 10
 
 
 class EntryFailure(NamedTuple):
-    """What becomes of an entry whose article could not be had, and why.
+    """Outcome of an entry whose article could not be fetched, extracted or normalised, and its reason.
 
-    Failures of one `group_key` are reported once. The next crawl fetches the entry again if `can_retry`; otherwise only
-    when it is listed differently. `is_missing` says that the source may have withdrawn the article.
+    Failures with one `group_key` are reported once. If `can_retry`, the next crawl fetches the entry again, otherwise
+    only when its row has changed. `is_missing` says that the source may have withdrawn the article.
     """
 
     outcome: Outcome
@@ -46,7 +46,7 @@ class EntryFailure(NamedTuple):
 
 @dataclass(slots=True)
 class FailureGroup:
-    """One kind: its first entry, and how many there were."""
+    """One kind of failure: its first entry, and the number of entries."""
 
     code: str
     outcome: Outcome
@@ -56,13 +56,13 @@ class FailureGroup:
 
 
 class FailureGroups:
-    """The entries of one crawl that failed or went to quarantine, by kind, in the order in which they turned up."""
+    """Failed and quarantined entries of one crawl, by kind, in the order of their first entries."""
 
     def __init__(self) -> None:
         self._groups: dict[Hashable, FailureGroup] = {}
 
     def add(self, new_group: FailureGroup, group_key: Hashable) -> bool:
-        """Whether it is the first of its kind."""
+        """Add an entry. Return whether it is the first of its kind."""
         if len(self._groups) >= _MAX_GROUPS and group_key not in self._groups:
             return False
         group = self._groups.setdefault(group_key, new_group)
@@ -70,14 +70,14 @@ class FailureGroups:
         return group.count == 1
 
     def as_dicts(self) -> list[dict[str, Any]]:
-        """Each kind with its first `code`, `outcome`, `reason`, `detail` and `count`."""
+        """Return the kinds, each with `code`, `outcome`, `reason` and `detail` of its first entry, and `count`."""
         return [asdict(group) for group in self._groups.values()]
 
 
 def classify_error(error: BaseException | None, url: str) -> EntryFailure:
-    """Map an error to the outcome of its entry. Nothing else in the package does.
+    """Map an error to the outcome of its entry.
 
-    `url` is the canonical URL of the response, row or file that could not be used.
+    `url` is the canonical URL of the unusable response, row or file.
 
     >>> classify_error(SchemaChangedError("field 'title' is missing", "title"), "https://a.cn/list?page=1")[:2]
     (<Outcome.QUARANTINED: 'quarantined'>, <Reason.SCHEMA_CHANGED: 'schema_changed'>)
@@ -117,7 +117,7 @@ def _classify(error: ItemError) -> tuple[Outcome, Reason]:
 
 
 def describe_item_error(error: ItemError, url: str) -> str:
-    """An error as it is stored and reported: of what cannot be read it names the endpoint.
+    """Return the message of an error; that of a ParseError names the endpoint.
 
     >>> describe_item_error(SchemaChangedError("field 'title' is missing", "title"), "https://a.cn/list?page=1")
     "a.cn/list has changed: field 'title' is missing"
@@ -128,17 +128,19 @@ def describe_item_error(error: ItemError, url: str) -> str:
 
 
 def describe_bug(error: BaseException | None) -> str:
-    """Return one line about an exception that finews does not raise on purpose."""
+    """Return one line about an unexpected exception."""
     return collapse_whitespace(f"internal error: {type(error).__name__}: {error}")[:300]
 
 
 def failure_group_key(error: ItemError, url: str) -> Hashable:
-    """What makes two errors one trouble: the same field of the same endpoint, else the same words."""
+    """Return the key of an error's kind: endpoint and field of a ParseError, else the message."""
     return (describe_endpoint(url), error.field) if isinstance(error, ParseError) else str(error)
 
 
+# Cached because a request and its response have the same URL.
+@lru_cache(256)
 def describe_endpoint(url: str) -> str:
-    """The part of an address that is the same for all articles and pages.
+    """Return the part of a URL that all articles and pages share.
 
     >>> describe_endpoint("https://finance.eastmoney.com/a/202201102242171631.html?x=1")
     'finance.eastmoney.com/a/CODE.html'

@@ -1,20 +1,19 @@
-"""Pagination: how far one listing is read in a crawl, and what that proves. Pure.
+"""Pagination: the pages that a crawl reads of one listing, and the proof that it missed no entry. Pure.
 
-A listing is read from its newest entry to older ones, while it changes. How a page is named decides what may be missed:
+A crawl reads a listing from the newest entry to older ones while the listing changes. Pages are of two kinds:
 
-- A cursor names the last row of a page, and the next page is what is older than that row. What comes or goes above the
-  row moves nothing across it, so that insertions and deletions cannot make such a walk miss an entry.
-- A `PageWindow` is a range of positions. When entries above it leave, later ones move up, onto positions that were read
-  before. Each window therefore overlaps the one before it. Entries that stay keep their order, so where a row of the
-  last window is listed again, whatever followed it still does: it is in this window or below. Where no row is listed
-  again, the walk goes back until one is.
+- A cursor names the last row of a page; the next page has the rows older than it. Entries that are added or removed
+  above that row move no entry across it, so none is missed.
+- A `PageWindow` is a range of positions. When entries above it are removed, later ones move up, to positions that were
+  read before. Each window therefore overlaps the last one. Entries keep their order, so if a row of the last window is
+  listed again, all rows after it are in this window or below. If none is listed again, the walk goes back.
 
-An entry that is edited moves to the top, which has been read already, in both kinds. A walk of several requests
-therefore ends with a look at the top, down to an entry that was there when the walk began and has not moved since. When
-that takes several requests, another look follows.
+In both kinds an edited entry moves to the top, which was read before. A walk of several requests therefore ends with a
+look at the top, down to an entry of the first page that has not moved. If a look takes several requests, another one
+follows.
 
-What is proven in this way is covered, and the next crawl may stop once it is past that; where it cannot reach that any
-more, entries were missed for certain: a gap. A walk that is not proven covers nothing: the next one reads it again.
+A proven walk covers its range, and the next crawl stops when it is past that range. If a listing ends before reaching
+it, entries were certainly missed: a gap. A walk without proof covers nothing, and the next crawl repeats it.
 """
 
 import itertools
@@ -23,26 +22,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
+from functools import lru_cache
 
 from crawler.items import Coverage, Gap, ListingEntry, ListingSize, PageWindow
 
-# The longest listing of the source has some 50 pages; where a cursor leads on and on there is no end to be found.
+# Pages of one walk; the longest listing has about 50, so a cursor that leads further has no end.
 MAX_PAGES = 1_000
-# Requests that one walk may spend on going back, and on looks at the top after the first: a listing that takes more of
-# them changes too fast to be read.
+# Requests of one walk for going back and for further looks at the top; a listing that needs more changes too fast.
 MAX_EXTRA_REQUESTS = 10
-# Rows; this many entries may leave a listing between two requests at no cost. Small pages overlap by a part of a page.
+# Rows that two windows overlap by, which is how many entries may be removed between two requests: 5, or less (a
+# twentieth) for small pages.
 _MAX_OVERLAP, _PAGES_PER_OVERLAP = 5, 20
-# Further sizes of a page that are tried for the window that reaches furthest: more find hardly a better one.
+# Page sizes to try for the window that reaches furthest; more sizes hardly find a better one.
 _SIZES_TRIED = 12
-# One in this many entries of a page may be much older than its neighbours.
+# One in 10 entries of a page may be much older than its neighbours.
 _ENTRIES_PER_OUTLIER = 10
-# One in this many entries of a page may be newer than the one above it in a listing that is in the order of time.
+# One in 3 entries of a page may be newer than the one above it in a listing that counts as ordered by time.
 _ENTRIES_PER_ASCENT = 3
 
 
 class StopReason(Enum):
-    """Why no further page was fetched. The last two prove nothing."""
+    """Reason why no further page was fetched. The last two prove nothing."""
 
     END_OF_LISTING = auto()
     REACHED_SINCE = auto()
@@ -52,25 +52,25 @@ class StopReason(Enum):
 
 
 class CursorStep(Enum):
-    """A page that has no positions: the first one, or the one that the cursor of the last page names."""
+    """A page without positions: the first one, or the one of the last page's cursor."""
 
     FIRST = auto()
     OLDER = auto()
 
 
 NextPage = CursorStep | PageWindow
-# An entry as the listing has it: one that is edited has another time, and another place.
+# An entry as listed: an edited one has another time, and another place.
 _Row = tuple[str, datetime]
 
 
 @dataclass(slots=True)
 class ListingPaginator:
-    """One listing in one crawl.
+    """The walk through one listing in one crawl.
 
-    `previous_coverage` is what earlier crawls have; `since` and `refresh_since` are the oldest publication times
-    that were asked for. `rows_read` stood on `pages_read`, the last of which reached back to `oldest_seen`;
-    `listing_size` is how many there are, if known. `next_page` is what to fetch now. `is_proven` says that no entry was
-    missed that stood in the listing from the first request to the last.
+    `previous_coverage` is the range of earlier crawls, `since` and `refresh_since` are the oldest selected publication
+    times. `pages_read` had `rows_read`, and the last page goes back to `oldest_seen`. `listing_size` is known for some
+    sources. `next_page` is to be fetched next. `is_proven` says that the walk missed no entry that was in the listing
+    from the first request to the last.
     """
 
     previous_coverage: Coverage | None = None
@@ -89,12 +89,12 @@ class ListingPaginator:
     _walk_ended: StopReason | None = None
     _extra_requests: int = 0
     _max_page_size: int | None = None
-    # The top as it was last read, and how many pages were read below it since.
+    # The top as last read, and the number of pages read below it since.
     _top_rows: frozenset[_Row] = frozenset()
     _pages_below_top: int = 0
-    # What a look at the top must reach.
+    # A look at the top must reach one of these.
     _rows_to_reach: frozenset[_Row] = frozenset()
-    # The last page that is known to follow the one before it.
+    # The last page that was proven to follow the one before it.
     _last_rows: frozenset[_Row] = frozenset()
     _last_oldest: datetime | None = None
     _last_window: PageWindow | None = None
@@ -111,10 +111,10 @@ class ListingPaginator:
         window: PageWindow | None = None,
         now: datetime | None = None,
     ) -> bool:
-        """Take in a page, whose entries are in the listing's order. Return whether `next_page` is to be fetched.
+        """Add a page, with its entries in the listing's order. Return whether `next_page` is to be fetched.
 
-        `has_new_entries` says that an entry was on no earlier page, `all_known` that none has to be fetched. `window`
-        is where the page is in a listing that has positions. Entries dated after `now` are pinned to the top.
+        `has_new_entries` says that an entry was on no earlier page, `all_known` that none is to be fetched. `window`
+        is the position of the page in a listing that has positions. Entries dated after `now` are pinned to the top.
         """
         requested, times = self.next_page, [entry.published for entry in entries]
         rows = frozenset((entry.code, entry.published) for entry in entries)
@@ -127,7 +127,8 @@ class ListingPaginator:
         else:
             self._place_page(times, rows, window, pinned_after=now if is_top else None, is_top=is_top)
             if self._walk_ended:
-                stop_reason = self._end_of_look(rows, is_last_page=is_last_page)
+                is_end_of_look = is_last_page or not rows.isdisjoint(self._rows_to_reach) or not self._spend_request()
+                stop_reason = self._walk_ended if is_end_of_look else None
             elif is_last_page or (not has_new_entries and self._is_stuck(requested, window, is_repeated=is_repeated)):
                 stop_reason = StopReason.END_OF_LISTING
             else:
@@ -139,11 +140,11 @@ class ListingPaginator:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the walk came to where it was to end."""
+        """Return whether the walk reached its end."""
         return self.stop_reason not in {StopReason.PAGE_LIMIT, StopReason.INTERRUPTED}
 
     def find_gap(self) -> Gap | None:
-        """What was missed: the listing ended before it reached what is covered."""
+        """Return the gap of a listing that ended before the covered range; None without one."""
         if (
             self.stop_reason is StopReason.END_OF_LISTING
             and self.previous_coverage
@@ -154,10 +155,10 @@ class ListingPaginator:
         return None
 
     def new_coverage(self, failed_times: Sequence[datetime], *, accept_unproven: bool = False) -> Coverage | None:
-        """What is covered now, given the publication times of entries that failed; None when this crawl proves nothing.
+        """Return the new coverage, below the publication times of failed entries; None if this walk proves nothing.
 
-        An entry that failed is not covered, nor is what is newer: the next crawl reads it again. `accept_unproven`
-        takes what a walk to its end has read for everything, although `is_proven` says otherwise.
+        The next crawl reads failed entries and all newer ones again. `accept_unproven` accepts a walk that reached its
+        end, whatever `is_proven` says.
         """
         if not self.has_ended or self.newest_published is None or not (self.is_proven or accept_unproven):
             return None
@@ -169,7 +170,7 @@ class ListingPaginator:
         return Coverage(min([newest_covered, *failed_times]), self._oldest_covered())
 
     def covered_below(self) -> datetime | None:
-        """The time below which everything that was asked for is covered; None when it is not."""
+        """Return the time below which all selected entries are covered; None without one."""
         if self.previous_coverage is None:
             return None
         covers_selection = self.previous_coverage.oldest is None or (
@@ -182,7 +183,7 @@ class ListingPaginator:
         )
 
     def stops_at(self) -> datetime | None:
-        """The time at which it stops, if nothing older is new; None when it goes to the end."""
+        """Return the time at which the walk stops, if no older entry is new; None for the end of the listing."""
         return max((bound for bound in (self.since, self.covered_below()) if bound), default=None)
 
     # the steps of a walk
@@ -214,7 +215,7 @@ class ListingPaginator:
         is_top: bool,
         pinned_after: datetime | None,
     ) -> None:
-        """Take a page as the one that follows the last one, or as the top."""
+        """Accept a page as the one after the last page, or as the top."""
         self._last_rows, self._last_window, self._steps_back = rows, window, 0
         self._last_oldest = times[-1] if times else self._last_oldest
         if is_top:
@@ -224,7 +225,7 @@ class ListingPaginator:
             self._pages_below_top += 1
 
     def _reached_bound(self, times: Sequence[datetime], *, all_known: bool) -> StopReason | None:
-        """Return the bound that a page has gone past. In a listing that is not in order of time there is none."""
+        """Return the bound that a page has passed; a listing that is not ordered by time has none."""
         if not self._is_by_time:
             return None
         if self.since and _is_past(self.since, times):
@@ -236,8 +237,8 @@ class ListingPaginator:
     def _is_stuck(self, requested: NextPage | None, window: PageWindow | None, *, is_repeated: bool) -> bool:
         """Return whether a page without a new entry ends the walk.
 
-        A cursor that leads to known entries turns, which proves nothing. A window does so after many insertions; it is
-        the same page again where the source does not even answer with the positions that were asked for.
+        A cursor that leads to such a page is a loop, and proves nothing. A window may do so after many insertions; but
+        if its positions differ from the request too, the source repeats one page.
         """
         if self.pages_read == 1:
             return True
@@ -249,9 +250,9 @@ class ListingPaginator:
         return not (self.is_proven and self._spend_request())
 
     def _find_last_page_again(self, times: Sequence[datetime], window: PageWindow | None) -> NextPage:
-        """Return the page to read after one that none of the last page's rows is on.
+        """Return the page to read after one without any row of the last page.
 
-        Either entries came, so that the rows are further below, or too many left.
+        Those rows are further below if entries were added, or above if too many were removed.
         """
         assert window is not None, "a cursor always leads to the page that follows"
         assert self._last_window is not None, "the first page is the top"
@@ -269,17 +270,11 @@ class ListingPaginator:
         overlap = max(1, min(_MAX_OVERLAP, max_size // _PAGES_PER_OVERLAP))
         return find_furthest_window(window.end - overlap + 1, max_size)
 
-    def _end_of_look(self, rows: frozenset[_Row], *, is_last_page: bool) -> StopReason | None:
-        """Return why the walk ended, if a look at the top ends here."""
-        if is_last_page or not rows.isdisjoint(self._rows_to_reach) or not self._spend_request():
-            return self._walk_ended
-        return None
-
     def _next_look(self, stop_reason: StopReason) -> NextPage | None:
-        """Return the first page of a look at the top; None when none is needed, or would prove anything.
+        """Return the first page of a look at the top; None if no look is needed, or it could prove nothing.
 
-        A single page shows one moment of the listing. What moved to the top while more were read is above the rows
-        that have not moved, and is met on the way down to them.
+        A single page needs no look. Entries that moved to the top during a walk are above the rows that have not moved,
+        so a look down to these rows finds them.
         """
         self._walk_ended = self._walk_ended or stop_reason
         if self.is_proven and self._pages_below_top:
@@ -292,7 +287,7 @@ class ListingPaginator:
         return None
 
     def _spend_request(self) -> bool:
-        """Return whether one more request may be spent on a proof; otherwise there is none."""
+        """Return whether one more request may be spent on the proof; otherwise the walk is not proven."""
         if self._extra_requests >= MAX_EXTRA_REQUESTS:
             self.is_proven = False
             return False
@@ -313,17 +308,14 @@ class ListingPaginator:
         )
         if not is_contiguous or self.previous_coverage is None:
             return self.since
-        return (
-            None
-            if self.previous_coverage.oldest is None
-            else min(self.previous_coverage.oldest, self.since or self.previous_coverage.oldest)
-        )
+        oldest = self.previous_coverage.oldest
+        return None if oldest is None else min(oldest, self.since or oldest)
 
 
 def find_furthest_window(position: int, max_size: int) -> PageWindow:
-    """Return the window that begins at a position or before, and reaches furthest beyond it.
+    """Return the window that begins at a position or before it, and reaches furthest beyond it.
 
-    A source is asked for the page of an index and a size, so that a window begins at a multiple of its size.
+    A request names an index and a size, so a window begins at a multiple of its size.
 
     >>> [(w.start, w.end) for w in (find_furthest_window(position, 200) for position in (1, 96, 196, 386))]
     [(1, 200), (1, 200), (196, 390), (385, 576)]
@@ -334,12 +326,16 @@ def find_furthest_window(position: int, max_size: int) -> PageWindow:
         for index in range(max(1, first_index - 1), first_index + _SIZES_TRIED)
     ]
     furthest = max(windows, key=lambda window: window.end)
-    # Pages of very few rows have no such window far down.
+    # For very small pages far down there is no such window.
     return furthest if furthest.end > position else PageWindow(position // max_size + 1, max_size, max_size)
 
 
+@lru_cache(64)
 def count_pages(rows: int, first_window: PageWindow) -> int:
-    """Return how many pages a walk of windows takes that reads this many rows and proves it, if nothing changes."""
+    """Return the number of pages of a proven walk of windows through a number of rows, if nothing changes.
+
+    Cached, since each page of a listing reports the same number, and counting takes about a millisecond.
+    """
     walk, window, pages = ListingPaginator(), first_window, 1
     pages_below_top = 0
     while window.end < rows:
@@ -351,22 +347,22 @@ def count_pages(rows: int, first_window: PageWindow) -> int:
 
 
 def _is_past(bound: datetime, times: Sequence[datetime]) -> bool:
-    """Whether a page with entries of these times, in their order, has gone past a time.
+    """Return whether a page with entries of these times, in its order, has passed a time.
 
-    A page in order is judged by its last entry. The source pins edited entries to the top, so that any other page is
-    judged by its newest.
+    The last entry of an ordered page decides. The source pins edited entries to the top, so the newest one decides on
+    any other page.
     """
     return bool(times) and (times[-1] if _is_newest_first(times) else max(times)) < bound
 
 
 def _is_by_time(times: Sequence[datetime]) -> bool:
-    """Return whether a page is in the order of time but for some entries. By chance every second entry is newer."""
+    """Return whether a page is ordered by time except for some entries. In a random order half of them are newer."""
     ascents = sum(newer < older for newer, older in itertools.pairwise(times))
     return ascents <= max(1, len(times) // _ENTRIES_PER_ASCENT)
 
 
 def oldest_without_outliers(times: Sequence[datetime]) -> datetime:
-    """How far back a page with entries of these times goes, but for a few that stand where they do not belong.
+    """Return the time that a page goes back to, without a few entries that are out of order.
 
     >>> pages = [9, 8, 7], [7, 7, *range(19, 10, -1)]
     >>> [oldest_without_outliers([datetime(2026, 9, day) for day in days]).day for days in pages]

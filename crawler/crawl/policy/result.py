@@ -1,4 +1,4 @@
-"""Crawl result: its outcome and its exit code. Pure: Scrapy itself ends with 0 when everything failed."""
+"""Crawl result: its outcome and exit code, since Scrapy itself always exits with 0. Pure."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ EXIT_CODES = {
     RunOutcome.INTERRUPTED: FatalError.exit_code,
 }
 
-# Scrapy's word for a spider that came to its end by itself.
+# Scrapy's reason for a spider that was closed because it has no more requests.
 FINISHED_REASON = "finished"
 
 
@@ -29,11 +29,11 @@ def crawl_outcome(
     outcome_counts: Mapping[str, int],
     has_bad_rows: bool = False,
 ) -> RunOutcome:
-    """The outcome of a crawl that closed for `reason`, Scrapy's word.
+    """Return the outcome of a crawl that Scrapy closed for `reason`.
 
-    A source of which no listing could be had has failed; one whose listings came but could not be read
-    (`listing_parse_failed`), some of whose entries failed, or that has lost entries between two crawls
-    (`gap_count`), was partly done; so was one that met rows which another program wrote and it could not use.
+    A crawl fails if no listing could be fetched. It is partial if listings could not be fetched or parsed
+    (`listing_parse_failed`), entries failed or went to quarantine, entries were missed since the last crawl
+    (`gap_count`), or rows of the database were damaged by another program (`has_bad_rows`).
     """
     if has_fatal_error:
         return RunOutcome.FAILED
@@ -56,12 +56,11 @@ def crawl_outcome(
 class CrawlResult:
     """A closed crawl. `run` is its row of `runs`, `output` the folder.
 
-    `failed_listings` are the listings that did not come, by reason; `gap_count` what was missed since the last
-    crawl, by column; `failures` the entries that failed or went to quarantine, by kind, each with its first `code`,
-    `outcome`, `detail` and `count`; `notes` what a person should know and need not repair. `recently_reported` are
-    those of these texts that a crawl of the last day has reported. `got_ctrl_c` says that a person wanted it to end.
-    `unlisted_media` are those media of the selection that are not known and under which nothing was listed: wrong
-    usage, unless the crawl failed or was stopped.
+    `failed_listings` are columns by reason, `gaps` the entries missed since the last crawl by column, `failures` the
+    failed and quarantined entries by kind (see FailureGroups.as_dicts), and `notes` further messages.
+    `recently_reported` are the messages that a crawl of the last day has reported. `got_ctrl_c` says that Ctrl-C
+    stopped the crawl. `unlisted_media` are unknown media of the selection without a listed entry: wrong usage, unless
+    the crawl failed or was stopped.
     """
 
     run: Mapping[str, Any]
@@ -76,6 +75,7 @@ class CrawlResult:
 
     @property
     def exit_code(self) -> int:
+        """Return the exit code of `finews crawl`."""
         if self.got_ctrl_c and self.run["outcome"] == RunOutcome.INTERRUPTED:
             return StoppedError.exit_code
         exit_code = EXIT_CODES[self.run["outcome"]]

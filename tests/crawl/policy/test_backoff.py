@@ -1,4 +1,4 @@
-"""How long a source is left alone: Retry-After, and what doubles."""
+"""Pauses of a source: Retry-After, and backoff."""
 
 from datetime import timedelta
 

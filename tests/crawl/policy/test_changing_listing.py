@@ -1,4 +1,4 @@
-"""Walks through listings that change between any two requests: what a walk claims to be complete misses nothing."""
+"""Walks through listings that change between any two requests: a proven walk misses no entry."""
 
 import random
 from collections import Counter
@@ -19,7 +19,7 @@ NEVER = datetime(2030, 1, 1, tzinfo=CHINA_TZ)
 
 
 def random_changes(listing: ListingModel, rng: random.Random, *names: str) -> Callable[[], None]:
-    """Return what changes a listing now and then: mostly a little, sometimes a whole page at once."""
+    """Return a function that changes a listing: mostly a little, sometimes a whole page at once."""
     share_of_changes, largest_change = rng.choice([0.1, 0.5, 1.0]), rng.choice([1, 3, 25])
 
     def change() -> None:
@@ -42,7 +42,7 @@ def random_insertions(listing: ListingModel, rng: random.Random) -> Callable[[],
 
 @pytest.mark.parametrize(("by_cursor", "histories"), [(False, 1_000), (True, 300)], ids=["windows", "cursor"])
 def test_complete_walk_misses_nothing_that_was_always_there(by_cursor: bool, histories: int) -> None:
-    """Both walks are complete in most histories: to claim it never would be no proof."""
+    """Both walks are proven in most histories, since a walk that is never proven would pass the other tests."""
     complete_walks = 0
     for seed in range(histories):
         rng = random.Random(seed)
@@ -55,7 +55,7 @@ def test_complete_walk_misses_nothing_that_was_always_there(by_cursor: bool, his
 
 
 def test_complete_walk_to_what_is_covered_misses_nothing_that_was_always_there() -> None:
-    """Crawl after crawl: each reads from the top to what an earlier one has covered."""
+    """Each crawl reads from the top to the range that an earlier one has covered."""
     short_walks = 0
     for seed in range(HISTORIES):
         rng = random.Random(seed)
@@ -75,7 +75,7 @@ def test_complete_walk_to_what_is_covered_misses_nothing_that_was_always_there()
 
 @pytest.mark.slow
 def test_insertions_at_the_top_cost_two_requests_at_most() -> None:
-    """Up to one entry comes for every hundred that are read, which is more than any column has."""
+    """Up to one entry is added for a hundred that are read, which is more than in any column."""
     extra_requests = Counter[int]()
     for seed in range(200):
         rng = random.Random(seed)
@@ -102,14 +102,14 @@ def test_walk_by_cursor_costs_no_more_while_entries_come() -> None:
 
 @pytest.mark.parametrize(("length", "requests"), [(90, 1), (200, 2), (201, 4), (380, 4), (900, 7), (5_000, 30)])
 def test_proof_takes_few_requests(length: int, requests: int) -> None:
-    """Pages of a hundred without a proof would be 1, 2, 3, 4, 9 and 50."""
+    """Without a proof, pages of a hundred would be 1, 2, 3, 4, 9 and 50."""
     walk = walk_listing(ListingModel.of_length(length), ListingPaginator(), lambda: None, first_size=100, max_size=200)
     assert (walk.requests, walk.is_complete) == (requests, True)
     assert count_pages(length, PageWindow(1, 100, 200)) == requests
 
 
 def test_entries_that_slide_over_an_edge_are_read() -> None:
-    """Of 900 entries three of the first page leave after each request, in the end more than two windows overlap by."""
+    """Three of 900 entries leave after each request, in the end more than two windows overlap by."""
     listing = ListingModel.of_length(900)
 
     def delete_three() -> None:
@@ -149,7 +149,7 @@ def test_entry_that_moves_to_the_top_is_read_there() -> None:
 
 
 def test_listing_that_changes_too_fast_is_not_proven() -> None:
-    """Its walk ends all the same."""
+    """The walk ends nevertheless."""
     listing = ListingModel.of_length(900)
 
     def delete_page() -> None:
@@ -165,7 +165,7 @@ def test_listing_that_changes_too_fast_is_not_proven() -> None:
 
 
 def test_listing_that_is_not_in_order_of_time_is_read_to_its_end_and_not_proven() -> None:
-    """Old entries above new ones end no walk, whatever is covered and asked for."""
+    """Old entries above new ones end no walk, whatever the coverage and the selection."""
     listing = ListingModel.of_length(900)
     random.Random(1).shuffle(listing.entries)
     everything = frozenset(number for number, _ in listing.entries)

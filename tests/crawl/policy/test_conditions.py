@@ -1,4 +1,4 @@
-"""What lasts is reported when it begins, once a day, and when it ends."""
+"""Conditions are reported when they begin, once a day, and when they end."""
 
 from datetime import datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Which entries of a listing are asked for, and what becomes of the others."""
+"""Entries to fetch, and the outcomes of the others."""
 
 from datetime import datetime
 from typing import Any
@@ -82,7 +82,7 @@ def test_skip_reason(selection: Selection, changes: dict[str, Any], reason: tupl
 
 @pytest.mark.parametrize(("media", "is_listed"), [("不存在的 新报纸", True), ("财联社", False), ("", False)])
 def test_media_that_is_new_is_found_by_its_name(media: str, is_listed: bool) -> None:
-    """The registry of the crawl knows it when its first article is saved."""
+    """A new media is in the registry once its first article is saved."""
     new_media = CategoryRegistry().get_or_create("不存在的新报纸")
     selection = Selection(columns=DEFAULT_COLUMNS, categories=(new_media,))
     entry_filter = EntryFilter("eastmoney", frozenset(), selection, CategoryRegistry())

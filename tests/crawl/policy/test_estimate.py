@@ -1,22 +1,18 @@
-"""What a plan makes of the first pages, and what `finews crawl --plan` says against what the crawl then asks for."""
+"""Estimates of pages and articles from the first page of each listing."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from scrapy.settings import Settings
 
-from crawler import settings as our_settings
 from crawler.content.categories import CategoryRegistry
 from crawler.content.dates import CHINA_TZ, format_iso
-from crawler.crawl.planner import estimate_request_interval
+from crawler.crawl.policy.entry_filter import EntryFilter
 from crawler.crawl.policy.estimate import (
     ColumnPlan,
     FirstPage,
-    PlanInputs,
     Precision,
-    RemainingWork,
     estimate_columns,
     estimate_remaining,
 )
@@ -29,7 +25,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def entries_of_page(column: str, numbers: Sequence[int], **fields: Any) -> list[ListingEntry]:
-    """Entries, one a minute: number 0 is the newest."""
+    """Return entries, one a minute; number 0 is the newest."""
     return [
         ListingEntry(f"{2026 * 10**14 + number:018}", "题", NOON - number * MINUTE, column, "http://x", **fields)
         for number in numbers
@@ -42,25 +38,26 @@ def known_articles(entries: Sequence[ListingEntry]) -> dict[str, KnownArticle]:
     }
 
 
-def plan_inputs(
-    *columns: str,
+def estimate_first_pages(
+    pages: Sequence[FirstPage],
+    *,
     covered: Mapping[str, Coverage] | None = None,
     known_ahead: int = 0,
     since: datetime | None = None,
     until: datetime | None = None,
     limit: int | None = None,
     categories: Sequence[str] = (),
-) -> PlanInputs:
-    registry = CategoryRegistry()
-    selection = Selection(tuple(columns), tuple(map(registry.resolve_or_create, categories)), since, until, limit)
-    column_names = dict.fromkeys(columns, "")
-    return PlanInputs(
-        "eastmoney", column_names, frozenset(), selection, registry, covered or {}, lambda *_: known_ahead
+) -> list[ColumnPlan]:
+    registry, columns = CategoryRegistry(), tuple(page.column for page in pages)
+    selection = Selection(columns, tuple(map(registry.resolve_or_create, categories)), since, until, limit)
+    return estimate_columns(
+        pages,
+        names=dict.fromkeys(columns, ""),
+        selection=selection,
+        entry_filter=EntryFilter("eastmoney", frozenset(), selection, registry),
+        coverage=covered or {},
+        count_known=lambda *_: known_ahead,
     )
-
-
-def estimate_first_pages(pages: Sequence[FirstPage], **options: Any) -> list[ColumnPlan]:
-    return estimate_columns(pages, plan_inputs(*(page.column for page in pages), **options))
 
 
 def counts_and_precisions(planned: ColumnPlan) -> tuple[int, Precision, int, Precision]:
@@ -127,12 +124,12 @@ def test_known_articles_take_pages_but_no_requests() -> None:
 
 
 def test_covered_range_ends_pagination() -> None:
-    """News fill the first page and half of the second; the third holds nothing new."""
+    """News fill the first page and half of the second."""
     covered = {"345": Coverage(NOON - 150 * MINUTE, None)}
     (planned,) = estimate_first_pages(
         [FirstPage("345", entries_of_page("345", range(100)), {}, False, ListingSize(5000, 50))], covered=covered
     )
-    assert planned.pages == 3
+    assert planned.pages == 2
     assert planned.articles == pytest.approx(150, abs=5)
     entries = entries_of_page("345", range(100))
     (nothing_new,) = estimate_first_pages(
@@ -153,19 +150,15 @@ def test_article_in_two_listings_counts_for_the_first() -> None:
     ]
 
 
-def test_overlap_of_two_listings_is_estimated_from_their_common_period() -> None:
-    """The second names each third minute, all of which the first names too, but for those that end with 9."""
-    first = entries_of_page("344", [number for number in range(111) if number % 10 != 9])
-    second = entries_of_page("345", range(0, 300, 3))
+def test_overlap_of_two_listings_is_estimated_from_their_first_pages() -> None:
+    """Half of the second listing's first page is on that of the first."""
     pages = [
-        FirstPage("344", first, {}, False, ListingSize(900, 9)),
-        FirstPage("345", second, {}, False, ListingSize(333, 4)),
+        FirstPage("344", entries_of_page("344", range(100)), {}, False, ListingSize(900, 9)),
+        FirstPage("345", entries_of_page("345", range(50, 150)), {}, False, ListingSize(400, 4)),
     ]
     planned = estimate_first_pages(pages)
     assert counts_and_precisions(planned[0]) == (9, Precision.COUNTED, 900, Precision.COUNTED)
-    assert counts_and_precisions(planned[1])[:2] == (4, Precision.COUNTED)
-    assert planned[1].articles == pytest.approx(33, abs=4)
-    assert planned[1].articles_precision is Precision.ESTIMATED
+    assert counts_and_precisions(planned[1]) == (4, Precision.COUNTED, 200, Precision.ESTIMATED)
 
 
 def test_limit_ends_pagination() -> None:
@@ -203,7 +196,7 @@ def test_without_a_rate_the_count_is_used(minutes: list[int]) -> None:
     remaining = estimate_remaining(
         paginator_after_page(entries, listing_size=ListingSize(90, 30), since=NOON - 10_000 * MINUTE)
     )
-    assert remaining == RemainingWork(29, 87, Precision.ESTIMATED)
+    assert (remaining.pages, remaining.rows, remaining.precision) == (29, 87, Precision.ESTIMATED)
 
 
 def test_pinned_entries_do_not_affect_the_rate() -> None:
@@ -211,22 +204,3 @@ def test_pinned_entries_do_not_affect_the_rate() -> None:
     assert estimate_remaining(paginator_after_page(entries[::-1], since=NOON - 450 * MINUTE)).pages == pytest.approx(
         4, abs=1
     )
-
-
-@pytest.mark.parametrize(
-    ("changes", "latency", "seconds"),
-    [
-        ({}, 0.1, 305 / 240),
-        ({}, 4.0, 2.0),
-        ({"DOWNLOAD_DELAY": 2}, 0.1, 2.5),
-        ({"DOWNLOAD_DELAY": 0, "CONCURRENT_REQUESTS": 4, "CONCURRENT_REQUESTS_PER_DOMAIN": 0}, 0.1, 0.025),
-    ],
-    ids=["a quick source", "a slow one", "a longer delay", "no pace"],
-)
-def test_request_interval_is_the_longest_required_delay(
-    changes: Mapping[str, float], latency: float, seconds: float
-) -> None:
-    settings = Settings()
-    settings.setmodule(our_settings)
-    settings.update(dict(changes))
-    assert estimate_request_interval(settings, latency) == pytest.approx(seconds)

@@ -1,4 +1,4 @@
-"""When a crawl will be done, by what it has seen so far."""
+"""The remaining time of a crawl, estimated from what it has listed and fetched so far."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -20,9 +20,8 @@ def add_page(
     outcomes: Sequence[Outcome | None],
     *,
     last: bool = False,
-    known_ahead: int | None = None,
 ) -> None:
-    """A page with a number of entries, one a minute."""
+    """Count a page of entries, one a minute."""
     numbers = range(walk.rows_read, walk.rows_read + len(outcomes))
     page = [ListingEntry(f"{number:018}", "题", NOON - number * MINUTE, "345", "http://x") for number in numbers]
     wants_next_page = walk.wants_next_page(
@@ -34,7 +33,7 @@ def add_page(
     )
     for outcome in outcomes:
         outlook.count_entry(outcome, newly_listed=True)
-    outlook.count_page("345", walk if wants_next_page else None, known_ahead)
+    outlook.count_page("345", walk if wants_next_page else None)
 
 
 def add_outcomes(outlook: EtaEstimator, count: int) -> None:
@@ -59,14 +58,11 @@ def test_eta_ends_at_zero() -> None:
 
 
 def test_known_articles_take_only_page_time() -> None:
-    """A backfill that goes on: the first five pages are known."""
+    """Of the rows ahead, as many are expected to be known as of the rows so far."""
     outlook, walk = EtaEstimator(["345"]), ListingPaginator()
-    add_page(outlook, walk, [Outcome.UNCHANGED] * 100, known_ahead=400)
-    for _ in range(4):
-        add_page(outlook, walk, [Outcome.UNCHANGED] * 100)
-    add_page(outlook, walk, [None] * 100)
-    add_outcomes(outlook, 94)
-    assert outlook.estimate_seconds_left(100.0) == pytest.approx(6 + 4 + 400)
+    add_page(outlook, walk, [Outcome.UNCHANGED] * 80 + [None] * 20)
+    add_outcomes(outlook, 19)
+    assert outlook.estimate_seconds_left(20.0) == pytest.approx(1 + 9 + 180)
 
 
 def test_eta_ends_at_since() -> None:
@@ -74,7 +70,7 @@ def test_eta_ends_at_since() -> None:
     add_page(outlook, walk, [None] * 100)
     add_outcomes(outlook, 99)
     assert outlook.slowest_listing_position() == NOON - 99 * MINUTE
-    # One article, two pages, and what is on them since then.
+    # One article, two pages, and their articles since then.
     assert outlook.estimate_seconds_left(100.0) == pytest.approx(1 + 2 + 153, abs=2)
 
 
@@ -105,7 +101,7 @@ def test_no_eta_without_a_known_end() -> None:
     assert walk.wants_next_page(page, has_new_entries=True, all_known=False, is_last_page=False)
     for _ in page:
         outlook.count_entry(None, newly_listed=True)
-    outlook.count_page("102", walk, 0)
+    outlook.count_page("102", walk)
     add_outcomes(outlook, 50)
     assert outlook.estimate_seconds_left(51.0) is None
 

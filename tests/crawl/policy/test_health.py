@@ -1,4 +1,4 @@
-"""Which endpoints are asked on, and when a whole site is left alone."""
+"""Health of endpoints: when they are closed, and when a whole site is paused."""
 
 import pytest
 
@@ -10,7 +10,7 @@ ARTICLE_URL = "https://newsinfo.eastmoney.com/kuaixun/v2/api/article/{}?guid=fin
 PAGE_URL = "https://finance.eastmoney.com/a/{}.html"
 CODES = [f"2026092438830{number:05}" for number in range(9)]
 FORBIDDEN = RefusedError("HTTP 403")
-RESET = RefusedError("the connection was closed without an answer", blocks_address=True)
+RESET = RefusedError("the connection was closed without a response", blocks_address=True)
 
 
 def test_endpoint_closes_at_the_second_refusal_in_a_row() -> None:

@@ -1,4 +1,4 @@
-"""Where requests may go, and where names may lead."""
+"""Origins of requests, and public addresses."""
 
 import pytest
 
@@ -36,7 +36,7 @@ def test_an_origin_is_scheme_host_and_port_or_none(url: str, origin: str) -> Non
     [
         ("http://me:secret@a.cn:81/a/1.html?token=x#y", "http://a.cn:81/a/1.html"),
         ("http://a@b@c.cn/", "http://c.cn/"),
-        ("http://[/", "an address that is none"),
+        ("http://[/", "an invalid URL"),
         ("http://a.cn/" + "x" * 500, "http://a.cn/" + "x" * 188),
     ],
 )

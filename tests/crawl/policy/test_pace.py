@@ -1,4 +1,4 @@
-"""The pace of requests to one site: their distances, and how many there are in five minutes."""
+"""Pace of requests to one site: their intervals, and their number in five minutes."""
 
 import itertools
 from random import Random
@@ -7,7 +7,7 @@ from crawler.crawl.policy.pace import MAX_REQUESTS_PER_WINDOW, WINDOW_SECONDS, P
 
 
 def busiest_window(times: list[float], seconds: float) -> int:
-    """Return the most requests in any half-open span of this many seconds."""
+    """Return the maximum of requests in any half-open span of a number of seconds."""
     return max(sum(start <= time < start + seconds for time in times) for start in times)
 
 
@@ -34,7 +34,7 @@ def test_shorter_delay_keeps_the_limit_of_five_minutes() -> None:
 
 
 def test_earlier_requests_count() -> None:
-    """As those of the crawl before."""
+    """Requests of an earlier crawl count."""
     earlier = [-30.0 + 0.1 * number for number in range(MAX_REQUESTS_PER_WINDOW)]
     assert Pace(1.0, Random(1).uniform, earlier).reserve(0.0) == earlier[0] + WINDOW_SECONDS
 

@@ -1,4 +1,4 @@
-"""How far a listing is walked, page by page, and what that proves."""
+"""Pages that are read of a listing, and the proof that no entry was missed."""
 
 from datetime import datetime, timedelta
 
@@ -61,7 +61,7 @@ def test_pagination_continues_while_page_is_newer_than_coverage() -> None:
 
 
 def test_a_page_out_of_order_is_judged_by_its_newest() -> None:
-    """An old entry that was pinned to the foot of the page does not end the walk."""
+    """An old entry at the end of a page, where it was pinned, does not end the walk."""
     walk = ListingPaginator(Coverage(minutes_after_noon(10), None))
     assert walk.wants_next_page(entries_at(11, 13, 1), has_new_entries=True, all_known=True, is_last_page=False)
 
@@ -138,7 +138,7 @@ def test_an_empty_listing_proves_nothing() -> None:
     st.integers(0, 119),
 )
 def test_every_entry_is_seen_or_within_a_gap(times: list[int], size: int, cut: int) -> None:
-    """Two walks of a listing that grows and loses its tail: what no walk met lies in the gap that is reported."""
+    """Entries that two walks missed, in a listing that grows and loses its tail, are in the reported gap."""
     all_minutes = sorted(times, reverse=True)
     first_listing, second_listing = all_minutes[min(cut, len(all_minutes) - 1) :], all_minutes
     seen: set[int] = set()
@@ -168,7 +168,7 @@ def test_every_entry_is_seen_or_within_a_gap(times: list[int], size: int, cut: i
 
 
 def test_look_at_the_top_goes_on_to_an_entry_that_has_not_moved() -> None:
-    """What moved to the top while older pages were read is above it. A look of two pages takes another look."""
+    """Entries that moved to the top during the walk are above it. A look of two pages requires another look."""
     walk = ListingPaginator()
     assert walk.wants_next_page(entries_at(10, 9), has_new_entries=True, all_known=False, is_last_page=False)
     assert walk.wants_next_page(entries_at(8), has_new_entries=True, all_known=False, is_last_page=True)
@@ -180,7 +180,7 @@ def test_look_at_the_top_goes_on_to_an_entry_that_has_not_moved() -> None:
 
 
 def test_pinned_entry_is_no_mark_of_the_top() -> None:
-    """It stays above what comes."""
+    """A pinned entry stays above new ones."""
     walk = ListingPaginator()
     assert walk.wants_next_page(
         entries_at(99, 9), has_new_entries=True, all_known=False, is_last_page=False, now=minutes_after_noon(10)

@@ -1,4 +1,4 @@
-"""Which proxy of the environment a scheme has, and which ones are refused."""
+"""Proxies of the environment by scheme, and invalid ones."""
 
 import pytest
 

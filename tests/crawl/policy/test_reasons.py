@@ -1,4 +1,4 @@
-"""The codes that say why an entry has its outcome."""
+"""Reason codes of outcomes."""
 
 import gzip
 import re
@@ -44,7 +44,7 @@ OTHER = Category("cailianshe", "财联社")
 
 
 class OwnError(SchemaChangedError):
-    """An error of a spider outside this package."""
+    """Error of a spider outside this package."""
 
 
 @pytest.mark.parametrize("reason", Reason, ids=str)
@@ -120,7 +120,7 @@ def test_error_class_sets_the_reason(error: Exception, reason: Reason) -> None:
     [
         (HttpError(Response("https://a.cn/", status=500)), Reason.HTTP_ERROR),
         (IgnoreRequest("Forbidden by robots.txt"), Reason.REQUEST_DROPPED),
-        (DroppedRequestError(Reason.RESPONSE_INCOMPLETE, "the reply is cut"), Reason.RESPONSE_INCOMPLETE),
+        (DroppedRequestError(Reason.RESPONSE_INCOMPLETE, "the response is truncated"), Reason.RESPONSE_INCOMPLETE),
         (DownloadCancelledError("x"), Reason.RESPONSE_TOO_LARGE),
         (ResponseDataLossError(), Reason.RESPONSE_INCOMPLETE),
         (DownloadTimeoutError("x"), Reason.CONNECTION_ERROR),
@@ -191,8 +191,8 @@ def test_explain_goes_by_the_codes_whatever_the_texts_are(
 def test_truncated_response_is_retried(crawl: CommandRunner, sample_site: SampleSite, query: Query) -> None:
     code = sample_site.corpus.codes_in_columns(["345"])[0]
     half = edit_response(
-        lambda reply: reply._replace(
-            body=gzip.compress(reply.body)[:-8], headers=(*reply.headers, ("Content-Encoding", "gzip"))
+        lambda response: response._replace(
+            body=gzip.compress(response.body)[:-8], headers=(*response.headers, ("Content-Encoding", "gzip"))
         )
     )
     sample_site.add_fault(f"article/{code}", half, times=1)

@@ -1,4 +1,4 @@
-"""How a crawl ended, as a word and as an exit code."""
+"""Outcome and exit code of a crawl."""
 
 import itertools
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What a response to a request of robots.txt means, by RFC 9309."""
+"""Rules of a robots.txt response by RFC 9309."""
 
 from datetime import datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""What a person asked to crawl: every slip is told what to type, and every entry whether it is wanted."""
+"""Selection of a crawl: parsing with a hint for each error, and matching of entries."""
 
 from datetime import datetime, timedelta
 
@@ -129,13 +129,13 @@ USAGE_ERROR_CASES: dict[str, tuple[dict[str, str], str]] = {
         "--since 2022-01-11 is after --until 2022-01-10: swap them",
     ),
     "ages the wrong way round": ({"since": "1d", "until": "2d"}, "--since 1d is after --until 2d: swap them"),
-    "limit of words": ({"limit": "ten"}, "--limit 'ten' is not a number: type one from 1 up"),
-    "limit zero": ({"limit": "0"}, "--limit '0' is not a number: type one from 1 up"),
-    "limit below zero": ({"limit": "-1"}, "--limit '-1' is not a number: type one from 1 up"),
-    "limit with a point": ({"limit": "1.5"}, "--limit '1.5' is not a number: type one from 1 up"),
-    "limit empty": ({"limit": ""}, "--limit '' is not a number: type one from 1 up"),
-    "limit in full width": ({"limit": "５"}, "--limit '５' is not a number: type one from 1 up"),
-    "limit of a power": ({"limit": "²"}, "--limit '²' is not a number: type one from 1 up"),
+    "limit of words": ({"limit": "ten"}, "--limit 'ten' is not a positive number: type one such as 100"),
+    "limit zero": ({"limit": "0"}, "--limit '0' is not a positive number: type one such as 100"),
+    "limit below zero": ({"limit": "-1"}, "--limit '-1' is not a positive number: type one such as 100"),
+    "limit with a point": ({"limit": "1.5"}, "--limit '1.5' is not a positive number: type one such as 100"),
+    "limit empty": ({"limit": ""}, "--limit '' is not a positive number: type one such as 100"),
+    "limit in full width": ({"limit": "５"}, "--limit '５' is not a positive number: type one such as 100"),
+    "limit of a power": ({"limit": "²"}, "--limit '²' is not a positive number: type one such as 100"),
 }
 
 
