@@ -42,10 +42,10 @@ class _CrawlSummary:
 @options.output
 @options.as_json
 def explain(code: str, output: Path, as_json: bool) -> None:
-    """Show the history of an article: each time it was listed, the outcome and the reason.
+    """Show the history of an article, crawl by crawl.
 
-    CODE is the digits of the article, with or without NW. Entries that were filtered, failed or quarantined are
-    shown, too.
+    Each listing is shown with its outcome and reason, also if it was filtered, failed or quarantined. CODE is the
+    digits of the article, with or without NW.
     """
     with Store.open_ro(output) as store:
         history = store.history.for_code(code) if code else None

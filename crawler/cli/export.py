@@ -49,12 +49,13 @@ def export(
     output: Path,
     **filter_values: Any,
 ) -> None:
-    """Write articles to FILE, newest first, as .csv, .jsonl or .parquet, by the end of its name.
+    """Write articles to a file, newest first.
 
-    FILE may also end in .csv.gz or .jsonl.gz; `-` is standard output. `stocks` and `columns` are the stocks that an
-    article links to and the columns that list it: lists in JSON and Parquet, joined by a semicolon in CSV. Times are
-    ISO 8601, and timestamps in Parquet. CSV is UTF-8 with the stored values; --excel adds a byte order mark, and an
-    apostrophe before each value that a spreadsheet would read as a number, a date or a formula.
+    The name of FILE ends in .csv, .jsonl, .parquet, .csv.gz or .jsonl.gz; `-` is standard output. `stocks` and
+    `columns` are the stocks that an article links to and the columns that list it: lists in JSON and Parquet, joined by
+    a semicolon in CSV. Times are ISO 8601, and timestamps in Parquet. CSV is UTF-8 with the stored values; --excel adds
+    a byte order mark, and an apostrophe before each value that a spreadsheet would read as a number, a date or a
+    formula.
     """
     export_options = parse_export_options(file, format_name, compress=compress, excel=excel)
     with Store.open_ro(output) as store:

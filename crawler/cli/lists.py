@@ -18,7 +18,7 @@ from crawler.storage.connection import DATABASE_FILE_NAME
 @options.output
 @options.as_json
 def categories(everything: bool, output: Path, as_json: bool) -> None:
-    """List the media, with the number and the latest date of their articles."""
+    """List the media with their article counts and latest dates."""
     rows: list[dict[str, Any]] = []
     if not everything or (output / DATABASE_FILE_NAME).exists():
         with Store.open_ro(output) as store:
@@ -43,7 +43,7 @@ def categories(everything: bool, output: Path, as_json: bool) -> None:
 @options.output
 @options.as_json
 def columns(output: Path, as_json: bool) -> None:
-    """List the columns of each spider, with the number and the latest date of their articles."""
+    """List the columns of each spider with their article counts."""
     from crawler.jobs.list_columns import load_columns  # imports Scrapy, which is slow
 
     counts: dict[str, dict[str, Any]] = {}

@@ -12,7 +12,10 @@ from crawler.cli.output import pluralise, print_line
 
 @click.group()
 def rebuild() -> None:
-    """Rebuild the posts from the database, the database from the posts, or the search and reprint indexes."""
+    """Rebuild posts, the database, or an index.
+
+    Posts are rebuilt from the database, the database from the posts, the search and reprint indexes from the articles.
+    """
 
 
 @rebuild.command(name="posts")

@@ -15,9 +15,9 @@ _RENDERERS = {"cron": render_cron, "systemd": render_systemd, "github": render_g
 @click.argument("kind", type=click.Choice(tuple(_RENDERERS)))
 @options.output
 def schedule(kind: str, output: Path) -> None:
-    """Print a schedule that crawls and publishes, with the paths of this installation.
+    """Print a schedule that crawls and publishes.
 
-    cron: lines for a crontab; systemd: a service and a timer; github: a workflow that commits new articles and
-    publishes the site.
+    It contains the paths of this installation. cron: lines for a crontab; systemd: a service and a timer; github: a
+    workflow that commits new articles and publishes the site.
     """
     print_line(_RENDERERS[kind](detect_installation(output)).rstrip("\n"))

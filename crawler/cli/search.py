@@ -82,12 +82,12 @@ class _QueryCommand(click.Command):
 def search(
     query: tuple[str, ...], only_count: bool, as_csv: bool, output: Path, as_json: bool, **filter_values: Any
 ) -> None:
-    """Search titles and texts of articles; any part of a word matches.
+    """Search the titles and texts of articles.
 
-    All words must occur; "…" is a phrase, -word excludes (Latin letters or digits only after `--`, as in
-    `finews search -- 央行 -ETF`), OR separates alternatives, brackets group, title:word searches titles only. Width,
-    case, traditional forms and spaces in names are ignored. A stock's or article's code finds its articles. Withdrawn
-    articles are included and marked. Without QUERY, a filter is required.
+    All words must occur, and any part of a word matches; "…" is a phrase, -word excludes (Latin letters or digits only
+    after `--`, as in `finews search -- 央行 -ETF`), OR separates alternatives, brackets group, title:word searches only
+    titles. Width, case, traditional forms and spaces in names are ignored. A stock's or article's code finds its
+    articles. Withdrawn articles are included and marked. Without QUERY, a filter is required.
     """
     if not query and not any(filter_values[name] for name in _FILTER_NAMES):
         raise UsageError("no query and no filter: give one, see `finews search --help`")

@@ -18,10 +18,11 @@ from crawler.errors import missing_extra_error
 @click.option("--sql", "allow_sql", is_flag=True, help="Allow readers to run their own SQL.")
 @options.output
 def serve(host: str, port: int, open_browser: bool, allow_sql: bool, output: Path) -> None:
-    """Browse and search the database in a web browser, also while a crawl runs.
+    """Browse and search the articles in a web browser.
 
-    The web view is read-only and can be reached only from this machine, unless --host names another address. SQL of
-    readers is stopped after a second, or if it takes too much memory. Stop the server with Ctrl-C.
+    The web view also works while a crawl runs. It is read-only and can be reached only from this machine, unless --host
+    names another address. SQL of readers is stopped after a second, or if it takes too much memory. Stop the server
+    with Ctrl-C.
     """
     try:
         from crawler.publish.web import server

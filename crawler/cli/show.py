@@ -24,7 +24,7 @@ from crawler.storage.post_files import locate_post
 @options.output
 @options.as_json
 def show(code: str, as_html: bool, as_of: str | None, output: Path, as_json: bool) -> None:
-    """Print one article with its stocks, columns, revisions and reprints.
+    """Print one article with its revisions and reprints.
 
     CODE is the digits of the article, with or without NW.
     """

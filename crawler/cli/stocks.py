@@ -19,7 +19,9 @@ from crawler.storage import Store
 @options.output
 @options.as_json
 def stocks(stock: str | None, limit: int, output: Path, as_json: bool) -> None:
-    """List the stocks and boards that articles link to, or show one with its articles.
+    """List the linked stocks, or show one with its articles.
+
+    Boards that articles link to are listed, too.
 
     STOCK is a code (600160, 1.600160, 600160.SH, 0700.HK, NVDA) or a name.
     """
