@@ -20,29 +20,31 @@ from crawler.items import Outcome, Reason, RunOutcome
 
 @click.command()
 @click.argument("spider", required=False)
+@click.option("--category", multiple=True, metavar="X", help="Crawl only this media: slug or Chinese name. Repeatable.")
 @click.option(
-    "--category", multiple=True, metavar="X", help="Only this media: its slug or its Chinese name. Repeatable."
+    "--column", multiple=True, metavar="ID", help="Crawl only this listing (see `finews columns`). Repeatable."
 )
-@click.option("--column", multiple=True, metavar="ID", help="Only this listing: see `finews columns`. Repeatable.")
-@click.option("--since", metavar="DATE", help="2022-01-10, '2022-01-10 16:20', or an age such as 2d.")
-@click.option("--until", metavar="DATE", help="Likewise; the day or minute itself is included.")
-@click.option("--refresh", metavar="DATE", help="Fetch known articles again that were published since then, e.g. 2d.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N wanted entries, known ones included.")
+@options.since
+@options.until
+@click.option("--refresh", metavar="DATE", help="Fetch known articles published since DATE again, e.g. 2d.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Stop after N matching entries, known or new.")
 @options.output
 @options.mirror
 @options.set_
-@click.option("--quiet", is_flag=True, help="Say nothing unless something went wrong.")
-@click.option("--plan", is_flag=True, help="Only tell what it would ask for, and how long that takes; write nothing.")
-@click.option("--distributed", is_flag=True, help="Let the machines that run `finews worker` fetch.")
+@click.option("--quiet", is_flag=True, help="Print only problems.")
+@click.option(
+    "--plan", is_flag=True, help="Only estimate requests and duration, from one page per listing; write nothing."
+)
+@click.option("--distributed", is_flag=True, help="Let `finews worker` fetch, on this and other machines.")
 @options.as_json
 def crawl(plan: bool, distributed: bool, **option_values: Any) -> None:
-    """Crawl once: fetch what is new, write posts and rows.
+    """Crawl once: fetch new articles, write posts and rows.
 
-    SPIDER is eastmoney (the default: column lists and articles), flash (7x24 fast news) or choice (the lists that the
-    first posts came from).
+    SPIDER is eastmoney (the default: column lists and articles), flash (7x24 fast news) or choice (the lists of the
+    first posts).
     """
     if plan and distributed:
-        raise click.UsageError("--plan asks the source from this machine alone: leave out --distributed")
+        raise click.UsageError("--plan sends its requests from this machine: leave out --distributed")
     if plan:
         run_plan(**option_values)
     else:
@@ -50,7 +52,7 @@ def crawl(plan: bool, distributed: bool, **option_values: Any) -> None:
 
 
 class _CrawlCommand(NamedTuple):
-    """A crawl as its options name it: `arguments` are its spider's, `settings` Scrapy's."""
+    """A crawl as given by the options: spider arguments as of `scrapy crawl -a`, and Scrapy settings."""
 
     spider: str
     arguments: dict[str, str]
@@ -61,7 +63,7 @@ class _CrawlCommand(NamedTuple):
 
 def run_crawl(*, distributed: bool, **option_values: Any) -> None:
     """Run one crawl from its options to its exit code."""
-    from crawler.crawl import runner  # Scrapy takes a third of a second to import, which no other command needs
+    from crawler.crawl import runner  # imports Scrapy, which is slow
 
     command = _build_command(progress=True, **option_values)
     if distributed:
@@ -70,18 +72,35 @@ def run_crawl(*, distributed: bool, **option_values: Any) -> None:
 
         apply_coordinator_settings(command.settings)
     summary = runner.crawl(command.spider, command.arguments, command.settings)
+    run = summary.run
     if command.as_json:
-        print_json({**summary.run, "arguments": command.arguments, **_result_fields(summary)})
-    elif not command.quiet and summary.run["outcome"] != RunOutcome.FAILED:
-        _print_result(summary)
-    if summary.run["outcome"] == RunOutcome.INTERRUPTED:
+        gaps = {
+            column: {"after": format_iso(gap.after), "before": format_iso(gap.before)}
+            for column, gap in summary.gaps.items()
+        }
+        print_json(
+            {
+                **run,
+                "arguments": command.arguments,
+                "output": summary.output,
+                "failed_listings": summary.failed_listings,
+                "gaps": gaps,
+                "failures": summary.failures,
+                "notes": summary.notes,
+            }
+        )
+    elif not command.quiet and run["outcome"] != RunOutcome.FAILED:
+        counts = ", ".join(f"{run[name]} {name}" for name in Outcome if run[name])
+        print_line(f"{run['spider']}: {run['listed']} listed: {counts or 'nothing'}")
+        print_line(f"posts in {summary.output}/_posts, rows in {summary.output}/news.db")
+    if run["outcome"] == RunOutcome.INTERRUPTED:
         print_line("finews: stopped before the end; the next crawl goes on", err=True)
     _print_failures(summary)
     sys.exit(summary.exit_code)
 
 
 def run_plan(**option_values: Any) -> None:
-    """What a crawl with these options would ask for, from the options to the exit code."""
+    """Print the plan of a crawl with these options, and exit with its code."""
     from crawler.crawl import runner  # as above
 
     command = _build_command(progress=False, **option_values)
@@ -89,7 +108,23 @@ def run_plan(**option_values: Any) -> None:
     if command.as_json:
         print_json({"spider": command.spider, "arguments": command.arguments, **_plan_as_dict(plan)})
     elif not command.quiet and plan.outcome != RunOutcome.FAILED:
-        _print_plan(command.spider, plan)
+        print_table(
+            _plan_as_dict(plan)["columns"],
+            ("column_id", "name", "pages", "pages_precision", "articles", "articles_precision", "back_to"),
+        )
+        at_least = "at least " if plan.requests_precision is Precision.AT_LEAST else ""
+        qualifier = {Precision.COUNTED: "", Precision.ESTIMATED: "about "}.get(plan.requests_precision, at_least)
+        articles = (
+            pluralise(plan.fetched_articles, "article") if plan.article_requests else "no article (the pages hold them)"
+        )
+        requests, pages = pluralise(plan.requests, "request"), pluralise(plan.pages, "page")
+        print_line(f"{command.spider}: {qualifier}{requests}: {plan.robots} robots.txt, {pages}, {articles}")
+        print_line(
+            f"time: {at_least or 'about '}{format_rough_duration(plan.seconds)}, with {plan.seconds_between:.2g} s"
+            f" between two requests and {plan.latency:.2g} s for a response"
+        )
+        for note in plan.notes:
+            print_line(f"note: {note}")
     _print_failed_listings(plan.failed_listings, failed=plan.outcome == RunOutcome.FAILED)
     sys.exit(EXIT_CODES[plan.outcome])
 
@@ -104,63 +139,37 @@ def _build_command(
     progress: bool,
     **spider_options: Any,
 ) -> _CrawlCommand:
+    """Return the crawl for these options; `spider_options` become spider arguments, lists joined by commas."""
     from crawler.crawl import runner  # as above
 
-    setting_values = {**settings_from_options(mirror, setting_overrides), "OUTPUT_DIR": str(output)}
-    settings = runner.build_settings(setting_values, show_progress=progress and not quiet)
-    return _CrawlCommand(
-        spider or runner.DEFAULT_SPIDER, _format_spider_arguments(spider_options), settings, quiet, as_json
-    )
-
-
-def settings_from_options(mirror: str | None, assignments: tuple[str, ...]) -> dict[str, str]:
-    """What `--set` and `--mirror` ask for. Raises BadParameter."""
-    return {
-        **dict(_parse_setting(assignment) for assignment in assignments),
-        **({} if mirror is None else {"MIRROR": mirror}),
-    }
-
-
-def require_scale_extra() -> None:
-    """Raise UsageError where what distributed crawling needs is not installed."""
-    if find_spec("procrastinate") is None or find_spec("psycopg") is None:
-        raise missing_extra_error("many machines need what a single one does not", "scale")
-
-
-def _parse_setting(assignment: str) -> tuple[str, str]:
-    name, equals, value = assignment.partition("=")
-    if not equals or not name:
-        raise click.BadParameter(f"{assignment!r} is not NAME=VALUE", param_hint="--set")
-    return name, value
-
-
-def _format_spider_arguments(spider_options: dict[str, Any]) -> dict[str, str]:
-    """The options as a spider's arguments, as `scrapy crawl -a` gives them: text, lists with commas."""
-    return {
+    arguments = {
         name: ",".join(value) if isinstance(value, tuple) else str(value)
         for name, value in spider_options.items()
         if value is not None and value != ()
     }
+    setting_values = {**settings_from_options(mirror, setting_overrides), "OUTPUT_DIR": str(output)}
+    settings = runner.build_settings(setting_values, show_progress=progress and not quiet)
+    return _CrawlCommand(spider or runner.DEFAULT_SPIDER, arguments, settings, quiet, as_json)
 
 
-def _result_fields(summary: CrawlResult) -> dict[str, Any]:
-    return {
-        "output": summary.output,
-        "failed_listings": summary.failed_listings,
-        "gaps": {
-            column: {"after": format_iso(gap.after), "before": format_iso(gap.before)}
-            for column, gap in summary.gaps.items()
-        },
-        "failures": summary.failures,
-        "notes": summary.notes,
-    }
+def settings_from_options(mirror: str | None, assignments: tuple[str, ...]) -> dict[str, str]:
+    """Return the Scrapy settings of `--set` and `--mirror`, by name.
+
+    Raises BadParameter for a `--set` without a name or `=`.
+    """
+    settings = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"{assignment!r} is not NAME=VALUE", param_hint="--set")
+        settings[name] = value
+    return settings if mirror is None else {**settings, "MIRROR": mirror}
 
 
-def _print_result(summary: CrawlResult) -> None:
-    run = summary.run
-    counts = ", ".join(f"{run[name]} {name}" for name in Outcome if run[name])
-    print_line(f"{run['spider']}: {run['listed']} listed: {counts or 'nothing'}")
-    print_line(f"posts in {summary.output}/_posts, rows in {summary.output}/news.db")
+def require_scale_extra() -> None:
+    """Raise UsageError if the packages for distributed crawling are not installed."""
+    if find_spec("procrastinate") is None or find_spec("psycopg") is None:
+        raise missing_extra_error("distributed crawling needs extra packages", "scale")
 
 
 def _plan_as_dict(plan: Plan) -> dict[str, Any]:
@@ -169,31 +178,11 @@ def _plan_as_dict(plan: Plan) -> dict[str, Any]:
     return {**asdict(plan), "columns": columns, **totals}
 
 
-def _print_plan(spider: str, plan: Plan) -> None:
-    print_table(
-        _plan_as_dict(plan)["columns"],
-        ("column_id", "name", "pages", "pages_precision", "articles", "articles_precision", "back_to"),
-    )
-    at_least = "at least " if plan.requests_precision is Precision.AT_LEAST else ""
-    qualifier = {Precision.COUNTED: "", Precision.ESTIMATED: "about "}.get(plan.requests_precision, at_least)
-    articles = (
-        pluralise(plan.fetched_articles, "article") if plan.article_requests else "no article, which the pages hold"
-    )
-    requests, pages = pluralise(plan.requests, "request"), pluralise(plan.pages, "page")
-    print_line(f"{spider}: {qualifier}{requests}: {plan.robots} robots.txt, {pages}, {articles}")
-    print_line(
-        f"time: {at_least or 'about '}{format_rough_duration(plan.seconds)}, with {plan.seconds_between:.2g} s"
-        f" between two requests and {plan.latency:.2g} s for an answer"
-    )
-    for note in plan.notes:
-        print_line(f"note: {note}")
-
-
 def _print_failed_listings(
     failed_listings: Mapping[str, Sequence[str]], *, failed: bool, recently_reported: Collection[str] = ()
 ) -> None:
     if failed and failed_listings:
-        print_line(f"finews: no listing could be had: {'; '.join(failed_listings)}", err=True)
+        print_line(f"finews: no listing could be read: {'; '.join(failed_listings)}", err=True)
         return
     for reason, columns in failed_listings.items():
         if reason not in recently_reported:
@@ -211,7 +200,7 @@ def _print_failures(summary: CrawlResult) -> None:
     for column, gap in summary.gaps.items():
         print_line(f"finews: missed in column {column}: {format_iso(gap.after)} to {format_iso(gap.before)}", err=True)
     for group in summary.failures:
-        # That the crawl was stopped has been said.
+        # The interruption itself was printed above.
         if group["detail"] in summary.recently_reported or group["reason"] == Reason.INTERRUPTED:
             continue
         code = group["code"] or "a row without a code"

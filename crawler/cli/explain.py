@@ -1,8 +1,8 @@
 """Command `finews explain`: print the history of an article, crawl by crawl."""
 
 import itertools
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ from crawler.storage.post_files import locate_post
 
 
 class _OutcomeText(NamedTuple):
-    """The outcome of a listing, in words, and why, ready to be joined."""
+    """An outcome and its reason as text, ready to be joined."""
 
     outcome: str
     reason: str
@@ -28,13 +28,13 @@ class _OutcomeText(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _CrawlSummary:
-    """What one crawl made of an article: the columns of each outcome and why; and where it was listed once more."""
+    """One crawl's entries of an article: columns by outcome, and the columns of duplicates."""
 
-    run_id: int
     spider: str
+    run_id: int
     started_at: str
-    columns_by_outcome: dict[_OutcomeText, list[str]]
-    duplicate_columns: list[str]
+    columns_by_outcome: dict[_OutcomeText, list[str]] = field(default_factory=dict)
+    duplicate_columns: list[str] = field(default_factory=list)
 
 
 @click.command()
@@ -42,72 +42,81 @@ class _CrawlSummary:
 @options.output
 @options.as_json
 def explain(code: str, output: Path, as_json: bool) -> None:
-    """What became of an article, and why: every listing of it, on the books.
+    """Show the history of an article, crawl by crawl.
 
-    CODE is its digits, with or without NW. It need not have become an article: also what was filtered, failed or
-    went to quarantine is told.
+    Each listing is shown with its outcome and reason, also if it was filtered, failed or quarantined. CODE is the
+    digits of the article, with or without NW.
     """
     with Store.open_ro(output) as store:
         history = store.history.for_code(code) if code else None
         versions = store.history.versions(code)
     if history is None:
-        raise FatalError(f"nothing is known of {code!r} in {output / DATABASE_FILE_NAME}: no crawl has met it")
+        raise FatalError(f"nothing is known of {code!r} in {output / DATABASE_FILE_NAME}: no crawl has listed it")
     if as_json:
         print_json(history)
-    else:
-        for line in itertools.chain(
-            _format_heading(history),
-            _format_crawls(history),
-            _format_kept_responses(history),
-            _format_state(history, versions, output),
-        ):
-            print_line(line)
-
-
-def _format_heading(history: dict[str, Any]) -> Iterator[str]:
+        return
     article = history["article"]
     if article is None:
-        yield f"{history['code']}: no article came of it"
+        print_line(f"{history['code']}: no article was saved")
     else:
-        yield f"{history['code']}: {collapse_whitespace(article['title'])}"
+        print_line(f"{history['code']}: {collapse_whitespace(article['title'])}")
         media = collapse_whitespace(article["media"])
-        yield f"{media} ({article['category']}), published {format_published_at(article)}"
-    yield ""
+        print_line(f"{media} ({article['category']}), published {format_published_at(article)}")
+    print_line()
+    lines = itertools.chain(
+        _format_crawls(history["entries"]),
+        [""],
+        _format_stored_data(history, versions, output),
+    )
+    for line in lines:
+        print_line(line)
 
 
-def _format_crawls(history: dict[str, Any]) -> Iterator[str]:
-    """A line for each stretch of crawls that made the same of it."""
-    crawl_groups = _group_equal_crawls(_summarise_crawls(history["entries"]))
+def _format_crawls(entries: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield a line for each group of consecutive crawls with the same outcomes."""
+    crawl_groups = _group_equal_crawls(entries)
     if not crawl_groups:
-        yield "No crawl's listing of it is on the books."
-    width = max((len(_format_run(crawls[0])) for crawls in crawl_groups), default=0)
-    for number, stretch in enumerate(crawl_groups):
+        yield "No crawl has recorded a listing of it."
+    run_labels = [f"{crawls[0].spider} #{crawls[0].run_id}" for crawls in crawl_groups]
+    width = max(map(len, run_labels), default=0)
+    for number, (run_label, crawls) in enumerate(zip(run_labels, crawl_groups, strict=True)):
+        first_crawl, last_crawl = crawls[0], crawls[-1]
         listed_text = "first listed" if number == 0 else "listed"
-        description = (
-            _format_single_crawl(stretch[0], listed_text) if len(stretch) == 1 else _format_repeated_crawls(stretch)
-        )
-        yield f"{format_minute(stretch[0].started_at)}  {_format_run(stretch[0]):{width}}  {description}"
-    yield ""
+        if len(crawls) == 1:
+            clauses = [
+                f"{'in no listing' if columns == [NO_COLUMN] else f'{listed_text} in {_format_columns(columns)}'}:"
+                f" {outcome}{reason}"
+                for (outcome, reason), columns in first_crawl.columns_by_outcome.items()
+            ]
+            if first_crawl.duplicate_columns:
+                clauses.append(f"listed again in {_format_columns(first_crawl.duplicate_columns)}")
+        else:
+            times = f"from {format_minute(first_crawl.started_at)} to {format_minute(last_crawl.started_at)}"
+            span = f"{times} (#{first_crawl.run_id} … #{last_crawl.run_id})"
+            clauses = [
+                f"{outcome} in {len(crawls)} crawls {span}{reason}"
+                for outcome, reason in first_crawl.columns_by_outcome
+            ]
+        yield f"{format_minute(first_crawl.started_at)}  {run_label:{width}}  {'; '.join(clauses)}"
 
 
-def _summarise_crawls(entries: list[dict[str, Any]]) -> Iterator[_CrawlSummary]:
-    for run_id, run_entries in itertools.groupby(entries, key=lambda entry: entry["run_id"]):
-        crawl_entries = list(run_entries)
-        first_listings = [entry for entry in crawl_entries if entry["outcome"] != Outcome.DUPLICATE]
-        columns_by_outcome: dict[_OutcomeText, list[str]] = {}
-        for entry in first_listings:
-            columns_by_outcome.setdefault(_format_outcome(entry), []).append(entry["column_id"])
-        duplicate_columns = [entry["column_id"] for entry in crawl_entries if entry["outcome"] == Outcome.DUPLICATE]
-        yield _CrawlSummary(
-            run_id, crawl_entries[0]["spider"], crawl_entries[0]["started_at"], columns_by_outcome, duplicate_columns
-        )
-
-
-def _group_equal_crawls(crawls: Iterable[_CrawlSummary]) -> list[list[_CrawlSummary]]:
-    """Crawls of one spider that made the same of an article, one after the other; crawls of others may lie between."""
+def _group_equal_crawls(entries: list[dict[str, Any]]) -> list[list[_CrawlSummary]]:
+    """Group consecutive crawls of a spider with equal outcomes; crawls of other spiders may lie between them."""
+    saved_texts = {Outcome.NEW: ", its text saved", Outcome.UPDATED: ", its changed text saved"}
     crawl_groups: list[list[_CrawlSummary]] = []
     latest_group: dict[str, list[_CrawlSummary]] = {}
-    for crawl in crawls:
+    for _, run_entries in itertools.groupby(entries, key=lambda entry: entry["run_id"]):
+        first_entry, *_ = crawl_entries = list(run_entries)
+        crawl = _CrawlSummary(first_entry["spider"], first_entry["run_id"], first_entry["started_at"])
+        for entry in crawl_entries:
+            outcome = entry["outcome"]
+            if outcome == Outcome.DUPLICATE:
+                crawl.duplicate_columns.append(entry["column_id"])
+                continue
+            saved_text = "" if entry["reason"] == Reason.WITHDRAWN else saved_texts.get(outcome, "")
+            reason = f": {collapse_whitespace(entry['detail'])}" if entry["detail"] and outcome else ""
+            outcome_text = _OutcomeText(f"{outcome}{saved_text}" if outcome else "not decided yet", reason)
+            crawl.columns_by_outcome.setdefault(outcome_text, []).append(entry["column_id"])
         group = latest_group.get(crawl.spider)
         if group and set(group[0].columns_by_outcome) == set(crawl.columns_by_outcome):
             group.append(crawl)
@@ -117,36 +126,8 @@ def _group_equal_crawls(crawls: Iterable[_CrawlSummary]) -> list[list[_CrawlSumm
     return crawl_groups
 
 
-def _format_outcome(entry: dict[str, Any]) -> _OutcomeText:
-    """The outcome of a listing, as it was recorded, and why."""
-    saved_texts = {Outcome.NEW: ", its text taken in", Outcome.UPDATED: ", its changed text taken in"}
-    outcome = entry["outcome"]
-    saved_text = "" if entry["reason"] == Reason.WITHDRAWN else saved_texts.get(outcome, "")
-    reason = f": {collapse_whitespace(entry['detail'])}" if entry["detail"] else ""
-    return _OutcomeText(f"{outcome}{saved_text}", reason) if outcome else _OutcomeText("not decided yet", "")
-
-
-def _format_single_crawl(crawl: _CrawlSummary, listed_text: str) -> str:
-    clauses = [
-        f"{'in no listing' if columns == [NO_COLUMN] else f'{listed_text} in {_format_columns(columns)}'}:"
-        f" {outcome}{reason}"
-        for (outcome, reason), columns in crawl.columns_by_outcome.items()
-    ]
-    if crawl.duplicate_columns:
-        clauses.append(f"listed again in {_format_columns(crawl.duplicate_columns)}")
-    return "; ".join(clauses)
-
-
-def _format_repeated_crawls(crawls: list[_CrawlSummary]) -> str:
-    first_crawl, last_crawl = crawls[0], crawls[-1]
-    times = f"from {format_minute(first_crawl.started_at)} to {format_minute(last_crawl.started_at)}"
-    span = f"{times} (#{first_crawl.run_id} … #{last_crawl.run_id})"
-    return "; ".join(
-        f"{outcome} in {len(crawls)} crawls {span}{reason}" for outcome, reason in first_crawl.columns_by_outcome
-    )
-
-
-def _format_kept_responses(history: dict[str, Any]) -> Iterator[str]:
+def _format_stored_data(history: dict[str, Any], versions: list[dict[str, Any]], output: Path) -> Iterator[str]:
+    """Yield lines for quarantined and refused responses, revisions, the source of the text and the post."""
     for quarantined in history["quarantine"]:
         response_label = quarantined["url"] or "its row in a listing"
         yield (
@@ -157,12 +138,9 @@ def _format_kept_responses(history: dict[str, Any]) -> Iterator[str]:
         )
     for rejected in history["refused"]:
         yield (
-            f"refused: {collapse_whitespace(rejected['refused'])}: not asked for again while {rejected['spider']}"
+            f"refused: {collapse_whitespace(rejected['refused'])}: not fetched again while {rejected['spider']}"
             f" lists it as {collapse_whitespace(rejected['title'])!r} of {format_published_at(rejected)}"
         )
-
-
-def _format_state(history: dict[str, Any], versions: list[dict[str, Any]], output: Path) -> Iterator[str]:
     article = history["article"]
     if article is None:
         return
@@ -170,32 +148,22 @@ def _format_state(history: dict[str, Any], versions: list[dict[str, Any]], outpu
         seen_at = format_minute(version["seen_at"])
         yield f"revision {version['revision']}: first seen {seen_at}: {collapse_whitespace(version['title'])}"
     is_summary = versions[-1]["body_html"].endswith(SUMMARY_NOTE_HTML)
-    summary_note = ", a summary: the article behind it is not in yet" if is_summary else ""
-    yield f"text: {article['source']}'s is kept{summary_note}{_format_precedence(history)}"
+    summary_note = ", a summary: the article behind it is not saved yet" if is_summary else ""
+    # Spiders that listed the article and did not fetch it, since the stored text takes precedence.
+    spiders = (entry["spider"] for entry in history["entries"] if entry["reason"] == Reason.OTHER_SOURCE)
+    other_spiders = " and ".join(dict.fromkeys(spider for spider in spiders if spider != article["source"]))
+    precedence_note = f": {other_spiders} listed it too, and that does not take its place" if other_spiders else ""
+    yield f"text: {article['source']}'s is kept{summary_note}{precedence_note}"
     if article["withdrawn_at"]:
         yield format_withdrawal(article)
     path = locate_post(output, article["post_path"])
-    yield f"post: {path} ({_describe_post_state(article, path)})"
-
-
-def _format_precedence(history: dict[str, Any]) -> str:
-    """The spiders whose listings led to no request, since another one's text takes precedence."""
-    source = history["article"]["source"]
-    spiders = (entry["spider"] for entry in history["entries"] if entry["reason"] == Reason.OTHER_SOURCE)
-    other_spiders = dict.fromkeys(spider for spider in spiders if spider != source)
-    return f": {' and '.join(other_spiders)} listed it too, and that does not take its place" if other_spiders else ""
-
-
-def _describe_post_state(article: dict[str, Any], path: Path) -> str:
     if article["published_revision"] != article["revision"]:
-        return f"revision {article['revision']} is owed: the next crawl writes it"
-    if not path.exists():
-        return "missing: `finews verify` tells more"
-    return f"it stands, revision {article['revision']}"
-
-
-def _format_run(crawl: _CrawlSummary) -> str:
-    return f"{crawl.spider} #{crawl.run_id}"
+        post_state = f"revision {article['revision']} is not written yet: the next crawl writes it"
+    elif path.exists():
+        post_state = f"written, revision {article['revision']}"
+    else:
+        post_state = "missing: run `finews verify`"
+    yield f"post: {path} ({post_state})"
 
 
 def _format_columns(columns: list[str]) -> str:

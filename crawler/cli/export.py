@@ -1,8 +1,7 @@
 """Command `finews export`: write articles as CSV, JSON Lines or Parquet."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from crawler.cli.search_options import build_search_request, filter_options
 from crawler.publish.export import (
     STDOUT,
     ExportFormat,
-    ExportOptions,
     export_to_file,
     export_to_stream,
     parse_export_options,
@@ -26,16 +24,21 @@ from crawler.storage import Store
 
 @click.command()
 @click.argument("file", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True))
-@click.option("--query", metavar="TEXT", help="Only what `finews search TEXT` finds.")
+@click.option("--query", metavar="TEXT", help="Export only matches of `finews search TEXT`.")
 @filter_options
 @click.option(
     "--format",
     "format_name",
     type=click.Choice([str(name) for name in ExportFormat]),
-    help="For `-`, or whatever FILE ends in.",
+    help="File type of `-`, or instead of the one that the name of FILE ends in.",
 )
-@click.option("--gzip", "compress", is_flag=True, help="Compress what goes to `-`; a file is when it ends in .gz.")
-@click.option("--excel", is_flag=True, help="CSV for Excel: codes stay text, and no cell is a formula.")
+@click.option(
+    "--gzip",
+    "compress",
+    is_flag=True,
+    help="Compress the output to `-`; files are compressed if their name ends in .gz.",
+)
+@click.option("--excel", is_flag=True, help="Write CSV for Excel: codes stay text, no cell is a formula.")
 @options.output
 def export(
     file: str,
@@ -46,34 +49,28 @@ def export(
     output: Path,
     **filter_values: Any,
 ) -> None:
-    """Write articles into FILE, newest first, in the form that its name ends in: .csv, .jsonl or .parquet.
+    """Write articles to a file, newest first.
 
-    FILE may end in .csv.gz or .jsonl.gz, and `-` is standard output. `stocks` and `columns` are the stocks that an
-    article links to and the columns that list it: lists in JSON and Parquet, joined by a semicolon in CSV. Times are
-    ISO 8601, and timestamps in Parquet. CSV is UTF-8 and holds what is stored; with --excel it has a byte order mark,
-    and an apostrophe before what a spreadsheet would take for a number, a date or a formula.
+    The name of FILE ends in .csv, .jsonl, .parquet, .csv.gz or .jsonl.gz; `-` is standard output. `stocks` and
+    `columns` are the stocks that an article links to and the columns that list it: lists in JSON and Parquet, joined by
+    a semicolon in CSV. Times are ISO 8601, and timestamps in Parquet. CSV is UTF-8 with the stored values; --excel adds
+    a byte order mark, and an apostrophe before each value that a spreadsheet would read as a number, a date or a
+    formula.
     """
     export_options = parse_export_options(file, format_name, compress=compress, excel=excel)
     with Store.open_ro(output) as store:
         request = build_search_request(store, query, filter_values)
         total = store.search.count(request)
-        with _progress_bar(total) as track, closing(store.search.rows_with_relations(request)) as rows:
-            _write(track(rows), file, export_options)
-
-
-def _write(rows: Iterable[Any], file: str, export_options: ExportOptions) -> None:
-    if file == STDOUT:
-        export_to_stream(rows, sys.stdout.buffer, export_options)
-        sys.stdout.buffer.flush()  # at the end of the process, nothing would report a full disk
-    else:
-        count = export_to_file(rows, Path(file), export_options)
-        print_line(f"{pluralise(count, 'article')} in {file}")
-
-
-@contextmanager
-def _progress_bar(total: int) -> Iterator[Callable[[Iterable[Any]], Iterable[Any]]]:
-    """A bar on stderr, where that is a terminal."""
-    console = Console(stderr=True)
-    # What is printed meanwhile is for standard output.
-    with Progress(console=console, disable=not console.is_terminal, redirect_stdout=False) as bar:
-        yield lambda rows: bar.track(rows, total=total, description="articles")
+        console = Console(stderr=True)
+        with (
+            # The bar must not redirect stdout, which may receive the export.
+            Progress(console=console, disable=not console.is_terminal, redirect_stdout=False) as bar,
+            closing(store.search.rows_with_relations(request)) as stored_rows,
+        ):
+            rows = bar.track(stored_rows, total=total, description="articles")
+            if file == STDOUT:
+                export_to_stream(rows, sys.stdout.buffer, export_options)
+                sys.stdout.buffer.flush()  # a full disk at the exit of the process would not be reported
+            else:
+                count = export_to_file(rows, Path(file), export_options)
+                print_line(f"{pluralise(count, 'article')} in {file}")

@@ -23,10 +23,17 @@ from crawler.storage.site_links import load_site_links
     show_default=True,
     help="Feed format.",
 )
-@click.option("--query", metavar="TEXT", help="Only what `finews search TEXT` finds.")
+@click.option("--query", metavar="TEXT", help="Include only matches of `finews search TEXT`.")
 @filter_options
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="At most N.")
-@click.option("--url", default="", metavar="URL", help="Where you publish it, for its link to itself.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    metavar="N",
+    help="Include at most N articles.",
+)
+@click.option("--url", default="", metavar="URL", help="Address of the published feed, for its self link.")
 @options.output
 @site_address
 def feed(
@@ -34,7 +41,7 @@ def feed(
 ) -> None:
     """Print the newest articles as an Atom, RSS 2.0 or JSON Feed.
 
-    All of them, of one category, or of a search; with their full texts. What the source has withdrawn is left out.
+    Entries have full texts. Withdrawn articles are left out.
     """
     with Store.open_ro(output) as store:
         request = build_search_request(store, query, filter_values)

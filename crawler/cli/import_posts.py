@@ -17,10 +17,11 @@ from crawler.items import Outcome
 @site_address
 @options.as_json
 def import_posts(folder: Path, output: Path, address: str, as_json: bool) -> None:
-    """Take in the posts of an old site, below DIR.
+    """Import the posts of an old site from the folder DIR.
 
-    They are cleaned and filed like crawled articles, under our paths. What the database has already is not touched,
-    and an article that DIR holds twice is taken once. A file that is no article is named with the reason: exit code 3.
+    DIR is searched with its subfolders. Posts are cleaned and saved like crawled articles. Articles that are already in
+    the database are not changed, and an article that occurs twice in DIR is imported once. Files that are no articles
+    are reported: exit code 3.
     """
     from crawler.jobs import import_posts
 

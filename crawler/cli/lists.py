@@ -1,4 +1,4 @@
-"""Commands `finews categories` and `finews columns`: lists of the media and of the listings."""
+"""Commands `finews categories` and `finews columns`: list the media and the listings."""
 
 import json
 from pathlib import Path
@@ -14,12 +14,15 @@ from crawler.storage.connection import DATABASE_FILE_NAME
 
 
 @click.command()
-@click.option("--all", "everything", is_flag=True, help="Also the media that are known and have no article yet.")
+@click.option("--all", "everything", is_flag=True, help="Include known media without articles.")
 @options.output
 @options.as_json
 def categories(everything: bool, output: Path, as_json: bool) -> None:
-    """The media, with their articles counted."""
-    rows = _load_used_categories(output) if not everything or (output / DATABASE_FILE_NAME).exists() else []
+    """List the media with their article counts and latest dates."""
+    rows: list[dict[str, Any]] = []
+    if not everything or (output / DATABASE_FILE_NAME).exists():
+        with Store.open_ro(output) as store:
+            rows = [{**row, "aliases": json.loads(row["aliases"])} for row in store.categories.with_article_counts()]
     if everything:
         known_slugs = {row["slug"] for row in rows}
         unused_categories = (category for category in bundled_categories() if category.slug not in known_slugs)
@@ -40,8 +43,8 @@ def categories(everything: bool, output: Path, as_json: bool) -> None:
 @options.output
 @options.as_json
 def columns(output: Path, as_json: bool) -> None:
-    """The listings of each spider, counted."""
-    from crawler.jobs.list_columns import load_columns  # Scrapy takes a third of a second to import
+    """List the columns of each spider with their article counts."""
+    from crawler.jobs.list_columns import load_columns  # imports Scrapy, which is slow
 
     counts: dict[str, dict[str, Any]] = {}
     if (output / DATABASE_FILE_NAME).exists():
@@ -51,8 +54,3 @@ def columns(output: Path, as_json: bool) -> None:
         {**column, "articles": 0, "latest": None, **counts.get(column["column_id"], {})} for column in load_columns()
     ]
     print_rows(rows, ("spider", "column_id", "name", "by_default", "articles", "latest"), as_json)
-
-
-def _load_used_categories(output: Path) -> list[dict[str, Any]]:
-    with Store.open_ro(output) as store:
-        return [{**row, "aliases": json.loads(row["aliases"])} for row in store.categories.with_article_counts()]

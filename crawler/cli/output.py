@@ -10,21 +10,22 @@ import click
 
 from crawler.content.unicode_text import collapse_whitespace, strip_invisible
 
+# Columns; narrower terminals wrap the lines themselves, so a title stays whole in a pipe.
 _MIN_TABLE_WIDTH = 160
-# What JSON lets through and a terminal may obey, or no stream can hold: DEL, C1, bidi controls, half characters.
+# Characters that JSON allows, and terminals may interpret or no stream can encode: DEL, C1, bidi controls, surrogates.
 _UNSAFE_CHARACTERS = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T[\d:]{8}[+\d:]*")
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON value; the characters that a terminal could obey are escaped, as JSON can."""
+    """Print one JSON value, with control characters for terminals escaped."""
     text = json.dumps(value, ensure_ascii=False, indent=2)
     _write_line(_UNSAFE_CHARACTERS.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
 def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """Print rows under these column names, numbers to the right; a line too long for the terminal is the terminal's."""
-    from rich.console import Console  # most commands print no table, and a crawl by schedule never does
+    """Print rows as a table with these columns, integers right-aligned; lines are not cut to the terminal's width."""
+    from rich.console import Console  # slow to import, and most commands print no table
     from rich.table import Table
 
     console = Console(markup=False, highlight=False)
@@ -40,45 +41,46 @@ def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> No
 
 
 def _write_line(text: str, *, err: bool = False) -> None:
-    """Write a line in the encoding of the stream; click by itself takes UTF-8 for one of ASCII."""
+    """Write a line in the encoding of the stream, where click would use UTF-8 for an ASCII stream."""
     click.echo(text, file=sys.stderr if err else sys.stdout)
 
 
 def print_line(text: str = "", *, err: bool = False) -> None:
-    """Print a line; what came from outside cannot move the cursor or colour the terminal."""
+    """Print a line without control characters, so text from a source cannot move the cursor or set colours."""
     _write_line("\n".join(strip_invisible(text).splitlines()), err=err)
 
 
 def print_highlighted_line(
     fragments: Iterable[tuple[str, bool]], markers: tuple[str, str], *, indent: str = ""
 ) -> None:
-    """Print parts as one line, with our marks, which a terminal may obey, around those that are hits."""
+    """Print fragments as one line, with markers, which may be terminal codes, around each hit."""
     before, after = markers
     visible_fragments = ((strip_fragment(text), hit) for text, hit in fragments)
     _write_line(indent + "".join(f"{before}{text}{after}" if hit else text for text, hit in visible_fragments))
 
 
 def strip_fragment(text: str) -> str:
-    """What can be shown of a part of a line, its white space as it is."""
+    """Return a part of a line without control characters and line breaks, other white space unchanged."""
     return " ".join(strip_invisible(text).splitlines())
 
 
 def pluralise(count: int, singular: str, plural: str = "") -> str:
-    """A number of things; `plural` where they are not the thing and an s."""
+    """Return a count with its noun; `plural` is needed where it is not the singular with an s."""
     return f"{count} {singular if count == 1 else plural or f'{singular}s'}"
 
 
 def format_minute(timestamp: str) -> str:
-    """A moment as a person reads it."""
+    """Return an ISO 8601 time as `YYYY-MM-DD HH:MM`."""
     return timestamp[:16].replace("T", " ")
 
 
 def format_withdrawal(article: Mapping[str, Any]) -> str:
-    """The note for an article that the source no longer has."""
-    return f"withdrawn: gone from the source since {format_minute(article['withdrawn_at'])}; its text is kept"
+    """Return the note for a withdrawn article."""
+    return f"withdrawn: missing at the source since {format_minute(article['withdrawn_at'])}; its text is kept"
 
 
 def _format_cell(value: Any) -> str:
+    """Return a value as one line: `-` for None, lists joined by commas, times without seconds."""
     if value is None:
         return "-"
     if isinstance(value, list | tuple):
@@ -89,6 +91,7 @@ def _format_cell(value: Any) -> str:
 
 
 def print_rows(rows: list[dict[str, Any]], column_names: tuple[str, ...], as_json: bool) -> None:
+    """Print rows as JSON, or as a table with these columns."""
     if as_json:
         print_json(rows)
     else:
@@ -96,4 +99,5 @@ def print_rows(rows: list[dict[str, Any]], column_names: tuple[str, ...], as_jso
 
 
 def format_published_at(version: dict[str, Any]) -> str:
+    """Return the publication time of an article or revision as `YYYY-MM-DD HH:MM:SS`."""
     return str(version["published_at"])[:19].replace("T", " ")

@@ -12,12 +12,12 @@ from crawler.storage import Store
 
 
 @click.command()
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="The last N.")
-@click.option("--gaps", is_flag=True, help="What was missed for certain between two crawls instead.")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="List at most N.")
+@click.option("--gaps", is_flag=True, help="List gaps instead: spans with entries certainly missed.")
 @options.output
 @options.as_json
 def runs(limit: int, gaps: bool, output: Path, as_json: bool) -> None:
-    """The crawls so far, newest first."""
+    """List the crawls so far, newest first, with their outcomes."""
     with Store.open_ro(output) as store:
         if gaps:
             print_rows(store.coverage.latest_gaps(limit), ("run_id", "spider", "column_id", "after", "before"), as_json)

@@ -6,18 +6,18 @@ import click
 
 from crawler.cli import options
 from crawler.cli.output import print_line
-from crawler.jobs import schedule as texts
+from crawler.jobs.schedule import detect_installation, render_cron, render_github_workflow, render_systemd
 
-_RENDERERS = {"cron": texts.render_cron, "systemd": texts.render_systemd, "github": texts.render_github_workflow}
+_RENDERERS = {"cron": render_cron, "systemd": render_systemd, "github": render_github_workflow}
 
 
 @click.command()
 @click.argument("kind", type=click.Choice(tuple(_RENDERERS)))
 @options.output
 def schedule(kind: str, output: Path) -> None:
-    """Print what crawls and publishes by a schedule.
+    """Print a schedule that crawls and publishes.
 
-    cron: lines for a crontab; systemd: a service and a timer; github: a workflow that commits what is new and publishes
-    the site. The paths are this installation's.
+    It contains the paths of this installation. cron: lines for a crontab; systemd: a service and a timer; github: a
+    workflow that commits new articles and publishes the site.
     """
-    print_line(_RENDERERS[kind](texts.detect_installation(output)).rstrip("\n"))
+    print_line(_RENDERERS[kind](detect_installation(output)).rstrip("\n"))

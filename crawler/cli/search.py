@@ -29,13 +29,14 @@ _CSV_COLUMNS = ("code", "title", "published_at", "media", "category", "url", "wi
 
 
 class _QueryCommand(click.Command):
-    """A command whose arguments are words, also unwanted ones, which begin as options do.
+    """Command whose query may contain excluded words, which begin with `-` as options do.
 
-    No option begins with `-涨` or `-"`: that is a word, and the query reads a wide minus as it reads a narrow one.
+    No option begins with `-涨` or `-"`, so their minus is replaced by a full-width one, which the query parser accepts
+    as well. Click's `ignore_unknown_options` would silently search for misspelt options such as `--limti 5`.
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Raises UsageError."""
+        """Parse the arguments. Raises UsageError."""
         options_with_value = {
             name for option in self.get_params(ctx) if not getattr(option, "is_flag", False) for name in option.opts
         }
@@ -49,7 +50,7 @@ class _QueryCommand(click.Command):
         except click.NoSuchOption as error:
             if error.option_name.startswith("--"):
                 raise
-            hint = "An unwanted word of Latin letters or digits is typed after `--`."
+            hint = "Type an excluded word of Latin letters or digits after `--`."
             raise click.NoSuchOption(error.option_name, f"{error.message} {hint}", ctx=ctx) from error
 
 
@@ -61,30 +62,35 @@ class _QueryCommand(click.Command):
     type=click.Choice([str(sort) for sort in SortOrder]),
     default=str(SortOrder.NEWEST),
     show_default=True,
-    help="What comes first.",
+    help="Sort order.",
 )
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=DEFAULT_LIMIT, show_default=True, metavar="N", help="At most N."
+    "--limit",
+    type=click.IntRange(min=1),
+    default=DEFAULT_LIMIT,
+    show_default=True,
+    metavar="N",
+    help="Print at most N.",
 )
 @click.option(
-    "--offset", type=click.IntRange(min=0), default=0, show_default=True, metavar="N", help="Leave out the first N."
+    "--offset", type=click.IntRange(min=0), default=0, show_default=True, metavar="N", help="Skip the first N."
 )
-@click.option("--count", "only_count", is_flag=True, help="Only how many there are, of any number.")
-@click.option("--csv", "as_csv", is_flag=True, help="Lines for a spreadsheet.")
+@click.option("--count", "only_count", is_flag=True, help="Print only the number of matches; --limit does not apply.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV for a spreadsheet.")
 @options.output
 @options.as_json
 def search(
     query: tuple[str, ...], only_count: bool, as_csv: bool, output: Path, as_json: bool, **filter_values: Any
 ) -> None:
-    """Find every part of a title or a text.
+    """Search the titles and texts of articles.
 
-    Several words are all wanted, "…" is a phrase, -word is unwanted (one of Latin letters or digits after `--`, as in
-    `finews search -- 央行 -ETF`), OR is between alternatives, brackets group, title:word looks in titles alone. Width,
-    case, traditional forms and blanks in names do not count. A stock's or article's code finds its articles. Withdrawn
-    articles are found, and marked. Without a QUERY, a filter is wanted.
+    All words must occur, and any part of a word matches; "…" is a phrase, -word excludes (Latin letters or digits only
+    after `--`, as in `finews search -- 央行 -ETF`), OR separates alternatives, brackets group, title:word searches only
+    titles. Width, case, traditional forms and spaces in names are ignored. A stock's or article's code finds its
+    articles. Withdrawn articles are included and marked. Without QUERY, a filter is required.
     """
     if not query and not any(filter_values[name] for name in _FILTER_NAMES):
-        raise UsageError("a query or a filter is wanted: see `finews search --help`")
+        raise UsageError("no query and no filter: give one, see `finews search --help`")
     with Store.open_ro(output) as store:
         request = build_search_request(store, " ".join(query) if query else None, filter_values)
         for note in parse_query(request.text).notes:
@@ -104,7 +110,13 @@ def search(
     if as_json:
         print_json([{**hit.article, "passage": hit.snippet.text, "hits": hit.snippet.highlights} for hit in hits])
     elif as_csv:
-        print_line(_format_csv(hits))
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow(_CSV_COLUMNS)
+        writer.writerows(
+            to_spreadsheet_cells({**hit.article, "passage": hit.snippet.text}, _CSV_COLUMNS) for hit in hits
+        )
+        print_line(buffer.getvalue().rstrip("\n"))
     else:
         _print_hits(hits)
     if not (hits and (as_json or as_csv)):
@@ -113,9 +125,9 @@ def search(
 
 
 def _find_hints(store: Store, request: SearchRequest, hits: list[SearchHit]) -> list[str]:
-    """Return the lines that say what else there is to find."""
+    """Return hints: how to see more hits, or what to try if there are none."""
     if not hits and request.offset and (count := store.search.count(request)):
-        return [f"{pluralise(count, 'article')} found, which --offset {request.offset} leaves out"]
+        return [f"{pluralise(count, 'article')} found, --offset {request.offset} skips all of them"]
     if not hits:
         return ["nothing found", *map(SUGGESTION_TEXTS.describe, suggest(store.search, store.stocks, request))]
     if len(hits) < (request.limit or 0):
@@ -126,15 +138,8 @@ def _find_hints(store: Store, request: SearchRequest, hits: list[SearchHit]) -> 
     return [f"{shown}{ranking_note}: {more}, --limit more at once, --count how many there are"]
 
 
-def _format_csv(hits: list[SearchHit]) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(_CSV_COLUMNS)
-    writer.writerows(to_spreadsheet_cells({**hit.article, "passage": hit.snippet.text}, _CSV_COLUMNS) for hit in hits)
-    return buffer.getvalue().rstrip("\n")
-
-
 def _print_hits(hits: list[SearchHit]) -> None:
+    """Print title, source and passage of each hit, with matches coloured on a terminal, else in brackets."""
     is_terminal = sys.stdout.isatty()
     for hit in hits:
         row = hit.article

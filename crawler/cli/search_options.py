@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from crawler.cli import options
 from crawler.content import clock
 from crawler.content.categories import CategoryRegistry
 from crawler.content.dates import parse_bound
@@ -15,26 +16,26 @@ from crawler.storage.search.query import check_query_has_words
 from crawler.storage.search.request import SearchRequest
 
 DEFAULT_LIMIT = 20
-
-
 _FILTER_NAMES = ("category", "column", "since", "until", "stock", "as_of")
 
 
 def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say which articles."""
+    """Add the filter options of a search to a command."""
     for option in reversed(
         (
-            click.option("--category", multiple=True, metavar="X", help="Only this media: slug or name. Repeatable."),
-            click.option("--column", multiple=True, metavar="ID", help="Only this listing: id or name. Repeatable."),
-            click.option("--since", metavar="DATE", help="2022-01-10, '2022-01-10 16:20', or an age such as 2d."),
-            click.option("--until", metavar="DATE", help="Likewise; the day or minute itself is included."),
             click.option(
-                "--stock", default="", metavar="CODE", help="Only about it: 600160, 600160.SH, 0700.HK, NVDA or a name."
+                "--category", multiple=True, metavar="X", help="Include only this media: slug or name. Repeatable."
             ),
-            click.option("--as-of", metavar="DATE", help="Answer with what was known then, and nothing later."),
             click.option(
-                "--distinct", is_flag=True, help="Of a story in several media, only the earliest that is found."
+                "--column", multiple=True, metavar="ID", help="Include only this listing: id or name. Repeatable."
             ),
+            options.since,
+            options.until,
+            click.option(
+                "--stock", default="", metavar="CODE", help="Stock: 600160, 600160.SH, 0700.HK, NVDA or a name."
+            ),
+            click.option("--as-of", metavar="DATE", help="Use only what was known at that time."),
+            click.option("--distinct", is_flag=True, help="Include only the earliest match of each group of reprints."),
         )
     ):
         command = option(command)
@@ -42,7 +43,10 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def build_search_request(store: Store, text: str | None, filter_values: dict[str, Any]) -> SearchRequest:
-    """The question that these options ask; `text` is None where no query was given. Raises UsageError."""
+    """Return the search for a query (None if not given) and the values of the filter options.
+
+    Raises UsageError for a query without words, and for an unknown media or column or an invalid date.
+    """
     if text is not None:
         check_query_has_words(text)
     now = clock.now()
@@ -53,10 +57,19 @@ def build_search_request(store: Store, text: str | None, filter_values: dict[str
     )
     if since and until and since > until:
         raise UsageError(f"--since {filter_values['since']} is after --until {filter_values['until']}: swap them")
+    categories = tuple(media.resolve(name).slug for name in filter_values["category"])
+    columns = []
+    for column in filter_values["column"]:
+        if store.articles.has_column(column):
+            columns.append(column)
+        else:
+            from crawler.jobs.list_columns import find_column_ids  # imports Scrapy, which is slow
+
+            columns += find_column_ids(column)
     return SearchRequest(
         text=text or "",
-        categories=tuple(media.resolve(name).slug for name in filter_values["category"]),
-        columns=tuple(column for text in filter_values["column"] for column in _find_column_ids(store, text)),
+        categories=categories,
+        columns=tuple(columns),
         since=since,
         until=until,
         stock=filter_values["stock"].strip(),
@@ -65,17 +78,8 @@ def build_search_request(store: Store, text: str | None, filter_values: dict[str
     )
 
 
-def _find_column_ids(store: Store, text: str) -> list[str]:
-    """What a person typed for a column: an id that articles have, or the id or name of one that a spider has."""
-    if store.articles.has_column(text):
-        return [text]
-    from crawler.jobs.list_columns import find_column_ids  # Scrapy takes a third of a second to import
-
-    return find_column_ids(text)
-
-
 def parse_moment(option: str, text: str | None, now: datetime, *, end_of_span: bool = False) -> datetime | None:
-    """What a person typed for a moment. Raises UsageError."""
+    """Return the time for a date or age given to an option. Raises UsageError, naming the option, if it is neither."""
     try:
         return None if text is None else parse_bound(text, now, end_of_span=end_of_span)
     except ValueError as error:

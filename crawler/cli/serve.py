@@ -10,16 +10,19 @@ from crawler.errors import missing_extra_error
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where to listen.")
-@click.option("--port", type=click.IntRange(0, 65_535), default=8001, show_default=True, metavar="N", help="0: any.")
-@click.option("--open", "open_browser", is_flag=True, help="Show it in a web browser.")
-@click.option("--sql", "allow_sql", is_flag=True, help="Let readers type SQL of their own.")
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), default=8001, show_default=True, metavar="N", help="Port; 0: any free."
+)
+@click.option("--open", "open_browser", is_flag=True, help="Open the page in a web browser.")
+@click.option("--sql", "allow_sql", is_flag=True, help="Allow readers to run their own SQL.")
 @options.output
 def serve(host: str, port: int, open_browser: bool, allow_sql: bool, output: Path) -> None:
-    """Browse and search the database in a web browser, also while a crawl runs.
+    """Browse and search the articles in a web browser.
 
-    Nothing can be changed through it. Only this machine can reach it, unless --host says otherwise. A reader's SQL
-    reads tables and views, and is stopped when it takes over a second or too much memory. Ctrl-C ends it.
+    The web view also works while a crawl runs. It is read-only and can be reached only from this machine, unless --host
+    names another address. SQL of readers is stopped after a second, or if it takes too much memory. Stop the server
+    with Ctrl-C.
     """
     try:
         from crawler.publish.web import server

@@ -1,4 +1,4 @@
-"""Commands `finews site build` and `finews site check`: the published site."""
+"""Commands `finews site build` and `finews site check`: build and check the published site."""
 
 import sys
 from pathlib import Path
@@ -13,7 +13,7 @@ from crawler.publish.jekyll.config import MAX_KEEP_DAYS
 
 @click.group()
 def site() -> None:
-    """The published site: build it, check it."""
+    """Build or check the published site."""
 
 
 @site.command()
@@ -21,23 +21,21 @@ def site() -> None:
     "--keep-days",
     type=click.IntRange(0, MAX_KEEP_DAYS),
     metavar="N",
-    help="Freeze the months that lie before the last N days.  [default: keep_days of _config.yml, else none]",
+    help="Freeze months older than N days.  [default: keep_days of _config.yml, else none]",
 )
-@click.option("--all", "everything", is_flag=True, help="Render every page anew, frozen ones too.")
-@click.option("--quiet", is_flag=True, help="Say nothing unless something went wrong.")
+@click.option("--all", "everything", is_flag=True, help="Render all pages again, frozen ones too.")
+@click.option("--quiet", is_flag=True, help="Print only problems.")
 @options.output
 @site_address
 @options.as_json
 def build(keep_days: int | None, everything: bool, quiet: bool, output: Path, address: str, as_json: bool) -> None:
     """Bring the site in _site up to date.
 
-    Jekyll renders what has changed since the last build, and nothing else. A frozen month's pages are HTML of their
-    own, under the same addresses, which no build renders again until one of their articles is corrected; its posts
-    move from _posts to _frozen. Exit code 75 while a crawl runs.
+    Jekyll renders only what has changed since the last build. Pages of a frozen month are kept as HTML under the same
+    addresses and rendered again only if one of their articles changes; its posts move from _posts to _frozen. Exit
+    code 75 while a crawl runs.
     """
-    from crawler.jobs import (
-        build_site,  # it shares the recovery of runs with crawls, and Scrapy takes a third of a second to import
-    )
+    from crawler.jobs import build_site
 
     build_result = build_site.build_site(output, address, keep_days, render_all=everything)
     if as_json:
@@ -52,27 +50,25 @@ def build(keep_days: int | None, everything: bool, quiet: bool, output: Path, ad
             }
         )
     elif not quiet:
-        rendered, frozen = (
-            pluralise(build_result.build.pages_rendered, "page"),
-            pluralise(build_result.build.posts_archived, "post"),
-        )
+        rendered = pluralise(build_result.build.pages_rendered, "page")
+        frozen = pluralise(build_result.build.posts_archived, "post")
         print_line(f"{output}/_site: {rendered} rendered, {frozen} frozen")
         for path in build_result.customised_files:
-            print_line(f"note: {path} is as you have changed it, and stays so; delete it to get ours")
+            print_line(f"note: {path} has your changes and was not updated; delete it to restore the default")
         if build_result.build.outdated_theme:
-            print_line("note: frozen pages have an older look; `finews site build --all` renders them anew")
+            print_line("note: frozen pages have an outdated theme; run `finews site build --all` to render them again")
 
 
 @site.command()
-@click.option("--quiet", is_flag=True, help="Say nothing unless something is wrong.")
+@click.option("--quiet", is_flag=True, help="Print only problems.")
 @options.output
 @site_address
 @options.as_json
 def check(quiet: bool, output: Path, address: str, as_json: bool) -> None:
-    """Is the site in _site what it should be?
+    """Check the site in _site against the posts.
 
-    Every post has its page at the address that its first day gives it, which says what the post says; no page is
-    empty, no link inside the site leads nowhere, and the feed is valid. Exit code 1 with a line for each fault.
+    Every post must have its page, at the address of its first publication date and with the content of the post; no
+    page may be empty, no internal link broken, and the feed must be valid. Exit code 1 with a line for each fault.
     """
     from crawler.jobs import build_site
 

@@ -14,12 +14,14 @@ from crawler.storage import Store
 @click.command()
 @click.argument("stock", required=False)
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=DEFAULT_LIMIT, show_default=True, metavar="N", help="At most N."
+    "--limit", type=click.IntRange(min=1), default=DEFAULT_LIMIT, show_default=True, metavar="N", help="List at most N."
 )
 @options.output
 @options.as_json
 def stocks(stock: str | None, limit: int, output: Path, as_json: bool) -> None:
-    """The stocks and boards that articles link to; or one of them, with its articles.
+    """List the linked stocks, or show one with its articles.
+
+    Boards that articles link to are listed, too.
 
     STOCK is a code (600160, 1.600160, 600160.SH, 0700.HK, NVDA) or a name.
     """

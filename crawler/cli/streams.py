@@ -1,7 +1,6 @@
-"""Standard streams of a process, set up once at its start: for any locale, and where one is closed, full or gives up.
+"""Standard streams of a process, set up once at its start, for any locale and for closed, full or failing streams.
 
-What is no terminal gets UTF-8 whatever the locale is, as files do. A terminal gets its own encoding, in which `?`
-replaces what it cannot show.
+Files and pipes get UTF-8 in every locale. A terminal gets its own encoding, with `?` for characters it cannot show.
 """
 
 import io
@@ -14,14 +13,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-# What arguments and names of files may hold.
+# Sample of the characters that arguments and file names may contain.
 _CHINESE = "中"
 
 
 class StandardStream(io.FileIO):
-    """A standard stream that drops what is written from the first error of writing on.
+    """Standard stream that discards all data after its first write error.
 
-    That error is raised, and kept in `error`, where `is_needed` answers that a command has no purpose without it.
+    If `is_needed` returns True, the error is also raised and kept in `error`.
     """
 
     error: OSError | None = None
@@ -32,7 +31,7 @@ class StandardStream(io.FileIO):
         self._is_needed = is_needed
 
     def write(self, data: "ReadableBuffer") -> int:
-        """Write, or drop, some bytes, and return how many. Raises OSError, once."""
+        """Write or discard bytes and return their number. Raises OSError at the first error of a needed stream."""
         if not self._is_lost:
             try:
                 return super().write(data)
@@ -45,13 +44,23 @@ class StandardStream(io.FileIO):
 
 
 def set_up_streams(is_output_needed: Callable[[], bool]) -> StandardStream:
-    """Replace standard output and error, and return the former; it raises its first error where it is needed.
+    """Replace standard output and error, and return standard output.
 
-    Nothing else that a process opens gets the number of a stream that is closed. Where the locale's encoding is not
-    that of the arguments, Python is started again in UTF-8 mode.
+    Restarts Python in UTF-8 mode if the arguments are UTF-8 and the locale's encoding is not. Closed descriptors are
+    opened read-only, so no other file or socket becomes a standard stream, and writing still fails.
     """
-    _restart_in_utf8_mode_if_needed()
-    _open_closed_descriptors()
+    locale_encoding = sys.getfilesystemencoding()
+    if locale_encoding != "utf-8" and sys.executable and _are_utf8_arguments(locale_encoding):
+        environment = {**os.environ, "PYTHONUTF8": "1"}  # for child processes
+        if sys.stdout:  # UTF-8 mode must not change the encoding of a terminal
+            environment.setdefault("PYTHONIOENCODING", sys.stdout.encoding)
+        with suppress(OSError):
+            os.execve(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]], environment)
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDONLY), True)  # gets the lowest free number: this descriptor
     encoding = next((stream.encoding for stream in (sys.stdout, sys.stderr) if stream), "utf-8")
     stdout, stderr = StandardStream(1, is_output_needed), StandardStream(2, lambda: False)
     sys.stdout = _as_text(stdout, encoding, line_buffering=stdout.isatty())
@@ -64,31 +73,8 @@ def _as_text(stream: StandardStream, terminal_encoding: str, *, line_buffering: 
     return io.TextIOWrapper(io.BufferedWriter(stream), encoding, errors="replace", line_buffering=line_buffering)
 
 
-def _open_closed_descriptors() -> None:
-    """Open those of 0, 1 and 2 that are closed, else a file or a socket would become a standard stream.
-
-    They cannot be written, so that a command whose output is lost knows it.
-    """
-    for descriptor in range(3):
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            os.set_inheritable(os.open(os.devnull, os.O_RDONLY), True)  # at the lowest number that is free: this one
-
-
-def _restart_in_utf8_mode_if_needed() -> None:
-    encoding = sys.getfilesystemencoding()
-    if encoding == "utf-8" or not sys.executable or not _are_utf8_arguments(encoding):
-        return
-    environment = {**os.environ, "PYTHONUTF8": "1"}  # for the processes that this one starts
-    if sys.stdout:  # what a terminal shows is not changed
-        environment.setdefault("PYTHONIOENCODING", sys.stdout.encoding)
-    with suppress(OSError):
-        os.execve(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]], environment)
-
-
 def _are_utf8_arguments(encoding: str) -> bool:
-    """Whether UTF-8 reads the arguments, and the locale's encoding does not: few words of GBK are valid UTF-8."""
+    """Return whether the arguments are UTF-8 rather than in the locale's encoding; GBK text is rarely valid UTF-8."""
     arguments = b" ".join(map(os.fsencode, sys.orig_argv))
     try:
         arguments.decode("utf-8")

@@ -11,53 +11,45 @@ from crawler.cli.options import site_address
 from crawler.cli.output import pluralise, print_json, print_line
 
 if TYPE_CHECKING:
-    from crawler.jobs.verify import Mismatch, VerifyReport
+    pass
 
 
 @click.command()
-@click.option("--repair", is_flag=True, help="Mend what is certain; exit code 75 while a crawl runs.")
+@click.option("--repair", is_flag=True, help="Repair what can be repaired safely; exit code 75 while a crawl runs.")
 @options.output
 @site_address
 @options.as_json
 def verify(repair: bool, output: Path, address: str, as_json: bool) -> None:
-    """Do posts and rows agree?
+    """Compare posts, rows, indexes and pages with one another.
 
-    Names each post that is missing, different, extra (no row is for it) or unfinished, each article that the index of
-    words (unindexed) or its story of reprints (unlinked) does not hold as it is, and each page of the site that is gone
-    or does not show what the rows say (stale); exit code 1 when any remains. It only reads, and works during a crawl.
-    --repair writes missing and different posts from their rows, and the pages, indexes, links, and removes unfinished
-    files; an extra file is reported and never deleted. After a change of the site's address all posts differ, and
-    `finews rebuild posts` brings them in line.
+    Reports each post that is missing, different, extra (without a row) or unfinished, each article with a wrong entry
+    in the search index (unindexed) or in the reprint index (unlinked), and each page of the site that is missing or
+    outdated (stale); exit code 1 if any remains. Without --repair it only reads, also during a crawl. --repair writes
+    missing and different posts from their rows, updates pages and indexes, and removes unfinished files; extra files
+    are never deleted. After a change of the site address all posts differ: run `finews rebuild posts`.
 
-    Also what another program has written into news.db: rows that finews cannot use (invalid), by table, key and column,
-    and changes of the schema. --repair makes a bad value again from the post or from other columns, or sets the row
-    aside in the table quarantine, and makes triggers, indexes and columns again that are missing.
+    Changes of news.db by other programs are reported, too: rows that finews cannot use (invalid), by table, key and
+    column, and schema changes. --repair restores a bad value from the post or from other columns, or moves the row to
+    the table quarantine, and restores missing triggers, indexes and columns.
     """
-    from crawler.jobs import verify  # it shares the ledger with crawls, and Scrapy takes a third of a second to import
+    from crawler.jobs import verify  # slow to import
 
     report = (verify.repair_output if repair else verify.verify_output)(output, address)
     if as_json:
-        print_json(_report_as_dict(report))
-    else:
-        _print_report(report)
-        if report.only_address_count:
-            print_line(_format_address_hint(report.only_address_count, address))
-    sys.exit(1 if report.mismatches else 0)
-
-
-def _report_as_dict(report: "VerifyReport") -> dict[str, object]:
-    return {
-        "agree": report.matching_posts,
-        "disagreements": [mismatch.as_dict() for mismatch in report.mismatches],
-        "mended": [mismatch.as_dict() for mismatch in report.repaired],
-    }
-
-
-def _print_report(report: "VerifyReport") -> None:
-    for mismatch in report.repaired:
-        print_line(f"mended: {_format_mismatch(mismatch)}")
-    for mismatch in report.mismatches:
-        print_line(_format_mismatch(mismatch))
+        print_json(
+            {
+                "agree": report.matching_posts,
+                "disagreements": [mismatch.as_dict() for mismatch in report.mismatches],
+                "mended": [mismatch.as_dict() for mismatch in report.repaired],
+            }
+        )
+        sys.exit(1 if report.mismatches else 0)
+    prefixed = [("repaired: ", mismatch) for mismatch in report.repaired] + [("", found) for found in report.mismatches]
+    for prefix, mismatch in prefixed:
+        fields = mismatch.as_dict()
+        detail = f" ({fields['detail']})" if fields["detail"] else ""
+        named_fields = filter(None, (fields["kind"], fields["path"], fields["code"], fields["title"]))
+        print_line(prefix + " ".join(named_fields) + detail)
     totals = [pluralise(report.matching_posts, "post agrees with its row", "posts agree with their rows")]
     if report.post_count:
         totals.append(pluralise(report.post_count, "disagreement"))
@@ -66,17 +58,8 @@ def _print_report(report: "VerifyReport") -> None:
     if report.derived_count:
         totals.append(f"{pluralise(report.derived_count, 'article')} to be indexed or linked")
     print_line(", ".join(totals))
-
-
-def _format_address_hint(post_count: int, address: str) -> str:
-    posts = pluralise(post_count, "post links", "posts link")
-    site_option = f" --site {address}" if address else ""
-    return (
-        f"{posts} back to another address than the site's: `finews rebuild posts{site_option}` writes the one in force"
-    )
-
-
-def _format_mismatch(mismatch: "Mismatch") -> str:
-    fields = mismatch.as_dict()
-    detail = f" ({fields['detail']})" if fields["detail"] else ""
-    return " ".join(filter(None, (fields["kind"], fields["path"], fields["code"], fields["title"]))) + detail
+    if report.only_address_count:
+        posts = pluralise(report.only_address_count, "post links", "posts link")
+        site_option = f" --site {address}" if address else ""
+        print_line(f"{posts} back to another address than the site's: run `finews rebuild posts{site_option}`")
+    sys.exit(1 if report.mismatches else 0)

@@ -12,13 +12,13 @@ from crawler.cli.output import print_line
 @options.mirror
 @options.set_
 def worker(spider: str | None, mirror: str | None, setting_overrides: tuple[str, ...]) -> None:
-    """Fetch for `finews crawl --distributed`, on this machine, until stopped.
+    """Fetch for `finews crawl --distributed` until stopped.
 
-    FINEWS_QUEUE names the PostgreSQL database that all machines share. Each worker keeps to the politeness settings of
-    a crawl, so the source gets as many requests as that many crawls would send.
+    FINEWS_QUEUE names the PostgreSQL database that all machines share. Each worker has the politeness settings of a
+    crawl, so N workers send as many requests as N crawls.
     """
     require_scale_extra()
-    from crawler.crawl import runner  # Scrapy takes a third of a second to import
+    from crawler.crawl import runner  # imports Scrapy, which is slow
     from crawler.jobs.distributed.worker import run_worker
 
     settings = runner.build_settings(settings_from_options(mirror, setting_overrides), show_progress=False)

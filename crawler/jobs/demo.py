@@ -1,4 +1,4 @@
-"""Demo: the sample site on loopback, and the real commands run against it."""
+"""Demo: crawls of the sample site on loopback, by the real commands."""
 
 import signal
 import subprocess
@@ -16,12 +16,15 @@ from crawler.storage import Store
 
 DEMO_SPIDERS = ("choice", "eastmoney", "flash")
 
-# The site is our own and needs no politeness.
+# The sample site needs no politeness.
 _FAST_SETTINGS = ("--set", "DOWNLOAD_DELAY=0", "--set", "AUTOTHROTTLE_ENABLED=0")
 
 
 def crawl_sample_site(output: Path, articles: int) -> Iterator[str]:
-    """Serve the sample site and crawl it with each spider; yields each command before it runs. Raises FatalError."""
+    """Serve the sample site and crawl it with each spider; yield each command before running it.
+
+    Raises FatalError when a crawl fails.
+    """
     now = clock.now()
     corpus = Corpus.sample(articles, newest_at=now)
     add_reprints(corpus, newest_at=now)
@@ -35,9 +38,9 @@ def crawl_sample_site(output: Path, articles: int) -> Iterator[str]:
 
 
 def _run_crawl(command: Sequence[str]) -> int:
-    """Run a crawl to its end; return its exit code. Ctrl-C goes to the crawl, which stops and says so.
+    """Run a crawl and return its exit code; pass Ctrl-C on to the crawl.
 
-    Raises SystemExit after that, and KeyboardInterrupt where it came too late for the crawl.
+    Raises SystemExit after a crawl stopped by Ctrl-C, and KeyboardInterrupt if Ctrl-C came too late for the crawl.
     """
     process: subprocess.Popen[bytes] | None = None
     is_stopped = False
@@ -49,7 +52,7 @@ def _run_crawl(command: Sequence[str]) -> int:
             process.send_signal(signal.SIGINT)
 
     previous_handler = signal.signal(signal.SIGINT, forward)
-    # A process inherits this: the crawl hears of Ctrl-C when it can answer, and not while it is loaded.
+    # The child process inherits the mask and unblocks SIGINT when it can handle it, not while it is still importing.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         process = subprocess.Popen(command)
@@ -67,6 +70,6 @@ def _run_crawl(command: Sequence[str]) -> int:
 
 
 def pick_example_article(output: Path) -> str:
-    """The code of an article to look at: the one with most stocks in it."""
+    """Return the code of the article with most stocks."""
     with Store.open_ro(output) as store:
         return store.articles.code_with_most_mentions()

@@ -1,10 +1,10 @@
-"""Legacy posts: parser for the post files of an old site. Three forms of them are known:
+"""Legacy posts: parser for the post files of an old site, of which three forms are known.
 
     2022-01-10-NW202201102242171631.md   an article of a media: its HTML, and the share page
     2022-04-21-202204212352230938.md     rolling news: `> digest`, its HTML, and the page of a column
     2021-12-08-202112082206672930.md     the first fast news: one paragraph of text, a date without zone
 
-The old program wrote front matter by gluing texts together, so that it is read with more patience than our own.
+The old program wrote front matter without quoting values, so the parser accepts more than YAML.
 """
 
 import os
@@ -29,15 +29,15 @@ from crawler.spiders.eastmoney_markup import (
     parse_share_page_code,
 )
 
-# Where entries and articles say that they come from here.
+# Column of imported entries and articles.
 IMPORT_COLUMN = "import"
 
 _POST_FILE_NAME = re.compile(rf"(?:\d{{4}}-\d\d-\d\d)?-?({CODE_PREFIX})?({CODE_PATTERN.pattern})\.md", re.ASCII)
 _SOURCE_LINK_LINE = re.compile(r"\s*<([^<>\s]*)>")
-# What may follow the link are the ways back, in any of their forms.
+# Back links, in any form, may follow the source link.
 _BACK_LINK_START = "[返回"
 _SOURCE_LINK_AND_BACK_LINKS = re.compile(r"\s*<([^<>\s]*)>\s*(?:\[返回.*)?")
-# The first digit says that a column's id follows.
+# The digit 1 is not part of the column's id.
 _COLUMN_PAGE_URL = re.compile(r"https?://[^/\s]+/news/1([0-9]+),([0-9]+)\.html", re.ASCII)
 _DIGEST_QUOTE = re.compile(r"((?:>[^\n]*(?:\n|$))+)\s*(.*)", re.DOTALL)
 _FRONT_MATTER = re.compile(r"---\n(.*?)\n---\n(.*)", re.DOTALL)
@@ -47,7 +47,7 @@ _NEWS_SUFFIX = "新闻"
 
 @dataclass(frozen=True, slots=True)
 class LegacyPost:
-    """A file by what its name says. `code` is empty where it is not named like an article's."""
+    """File of an old site, with the parts of its name; `code` is empty if the name is not that of an article."""
 
     path: str
     code: str
@@ -55,22 +55,23 @@ class LegacyPost:
 
     @classmethod
     def from_path(cls, path: str) -> "LegacyPost":
+        """Return the file for a path, relative to the imported folder."""
         name_match = _POST_FILE_NAME.fullmatch(PurePath(path).name)
         return cls(path, name_match[2] if name_match else "", bool(name_match and name_match[1]))
 
     @property
     def display_path(self) -> str:
-        """Its path for a person; a file's name need not be text."""
+        """Return the path as text, with invalid bytes of the file name replaced."""
         return os.fsencode(self.path).decode("utf-8", "replace")
 
     def sort_rank(self) -> tuple[bool, str, str]:
-        """Of two posts of one article the greater is taken: a media's before rolling news, then the newer name."""
+        """Return the rank among posts of one article: a media's post above rolling news, then the newer name."""
         return self.is_media_post, PurePath(self.path).name, self.path
 
 
 @dataclass(frozen=True, slots=True)
 class _SourceLink:
-    """What the end of a post says: the article's page, whose spider that is, and the column that the link names."""
+    """Source link of a post: the page of the article, its spider, and the column if the link names one."""
 
     url: str
     spider: str
@@ -80,24 +81,33 @@ class _SourceLink:
 def parse_legacy_post(
     legacy_post: LegacyPost, content: bytes, registry: CategoryRegistry, imported_at: datetime
 ) -> RawArticle:
-    """Return the article in a file whose name holds a code, with the entry that a listing would have had for it.
+    """Return the article of a file whose name holds a code, with a listing entry made from the file.
 
-    `imported_at` is when it is imported.
-
-    Raises ParseError, which says what is missing.
+    Raises ParseError, which names the missing part.
     """
     metadata, text = _parse_front_matter(post_format.decode_post(content))
-    title, published = _parse_title(metadata["title"]), _parse_date(metadata["date"])
-    body, link = _split_body_and_link(text)
-    source_link = _parse_source_link(legacy_post, link)
-    digest, body = _split_digest_and_body(body)
+    title = clean_title(metadata["title"])
+    if not title:
+        raise ParseError("the title is empty")
+    try:
+        published = dates.parse_post_datetime(metadata["date"], EASTMONEY_MARKUP.zone)
+    except ValueError as error:
+        raise ParseError(f"its date is {error}") from error
+    body, source_link = _split_source_link(legacy_post, text)
+    # Rolling news begins with a quote, its digest; a body of plain text is also its own digest.
+    quote_match = _DIGEST_QUOTE.fullmatch(body)
+    digest = "\n".join(line.lstrip("> ") for line in quote_match[1].strip().split("\n")) if quote_match else ""
+    body = quote_match[2] if quote_match else body
+    if not body.startswith("<"):
+        digest, body = digest or body, text_to_html(body or digest)
+    tagged_media = _find_tagged_media(metadata, body, registry) if legacy_post.is_media_post else ""
     entry = ListingEntry(
         code=legacy_post.code,
         title=title,
         published=published,
         column=IMPORT_COLUMN,
         url=source_link.url,
-        media=_find_media(legacy_post, metadata, digest, body, registry),
+        media=tagged_media or find_source_line_media(body, EASTMONEY_MARKUP) or extract_trailing_media(digest),
         summary=digest,
     )
     return RawArticle(
@@ -112,41 +122,25 @@ def parse_legacy_post(
 
 
 def _parse_front_matter(text: str) -> tuple[Mapping[str, str], str]:
-    """As YAML; a title with a quote in it is none, and is read line by line."""
+    """Return front matter and body; front matter that is not YAML, as with a quote in the title, is read by line."""
     try:
         return post_format.parse_front_matter(text)
     except ParseError:
         if not (match := _FRONT_MATTER.match(text)):
             raise
-    lines = (_FRONT_MATTER_LINE.fullmatch(line) for line in match[1].split("\n"))
-    metadata = {line[1]: _strip_quotes(line[2].strip()) for line in lines if line}
+    metadata = {}
+    for line in match[1].split("\n"):
+        if line_match := _FRONT_MATTER_LINE.fullmatch(line):
+            value = line_match[2].strip()
+            metadata[line_match[1]] = value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
     for name in post_format.FRONT_MATTER_KEYS:
         if name not in metadata:
             raise ParseError(f"its front matter has no {name}")
     return metadata, match[2]
 
 
-def _strip_quotes(text: str) -> str:
-    return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
-
-
-def _parse_title(text: str) -> str:
-    title = clean_title(text)
-    if not title:
-        raise ParseError("the title is empty")
-    return title
-
-
-def _parse_date(text: str) -> datetime:
-    """The source's time, whether it says its zone or not."""
-    try:
-        return dates.parse_post_datetime(text, EASTMONEY_MARKUP.zone)
-    except ValueError as error:
-        raise ParseError(f"its date is {error}") from error
-
-
-def _split_body_and_link(text: str) -> tuple[str, str]:
-    """What is above the source link, and that link, on a line of its own, before or next to the ways back."""
+def _split_source_link(legacy_post: LegacyPost, text: str) -> tuple[str, _SourceLink]:
+    """Return the body above the source link, and the link, a line of its own above or next to the back links."""
     body, _, line = f"\n{text}".rstrip().rpartition("\n")
     pattern = _SOURCE_LINK_AND_BACK_LINKS
     if line.lstrip().startswith(_BACK_LINK_START):
@@ -155,43 +149,27 @@ def _split_body_and_link(text: str) -> tuple[str, str]:
     match = pattern.fullmatch(line)
     if not match:
         raise ParseError("it does not end with a source link")
-    return body.strip(), match[1]
-
-
-def _parse_source_link(legacy_post: LegacyPost, link: str) -> _SourceLink:
+    code, link = legacy_post.code, match[1]
     column_match = _COLUMN_PAGE_URL.fullmatch(link)
-    if legacy_post.is_media_post and parse_share_page_code(link) == legacy_post.code:
-        return _SourceLink(link, "choice", ())
-    if not legacy_post.is_media_post and column_match and column_match[2] == legacy_post.code:
-        return _SourceLink(ARTICLE_URL.format(legacy_post.code), "eastmoney", (column_match[1],))
-    if link in {ARTICLE_URL.format(legacy_post.code), CAIFUHAO_URL.format(legacy_post.code)}:
-        return _SourceLink(link, "eastmoney", ())
-    raise ParseError(f"its source link is not this article's: {link[:80]!r}")
+    if legacy_post.is_media_post and parse_share_page_code(link) == code:
+        source_link = _SourceLink(link, "choice", ())
+    elif not legacy_post.is_media_post and column_match and column_match[2] == code:
+        source_link = _SourceLink(ARTICLE_URL.format(code), "eastmoney", (column_match[1],))
+    elif link in {ARTICLE_URL.format(code), CAIFUHAO_URL.format(code)}:
+        source_link = _SourceLink(link, "eastmoney", ())
+    else:
+        raise ParseError(f"its source link is not this article's: {link[:80]!r}")
+    return body.strip(), source_link
 
 
-def _split_digest_and_body(text: str) -> tuple[str, str]:
-    """The quote that rolling news begin with, and the HTML; plain text is both."""
-    quote_match = _DIGEST_QUOTE.fullmatch(text)
-    digest = "\n".join(line.lstrip("> ") for line in quote_match[1].strip().split("\n")) if quote_match else ""
-    body = quote_match[2] if quote_match else text
-    if body.startswith("<"):
-        return digest, body
-    return digest or body, text_to_html(body or digest)
+def _find_tagged_media(metadata: Mapping[str, str], body: str, registry: CategoryRegistry) -> str:
+    """Return the media that a post is tagged with.
 
-
-def _find_media(
-    legacy_post: LegacyPost, metadata: Mapping[str, str], digest: str, body: str, registry: CategoryRegistry
-) -> str:
-    if legacy_post.is_media_post and (
-        tagged_media := _media_from_tag(metadata["tags"].strip(), metadata["categories"], body, registry)
-    ):
-        return tagged_media
-    return find_source_line_media(body, EASTMONEY_MARKUP) or extract_trailing_media(digest)
-
-
-def _media_from_tag(tag: str, category: str, body: str, registry: CategoryRegistry) -> str:
-    """The old program always added 新闻; where the category says that the media's own name ends so, ours did not."""
-    name = tag.removesuffix(_NEWS_SUFFIX)
+    The old program always appended 新闻; finews does not if the name of the media itself ends with it, as the category
+    shows.
+    """
+    category = metadata["categories"]
+    name = metadata["tags"].strip().removesuffix(_NEWS_SUFFIX)
     if name.endswith(_NEWS_SUFFIX) or not name:
         return name
     known_category = registry.find(category)

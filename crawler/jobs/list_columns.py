@@ -1,4 +1,4 @@
-"""Column list: all columns of all spiders, as one table."""
+"""Column list: the columns of all spiders as one table."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from crawler.crawl.policy.selection import unknown_column_error
 
 
 def load_columns() -> list[dict[str, Any]]:
-    """Each column: `spider`, `column_id`, `name`, and whether it is crawled `by_default`."""
+    """Return a row per column: `spider`, `column_id`, `name` and `by_default`, True if crawled without `--column`."""
     settings = Settings()
     settings.setmodule(our_settings)
     spider_loader = SpiderLoader.from_settings(settings)
@@ -23,7 +23,7 @@ def load_columns() -> list[dict[str, Any]]:
 
 
 def find_column_ids(text: str) -> list[str]:
-    """Return the ids of the columns that have this id or name, of all spiders. Raises UsageError where none has."""
+    """Return the ids of the columns with this id or name, of all spiders. Raises UsageError if there is none."""
     columns = load_columns()
     found = dict.fromkeys(column["column_id"] for column in columns if text in {column["column_id"], column["name"]})
     if not found:

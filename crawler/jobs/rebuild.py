@@ -28,10 +28,10 @@ from crawler.storage.site_links import load_site_links
 
 @dataclass(frozen=True, slots=True)
 class RebuildResult:
-    """A rebuilt database: how many articles were read from posts, and whether what the old one held was carried over.
+    """Result of rebuilding the database; `carried_over` is whether the old one's data was copied.
 
-    `unreadable_posts` names the posts that were left out, with the reason, and `faults` in a line each what could not
-    be carried over.
+    `unreadable_posts` maps the paths of rejected posts to the reason, `faults` has a line for each part of the old
+    database that could not be copied.
     """
 
     article_count: int
@@ -42,7 +42,7 @@ class RebuildResult:
 
 @dataclass(slots=True)
 class _PostRestorer:
-    """Restores articles from a folder of posts; what cannot be read is left, with the reason."""
+    """Restorer of articles from a folder of posts."""
 
     source_dir: Path
     site_links: SiteLinks
@@ -52,41 +52,37 @@ class _PostRestorer:
     unreadable_posts: dict[str, str] = field(default_factory=dict)
 
     def restore_all(self, store: Store) -> None:
+        """Restore the article of every post; rejected posts are added to `unreadable_posts`."""
         for path in iter_post_paths(self.source_dir):
             if is_partial_file(path):
                 continue
             try:
-                post = self._parse_post(path)
-                article = _article_from_post(post, self._category_for(post))
-                text = post_format.render_post(post, self.site_links)  # the file may have other line ends
+                text = post_format.decode_post(post_files.read_file(post_files.locate_post(self.source_dir, path)))
+                post = post_format.parse_post(text, self.site_links, find_markup_by_url, self.registry)
+                post_path = post_format.parse_post_path(path)
+                if post_path is None or post_path.code != post.code:
+                    right_path = post_format.make_post_path(post)
+                    raise ParseError(f"a post of {post.code} is in the wrong place: move it to {right_path}")
+                category = self.registry.find(post.media)
+                if category is None or category.slug != post.category:
+                    category = Category(post.category, post.media)
+                # Rendered, since the file may have other line ends.
+                text = post_format.render_post(post, self.site_links)
+                article = _article_from_post(post, category)
                 store.article_restorer.restore(article, path, text, post_exists=self.in_place)
                 self.article_count += 1
             except ItemError as error:
                 self.unreadable_posts[path] = str(error)
 
-    def _parse_post(self, path: str) -> Post:
-        text = post_format.decode_post(post_files.read_file(post_files.locate_post(self.source_dir, path)))
-        post = post_format.parse_post(text, self.site_links, find_markup_by_url, self.registry)
-        post_path = post_format.parse_post_path(path)
-        if post_path is None or post_path.code != post.code:
-            raise ParseError(
-                f"a post of {post.code} stands in the wrong place: {post_format.make_post_path(post)} would be right"
-            )
-        return post
-
-    def _category_for(self, post: Post) -> Category:
-        registered = self.registry.find(post.media)
-        return registered if registered and registered.slug == post.category else Category(post.category, post.media)
-
 
 def rewrite_posts(output: Path, address: str, target_dir: Path | None = None) -> int:
-    """Write every post from its row, into another folder that is empty, or where they belong; how many were written.
+    """Write every post from its row, to the output folder or an empty one, and return the number of posts written.
 
-    A post that is right already is not touched. Raises UsageError, OutputLockedError and FatalError.
+    Up-to-date posts are not changed. Raises UsageError, OutputLockedError and FatalError.
     """
     if target_dir is None:
         written_count = 0
-        # The posts that an interrupted crawl did not write are counted with the rest.
+        # Recovery comes last, so the posts that an interrupted crawl did not write are counted, too.
         with OutputDir.open_for_writing(output, address=address, must_exist=True, recover=False) as out:
             for rows in _batches(row for row in out.db.articles.iter_rows_by_path() if not _is_post_current(out, row)):
                 write_unwritten_posts(out, rows)
@@ -104,19 +100,19 @@ def rewrite_posts(output: Path, address: str, target_dir: Path | None = None) ->
 
 
 def rebuild_database(output: Path, address: str, source_dir: Path | None = None) -> RebuildResult:
-    """Rebuild the database from the posts of a folder, this one's own unless another is named.
+    """Rebuild the database from the posts of a folder, by default the output folder.
 
-    It is a copy of the old one, as far as that can be read, in which the articles are as their posts say. Raises
-    OutputLockedError and FatalError: then the old database stays as it is.
+    The new database is a copy of the readable parts of the old one, with its articles replaced by those of the posts.
+    Raises OutputLockedError and FatalError, and then keeps the old database.
     """
     if not (output / "_posts").is_dir() and source_dir is None:
-        raise FatalError(f"no posts in {output}: `--from DIR` names a folder that holds _posts")
+        raise FatalError(f"no posts in {output}: name a folder that contains _posts with --from")
     create_output_dir(output)
     with OutputDir.lock(output):
         with replacement_database(output, clock.now()) as replacement:
             store = replacement.store
             site_links = load_site_links(output, address)
-            # What another program wrote in the old one. Rows of an article that it lost wait for the article's post.
+            # Repair rows of other programs, but keep rows without an article: its post may restore it.
             replacement.faults.extend(map(str, store.repair_rows(output, site_links, keep_orphans=True)))
             restorer = _PostRestorer(
                 source_dir or output,
@@ -126,10 +122,10 @@ def rebuild_database(output: Path, address: str, source_dir: Path | None = None)
             )
             restorer.restore_all(store)
             if not restorer.article_count:
-                raise FatalError(f"no post of ours in {restorer.source_dir}/_posts: the old database stays")
+                raise FatalError(f"no finews post in {restorer.source_dir}/_posts: the old database is kept")
             store.article_restorer.remove_others()
         if source_dir is None:
-            # What an interrupted crawl left: its posts are not written yet.
+            # Opening the folder writes the posts that an interrupted crawl left unwritten.
             OutputDir.open_for_writing(output, address=address, already_locked=True).close()
     return RebuildResult(
         restorer.article_count, replacement.carried_over, restorer.unreadable_posts, replacement.faults
@@ -137,14 +133,15 @@ def rebuild_database(output: Path, address: str, source_dir: Path | None = None)
 
 
 def rebuild_search_index(output: Path) -> int:
-    """Rebuild the search index; how many articles it holds. Raises OutputLockedError and FatalError."""
+    """Rebuild the search index and return the number of articles. Raises OutputLockedError and FatalError."""
     with OutputDir.open_for_writing(output, must_exist=True) as out:
         return out.db.search_index.rebuild()
 
 
 def rebuild_reprint_clusters(output: Path) -> int:
-    """Look for the reprints of all articles again; how many articles there are. Raises OutputLockedError and
-    FatalError.
+    """Search all articles for reprints again and return the number of articles.
+
+    Raises OutputLockedError and FatalError.
     """
     with OutputDir.open_for_writing(output, must_exist=True) as out:
         article_count = out.db.reprint_clusters.rebuild()
@@ -159,16 +156,11 @@ def _batches(rows: Iterator[Mapping[str, Any]]) -> Iterator[list[Mapping[str, An
 
 
 def _is_post_current(out: OutputDir, row: Mapping[str, Any]) -> bool:
-    """Whether the post file is what the row says, and marked so.
-
-    A file without its mark is written again: nothing says that it is on disk yet.
-    """
+    """Return whether a post file agrees with its row and the row records the file as written."""
     text = post_format.render_post(Post.from_row(row), out.links)
-    is_marked = row["published_revision"] == row["revision"] and row["post_sha256"] == post_files.hash_post(text)
-    return is_marked and _is_current_file(post_files.locate_post(out.path, row["post_path"]), text)
-
-
-def _is_current_file(file: Path, text: str) -> bool:
+    if row["published_revision"] != row["revision"] or row["post_sha256"] != post_files.hash_post(text):
+        return False  # the file, if any, may not be on disk yet
+    file = post_files.locate_post(out.path, row["post_path"])
     try:
         return not file.is_symlink() and file.read_bytes() == text.encode()
     except OSError:
@@ -176,7 +168,7 @@ def _is_current_file(file: Path, text: str) -> bool:
 
 
 def _article_from_post(post: Post, category: Category) -> Article:
-    """What a post says of an article; what it does not say is in the help of `finews rebuild db`."""
+    """Return the article of a post; the help of `finews rebuild db` lists the defaults of fields that posts lack."""
     entry = ListingEntry(post.code, post.title, post.published_at, NO_COLUMN, post.url, post.media)
     return Article(
         entry=entry,

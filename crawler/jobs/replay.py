@@ -1,4 +1,4 @@
-"""Replay: extract stored responses again with the extractors of today, without any network."""
+"""Replay: parse stored responses again with the current extractors, without network."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -15,10 +15,9 @@ from crawler.content import clock
 from crawler.content.categories import CategoryRegistry
 from crawler.content.encoding import decode_body
 from crawler.content.flash_format import drop_false_media
-from crawler.content.markup import SourceMarkup
 from crawler.content.normalise import normalise_article
 from crawler.errors import ItemError, ParseError
-from crawler.items import NO_COLUMN, Article, ListingEntry, Outcome, RawArticle, RawResponse, Reason, RunOutcome
+from crawler.items import NO_COLUMN, ListingEntry, Outcome, RawArticle, RawResponse, Reason, RunOutcome
 from crawler.jobs import legacy_posts
 from crawler.jobs.legacy_posts import LegacyPost
 from crawler.jobs.spider_lookup import find_markup, load_spider_class
@@ -33,7 +32,7 @@ from crawler.storage.raw_responses import entry_from_json
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
-    """What came of one stored response: `readable` or not, why not, and which columns of the article change how."""
+    """Result for one stored response: whether it is readable, why not, and old and new values of changed columns."""
 
     code: str
     kind: str
@@ -43,9 +42,9 @@ class ReplayResult:
 
 
 class Replayer:
-    """Extracts the stored responses of one output folder again. With `dry_run` nothing is written.
+    """Parser of the stored responses of an output folder. With `dry_run` nothing is written.
 
-    `outcome` is a crawl's word for how that went so far.
+    `outcome` is DONE, or PARTIAL after a response that is not readable.
     """
 
     def __init__(self, out: OutputDir, *, dry_run: bool) -> None:
@@ -59,7 +58,7 @@ class Replayer:
         self._run_id = 0 if dry_run else out.db.runs.start("replay", {}, clock.now())
 
     def replay_quarantine(self) -> Iterator[ReplayResult]:
-        """The rows in quarantine, oldest first. A listing or a row that is readable now is for the next crawl."""
+        """Yield a result per row in quarantine, oldest first; the next crawl saves entries of readable listings."""
         for row in self._out.db.quarantine.unresolved():
             try:
                 result = self._replay_quarantined(row)
@@ -71,7 +70,7 @@ class Replayer:
             yield result
 
     def replay_articles(self) -> Iterator[ReplayResult]:
-        """The articles whose responses were stored, and that would come out differently today."""
+        """Yield a result for each stored response that is unreadable or changes its article."""
         for spider, entry, response in self._out.db.raw_responses.all():
             try:
                 result = self._replay_article(spider, entry, response)
@@ -82,6 +81,7 @@ class Replayer:
                 yield result
 
     def close(self) -> None:
+        """Cluster reprints, update the pages and finish the run, unless this is a dry run."""
         if not self._dry_run:
             self._out.db.reprint_clusters.cluster_pending()
             update_site_source(self._out)
@@ -95,34 +95,27 @@ class Replayer:
         response = RawResponse(
             row["url"], row["content_type"], self._out.db.quarantine.get_raw(row["id"]), row["reader"]
         )
-        if row["kind"] == KIND_FILE:
-            return self._replay_file(response)
+        if row["kind"] == KIND_FILE:  # of an import, which changes no article in the database
+            legacy_post = LegacyPost.from_path(response.url)
+            if self._out.db.articles.get(legacy_post.code):
+                return ReplayResult(legacy_post.code, KIND_FILE, readable=True, detail="in the database already")
+            raw = legacy_posts.parse_legacy_post(legacy_post, response.body, self._registry, clock.now())
+            return self._compare_with_stored(raw, KIND_FILE)
         spider = self._load_spider(row["spider"])
         if row["kind"] == KIND_ARTICLE:
             if row["entry"] is None:
-                raise ParseError("it was kept without its listing entry")
+                raise ParseError("it was stored without its listing entry")
             return self._replay_article(row["spider"], entry_from_json(row["entry"]), response)
         if row["kind"] == KIND_LISTING:
-            listing_page = spider.extract_listing(
-                decode_body(response.body, response.content_type), spider.first_cursor
-            )
-            return ReplayResult(
-                "", KIND_LISTING, readable=True, detail=f"{len(listing_page.rows)} rows: the next crawl takes them"
-            )
+            text = decode_body(response.body, response.content_type)
+            row_count = len(spider.extract_listing(text, spider.first_cursor).rows)
+            return ReplayResult("", KIND_LISTING, readable=True, detail=f"{row_count} rows: the next crawl takes them")
         try:
             fields = json.loads(response.body)
         except ValueError as error:
-            raise ParseError("what was kept is no row of a listing") from error
+            raise ParseError("the stored response is not a row of a listing") from error
         entry = spider.parse_and_check_row(fields, row["column_id"], clock.now())
         return ReplayResult(entry.code, row["kind"], readable=True, detail="the next crawl takes it")
-
-    def _replay_file(self, response: RawResponse) -> ReplayResult:
-        """As an import does it, which does not touch what the database has already."""
-        legacy_post = LegacyPost.from_path(response.url)
-        if self._out.db.articles.get(legacy_post.code):
-            return ReplayResult(legacy_post.code, KIND_FILE, readable=True, detail="in the database already")
-        raw = legacy_posts.parse_legacy_post(legacy_post, response.body, self._registry, clock.now())
-        return self._compare_with_stored(raw, KIND_FILE)
 
     def _replay_article(self, spider: str, entry: ListingEntry, response: RawResponse) -> ReplayResult:
         entry = replace(entry, media=drop_false_media(entry.media, entry.summary))
@@ -137,15 +130,11 @@ class Replayer:
         row = self._out.db.articles.get(article.code)
         changes = find_differences(article, row) if row else {"article": ("", article.title)}
         if changes and not self._dry_run:
-            self._save(article, find_markup(raw.spider))
+            saved = save_article(self._out, article, markup=find_markup(raw.spider), compare_markup=True)
+            outcome = Outcome.NEW if saved.outcome is Outcome.NEW else Outcome.UPDATED
+            entry = (article.code, NO_COLUMN, outcome, Reason.REPLAYED, "parsed again from its stored response")
+            self._out.db.runs.add_entries(self._run_id, [entry])
         return ReplayResult(article.code, kind, readable=True, changes=changes)
-
-    def _save(self, article: Article, markup: SourceMarkup) -> None:
-        saved_article = save_article(self._out, article, markup=markup, compare_markup=True)
-        outcome = Outcome.NEW if saved_article.outcome is Outcome.NEW else Outcome.UPDATED
-        self._out.db.runs.add_entries(
-            self._run_id, [(article.code, NO_COLUMN, outcome, Reason.REPLAYED, "read again from its kept reply")]
-        )
 
     def _find_spider_class(self, name: str) -> type[SourceSpider]:
         try:
@@ -162,7 +151,7 @@ class Replayer:
 
 @contextmanager
 def open_replayer(output: Path, address: str, *, dry_run: bool) -> Iterator[Replayer]:
-    """A replay of an output folder; under the crawl's lock, and recorded as a run, unless it is a dry run."""
+    """Open a folder for replaying; unless it is a dry run, hold the lock of crawls and record a run."""
     if dry_run:
         with OutputDir.open_for_reading(output, address=address) as out:
             yield Replayer(out, dry_run=True)

@@ -1,4 +1,4 @@
-"""Spider lookup by name, for jobs that extract what a spider once fetched."""
+"""Spider lookup by name, for jobs that parse stored responses and posts."""
 
 from functools import cache
 from typing import TYPE_CHECKING
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 @cache
 def load_spider_class(name: str) -> type["SourceSpider"]:
-    """Return the class of a spider. Raises KeyError for a name that no spider has."""
-    # Scrapy takes a third of a second to import, and most posts can be read without.
+    """Return the class of a spider. Raises KeyError for an unknown name."""
+    # Scrapy is slow to import, and most posts can be parsed without it.
     from scrapy.settings import Settings
     from scrapy.spiderloader import SpiderLoader
 
@@ -28,10 +28,10 @@ def load_spider_class(name: str) -> type["SourceSpider"]:
 
 
 def find_markup(spider: str) -> SourceMarkup:
-    """Return what the source of a spider adds to its texts. Raises KeyError for a name that no spider has."""
+    """Return the markup of the source of a spider. Raises KeyError for an unknown name."""
     return load_spider_class(spider).markup
 
 
 def find_markup_by_url(article_url: str) -> SourceMarkup:
-    """Return what the source of an article adds to its texts, given the article's address."""
+    """Return the markup of the source of an article, given by its address."""
     return find_markup(find_spider_name(article_url))

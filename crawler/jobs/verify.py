@@ -1,18 +1,20 @@
-"""Verification: compare every row with its post file, as two streams in one order, and pages with both; repair.
+"""Verification: compare every row with its post file, check indexes and pages, and repair.
 
-A post is a pure function of its row: what differs is found by rendering, byte for byte, and memory stays flat however
-many articles there are.
+A post is a pure function of its row: each row is rendered and compared with its file, byte for byte. Rows and files
+are read as two streams sorted by path, so memory use does not depend on the number of articles.
 """
 
 import heapq
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from crawler.content import clock, post_format
 from crawler.content.categories import CategoryRegistry
@@ -33,13 +35,11 @@ ArticleRow = Mapping[str, Any]
 
 
 class MismatchKind(StrEnum):
-    """How a row and its post disagree: there is no file, another one, one without a row, or half of one.
+    """Kind of a disagreement.
 
-    Or what another program wrote: a row that finews cannot use, and a change of the schema.
-
-    And a row with the search index: search looks at it by itself, more slowly, or misses it. And a row with its
-    cluster: its reprints are not those that the texts say. And the rows with a page of the site: it is gone, or does
-    not show what they say.
+    Between a row and its post: the file is missing, different, without a row (extra) or partly written (unfinished).
+    Between articles and what is derived from them: the search index (unindexed), the reprint index (unlinked), and
+    pages of the site (stale). By other programs: rows that finews cannot use (invalid), and schema changes.
     """
 
     MISSING = "missing"
@@ -57,15 +57,15 @@ _ROW_KINDS = {MismatchKind.MISSING, MismatchKind.DIFFERENT}
 _DERIVED_KINDS = {MismatchKind.UNINDEXED, MismatchKind.UNLINKED}
 _POST_KINDS = {*MismatchKind} - _DERIVED_KINDS - {MismatchKind.STALE}
 
-_REWRITTEN = "the same text in another encoding or with other line ends: `finews verify --repair` writes it as it was"
+_REWRITTEN = "the same text in another encoding or with other line ends: `finews verify --repair` restores it"
 
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """One path at which rows and files disagree; `code` and `title` are empty where they are not known.
+    """One disagreement; `code` and `title` are empty if they are not known.
 
-    `in_progress` says that a running crawl may be about to resolve it, and `only_address` that the post differs in the
-    site that it links back to, and in nothing else.
+    `in_progress` means that a running crawl may be about to resolve the mismatch, `only_address` that the post differs
+    only in the site address of its back links.
     """
 
     kind: MismatchKind
@@ -77,16 +77,14 @@ class Mismatch:
     only_address: bool = False
 
     def as_dict(self) -> dict[str, str]:
-        """As JSON for a program; a file's name need not be text."""
+        """Return the fields for JSON, with invalid bytes of the file name replaced."""
         path = os.fsencode(self.path).decode("utf-8", "replace")
         return {"kind": self.kind, "path": path, "code": self.code, "title": self.title, "detail": self.detail}
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """What a comparison found: `matching_posts` posts that are as their rows say, and the rest; `repaired` no longer
-    counts.
-    """
+    """Result of a comparison: the number of matching posts, the mismatches that remain, and the repaired ones."""
 
     matching_posts: int
     mismatches: list[Mismatch]
@@ -94,30 +92,32 @@ class VerifyReport:
 
     @property
     def post_count(self) -> int:
-        """How many disagreements are of posts."""
+        """Return the number of mismatches of posts and rows."""
         return sum(mismatch.kind in _POST_KINDS for mismatch in self.mismatches)
 
     @property
     def only_address_count(self) -> int:
-        """How many posts link back to another address, as after a change of the site's."""
+        """Return the number of posts that link back to another site address, as after a change of the address."""
         return sum(mismatch.only_address for mismatch in self.mismatches)
 
     @property
     def page_count(self) -> int:
-        """How many disagreements are of pages."""
+        """Return the number of mismatches of pages."""
         return sum(mismatch.kind is MismatchKind.STALE for mismatch in self.mismatches)
 
     @property
     def derived_count(self) -> int:
-        """How many disagreements are none of posts, but of what is found out of the articles."""
+        """Return the number of articles with a wrong entry in the search or reprint index."""
         return sum(mismatch.kind in _DERIVED_KINDS for mismatch in self.mismatches)
 
 
 def verify_output(output: Path, address: str) -> VerifyReport:
-    """Compare every row with its post, changing nothing. Works during a crawl. Raises StoreError.
+    """Compare every row with its post, changing nothing; works during a crawl.
 
-    A crawl writes the row first and the post after it, and looks for reprints when it ends: what looks wrong is looked
-    at once more when all is read, and what the crawl that holds the folder just then still owes is no disagreement.
+    A crawl writes a row before its post, and links reprints at its end. So paths that disagree are compared again after
+    everything else, and unfinished work of a running crawl is not reported.
+
+    Raises StoreError.
     """
     with OutputDir.open_for_reading(output, address=address) as out:
         row_count, suspects = _compare_all(out)
@@ -127,10 +127,21 @@ def verify_output(output: Path, address: str) -> VerifyReport:
             *_find_stale(out),
             *_find_foreign_writes(out),
         ]
-        owed = [*suspects, *mismatches, *_find_not_yet_linked(out.db)]
-        any_in_progress = any(mismatch.in_progress for mismatch in owed)
-        crawl_is_running = any_in_progress and _is_locked(output)
-        mismatches += [mismatch for suspect in suspects if (mismatch := _recheck_path(out, suspect.path))]
+        # Testing the lock takes it for a moment, in which a crawl cannot start: test only if the result matters, and
+        # before the second comparison, so a crawl that ends in between has written its posts.
+        may_be_in_progress = (*suspects, *mismatches, *_find_not_yet_linked(out.db))
+        crawl_is_running = False
+        if any(mismatch.in_progress for mismatch in may_be_in_progress):
+            try:
+                crawl_is_running = OutputDir.is_locked(output)
+            except OutputError:  # this user may not open the lock file
+                crawl_is_running = True
+        load_registry = _lazy_registry(out.db)
+        for path in (suspect.path for suspect in suspects):
+            row = out.db.articles.get_by_post_path(path)  # before the file, since crawls commit the row first
+            file_exists = os.path.lexists(post_files.locate_post(out.path, path))
+            if mismatch := _check_path(out, load_registry, path, row, file_exists=file_exists):
+                mismatches.append(mismatch)
         mismatches += _find_not_yet_linked(out.db)
     matching_posts = row_count - sum(mismatch.kind in _ROW_KINDS for mismatch in mismatches)
     return VerifyReport(
@@ -139,13 +150,11 @@ def verify_output(output: Path, address: str) -> VerifyReport:
 
 
 def repair_output(output: Path, address: str) -> VerifyReport:
-    """Repair what is certain: posts that are missing or different are written from their rows, unfinished files go, and
-    pages are written again.
+    """Write missing and different posts from their rows, update indexes and pages, and remove unfinished files.
 
-    A file without a row stays: whatever it is, it is somebody's. Raises OutputLockedError while a crawl runs, and
-    FatalError.
+    Files without a row are never changed. Raises OutputLockedError while a crawl runs, and FatalError.
     """
-    # What an interrupted crawl left is reported with the rest.
+    # Without recovery, so posts that an interrupted crawl left unwritten are in the report.
     with OutputDir.open_for_writing(output, address=address, must_exist=True, recover=False) as out:
         out.db.repair_rows(out.path, out.links)
         invalid_rows = [Mismatch(MismatchKind.INVALID, "", detail=str(row)) for row in out.db.repaired_rows]
@@ -155,20 +164,30 @@ def repair_output(output: Path, address: str) -> VerifyReport:
         mismatches += [*_find_unindexed(out.db), *_find_not_yet_linked(out.db), *_find_wrongly_linked(out.db)]
         if any(mismatch.kind is MismatchKind.UNLINKED for mismatch in mismatches):
             out.db.reprint_clusters.repair()
-        repaired = [mismatch for mismatch in mismatches if _repair_mismatch(out, mismatch)]
-        # Of what is right now, and of what was before: the pages are a function of the rows.
+        # A file without a row may be the user's own; unlinked articles were repaired together above.
+        repaired = [mismatch for mismatch in mismatches if mismatch.kind is not MismatchKind.EXTRA]
+        for mismatch in repaired:
+            if mismatch.kind is MismatchKind.UNINDEXED:
+                out.db.search_index.reindex(mismatch.code)
+            elif mismatch.kind is MismatchKind.UNFINISHED:
+                post_files.locate_post(out.path, mismatch.path).unlink(missing_ok=True)
+            elif mismatch.kind in _ROW_KINDS:
+                row = out.db.articles.get_by_post_path(mismatch.path)
+                assert row is not None, "only the holder of the lock writes rows"
+                write_unwritten_posts(out, [row])
+        # Last, since pages are rendered from the repaired rows.
         if stale_pages := _find_stale(out):
             repair_pages(out)
             repaired += stale_pages
-    take_notices()  # the report has them
-    remaining = [mismatch for mismatch in mismatches if mismatch not in repaired]
+    take_notices()  # already in the report
+    remaining = [mismatch for mismatch in mismatches if mismatch.kind is MismatchKind.EXTRA]
     return VerifyReport(row_count, remaining, [*schema_changes, *invalid_rows, *repaired])
 
 
 def _find_foreign_writes(out: OutputDir) -> list[Mismatch]:
-    """What other programs have written into the database that finews cannot use."""
+    """Return the rows of other programs that finews cannot use, and schema changes."""
     bad_values = [*out.db.row_repair(out.path, out.links).find_bad_values()]
-    take_notices()  # the same rows, as they were met
+    take_notices()  # already in the report
     return [
         *(Mismatch(MismatchKind.SCHEMA, "", detail=str(fault)) for fault in out.db.find_schema_faults()),
         *(Mismatch(MismatchKind.INVALID, "", detail=str(bad_value)) for bad_value in bad_values),
@@ -190,7 +209,7 @@ def _find_wrongly_linked(store: Store) -> list[Mismatch]:
 
 
 def _find_stale(out: OutputDir) -> list[Mismatch]:
-    """The pages that are not what they should be; a crawl writes them at its end."""
+    """Return the pages that are outdated; a crawl updates pages at its end."""
     return [
         Mismatch(MismatchKind.STALE, fault.path, detail=fault.detail, in_progress=True)
         for fault in find_page_faults(out)
@@ -209,33 +228,18 @@ def _mismatches_from_faults(
 
 
 def _compare_all(out: OutputDir) -> tuple[int, list[Mismatch]]:
-    """How many rows there are, and the paths at which they and the files disagree."""
+    """Compare all rows and post files in the order of their paths; return the number of rows, and the mismatches."""
     row_count, mismatches = 0, []
-    row_pairs = ((row["post_path"], row) for row in out.db.articles.iter_rows_by_path())
-    file_pairs = ((path, None) for path in iter_post_paths(out.path))
+    row_pairs = ((os.fsencode(row["post_path"]), row["post_path"], row) for row in out.db.articles.iter_rows_by_path())
+    file_pairs = ((os.fsencode(path), path, None) for path in iter_post_paths(out.path))
     load_registry = _lazy_registry(out.db)
-    for path, group in groupby(heapq.merge(row_pairs, file_pairs, key=_pair_sort_key), key=_pair_path):
-        pairs = list(group)
-        row = pairs[0][1]
-        row_count += row is not None
-        if mismatch := _check_path(out, load_registry, path, row, file_exists=pairs[-1][1] is None):
+    merged_pairs: Iterator[tuple[bytes, str, ArticleRow | None]] = heapq.merge(row_pairs, file_pairs, key=itemgetter(0))
+    for path, group in groupby(merged_pairs, key=itemgetter(1)):
+        rows = [row for _, _, row in group]  # the row comes first, then None for the file
+        row_count += rows[0] is not None
+        if mismatch := _check_path(out, load_registry, path, rows[0], file_exists=rows[-1] is None):
             mismatches.append(mismatch)
     return row_count, mismatches
-
-
-def _pair_path(pair: tuple[str, ArticleRow | None]) -> str:
-    return pair[0]
-
-
-def _pair_sort_key(pair: tuple[str, ArticleRow | None]) -> bytes:
-    return os.fsencode(pair[0])
-
-
-def _recheck_path(out: OutputDir, path: str) -> Mismatch | None:
-    """The same of one path, as it is now. The row is read first: a crawl commits it before it writes the file."""
-    row = out.db.articles.get_by_post_path(path)
-    file_exists = os.path.lexists(post_files.locate_post(out.path, path))
-    return _check_path(out, _lazy_registry(out.db), path, row, file_exists=file_exists)
 
 
 def _check_path(
@@ -246,98 +250,46 @@ def _check_path(
     *,
     file_exists: bool,
 ) -> Mismatch | None:
-    if row is None:
-        return _mismatch_without_row(out, load_registry, path) if file_exists else None
-    mismatch = Mismatch(
-        MismatchKind.MISSING,
-        path,
-        row["code"],
-        row["title"],
-        in_progress=row["published_revision"] != row["revision"],
-    )
+    """Compare the row and the file of a path, either of which may be missing; return None if they agree."""
+    file = post_files.locate_post(out.path, path)
+    if row is not None:
+        is_unwritten = row["published_revision"] != row["revision"]
+        mismatch = Mismatch(MismatchKind.MISSING, path, row["code"], row["title"], in_progress=is_unwritten)
+        return _compare_post(mismatch, file, out.links, row) if file_exists else mismatch
     if not file_exists:
-        return mismatch
-    difference = _compare_post(post_files.locate_post(out.path, path), out.links, row)
-    return difference and replace(
-        mismatch, kind=MismatchKind.DIFFERENT, detail=difference.detail, only_address=difference.only_address
-    )
-
-
-class _Difference(NamedTuple):
-    """How a post is not as its row says; `only_address` as in Mismatch."""
-
-    detail: str = ""
-    only_address: bool = False
-
-
-def _find_other_address(content: bytes, row: ArticleRow) -> str:
-    """Return the address that a post links back to, if it is as its row says but for that; else an empty text."""
-    text = content.decode("utf-8", "replace")
-    address = post_format.find_site_address(text)
-    return address if address and text == post_format.render_post(Post.from_row(row), SiteLinks(address)) else ""
-
-
-def _compare_post(file: Path, site_links: SiteLinks, row: ArticleRow) -> _Difference | None:
-    """Return how the file of a row is not as it should be; None where it is."""
-    expected = post_format.render_post(Post.from_row(row), site_links)
-    content = post_files.read_if_file(file) or b""
-    if content != expected.encode():
-        if _is_same_text(content, expected):
-            return _Difference(_REWRITTEN)
-        address = _find_other_address(content, row)
-        return _Difference(f"it links back to {address}", only_address=True) if address else _Difference()
-    if post_files.hash_post(expected) != row["post_sha256"]:
-        return _Difference("the post is as its row says, whose post_sha256 is another's")
-    return None
-
-
-def _is_same_text(content: bytes, expected: str) -> bool:
-    try:
-        return post_format.decode_post(content) == expected
-    except ParseError:
-        return False
-
-
-def _mismatch_without_row(out: OutputDir, load_registry: Callable[[], CategoryRegistry], path: str) -> Mismatch:
+        return None
     if is_partial_file(path):
         return Mismatch(MismatchKind.UNFINISHED, path, in_progress=True)
     try:
-        post = post_format.parse_post(
-            post_format.decode_post(post_files.read_if_file(post_files.locate_post(out.path, path)) or b""),
-            out.links,
-            find_markup_by_url,
-            load_registry(),
-        )
+        text = post_format.decode_post(post_files.read_if_file(file) or b"")
+        post = post_format.parse_post(text, out.links, find_markup_by_url, load_registry())
     except ParseError as error:
-        return Mismatch(MismatchKind.EXTRA, path, detail=f"no post of ours: {error}")
-    return Mismatch(MismatchKind.EXTRA, path, post.code, post.title, "a post of ours that no row is for")
+        return Mismatch(MismatchKind.EXTRA, path, detail=f"not a finews post: {error}")
+    return Mismatch(MismatchKind.EXTRA, path, post.code, post.title, "a finews post without a row")
+
+
+def _compare_post(missing: Mismatch, file: Path, site_links: SiteLinks, row: ArticleRow) -> Mismatch | None:
+    """Compare a post file with its row; return None if they agree, else the mismatch, made from that of a missing file.
+
+    Text that differs only in encoding or line ends, and a post of another site address, are named as such.
+    """
+    different = replace(missing, kind=MismatchKind.DIFFERENT)
+    expected = post_format.render_post(Post.from_row(row), site_links)
+    content = post_files.read_if_file(file) or b""
+    if content == expected.encode():
+        if post_files.hash_post(expected) == row["post_sha256"]:
+            return None
+        return replace(different, detail="the post matches its row, but the stored post_sha256 does not")
+    with suppress(ParseError):
+        if post_format.decode_post(content) == expected:
+            return replace(different, detail=_REWRITTEN)
+    text = content.decode("utf-8", "replace")
+    address = post_format.find_site_address(text)
+    if address and text == post_format.render_post(Post.from_row(row), SiteLinks(address)):
+        return replace(different, detail=f"it links back to {address}", only_address=True)
+    return different
 
 
 def _lazy_registry(store: Store) -> Callable[[], CategoryRegistry]:
-    """The media that the database knows, asked for when a file without a row turns up."""
+    """Return a function that loads the categories once, since only files without a row need them."""
     return cache(lambda: CategoryRegistry(store.categories.all()))
-
-
-def _is_locked(output: Path) -> bool:
-    """Whether a crawl is running. A user who may not even open the lock cannot know, and assumes that one is."""
-    try:
-        return OutputDir.is_locked(output)
-    except OutputError:
-        return True
-
-
-def _repair_mismatch(out: OutputDir, mismatch: Mismatch) -> bool:
-    if mismatch.kind is MismatchKind.EXTRA:
-        return False
-    if mismatch.kind is MismatchKind.UNINDEXED:
-        out.db.search_index.reindex(mismatch.code)
-        return True
-    if mismatch.kind is MismatchKind.UNLINKED:
-        return True  # with all the others, already
-    if mismatch.kind is MismatchKind.UNFINISHED:
-        post_files.locate_post(out.path, mismatch.path).unlink(missing_ok=True)
-        return True
-    row = out.db.articles.get_by_post_path(mismatch.path)
-    assert row is not None, "whoever holds the lock is the only one who writes rows"
-    write_unwritten_posts(out, [row])
-    return True

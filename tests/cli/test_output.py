@@ -73,9 +73,9 @@ def test_escapes_in_the_database_are_not_printed(question: str, as_json: tuple[s
     assert CONTROL_CHARACTERS.findall(result.stdout + result.stderr) == []
 
 
-@pytest.mark.parametrize(("number", "expected"), [(0, "0 replies"), (1, "1 reply"), (2, "2 replies")])
+@pytest.mark.parametrize(("number", "expected"), [(0, "0 entries"), (1, "1 entry"), (2, "2 entries")])
 def test_pluralise(number: int, expected: str) -> None:
-    assert pluralise(number, "reply", "replies") == expected
+    assert pluralise(number, "entry", "entries") == expected
     assert pluralise(1, "page") == "1 page"
 
 

@@ -37,7 +37,7 @@ def test_only_one_of_ten_simultaneous_crawls_gets_the_lock(
     sample_site.reset()
     held_responses = HeldResponses(sample_site, LISTING_ENDPOINT)
     crawls = [start_process(crawl_command(sample_site, output)) for _ in range(CONCURRENT_CRAWLS)]
-    # The one that works waits for its listing, so that all others meet it.
+    # The one that works waits for its listing, so all others run at the same time.
     wait_until(lambda: sum(crawl.poll() is None for crawl in crawls) == 1)
     held_responses.release()
     answers = sorted((wait_for_exit(crawl) for crawl in crawls), key=lambda answer: answer.exit_code)

@@ -35,12 +35,12 @@ from tests.support.database import query_function
 from tests.support.waiting import wait_until
 
 TOTAL_KILLS = int(os.environ.get("FINEWS_KILLS", "12"))
-# So many in one output folder; then a new one is begun, so that the making of the database is hit often, too.
+# Kills per output folder; new folders are begun often, so the creation of the database is interrupted, too.
 KILLS_PER_FOLDER = 12
 # Some of them end before their moment comes.
 MAX_CRAWLS_PER_FOLDER = 2 * KILLS_PER_FOLDER
 CORRECTION_KILLS_PER_FOLDER = 4
-# What is published before each crawl, so that each has as much to do.
+# Articles published before each crawl, so each has the same amount of work.
 NEW_ARTICLES_PER_CRAWL = 15
 
 
@@ -102,7 +102,7 @@ def kill_after(args: list[str], delay: float) -> bool:
 
 
 def articles_requested_since(sample_site: SampleSite, request_index: int) -> list[str]:
-    """The articles that were asked for, once for each request that the site has taken note of."""
+    """Return the codes of the requested articles, once per recorded request."""
     # A request that a killed crawl sent last may still be on its way to the site.
     wait_until(lambda: sample_site.is_idle)
     return [

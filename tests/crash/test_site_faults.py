@@ -93,7 +93,7 @@ class PageScenario:
     environment: dict[str, str]
 
     def run(self, output: Path, *strace_options: str) -> tuple[CommandResult, list[str]]:
-        """The command, under strace where there are options for it; and the calls that were traced."""
+        """Run the command, under strace if there are options for it, and return it with the traced calls."""
         trace_file = output.with_suffix(".log")
         strace = ["strace", "-y", "-o", str(trace_file), *strace_options] if strace_options else []
         completed = subprocess.run(
@@ -114,7 +114,7 @@ class PageScenario:
 
 
 def select_calls(faults: list[Fault]) -> list[Fault]:
-    """The first and the last of each kind, by the stride."""
+    """Return every n-th of the first and the last calls of each kind; n is the stride."""
     firsts = {fault.kind: fault for fault in reversed(faults)}
     lasts = {fault.kind: fault for fault in faults}
     chosen = sorted({*firsts.values(), *lasts.values()}, key=faults.index)
@@ -139,7 +139,7 @@ def read_output(output: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module", params=COMMANDS)
 def scenario(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageScenario]:
-    """A site with an archived month, one of whose articles was corrected; a folder whose next crawl brings articles."""
+    """Make a site with an archived month and a corrected article, and a folder whose next crawl finds articles."""
     scratch = tmp_path_factory.mktemp("scratch")
     jekyll, cache = scratch / "bin" / "jekyll", scratch / "cache"
     jekyll.parent.mkdir()
@@ -194,7 +194,7 @@ def changing_faults(scenario: PageScenario, injections: tuple[str, ...]) -> list
 
 
 def find_path(output: Path, line: str) -> str:
-    """The path below the output folder that a call is about; empty where it is about none."""
+    """Return the path of a call, relative to the output folder, or an empty text."""
     found = re.search(rf'{re.escape(str(output))}/([^">]+)[">]', line)
     return found[1] if found else ""
 
@@ -218,7 +218,7 @@ def reading_faults(scenario: PageScenario) -> list[Fault]:
 
 
 def find_failures(scenario: PageScenario, expected: dict[str, str], faults: list[Fault]) -> list[str]:
-    """What went wrong, in a line for each fault."""
+    """Return a line for each failed fault."""
     assert faults
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         failures = pool.map(lambda numbered: _failure_of(scenario, expected, *numbered), enumerate(faults))

@@ -51,7 +51,7 @@ INJECTED_ERRORS = ("ENOSPC", "EIO", "EACCES")
 # A small site: this column has three articles.
 SMALL_COLUMN_ARGS = ("--column", "354")
 SIGKILL_EXIT_CODE = -signal.SIGKILL
-# What is gathered for some time would make other calls whenever a reply comes sooner or later.
+# Batching by time would make the calls depend on the arrival of responses.
 UNBATCHED_FINEWS = """
 from crawler import pipelines
 from crawler.cli import main
@@ -74,7 +74,7 @@ class CrashScenario:
     scratch_dir: Path
 
     def run_traced_crawl(self, output: Path, name: str, *options: str) -> tuple[CommandResult, list[str]]:
-        """A crawl under strace, and the calls that it made; the crawl's own thread makes all that count."""
+        """Run a crawl under strace, and return it with the calls of its main thread."""
         if self.start_dir.exists():
             shutil.copytree(self.start_dir, output)
         trace_file = self.scratch_dir / f"{name}.log"
@@ -87,7 +87,7 @@ class CrashScenario:
 
 @pytest.fixture(scope="module", params=["nothing", "what a kill left"])
 def scenario(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CrashScenario]:
-    """An output folder still to be made; and one where a crawl was killed: a row without its post, half a run."""
+    """Return a missing output folder, and one of a killed crawl with an unwritten post and an unfinished run."""
     scratch = tmp_path_factory.mktemp("scratch")
     with SampleSite(Corpus.sample(3)) as sample_site:
         run_crawl(sample_site, scratch / "right", *SMALL_COLUMN_ARGS)
@@ -107,7 +107,7 @@ def scenario(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(scope="module")
 def undisturbed_calls(scenario: CrashScenario) -> dict[str, list[str]]:
-    """The calls of an undisturbed crawl by name, in order: a crawl makes the same ones whenever it starts the same."""
+    """Return the calls of an undisturbed crawl by name, in order; they are the same for the same initial state."""
     output = scenario.scratch_dir / "counted"
     result, trace = scenario.run_traced_crawl(output, "counted")
     assert (result.exit_code, result.stderr) == (0, "")
@@ -132,7 +132,7 @@ def select_calls(calls: dict[str, list[str]], kind: str) -> list[tuple[str, int]
 
 
 def run_cases(scenario: CrashScenario, cases: list[tuple[str, int, str]]) -> list[str]:
-    """What went wrong, in a line for each case."""
+    """Return a line for each failed case."""
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         return [failure for failure in pool.map(lambda case: failure_of_case(scenario, *case), cases) if failure]
 
@@ -259,13 +259,13 @@ def undisturbed_rebuild(rebuild_scenario: RebuildScenario) -> dict[str, list[int
 
 
 def assert_rebuilt(output: Path, expected: dict[str, list[Any]]) -> None:
-    """The database is sound, and holds every row."""
+    """Check that the database is intact and has every row."""
     assert query_all(output / "news.db", "PRAGMA integrity_check", "PRAGMA foreign_key_check") == [[("ok",)], []]
     assert dump_database(output / "news.db") == expected
 
 
 def rebuild_failure(scenario: RebuildScenario, name: str, occurrence: int, injection: str) -> str:
-    """What went wrong; the database is sound and holds every row, whatever the rebuild came to."""
+    """Return the error of a rebuild, checking that the database is intact and has every row."""
     label = f"{name}-{occurrence}-{injection.replace('=', '-')}"
     output = scenario.scratch_dir / label
     try:

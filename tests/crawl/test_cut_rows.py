@@ -103,7 +103,7 @@ def test_article_is_asked_for_again_while_only_the_summary_is_in(
     assert (summary[0], summary[2]) == ("flash", 1)
     assert query("SELECT failures FROM sightings WHERE code = ?", cut_code) == [2]
     explained = finews("explain", cut_code, "--output", str(output)).stdout
-    assert "text: flash's is kept, a summary: the article behind it is not in yet" in explained
+    assert "text: flash's is kept, a summary: the article behind it is not saved yet" in explained
     sample_site.clear_faults()
     result = crawl("flash")
     assert (result.exit_code, result.json["updated"]) == (0, 1)

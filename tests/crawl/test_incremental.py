@@ -221,8 +221,8 @@ def test_explain_and_show_report_a_withdrawal(
     output_args = ("--output", str(output))
     explained = finews("explain", withdrawn_code, *output_args).stdout
     assert "  in no listing: updated: withdrawn at the source: HTTP 404\n" in explained
-    assert "taken in: withdrawn" not in explained
-    withdrawn_note = "withdrawn: gone from the source since 20"
+    assert "text saved: withdrawn" not in explained
+    withdrawn_note = "withdrawn: missing at the source since 20"
     assert withdrawn_note in explained
     assert withdrawn_note in finews("show", withdrawn_code, *output_args).stdout
     assert finews("show", withdrawn_code, "--json", *output_args).json["withdrawn_at"]
@@ -237,7 +237,7 @@ def test_explain_finds_an_archived_post(crawl_column: CommandRunner, finews: Com
     archived_path = output / "_frozen" / post.relative_to(output / "_posts")
     archived_path.parent.mkdir(parents=True)
     post.rename(archived_path)
-    assert f"post: {archived_path} (it stands, revision 1)" in finews("explain", code, "--output", str(output)).stdout
+    assert f"post: {archived_path} (written, revision 1)" in finews("explain", code, "--output", str(output)).stdout
     archived_path.unlink()
     assert f"post: {post} (missing: " in finews("explain", code, "--output", str(output)).stdout
 

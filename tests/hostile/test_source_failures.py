@@ -57,7 +57,7 @@ def test_unavailable_source_is_exit_code_1_and_one_line(sample_site: SampleSite,
     finished_crawl = run_crawl(sample_site, tmp_path / "output", "--set", "RETRY_TIMES=1")
     (line,) = finished_crawl.result.stderr.splitlines()
     assert finished_crawl.result.exit_code == 1
-    assert line.startswith("finews: no listing could be had: ")
+    assert line.startswith("finews: no listing could be read: ")
     assert expected_text in line
     assert finished_crawl.query("SELECT outcome FROM runs") == ["failed"]
 

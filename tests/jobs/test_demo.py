@@ -20,7 +20,7 @@ FIRST_CODE = "202201102242171631"
 
 @pytest.fixture(scope="module")
 def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which a demo was run, although a variable names another one for crawls."""
+    """Run a demo in a folder, with FINEWS_OUTPUT naming another one."""
     folder = tmp_path_factory.mktemp("demo")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FINEWS_OUTPUT", str(folder / "real"))

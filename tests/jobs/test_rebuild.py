@@ -46,7 +46,7 @@ SELECT_POST_DATA = (
 
 @pytest.fixture(scope="module")
 def crawled_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What crawls of all three sources have left; tests take a copy."""
+    """Crawl all three sources, once; tests copy the output."""
     output = tmp_path_factory.mktemp("crawled") / "output"
     with SampleSite(Corpus.sample(12)) as sample_site:
         for spider in ("flash", "choice", "eastmoney"):
@@ -57,7 +57,7 @@ def crawled_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def rebuild(crawled_output: Path, finews: CommandRunner, output: Path) -> CommandRunner:
-    """Runs `finews rebuild` on what the crawls have left."""
+    """Return a runner of `finews rebuild` on a copy of the crawled output."""
     shutil.copytree(crawled_output, output)
 
     def run(*args: str) -> CommandResult:
@@ -132,7 +132,7 @@ def test_posts_that_another_system_wrote_again_say_the_same(
     named = finews("verify", "--output", str(output))
     assert (named.exit_code, named.stdout.count("different _posts/")) == (1, len(posts))
     has_hint = rewrite is not rewrite_with_iso_date
-    assert named.stdout.count("`finews verify --repair` writes it as it was") == len(posts) * has_hint
+    assert named.stdout.count("`finews verify --repair` restores it") == len(posts) * has_hint
     assert finews("verify", "--repair", "--output", str(output)).exit_code == 0
     assert read_posts(output) == posts
 
@@ -405,7 +405,7 @@ LOST_WITH = {"runs": {"entries", "quarantine", "coverage", "gaps", "unproven_wal
 
 
 def page_owners(database: Path) -> dict[int, str]:
-    """The table or index that each page belongs to, by its number; none of the pages that continue a long row."""
+    """Return the table or index of each page, by its number, without overflow pages."""
     ((*rows,),) = query_all(database, "SELECT pageno, name FROM dbstat WHERE pagetype != 'overflow'")
     return dict(rows)
 

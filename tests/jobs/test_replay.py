@@ -1,4 +1,4 @@
-"""Kept replies, read again by the extractors of today."""
+"""Stored responses, parsed again by the current extractors."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ KEEP_RAW_ARGS = ("--set", "KEEP_RAW=1")
 def test_replay_saves_article_that_has_become_readable(
     finews: CommandRunner, crawl: CommandRunner, sample_site: SampleSite, output: Path, query: Query
 ) -> None:
-    """The reply was sound all along, and an extractor of yesterday refused it."""
+    """Quarantine a valid response by a parser that rejects it, then replay it."""
     code = sample_site.corpus.codes_in_columns(["345"])[0]
     article = sample_site.corpus.find_article(code)
     assert article
@@ -31,7 +31,7 @@ def test_replay_saves_article_that_has_become_readable(
     sample_site.add_fault(f"/a/{code}", return_status(503))
     assert crawl("eastmoney", "--column", "345").exit_code == 3
     failed_replay = finews("replay", "--output", str(output))
-    assert failed_replay.stdout.splitlines()[-1] == "0 articles changed, 1 reply cannot be read"
+    assert failed_replay.stdout.splitlines()[-1] == "0 articles changed, 1 response cannot be read"
     assert failed_replay.exit_code == 3
     assert query("SELECT outcome FROM runs WHERE spider = 'replay'") == ["partial"]
     detail["data"]["Art_ShowTime"] = "2026/09/19 01:00:00"  # type: ignore[index]
@@ -82,7 +82,7 @@ def test_replay_repairs_rows_and_posts_and_keeps_revisions(
     execute_sql(output, "UPDATE articles SET title = '旧标题', body_text = '旧' WHERE code = ?", changed_code)
     execute_sql(output, "UPDATE articles SET body_html = '<p></p>' || body_html WHERE code = ?", untidy_code)
     result = finews("replay", "--output", str(output))
-    assert (result.exit_code, result.stdout.splitlines()[-1]) == (3, "2 articles changed, 1 reply cannot be read")
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (3, "2 articles changed, 1 response cannot be read")
     assert f"{changed_code}: title: '旧标题' -> " in result.stdout
     assert query("SELECT code, title, body_html, post_path FROM articles ORDER BY code") == expected
     assert query("SELECT code, title FROM revisions") == [(changed_code, "旧标题")]

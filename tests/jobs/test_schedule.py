@@ -56,7 +56,7 @@ def test_systemd_accepts_the_units(published_copy: Path, finews: CommandRunner, 
 
 @pytest.fixture
 def repository(published_copy: Path, tmp_path: Path) -> Path:
-    """A clone whose `output` holds a site, and where it is pushed to."""
+    """Make a clone whose `output` holds a site, and the repository it is pushed to."""
     run_command("git", "init", "--quiet", "--bare", "--initial-branch=main", str(tmp_path / "remote"))
     run_command("git", "init", "--quiet", "--initial-branch=main", cwd=published_copy.parent)
     run_command("git", "remote", "add", "origin", str(tmp_path / "remote"), cwd=published_copy.parent)
@@ -153,4 +153,4 @@ def test_github_schedule_needs_a_repository(published_copy: Path, finews: Comman
 def test_unrepresentable_path_is_a_usage_error(finews: CommandRunner) -> None:
     result = finews("schedule", "cron", "--output", "out;put %")
     assert result.exit_code == 2
-    assert "cannot stand in a schedule" in result.stderr
+    assert "a schedule cannot contain" in result.stderr

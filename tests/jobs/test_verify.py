@@ -23,7 +23,7 @@ PostChange = Callable[[Path], None]
 
 @pytest.fixture(scope="module")
 def crawled_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What one crawl has left; tests take a copy."""
+    """Crawl once; tests copy the output."""
     output = tmp_path_factory.mktemp("crawled") / "output"
     with SampleSite(Corpus.sample(12)) as sample_site:
         args = ("crawl", "choice", "--mirror", sample_site.url, "--output", str(output), *FAST_SETTINGS, "--quiet")
@@ -33,7 +33,7 @@ def crawled_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def verify(crawled_output: Path, finews: CommandRunner, output: Path) -> CommandRunner:
-    """Runs `finews verify` on what one crawl has left."""
+    """Return a runner of `finews verify` on a copy of the crawled output."""
     shutil.copytree(crawled_output, output)
 
     def run(*args: str) -> CommandResult:
@@ -95,7 +95,7 @@ def test_mismatched_post_is_reported_and_repaired(
     assert result.stdout.splitlines()[1] == f"{len(others)} posts agree with their rows, 1 disagreement"
     repair_result = verify("--repair")
     assert (repair_result.exit_code, repair_result.stderr) == (0, "")
-    assert repair_result.stdout.startswith(f"mended: {kind} {path} ")
+    assert repair_result.stdout.startswith(f"repaired: {kind} {path} ")
     assert changed_post.read_bytes() == before
     assert not changed_post.is_symlink()
     assert verify().exit_code == 0

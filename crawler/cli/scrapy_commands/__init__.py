@@ -1,6 +1,6 @@
-"""Scrapy's own commands, which would otherwise write to the output folder or end with the wrong exit code.
+"""Scrapy commands changed so they do not write to the output folder, or exit with the codes of finews.
 
-Scrapy imports every module of this package at each `scrapy …`.
+Scrapy imports every module of this package for each `scrapy` command.
 """
 
 from urllib.request import getproxies, proxy_bypass
@@ -16,7 +16,7 @@ _DRY_RUN = "crawler.crawl.dry_run.DryRun"
 
 
 def make_dry_run(settings: BaseSettings) -> None:
-    """Have a command open no output folder and store no item. Raises Scrapy's UsageError for an unusable proxy."""
+    """Make a command open no output folder and store no item. Raises Scrapy's UsageError for an unusable proxy."""
     proxies = {} if proxy_bypass("") else getproxies()
     try:
         for scheme in ("http", "https"):

@@ -17,10 +17,12 @@ class Command(ScrapyCrawl):
     """Run `scrapy crawl` with the exit codes of `finews crawl`."""
 
     def process_options(self, args: list[str], opts: Namespace) -> None:
-        set_up_streams(lambda: False)  # before Scrapy opens its log
+        """Set up the standard streams before Scrapy opens its log, then read the options."""
+        set_up_streams(lambda: False)
         super().process_options(args, opts)
 
     def run(self, args: list[str], opts: Namespace) -> None:
+        """Crawl with the spider named in the arguments and set the exit code. Raises Scrapy's UsageError."""
         if len(args) != 1:
             raise ScrapyUsageError("name one spider: `scrapy list` lists them")
         assert isinstance(self.crawler_process, AsyncCrawlerProcess), "the settings keep Scrapy's asyncio reactor"

@@ -11,6 +11,7 @@ class Command(ScrapyFetchCommand):
     """Run `scrapy fetch` as a dry run."""
 
     def process_options(self, args: list[str], opts: Namespace) -> None:
+        """Read the options, then turn off storing."""
         super().process_options(args, opts)
         assert self.settings is not None, "Scrapy sets it before it reads the options"
         make_dry_run(self.settings)

@@ -12,6 +12,7 @@ class Command(ScrapyParseCommand):
     """Run `scrapy parse` as a dry run."""
 
     def process_options(self, args: list[str], opts: Namespace) -> None:
+        """Read the options, then turn off storing."""
         super().process_options(args, opts)
         if opts.pipelines:
             raise UsageError("scrapy parse stores nothing here: leave out --pipelines, or use finews crawl --limit 1")

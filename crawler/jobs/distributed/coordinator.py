@@ -1,16 +1,15 @@
-"""Coordinator of a distributed crawl (`finews crawl --distributed`): its requests are fetched by workers.
+"""Coordinator of a distributed crawl (`finews crawl --distributed`), whose requests are fetched by workers.
 
 Spider, tracker and pipelines are those of `finews crawl`; only the download differs. A response stays in the queue
-until the outcome of its entry is committed, so that the coordinator that replaces a killed one finds it there.
+until the outcome of its entry is committed, so the successor of a killed coordinator finds it there.
 """
 
 import asyncio
 import hashlib
 import socket
 import uuid
-from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from procrastinate import App
@@ -33,15 +32,15 @@ from crawler.jobs.distributed.messages import FetchResult, decode_message
 from crawler.middlewares import IncompleteResponse
 from crawler.storage.output_dir import resolve_output_dir
 
-# Seconds between two looks at what has become of the requests under way.
+# Seconds between two checks for dead workers and lost requests.
 _WATCH_INTERVAL = 3.0
-# A request that this many workers have died of, or that got lost this often, is given up.
+# Lost tries of a request until it is dropped: it may crash its workers.
 _MAX_TRIES = 3
-# Responses that may wait to be asked for; more than there ever are under way.
+# Responses that a delivery task holds at once; far more than there are requests under way.
 _MAX_WAITING_RESPONSES = 10_000
-# A delivery task takes one response after the other, and writing an article makes it wait: several take turns.
+# A delivery task takes responses one by one, and pauses while an article is written; several keep the queue moving.
 _DELIVERY_TASKS = 4
-# The workers are polite, each on its own machine; the coordinator sends as many requests as they can take.
+# Requests in the queue at once; delays and limits are those of the workers.
 _MAX_CONCURRENT_REQUESTS = 64
 _DEFAULT_SETTINGS: dict[str, object] = {
     "CONCURRENT_REQUESTS": _MAX_CONCURRENT_REQUESTS,
@@ -57,8 +56,9 @@ _FORCED_SETTINGS: dict[str, object] = {
 
 
 def apply_coordinator_settings(settings: Settings) -> None:
-    """Turn the settings of a crawl into those of a coordinator. Raises UsageError, or FatalError when there is no
-    queue.
+    """Turn the settings of a crawl into those of a coordinator.
+
+    Raises UsageError for an invalid address of the queue, and FatalError if it cannot be reached.
     """
     queue.prepare_queue()
     for name, value in _DEFAULT_SETTINGS.items():
@@ -69,39 +69,48 @@ def apply_coordinator_settings(settings: Settings) -> None:
 
 
 class QueueDownloadHandler(BaseDownloadHandler):
-    """Scrapy's download handler, which sends requests to the workers."""
+    """Scrapy download handler that sends requests to the workers."""
 
     async def download_request(self, request: Request) -> Response:
+        """Return the response of a worker. Raises as `WorkerPool.fetch`."""
         worker_pool = self.crawler.get_extension(WorkerPool)
         assert worker_pool is not None, "they are set together"
         return await worker_pool.fetch(request)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PendingRequest:
-    """A request under way. The same request for the same entry as listed has the same key in every crawl."""
+    """State of a request; its key is the same in every crawl that lists the entry unchanged.
+
+    `is_queued` means that a killed coordinator has queued it. Until a spider sends the request, only the key is known.
+    """
 
     key: str
-    url: str
-    priority: int
-    code: str
+    url: str = ""
+    priority: int = 0
+    code: str = ""
+    tries: int = 0
+    is_queued: bool = False
+    is_awaited: bool = False
+    response: asyncio.Future[str] = field(default_factory=asyncio.Future)
+    is_acknowledged: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def fail(self, message: str) -> None:
+        """Drop the request, if it still waits for its response."""
+        if self.is_awaited and not self.response.done():
+            self.response.set_exception(IgnoreRequest(message))
 
 
 class WorkerPool:
-    """The requests that a coordinator has queued, and the responses that have come back."""
+    """Scrapy extension that queues the requests of a coordinator and receives their responses."""
 
     def __init__(self, crawler: Crawler, app: App, output: str, spider: str) -> None:
         self._crawler = crawler
         self._app = app
         self._fetch_queue = queue.fetch_queue_name(spider)
-        # Several coordinators may share the workers; each has its own responses.
+        # Coordinators may share the workers, but not the responses.
         self._response_queue = response_queue_name(output)
-        self._queued_before: set[str] = set()
-        self._pending_requests: dict[str, PendingRequest] = {}
-        self._response_futures: defaultdict[str, asyncio.Future[str]] = defaultdict(asyncio.Future)
-        self._acknowledged_events: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
-        self._keys_by_code: defaultdict[str, list[str]] = defaultdict(list)
-        self._tries: Counter[str] = Counter()
+        self._requests: dict[str, PendingRequest] = {}
         self._open_task: asyncio.Future[None] | None = None
         self._tasks: list[asyncio.Future[None]] = []
         self._closing = False
@@ -109,6 +118,7 @@ class WorkerPool:
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
+        """Create the pool and connect it to the signals of a crawler."""
         assert crawler.spider is not None
         output = resolve_output_dir(crawler.settings.get("OUTPUT_DIR")).resolve()
         app = queue.create_app(lambda note: get_session(crawler).notes.append(note))
@@ -118,11 +128,19 @@ class WorkerPool:
         return worker_pool
 
     async def fetch(self, request: Request) -> Response:
-        """What a worker answers. Raises IgnoreRequest, or DownloadFailedError for what the next attempt may get."""
-        pending = _to_pending_request(request)
+        """Return the response of a worker.
+
+        Raises IgnoreRequest, or DownloadFailedError if another attempt may succeed.
+        """
+        entry, url = get_entry(request), get_canonical_url(request)
+        if entry is None:
+            key, code = uuid.uuid4().hex, ""  # each crawl fetches its listings itself
+        else:
+            identity = (url, entry.title, format_iso(entry.published), request.meta.get("retry_times", 0))
+            key, code = hashlib.sha256(repr(identity).encode()).hexdigest(), entry.code
         try:
             with queue.as_queue_error():
-                message = await self._await_response(pending)
+                message = await self._await_response(key, url, request.priority, code)
             result = decode_message(message, self._crawler.settings.getint("DOWNLOAD_MAXSIZE"))
         except FatalError as error:
             self._abort(error)
@@ -130,82 +148,89 @@ class WorkerPool:
         except ParseError as error:
             raise IgnoreRequest(str(error)) from error
         finally:
-            if not pending.code:
-                self._acknowledge(pending.key)
+            if entry is None:
+                self._get_request(key).is_acknowledged.set()
         return build_response(result, request)
 
     def acknowledge_entries(self, codes: Sequence[str]) -> None:
-        """Let the responses of entries leave the queue: their outcomes are committed."""
-        for code in codes:
-            for key in self._keys_by_code.pop(code, []):
-                self._acknowledge(key)
+        """Remove the responses of entries from the queue: their outcomes are committed."""
+        for pending in self._requests.values():
+            if pending.code and pending.code in codes:
+                pending.is_acknowledged.set()
 
     async def close(self) -> None:
-        """Close the queue, and drop responses that no request waits for."""
+        """Close the queue, and remove responses that no request waits for."""
         self._closing = True
-        for key in list(self._response_futures):
-            self._acknowledge(key)
+        for pending in self._requests.values():
+            pending.is_acknowledged.set()
         for task in self._tasks:
             task.cancel()
         if get_session(self._crawler).fatal_error:
-            return  # a queue that does not answer would be waited for once more by each
+            return  # each task would wait for the lost queue once more
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._app.close_async()
 
-    # its steps
+    def _get_request(self, key: str) -> PendingRequest:
+        return self._requests.setdefault(key, PendingRequest(key))
 
-    async def _await_response(self, pending: PendingRequest) -> str:
+    async def _await_response(self, key: str, url: str, priority: int, code: str) -> str:
+        """Queue a request, unless it is queued or has its response, and return the message of its worker."""
         if self._open_task is None:
             self._open_task = asyncio.ensure_future(self._open_queue())
         await asyncio.shield(self._open_task)
-        self._pending_requests[pending.key] = pending
-        self._keys_by_code[pending.code].append(pending.key)
+        pending = self._get_request(key)
+        pending.url, pending.priority, pending.code, pending.is_awaited = url, priority, code, True
         try:
-            if pending.key not in self._queued_before and not self._response_futures[pending.key].done():
+            if not pending.is_queued and not pending.response.done():
                 await self._enqueue_fetch(pending)
-            return await self._response_futures[pending.key]
+            return await pending.response
         finally:
-            del self._pending_requests[pending.key]
+            pending.is_awaited = False
 
     async def _enqueue_fetch(self, pending: PendingRequest) -> None:
         task = self._app.configure_task(queue.FETCH_TASK, queue=self._fetch_queue, priority=pending.priority)
         await task.defer_async(key=pending.key, url=pending.url, response_queue=self._response_queue)
 
     async def _deliver(self, key: str, message: str) -> None:
-        """A job of the queue: a response. It is done when its entry has its outcome; a second one says nothing new."""
-        if not self._response_futures[key].done():
-            self._response_futures[key].set_result(message)
-        # A task that is asked to stop may take one more, and waits for it.
+        """Hand a response to its request; run until its entry is committed, so the queue keeps the response."""
+        pending = self._get_request(key)
+        if not pending.response.done():  # it may be delivered twice
+            pending.response.set_result(message)
+        # A task that is being stopped may take one more job.
         if not self._closing:
-            await self._acknowledged_events[key].wait()
-        self._response_futures.pop(key, None)
-        self._acknowledged_events.pop(key, None)
-
-    def _acknowledge(self, key: str) -> None:
-        self._acknowledged_events[key].set()
+            await pending.is_acknowledged.wait()
+        self._requests.pop(key, None)
 
     async def _open_queue(self) -> None:
-        """Take up what a killed coordinator left: the lock on the output folder says that there is no other one."""
+        """Open the queue and take over the jobs of a killed coordinator of the same output folder, which is locked."""
         await self._app.open_async()
         job_manager = self._app.job_manager
         for job in await job_manager.list_jobs_async(queue=self._response_queue, status=Status.DOING.value):
             await self._requeue(job)
-        self._queued_before = {str(job.task_kwargs["key"]) for job in await self._list_fetch_jobs()}
-        deliveries = [self._take_deliveries() for _ in range(_DELIVERY_TASKS)]
-        self._tasks = [asyncio.ensure_future(coroutine) for coroutine in (*deliveries, self._watch_jobs())]
-        for task in self._tasks:
-            task.add_done_callback(self._on_task_ended)
+        for job in await self._list_fetch_jobs():
+            self._get_request(str(job.task_kwargs["key"])).is_queued = True
+        delivery_tasks = [
+            self._app.run_worker_async(
+                queues=[self._response_queue],
+                concurrency=_MAX_WAITING_RESPONSES,
+                fetch_job_polling_interval=1.0,
+                delete_jobs="always",
+                install_signal_handlers=False,
+                update_heartbeat_interval=queue.HEARTBEAT_INTERVAL,
+                stalled_worker_timeout=queue.STALLED_AFTER,
+            )
+            for _ in range(_DELIVERY_TASKS)
+        ]
+        self._tasks = [asyncio.ensure_future(task) for task in (*delivery_tasks, self._watch_jobs())]
 
-    async def _take_deliveries(self) -> None:
-        await self._app.run_worker_async(
-            queues=[self._response_queue],
-            concurrency=_MAX_WAITING_RESPONSES,
-            fetch_job_polling_interval=1.0,
-            delete_jobs="always",
-            install_signal_handlers=False,
-            update_heartbeat_interval=queue.HEARTBEAT_INTERVAL,
-            stalled_worker_timeout=queue.STALLED_AFTER,
-        )
+        def abort_if_lost(task: asyncio.Future[None]) -> None:
+            # Tasks run until they are cancelled, and end without an error if the connection is lost.
+            if not task.cancelled():
+                error = task.exception() or ConnectionError("its connection was lost")
+                self._abort(queue.queue_error(queue.describe_queue_error(error)))
+
+        for task in self._tasks:
+            task.add_done_callback(abort_if_lost)
 
     async def _watch_jobs(self) -> None:
         """Give the jobs of dead workers to others, and queue lost requests again."""
@@ -215,22 +240,22 @@ class WorkerPool:
             for job in await job_manager.get_stalled_jobs(
                 queue=self._fetch_queue, seconds_since_heartbeat=queue.STALLED_AFTER
             ):
-                if self._is_own_job(job) and self._count_try(str(job.task_kwargs["key"])):
+                if self._is_own_job(job) and self._count_try(self._get_request(str(job.task_kwargs["key"]))):
                     await self._requeue(job)
                 elif self._is_own_job(job):
                     await job_manager.finish_job(job, Status.FAILED, delete_job=True)
-            pending_requests = list(self._pending_requests.values())
+            awaited_requests = [pending for pending in self._requests.values() if pending.is_awaited]
             queued_keys = {job.task_kwargs["key"] for job in await self._list_fetch_jobs()}
-            for pending in pending_requests:
-                if (
-                    pending.key not in queued_keys
-                    and await self._is_response_lost(pending.key)
-                    and self._count_try(pending.key)
-                ):
+            for pending in awaited_requests:
+                if pending.key in queued_keys:
+                    continue
+                deliveries = await job_manager.list_jobs_async(queue=self._response_queue, lock=pending.key)
+                is_lost = all(map(queue.find_fault, deliveries)) and pending.is_awaited and not pending.response.done()
+                if is_lost and self._count_try(pending):
                     await self._enqueue_fetch(pending)
 
     async def _list_fetch_jobs(self) -> list[Job]:
-        # What has ended is deleted, so that all that are there wait or are under way; or it is set aside.
+        # Finished jobs are deleted, so these wait or run; malformed ones are left out.
         return [
             job for job in await self._app.job_manager.list_jobs_async(queue=self._fetch_queue) if self._is_own_job(job)
         ]
@@ -238,45 +263,32 @@ class WorkerPool:
     def _is_own_job(self, job: Job) -> bool:
         return not queue.find_fault(job) and job.task_kwargs["response_queue"] == self._response_queue
 
-    async def _is_response_lost(self, key: str) -> bool:
-        responses = await self._app.job_manager.list_jobs_async(queue=self._response_queue, lock=key)
-        is_queued = any(not queue.find_fault(job) for job in responses)
-        return not is_queued and key in self._pending_requests and not self._response_futures[key].done()
-
     async def _requeue(self, job: Job) -> None:
-        assert job.id is not None, "it comes from the database"
+        assert job.id is not None, "jobs of the database have an id"
         await self._app.job_manager.retry_job_by_id_async(job.id, queue.RUN_NOW)
 
-    def _count_try(self, key: str) -> bool:
-        """Whether a request may be given to one more worker; if not, that is its answer."""
-        self._tries[key] += 1
-        if self._tries[key] < _MAX_TRIES:
+    def _count_try(self, pending: PendingRequest) -> bool:
+        """Count a lost try, and return whether another worker may try; if not, drop the request."""
+        pending.tries += 1
+        if pending.tries < _MAX_TRIES:
             return True
-        if key in self._pending_requests and not self._response_futures[key].done():
-            self._response_futures[key].set_exception(IgnoreRequest(f"{_MAX_TRIES} fetchers have died of it"))
+        pending.fail(f"{_MAX_TRIES} workers died while fetching it")
         return False
 
-    def _on_task_ended(self, task: asyncio.Future[None]) -> None:
-        """None of them ends by itself; a worker does, without an error, when it hears no more."""
-        if not task.cancelled():
-            error = task.exception() or ConnectionError("its connection was lost")
-            self._abort(FatalError(f"the queue does not answer: {queue.describe_queue_error(error)}"))
-
     def _abort(self, error: FatalError) -> None:
-        """Without the queue nothing goes on; what is under way stays there for the next coordinator."""
+        """End the crawl; its jobs stay in the queue for the next coordinator."""
         get_session(self._crawler).abort(error)
-        for key in self._pending_requests:
-            if not self._response_futures[key].done():
-                self._response_futures[key].set_exception(IgnoreRequest(str(error)))
+        for pending in self._requests.values():
+            pending.fail(str(error))
 
 
 def response_queue_name(output: str) -> str:
-    """Return the name of the queue of responses for an output folder, given by its whole path, of this machine."""
+    """Return the name of the response queue for an output folder of this machine, given by its absolute path."""
     return f"record {hashlib.sha256(f'{socket.gethostname()} {output}'.encode()).hexdigest()[:32]}"
 
 
 def build_response(fetch_result: FetchResult, request: Request) -> Response:
-    """Return what a worker has received, complete or not. Raises as Scrapy does where that is nothing."""
+    """Return the response of a worker, complete or not. Raises the exceptions of Scrapy if there is none."""
     response_fields = (fetch_result.url, fetch_result.status, fetch_result.headers, fetch_result.body)
     if fetch_result.reason is None:
         return Response(*response_fields, request=request)
@@ -286,12 +298,3 @@ def build_response(fetch_result: FetchResult, request: Request) -> Response:
         is_truncated = fetch_result.reason is Reason.RESPONSE_INCOMPLETE
         raise (ResponseDataLossError if is_truncated else DownloadFailedError)(fetch_result.error)
     raise DroppedRequestError(fetch_result.reason, fetch_result.error)
-
-
-def _to_pending_request(request: Request) -> PendingRequest:
-    entry, url = get_entry(request), get_canonical_url(request)
-    if entry is None:
-        # A listing is requested again in each crawl.
-        return PendingRequest(uuid.uuid4().hex, url, request.priority, "")
-    identity = (url, entry.title, format_iso(entry.published), request.meta.get("retry_times", 0))
-    return PendingRequest(hashlib.sha256(repr(identity).encode()).hexdigest(), url, request.priority, entry.code)

@@ -8,16 +8,16 @@ from dataclasses import asdict, dataclass, field
 from crawler.errors import ParseError
 from crawler.items import Reason
 
-# The response headers that a coordinator reads.
+# Response headers that coordinators use.
 FORWARDED_HEADERS = ("Content-Type", "Retry-After")
 
 
 @dataclass(frozen=True, slots=True)
 class FetchResult:
-    """A response as it came, or why there is none.
+    """Response as received, or the error.
 
-    `url` is the address that answered in the end. Without a complete response `error` says why in one line, `reason` is
-    its code, and `retryable` whether the next attempt may have one.
+    `url` is the address after redirects. Without a complete response, `error` is one line, `reason` its code, and
+    `retryable` is True if another attempt may succeed.
     """
 
     url: str = ""
@@ -30,7 +30,7 @@ class FetchResult:
 
 
 def encode_message(result: FetchResult) -> str:
-    """Compressed, and in letters: PostgreSQL's JSON holds neither bytes nor NUL.
+    """Return a result as compressed Base64, since PostgreSQL's JSON can contain neither bytes nor NUL.
 
     >>> decode_message(encode_message(FetchResult(url="https://a.cn/", status=200, body=b"x")), 100).body
     b'x'
@@ -40,32 +40,26 @@ def encode_message(result: FetchResult) -> str:
 
 
 def decode_message(message: str, max_size: int) -> FetchResult:
-    """Return what was encoded. Raises ParseError when it is none, or its body is larger than `max_size` bytes."""
+    """Return the result of a message. Raises ParseError if it is malformed or its body exceeds `max_size` bytes."""
     try:
         decompressor = zlib.decompressobj()
-        # Letters are a third longer than the bytes; the rest is small.
+        # Base64 is a third longer than the body; 64 KiB are for the other fields.
         text = decompressor.decompress(base64.b64decode(message, validate=True), 2 * max_size + 65_536)
         if not decompressor.eof:
-            raise ParseError("a fetcher's message is cut or too large")
+            raise ParseError("the worker's message is truncated or too large")
         fields = json.loads(text)
         reason = Reason(fields["reason"]) if fields["reason"] else None
         body = base64.b64decode(fields["body"], validate=True)
         result = FetchResult(**{**fields, "reason": reason, "body": body})
-        _check_types(result)
+        texts = (result.url, result.error, *result.headers, *result.headers.values())
+        if not all(isinstance(text, str) for text in texts) or type(result.retryable) is not bool:
+            raise TypeError("another type than declared")
+        # Status 0 means that there is no response, and needs a reason.
+        is_valid_status = result.status in range(100, 600) or (result.status == 0 and result.reason is not None)
+        if type(result.status) is not int or not is_valid_status:
+            raise ValueError("no status of a response")
         return result
-    except (ValueError, TypeError, KeyError, RecursionError, zlib.error) as error:
-        raise ParseError("a fetcher's message cannot be read: is its finews as new as the recorder's?") from error
-
-
-def _check_types(result: FetchResult) -> None:
-    """Raises TypeError for values of other types than declared, and ValueError for a status that no response has."""
-    types_match = (
-        isinstance(result.headers, dict)
-        and all(isinstance(text, str) for text in (result.url, result.error, *result.headers, *result.headers.values()))
-        and type(result.status) is int
-        and type(result.retryable) is bool
-    )
-    if not types_match:
-        raise TypeError("another type than declared")
-    if result.status not in range(100, 600) and (result.status or result.reason is None):
-        raise ValueError("no status of a response")
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, zlib.error) as error:
+        raise ParseError(
+            "the worker's message cannot be read: install the same version of finews on all machines"
+        ) from error

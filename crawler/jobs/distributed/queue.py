@@ -1,6 +1,6 @@
 """Queue between coordinator and workers: procrastinate on PostgreSQL, its connection and its errors.
 
-FINEWS_QUEUE names the database, as libpq does: `postgresql://finews@host/queue`. A password may stand in it, in
+FINEWS_QUEUE names the database, as for libpq: `postgresql://finews@host/queue`. The password may be part of it, in
 `~/.pgpass` or in PGPASSWORD; it is never printed, stored or logged.
 """
 
@@ -22,28 +22,30 @@ from crawler.content.unicode_text import collapse_whitespace
 from crawler.errors import FatalError, UsageError
 
 QUEUE_VARIABLE = "FINEWS_QUEUE"
-# The names of the two kinds of jobs: what workers do, and what coordinators do.
+# Names of the jobs of workers and of coordinators.
 FETCH_TASK, DELIVER_TASK = "finews.fetch", "finews.deliver"
-# The arguments of each kind, all of them text.
+# Argument names of each kind of job; all arguments are text.
 _TASK_ARGUMENTS = {FETCH_TASK: {"key", "url", "response_queue"}, DELIVER_TASK: {"key", "message"}}
-# A worker says so often that it lives; one that has not for so long is dead, and its jobs are given to others.
+# Seconds between two heartbeats of a worker, and without one until it counts as dead and its jobs go to others.
 HEARTBEAT_INTERVAL, STALLED_AFTER = 3.0, 15.0
-# What is to be done at once, whatever the two machines' clocks say.
+# Start time of jobs to run at once: past on every clock, also if those of the machines differ.
 RUN_NOW = datetime(2000, 1, 1, tzinfo=UTC)
 
+# Seconds until connecting to PostgreSQL fails.
 _CONNECT_TIMEOUT = 10
-# A busy coordinator has more to say than it has connections.
+# Seconds to wait for a free connection: a busy coordinator has more statements than connections.
 _POOL_TIMEOUT = 15.0
 
 
 def fetch_queue_name(spider: str) -> str:
+    """Return the name of the queue of requests for a spider."""
     return f"fetch {spider}"
 
 
 class CheckedJobManager(JobManager):
-    """Procrastinate's, which hands out no job that it would stumble over.
+    """Job manager that returns only well-formed jobs.
 
-    Such a job stays in the database as failed, and is given to `report` in a line.
+    Malformed jobs stay in the database as failed; `report` gets a line for each.
     """
 
     def __init__(self, connector: BaseConnector, report: Callable[[str], object]) -> None:
@@ -51,7 +53,7 @@ class CheckedJobManager(JobManager):
         self._report = report
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
-        """Return the next job that is well formed, marked as taken by this worker."""
+        """Return the next well-formed job, marked as running in this worker."""
         while job := await super().fetch_job(queues, worker_id):
             fault = find_fault(job)
             if not fault:
@@ -62,7 +64,7 @@ class CheckedJobManager(JobManager):
 
 
 def find_fault(job: Job) -> str:
-    """Return what is wrong with a job that another program wrote; empty when nothing is."""
+    """Return the error of a malformed job, which another program wrote; empty for a well-formed one."""
     arguments: object = job.task_kwargs
     names = _TASK_ARGUMENTS.get(job.task_name)
     if names is None:
@@ -73,7 +75,7 @@ def find_fault(job: Job) -> str:
 
 
 def create_app(report: Callable[[str], object] = lambda _: None) -> App:
-    """Procrastinate on the queue's database, not open yet; `report` is given a line for each malformed job.
+    """Return procrastinate's app for the queue, not open yet; `report` gets a line for each malformed job.
 
     Raises UsageError.
     """
@@ -91,7 +93,7 @@ def create_app(report: Callable[[str], object] = lambda _: None) -> App:
 
 
 def prepare_queue() -> None:
-    """Whether the queue can be used; its tables are made where there are none. Raises UsageError or FatalError."""
+    """Check that the queue can be used, and create its tables if needed. Raises UsageError or FatalError."""
     with as_queue_error():
         psycopg.connect(_read_conninfo(), connect_timeout=_CONNECT_TIMEOUT).close()
         with create_app().open() as open_app:
@@ -100,22 +102,27 @@ def prepare_queue() -> None:
             try:
                 open_app.schema_manager.apply_schema()
             except ProcrastinateException:
-                # Another machine was quicker.
+                # Another machine may have created the tables meanwhile.
                 if not open_app.check_connection():
                     raise
 
 
 @contextmanager
 def as_queue_error() -> Iterator[None]:
-    """The engine's errors as Failed, in one line that names the database and no password."""
+    """Raise errors of the queue as FatalError, in one line without the password."""
     try:
         yield
     except (psycopg.Error, psycopg_pool.PoolTimeout, ProcrastinateException) as error:
-        raise FatalError(f"the queue does not answer: {describe_queue_error(error)}") from None
+        raise queue_error(describe_queue_error(error)) from None
+
+
+def queue_error(detail: str) -> FatalError:
+    """Return the error of a queue that cannot be reached."""
+    return FatalError(f"cannot reach the queue: {detail}; check {QUEUE_VARIABLE} and the PostgreSQL server")
 
 
 def describe_queue_error(error: BaseException) -> str:
-    """What the engine says, in one line without a password."""
+    """Return an error of the queue as one line of at most 300 characters, without the password."""
     cause = error.__cause__ if isinstance(error, ConnectorException) and error.__cause__ else error
     text = collapse_whitespace(str(cause)) or type(cause).__name__
     password = os.environ.get("PGPASSWORD") or conninfo_to_dict(os.environ.get(QUEUE_VARIABLE, "")).get("password")
@@ -123,14 +130,14 @@ def describe_queue_error(error: BaseException) -> str:
 
 
 def _read_conninfo() -> str:
-    """Raises UsageError, which does not repeat the value: it may hold a password."""
+    """Return the address of the queue. Raises UsageError without the value, which may contain a password."""
     conninfo = os.environ.get(QUEUE_VARIABLE, "")
     if not conninfo:
         raise UsageError(
-            f"{QUEUE_VARIABLE} is not set: name a database of PostgreSQL, such as postgresql://finews@host/queue"
+            f"{QUEUE_VARIABLE} is not set: set it to a PostgreSQL database, such as postgresql://finews@host/queue"
         )
     try:
         conninfo_to_dict(conninfo)
     except psycopg.Error:
-        raise UsageError(f"{QUEUE_VARIABLE} is no address of a database: type postgresql://USER@HOST/NAME") from None
+        raise UsageError(f"{QUEUE_VARIABLE} is no address of a database: use postgresql://USER@HOST/NAME") from None
     return conninfo

@@ -1,7 +1,7 @@
 """Worker of a distributed crawl (`finews worker`): fetches queued requests politely, until it is stopped.
 
-A worker is a crawl of the same spider that starts no request by itself. Its origins, user agent, robots.txt, delays
-and limits are the spider's; which requests are sent, and sent again, is decided by the coordinator.
+A worker is a crawl of the same spider without start requests. Origins, user agent, robots.txt, delays and limits are
+those of the spider; the coordinator decides which requests are sent and repeated.
 """
 
 import asyncio
@@ -25,14 +25,14 @@ from crawler.jobs.distributed.messages import FORWARDED_HEADERS, FetchResult, en
 from crawler.middlewares import IncompleteResponse
 from crawler.spiders.base import SourceSpider, mirror_url
 
-# The coordinator records what is fetched; a worker writes nothing, tries once, and runs until it is stopped.
+# A worker stores nothing and does not retry, which is up to the coordinator, and has no time limit.
 _WORKER_SETTINGS = {"EXTENSIONS": {}, "ITEM_PIPELINES": {}, "RETRY_ENABLED": False, "CLOSESPIDER_TIMEOUT": 0}
 
 
 def run_worker(spider: str, settings: Settings, report: Callable[[str], object]) -> None:
-    """Fetch for a spider until SIGTERM or Ctrl-C; `report` is given a line for each job that was set aside.
+    """Fetch for a spider until SIGTERM or Ctrl-C; `report` gets a line for each malformed job.
 
-    Raises UsageError, StoppedError at Ctrl-C, or FatalError when the queue goes away.
+    Raises UsageError, StoppedError at Ctrl-C, or FatalError if the queue is lost.
     """
     queue.prepare_queue()
     for name, value in _WORKER_SETTINGS.items():
@@ -40,8 +40,10 @@ def run_worker(spider: str, settings: Settings, report: Callable[[str], object])
     process = create_process(settings)
     check_spider(process, spider)
     spider_class = process.spider_loader.load(spider)
-    assert issubclass(spider_class, SourceSpider), "all of ours are"
-    worker_spider = _create_worker_spider(spider_class)
+    assert issubclass(spider_class, SourceSpider)
+    # The politeness settings are those of the spider, the start requests those of the queue.
+    worker_spider = type(f"Worker{spider_class.__name__}", (_WorkerSpider, spider_class), {})
+    assert issubclass(worker_spider, _WorkerSpider)
     worker_spider.report = staticmethod(report)
     crawler = process.create_crawler(worker_spider)
     task = process.crawl(crawler)
@@ -51,32 +53,28 @@ def run_worker(spider: str, settings: Settings, report: Callable[[str], object])
         raise crawler.spider.fatal_error
 
 
-def _create_worker_spider(spider_class: type[SourceSpider]) -> type["_WorkerSpider"]:
-    """A spider with a source's politeness settings, that sends the requests of the queue."""
-    worker_spider = type(f"Worker{spider_class.__name__}", (_WorkerSpider, spider_class), {})
-    assert issubclass(worker_spider, _WorkerSpider), "it is one of its parents"
-    return worker_spider
-
-
 class _WorkerSpider(SourceSpider):
-    """Sends what the queue says."""
+    """Mixin for a spider: fetches the requests of the queue instead of its own start requests."""
 
     fatal_error: CommandError | None = None
     report: Callable[[str], object]
 
     async def start(self) -> AsyncIterator[Any]:
+        """Process the jobs of the queue until the worker is stopped; yield no request."""
         try:
             with queue.as_queue_error():
                 await self._process_jobs(queue.create_app(self.report))
         except CommandError as error:
             self.fatal_error = error
-        except Exception as error:  # whatever it is, Scrapy would end as if all were well
+        except Exception as error:  # Scrapy would only log it and finish normally
             self.fatal_error = FatalError(describe_bug(error))
         no_requests: tuple[Request, ...] = ()
         for request in no_requests:
             yield request
 
     async def _process_jobs(self, app: App) -> None:
+        """Fetch until a signal arrives. Raises StoppedError at Ctrl-C, and FatalError if the queue is lost."""
+
         @app.task(name=queue.FETCH_TASK)
         async def fetch_job(key: str, url: str, response_queue: str) -> None:
             message = encode_message(await self._download(url))
@@ -109,10 +107,11 @@ class _WorkerSpider(SourceSpider):
             if signal.SIGINT in signals:
                 raise StoppedError("stopped")
             if not worker_task.cancelled():
-                # It ends by itself, without an error, when it hears no more.
-                raise worker_task.exception() or FatalError("the queue does not answer: its connection was lost")
+                # It ends without an error if the connection is lost.
+                raise worker_task.exception() or queue.queue_error("its connection was lost")
 
     async def _download(self, url: str) -> FetchResult:
+        """Return the response for a URL, or the error as a result."""
         try:
             request = Request(mirror_url(url, self.mirror), meta=set_canonical_url(url))
         except ValueError as error:

@@ -28,7 +28,7 @@ Scrapy = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def scrapy_crawl(sample_site: SampleSite, output: Path, tmp_path: Path) -> Scrapy:
-    """Runs `scrapy crawl WORDS…` on the sample site into `output`, from an empty folder."""
+    """Return a runner of `scrapy crawl WORDS…` on the sample site, from an empty folder."""
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         settings = (f"OUTPUT_DIR={output}", f"MIRROR={sample_site.url}", *FAST_SETTINGS[1::2])
@@ -131,7 +131,7 @@ def test_closing_stats_are_logged_when_asked_for_and_not_otherwise(crawl: Comman
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A copy of this project that may be changed."""
+    """Copy this project for a test that changes it."""
     copy = tmp_path / "project"
     shutil.copytree(PROJECT_ROOT / "crawler", copy / "crawler", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("scrapy.cfg", "pyproject.toml"):
@@ -217,7 +217,7 @@ def test_cells_of_csv_are_text_or_json(scraped: dict[str, Path]) -> None:
 
 @pytest.fixture(params=["finews crawl", "scrapy crawl"])
 def crawl_with(request: pytest.FixtureRequest, crawl: CommandRunner, scrapy_crawl: Scrapy) -> Callable[..., str]:
-    """Runs a crawl with these settings to its good end, by either command; returns what it said."""
+    """Run a crawl with these settings by either command, check its exit code, and return its output."""
 
     def run(*settings: str) -> str:
         if request.param == "finews crawl":
@@ -270,7 +270,7 @@ def test_stopped_crawl_with_job_directory_loses_nothing(
 def test_http_cache_serves_a_second_crawl(
     crawl_with: Callable[..., str], sample_site: SampleSite, tmp_path: Path, query: Query, output: Path
 ) -> None:
-    """Listings have the time in their address, so that they are never answered from the cache."""
+    """Listings have the time in their address, so they never come from the cache."""
     settings = ("HTTPCACHE_ENABLED=1", f"HTTPCACHE_DIR={tmp_path / 'cache'}")
     crawl_with(*settings)
     articles = query("SELECT code, title, published_at, body_html, post_sha256 FROM articles ORDER BY code")

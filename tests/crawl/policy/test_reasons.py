@@ -185,7 +185,7 @@ def test_explain_goes_by_the_codes_whatever_the_texts_are(
     execute_sql(output, "UPDATE entries SET outcome = 'updated', reason = 'withdrawn' WHERE code = ?", code)
     printed = finews("explain", code, "--output", str(output)).stdout
     assert ": updated: 别的话" in printed
-    assert "taken in" not in printed
+    assert "text saved" not in printed
 
 
 def test_truncated_response_is_retried(crawl: CommandRunner, sample_site: SampleSite, query: Query) -> None:

@@ -110,7 +110,7 @@ def postgres(stopped_postgres: PostgresServer) -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def start_command(postgres: PostgresServer, sample_site: SampleSite, tmp_path: Path) -> Iterator[StartCommand]:
-    """Starts `finews WORDS…` against site and queue; whatever still runs at the end of the test is killed."""
+    """Start `finews WORDS…` with the site and the queue; kill running processes at the end of the test."""
     processes: list[subprocess.Popen[str]] = []
 
     def run(*args: str) -> subprocess.Popen[str]:

@@ -35,9 +35,9 @@ from crawler.cli import main
 main()
 """
 WORKER_COUNT = 3
-# What one fetcher has under way: CONCURRENT_REQUESTS.
+# Requests that one worker sends at once: CONCURRENT_REQUESTS.
 REQUESTS_PER_WORKER = 4
-# So many articles are fetched before the moment of a test; then the fetchers' hands are full.
+# Articles fetched before the site holds back its responses, so all workers are busy.
 RESPONSES_BEFORE_HOLD = 40
 
 
@@ -67,7 +67,7 @@ def assert_same_as_single_machine(finews: CommandRunner, output: Path, single: P
 
 @pytest.fixture
 def single_machine_output(finews: CommandRunner, sample_site: SampleSite, tmp_path: Path) -> Path:
-    """What one undisturbed crawl on one machine makes of the same site."""
+    """Return the output of an undisturbed crawl of the same site on one machine."""
     output = tmp_path / "single"
     result = finews("crawl", "--mirror", sample_site.url, "--output", str(output), *FAST_SETTINGS, "--quiet")
     assert (result.exit_code, result.stderr) == (0, "")
@@ -153,7 +153,7 @@ def test_request_that_kills_three_workers_fails_and_crawl_continues(
     start_command("worker")
     result = wait_for_exit(coordinator)
     assert (result.exit_code, result.json["failed"]) == (3, 1)
-    assert result.stderr == f"finews: failed: {fatal_code}: 3 fetchers have died of it\n"
+    assert result.stderr == f"finews: failed: {fatal_code}: 3 workers died while fetching it\n"
     assert sample_site.requested_codes.count(fatal_code) == 3
     assert_outcomes_add_up(query_function(output / "news.db"))
     held_responses.release()
@@ -181,7 +181,7 @@ def test_lost_queue_is_one_line_and_work_resumes_later(
     ):
         result = wait_for_exit(process)
         assert result.exit_code == 1, result
-        assert result.stderr.startswith("finews: the queue does not answer: ")
+        assert result.stderr.startswith("finews: cannot reach the queue: ")
         assert result.stderr.count("\n") == 1
         assert QUEUE_PASSWORD not in result.stderr
     postgres.start()

@@ -1,4 +1,4 @@
-"""What a fetcher sends back: whatever it is, it arrives as it was, or is reported to be no such thing."""
+"""Messages of workers: they arrive unchanged, or are rejected."""
 
 import base64
 import json
@@ -38,12 +38,12 @@ REQUEST = Request("https://a.cn/")
 
 def test_truncated_flag_survives_the_message() -> None:
     fetched = FetchResult(
-        "https://a.cn/", 429, {"Retry-After": "5"}, b"x", "the reply is cut", Reason.RESPONSE_INCOMPLETE
+        "https://a.cn/", 429, {"Retry-After": "5"}, b"x", "the response is cut", Reason.RESPONSE_INCOMPLETE
     )
     response = build_response(decode_message(encode_message(fetched), 100), REQUEST)
     assert isinstance(response, IncompleteResponse)
     assert (response.status, response.body, response.headers["Retry-After"]) == (429, b"x", b"5")
-    assert str(response.error) == "the reply is cut"
+    assert str(response.error) == "the response is cut"
 
 
 @pytest.mark.parametrize("passing", [True, False])
