@@ -120,7 +120,7 @@ def test_error_class_sets_the_reason(error: Exception, reason: Reason) -> None:
     [
         (HttpError(Response("https://a.cn/", status=500)), Reason.HTTP_ERROR),
         (IgnoreRequest("Forbidden by robots.txt"), Reason.REQUEST_DROPPED),
-        (DroppedRequestError(Reason.RESPONSE_INCOMPLETE, "the reply is cut"), Reason.RESPONSE_INCOMPLETE),
+        (DroppedRequestError(Reason.RESPONSE_INCOMPLETE, "the response is cut"), Reason.RESPONSE_INCOMPLETE),
         (DownloadCancelledError("x"), Reason.RESPONSE_TOO_LARGE),
         (ResponseDataLossError(), Reason.RESPONSE_INCOMPLETE),
         (DownloadTimeoutError("x"), Reason.CONNECTION_ERROR),
