@@ -46,4 +46,4 @@ def decode_body(body: bytes, content_type: str = "") -> str:
             return body.decode(encoding)
         except UnicodeError:
             continue
-    raise ParseError("the response is not text in any encoding that it may have")
+    raise ParseError("the response is not text in any possible encoding")
