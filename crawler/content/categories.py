@@ -20,7 +20,7 @@ MAX_MEDIA_NAME_CHARS = 40
 
 @cache
 def bundled_categories() -> tuple[Category, ...]:
-    """The media of `categories.toml`, in the order of the file."""
+    """Return the media of `categories.toml`, in the order of the file."""
     table = tomllib.loads(files("crawler").joinpath("content/categories.toml").read_text("utf-8"))
     return tuple(Category(entry["slug"], entry["name"], tuple(entry.get("aliases", ()))) for entry in table["media"])
 
@@ -32,7 +32,7 @@ def bundled_registry() -> "CategoryRegistry":
 
 
 class CategoryRegistry:
-    """Finds a category by name, slug or alias, and makes one for a name that is new.
+    """Registry that finds a category by name, slug or alias, and creates one for a new name.
 
     What the database knows comes first: a slug that has been published never changes its owner.
     """
@@ -45,10 +45,15 @@ class CategoryRegistry:
         for category in stored_categories:
             self._add(category)
         for category in bundled_categories():
-            self._add_bundled(category)
+            if existing := self._by_name.get(name_key(category.media)):
+                # The database has this media, perhaps under another slug: all bundled names lead to that category.
+                self._index_names(existing, category)
+                self._by_slug.setdefault(category.slug, existing)
+            elif category.slug not in self._by_slug:
+                self._add(category)
 
     def get_or_create(self, name: str) -> Category:
-        """The category of a media that wrote an article; one is made for a name that is new."""
+        """Return the category of an article's media; create it for a new name."""
         if category := self._by_exact_name.get(name):
             return category
         name = collapse_whitespace(name)
@@ -56,35 +61,34 @@ class CategoryRegistry:
         return category or self._add(Category(make_slug(name, taken_slugs=self._by_slug), name))
 
     def find(self, text: str) -> Category | None:
-        """The category that a name, a slug or an alias means; None for an unknown one."""
+        """Return the category of a name, a slug or an alias; None for an unknown one."""
         return self._by_slug.get(text.strip().lower()) or self._by_name.get(name_key(text))
 
     def all(self) -> list[Category]:
-        """Every category that is known, in the order of the slugs."""
+        """Return all known categories, in the order of the slugs."""
         return [self._by_slug[slug] for slug in sorted(self._by_slug)]
 
     def has_slug(self, text: str) -> bool:
-        """Whether a category is filed under exactly this."""
+        """Return whether a category has exactly this slug."""
         return text in self._by_slug
 
     def resolve_or_create(self, text: str) -> Category:
-        """The category that a person asks for.
+        """Return the category that a user named, creating it for a Chinese name that is unlike all known names.
 
-        A Chinese name that is new and near to no other is taken, since new papers appear. Anything else that is new is
-        a slip of the fingers: UsageError, with the nearest known slugs and names.
+        Raises UsageError, with the nearest known slugs and names, for any other unknown text: a typing error.
         """
         if self.find(text) is None and _HAN_CHAR.search(text) and not self._near_categories(text):
             return self.get_or_create(text)
         return self.resolve(text)
 
     def resolve(self, text: str) -> Category:
-        """The category that a person asks for, among those that are known. Raises UsageError."""
+        """Return the known category that a user named; raise UsageError for an unknown one."""
         if category := self.find(text):
             return category
         raise UsageError(f"unknown category {text!r}: {self.suggest(text)}")
 
     def suggest(self, text: str) -> str:
-        """What to type instead of an unknown name: the nearest known slugs and names."""
+        """Return a hint for an unknown name: the nearest known slugs and names."""
         is_name = bool(_HAN_CHAR.search(text))
         suggestions = self._near_categories(text) if is_name else []
         if not suggestions:
@@ -94,17 +98,8 @@ class CategoryRegistry:
         return f"did you mean {hint}?" if hint else "`finews categories --all` lists them"
 
     def _near_categories(self, text: str) -> list[Category]:
-        """The categories that a Chinese name may be a slip of, the nearest first."""
+        """Return the categories whose name may have been meant, the nearest first."""
         return [self._by_name[name] for name in find_near_names(text, self._by_name)]
-
-    def _add_bundled(self, category: Category) -> None:
-        """A media of the package's; where the database has met it under a slug of its own, all its names lead there."""
-        if existing := self._by_name.get(name_key(category.media)):
-            self._index_names(existing, category)
-            if category.slug not in self._by_slug:
-                self._by_slug[category.slug] = existing
-        elif category.slug not in self._by_slug:
-            self._add(category)
 
     def _index_names(self, owner: Category, category: Category) -> None:
         for name in (category.media, *category.aliases, category.slug):

@@ -77,17 +77,17 @@ def parse_bound(text: str, now: datetime, *, end_of_span: bool = False) -> datet
 
 
 def format_iso(moment: datetime) -> str:
-    """`2022-01-10T16:20:36+08:00`, as the database holds it."""
+    """Return `2022-01-10T16:20:36+08:00`, the form of the database."""
     return moment.astimezone(CHINA_TZ).isoformat(timespec="seconds")
 
 
 def format_jekyll(moment: datetime) -> str:
-    """`2022-01-10 16:20:36 +0800`, as a post's front matter holds it."""
+    """Return `2022-01-10 16:20:36 +0800`, the form of front matter."""
     return format_iso(moment).replace("T", " ").replace("+08:00", " +0800")
 
 
 def format_duration(seconds: int) -> str:
-    """A length of time in minutes, or hours and minutes, or days and hours.
+    """Return a duration in minutes, or hours and minutes, or days and hours.
 
     >>> [format_duration(seconds) for seconds in (59, 420, 3600, 180_000)]
     ['0 min', '7 min', '1 h 0 min', '2 d 2 h']
@@ -100,7 +100,7 @@ def format_duration(seconds: int) -> str:
 
 
 def format_rough_duration(seconds: float) -> str:
-    """Likewise where it is not known exactly, with the seconds of less than two minutes.
+    """Return an estimated duration, in seconds below two minutes.
 
     >>> [format_rough_duration(seconds) for seconds in (0.3, 59, 119.6, 450, 3599)]
     ['1 s', '59 s', '2 min', '8 min', '1 h 0 min']

@@ -1,6 +1,6 @@
 """Text diff: paragraph by paragraph, then inside the edited ones.
 
-Chinese has no spaces between words, so that characters are compared; a number, a Latin word or an emoji is one.
+Chinese has no spaces between words, so characters are compared; a number, a Latin word or an emoji counts as one.
 """
 
 import itertools
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 
 class DiffOp(StrEnum):
-    """What became of a part of a text."""
+    """Change of a part of a text."""
 
     EQUAL = "equal"
     DELETE = "delete"
@@ -22,7 +22,7 @@ class DiffOp(StrEnum):
 
 
 class DiffPart(NamedTuple):
-    """A piece of text, and whether it is equal, inserted or deleted."""
+    """Piece of text, and whether it is equal, inserted or deleted."""
 
     op: DiffOp
     text: str
@@ -30,7 +30,7 @@ class DiffPart(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ParagraphDiff:
-    """A paragraph and what became of it. `old` is None when it was inserted, `new` when it was deleted."""
+    """Paragraph and its change. `old` is None when it was inserted, `new` when it was deleted."""
 
     old: str | None
     new: str | None
@@ -38,19 +38,20 @@ class ParagraphDiff:
 
     @property
     def is_unchanged(self) -> bool:
+        """Return whether both texts have this paragraph."""
         return self.old == self.new
 
 
 class _Hunk(NamedTuple):
-    """A stretch of both texts; `equal` when it is the same in both."""
+    """Stretch of both texts; `equal` when both are the same."""
 
     equal: bool
     old: Sequence[str]
     new: Sequence[str]
 
 
-# How many comparisons may be made to align the paragraphs, to pair those that were edited, and inside these: each about
-# a second or two. What is then still open counts as replaced.
+# Comparisons of items to align the paragraphs, to pair the edited ones, and inside these: each takes one or two seconds
+# at most. Text that is not compared by then counts as replaced.
 _MAX_COMPARISONS = 4_000_000
 # Two paragraphs are one that was edited when they share this much of their bigrams.
 _MIN_SIMILARITY = 0.3
@@ -65,8 +66,15 @@ _TOKEN_PATTERN = re.compile(
 
 
 def diff_paragraphs(old: str, new: str) -> list[ParagraphDiff]:
-    """The paragraphs of both texts in their order, one a line of text. Its cost is bounded whatever the texts are."""
-    paragraph_pairs = list(_paragraph_pairs(old.split("\n"), new.split("\n")))
+    """Return the paragraphs (lines) of both texts in order; the cost is bounded by _MAX_COMPARISONS."""
+    hunks = list(_diff_hunks(old.split("\n"), new.split("\n"), _MAX_COMPARISONS))
+    paragraph_pairs: list[tuple[str | None, str | None]] = []
+    for equal, old_lines, new_lines in hunks:
+        paragraph_pairs += (
+            zip(old_lines, new_lines, strict=True)
+            if equal
+            else _pair_paragraphs(old_lines, new_lines, _MAX_COMPARISONS // len(hunks))
+        )
     edited_count = sum(1 for before, after in paragraph_pairs if before != after and None not in (before, after))
     max_comparisons = _MAX_COMPARISONS // max(edited_count, 1)
     return [
@@ -76,31 +84,34 @@ def diff_paragraphs(old: str, new: str) -> list[ParagraphDiff]:
 
 
 def merge_parts(rows: Iterable[ParagraphDiff]) -> list[DiffPart]:
-    """All rows as one sequence, line ends included. What is not inserted joins to the old text, and so for the new.
+    """Return all rows as one sequence, line ends included; without insertions it joins to the old text.
 
     >>> [(str(part.op), part.text) for part in merge_parts(diff_paragraphs("降准0.25个百分点", "降准0.5个百分点"))]
     [('equal', '降准'), ('delete', '0.25'), ('insert', '0.5'), ('equal', '个百分点')]
     """
-    return list(_merge_neighbours(_insert_line_ends(rows)))
+    parts: list[DiffPart] = []
+    old_begun = new_begun = False
+    for row in rows:
+        # A line end comes before each paragraph but the first of either text.
+        in_old, in_new = row.old is not None, row.new is not None
+        if in_old and old_begun and in_new and new_begun:
+            parts.append(DiffPart(DiffOp.EQUAL, "\n"))
+        elif in_old and old_begun:
+            parts.append(DiffPart(DiffOp.DELETE, "\n"))
+        elif in_new and new_begun:
+            parts.append(DiffPart(DiffOp.INSERT, "\n"))
+        parts += row.parts
+        old_begun, new_begun = old_begun or in_old, new_begun or in_new
+    return list(_merge_neighbours(parts))
 
 
 # paragraphs
 
 
-def _paragraph_pairs(old: list[str], new: list[str]) -> Iterator[tuple[str | None, str | None]]:
-    hunks = list(_diff_hunks(old, new, _MAX_COMPARISONS))
-    for equal, before, after in hunks:
-        yield from (
-            zip(before, after, strict=True)
-            if equal
-            else _pair_paragraphs(before, after, _MAX_COMPARISONS // len(hunks))
-        )
-
-
 def _pair_paragraphs(
     old: Sequence[str], new: Sequence[str], max_comparisons: int
 ) -> Iterator[tuple[str | None, str | None]]:
-    """Each paragraph of a changed stretch with the one that it became; None for one that went or came."""
+    """Yield old and new version of each paragraph of a changed stretch; None for a missing one."""
     old_index = new_index = 0
     for i, j in [*_best_alignment(len(old), len(new), _similarities(old, new, max_comparisons)), (len(old), len(new))]:
         yield from ((text, None) for text in old[old_index:i])
@@ -110,29 +121,29 @@ def _pair_paragraphs(
 
 
 def _similarities(old: Sequence[str], new: Sequence[str], max_comparisons: int) -> dict[tuple[int, int], float]:
-    """How alike paragraphs are, by places: all with all, or if that costs too much each with the one in its place."""
+    """Return Dice similarities (0 to 1) of paragraphs by index: of all pairs, or of equal indexes if too many."""
     full_cost = len(new) * sum(map(len, old)) + len(old) * sum(map(len, new)) + 10 * len(old) * len(new)
     index_pairs: Iterable[tuple[int, int]] = itertools.product(range(len(old)), range(len(new)))
     if full_cost > max_comparisons:
         index_pairs = ((index, index) for index in range(min(len(old), len(new))))
     old_bigrams, new_bigrams = [_count_bigrams(text) for text in old], [_count_bigrams(text) for text in new]
-    return {(i, j): _dice_similarity(old_bigrams[i], new_bigrams[j]) for i, j in index_pairs}
+    return {
+        (i, j): 2 * (old_bigrams[i] & new_bigrams[j]).total() / (old_bigrams[i].total() + new_bigrams[j].total())
+        for i, j in index_pairs
+    }
 
 
 def _best_alignment(
     old_length: int, new_length: int, similarities: dict[tuple[int, int], float]
 ) -> list[tuple[int, int]]:
-    """The pairs that are alike, in the order of both texts, that are most alike together."""
+    """Return the ordered pairs of similar paragraphs with the greatest sum of similarities."""
     if len(similarities) < old_length * new_length:
         return [index_pair for index_pair, similarity in similarities.items() if similarity >= _MIN_SIMILARITY]
     scores = [[0.0] * (new_length + 1) for _ in range(old_length + 1)]
     for i, j in itertools.product(reversed(range(old_length)), reversed(range(new_length))):
         score_if_paired = scores[i + 1][j + 1] + similarities[i, j] if similarities[i, j] >= _MIN_SIMILARITY else 0.0
         scores[i][j] = max(scores[i + 1][j], scores[i][j + 1], score_if_paired)
-    return list(_trace_alignment(scores, old_length, new_length))
-
-
-def _trace_alignment(scores: list[list[float]], old_length: int, new_length: int) -> Iterator[tuple[int, int]]:
+    alignment: list[tuple[int, int]] = []
     i = j = 0
     while i < old_length and j < new_length:
         if scores[i][j] == scores[i + 1][j]:
@@ -140,17 +151,13 @@ def _trace_alignment(scores: list[list[float]], old_length: int, new_length: int
         elif scores[i][j] == scores[i][j + 1]:
             j += 1
         else:
-            yield i, j
+            alignment.append((i, j))
             i, j = i + 1, j + 1
+    return alignment
 
 
 def _count_bigrams(text: str) -> Counter[str]:
     return Counter(map("".join, itertools.pairwise(f"\n{text}\n")))
-
-
-def _dice_similarity(left: Counter[str], right: Counter[str]) -> float:
-    """From 0 to 1: how many of their bigrams two paragraphs share."""
-    return 2 * (left & right).total() / (left.total() + right.total())
 
 
 # inside a paragraph
@@ -172,28 +179,25 @@ def _diff_paragraph(old: str | None, new: str | None, max_comparisons: int) -> I
 
 
 def _merge_coincidences(hunks: Iterable[_Hunk]) -> list[_Hunk]:
-    """A 的 that happens to stand in both of two rewritten phrases is part of what was rewritten."""
+    """Merge short matches, such as a 的 in two rewritten phrases, with the changes around them."""
     merged: list[_Hunk] = []
     for hunk in hunks:
         merged.append(hunk)
-        while len(merged) > 2 and _is_coincidence(*merged[-3:]):
-            merged[-3:] = [_join_hunks(merged[-3:])]
+        while len(merged) > 2:
+            before, match, after = merged[-3:]
+            if before.equal or after.equal or not match.equal:
+                break
+            match_size, neighbour_size = _hunk_size(match), min(_hunk_size(before), _hunk_size(after))
+            # 固好 -> 稳固 is one word for another, not one character before 固 and one less after it.
+            is_one_word = match_size == neighbour_size == 1 and (
+                not (before.old or after.new) or not (before.new or after.old)
+            )
+            if not is_one_word and not (match_size <= _MAX_COINCIDENCE_CHARS and 2 * match_size <= neighbour_size):
+                break
+            old = "".join(text for part in merged[-3:] for text in part.old)
+            new = "".join(text for part in merged[-3:] for text in part.new)
+            merged[-3:] = [_Hunk(False, [old], [new])]
     return merged
-
-
-def _join_hunks(hunks: Sequence[_Hunk]) -> _Hunk:
-    old = "".join(text for hunk in hunks for text in hunk.old)
-    new = "".join(text for hunk in hunks for text in hunk.new)
-    return _Hunk(False, [old], [new])
-
-
-def _is_coincidence(before: _Hunk, between: _Hunk, after: _Hunk) -> bool:
-    if before.equal or after.equal or not between.equal:
-        return False
-    match_size, neighbour_size = _hunk_size(between), min(_hunk_size(before), _hunk_size(after))
-    # 固好 -> 稳固 is one word for another, not one character before 固 and one less after it.
-    is_one_word = match_size == neighbour_size == 1 and (not (before.old or after.new) or not (before.new or after.old))
-    return is_one_word or (match_size <= _MAX_COINCIDENCE_CHARS and 2 * match_size <= neighbour_size)
 
 
 def _hunk_size(hunk: _Hunk) -> int:
@@ -204,21 +208,11 @@ def _hunk_size(hunk: _Hunk) -> int:
 
 
 def _diff_hunks(old: Sequence[str], new: Sequence[str], max_comparisons: int) -> Iterator[_Hunk]:
-    """Two sequences as stretches that are the same in both, and what differs between them."""
-    old_index = new_index = 0
-    for i, j, size in [*_matching_blocks(old, new, max_comparisons), (len(old), len(new), 0)]:
-        if (i, j) != (old_index, new_index):
-            yield _Hunk(False, old[old_index:i], new[new_index:j])
-        old_index, new_index = i + size, j + size
-        if size:
-            yield _Hunk(True, old[i:old_index], new[j:new_index])
+    """Yield two sequences as equal stretches and the differing ones between them.
 
-
-def _matching_blocks(old: Sequence[str], new: Sequence[str], remaining_comparisons: int) -> list[tuple[int, int, int]]:
-    """Where both say the same: place in the old, place in the new, length; in order.
-
-    Start and end first, then the longest match between them, then the longest on each side of it: as people read.
+    Start and end are matched first, then the longest match between them, then the longest on each side of that match.
     """
+    # Matches: index in the old, index in the new, length.
     prefix_length = _common_prefix_length(old, new)
     suffix_length = _common_prefix_length(old[prefix_length:][::-1], new[prefix_length:][::-1])
     blocks = [(0, 0, prefix_length), (len(old) - suffix_length, len(new) - suffix_length, suffix_length)]
@@ -229,18 +223,24 @@ def _matching_blocks(old: Sequence[str], new: Sequence[str], remaining_compariso
         if old_from == old_to or new_from == new_to:
             continue
         # What the search costs: for each item, the places in all of the new sequence where it occurs.
-        remaining_comparisons -= sum(1 + occurrences[item] for item in old[old_from:old_to])
-        if remaining_comparisons < 0:
+        max_comparisons -= sum(1 + occurrences[item] for item in old[old_from:old_to])
+        if max_comparisons < 0:
             break
         i, j, size = matcher.find_longest_match(old_from, old_to, new_from, new_to)
         if size:
             blocks.append((i, j, size))
             open_ranges += [(old_from, i, new_from, j), (i + size, old_to, j + size, new_to)]
-    return sorted(block for block in blocks if block[2])
+    old_index = new_index = 0
+    for i, j, size in [*sorted(block for block in blocks if block[2]), (len(old), len(new), 0)]:
+        if (i, j) != (old_index, new_index):
+            yield _Hunk(False, old[old_index:i], new[new_index:j])
+        old_index, new_index = i + size, j + size
+        if size:
+            yield _Hunk(True, old[i:old_index], new[j:new_index])
 
 
 def _common_prefix_length(left: Sequence[str], right: Sequence[str]) -> int:
-    """How many items two sequences begin with in common."""
+    """Return how many items two sequences have in common at their start."""
     equal_pairs = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False))
     return sum(1 for _ in equal_pairs)
 
@@ -248,23 +248,8 @@ def _common_prefix_length(left: Sequence[str], right: Sequence[str]) -> int:
 # parts
 
 
-def _insert_line_ends(rows: Iterable[ParagraphDiff]) -> Iterator[DiffPart]:
-    """A line end comes before each paragraph but the first, which need not be the same one in both texts."""
-    old_begun = new_begun = False
-    for row in rows:
-        in_old, in_new = row.old is not None, row.new is not None
-        if in_old and old_begun and in_new and new_begun:
-            yield DiffPart(DiffOp.EQUAL, "\n")
-        elif in_old and old_begun:
-            yield DiffPart(DiffOp.DELETE, "\n")
-        elif in_new and new_begun:
-            yield DiffPart(DiffOp.INSERT, "\n")
-        yield from row.parts
-        old_begun, new_begun = old_begun or in_old, new_begun or in_new
-
-
 def _merge_neighbours(raw_parts: Iterable[DiffPart]) -> Iterator[DiffPart]:
-    """Neighbours of one kind as one part, what was deleted before what was inserted, and none that is empty."""
+    """Yield neighbours of one kind as one non-empty part, deletions before insertions."""
     nonempty_parts = (part for part in raw_parts if part.text)
     for equal, group in itertools.groupby(nonempty_parts, key=lambda part: part.op is DiffOp.EQUAL):
         group_parts = list(group)

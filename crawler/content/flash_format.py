@@ -21,7 +21,7 @@ _SENTENCE_PATTERN = re.compile(r"[^。！？\n]+")
 
 
 def split_title(title: str, text: str) -> tuple[str, str]:
-    """Title and text of a digest. The title is the given one, else what is in 【】, else the first sentence.
+    """Return title and text of a digest: the given title, else the one in 【】, else the first sentence.
 
     >>> split_title("", "【央行降准】下调0.5个百分点。（财联社）")
     ('央行降准', '下调0.5个百分点。（财联社）')
@@ -32,7 +32,11 @@ def split_title(title: str, text: str) -> tuple[str, str]:
     title = clean_title(title)
     if lead_match and lead_match[1].strip() and (not title or name_key(clean_title(lead_match[1])) == name_key(title)):
         return title or clean_title(lead_match[1]), lead_match[2].strip() or collapse_whitespace(lead_match[1])
-    return title or _first_sentence(text), text.strip()
+    if not title:
+        sentence_match = _SENTENCE_PATTERN.search(collapse_whitespace(text))
+        title = clean_title(sentence_match[0]) if sentence_match else ""
+        title = title if len(title) <= MAX_LEAD_CHARS else title[: MAX_LEAD_CHARS - 1] + "…"
+    return title, text.strip()
 
 
 def extract_trailing_media(text: str) -> str:
@@ -57,12 +61,6 @@ def drop_false_media(media: str, text: str) -> str:
 
 
 def text_to_html(text: str) -> str:
-    """Plain text as HTML paragraphs, one a line; what looks like markup is shown as it is."""
+    """Return plain text as HTML paragraphs, one per line; text that looks like markup is escaped."""
     lines = (line.strip() for line in strip_invisible(html.unescape(text)).splitlines())
     return "".join(f"<p>{html.escape(line, quote=False)}</p>" for line in lines if line)
-
-
-def _first_sentence(text: str) -> str:
-    sentence_match = _SENTENCE_PATTERN.search(collapse_whitespace(text))
-    title = clean_title(sentence_match[0]) if sentence_match else ""
-    return title if len(title) <= MAX_LEAD_CHARS else title[: MAX_LEAD_CHARS - 1] + "…"

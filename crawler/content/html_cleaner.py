@@ -9,10 +9,10 @@ The steps, in the order of `clean_html`:
     edit      hidden parts and live charts go; links and images are set right
     arrange   every top-level node is a block; adverts go, and the source line and indents are set right; nothing is
               empty; no white space between blocks
-    sanitise  nh3 again, with the allow-list of what a post may hold, so that no edit can let anything in
+    sanitise  nh3 again, with the allow-list of a post's tags: an edit cannot let anything else in
     disarm    a `{` that Liquid or kramdown would read becomes `&#123;`
 
-Most edits look at every node. They stand in their loops: a function a node would take longer than what it does.
+Most edits look at every node, with their code in the loop: a function call per node would take longer than the edit.
 """
 
 import itertools
@@ -34,7 +34,7 @@ from crawler.content.html_limits import (
     check_body_size,
     is_quick_for_nh3,
 )
-from crawler.content.markup import PLAIN_MARKUP, BoilerplateRule, SourceMarkup
+from crawler.content.markup import PLAIN_MARKUP, SourceMarkup
 from crawler.content.stocks import SECID_PATTERN
 from crawler.content.unicode_text import strip_invisible
 from crawler.errors import RejectedArticleError
@@ -99,7 +99,7 @@ _HIDING_ATTRIBUTES = {"hidden", "style", "class"}
 _HIDING_STYLE = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 # A picture of such a width or height counts readers.
 _TRACKING_PIXEL_SIZES = {"0", "1", "0px", "1px"}
-# By block, the blocks that may stand in it.
+# The blocks that each block may hold.
 _ALLOWED_CHILD_BLOCKS = {
     **dict.fromkeys(("div", "blockquote", "li", "dd", "td", "th", "figcaption"), frozenset(_TOP_LEVEL_TAGS)),
     "figure": frozenset(_TOP_LEVEL_TAGS | {"figcaption"}),
@@ -113,7 +113,7 @@ _ALLOWED_CHILD_BLOCKS = {
 _MIN_CHARS_AROUND_LINK = 3
 # What goes, alone or with all that it holds, is taken out together: one by one, the text before it is copied each time.
 _REMOVE_TAG, _REMOVE_SUBTREE = "tag-gone", "tree-gone"
-# What lxml reads of a block inside anything else depends on what is around it, so that an edit may change it.
+# lxml parses a misplaced block depending on its surroundings, which edits change: clean until nothing changes.
 _MAX_CLEANING_PASSES, _MAX_PASSES_OF_LARGE = 4, 2
 # Between the texts around a tag that is gone, lxml keeps the break, and takes the square of their number to read them.
 # Where there are more, they are joined.
@@ -153,7 +153,16 @@ def clean_html(body: str, base_url: str, markup: SourceMarkup) -> str:
     for _ in range(_MAX_PASSES_OF_LARGE if is_large else _MAX_CLEANING_PASSES):
         root = _edit_body(body, base_url, markup)
         cleaned = disarm_template_braces("\n".join(_serialize_lines(root)))
-        is_misplaced = _has_misplaced_blocks(root) or (is_read_by_libxml2 and _has_loose_text(cleaned))
+        is_misplaced = any(
+            node.tag in BLOCK_TAGS and node.tag not in _ALLOWED_CHILD_BLOCKS.get(node.getparent().tag, ())
+            for node in root.iterdescendants()
+        )
+        if is_read_by_libxml2 and not is_misplaced:  # then text between blocks is misplaced, too
+            blocks = parse_fragment(cleaned)
+            texts = (blocks.text, *(block.tail for block in blocks))
+            is_misplaced = any(text and text.strip() for text in texts) or any(
+                block.tag not in _TOP_LEVEL_TAGS for block in blocks
+            )
         if cleaned == body or not is_misplaced:
             return cleaned
         body = cleaned
@@ -163,7 +172,7 @@ def clean_html(body: str, base_url: str, markup: SourceMarkup) -> str:
 
 
 def disarm_template_braces(html: str) -> str:
-    """Return HTML in which Liquid and kramdown find nothing to do."""
+    """Return HTML without template syntax of Liquid and kramdown."""
     return _TEMPLATE_BRACE.sub("&#123;", html)
 
 
@@ -343,25 +352,21 @@ def _edit_links(root: HtmlElement, base_url: str, markup: SourceMarkup) -> None:
 
 
 def _edit_images(root: HtmlElement, base_url: str, markup: SourceMarkup) -> None:
-    """Make addresses of pictures absolute, on https where the host is known to answer so; a picture of none goes."""
+    """Make addresses of pictures absolute, on https for known hosts; remove pictures without an address."""
     https_domains = tuple(f".{host}" for host in markup.https_image_hosts)
     resolved_urls: dict[str, str] = {}
     for node in list(root.iterdescendants("img")):
         source = node.get("src", "").strip()
         if source not in resolved_urls:
-            resolved_urls[source] = _resolve_image_url(source, base_url, https_domains)
+            url = _resolve_url(source, base_url)
+            is_on_https = url.startswith("http://") and f".{urlsplit(url).hostname}".endswith(https_domains)
+            resolved_urls[source] = "https" + url[4:] if is_on_https else url
         url = resolved_urls[source]
         if not url:
             node.tag = _REMOVE_SUBTREE
         elif node.get("src") != url:
             node.set("src", url)
     etree.strip_elements(root, _REMOVE_SUBTREE, with_tail=False)
-
-
-def _resolve_image_url(url: str, base_url: str, https_domains: tuple[str, ...]) -> str:
-    url = _resolve_url(url, base_url)
-    is_on_https = url.startswith("http://") and f".{urlsplit(url).hostname}".endswith(https_domains)
-    return "https" + url[4:] if is_on_https else url
 
 
 def _resolve_url(url: str, base_url: str) -> str:
@@ -435,9 +440,18 @@ def _remove_advert_links(root: HtmlElement, markup: SourceMarkup) -> None:
             continue
         paragraph, link_text = next(link.iterancestors(*BLOCK_TAGS), root), _one_line(link)
         if paragraph not in texts:
-            texts[paragraph], boxes[paragraph] = _one_line(paragraph), _holds_blocks(paragraph)
+            texts[paragraph] = _one_line(paragraph)
+            boxes[paragraph] = any(_is_visible(block) for block in paragraph.iterdescendants(*BLOCK_TAGS))
         text = texts[paragraph]
-        if link_text and rule and _is_part_of_news(link_text, text, rule):
+        # The words of a link stay if they belong to the text around it, as a name does and a button does not.
+        if not link_text or not rule:
+            is_part_of_news = False
+        elif rule.is_news(text):
+            is_part_of_news = not rule.pattern.search(link_text)
+        else:
+            is_long = len(text) >= 2 * len(link_text) + _MIN_CHARS_AROUND_LINK
+            is_part_of_news = is_long and not rule.pattern.search(text)
+        if is_part_of_news:
             link.tag = _REMOVE_TAG
         elif rule and paragraph.tag in {"p", "div"} and rule.matches_link(text) and not boxes[paragraph]:
             _remove_later(paragraph)
@@ -446,20 +460,13 @@ def _remove_advert_links(root: HtmlElement, markup: SourceMarkup) -> None:
     _remove_marked(root)
 
 
-def _is_part_of_news(link_text: str, text: str, rule: BoilerplateRule) -> bool:
-    """Whether the words of a link belong to the text around it, as a name does; a button's do not."""
-    if rule.is_news(text):
-        return not rule.pattern.search(link_text)
-    return len(text) >= 2 * len(link_text) + _MIN_CHARS_AROUND_LINK and not rule.pattern.search(text)
-
-
 def _remove_boilerplate(root: HtmlElement, markup: SourceMarkup) -> None:
     """Remove paragraphs that are the page's own by their words."""
     rule = markup.boilerplate
     if rule is None or not rule.may_match(_text_of(root)):
         return
     boxes: set[HtmlElement] = set()  # that hold a block which a reader would see something of
-    # The last first, so that a box is judged by what is left in it.
+    # In reverse order: a box is judged by what is left in it.
     for node in reversed(list(root.iterdescendants())):
         if node not in boxes:
             if node.tag in {"p", "div"} and rule.matches(_one_line(node)):
@@ -479,17 +486,12 @@ def _one_line(node: HtmlElement) -> str:
     return " ".join(_text_of(node).lstrip()[:_MAX_ADVERT_CHARS].split())
 
 
-def _holds_blocks(node: HtmlElement) -> bool:
-    """Return whether there is a block in it that a reader would see something of."""
-    return any(_is_visible(block) for block in node.iterdescendants(*BLOCK_TAGS))
-
-
 def _is_visible(block: HtmlElement) -> bool:
     return block.tag == "hr" or bool(_text_of(block).strip(_INDENT_CHARS)) or _contains_tag(block, "img", "hr")
 
 
 def _remove_later(node: HtmlElement) -> None:
-    """Empty an element, so that what is around it is judged without it, and mark it for `_remove_marked`."""
+    """Empty an element, to judge its surroundings without it, and mark it for `_remove_marked`."""
     node.clear(keep_tail=True)
     node.tag = _REMOVE_SUBTREE
 
@@ -500,7 +502,7 @@ def _remove_marked(root: HtmlElement) -> None:
 
 
 def _flatten_source_lines(root: HtmlElement, markup: SourceMarkup) -> None:
-    """The source line at the foot is text: a link inside it is an annotator's slip, 上海<证券>报."""
+    """Reduce the source line at the end to text: a link inside it, 上海<证券>报, is a mistake."""
     paragraphs = list(root.iterdescendants("p"))
     for node in paragraphs:
         if (class_names := node.get("class")) is None:
@@ -543,7 +545,7 @@ def _remove_empty(root: HtmlElement) -> None:
 
 
 def _replace_line_breaks(root: HtmlElement) -> None:
-    """Line ends are spaces, but where they are shown."""
+    """Replace line ends with spaces, except in a <pre>."""
     has_pre = _contains_tag(root, "pre")
     for node in root.iter():
         if has_pre and _is_inside(node, "pre"):
@@ -556,7 +558,7 @@ def _replace_line_breaks(root: HtmlElement) -> None:
 
 
 def _trim_blocks(root: HtmlElement) -> None:
-    """Paragraphs begin and end with a character, and blocks touch."""
+    """Remove white space at the ends of paragraphs and between blocks."""
     nodes = list(root.iter())
     if _contains_tag(root, "pre"):
         nodes = [node for node in nodes if node.tag != "pre" and not _is_inside(node, "pre")]
@@ -570,8 +572,7 @@ def _trim_blocks(root: HtmlElement) -> None:
         if tag == "br":
             continue
         if len(node):
-            _trim_start(node)
-            _trim_end(node)
+            _trim_ends(node)
         elif (text := node.text) and (trimmed := text.strip(_INDENT_CHARS)) != text:
             node.text = trimmed or None
         if (previous := node.getprevious()) is not None:
@@ -585,23 +586,19 @@ def _trim_blocks(root: HtmlElement) -> None:
             parent.text = trimmed or None
 
 
-def _trim_start(block: HtmlElement) -> None:
-    """No indent before the first character, however deep the element that holds it; nor an empty first line."""
-    node = block
+def _trim_ends(block: HtmlElement) -> None:
+    """Remove indents before the first character, white space after the last, and empty first and last lines."""
+    node = block  # goes down to the element, however deep, that holds the first character
     while True:
         if (text := node.text) and (trimmed := text.lstrip(_INDENT_CHARS)) != text:
             node.text = text = trimmed or None
         if text or not len(node) or node[0].tag in BLOCK_TAGS:
-            return
+            break
         if node[0].tag == "br":
             node.text = (node[0].tail or "").lstrip(_INDENT_CHARS) or None
             node.remove(node[0])
         else:
             node = node[0]
-
-
-def _trim_end(block: HtmlElement) -> None:
-    """No white space after the last character; nor an empty last line."""
     while (last_child := next(block.iterchildren(reversed=True), None)) is not None:
         if (tail := last_child.tail) and (trimmed := tail.rstrip(_INDENT_CHARS)) != tail:
             last_child.tail = tail = trimmed or None
@@ -610,20 +607,6 @@ def _trim_end(block: HtmlElement) -> None:
         block.remove(last_child)
     if (text := block.text) and (trimmed := text.rstrip(_INDENT_CHARS)) != text:
         block.text = trimmed or None
-
-
-def _has_misplaced_blocks(root: HtmlElement) -> bool:
-    return any(
-        node.tag in BLOCK_TAGS and node.tag not in _ALLOWED_CHILD_BLOCKS.get(node.getparent().tag, ())
-        for node in root.iterdescendants()
-    )
-
-
-def _has_loose_text(body: str) -> bool:
-    """Return whether there is anything but white space between the blocks of a body."""
-    root = parse_fragment(body)
-    texts = (root.text, *(block.tail for block in root))
-    return any(text and text.strip() for text in texts) or any(block.tag not in _TOP_LEVEL_TAGS for block in root)
 
 
 def _contains_tag(node: HtmlElement, *tags: str) -> bool:
@@ -648,9 +631,9 @@ def add_block(body: str, block: str, *, at_start: bool = False) -> str:
 
 
 def _serialize_lines(root: HtmlElement) -> list[str]:
-    """All on one line, as the first posts were; one block a line where kramdown would choke on that.
+    """Return the body as one line, as in the first posts; as one line per block where kramdown would be slow.
 
-    A line end that is left is in a <pre>, where it is shown: it becomes a reference.
+    A remaining line end is in a <pre>, where it is visible: it becomes a reference.
     """
     if len(root) <= MAX_BLOCKS_PER_LINE:
         html = _inner_html(root)

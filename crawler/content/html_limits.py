@@ -1,7 +1,7 @@
 """HTML limits: how large markup may be, and which parser it is for.
 
-Limits are counts, so that a body is judged alike on every machine. The worst bodies that we know within them take less
-than two seconds to clean (tests/content/test_html_limits.py).
+Limits are counts, which are the same on every machine. The worst known bodies within them take less than two seconds
+to clean (tests/content/test_html_limits.py).
 """
 
 import re
@@ -38,8 +38,8 @@ _WORD_SEPARATOR = re.compile("[\\s/\"']+")
 _FORMATTING_TAG = re.compile(r"<(?:b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)[\s/][^>]*", re.IGNORECASE)
 _VOID_TAG = re.compile(r"<(?:br|img|hr)\b", re.IGNORECASE)
 _BLANK = "\\t\\n\\f\\r "
-# A tag with more attributes, as HTML has it, but that it is also looked for in comments and scripts: those hide none. A
-# name or value without quotes ends at `<`, so that no text is read from each tag in it again.
+# A tag with more attributes, by the rules of HTML; also in comments and scripts. A name or value without quotes ends at
+# `<`, which keeps the search linear.
 _CROWDED_TAG = re.compile(
     rf"</?[a-z_:](?:[{_BLANK}/]*+[^{_BLANK}/>][^{_BLANK}/>=<]*+"
     rf"(?:[{_BLANK}]*+=[{_BLANK}]*+(?:\"[^\"]*+\"?+|'[^']*+'?+|[^{_BLANK}><]*+))?+){{{MAX_TAG_ATTRIBUTES + 1}}}",
@@ -87,12 +87,7 @@ def is_quick_for_nh3(body: str) -> bool:
     # Between two words there is a character at least.
     if len(body) > 2 * _MAX_NH3_WORDS and len(_WORD_SEPARATOR.findall(body)) > _MAX_NH3_WORDS:
         return False
-    return _count_formats(body) * tag_count <= _MAX_NH3_REPEATED_TAGS
-
-
-def _count_formats(body: str) -> int:
-    """Return how many different tags of formatting with attributes a body has; at least, one less than it could."""
     tags = _FORMATTING_TAG.findall(body)
-    # One that is cut at a `>` in quotes may be any.
+    # A tag that is cut at a `>` in quotes counts as different from all others.
     whole_tags = [tag for tag in tags if not (tag.count('"') % 2 or tag.count("'") % 2)]
-    return len(set(whole_tags)) + len(tags) - len(whole_tags)
+    return (len(set(whole_tags)) + len(tags) - len(whole_tags)) * tag_count <= _MAX_NH3_REPEATED_TAGS

@@ -58,22 +58,20 @@ class FieldSchema:
     optional: Mapping[str, FieldType] = field(default_factory=dict)
 
     def validate(self, value: object) -> Mapping[str, Any]:
-        """The object itself. Raises SchemaChangedError, which names every field that is not of this shape."""
+        """Return the object; raise SchemaChangedError, which names every field that is missing or of another type."""
         if not isinstance(value, dict):
             raise SchemaChangedError(f"{_describe_value_type(value)} in place of an object")
-        problems = dict(self._find_problems(value))
-        if problems:
-            raise SchemaChangedError(", ".join(problems.values()), next(iter(problems)))
-        return value
-
-    def _find_problems(self, value: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        problems: dict[str, str] = {}
         for alternatives, field_type in self.required.items():
             present_names = [name for name in alternatives.split("|") if name in value]
             if not present_names:
-                yield alternatives, f"field {alternatives!r} is missing"
-            yield from _find_type_problems(value, present_names, field_type)
+                problems[alternatives] = f"field {alternatives!r} is missing"
+            problems.update(_find_type_problems(value, present_names, field_type))
         for name, field_type in self.optional.items():
-            yield from _find_type_problems(value, [name] if name in value else [], field_type | None)
+            problems.update(_find_type_problems(value, [name] if name in value else [], field_type | None))
+        if problems:
+            raise SchemaChangedError(", ".join(problems.values()), next(iter(problems)))
+        return value
 
 
 def _find_type_problems(obj: Mapping[str, Any], names: list[str], field_type: FieldType) -> Iterator[tuple[str, str]]:
@@ -102,21 +100,21 @@ _JSON_DECODER = json.JSONDecoder(parse_constant=_reject_constant)
 
 
 def parse_json(text: str) -> Mapping[str, Any]:
-    """The one JSON object in a response, out of its wrapper.
+    """Return the one JSON object in a response, without its wrapper.
 
     Raises ParseError when there is none, when it is cut, too deep or too large, or holds NaN.
     """
     start, end = text.find("{"), text.rfind("}")
     if start < 0 or end < start:
-        raise ParseError(f"no JSON object in the reply, which begins {text[:40]!r}")
+        raise ParseError(f"no JSON object in the response, which begins {text[:40]!r}")
     prefix, suffix = text[:start].lstrip("\ufeff").strip(), text[end + 1 :].strip()
     if not any(
         prefix_pattern.fullmatch(prefix) and suffix_pattern.fullmatch(suffix)
         for prefix_pattern, suffix_pattern in _WRAPPER_PATTERNS
     ):
-        raise ParseError(f"not JSON, JSONP or an assignment: the reply begins {text[:40]!r}")
+        raise ParseError(f"not JSON, JSONP or an assignment: the response begins {text[:40]!r}")
     if text.count("{") + text.count("[") > _MAX_CONTAINERS:
-        raise ParseError(f"the reply holds more than {_MAX_CONTAINERS:,} objects and lists")
+        raise ParseError(f"the response holds more than {_MAX_CONTAINERS:,} objects and lists")
     try:
         value: Mapping[str, Any] = _JSON_DECODER.decode(text[start : end + 1])
         if _ESCAPED_SURROGATE.search(text):
@@ -127,7 +125,7 @@ def parse_json(text: str) -> Mapping[str, Any]:
 
 
 def _strip_surrogates(value: Any) -> Any:
-    """The value without half characters, wherever they stand in it."""
+    """Return a JSON value without lone surrogates."""
     if isinstance(value, str):
         return _SURROGATE.sub("", value)
     if isinstance(value, list):
@@ -138,7 +136,7 @@ def _strip_surrogates(value: Any) -> Any:
 
 
 def get_text(row: Mapping[str, Any], *names: str) -> str:
-    """The first of these fields that holds text, or an empty string.
+    """Return the first of these fields that holds text, or an empty string.
 
     A missing field, null and "" are the same; raises SchemaChangedError when a field holds something that is not text.
     """
@@ -153,8 +151,9 @@ def get_text(row: Mapping[str, Any], *names: str) -> str:
 
 
 def get_rows(row: Mapping[str, Any], name: str) -> list[Any]:
-    """A field that must hold a list; null is an empty one. Raises SchemaChangedError, or ParseError when it is too
-    long.
+    """Return the list of a field, an empty one for null.
+
+    Raises SchemaChangedError for any other value, and ParseError for more than MAX_ROWS rows.
     """
     if name not in row:
         raise SchemaChangedError(f"field {name!r} is missing", name)
@@ -169,7 +168,7 @@ def get_rows(row: Mapping[str, Any], name: str) -> list[Any]:
 
 
 def get_title(row: Mapping[str, Any], *names: str) -> str:
-    """A headline that must not be empty; raises ParseError."""
+    """Return the clean headline; raise ParseError when it is empty."""
     title = clean_title(get_text(row, *names))
     if not title:
         raise ParseError(f"field {names[0]!r} is empty", names[0])
@@ -177,7 +176,7 @@ def get_title(row: Mapping[str, Any], *names: str) -> str:
 
 
 def get_code(row: Mapping[str, Any], *names: str) -> str:
-    """An article's code, with or without its prefix, as its digits; raises ParseError."""
+    """Return an article's code without its prefix; raise ParseError for another text."""
     code = get_text(row, *names).removeprefix(CODE_PREFIX)
     if not CODE_PATTERN.fullmatch(code):
         raise ParseError(f"field {names[0]!r} is not 18 to 24 digits: {code[:40]!r}", names[0])
@@ -185,7 +184,7 @@ def get_code(row: Mapping[str, Any], *names: str) -> str:
 
 
 def get_datetime(row: Mapping[str, Any], *names: str, zone: tzinfo) -> datetime:
-    """A time in one of the three forms that sources have, read in `zone`; raises ParseError."""
+    """Return the time of a field, read in `zone`; raise ParseError for another form than the three of sources."""
     try:
         return dates.parse_source_datetime(get_text(row, *names), zone)
     except ValueError as error:
@@ -193,7 +192,7 @@ def get_datetime(row: Mapping[str, Any], *names: str, zone: tzinfo) -> datetime:
 
 
 def get_count(row: Mapping[str, Any], name: str) -> int:
-    """A count, which the source writes as a number or as text; 0 where it is missing. Raises ParseError."""
+    """Return a count, which may be written as text, 0 where it is missing; raise ParseError for another value."""
     value = row.get(name) or 0
     if isinstance(value, int | str) and re.fullmatch(r"\d{1,9}", str(value)):
         return int(value)

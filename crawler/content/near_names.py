@@ -53,7 +53,10 @@ def _is_other_media(name: str, known: str, index: int) -> bool:
     if index >= min(kinds):
         return False  # 证券时抱, 人民曰报
     subject_start = match.end() if (match := _COUNTRY.match(name)) and index >= match.end() else 0
-    return max(kinds) - subject_start <= 2 and not _sound_alike(name[index], known[index])  # 贵阳日报, 中国电子报
+    sounds = [to_pinyin(text[index]) for text in (name, known)]
+    for pattern, replacement in _ALIKE_SOUNDS:
+        sounds = [re.sub(pattern, replacement, sound) for sound in sounds]
+    return max(kinds) - subject_start <= 2 and sounds[0] != sounds[1]  # 贵阳日报, 中国电子报
 
 
 def _common_length(text: str, other: str) -> int:
@@ -64,10 +67,3 @@ def _common_length(text: str, other: str) -> int:
 def _kind_start(name: str) -> int:
     match = _KIND.search(name)
     return match.start() if match else len(name)
-
-
-def _sound_alike(character: str, other: str) -> bool:
-    sounds = [to_pinyin(text) for text in (character, other)]
-    for pattern, replacement in _ALIKE_SOUNDS:
-        sounds = [re.sub(pattern, replacement, sound) for sound in sounds]
-    return sounds[0] == sounds[1]

@@ -58,12 +58,16 @@ def normalise_article(raw: RawArticle, get_category: Callable[[str], Category], 
     if not title:
         raise RejectedArticleError("the title is empty")
     if len(title) > MAX_TITLE_CHARS:
-        body = _with_whole_title(body, title)
+        if "".join(title.split()) not in "".join(body.text.split()):
+            paragraph = disarm_template_braces(f"<p>{html.escape(title, quote=False)}</p>")
+            body_html = add_block(body.html, paragraph, at_start=True)
+            body = CleanBody(body_html, html_to_text(body_html))
         title = cut_title(title)
     named_media = clean_media_name(raw.media or entry.media)
     media = named_media or raw.default_media
     if raw.ends_with_source_line and named_media:
-        body = _with_source_line(body, named_media, markup)
+        body_html = ensure_source_line(body.html, body.text, named_media, markup)
+        body = body if body_html is body.html else CleanBody(body_html, html_to_text(body_html))
     return Article(
         entry=entry,
         code=entry.code,
@@ -82,11 +86,6 @@ def normalise_article(raw: RawArticle, get_category: Callable[[str], Category], 
     )
 
 
-def _with_source_line(body: CleanBody, media: str, markup: SourceMarkup) -> CleanBody:
-    body_html = ensure_source_line(body.html, body.text, media, markup)
-    return body if body_html is body.html else CleanBody(body_html, html_to_text(body_html))
-
-
 def cut_title(title: str) -> str:
     """Return as much of a long title as a post may have, up to the end of a sentence if there is one.
 
@@ -100,23 +99,14 @@ def cut_title(title: str) -> str:
     return start + "…"
 
 
-def _with_whole_title(body: CleanBody, title: str) -> CleanBody:
-    """Return a body that says all that its title says, which is cut."""
-    if "".join(title.split()) in "".join(body.text.split()):
-        return body
-    paragraph = disarm_template_braces(f"<p>{html.escape(title, quote=False)}</p>")
-    body_html = add_block(body.html, paragraph, at_start=True)
-    return CleanBody(body_html, html_to_text(body_html))
-
-
 def clean_media_name(text: str) -> str:
-    """A media's name as it is filed; empty where the source holds none, or something too long to be one."""
+    """Return a media's clean name; empty for a missing one, or a text of over MAX_MEDIA_NAME_CHARS."""
     name = clean_title(text)
     return name if len(name) <= MAX_MEDIA_NAME_CHARS else ""
 
 
 def check_date(moment: datetime, now: datetime) -> datetime:
-    """The time itself; raises RejectedArticleError when an article cannot be of it."""
+    """Return the time; raise RejectedArticleError for one too far ahead or before 1990."""
     if moment > now + MAX_FUTURE_OFFSET:
         raise RejectedArticleError(f"dated more than 24 hours ahead: {moment.isoformat()}")
     if moment.year < _EARLIEST_YEAR:

@@ -49,7 +49,7 @@ class _TextHandler(YAMLHandler):
     """Front matter of a bounded length whose values are the text that they are; a date is not to be guessed at."""
 
     def load(self, fm: str, **_kwargs: object) -> Any:
-        """Return what it says; raise ParseError where it is too long."""
+        """Return the front matter; raise ParseError when it is too long."""
         if len(fm) > _MAX_FRONT_MATTER_CHARS:
             raise ParseError(f"its front matter is over {_MAX_FRONT_MATTER_CHARS} characters")
         return super().load(fm, Loader=yaml.BaseLoader)
@@ -62,7 +62,7 @@ def _is_plain_scalar(value: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class SiteLinks:
-    """Where the posts are published: what a post says of the world outside itself.
+    """Links of a post to the published site.
 
     `address` is the site's, without a scheme, e.g. `//finews.withounder.com`.
     """
@@ -71,7 +71,7 @@ class SiteLinks:
 
 
 def tag_for_media(media: str) -> str:
-    """What a media's posts are tagged with: its name and 新闻, never 新闻新闻, never a space that Jekyll splits at.
+    """Return the tag of a media's posts: its name and 新闻, never 新闻新闻, without spaces, where Jekyll splits.
 
     >>> tag_for_media("中国农网"), tag_for_media("每日经济新闻")
     ('中国农网新闻', '每日经济新闻')
@@ -121,18 +121,25 @@ def parse_post(
     find_markup: Callable[[str], SourceMarkup],
     registry: CategoryRegistry | None = None,
 ) -> Post:
-    """The post whose file this is: the inverse of `render_post`. `registry` says which media a tag means,
-    `find_markup` what the source of an article, whose page has this URL, adds to its texts.
+    """Return the post of a file: the inverse of `render_post`.
 
-    The date may have another form. Raises ParseError for all else that `render_post` would not write, with its line.
+    `registry` knows the media of tags, `find_markup` returns the markup of the source of a URL. The date may have
+    another form. Raises ParseError for any other difference from `render_post`, with the line.
     """
     metadata, content = parse_front_matter(text)
-    body_html, url = _split_body_and_url(content)
+    sections = content.rsplit("\n\n", 2)
+    link_match = _SOURCE_LINK_LINE.fullmatch(sections[1]) if len(sections) == 3 else None
+    if not link_match:
+        raise ParseError("it does not end with a source link and the way back")
+    body_html, url = sections[0], link_match[1]
     category = metadata["categories"]
     if not SLUG_PATTERN.fullmatch(category):
         raise ParseError(f"its category is no slug: {category[:40]!r}")
+    codes = _CODE_IN_URL.findall(url)
+    if not codes:
+        raise ParseError(f"its source link names no article: {url[:80]!r}")
     post = Post(
-        code=_code_from_url(url),
+        code=codes[-1],
         title=metadata["title"],
         published_at=_parse_date(metadata["date"]),
         category=category,
@@ -142,7 +149,9 @@ def parse_post(
     )
     text = _DATE_LINE.sub(f"date: {format_jekyll(post.published_at)}", text, count=1)
     if (rendered := render_post(post, site_links)) != text:
-        raise ParseError(_describe_difference(rendered, text))
+        pairs = enumerate(zip_longest(rendered.split("\n"), text.split("\n")), 1)
+        number, line = next((number, actual) for number, (expected, actual) in pairs if expected != actual)
+        raise ParseError(f"line {number} is not as this program writes it: {(line or '')[:40]!r}")
     return post
 
 
@@ -153,7 +162,7 @@ def find_site_address(text: str) -> str:
 
 
 def parse_front_matter(text: str) -> tuple[Mapping[str, str], str]:
-    """Front matter's `title`, `date`, `categories` and `tags`, and the text below. Raises ParseError.
+    """Return front matter's `title`, `date`, `categories` and `tags`, and the text below; raise ParseError.
 
     Each of them is one text. Other keys are ignored: a few YAML aliases can expand to gigabytes.
     """
@@ -168,70 +177,43 @@ def parse_front_matter(text: str) -> tuple[Mapping[str, str], str]:
 
 
 def infer_media(tag: str, category: str, body_html: str, registry: CategoryRegistry, markup: SourceMarkup) -> str:
-    """The media that is tagged so and filed under this category.
+    """Return the media with this tag and this category.
 
-    `X新闻` tags the posts of X, and those of X新闻, which is another media with another slug. Where the slug does not
-    tell, the source line at the foot of the body does. Raises ParseError rather than to guess.
+    `X新闻` is the tag of the media X and of the media X新闻, which has another slug. If the slug fits both, the source
+    line at the end of the body decides. Raises ParseError when none of these decides.
     """
-    candidates = _media_candidates(tag)
+    name = tag.replace(_NO_BREAK_SPACE, _SPACE)
+    candidates = [
+        media
+        for media in (name, name.removesuffix(_NEWS_SUFFIX))
+        if 0 < len(media) <= MAX_MEDIA_NAME_CHARS and tag_for_media(media) == tag
+    ]
     if not candidates:
         raise ParseError(f"its tag is not a media's: {tag[:40]!r}")
     chosen = _single_or_empty(candidates) or _single_or_empty(
-        [media for media in candidates if _is_registered_under(media, category, registry)]
+        [media for media in candidates if (known := registry.find(media)) and known.slug == category]
     )
-    chosen = chosen or _single_or_empty([media for media in candidates if _slug_matches(media, category)])
     if not chosen:
-        source_media = clean_title(find_source_line_media(body_html, markup))
-        chosen = _single_or_empty([media for media in candidates if media == source_media]) or _choose_by_news_ending(
-            candidates, category
+        # The slug of a homophone has a number; a spelling without spaces may have got the slug first.
+        slugs = {media: {make_slug(media), make_slug(name_key(media))} for media in candidates}
+        ending = r"(?:[2-9]|[1-9][0-9]+)?"
+        chosen = _single_or_empty(
+            [media for media in candidates if any(re.fullmatch(slug + ending, category) for slug in slugs[media])]
         )
     if not chosen:
-        raise ParseError(f"whether {' or '.join(candidates)} is filed under {category} cannot be told")
+        source_media = clean_title(find_source_line_media(body_html, markup))
+        chosen = _single_or_empty([media for media in candidates if media == source_media])
+    if not chosen:
+        # The slug of a name that ends in 新闻 ends in xinwen, whatever the reading of the rest.
+        is_news = category.rstrip("0123456789").endswith(_NEWS_PINYIN)
+        chosen = _single_or_empty([media for media in candidates if make_slug(media).endswith(_NEWS_PINYIN) is is_news])
+    if not chosen:
+        raise ParseError(f"media unknown: {' or '.join(candidates)} may be the one of category {category}")
     return chosen
-
-
-def _media_candidates(tag: str) -> list[str]:
-    name = tag.replace(_NO_BREAK_SPACE, _SPACE)
-    names = (name, name.removesuffix(_NEWS_SUFFIX))
-    return [media for media in names if 0 < len(media) <= MAX_MEDIA_NAME_CHARS and tag_for_media(media) == tag]
 
 
 def _single_or_empty(candidates: list[str]) -> str:
     return candidates[0] if len(candidates) == 1 else ""
-
-
-def _is_registered_under(media: str, category: str, registry: CategoryRegistry) -> bool:
-    registered_category = registry.find(media)
-    return registered_category is not None and registered_category.slug == category
-
-
-def _slug_matches(media: str, category: str) -> bool:
-    """Whether this is the media's slug, or that of a homophone; a spelling without spaces may have been met first."""
-    slugs = {make_slug(media), make_slug(name_key(media))}
-    return any(re.fullmatch(rf"{slug}(?:[2-9]|[1-9][0-9]+)?", category) for slug in slugs)
-
-
-def _choose_by_news_ending(candidates: list[str], category: str) -> str:
-    """The slug of a name that ends in 新闻 ends in xinwen, however the rest of it was read."""
-    news_names = [media for media in candidates if make_slug(media).endswith(_NEWS_PINYIN)]
-    if category.rstrip("0123456789").endswith(_NEWS_PINYIN):
-        return _single_or_empty(news_names)
-    return _single_or_empty([media for media in candidates if media not in news_names])
-
-
-def _split_body_and_url(content: str) -> tuple[str, str]:
-    sections = content.rsplit("\n\n", 2)
-    link_match = _SOURCE_LINK_LINE.fullmatch(sections[1]) if len(sections) == 3 else None
-    if not link_match:
-        raise ParseError("it does not end with a source link and the way back")
-    return sections[0], link_match[1]
-
-
-def _code_from_url(url: str) -> str:
-    codes = _CODE_IN_URL.findall(url)
-    if not codes:
-        raise ParseError(f"its source link names no article: {url[:80]!r}")
-    return str(codes[-1])
 
 
 def _parse_date(text: str) -> datetime:
@@ -241,29 +223,21 @@ def _parse_date(text: str) -> datetime:
         raise ParseError(f"its date is not like 2022-01-10 16:20:36 +0800: {text[:40]!r}") from error
 
 
-def _describe_difference(expected: str, actual: str) -> str:
-    pairs = enumerate(zip_longest(expected.split("\n"), actual.split("\n")), 1)
-    number, line = next(
-        (number, actual_line) for number, (expected_line, actual_line) in pairs if expected_line != actual_line
-    )
-    return f"line {number} is not as this program writes it: {(line or '')[:40]!r}"
-
-
 def make_post_path(post: Post) -> str:
-    """Where a post is first written, below the output folder: by day of publication and code."""
+    """Return the path of a new post, below the output folder: by day of publication and code."""
     day = post.published_at.date().isoformat()
     return f"{POSTS_DIR}/{day.replace('-', '/')}/{day}-{CODE_PREFIX}{post.code}.md"
 
 
 class PostPath(NamedTuple):
-    """What a path says of its post: the day, such as `2022/01/10`, and the article's code."""
+    """Day, such as `2022/01/10`, and article code in the path of a post."""
 
     day: str
     code: str
 
 
 def parse_post_path(path: str) -> PostPath | None:
-    """Return what the path of a post says; None for a path that no post of finews has, and finews never writes to.
+    """Return the parts of a post's path; None for a path that finews never writes to.
 
     >>> parse_post_path(f"_posts/2022/01/10/2022-01-10-{CODE_PREFIX}202201102242171631.md")
     PostPath(day='2022/01/10', code='202201102242171631')

@@ -13,12 +13,12 @@ _YAML_NON_TEXT = re.compile(r"y|n|yes|no|on|off|true|false|null|0[xob]?[0-9a-f]+
 
 
 def name_key(name: str) -> str:
-    """What two spellings of one name have in common: width, case and spaces do not count."""
+    """Return a name without differences of width, case and spaces, to compare spellings."""
     return "".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def make_slug(name: str, taken_slugs: Container[str] = ()) -> str:
-    """The slug of a media name; homophones get a number, names without a Latin reading a stable code.
+    """Return the slug of a media name; homophones get a number, names without a Latin reading a stable code.
 
     >>> make_slug("中国农网"), make_slug("北京日报", taken_slugs={"beijingribao"})
     ('zhongguonongwang', 'beijingribao2')

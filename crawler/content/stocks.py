@@ -24,12 +24,14 @@ _TICKER = r"[A-Z][A-Z0-9]{0,5}(?:[._-][A-Z])?"
 # `.O` and `.N` are what Reuters, and articles after it, write for Nasdaq and New York.
 _US_FORM = re.compile(rf"US[.:]({_TICKER})|({_TICKER})[.:](?:US|O|N)", re.ASCII)
 _BARE_FORM = re.compile(rf"{SECID_PATTERN.pattern}|\d{{1,6}}|{_TICKER}", re.ASCII)
+# Secids write `BRK_B` for BRK.B and BRK-B.
+_TO_SECID = str.maketrans(".-", "__")
 # A shorter ticker is a part of too many words to be searched for alone.
 _MIN_TICKER_CHARS = 3
 
 
 class TypedStock(NamedTuple):
-    """What a person typed for a stock.
+    """Keys and texts that a typed stock code may mean.
 
     `keys` are the secids that it may be, and codes without their market. `texts` are in small letters what an article's
     text holds of it, one of them at least: a code is written alone, in brackets, or with the letters of its market.
@@ -62,14 +64,14 @@ def parse_stock(text: str) -> TypedStock | None:
         return _hong_kong_stock(int(match[1] or match[2]))
     if match := _US_FORM.fullmatch(typed):
         ticker = match[1] or match[2]
-        keys = tuple(f"{market}.{_secid_ticker(ticker)}" for market in _US_MARKET_IDS)
+        keys = tuple(f"{market}.{ticker.translate(_TO_SECID)}" for market in _US_MARKET_IDS)
         return TypedStock(keys, ((ticker if len(ticker) >= _MIN_TICKER_CHARS else typed).lower(),))
     if not _BARE_FORM.fullmatch(typed):
         return None
     if typed.isdigit():
         hong_kong_keys = _hong_kong_stock(int(typed)).keys if len(typed) < 6 else ()
         return TypedStock((typed, *hong_kong_keys), (typed,))
-    return TypedStock((typed if is_secid(typed) else _secid_ticker(typed),), (typed.lower(),))
+    return TypedStock((typed if is_secid(typed) else typed.translate(_TO_SECID),), (typed.lower(),))
 
 
 def _hong_kong_stock(number: int) -> TypedStock:
@@ -77,11 +79,6 @@ def _hong_kong_stock(number: int) -> TypedStock:
     # Codes are written with four digits, too; with fewer, they would be found in others: `hk700` in `hk7001`.
     short_forms = () if number >= 10_000 else (f"{number:04}.hk", f"hk{number:04}")
     return TypedStock((f"{_HONG_KONG_MARKET_ID}.{code}",), (code, *short_forms))
-
-
-def _secid_ticker(ticker: str) -> str:
-    """Return a ticker as secids have it: `BRK_B`."""
-    return ticker.replace(".", "_").replace("-", "_")
 
 
 def extract_mentions(body_html: str) -> tuple[Mention, ...]:

@@ -24,7 +24,7 @@ _TO_FULLWIDTH_ANGLES = str.maketrans("<>", "＜＞")
 
 
 def strip_invisible(text: str) -> str:
-    """The text without its control, zero-width, bidi and unencodable characters; line ends stay."""
+    """Return the text without its control, zero-width, bidi and unencodable characters; line ends stay."""
     # What Python can print has none of them, and most texts are that but for their indents and line ends.
     if text.replace("\u3000", "").replace("\n", "").isprintable():
         return text
@@ -35,14 +35,14 @@ def strip_invisible(text: str) -> str:
 
 
 def collapse_whitespace(text: str) -> str:
-    """Visible text on one line: every run of white space becomes one space, none at the ends."""
+    """Return visible text on one line: every run of white space becomes one space, none at the ends."""
     return " ".join(strip_invisible(text).split())
 
 
 def clean_title(text: str) -> str:
-    """A title as data everywhere: presentation tags go, entities are read once, `<` and `>` become ＜ ＞.
+    r"""Return a title without presentation tags; entities are decoded once, `<` and `>` become ＜ ＞.
 
-    >>> clean_title("<em>茅台</em> &amp; 五粮液\\u3000a<b 1")
+    >>> clean_title("<em>茅台</em> &amp; 五粮液\u3000a<b 1")
     '茅台 & 五粮液 a＜b 1'
     """
     return collapse_whitespace(html.unescape(_PRESENTATION_TAG.sub("", text))).translate(_TO_FULLWIDTH_ANGLES)

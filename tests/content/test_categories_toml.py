@@ -44,12 +44,12 @@ def registry_entries() -> list[dict[str, Any]]:
 
 
 def comparison_key(text: str) -> str:
-    """The form in which two names count as the same."""
+    """Return the form in which two names are compared."""
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def pypinyin_slug(name: str) -> str:
-    """The slug that pypinyin alone would give."""
+    """Return the slug of pypinyin alone."""
     return re.sub(r"[^a-z0-9]", "", "".join(pypinyin.lazy_pinyin(name)).lower())
 
 

@@ -32,7 +32,7 @@ def china_time(*parts: int) -> datetime:
         ("2024-02-29 00:00:00", china_time(2024, 2, 29)),
     ],
     ids=[
-        "list", "article reply", "page", "page without zeros", "page with seconds", "blanks around", "two blanks",
+        "list", "article response", "page", "page without zeros", "page with seconds", "blanks around", "two blanks",
         "leap day",
     ],
 )  # fmt: skip

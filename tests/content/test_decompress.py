@@ -1,4 +1,4 @@
-"""Is a reply whole? And how long does a source want to be left alone?"""
+"""Decompression of responses: complete, truncated, corrupt and too large ones."""
 
 import gzip
 

@@ -52,7 +52,7 @@ def test_flash_is_split_into_title_and_text(title: str, text: str, expected: tup
 
 @pytest.mark.parametrize("long", ["央", " ", "【 ", "】"], ids=repr)
 def test_unclosed_bracket_takes_linear_time(long: str) -> None:
-    """Looked at anew from each character, it would take hours."""
+    """A search from each character would take hours."""
     text = "【" + long * 2_000_000
     assert split_title("题", text) == ("题", text.strip())
 

@@ -33,7 +33,7 @@ CHART_HTML = (
 
 
 def body_of_post(name: str) -> str:
-    """The body of a post as the old site published it, without front matter and links."""
+    """Return the body of a post as the old site published it, without front matter and links."""
     return re.split("\n\n<(?:http[^>]*)?>\n", (POSTS_DIR / name).read_text("utf-8").split("---\n", 2)[2])[0]
 
 
@@ -117,7 +117,7 @@ QUIRK_CASES = {
         "<p>x</p>",
     ),
     "promotion link on another host": ('<p>　　<a class="a toplink" href="http://b.cn/">妙想</a></p>x', "<p>x</p>"),
-    "promotion beside the text": ('<p>x<a class="toplink" href="http://b.cn/">开户&gt;&gt;</a></p>', "<p>x</p>"),
+    "promotion next to the text": ('<p>x<a class="toplink" href="http://b.cn/">开户&gt;&gt;</a></p>', "<p>x</p>"),
     "advert picture": (
         '<p>x</p><p><a href="https://acttg.eastmoney.com/pub/x"><img src="https://np-newspic.dfcfw.com/ad.jpg" '
         'class="em_handle_adv_close" /></a></p>',
@@ -158,7 +158,7 @@ QUIRK_CASES = {
         '<p><a href="/a/1.html">x</a></p>',
         '<p><a href="https://finance.eastmoney.com/a/1.html">x</a></p>',
     ),
-    "link beside the page": (
+    "link next to the page": (
         '<p><a href="1.html">x</a></p>',
         '<p><a href="https://finance.eastmoney.com/a/1.html">x</a></p>',
     ),

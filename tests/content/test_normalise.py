@@ -45,7 +45,7 @@ RAW_ARTICLE = RawArticle(
 
 
 def normalise_with(**changes: Any) -> Article:
-    """What comes of an article whose listing entry, or else whose response, says something else."""
+    """Return an article with changes to its listing entry, or else to its response."""
     of_entry = {name: value for name, value in changes.items() if hasattr(ENTRY, name)}
     of_response = {name: value for name, value in changes.items() if name not in of_entry}
     raw = replace(RAW_ARTICLE, entry=replace(ENTRY, **of_entry), **of_response)

@@ -25,7 +25,7 @@ MANY_EXAMPLES = settings(max_examples=300, deadline=None)
 
 
 def load_front_matter(text: str) -> dict[str, Any]:
-    """What PyYAML alone makes of the six lines; Jekyll's own rule for where they end."""
+    """Return the six lines as PyYAML reads them; their end is found by Jekyll's own rule."""
     match = re.match(r"\A(---\s*\n.*?\n?)^((---|\.\.\.)\s*$\n?)", text, re.DOTALL | re.MULTILINE)
     assert match
     loaded: dict[str, Any] = yaml.safe_load(match[1])
@@ -174,7 +174,7 @@ def test_any_media_name_is_one_tag_and_one_link(name: str) -> None:
 
 
 def assert_links_show_tag(text: str, tag: str) -> None:
-    """The last line has no sign that Markdown or Liquid reads but those of its two links, and shows the tag."""
+    """Check that the last line shows the tag, and has no markup of Markdown or Liquid but its two links."""
     last_line = text.rsplit("\n", 1)[1]
     match = re.fullmatch(
         r"\[返回(.*)\]\(//finews\.withounder\.com/category/zhongguonongwang\.html\)｜\[返回首页\]\(//finews\.withounder\.com/\)",

@@ -127,7 +127,7 @@ def test_ambiguous_slug_is_resolved_by_the_source_line(foot: str) -> None:
     """Both names have the same 60 letters."""
     body = f'<p>正文</p><p class="em_media">（文章来源：{foot}）</p>'
     assert infer_media(tag_for_media(foot), make_slug("长" * 24), body, shipped_registry(), EASTMONEY_MARKUP) == foot
-    with pytest.raises(ParseError, match="cannot be told"):
+    with pytest.raises(ParseError, match="media unknown"):
         infer_media(tag_for_media(foot), make_slug("长" * 24), "<p>正文</p>", shipped_registry(), EASTMONEY_MARKUP)
 
 

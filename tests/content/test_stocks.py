@@ -35,8 +35,8 @@ BASE = "https://finance.eastmoney.com/a/202201102242171631.html"
     ],
     ids=[
         "address", "board's address", "address without scheme", "short address", "capitals", "blanks", "underscore",
-        "data-code", "Hong Kong", "board's data-code", "stock_", "bk_", "Info.", "id beside another link",
-        "id beside a bare code", "the address counts first",
+        "data-code", "Hong Kong", "board's data-code", "stock_", "bk_", "Info.", "id next to another link",
+        "id next to a bare code", "the address counts first",
     ],
 )  # fmt: skip
 def test_secid_is_read_from_any_attribute(href: str, data_code: str, span_id: str, secid: str) -> None:

@@ -152,7 +152,7 @@ PAYLOAD_FAULTS = [
     unreadable_case("a meta refresh to elsewhere", return_body(b'<meta http-equiv="refresh" content="0;url=http://127.0.0.1:9/">'), "no JSON"),
     failed_case("nothing", return_body(b""), "an empty response", Reason.REFUSED),
     failed_case("a check for humans", return_body(CHALLENGE_PAGE, "text/html"), "a check for humans (身份核实)", Reason.REFUSED),
-    unreadable_case("a picture", return_body(b"\x89PNG\r\n\x1a\n\x00\x00\xff\xfe", "image/png"), "no text in any encoding"),
+    unreadable_case("a picture", return_body(b"\x89PNG\r\n\x1a\n\x00\x00\xff\xfe", "image/png"), "not text in any possible encoding"),
     unreadable_case("JSON cut", rewrite_body(lambda content: content[: content.rindex(b"\"Art_Title")] + b"}"), "broken JSON"),
     unreadable_case("JSON followed by script", rewrite_body(lambda content: content + b"<script>x()</script>"), "not JSON"),
     unreadable_case("a list", rewrite_body(lambda content: b"[%s]" % content), "JSON"),

@@ -41,7 +41,7 @@ OUTAGES: dict[str, tuple[Fault, str]] = {
     "500": (return_status(500), "HTTP 500"),
     "503": (return_status(503), "HTTP 503"),
     "403": (return_status(403), "HTTP 403"),
-    "gzip cut": (rewrite_body(lambda _: b"\x1f\x8b\x08\x00", Content_Encoding="gzip"), "the reply is cut"),
+    "gzip cut": (rewrite_body(lambda _: b"\x1f\x8b\x08\x00", Content_Encoding="gzip"), "the response is cut"),
     "sends to another host": (
         return_redirect("https://example.org/"),
         "https://example.org/: not one of the source's hosts",

@@ -3,13 +3,13 @@
 Two articles are linked when their texts are equal, or similar and in different media, when they say the same
 (`comparison`), and when they are neighbours: published within three days, with fewer than _MAX_KEY_NEIGHBOURS others
 between them among those that share an LSH key.
-A cluster is what links join. Links follow from the articles alone, so that it does not matter in which order they came;
-and no article is compared with more than its neighbours, however many look like it.
+A cluster is a set of linked articles. Links depend on the articles alone, not on the order in which they came. An
+article is compared only with its neighbours, however many are similar.
 """
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from types import MappingProxyType
@@ -70,6 +70,9 @@ _SELECT_IDS_AFTER = """
     SELECT id FROM story_keys WHERE key = :key AND published <= :last AND (published, id) > (:at, :id)
     ORDER BY published, id LIMIT :most
 """
+_COUNT_STORED_KEYS = """
+    SELECT count(*) FROM story_keys WHERE key IN (SELECT value FROM json_each(?)) AND published = ? AND id = ?
+"""
 _CLEAR_TABLES = ("DELETE FROM story_keys", "DELETE FROM story_articles", "DELETE FROM story_texts")
 _MOVE_MEMBER = "UPDATE story_articles SET story = :story WHERE id = :part AND story != :story"
 _MERGE_CLUSTER = "UPDATE story_articles SET story = :story WHERE story = :part AND story != :story"
@@ -77,7 +80,7 @@ _MERGE_CLUSTER = "UPDATE story_articles SET story = :story WHERE story = :part A
 
 @dataclass(frozen=True)
 class _ClusterMember:
-    """An article as a member of a cluster."""
+    """Article as a member of a cluster."""
 
     id: int
     code: str
@@ -93,13 +96,13 @@ class _ClusterMember:
         return minhash.lsh_keys(self.digest, self.sketch)
 
     def derived_values(self) -> tuple[str, int, bytes, bytes]:
-        """What follows from the article alone."""
+        """Return the values that depend on the article alone."""
         return self.media, self.published, self.digest, self.figures
 
 
 @dataclass(frozen=True)
 class _ArticleText:
-    """What two articles are compared by."""
+    """Texts of an article that are compared."""
 
     title: str
     body_text: str
@@ -137,7 +140,7 @@ class ReprintClusters(Table):
         self.compared_pairs = 0
 
     def cluster_pending(self) -> int:
-        """File what has changed since the last time; how many articles that were. A kill loses no more than a batch."""
+        """Cluster the changed articles and return their number; a kill loses one batch at most."""
         clustered_count = 0
         while codes := self.pending_codes(_ARTICLES_PER_BATCH):
             with self.transaction():
@@ -146,7 +149,7 @@ class ReprintClusters(Table):
         return clustered_count
 
     def rebuild(self) -> int:
-        """Cluster every article again; how many there are. What a kill interrupts, the next crawl finishes."""
+        """Cluster every article again and return their number; after a kill, the next crawl finishes."""
         with self.transaction():
             for statement in _CLEAR_TABLES:
                 self._db.execute(statement)
@@ -154,27 +157,38 @@ class ReprintClusters(Table):
         return self.cluster_pending()
 
     def repair(self) -> None:
-        """File what is pending, and everything where what is filed is wrong."""
+        """Cluster the pending articles, and all articles if a stored cluster is wrong."""
         if self.find_faults() or (self.cluster_pending() and self.find_faults()):
             self.rebuild()
 
     def find_pending(self) -> list[IndexFault]:
-        """The articles that are to be filed, as the next crawl does when it ends."""
+        """Return the articles that the next crawl clusters when it ends."""
         return [IndexFault(code, "the next crawl looks for its reprints") for code in self.pending_codes()]
 
     def find_faults(self) -> list[IndexFault]:
-        """Where the clusters are not what follows from the articles; in flat memory.
+        """Return the articles whose stored cluster is wrong, in constant memory.
 
-        While something is pending, only whether the rest is filed by its texts.
+        While articles are pending, only the values of the other members are checked.
         """
         with self.transaction():
             self._cached_text.cache_clear()
-            return [*self._find_wrong_members(), *(() if self.pending_codes(1) else self._find_wrong_clusters())]
+            faults = [*self._find_wrong_members()]
+            if self.pending_codes(1):
+                return faults
+            for (cluster_id,) in self._db.execute("SELECT DISTINCT story FROM story_articles"):
+                member_ids = set(self._member_ids(cluster_id))
+                if self._find_clusters(member_ids, member_ids) != dict.fromkeys(member_ids, cluster_id):
+                    # A row that another program changed cannot be loaded, and is reported on its own.
+                    faults += (
+                        IndexFault(member.code, "its stored story does not match the texts")
+                        for member in self._load_members({min(member_ids)})
+                    )
+            return faults
 
     # filing
 
     def pending_codes(self, limit: int = -1) -> list[str]:
-        """The articles that have changed since they were filed."""
+        """Return the codes of articles that changed since they were clustered."""
         return [row["code"] for row in self._fetch_all("SELECT code FROM story_pending LIMIT ?", limit)]
 
     def _cluster_codes(self, codes: list[str]) -> None:
@@ -183,7 +197,10 @@ class ReprintClusters(Table):
         for code in codes:
             self._remove_member(code, changes)
         members = [member for code in codes if (member := self._member_from_article(code))]
-        key_counts = self._key_counts(members)
+        # How many articles have each key of these members, themselves included; counted to a crowd.
+        key_counts = Counter(key for member in members for key in set(member.lsh_keys))
+        parameters = {"keys": json.dumps([*key_counts]), "most": _MAX_KEY_NEIGHBOURS}
+        key_counts.update(dict(self._db.execute(_COUNT_KEYS, parameters).fetchall()))
         for member in members:
             self._add_member(member, key_counts, changes)
         detached = {id_ for cluster_id in changes.cluster_ids for id_ in self._member_ids(cluster_id)}
@@ -195,13 +212,15 @@ class ReprintClusters(Table):
         )
 
     def _member_from_article(self, code: str) -> _ClusterMember | None:
-        """An article to be added, as a cluster of its own; its text's sketch is kept already."""
+        """Return an article as a cluster of its own, and store the sketch of its text."""
         row = self._fetch_one("SELECT media, published_at, body_text FROM articles WHERE code = ?", code)
         if row is None:
             return None
         media, published_at, body_text = row["media"], row["published_at"], row["body_text"]
         letters, id_ = minhash.extract_letters(body_text), minhash.hash_to_int64(code.encode())
         digest, figures = minhash.hash_letters(letters), minhash.pack_figures(body_text)
+        sketch = minhash.minhash_sketch(letters)
+        self._db.execute("INSERT OR IGNORE INTO story_texts VALUES (?, ?)", [digest, sketch])
         return _ClusterMember(
             id_,
             code,
@@ -210,15 +229,8 @@ class ReprintClusters(Table):
             digest,
             figures,
             cluster_id=id_,
-            sketch=self._save_sketch(digest, letters),
+            sketch=sketch,
         )
-
-    def _key_counts(self, members: Iterable[_ClusterMember]) -> Counter[int]:
-        """How many articles have each key of these that are to be filed, they among them; counted to a crowd."""
-        key_counts = Counter(key for member in members for key in set(member.lsh_keys))
-        parameters = {"keys": json.dumps([*key_counts]), "most": _MAX_KEY_NEIGHBOURS}
-        key_counts.update(dict(self._db.execute(_COUNT_KEYS, parameters).fetchall()))
-        return key_counts
 
     def _add_member(self, member: _ClusterMember, key_counts: Mapping[int, int], changes: _BatchChanges) -> None:
         own_keys = member.lsh_keys
@@ -261,32 +273,27 @@ class ReprintClusters(Table):
         changes.member_ids.update(earlier_id for earlier_id, _ in self._find_separated_pairs(member, own_keys))
 
     def _find_separated_pairs(self, member: _ClusterMember, keys: list[int]) -> Iterator[tuple[int, int]]:
-        """The pairs that are neighbours by one of its keys without this article, and no longer with it."""
+        """Yield the pairs that are neighbours by a key only without this article between them."""
         for key in self._crowded_keys(member, keys):
             before, after = self._neighbour_ids(member, key)
             for position, earlier_id in enumerate(before):
                 if 0 <= (later_position := _MAX_KEY_NEIGHBOURS - 1 - position) < len(after):
                     yield earlier_id, after[later_position]
 
-    def _save_sketch(self, digest: bytes, letters: str) -> bytes:
-        """The sketch of a text, which is kept for all articles that have it."""
-        sketch = minhash.minhash_sketch(letters)
-        self._db.execute("INSERT OR IGNORE INTO story_texts VALUES (?, ?)", [digest, sketch])
-        return sketch
-
     # linking
 
     def _find_clusters(
         self, ids: Collection[int], detached: Collection[int], key_counts: Mapping[int, int] = MappingProxyType({})
     ) -> dict[int, int]:
-        """The cluster of each part by the links of these articles; a part is a loose article, or a cluster as it is.
+        """Return the new cluster of each part; a part is a detached article, or a stored cluster.
 
-        `key_counts` is how many articles have each of some of their keys, counted to a crowd: those are not asked
-        for again.
+        `key_counts` is how many articles have each of some keys, counted to a crowd: these keys are not queried.
         """
         groups = _DisjointSets()
         members = sorted(self._load_members(ids), key=lambda member: (member.published, member.id))
-        shared_keys = self._shared_keys({key for article in members for key in article.lsh_keys}.difference(key_counts))
+        uncounted_keys = {key for article in members for key in article.lsh_keys}.difference(key_counts)
+        # Most articles share no key, and have no neighbours to query.
+        shared_keys = {key for (key,) in self._db.execute(_SELECT_SHARED_KEYS, [json.dumps([*uncounted_keys])])}
         shared_keys.update(key for key, times in key_counts.items() if times > 1)
         rare_keys = {key for key, times in key_counts.items() if times <= _MAX_KEY_NEIGHBOURS}
         member_by_id, seen_ids = {article.id: article for article in members}, set[int]()
@@ -326,10 +333,6 @@ class ReprintClusters(Table):
         row = self._fetch_one("SELECT title, body_text, body_html, published_at FROM articles WHERE code = ?", code)
         return _ArticleText(*(row.values() if row else ("", "", "", _NO_TIME)))
 
-    def _shared_keys(self, keys: Iterable[int]) -> set[int]:
-        """Of these keys, those that more than one article has: most have none, and no neighbours to be asked for."""
-        return {key for (key,) in self._db.execute(_SELECT_SHARED_KEYS, [json.dumps([*keys])])}
-
     def _find_neighbours(
         self,
         member: _ClusterMember,
@@ -337,9 +340,9 @@ class ReprintClusters(Table):
         rare_keys: set[int],
         member_by_id: Mapping[int, _ClusterMember],
     ) -> list[_ClusterMember]:
-        """By the keys of an article that others have, but no crowd where they are `rare_keys`.
+        """Return the neighbours of an article by its shared keys; `rare_keys` have no crowd.
 
-        Members that are in `member_by_id` are not loaded again.
+        Members in `member_by_id` are not loaded again.
         """
         if not shared_keys:
             return []
@@ -361,14 +364,14 @@ class ReprintClusters(Table):
         ]
 
     def _crowded_keys(self, member: _ClusterMember, keys: Collection[int]) -> set[int]:
-        """Those of its keys by which not all around it are its neighbours."""
+        """Return the keys with a crowd around this article: not all of it are neighbours."""
         if not keys:
             return set()
         rows = self._db.execute(_SELECT_CROWDED_KEYS, {"keys": json.dumps([*keys]), **_window_parameters(member)})
         return {key for (key,) in rows}
 
     def _neighbour_ids(self, member: _ClusterMember, key: int) -> tuple[list[int], list[int]]:
-        """The neighbours by a key, before and after, the nearest first."""
+        """Return the ids of the neighbours by a key, before and after, the nearest first."""
         parameters = {"key": key, "at": member.published, "id": member.id, **_window_parameters(member)}
         before, after = (
             self._db.execute(sql, parameters).fetchall() for sql in (_SELECT_IDS_BEFORE, _SELECT_IDS_AFTER)
@@ -390,7 +393,7 @@ class ReprintClusters(Table):
     # checking
 
     def _find_wrong_members(self) -> Iterator[IndexFault]:
-        """Articles that are not filed as they are, and what is filed of articles that are gone."""
+        """Yield articles whose stored values are wrong, and members without an article."""
         for row in self._iter_rows(_SELECT_CLUSTERED_ARTICLES):
             code, media, published_at, body_text = row.values()
             member = self._find_member(code)
@@ -402,28 +405,18 @@ class ReprintClusters(Table):
                 minhash.pack_figures(body_text),
             )
             if member is None:
-                yield IndexFault(code, "its reprints were not looked for")
-            elif member.derived_values() != expected_values or not self._has_stored_keys(member, letters):
-                yield IndexFault(code, "its reprints were looked for by another text, media or time")
+                yield IndexFault(code, "its reprints were not searched for")
+                continue
+            parameters = [json.dumps(member.lsh_keys), member.published, member.id]
+            (stored_count,) = self._db.execute(_COUNT_STORED_KEYS, parameters).fetchone()
+            if (
+                member.derived_values() != expected_values
+                or member.sketch != minhash.minhash_sketch(letters)
+                or stored_count != len(set(member.lsh_keys))
+            ):
+                yield IndexFault(code, "its reprints were searched for with another text, media or time")
         for row in self._iter_rows(_SELECT_ORPHANED_CODES):
-            yield IndexFault(row["code"], "an article that is gone is held to be a reprint")
-
-    def _has_stored_keys(self, member: _ClusterMember, letters: str) -> bool:
-        own_keys = member.lsh_keys
-        sql = """
-            SELECT count(*) FROM story_keys
-            WHERE key IN (SELECT value FROM json_each(?)) AND published = ? AND id = ?
-        """
-        (stored_count,) = self._db.execute(sql, [json.dumps(own_keys), member.published, member.id]).fetchone()
-        return member.sketch == minhash.minhash_sketch(letters) and stored_count == len(set(own_keys))
-
-    def _find_wrong_clusters(self) -> Iterator[IndexFault]:
-        for (cluster_id,) in self._db.execute("SELECT DISTINCT story FROM story_articles"):
-            member_ids = set(self._member_ids(cluster_id))
-            if self._find_clusters(member_ids, member_ids) != dict.fromkeys(member_ids, cluster_id):
-                # What another program has changed cannot be loaded, and is a fault of its own.
-                for member in self._load_members({min(member_ids)}):
-                    yield IndexFault(member.code, "its story is not what the texts say")
+            yield IndexFault(row["code"], "a missing article is stored as a reprint")
 
 
 _SELECT_CLUSTERED_ARTICLES = """
@@ -436,7 +429,7 @@ _SELECT_ORPHANED_CODES = """
 
 
 class _DisjointSets:
-    """Parts that are joined one by one; a group is called by its least part."""
+    """Disjoint-set forest (union-find); the least item of a set is its root."""
 
     def __init__(self) -> None:
         self._parents: dict[int, int] = {}

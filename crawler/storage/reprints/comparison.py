@@ -1,8 +1,8 @@
-"""Comparison: whether two texts that are alike say the same, which one template filled in twice does not.
+"""Comparison: tell reprints from similar texts with other facts, such as one template filled in twice.
 
 A paper that prints a text again adds or leaves out leads, clauses and sentences, and edits words. It does not exchange
-names, figures, days, denials or directions. To part a reprint is a nuisance, to join two stories hides one: in doubt,
-texts are parted.
+names, figures, days, denials or directions. Splitting a reprint off is a nuisance, joining two stories hides one: in
+doubt, texts are kept apart.
 """
 
 import re
@@ -57,7 +57,7 @@ def say_the_same(first: Wording, second: Wording) -> bool:
 
 
 class _Unmatched(NamedTuple):
-    """A clause that the other text lacks, and its place."""
+    """Clause that the other text lacks, and its place."""
 
     version: "_Version"
     after: tuple[str, int]
@@ -73,7 +73,7 @@ class _Unmatched(NamedTuple):
 
 
 class _Version(NamedTuple):
-    """What one of two texts has between two shared clauses."""
+    """Part of one of two texts, between two shared clauses."""
 
     letters: str
     wording: Wording
@@ -86,7 +86,7 @@ class _Version(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """Letters of a version that the other has others for."""
+    """Letters of a version that differ from the other version."""
 
     before: str
     letters: str
@@ -170,7 +170,7 @@ def _group_by_gap(clauses: list[_Unmatched]) -> dict[tuple[str, int], list[_Unma
 
 
 def _gaps_agree(first: list[_Unmatched], second: list[_Unmatched]) -> bool:
-    """Whether what two texts have between the same two shared clauses is an edit, and no exchange."""
+    """Return whether the parts of two texts between the same shared clauses differ by an edit, not by facts."""
     if not first or not second:
         return all(map(_may_be_added, [*first, *second]))
     one, other = ("".join(clause.letters for clause in group) for group in (first, second))
@@ -196,7 +196,7 @@ def _gaps_agree(first: list[_Unmatched], second: list[_Unmatched]) -> bool:
 
 
 def _may_be_added(clause: _Unmatched) -> bool:
-    """Whether a paper adds such a clause, or leaves it out: no denial within a sentence that both have."""
+    """Return whether a paper may add or omit this clause: not a denial within a shared sentence."""
     return clause.in_whole_sentence or clause.is_last or not _NEGATION.search(clause.letters)
 
 
@@ -205,7 +205,7 @@ def _has_news(letters: str) -> bool:
 
 
 def _edits_are_harmless(first: _Version, second: _Version) -> bool:
-    """Whether two versions of a part differ by editors' words alone, and by what one of them adds."""
+    """Return whether two versions of a part differ only by editors' words and harmless additions."""
     if max(len(first.letters), len(second.letters)) > _MAX_EDITED_LETTERS:
         return False
     matcher = SequenceMatcher(None, first.letters, second.letters, autojunk=False)
@@ -217,7 +217,11 @@ def _edits_are_harmless(first: _Version, second: _Version) -> bool:
 
 def _edit_is_harmless(first: _Part, second: _Part) -> bool:
     if not first.letters or not second.letters:
-        return _addition_is_harmless(first.letters or second.letters)
+        added = first.letters or second.letters
+        rest = load_editors_words().strip(added)
+        return not rest or (
+            len(rest) <= _MAX_ADDED_LETTERS and not _FIGURE_PART.search(rest) and not _states_a_fact(added)
+        )
     if _directions(first.letters) != _directions(second.letters):
         return False
     if any(
@@ -230,11 +234,6 @@ def _edit_is_harmless(first: _Part, second: _Part) -> bool:
 
 def _directions(letters: str) -> tuple[bool, bool]:
     return bool(_RISE.search(letters)), bool(_FALL.search(letters))
-
-
-def _addition_is_harmless(added: str) -> bool:
-    rest = load_editors_words().strip(added)
-    return not rest or (len(rest) <= _MAX_ADDED_LETTERS and not _FIGURE_PART.search(rest) and not _states_a_fact(added))
 
 
 def _states_a_fact(letters: str, *, ignore_modifiers: bool = False) -> bool:
@@ -285,12 +284,17 @@ def _titles_agree(first: Wording, second: Wording) -> bool:
     ):
         # 本行 is another bank under each title.
         return titles[0] in titles[1] or titles[1] in titles[0]
-    exchanged = _find_one_exchange(*titles)
-    return not exchanged or second.mentions(exchanged[0]) or first.mentions(exchanged[1])
+    matcher = SequenceMatcher(None, *titles, autojunk=False)
+    edits = [opcode for opcode in matcher.get_opcodes() if opcode[0] != "equal"]
+    if [tag for tag, *_ in edits] != ["replace"] or matcher.ratio() < _MIN_TEMPLATE_SIMILARITY:
+        return True
+    # The titles differ by one word, as one template filled in twice does.
+    _, start, end, other_start, other_end = edits[0]
+    return second.mentions(titles[0][start:end]) or first.mentions(titles[1][other_start:other_end])
 
 
 def _names_a_subject(wording: Wording) -> bool:
-    """Whether the text says whom it is about, and not only the title."""
+    """Return whether the text names its subject, not only the title."""
     return (
         bool(wording.stock_codes)
         or wording.title_letters[:_LEAD_LETTERS] in wording.text_letters
@@ -299,12 +303,12 @@ def _names_a_subject(wording: Wording) -> bool:
 
 
 def _names_only_in(wording: Wording, other: Wording) -> bool:
-    """Whether a title begins with a name that the other article never mentions."""
+    """Return whether a title begins with a name that the other article never mentions."""
     return bool(wording.title_subject) and not other.mentions(wording.title_subject)
 
 
 def _subjects_agree(first: Wording, second: Wording) -> bool:
-    """Whether what titles take from their texts, as a rule the subject, is in the other article, too."""
+    """Return whether the words that a title shares with its text, usually the subject, are in the other article."""
     missing = _missing_subjects(first, second), _missing_subjects(second, first)
     return not all(missing) and not any(
         bigram in _bigrams(wording.title_letters[:_SUBJECT_LETTERS])
@@ -323,16 +327,6 @@ def _missing_subjects(wording: Wording, other: Wording) -> set[str]:
         and bigram.isalpha()
         and load_editors_words().strip(bigram)
     }
-
-
-def _find_one_exchange(first: str, second: str) -> tuple[str, str] | None:
-    """Return the word of each of two titles that differ by it alone, as one template filled in twice does."""
-    matcher = SequenceMatcher(None, first, second, autojunk=False)
-    edits = [opcode for opcode in matcher.get_opcodes() if opcode[0] != "equal"]
-    if [tag for tag, *_ in edits] != ["replace"] or matcher.ratio() < _MIN_TEMPLATE_SIMILARITY:
-        return None
-    _, start, end, other_start, other_end = edits[0]
-    return first[start:end], second[other_start:other_end]
 
 
 def _similarity(first: str, second: str) -> float:

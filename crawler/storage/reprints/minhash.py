@@ -19,7 +19,7 @@ MIN_SIMILARITY = 0.5
 MIN_SHARED_FIGURES = 0.5
 # Below this many letters, a text is only compared as a whole.
 MIN_LETTERS = 30
-# Of a longer text, so much is compared.
+# Characters; the rest of a longer text is not compared.
 _MAX_CHARACTERS = 20_000
 # Texts of a similarity s share a key of theirs with a probability of 1 - (1 - s**_ROWS_PER_BAND)**_BANDS, which is 0.81
 # for 0.5 and 0.97 for 0.6. Four rows of a byte each make one number of 32 bits.
@@ -37,7 +37,7 @@ _FIGURE_PATTERN = re.compile(r"[0-9０-９][0-9０-９]*(?:[,，][0-9０-９]{3}
 
 
 def extract_letters(body_text: str) -> str:
-    """The letters and digits of a text, in one width and case, without the line that names the source.
+    """Return the letters and digits of a text, half-width and in lower case, without its source line.
 
     >>> extract_letters("Ａ股收涨，成交１．２万亿元。（文章来源：财联社）")
     'a股收涨成交12万亿元'
@@ -49,12 +49,12 @@ def extract_letters(body_text: str) -> str:
 
 
 def hash_letters(letters: str) -> bytes:
-    """16 bytes that identify a text, given its letters."""
+    """Return 16 bytes (BLAKE2b) that identify a text, given its letters."""
     return blake2b(letters.encode("utf-8", "replace"), digest_size=16).digest()
 
 
 def pack_figures(body_text: str) -> bytes:
-    """The figures in a text, of 4 bytes each, each once.
+    """Return the different figures in a text, 4 bytes (CRC-32) each.
 
     >>> pack_figures("１，２００亿元") == pack_figures("1200点，1200点")
     True
@@ -67,13 +67,13 @@ def pack_figures(body_text: str) -> bytes:
 
 
 def figures_agree(first: bytes, second: bytes) -> bool:
-    """Whether two texts have the same figures, but for those of what was cut."""
+    """Return whether two texts share MIN_SHARED_FIGURES of the figures of the one with fewer."""
     first_figures, second_figures = set(_unpack_uint32(first)), set(_unpack_uint32(second))
     return len(first_figures & second_figures) >= MIN_SHARED_FIGURES * min(len(first_figures), len(second_figures))
 
 
 def split_shingles(letters: str) -> list[str]:
-    """The runs of neighbouring letters of a text, given its letters; a shorter text is one."""
+    """Return the shingles of a text, given its letters; a shorter text is one shingle."""
     return _spaced_shingles(letters).split(" ")[:-1] or [letters]
 
 
@@ -82,21 +82,21 @@ def _spaced_shingles(letters: str) -> str:
 
 
 def jaccard_similarity(first: frozenset[str], second: frozenset[str]) -> float:
-    """The share of what both hold in what either holds; 0 of nothing."""
+    """Return the Jaccard similarity of two sets, 0 to 1; 0 of empty sets."""
     shared_count = len(first & second)
     return shared_count / max(1, len(first) + len(second) - shared_count)
 
 
 def are_similar(first: frozenset[str], second: frozenset[str]) -> bool:
-    """Whether two texts are, given their runs."""
+    """Return whether two texts are similar, given their shingles."""
     return jaccard_similarity(first, second) >= MIN_SIMILARITY
 
 
 def minhash_sketch(letters: str) -> bytes:
-    """A byte for each of the least runs of a text's letters, by as many orders; of a short text, nothing."""
+    """Return the MinHash sketch of a text's letters, one byte per permutation; empty for a short text."""
     if len(letters) < MIN_LETTERS:
         return b""
-    from rensa import RMinHash  # who only asks does without it
+    from rensa import RMinHash  # readers of the database do not need it
 
     minhash = RMinHash(num_perm=_BANDS * _ROWS_PER_BAND, seed=_MINHASH_SEED)
     minhash.update(_spaced_shingles(letters).encode().split(b" ")[:-1])  # of strings, each would be encoded by itself
@@ -104,7 +104,7 @@ def minhash_sketch(letters: str) -> bytes:
 
 
 def may_be_similar(first: bytes, second: bytes) -> bool:
-    """Whether two texts are worth a comparison, given their sketches."""
+    """Return whether two texts may be similar, given their sketches."""
     if len(first) != len(second):  # that of a short text is empty
         return False
     differing_bits = int.from_bytes(first) ^ int.from_bytes(second)
@@ -112,7 +112,7 @@ def may_be_similar(first: bytes, second: bytes) -> bool:
 
 
 def lsh_keys(text_digest: bytes, text_sketch: bytes) -> list[int]:
-    """Numbers of 64 bits of which alike texts share one; the first is of the text's own."""
+    """Return the LSH keys of a text, 64-bit integers: similar texts share one. The first identifies the text."""
     return [
         hash_to_int64(text_digest),
         *(band_index << 32 | band for band_index, band in enumerate(_unpack_uint32(text_sketch))),
@@ -120,7 +120,7 @@ def lsh_keys(text_digest: bytes, text_sketch: bytes) -> list[int]:
 
 
 def hash_to_int64(data: bytes) -> int:
-    """A number of 64 bits, as SQLite holds one, that identifies these bytes."""
+    """Return a signed 64-bit hash (BLAKE2b), which fits an INTEGER of SQLite."""
     return int.from_bytes(blake2b(data, digest_size=8).digest(), signed=True)
 
 

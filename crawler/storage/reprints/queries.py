@@ -16,11 +16,11 @@ class ReprintQueries(Table):
     """The groups of reprints (`story_articles`), for readers."""
 
     def cluster_codes(self, code: str) -> list[str]:
-        """The codes of an article's cluster, the original first; at least its own."""
+        """Return the codes of an article's cluster, the original first; at least its own."""
         return [row["code"] for row in self._fetch_all(_SELECT_CLUSTER_CODES, code)] or [code]
 
     def cluster_articles(self, code: str) -> list[dict[str, Any]]:
-        """The articles of a cluster, the original first, the given one among them; none when no other media has it.
+        """Return the articles of a cluster, the original first, the given one included; none for a single article.
 
         Each has `code`, `title`, `published_at`, `media`, `category`, `url`, `post_path`, `withdrawn_at`, and
         `seconds_later` than the original.
@@ -28,7 +28,7 @@ class ReprintQueries(Table):
         return self.cluster_articles_among(self.cluster_codes(code))
 
     def cluster_articles_among(self, codes: Sequence[str]) -> list[dict[str, Any]]:
-        """The same of these articles of a cluster, as if there were no others."""
+        """Return `cluster_articles` for these articles of a cluster alone."""
         articles = self._fetch_all(
             """
             SELECT code, title, published_at, articles.media, category, url, post_path, withdrawn_at,

@@ -1,4 +1,4 @@
-"""Wording: what a text says, in the form in which two texts are compared.
+"""Wording: the normalised form in which two texts are compared.
 
 Left out, or written in one way, is what papers change when they print a text again: leads, names of reporters,
 disclaimers, stock codes, the unit of a figure, the word for a day, and words for which editors have others
@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from crawler.content.stocks import extract_mentions
 
-# Of a longer text, this much is compared.
+# Characters; the rest of a longer text is not compared.
 _MAX_CHARACTERS = 20_000
 # How names of media end, as far as no company's does (国家电网, 贵州茅台).
 _MEDIA_ENDING = (
@@ -48,7 +48,7 @@ _STOCK_CODE = re.compile(
 )
 # Marks a day while a sentence is read; no other text has it.
 _DAY_MARK = "\x01"
-# What a paper puts before the first words, with _DAY_MARK in the place of a day.
+# Leads before the first words, with _DAY_MARK in place of a day.
 _LEADS = re.compile(
     r"^[\s\"'“■]*(?:[【\[][^】\]]{0,60}[】\]])?\s*"
     rf"(?:(?:据)?[^,:(\x01\s]{{0,10}}?(?:{_MEDIA_ENDING})(?:app)?(?:\([^()]{{0,20}}\)|[^,:(\x01\s]{{0,3}}?)\s?\x01?(?:[快专]?讯|电|消息|报道|获悉)"
@@ -119,7 +119,7 @@ class Clause(NamedTuple):
 
 @dataclass(frozen=True)
 class Wording:
-    """What an article says, in the form in which it is compared."""
+    """Normalised texts of an article, for comparison."""
 
     title: str
     clauses: tuple[Clause, ...]
@@ -160,7 +160,12 @@ def read_wording(title: str, body_text: str, body_html: str, published_at: str) 
     codes.update(match["code"] for match in _STOCK_CODE.finditer(text))
     return Wording(
         _TITLE_LABELS.sub("", _normalise(title)),
-        tuple(_read_clauses(text, published.date())),
+        tuple(
+            clause
+            for number, sentence in enumerate(_SENTENCE_END.split(text))
+            if not _BOILERPLATE.search(sentence)
+            for clause in _read_sentence(sentence, number, published.date())
+        ),
         frozenset(code.casefold().zfill(5) for code in codes),
         published,
     )
@@ -174,17 +179,17 @@ def _normalise(text: str) -> str:
     return _THOUSANDS_COMMA.sub("", _SPACES_IN_DATES.sub("", text))
 
 
-def _read_clauses(text: str, published: date) -> Iterator[Clause]:
-    for number, sentence in enumerate(_SENTENCE_END.split(text)):
-        if not _BOILERPLATE.search(sentence):
-            yield from _read_sentence(sentence, number, published)
-
-
 def _read_sentence(text: str, number: int, published: date) -> Iterator[Clause]:
     days: list[tuple[str, str]] = []
 
     def take_day(match: re.Match[str]) -> str:
-        days.append((match[0], _resolve_day(match, published)))
+        if match["relative"]:
+            day = (published + timedelta(days=_DAYS_LATER[match["relative"][0]])).isoformat()
+        else:
+            year = int(match["year"] or match["iso_year"] or published.year)
+            month = int(match["month"] or match["iso_month"] or published.month)
+            day = f"{year:04}-{month:02}-{int(match['day'] or match['iso_day'] or match['bare_day']):02}"
+        days.append((match[0], day))
         return _DAY_MARK
 
     text = _LEADS.sub("", _DAY_PATTERN.sub(take_day, _STOCK_CODE.sub("", text)))
@@ -199,23 +204,10 @@ def _read_sentence(text: str, number: int, published: date) -> Iterator[Clause]:
 
 def _keep_compared_letters(text: str) -> str:
     """Return the letters and figures of a text without fillers, and one word for each group of synonyms."""
-    return load_editors_words().write_alike(_keep_letters(_FILLERS.sub("", text)))
-
-
-def _keep_letters(text: str) -> str:
-    return "".join(_WORDS.findall(_FIGURE.sub(_write_figure, text)))
-
-
-def _write_figure(match: re.Match[str]) -> str:
-    """Write 306.50万 and 3065000 alike."""
-    value = Decimal(match["number"]).scaleb(_UNITS[match["unit"] or ""])
-    return f"{value.normalize():f}"
-
-
-def _resolve_day(match: re.Match[str], published: date) -> str:
-    if match["relative"]:
-        return (published + timedelta(days=_DAYS_LATER[match["relative"][0]])).isoformat()
-    year = int(match["year"] or match["iso_year"] or published.year)
-    month = int(match["month"] or match["iso_month"] or published.month)
-    day = int(match["day"] or match["iso_day"] or match["bare_day"])
-    return f"{year:04}-{month:02}-{day:02}"
+    # 306.50万 and 3065000 are one figure.
+    text = _FIGURE.sub(
+        lambda figure: f"{Decimal(figure['number']).scaleb(_UNITS[figure['unit'] or '']).normalize():f}",
+        _FILLERS.sub("", text),
+    )
+    letters = "".join(_WORDS.findall(text))
+    return load_editors_words().write_alike(letters)

@@ -1,7 +1,7 @@
 """Search candidates: articles that may match, newest first, lazily, from the search index or a filter.
 
-The caller compares each with its text; so an answer is exact whatever the index holds, and articles that are not
-indexed yet are among the candidates.
+The caller compares each with its text: results are exact whatever the index holds. Articles that are not indexed yet
+are among the candidates.
 """
 
 import heapq
@@ -90,7 +90,7 @@ _COUNT_MATCHES = """
 
 
 class Candidate(NamedTuple):
-    """A candidate; in order, the newest is the least."""
+    """Candidate of a search; sorts newest first."""
 
     neg_published: int
     neg_code: int
@@ -100,14 +100,14 @@ class Candidate(NamedTuple):
 
 
 class _IndexHits(NamedTuple):
-    """What the index has found: all of it, or no more than the newest documents' ids."""
+    """Document ids that the index found, ascending: all, or only the newest."""
 
     fts_query: str
     document_ids: "array[int]"
     is_complete: bool
 
     def queries_for_ranges(self, ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[str, dict[str, object]]]:
-        """The SQL, and its values, that gives the documents of ranges of ids that may answer."""
+        """Yield the SQL and parameters that select the hits in ranges of ids."""
         ids_in_ranges: list[int] = []
         for first_id, last_id in ranges:
             if self.is_complete or first_id >= self.document_ids[0]:
@@ -120,12 +120,13 @@ class _IndexHits(NamedTuple):
             yield _SELECT_DOCUMENTS_BY_ID, {"ids": json.dumps(ids_in_ranges)}
 
     def documents_spanned_by(self, hit_count: int) -> int:
-        """How many documents there are to this many of the newest hits."""
+        """Return how many documents hold this many hits, by the spacing of the newest hits."""
         newest_ids = self.document_ids[-_HIT_SAMPLE_SIZE:]
         return hit_count * (newest_ids[-1] - newest_ids[0] + 1) // len(newest_ids)
 
     def estimated_total(self) -> int:
-        """How many hits there are, about."""
+        """Return the estimated number of hits."""
+        # Ids are consecutive: the greatest id divided by the documents per hit.
         return len(self.document_ids) if self.is_complete else self.document_ids[-1] // self.documents_spanned_by(1)
 
 
@@ -136,43 +137,38 @@ class CandidateFinder:
         self._db = db
 
     def find_known_keys(self, query: Query) -> set[str]:
-        """Which of the codes that words of the query may be an article or a stock has."""
+        """Return the keys of the query that an article or a stock has."""
         if not query.keys:
             return set()
         rows = self._db.execute(_SELECT_KNOWN_KEYS, {"keys": json.dumps(query.keys)})
         return {key for (key,) in rows}
 
     def find(self, query: Query, search_request: SearchRequest) -> Iterator[Candidate]:
-        """Everything that may answer, newest first or oldest first; the filters are met but for the stock of an old
-        version.
+        """Return the candidates of a query, newest first or oldest first.
 
-        A version that several sources give comes several times in a row.
+        They meet the filters, except the stock filter for old versions. A version may come several times in a row.
         """
         if not any(clause.is_satisfiable for clause in query.clauses):
             return iter(())
         fts_query, is_expensive = _build_fts_query(query)
         if not fts_query:
-            return self._scan_all(search_request)
-        candidates = self._find_newest(query, search_request, fts_query, is_expensive=is_expensive)
+            order = "ASC" if search_request.sort is SortOrder.OLDEST else "DESC"
+            return (make_candidate(*row[:4]) for row in self._rows_by_time(search_request, order))
+        if is_expensive:
+            candidates = self._try_recent(query, search_request, fts_query)
+        else:
+            candidates = self._from_index(query, search_request, self._find_hits(fts_query, _HIT_SAMPLE_SIZE))
         return reversed(list(candidates)) if search_request.sort is SortOrder.OLDEST else candidates
 
-    def _find_newest(
-        self, query: Query, search_request: SearchRequest, fts_query: str, *, is_expensive: bool
-    ) -> Iterator[Candidate]:
-        if is_expensive:
-            yield from self._try_recent(query, search_request, fts_query)
-        else:
-            yield from self._from_index(query, search_request, self._find_hits(fts_query, _HIT_SAMPLE_SIZE))
-
     def find_by_codes(self, codes: list[str], search_request: SearchRequest) -> Iterator[Candidate]:
-        """The versions of these articles that meet the filters."""
+        """Return the versions of these articles that meet the filters."""
         where, parameters = build_conditions(search_request, VERSION_ROWS)
         sql = _SELECT_VERSIONS_BY_CODE.format(VERSION_ROWS.from_clause, where)
         rows = self._db.execute(sql, {**parameters, "codes": json.dumps(codes)})
         return (make_candidate(*row) for row in rows if _is_usable(row))
 
     def count_from_index(self, query: Query, search_request: SearchRequest) -> int | None:
-        """The number of answers, where the index alone knows it: one bigram, no filter, all indexed."""
+        """Return the number of matches, or None unless the query is one bigram, without filter, and all is indexed."""
         if (
             search_request
             != SearchRequest(
@@ -192,33 +188,30 @@ class CandidateFinder:
         fts_query, _ = _build_fts_query(query)
         return int(self._db.execute(_COUNT_MATCHES, [fts_query]).fetchone()[0])
 
-    def _scan_all(self, search_request: SearchRequest) -> Iterator[Candidate]:
-        order = "ASC" if search_request.sort is SortOrder.OLDEST else "DESC"
-        return (make_candidate(*row[:4]) for row in self._rows_by_time(search_request, order))
-
     def _rows_by_time(
         self, search_request: SearchRequest, order: str = "DESC"
     ) -> Iterator[tuple[str, int, int, str, str, str | None]]:
-        """All versions that meet the filters, newest first, with title and text."""
+        """Yield all versions that meet the filters, by time, with title and text."""
         source = VERSION_ROWS if search_request.as_of else ARTICLE_ROWS
         where, parameters = build_conditions(search_request, source)
         rows = self._db.execute(_SELECT_BY_TIME.format(source.from_clause, where, order=order), parameters)
         return (row for row in rows if _is_usable(row))
 
     def _try_recent(self, query: Query, search_request: SearchRequest, fts_query: str) -> Iterator[Candidate]:
-        """All bigrams that begin with a character are slow to read: it may be a common one, which the newest hold."""
+        """Yield candidates for single characters, from the newest articles first: prefix queries are slow."""
         tried_candidates: set[Candidate] = set()
         for code, revision, current, published, title, body_text in itertools.islice(
             self._rows_by_time(search_request), _RECENT_ARTICLES_TO_TRY
         ):
             candidate = make_candidate(code, revision, current, published)
             tried_candidates.add(candidate)
-            if (
-                not isinstance(title, str)
-                or not isinstance(body_text, str)
-                or _may_match(query, SearchDocument(title, body_text))
-            ):
-                yield candidate
+            if isinstance(title, str) and isinstance(body_text, str):
+                document = SearchDocument(title, body_text)
+                if not any(
+                    all(term.keys or term.occurs_in(document) for term in clause.required) for clause in query.clauses
+                ):
+                    continue
+            yield candidate
         if len(tried_candidates) == _RECENT_ARTICLES_TO_TRY:
             hits = self._find_hits(fts_query, -1)
             yield from (
@@ -228,7 +221,7 @@ class CandidateFinder:
             )
 
     def _from_index(self, query: Query, search_request: SearchRequest, hits: _IndexHits) -> Iterator[Candidate]:
-        """By the words, or by a filter that fewer articles meet than hold the words."""
+        """Return candidates by the words, or by a filter that fewer articles meet."""
         wanted_hits = (
             MAX_RANKED_ARTICLES
             if search_request.sort is SortOrder.RELEVANCE
@@ -238,7 +231,7 @@ class CandidateFinder:
             return self._merge_index_blocks(
                 query, search_request, hits, iter([(_MAX_UNIX_SECONDS, [(0, _MAX_DOCUMENT_ID)])])
             )
-        # A few more, so that the first look is most often the last.
+        # A quarter more, which makes a second read unlikely.
         document_span = hits.documents_spanned_by(wanted_hits + wanted_hits // 4)
         if condition := find_selective_condition(self._db, search_request, hits.estimated_total()):
             return self._check_filtered_rows(query, search_request, hits, condition, document_span)
@@ -249,10 +242,13 @@ class CandidateFinder:
     def _block_groups(
         self, search_request: SearchRequest, hits: _IndexHits, document_span: int
     ) -> Iterator[BlockGroup]:
-        """First the documents that were indexed last, which are the newest most often; then the others that may be."""
+        """Yield the documents that were indexed last, which mostly are the newest, then all others."""
         first_id = max(0, first_id_in_block(hits.document_ids[-1] - document_span))
         yield _MAX_UNIX_SECONDS, [(first_id, _MAX_DOCUMENT_ID)]
-        blocks = self._blocks_before(search_request, first_id)
+        oldest = unix_seconds(format_iso(search_request.since)) if search_request.since else -(2**63)
+        newest_wanted = unix_seconds(format_iso(search_request.until)) if search_request.until else 2**63 - 1
+        rows = self._db.execute(_SELECT_BLOCKS, [oldest, newest_wanted, block_number(first_id)])
+        blocks = (row for row in rows if isinstance(row[1], int))
         if hits.is_complete and len(hits.document_ids) < _HIT_SAMPLE_SIZE:
             yield from ((newest, [(0, first_id - 1)]) for _, newest in itertools.islice(blocks, 1))
         else:
@@ -261,8 +257,10 @@ class CandidateFinder:
     def _merge_index_blocks(
         self, query: Query, search_request: SearchRequest, hits: _IndexHits, block_groups: Iterator[BlockGroup]
     ) -> Iterator[Candidate]:
-        """What a span gives waits until no other may hold a newer one."""
-        heap = [*self._unindexed_candidates(search_request), *self._candidates_by_key(query, search_request)]
+        """Merge the hits of blocks by time: a hit waits until no other block may hold a newer one."""
+        unindexed_codes = self._pending_codes()
+        unindexed = self.find_by_codes(unindexed_codes, search_request) if unindexed_codes else ()
+        heap = [*unindexed, *self._candidates_by_key(query, search_request)]
         heapq.heapify(heap)
         where, parameters = build_conditions(search_request, DOCUMENT_ROWS)
         for newest, ranges in block_groups:
@@ -279,9 +277,9 @@ class CandidateFinder:
     def _check_filtered_rows(
         self, query: Query, search_request: SearchRequest, hits: _IndexHits, condition: str, chunk_size: int
     ) -> Iterator[Candidate]:
-        """The articles that meet a filter, but for those of which the index shows that they do not hold the words.
+        """Yield the articles that meet a filter, except those without the words according to the index.
 
-        The index is asked for a batch at a time, and for twice as many the next.
+        The index is read in batches, each twice as large as the one before.
         """
         where, parameters = build_conditions(search_request, ARTICLE_ROWS)
         codes_by_key = {candidate.code for candidate in self._candidates_by_key(query, search_request)}
@@ -295,7 +293,7 @@ class CandidateFinder:
             chunk_size *= 2
 
     def _matching_ids(self, hits: _IndexHits, document_ids: list[int]) -> set[int]:
-        """Those of these documents that the index may have found."""
+        """Return the documents that the index may have found."""
         if not document_ids or (max(document_ids) - min(document_ids)) // hits.documents_spanned_by(
             1
         ) > _HIT_READS_PER_COMPARISON * len(document_ids):
@@ -314,19 +312,8 @@ class CandidateFinder:
         document_ids.reverse()
         return _IndexHits(fts_query, document_ids, len(document_ids) != limit)
 
-    def _blocks_before(self, search_request: SearchRequest, end_id: int) -> Iterator[tuple[int, int]]:
-        """Blocks before this id and the time of their newest, newest first, but for those of other times only."""
-        oldest = unix_seconds(format_iso(search_request.since)) if search_request.since else -(2**63)
-        newest = unix_seconds(format_iso(search_request.until)) if search_request.until else 2**63 - 1
-        rows = self._db.execute(_SELECT_BLOCKS, [oldest, newest, block_number(end_id)])
-        return (row for row in rows if isinstance(row[1], int))
-
-    def _unindexed_candidates(self, search_request: SearchRequest) -> Iterator[Candidate]:
-        codes = self._pending_codes()
-        return self.find_by_codes(codes, search_request) if codes else iter(())
-
     def _pending_codes(self) -> list[str]:
-        # Not by `query`, which sets a savepoint: each question asks this.
+        # Not by `Table`, which sets a savepoint: every search reads this.
         return [code for (code,) in self._db.execute("SELECT code FROM search_pending") if isinstance(code, str)]
 
     def _candidates_by_key(self, query: Query, search_request: SearchRequest) -> Iterator[Candidate]:
@@ -336,14 +323,14 @@ class CandidateFinder:
 
 
 def make_candidate(code: str, revision: int, current: int, published: int | str) -> Candidate:
-    """A candidate from the columns of a row."""
+    """Return a candidate from the columns of a row."""
     numeric_code = int(code) if code.isascii() and code.isdigit() else 0
     published_seconds = published if isinstance(published, int) else unix_seconds(str(published))
     return Candidate(-published_seconds, -numeric_code, revision, current, code)
 
 
 def _is_usable(row: Sequence[Any]) -> bool:
-    """Whether a row is of a version that can be looked up: another program may have written any value.
+    """Return whether a row names a version: another program may have written any value.
 
     The row of the article itself is checked when it is read (storage/table.py).
     """
@@ -351,17 +338,13 @@ def _is_usable(row: Sequence[Any]) -> bool:
     return isinstance(code, str) and isinstance(revision, int) and isinstance(current, int)
 
 
-def _may_match(query: Query, document: SearchDocument) -> bool:
-    return any(all(term.keys or term.occurs_in(document) for term in clause.required) for clause in query.clauses)
-
-
 def _is_one_bigram(term: Term) -> bool:
-    """Whether exactly the documents that hold one bigram hold a word."""
+    """Return whether a term matches exactly the documents that hold one bigram."""
     return len(term.texts) == 1 and len(term.texts[0]) == 2 and not term.keys and not term.is_in_title
 
 
 def _build_fts_query(query: Query) -> tuple[str, bool]:
-    """What the index is asked, and whether all at once since single characters are dear; empty: it cannot help."""
+    """Return the FTS5 query, empty where the index cannot help, and whether it is slow (single characters)."""
     clauses = [clause for clause in query.clauses if clause.is_satisfiable]
     clause_queries = [_build_clause_query(clause) for clause in clauses[:_MAX_CLAUSES]]
     if not all(clause_queries) or len(clauses) > _MAX_CLAUSES:
@@ -374,31 +357,23 @@ def _build_fts_query(query: Query) -> tuple[str, bool]:
 def _build_clause_query(clause: Clause) -> tuple[str, bool] | None:
     text_terms = [term for term in clause.required if not term.keys] or clause.required
     words = [term.texts[0] for term in text_terms if len(term.texts) == 1]
-    bigrams = list(dict.fromkeys(pair for word in words for pair in split_into_bigrams(word)))[:_MAX_BIGRAMS_PER_CLAUSE]
+    bigrams = list(dict.fromkeys(f'"{pair}"' for word in words for pair in split_into_bigrams(word)))
+    bigrams = bigrams[:_MAX_BIGRAMS_PER_CLAUSE]
     # Codes alone are written in several ways, each longer than a bigram.
-    alternatives = [_join_alternatives(term.texts) for term in text_terms if len(term.texts) > 1][:_MAX_CLAUSES]
+    alternatives = [
+        "(" + " OR ".join('("' + '" AND "'.join(split_into_bigrams(text)) + '")' for text in term.texts) + ")"
+        for term in text_terms
+        if len(term.texts) > 1
+    ][:_MAX_CLAUSES]
     if bigrams or alternatives:
         excluded_bigrams = [
-            split_into_bigrams(term.texts[0])[0]
+            f'"{split_into_bigrams(term.texts[0])[0]}"'
             for term in clause.excluded[:_MAX_BIGRAMS_PER_CLAUSE]
             if _is_one_bigram(term)
         ]
-        return " AND ".join([*map(_quote, bigrams), *alternatives]) + (
-            f" NOT ({_join_quoted(' OR ', excluded_bigrams)})" if excluded_bigrams else ""
+        return " AND ".join([*bigrams, *alternatives]) + (
+            f" NOT ({' OR '.join(excluded_bigrams)})" if excluded_bigrams else ""
         ), False
     if text_terms:
         return " AND ".join(f'"{bigram_prefix(word)}" *' for word in words[:_MAX_CLAUSES]), True
     return None
-
-
-def _join_alternatives(words: Sequence[str]) -> str:
-    conditions = [_join_quoted(" AND ", split_into_bigrams(word)) for word in words]
-    return f"({' OR '.join(f'({condition})' for condition in conditions)})"
-
-
-def _join_quoted(separator: str, bigrams: Sequence[str]) -> str:
-    return separator.join(map(_quote, bigrams))
-
-
-def _quote(bigram: str) -> str:
-    return f'"{bigram}"'

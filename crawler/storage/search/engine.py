@@ -1,6 +1,6 @@
-"""Search engine: query, filters, order; answered as of now, or with what was known at a moment.
+"""Search engine: query, filters, order; in the database as it is, or as it was at a moment.
 
-Candidates (candidates.py) come newest first and no more than are asked for; each is compared with its text.
+Candidates (candidates.py) come newest first and lazily; each is compared with its text.
 """
 
 import itertools
@@ -39,7 +39,7 @@ _SELECT_COLUMNS_OF_ARTICLES_AS_OF = """
     SELECT DISTINCT code, column_id FROM entries JOIN runs ON runs.id = run_id
     WHERE code IN (SELECT value FROM json_each(?)) AND column_id != '' AND finished_at <= ? ORDER BY code, column_id
 """
-# So many articles are read at once, at most.
+# Articles per SQL statement, at most.
 _MAX_ROWS_PER_READ = 256
 _SELECT_ARTICLES = "SELECT articles.* FROM json_each(?) CROSS JOIN articles ON articles.code = json_each.value"
 _SELECT_EARLIER_REVISIONS = "SELECT * FROM revisions WHERE code = ? AND revision < ? ORDER BY revision"
@@ -47,7 +47,7 @@ _SELECT_EARLIER_REVISIONS = "SELECT * FROM revisions WHERE code = ? AND revision
 
 @dataclass(frozen=True, slots=True)
 class SearchHit:
-    """An article that answers, with the columns of `rows`, and where its title and its text do."""
+    """Article that matches, with the columns of `rows`, and the highlights of title and text."""
 
     article: dict[str, Any]
     title: Snippet
@@ -55,7 +55,7 @@ class SearchHit:
 
 
 class SearchEngine(Table):
-    """Finds the articles that answer a search, in the database as it is or as it was at a moment."""
+    """Search of the articles, in the database as it is or as it was at a moment."""
 
     def __init__(self, db: Database) -> None:
         super().__init__(db)
@@ -64,17 +64,17 @@ class SearchEngine(Table):
         self._stocks = Stocks(db)
 
     def hits(self, search_request: SearchRequest) -> Iterator[SearchHit]:
-        """The articles that answer, in the order that was asked for, one at a time."""
+        """Return the matching articles with snippets, lazily, in the requested order."""
         return self.with_snippets(self.rows(search_request), search_request)
 
     def with_snippets(self, rows: Iterable[dict[str, Any]], search_request: SearchRequest) -> Iterator[SearchHit]:
-        """Rows that answer, with the places where they do."""
+        """Yield matching rows with their snippets."""
         words = parse_query(search_request.text).words
         for row in rows:
             yield SearchHit(row, highlight_all(row["title"], words), best_snippet(row["body_text"], words))
 
     def rows(self, search_request: SearchRequest) -> Generator[dict[str, Any], None, None]:
-        """Yield the rows of the table `articles` that answer, in the order that was asked for.
+        """Yield the matching rows of the table `articles`, in the requested order.
 
         With `as_of` they are as they were then. A caller that stops half way closes the generator before the store.
         """
@@ -82,12 +82,20 @@ class SearchEngine(Table):
             query, search_request = self._resolve(search_request)
             rows = self._matching_rows(query, search_request)
             if search_request.sort is SortOrder.RELEVANCE:
-                rows = iter(_rank(list(itertools.islice(rows, MAX_RANKED_ARTICLES)), query))
+                newest = list(itertools.islice(rows, MAX_RANKED_ARTICLES))
+                documents = (
+                    (normalise_for_search(row["title"]), normalise_for_search(row["body_text"])) for row in newest
+                )
+                relevance = bm25_scores(documents, query.words)
+                # The sort is stable: equally relevant rows stay newest first.
+                order = sorted(range(len(newest)), key=lambda position: -relevance[position])
+                rows = (newest[position] for position in order)
             yield from itertools.islice(rows, search_request.offset, search_request.wanted_rows)
 
     def rows_with_relations(self, search_request: SearchRequest) -> Generator[dict[str, Any], None, None]:
-        """Yield the rows of `rows`, each with its `stocks` (`secid` and `name`, most often named first) and `columns`
-        (ids), of then with `as_of`.
+        """Yield the rows of `rows`, each with its `stocks` and `columns` (ids), of that moment with `as_of`.
+
+        A stock has `secid` and `name`; the most often named comes first.
         """
         with closing(self.rows(search_request)) as rows:
             while chunk := list(itertools.islice(rows, _MAX_ROWS_PER_READ)):
@@ -114,7 +122,7 @@ class SearchEngine(Table):
         return stocks_by_code, columns_by_code
 
     def count(self, search_request: SearchRequest) -> int:
-        """How many articles answer, whatever `limit` and `offset` are."""
+        """Return how many articles match; `limit` and `offset` do not apply."""
         with self.transaction():
             query, search_request = self._resolve(search_request)
             exact_count = self._candidates.count_from_index(query, search_request)
@@ -123,7 +131,7 @@ class SearchEngine(Table):
             return sum(1 for _ in self._matching_rows(query, replace(search_request, sort=SortOrder.NEWEST)))
 
     def _resolve(self, search_request: SearchRequest) -> tuple[Query, SearchRequest]:
-        """What the words mean, and the request with what its stock is, in this database."""
+        """Return the parsed query, and the request with its `stock_keys`, by this database."""
         query = parse_query(search_request.text)
         # An old version may be the last that mentions a stock.
         if not search_request.as_of:
@@ -133,7 +141,7 @@ class SearchEngine(Table):
         return query, search_request
 
     def get_as_of(self, code: str, as_of: datetime) -> dict[str, Any] | None:
-        """One article as it was known then, with the columns of `rows`; None when it was not."""
+        """Return an article as known at a moment, with the columns of `rows`; None for an unknown one."""
         with self.transaction():
             candidate = min(self._candidates.find_by_codes([code], SearchRequest(as_of=as_of)), default=None)
             return (
@@ -141,8 +149,9 @@ class SearchEngine(Table):
             )
 
     def get_full_as_of(self, code: str, as_of: datetime) -> dict[str, Any] | None:
-        """The same with `revisions`, `mentions`, `columns` and `story` of then; `Articles.get_full` gives them of
-        now.
+        """Return the article of `get_as_of` with its `revisions`, `mentions`, `columns` and `story` of that moment.
+
+        `Articles.get_full` returns those of now.
         """
         row = self.get_as_of(code, as_of)
         if row is None:
@@ -153,21 +162,19 @@ class SearchEngine(Table):
             "mentions": _mentions_in_body(row),
             "columns": columns.get(code, []),
         }
-        return {**row, **relations, "story": self._cluster_as_of(code, as_of)}
-
-    def _cluster_as_of(self, code: str, as_of: datetime) -> list[dict[str, Any]]:
-        """The cluster without what was not known then: who had not printed it yet, or said something else."""
+        # The cluster without articles that were unknown at that moment, or had another text.
         codes = self._reprints.cluster_codes(code)
         known_codes = [
             candidate.code
             for candidate in self._candidates.find_by_codes(codes, SearchRequest(as_of=as_of))
             if candidate.current
         ]
-        return self._reprints.cluster_articles_among(known_codes) if code in known_codes else []
+        story = self._reprints.cluster_articles_among(known_codes) if code in known_codes else []
+        return {**row, **relations, "story": story}
 
     def _matching_rows(self, query: Query, search_request: SearchRequest) -> Iterator[dict[str, Any]]:
         hidden_codes: set[str] = set()
-        # A version that several sources give comes several times in a row.
+        # A version may come several times in a row.
         candidates = (candidate for candidate, _ in itertools.groupby(self._candidates.find(query, search_request)))
         for version, row in self._matching(candidates, query, search_request):
             if search_request.collapse_reprints and version.current and version.code not in hidden_codes:
@@ -176,9 +183,9 @@ class SearchEngine(Table):
                 yield row
 
     def _find_hidden_reprints(self, code: str, query: Query, search_request: SearchRequest) -> list[str]:
-        """The cluster of an article that matches, but for the one that represents it: the earliest that matches.
+        """Return the matching articles of a cluster, except the earliest, which represents it.
 
-        A withdrawn article represents only withdrawn ones; one that said something else then is of no cluster.
+        A withdrawn article represents only withdrawn ones; an old version belongs to no cluster.
         """
         codes = self._reprints.cluster_codes(code)
         if len(codes) == 1:
@@ -197,25 +204,23 @@ class SearchEngine(Table):
     def _matching(
         self, candidates: Iterator[Candidate], query: Query, search_request: SearchRequest
     ) -> Iterator[tuple[Candidate, dict[str, Any]]]:
-        """Those of the candidates that answer, with their rows, of which many are read at once."""
+        """Yield the matching candidates with their rows, which are read in chunks."""
         has_keys = bool(query.keys)
         chunk_size = max(1, min(search_request.wanted_rows or _MAX_ROWS_PER_READ, _MAX_ROWS_PER_READ))
         while chunk := list(itertools.islice(candidates, chunk_size)):
             rows = self._rows_by_code([candidate.code for candidate in chunk])
             for version in chunk:
                 row = self._build_candidate_row(rows.get(version.code), version, search_request.as_of)
-                if row and self._is_match(row, version, query, search_request, has_keys=has_keys):
+                if row is None:
+                    continue
+                # SQL has applied the stock filter to current versions only.
+                meets_stock_filter = not search_request.stock or bool(version.current)
+                keys = {row["code"]} if meets_stock_filter and not has_keys else self._search_keys(row, version)
+                if (meets_stock_filter or not keys.isdisjoint(search_request.stock_keys)) and query.matches(
+                    SearchDocument(row["title"], row["body_text"]), keys
+                ):
                     yield version, row
             chunk_size = min(2 * chunk_size, _MAX_ROWS_PER_READ)
-
-    def _is_match(
-        self, row: dict[str, Any], candidate: Candidate, query: Query, search_request: SearchRequest, *, has_keys: bool
-    ) -> bool:
-        meets_stock_filter = not search_request.stock or bool(candidate.current)
-        keys = {row["code"]} if meets_stock_filter and not has_keys else self._search_keys(row, candidate)
-        return (meets_stock_filter or not keys.isdisjoint(search_request.stock_keys)) and query.matches(
-            SearchDocument(row["title"], row["body_text"]), keys
-        )
 
     def _rows_by_code(self, codes: list[str]) -> dict[str, dict[str, Any]]:
         return {row["code"]: row for row in self._iter_rows(_SELECT_ARTICLES, json.dumps(codes))}
@@ -223,17 +228,14 @@ class SearchEngine(Table):
     def _build_candidate_row(
         self, row: dict[str, Any] | None, candidate: Candidate, as_of: datetime | None
     ) -> dict[str, Any] | None:
-        """An article's row as this version of it, and as far as was known then; None where there is no such version."""
+        """Return an article's row in this version, as known at `as_of`; None where the version is missing."""
         if row is None:
             return None
         if as_of and row["withdrawn_at"] and row["withdrawn_at"] > format_iso(as_of):
             row = {**row, "withdrawn_at": None}
         if candidate.current:
             return row if row["revision"] == candidate.revision else None
-        return self._build_old_row(row, candidate)
-
-    def _build_old_row(self, row: dict[str, Any], candidate: Candidate) -> dict[str, Any] | None:
-        """The row as it was; what is not kept of a version, its summary and its post, is empty."""
+        # Summary and post of an old version are not stored: they are empty.
         sql = "SELECT * FROM revisions WHERE code = ? AND revision = ?"
         revision = self._fetch_one(sql, candidate.code, candidate.revision)
         if revision is None:
@@ -244,7 +246,7 @@ class SearchEngine(Table):
         return {**row, **revision, **not_kept, "body_text": version_text({**revision, "body_text": None})}
 
     def _search_keys(self, row: dict[str, Any], candidate: Candidate) -> set[str]:
-        """The codes and names that stand for the article: its own, and those of its stocks."""
+        """Return the keys of an article: its code, and codes and names of its stocks."""
         if candidate.current:
             sql = "SELECT secid, name FROM mentions WHERE code = ?"
             secids_and_names = [
@@ -259,15 +261,6 @@ class SearchEngine(Table):
 
 
 def _mentions_in_body(row: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the stocks and boards that a text links to, most often named first: of a moment, no table has them."""
+    """Return the stocks and boards that a text links to, most often named first: tables have only those of now."""
     mentions = sorted(extract_mentions(row["body_html"]), key=lambda mention: (-mention.count, mention.secid))
     return [asdict(mention) for mention in mentions]
-
-
-def _rank(rows: list[dict[str, Any]], query: Query) -> list[dict[str, Any]]:
-    """Best first; what answers equally well stays newest first."""
-    relevance = bm25_scores(
-        ((normalise_for_search(row["title"]), normalise_for_search(row["body_text"])) for row in rows), query.words
-    )
-    order = sorted(range(len(rows)), key=lambda position: -relevance[position])
-    return [rows[position] for position in order]

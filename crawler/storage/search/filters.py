@@ -35,7 +35,7 @@ _COLUMN_CONDITION = """
     EXISTS (SELECT 1 FROM article_columns AS c WHERE c.code = found.code
             AND c.column_id IN (SELECT value FROM json_each(:columns)))
 """
-# That an article stood in a listing was known when the crawl that listed it had ended.
+# The columns of an article are known when the crawl that listed the article has ended.
 _COLUMN_CONDITION_AS_OF = """
     EXISTS (SELECT 1 FROM entries AS e JOIN runs ON runs.id = e.run_id WHERE e.code = found.code
             AND e.column_id IN (SELECT value FROM json_each(:columns)) AND runs.finished_at <= :as_of)
@@ -46,8 +46,8 @@ _VERSION_CONDITION_AS_OF = """
     AND NOT EXISTS (SELECT 1 FROM versions AS v WHERE v.code = found.code AND v.revision > found.revision
                     AND v.seen_at <= :as_of)
 """
-# The articles that meet one filter, from its own index, and how many of them may be read before the words are asked
-# for: those of a category lie in the order of their times, others are sorted first.
+# The articles that meet one filter, from its own index, and how many of them may be read before the words are looked
+# up: a category is stored in the order of its times, the others are sorted first.
 _SELECT_CODES_OF_STOCK = "SELECT code FROM mentions WHERE secid IN (SELECT value FROM json_each(:stock_keys))"
 _SELECT_CODES_IN_COLUMNS = "SELECT code FROM article_columns WHERE column_id IN (SELECT value FROM json_each(:columns))"
 _SELECT_ROWS_IN_CATEGORIES = "SELECT 1 FROM articles WHERE category IN (SELECT value FROM json_each(:categories))"
@@ -60,7 +60,7 @@ _SELECT_IS_COUNT_BELOW = "SELECT count(*) < :most FROM (SELECT 1 FROM ({}) LIMIT
 
 
 def build_conditions(search_request: SearchRequest, source: RowSource) -> tuple[str, dict[str, object]]:
-    """The filters as SQL on rows of a source, and their values."""
+    """Return the filters as SQL conditions on rows of a source, and the parameters."""
     sql_conditions = ["found.current = 1"]
     if search_request.as_of:
         sql_conditions = [_VERSION_CONDITION_AS_OF]
@@ -84,10 +84,10 @@ def build_conditions(search_request: SearchRequest, source: RowSource) -> tuple[
 
 
 def find_selective_condition(db: Database, search_request: SearchRequest, max_articles: int) -> str:
-    """A further condition on `ARTICLE_ROWS`, by which SQLite reads those that meet one filter and no others.
+    """Return a condition on `ARTICLE_ROWS` that makes SQLite read only the articles of one filter.
 
-    Empty where as many as `max_articles` meet each filter, where none but a time is asked for, and as of a moment,
-    when old versions count.
+    It is empty when no filter has fewer than `max_articles`, without a filter but times, and with `as_of`, where old
+    versions count.
     """
     for filter_name, (sql, max_rows) in _QUERY_AND_LIMIT_BY_FILTER.items():
         if getattr(search_request, filter_name) and not search_request.as_of:

@@ -1,4 +1,4 @@
-"""Folding: what a text is compared as, by the one function that the index, documents and queries share.
+"""Folding: the form in which texts are compared, shared by index, documents and queries.
 
 First each character becomes what it is a form of, whatever its neighbours are: small, half-width, simplified. Then
 blanks and commas go where they say nothing: `五 粮 液`, `1,234.56`. docs/search.md has the whole list.
@@ -86,26 +86,23 @@ _UNUSUAL_RUNS = re.compile("[^a-z0-9\u4e00-\u9fff][^a-z0-9\u4e00-\u9fff]*")
 
 
 class _SearchCharacterMap(dict[int, str]):
-    """What each character becomes, found out when it is first met."""
+    """Map from each code point to its folded form, filled on demand."""
 
     def __missing__(self, code_point: int) -> str:
         visible = "" if chr(code_point) in _INVISIBLE else strip_invisible(chr(code_point))
         normalised = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", visible).casefold())
-        self[code_point] = "".join(map(_fold_character, normalised))
+        ideographs = (_IDEOGRAPH_BY_RADICAL.get(each, each) for each in normalised if each not in _INVISIBLE)
+        self[code_point] = "".join(
+            " " if ideograph.isspace() else _simplified_characters().get(ideograph, ideograph)
+            for ideograph in ideographs
+        )
         if _PRIVATE_USE_START <= code_point < _PRIVATE_USE_START + 128:
             self[code_point] = "\ufffd"
         return self[code_point]
 
 
-def _fold_character(character: str) -> str:
-    if character in _INVISIBLE:
-        return ""
-    ideograph = _IDEOGRAPH_BY_RADICAL.get(character, character)
-    return " " if character.isspace() else _simplified_characters().get(ideograph, ideograph)
-
-
 class _IndexCharacterMap(dict[int, str]):
-    """What the index has in place of each character."""
+    """Map from each code point to its form in the index."""
 
     def __missing__(self, code_point: int) -> str:
         self[code_point] = _SEARCH_CHARACTERS[code_point].translate(PRIVATE_USE_BY_ASCII)
@@ -113,7 +110,7 @@ class _IndexCharacterMap(dict[int, str]):
 
 
 class _Folding(NamedTuple):
-    """What characters become, and the blanks and commas among these that go."""
+    """Rules of one folding: the form of each character, and the spaces and commas to remove."""
 
     characters: Mapping[int, str]
     space: str
@@ -122,7 +119,17 @@ class _Folding(NamedTuple):
     needless_comma: re.Pattern[str]
 
     def fold(self, text: str) -> str:
-        text = _replace_characters(text, self.characters)
+        """Return the text with each character in its folded form; usual characters are left as they are."""
+        unusual = {*"".join({*_UNUSUAL_RUNS.findall(text)}), *_traditional_character().findall(text)}
+        mapped = {character: self.characters[ord(character)] for character in unusual}
+        replacements = {character: replacement for character, replacement in mapped.items() if replacement != character}
+        replacement_text = "".join(replacements.values())
+        # One by one where there are few, and none becomes what another is.
+        if len(replacements) > _MAX_REPLACE_PASSES or any(character in replacement_text for character in replacements):
+            text = text.translate(self.characters)
+        else:
+            for character, replacement in replacements.items():
+                text = text.replace(character, replacement)
         if self.space in text:
             text = self.needless_space.sub("", text)
         return self.needless_comma.sub("", text) if self.comma in text else text
@@ -147,9 +154,9 @@ _COMMA_AT_END = re.compile("^,(?=[0-9]|$)|(?<=[0-9]),$")
 
 
 def normalise_for_search(text: str) -> str:
-    """Return a text as it is compared: half-width, without case, simplified, blanks between letters and digits alone.
+    r"""Return a text as it is compared: half-width, without case, simplified, blanks between letters and digits alone.
 
-    >>> normalise_for_search("Ａ股\\u3000 漲６０％，至1,234.5 萬　科Ａ")
+    >>> normalise_for_search("Ａ股\u3000 漲６０％，至1,234.5 萬　科Ａ")
     'a股涨60%,至1234.5万科a'
     """
     return _FOR_SEARCH.fold(text)
@@ -193,17 +200,3 @@ def variants_by_han() -> Mapping[str, str]:
         for character in _SEARCH_CHARACTERS[code_point]:
             variants[character] = variants.get(character, "") + chr(code_point)
     return variants
-
-
-def _replace_characters(text: str, characters: Mapping[int, str]) -> str:
-    """Return the text with each character as a mapping has it, which leaves the usual ones as they are."""
-    unusual = {*"".join({*_UNUSUAL_RUNS.findall(text)}), *_traditional_character().findall(text)}
-    mapped = {character: characters[ord(character)] for character in unusual}
-    replacements = {character: replacement for character, replacement in mapped.items() if replacement != character}
-    replacement_text = "".join(replacements.values())
-    # One by one where there are few, and none becomes what another is.
-    if len(replacements) > _MAX_REPLACE_PASSES or any(character in replacement_text for character in replacements):
-        return text.translate(characters)
-    for character, replacement in replacements.items():
-        text = text.replace(character, replacement)
-    return text

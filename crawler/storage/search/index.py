@@ -41,7 +41,7 @@ _SELECT_VERSION = """
     SELECT title, body_html, body_text FROM versions
     WHERE code = :code AND revision = :revision AND current = :current
 """
-# Versions that have neither a document nor the mark that they are to get one.
+# Versions without a document whose articles are not marked as pending.
 _SELECT_FORGOTTEN_CODES = with_integer_codes("""
     SELECT DISTINCT code FROM versions
     WHERE code NOT IN (SELECT code FROM search_pending) AND NOT EXISTS (
@@ -54,7 +54,7 @@ _INSERT_DOCUMENT = with_integer_codes("""
     VALUES ({:code}, :revision, :current, :published)
 """)
 _CLEAR_TABLES = ("DELETE FROM search_documents", "DELETE FROM search_blocks", "DELETE FROM search_pending")
-# As `bigram_checksum` (storage/search/bigrams.py) has it.
+# The same formula as `bigram_checksum` (storage/search/bigrams.py); `finews verify` compares both.
 _SELECT_CHECKSUMS = """
     SELECT doc, sum(
         (unicode(term) * 1009 + unicode(substr(term, 2))) * (unicode(substr(term, 2)) % 8191 + 7) % 2147483647
@@ -70,7 +70,7 @@ _UPSERT_BLOCK = """
 
 @dataclass(frozen=True, slots=True)
 class IndexFault:
-    """An article that the index does not hold as it is."""
+    """Article whose entry in an index is wrong or missing."""
 
     code: str
     detail: str
@@ -97,9 +97,9 @@ class SearchIndex(Table):
         self._db.conn.executemany(_INSERT_PAIRS, bigrams)
 
     def index_pending(self, report_progress: ProgressReporter | None = None) -> int:
-        """Index what other programs have written, or an older finews; how many articles that were.
+        """Index articles written by other programs or an older finews; return their number.
 
-        After a kill it goes on where it was. Progress is reported where it takes longer than some seconds.
+        After a kill the next call continues. Progress is reported when it takes longer than some seconds.
         """
         indexed_count = 0
         while codes := self.pending_codes(_ARTICLES_PER_BATCH):
@@ -115,12 +115,12 @@ class SearchIndex(Table):
         return indexed_count
 
     def has_ids_left(self) -> bool:
-        """Whether new documents can have ids; another program may have used the last one up."""
+        """Return whether new documents can have ids; another program may have used the last one."""
         sql = "SELECT 1 AS found FROM sqlite_sequence WHERE name = 'search_documents' AND seq NOT BETWEEN 0 AND ?"
         return self._fetch_one(sql, _MAX_DOCUMENT_ID) is None
 
     def rebuild(self) -> int:
-        """Rebuild the index, newest articles last; how many articles it holds."""
+        """Rebuild the index, newest articles last; return how many articles it holds."""
         with self.transaction():
             self._execute("INSERT INTO search_pairs (search_pairs) VALUES ('delete-all')")
             for statement in _CLEAR_TABLES:
@@ -133,12 +133,15 @@ class SearchIndex(Table):
         return len(codes)
 
     def find_faults(self) -> list[IndexFault]:
-        """Where the index is not what follows from the articles. Reads all of both, in flat memory."""
+        """Return the articles that the index lacks or holds wrongly; reads all of both, in constant memory."""
         with self.transaction():
             forgotten_codes = [
-                IndexFault(row["code"], "not in the index of words") for row in self._iter_rows(_SELECT_FORGOTTEN_CODES)
+                IndexFault(row["code"], "not in the search index") for row in self._iter_rows(_SELECT_FORGOTTEN_CODES)
             ]
-            return [*self._find_pending(), *forgotten_codes, *self._find_wrong_documents()]
+            pending = [
+                IndexFault(code, "written by another program, and not indexed yet") for code in self.pending_codes()
+            ]
+            return [*pending, *forgotten_codes, *self._find_wrong_documents()]
 
     def reindex(self, code: str) -> None:
         """Index all versions of an article again."""
@@ -147,20 +150,18 @@ class SearchIndex(Table):
             self.index_articles([code])
 
     def _optimize(self) -> None:
-        """Merge what was written in many parts: after much of it, the index is a tenth smaller."""
+        """Merge the segments of the FTS5 index: after many writes, it is a tenth smaller."""
         with self.transaction():
             self._execute("INSERT INTO search_pairs (search_pairs) VALUES ('optimize')")
 
     def pending_codes(self, limit: int = -1) -> list[str]:
-        """The articles that are to be indexed: those that another program wrote, or an older finews."""
+        """Return the codes to be indexed, written by another program or an older finews."""
         return [row["code"] for row in self._fetch_all("SELECT code FROM search_pending LIMIT ?", limit)]
 
-    def _find_pending(self) -> list[IndexFault]:
-        return [IndexFault(code, "written by another program, and not indexed yet") for code in self.pending_codes()]
-
     def _find_wrong_documents(self) -> Iterator[IndexFault]:
-        """Documents that are no version any more, or whose bigrams are not those of their version's text."""
-        stored_checksums = self._stored_checksums()
+        """Yield documents of missing versions, and documents with other bigrams than their version's text."""
+        self._execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.held USING fts5vocab(main, search_pairs, instance)")
+        stored_checksums = ((row["doc"], row["total"]) for row in self._iter_rows(_SELECT_CHECKSUMS))
         stored = next(stored_checksums, None)
         for row in self._iter_rows(_SELECT_DOCUMENTS):
             while stored and stored[0] < row["id"]:
@@ -168,23 +169,18 @@ class SearchIndex(Table):
             stored_checksum = stored[1] if stored and stored[0] == row["id"] else 0
             version = self._fetch_one(_SELECT_VERSION, **row)
             if version is None:
-                yield IndexFault(row["code"], "the index of words holds a version that is not there")
+                yield IndexFault(row["code"], "the search index holds a version that is missing")
             elif stored_checksum != bigram_checksum(build_index_text(version["title"], version_text(version))):
-                yield IndexFault(row["code"], "the index of words holds another text")
-
-    def _stored_checksums(self) -> Iterator[tuple[int, int]]:
-        """By document, in order, the checksum of the bigrams that the index holds."""
-        self._execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.held USING fts5vocab(main, search_pairs, instance)")
-        return ((row["doc"], row["total"]) for row in self._iter_rows(_SELECT_CHECKSUMS))
+                yield IndexFault(row["code"], "the search index holds another text")
 
 
 def version_text(version: dict[str, Any]) -> str:
-    """The text of a version; that of an old one follows from its body."""
+    """Return the text of a version; for an old one it is extracted from the body."""
     return str(html_to_text(version["body_html"]) if version["body_text"] is None else version["body_text"])
 
 
 def unix_seconds(published_at: str) -> int:
-    """Seconds since 1970; 0 for what another program wrote that is no time."""
+    """Return the seconds since 1970; 0 for an invalid time, which another program may have written."""
     try:
         return int(datetime.fromisoformat(published_at).timestamp())
     except (ValueError, OverflowError, OSError):
@@ -192,38 +188,30 @@ def unix_seconds(published_at: str) -> int:
 
 
 def group_blocks(blocks: Iterator[tuple[int, int]], first_group_size: int) -> Iterator[BlockGroup]:
-    """Blocks, given newest first, in groups that double: no document of a group is newer than this, and its ids.
+    """Yield blocks, given newest first, in groups of doubling size: the newest time of a group, and its ranges of ids.
 
-    The first group holds `first_group_size` of them. The ids are ranges of neighbouring blocks: in a database that was
-    crawled day by day, one a group. What is not asked of a group is not read.
+    The first group holds `first_group_size` documents. A range covers neighbouring blocks: in a database that was
+    crawled day by day, a group has one. Groups are read lazily.
     """
     blocks_in_group = (first_group_size >> BLOCK_BITS) + 1
     for block, newest in blocks:
-        yield (
-            newest,
-            _id_ranges(
-                itertools.chain(
-                    [block], (other_block for other_block, _ in itertools.islice(blocks, blocks_in_group - 1))
-                )
-            ),
-        )
+        other_blocks = (other_block for other_block, _ in itertools.islice(blocks, blocks_in_group - 1))
+        yield newest, _id_ranges(itertools.chain([block], other_blocks))
         blocks_in_group *= 2
 
 
 def first_id_in_block(document_id: int) -> int:
-    """The least id of the documents that share their block with this one."""
+    """Return the least id of the documents in the block of this document."""
     return document_id >> BLOCK_BITS << BLOCK_BITS
 
 
 def block_number(document_id: int) -> int:
+    """Return the block of a document, which shares a row of `search_blocks`."""
     return document_id >> BLOCK_BITS
 
 
 def _id_ranges(blocks: Iterator[int]) -> Iterator[tuple[int, int]]:
-    for neighbours in _group_neighbours(sorted(blocks)):
+    # Of consecutive numbers, the difference to the position is equal.
+    for _, group in itertools.groupby(enumerate(sorted(blocks)), key=lambda pair: pair[1] - pair[0]):
+        neighbours = [block for _, block in group]
         yield neighbours[0] << BLOCK_BITS, ((neighbours[-1] + 1) << BLOCK_BITS) - 1
-
-
-def _group_neighbours(numbers: list[int]) -> Iterator[list[int]]:
-    for _, group in itertools.groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0]):
-        yield [number for _, number in group]

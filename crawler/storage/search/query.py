@@ -49,7 +49,7 @@ _MAX_CLAUSES, _MAX_GROUPS = 500, 50
 
 
 class SyntaxNote(StrEnum):
-    """What a query has of the syntax of other search engines that finews does not have."""
+    """Syntax of other search engines in a query that finews does not support."""
 
     SITE = auto()
     TILDE = auto()
@@ -69,12 +69,13 @@ class Term:
     is_in_title: bool = False
 
     def occurs_in(self, document: SearchDocument, keys: Collection[str] = ()) -> bool:
+        """Return whether a document, whose article has these keys, holds the term."""
         if self.is_in_title:
             return any(map(document.has_in_title, self.texts))
         return any(text in document for text in self.texts) or any(key in keys for key in self.keys)
 
     def implies(self, other: "Term") -> bool:
-        """Whether a text that this one occurs in has the other in it, too."""
+        """Return whether every text that holds this term holds the other, too."""
         return (
             not self.keys
             and (self.is_in_title or not other.is_in_title)
@@ -91,10 +92,11 @@ class Clause:
 
     @property
     def is_satisfiable(self) -> bool:
-        """Whether a document can be imagined that it wants: not one that holds a word and not its part."""
+        """Return whether a document may match: none holds a word without a part of the word."""
         return not any(term.implies(excluded_term) for excluded_term in self.excluded for term in self.required)
 
     def matches(self, document: SearchDocument, keys: Collection[str] = ()) -> bool:
+        """Return whether a document, whose article has these keys, matches."""
         return all(term.occurs_in(document, keys) for term in self.required) and not any(
             term.occurs_in(document, keys) for term in self.excluded
         )
@@ -108,23 +110,23 @@ class Query:
     notes: tuple[SyntaxNote, ...] = ()
 
     def matches(self, document: SearchDocument, keys: Collection[str] = ()) -> bool:
-        """Whether a document, whose article has these codes, is wanted."""
+        """Return whether a document, whose article has these keys, matches."""
         return any(clause.matches(document, keys) for clause in self.clauses)
 
     @property
     def has_words(self) -> bool:
-        """Whether it wants or does not want anything at all."""
+        """Return whether the query has any term."""
         return any(clause.required or clause.excluded for clause in self.clauses)
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The codes that its words may be."""
+        """Return the codes that terms of the query may be."""
         terms = (term for clause in self.clauses for term in (*clause.required, *clause.excluded))
         return tuple(dict.fromkeys(key for term in terms for key in term.keys))
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The normalised words that a snippet highlights."""
+        """Return the normalised words that a snippet highlights."""
         terms = (term for clause in self.clauses for term in clause.required)
         return tuple(dict.fromkeys(text for term in terms for text in term.texts))
 
@@ -163,13 +165,13 @@ class _Token:
 
 
 def check_query_has_words(text: str) -> None:
-    """Raises UsageError for a query that was typed and holds no word: it would find everything."""
+    """Check that a typed query holds a word, else raise UsageError: it would match everything."""
     if not parse_query(text).has_words:
         raise UsageError(f"the query {text!r} holds no word: type one, or leave the query out")
 
 
 def parse_query(text: str) -> Query:
-    """What a text means.
+    """Return the query that a text means.
 
     >>> [[term.texts[0] for term in clause.required] for clause in parse_query('央行 ＡＢＣ OR "利率 5" -传闻').clauses]
     [['央行', 'abc'], ['利率5']]
@@ -187,7 +189,7 @@ def parse_query(text: str) -> Query:
 
 
 class _Tokenizer:
-    """Splits a query into tokens, and notes what of it finews does not have."""
+    """Tokenizer of queries, which notes unsupported syntax."""
 
     def __init__(self) -> None:
         self.notes: set[SyntaxNote] = set()
@@ -212,7 +214,12 @@ class _Tokenizer:
         closed = min(self._depth, max(0, -_nesting(word)[-1]), len(word) - len(word.rstrip(")）")))
         self._depth -= closed
         word = word[: len(word) - closed]
-        if _begins_group(word) and not is_in_title:
+        begins_group = False
+        if word[:1] in ("(", "（") and len(word) > 1 and not is_in_title:
+            # The bracket groups if its partner ends the word, or is in another word.
+            inner = _nesting(word[1:])
+            begins_group = min(inner[:-1]) >= 0 if word[-1] in ")）" and inner[-1] < 0 else inner[-1] >= 0
+        if begins_group:
             yield self._open(is_excluded=is_excluded)
             yield from self.split(word[1:])
         else:
@@ -237,14 +244,6 @@ class _Tokenizer:
         return stripped
 
 
-def _begins_group(word: str) -> bool:
-    """Whether the bracket before a word groups: its partner is the last of the word, or in another word."""
-    if word[:1] not in ("(", "（") or len(word) == 1:
-        return False
-    inner = _nesting(word[1:])
-    return min(inner[:-1]) >= 0 if word[-1] in ")）" and inner[-1] < 0 else inner[-1] >= 0
-
-
 def _nesting(text: str) -> list[int]:
     """Return how many brackets are open before each character, and at the end."""
     return list(itertools.accumulate(((each in "(（") - (each in ")）") for each in text), initial=0))
@@ -261,16 +260,12 @@ def _make_word(text: str, is_excluded: bool, is_in_title: bool) -> Iterator[_Tok
             yield token
             continue
         word = token.term.texts[0]
-        stock = _parse_code(word)
+        if match := _ARTICLE_CODE.fullmatch(word):
+            stock: TypedStock | None = TypedStock((match[1],), (word,))
+        else:
+            stock = None if word.isdigit() and len(word) < _MIN_CODE_DIGITS else parse_stock(word)
         is_name_part = not is_excluded and bool(_NAME_PART.fullmatch(word))
         yield _Token(_Kind.TERM, Term(stock.texts, stock.keys) if stock else token.term, is_excluded, is_name_part)
-
-
-def _parse_code(word: str) -> TypedStock | None:
-    """Return what a word may be the code of: an article or a stock."""
-    if match := _ARTICLE_CODE.fullmatch(word):
-        return TypedStock((match[1],), (word,))
-    return None if word.isdigit() and len(word) < _MIN_CODE_DIGITS else parse_stock(word)
 
 
 def _join_names(tokens: Sequence[_Token]) -> list[_Token]:
@@ -305,7 +300,7 @@ class _TooManyClausesError(Exception):
 
 @dataclass(slots=True)
 class _Group:
-    """What is between two brackets: the alternatives so far, and the parts of the last one."""
+    """Content of two brackets: the alternatives so far, and the parts of the last one."""
 
     is_excluded: bool = False
     alternatives: list[Clause] = field(default_factory=list)

@@ -15,7 +15,7 @@ class SortOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """A search. An empty text and empty filters match everything; `since` and `until` are inclusive.
+    """Search request. An empty text and empty filters match everything; `since` and `until` are inclusive.
 
     `categories` are slugs; `stock` is what a person types for one: a code, with or without its market, or a name. The
     engine fills in `stock_keys`, what it may be in a row of `mentions`. `as_of` answers with what was known then. With
@@ -37,5 +37,5 @@ class SearchRequest:
 
     @property
     def wanted_rows(self) -> int | None:
-        """How many rows are read for the answer; None for all."""
+        """Return how many matching rows are read; None for all."""
         return None if self.limit is None else self.offset + self.limit

@@ -22,7 +22,7 @@ class Snippet:
     highlights: tuple[tuple[int, int], ...] = ()
 
     def segments(self) -> Iterator[tuple[str, bool]]:
-        """The text in parts, each with whether it is a hit."""
+        """Yield the parts of the text, each with whether it is a hit."""
         last_end = 0
         for start, end in self.highlights:
             yield self.text[last_end:start], False
@@ -32,15 +32,20 @@ class Snippet:
 
 
 def highlight_all(text: str, words: Sequence[str]) -> Snippet:
-    """All of a text with its hits."""
+    """Return a whole text with its hits."""
     return Snippet(text, _find_highlights(text, words))
 
 
 def best_snippet(text: str, words: Sequence[str], width: int = _SNIPPET_WIDTH) -> Snippet:
-    """The part of a text, on one line, that holds most of the words' hits; its beginning where there are none."""
+    """Return the part of a text, on one line, with most hits; the beginning where there are none."""
     line = " ".join(text.split())
     spans = _find_highlights(line, words)
-    start = max(0, _densest_start(spans, width) - _CONTEXT_BEFORE_HIT)
+
+    def count_spans_from(position: int) -> int:
+        return sum(1 for start, _ in spans[position:] if start < spans[position][0] + width - _CONTEXT_BEFORE_HIT)
+
+    densest_start = spans[max(range(min(len(spans), 50)), key=count_spans_from)][0] if spans else 0
+    start = max(0, densest_start - _CONTEXT_BEFORE_HIT)
     start = max(0, min(start, len(line) - width))
     end = min(len(line), start + width)
     prefix, suffix = "…" * (start > 0), "…" * (end < len(line))
@@ -54,30 +59,28 @@ def best_snippet(text: str, words: Sequence[str], width: int = _SNIPPET_WIDTH) -
 
 
 def bm25_scores(documents: Iterable[tuple[str, str]], words: Sequence[str]) -> list[float]:
-    """How well each of these documents, normalised title and text, matches these words: BM25 among them alone."""
+    """Return the BM25 score of each document (normalised title and text), with these documents as the corpus."""
     counts, lengths = [], []
     for title, body in documents:
         counts.append([_TITLE_WEIGHT * title.count(word) + body.count(word) for word in words])
         lengths.append(len(title) + len(body))
     mean_length = sum(lengths) / len(lengths) if lengths else 1
-    idf = [
-        _inverse_document_frequency(sum(bool(count[word_index]) for count in counts), len(counts))
-        for word_index in range(len(words))
-    ]
-    return [_bm25_score(count, idf, length / mean_length) for count, length in zip(counts, lengths, strict=True)]
-
-
-def _inverse_document_frequency(matching_documents: int, all_documents: int) -> float:
-    return math.log(1 + (all_documents - matching_documents + 0.5) / (matching_documents + 0.5))
-
-
-def _bm25_score(counts: Sequence[int], idf: Sequence[float], relative_length: float) -> float:
-    damping = _BM25_K1 * (1 - _BM25_B + _BM25_B * relative_length)
-    return sum(weight * count * (_BM25_K1 + 1) / (count + damping) for weight, count in zip(idf, counts, strict=True))
+    matching = [sum(bool(count[word_index]) for count in counts) for word_index in range(len(words))]
+    idf = [math.log(1 + (len(counts) - number + 0.5) / (number + 0.5)) for number in matching]
+    scores = []
+    for document_counts, length in zip(counts, lengths, strict=True):
+        damping = _BM25_K1 * (1 - _BM25_B + _BM25_B * (length / mean_length))
+        scores.append(
+            sum(
+                weight * count * (_BM25_K1 + 1) / (count + damping)
+                for weight, count in zip(idf, document_counts, strict=True)
+            )
+        )
+    return scores
 
 
 def _find_highlights(text: str, words: Sequence[str]) -> tuple[tuple[int, int], ...]:
-    """Where the words stand, in order; those that touch or overlap are one."""
+    """Return the places of the words, in order; adjacent and overlapping ones are merged."""
     if not words:
         return ()
     normalised, offsets = normalise_with_offsets(text)
@@ -94,10 +97,3 @@ def _find_highlights(text: str, words: Sequence[str]) -> tuple[tuple[int, int], 
         else:
             spans.append((start, end))
     return tuple(spans)
-
-
-def _densest_start(spans: Sequence[tuple[int, int]], width: int) -> int:
-    def count_spans_from(position: int) -> int:
-        return sum(1 for start, _ in spans[position:] if start < spans[position][0] + width - _CONTEXT_BEFORE_HIT)
-
-    return spans[max(range(min(len(spans), 50)), key=count_spans_from)][0] if spans else 0

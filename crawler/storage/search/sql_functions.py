@@ -20,14 +20,14 @@ def register_search_functions(connection: sqlite3.Connection) -> None:
     search = SearchEngine(Database(connection, execute_plugins=False))
 
     def search_codes(query: str | None, limit: int | None = None) -> str:
-        """The codes of the articles that answer, newest first, as a JSON array."""
+        """Return the codes of the matching articles, newest first, as a JSON array."""
         search_request = SearchRequest(text=str(query or ""), limit=None if limit is None else max(0, int(limit)))
         return json.dumps([row["code"] for row in search.rows(search_request)])
 
+    def matches(query: str | None, title: str | None, text: str | None) -> bool:
+        """Return whether a query matches a title and a text."""
+        return parse_query(str(query or "")).matches(SearchDocument(str(title or ""), str(text or "")))
+
     for argument_count in (1, 2):
         connection.create_function("finews_search", argument_count, search_codes)
-    connection.create_function("finews_match", 3, _matches, deterministic=True)
-
-
-def _matches(query: str | None, title: str | None, text: str | None) -> bool:
-    return parse_query(str(query or "")).matches(SearchDocument(str(title or ""), str(text or "")))
+    connection.create_function("finews_match", 3, matches, deterministic=True)

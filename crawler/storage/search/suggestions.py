@@ -25,7 +25,7 @@ _QUOTES = str.maketrans(dict.fromkeys('"＂“”「」『』', " "))
 
 
 class SuggestionKind(StrEnum):
-    """What a suggestion says."""
+    """Kind of suggestion."""
 
     UNKNOWN_STOCK = auto()  # `words` are similar names
     WITHOUT_FILTER = auto()  # `words` is the filter's name in a request
@@ -39,7 +39,7 @@ class SuggestionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """What to try, and how many articles that finds; `MAX_COUNTED` also means more."""
+    """Change to a search, and how many articles it finds; `MAX_COUNTED` also means more."""
 
     kind: SuggestionKind
     words: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class SuggestionTexts:
-    """How suggestions are written in a language.
+    """Texts of suggestions in one language.
 
     `templates` have the places `{word}` (the first, or the filter's name), `{names}` (all words, of an unknown stock
     the similar ones), `{count}` (the first) and `{counts}` (each word with its count). `no_similar_names` is the text
@@ -93,27 +93,20 @@ class _Suggester:
         self._stocks = stocks
 
     def suggest(self, request: SearchRequest) -> list[Suggestion]:
+        """Return all suggestions: first an unknown stock and single filters, else all filters, else other words."""
         filters = {name: empty for name, empty in _EMPTY_FILTERS.items() if getattr(request, name) != empty}
         without_filters = replace(request, **filters)
-        suggestions = [*self._unknown_stock(request), *self._without_one(request, filters)]
+        suggestions: list[Suggestion] = []
+        if request.stock and not self._stocks.is_known(request.stock):
+            names = self._stocks.find_similar(request.stock, _MAX_SIMILAR_NAMES)
+            suggestions.append(Suggestion(SuggestionKind.UNKNOWN_STOCK, (request.stock, *names)))
+        if len(filters) != 1 or request.text:
+            for name, empty in filters.items():
+                without_one = replace(request, **{name: empty})
+                suggestions += self._if_found(SuggestionKind.WITHOUT_FILTER, without_one, name)
         if not suggestions and len(filters) > 1:
             suggestions = self._if_found(SuggestionKind.WITHOUT_FILTERS, without_filters)
         return suggestions or self._other_words(without_filters)
-
-    def _unknown_stock(self, request: SearchRequest) -> list[Suggestion]:
-        if not request.stock or self._stocks.is_known(request.stock):
-            return []
-        names = self._stocks.find_similar(request.stock, _MAX_SIMILAR_NAMES)
-        return [Suggestion(SuggestionKind.UNKNOWN_STOCK, (request.stock, *names))]
-
-    def _without_one(self, request: SearchRequest, filters: Mapping[str, Any]) -> list[Suggestion]:
-        if len(filters) == 1 and not request.text:
-            return []
-        return [
-            suggestion
-            for name, empty in filters.items()
-            for suggestion in self._if_found(SuggestionKind.WITHOUT_FILTER, replace(request, **{name: empty}), name)
-        ]
 
     def _other_words(self, request: SearchRequest) -> list[Suggestion]:
         text, query = request.text, parse_query(request.text)
@@ -130,9 +123,6 @@ class _Suggester:
             terms = clause.required[:_MAX_COUNTED_WORDS]
             counts = (self._count(replace(request, text=_as_typed(term))) for term in terms)
             return [Suggestion(SuggestionKind.WORD_COUNTS, tuple(term.texts[0] for term in terms), tuple(counts))]
-        return self._similar_to(text)
-
-    def _similar_to(self, text: str) -> list[Suggestion]:
         names = self._stocks.find_similar(text, _MAX_SIMILAR_NAMES)
         suggestions = [Suggestion(SuggestionKind.SIMILAR_NAMES, tuple(names))] if names else []
         return [*suggestions, Suggestion(SuggestionKind.SHORTER)] if len(text) > _MAX_SHORT_CHARS else suggestions

@@ -179,7 +179,7 @@ TEXT_WITHOUT_FIGURES = re.sub("[0-9.%]", "", text_row(build_labelled_articles(1)
 
 
 def create_crowd(count: int, rng: random.Random) -> list[TextRow]:
-    """Articles of few words and few minutes, so that many are alike, equal, of one time, and share crowded keys."""
+    """Return articles of few phrases and minutes: many are similar, equal or simultaneous, and share crowded keys."""
     phrases = [TEXT_WITHOUT_FIGURES[index : index + 18] for index in range(0, 216, 18)]
     rows = []
     for index in range(count):
@@ -235,7 +235,7 @@ def change_articles(output: Path, expected_rows: dict[str, TextRow], rng: random
 
 
 def repeat_text(count: int, *, distinct_endings: bool) -> list[TextRow]:
-    """So many texts of as many media, newest first: the same, or each with an end of its own."""
+    """Return `count` texts of as many media, newest first: equal, or each with a different ending."""
     endings = [f"（{chr(0x4E00 + index) * 8}）" for index in range(count)] if distinct_endings else [""] * count
     return [
         (
@@ -301,7 +301,7 @@ def test_demo_reprints_are_found(output: Path) -> None:
 
 @pytest.fixture(scope="module")
 def crawled_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A crawl of a sample in which papers reprint one another, which the tests work on copies of."""
+    """Return the output of a crawl of a sample in which papers reprint one another, which the tests work on copies of."""
     output = tmp_path_factory.mktemp("reprints") / "output"
     corpus = Corpus.sample(12)
     for item in build_labelled_articles(12):
@@ -334,7 +334,7 @@ def test_crawl_ends_with_complete_clusters(store: Store) -> None:
 
 
 def most_reprinted_code(store: Store) -> str:
-    """The code of the newest article that two others have reprinted."""
+    """Return the code of the newest article that two others have reprinted."""
     rows = store.search.rows(SearchRequest())
     return next(
         str(row["code"])

@@ -32,7 +32,7 @@ SUBSTRING_SAMPLES = 400
 
 @pytest.fixture(scope="module")
 def crawled_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A crawl of the sample site, which the tests work on copies of."""
+    """Return the output of a crawl of the sample site, which the tests work on copies of."""
     output = tmp_path_factory.mktemp("search") / "output"
     with SampleSite(Corpus.sample(12)) as sample_site:
         for spider in ("eastmoney", "choice"):
@@ -104,7 +104,7 @@ def assert_exclusion_equals_scan(store: Store, rng: random.Random, samples: int)
 
 @pytest.fixture(params=[False, True], ids=["as it is", "as if it were large"])
 def index_size(request: pytest.FixtureRequest, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sample is small: blocks of four articles are read one by one, as those of 64 are among a million."""
+    """Use blocks of four articles, read one by one, as blocks of 64 among a million: the sample is small."""
     if request.param:
         for name, value in (
             ("candidates._MAX_HITS_READ_AT_ONCE", 3),
