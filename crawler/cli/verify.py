@@ -40,7 +40,7 @@ def verify(repair: bool, output: Path, address: str, as_json: bool) -> None:
             {
                 "agree": report.matching_posts,
                 "disagreements": [mismatch.as_dict() for mismatch in report.mismatches],
-                "mended": [mismatch.as_dict() for mismatch in report.repaired],
+                "repaired": [mismatch.as_dict() for mismatch in report.repaired],
             }
         )
         sys.exit(1 if report.mismatches else 0)

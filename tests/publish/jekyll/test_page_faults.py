@@ -43,7 +43,7 @@ def read_pages(output: Path) -> dict[str, bytes]:
 
 def reported_paths(finews: CommandRunner, output: Path, *args: str) -> list[str]:
     result = finews("verify", "--output", str(output), "--json", *args)
-    key = "mended" if args else "disagreements"
+    key = "repaired" if args else "disagreements"
     assert result.exit_code == (1 if result.json["disagreements"] else 0)
     assert {mismatch["kind"] for mismatch in result.json[key]} <= {"stale"}
     return sorted(mismatch["path"] for mismatch in result.json[key])
