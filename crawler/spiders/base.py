@@ -127,7 +127,7 @@ class SourceSpider(Spider):
     extractors: ClassVar[tuple[Extractor, ...]] = ()
     """Extractors of an article, tried in this order."""
     rows_are_articles: ClassVar[bool] = False
-    """Whether a listing row holds the article, so nothing else is fetched unless the row is cut."""
+    """True if a listing row holds the article: nothing else is fetched unless the row is cut."""
     article_spider: ClassVar["type[SourceSpider] | None"] = None
     """The spider whose `extractors` fetch the articles behind cut rows, and whose articles they become."""
     default_media: ClassVar[str]

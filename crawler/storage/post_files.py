@@ -84,8 +84,9 @@ def write_posts(output: Path, texts: Mapping[str, str]) -> None:
 def _replace_files(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Write files into a folder atomically, and create the folder where it is missing.
 
-    All files are written before the first is synced, which takes half the time (docs/performance.md). Unlike
-    `atomic_file` it uses no random names: only the holder of the output folder's lock writes posts.
+    All files are written before the first is synced, which takes half the time
+    (docs/decisions/0017-cpu-of-a-crawl.md). Unlike `atomic_file` it uses no random names: only the holder of the
+    output folder's lock writes posts.
     """
     fds: dict[str, int] = {}
     name = next(iter(contents))

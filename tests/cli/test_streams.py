@@ -154,7 +154,7 @@ def test_arguments_are_utf8_unless_they_are_of_the_locale(
 def test_ascii_locale_takes_chinese_names_and_words_without_standard_error(
     sample_site: SampleSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is printed where no terminal is is UTF-8."""
+    """Output that does not go to a terminal is UTF-8."""
     output = tmp_path / "财经新闻"
     for name, value in {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}.items():  # fmt: skip
         monkeypatch.setenv(name, value)

@@ -1,4 +1,4 @@
-"""What a Chinese name may be a slip of, and which names are of another media."""
+"""Tests of near_names: names that may be a slip of a known one, and names of other media."""
 
 import pytest
 

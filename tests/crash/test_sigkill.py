@@ -46,7 +46,7 @@ NEW_ARTICLES_PER_CRAWL = 15
 
 @dataclass(frozen=True)
 class BaselineCrawl:
-    """What a crawl leaves that is not killed, how long one takes, and when it sends its first request."""
+    """The result of a crawl that is not killed, its duration, and the time of its first request."""
 
     posts: PostContents
     seconds: float
@@ -90,7 +90,7 @@ def baseline(tmp_path_factory: pytest.TempPathFactory) -> BaselineCrawl:
 
 
 def kill_after(args: list[str], delay: float) -> bool:
-    """Whether a crawl could be killed so long after its start; it may have ended before."""
+    """Kill a crawl `delay` seconds after its start; return False if it had ended before."""
     process = start_process(args)
     try:
         process.wait(delay)

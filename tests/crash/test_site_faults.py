@@ -63,7 +63,7 @@ pytestmark = [
 
 @dataclass(frozen=True)
 class Fault:
-    """What is done to one call: `call` is its number among those of its name, or among those to `path`."""
+    """A fault of one call: `call` is its number among those of its name, or among those to `path`."""
 
     name: str
     number: int

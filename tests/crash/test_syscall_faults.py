@@ -66,7 +66,7 @@ pytestmark = pytest.mark.skipif(bool(missing_requirement()), reason=missing_requ
 
 @dataclass(frozen=True)
 class CrashScenario:
-    """Where crawls start from, and what they make of it when nothing fails."""
+    """The state that crawls start from, and their result when nothing fails."""
 
     site: SampleSite
     start_dir: Path
@@ -127,7 +127,7 @@ def every_stride(calls: Sequence[str]) -> range:
 
 
 def select_calls(calls: dict[str, list[str]], kind: str) -> list[tuple[str, int]]:
-    """Which call of which name is to be hit."""
+    """Return the calls to fail, each as name and number."""
     return [(name, occurrence) for name in SYSCALL_NAMES[kind] for occurrence in every_stride(calls.get(name, ()))]
 
 

@@ -1,4 +1,4 @@
-"""What a job that publishes works on."""
+"""Fixtures: the output folders that publishing jobs work on."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What Scrapy's documentation promises of a project: its lists of components, stats, templates, feeds, jobs and cache."""
+"""Tests of what Scrapy's documentation promises of a project: its lists of components, stats, templates, feeds, jobs and cache."""
 
 import csv
 import json
