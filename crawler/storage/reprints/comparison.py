@@ -65,7 +65,7 @@ class _Unmatched(NamedTuple):
     is_last: bool
     is_in_tail: bool
     in_whole_sentence: bool
-    """Whether the other text lacks its whole sentence."""
+    """True if the other text lacks its whole sentence."""
 
     @property
     def letters(self) -> str:

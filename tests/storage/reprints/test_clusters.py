@@ -249,7 +249,7 @@ def repeat_text(count: int, *, distinct_endings: bool) -> list[TextRow]:
 
 
 def count_comparisons(output: Path, rows: Sequence[TextRow], *, batches: int) -> int:
-    """How many pairs of texts were compared while articles came, in a number of parts."""
+    """Return the number of pairs of texts that were compared while articles came in batches."""
     with store_with_clusters(output, []) as store:
         for start in range(0, len(rows), len(rows) // batches):
             insert_articles(output, rows[start : start + len(rows) // batches])

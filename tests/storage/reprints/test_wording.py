@@ -1,4 +1,4 @@
-"""What parts two texts that are alike, and what a paper may change of a text that it prints again."""
+"""Tests of wording: differences of two similar texts, and the changes that a paper may make to a reprint."""
 
 import time
 
