@@ -1,4 +1,4 @@
-"""Crawl tracker: record each listing entry of a crawl once, with exactly one outcome.
+"""Crawl tracker: the bookkeeping of a crawl. Record each listing entry once, with exactly one outcome.
 
 policy/entry_filter.py decides which entries are fetched, policy/pagination.py which listing pages.
 """

@@ -1,4 +1,4 @@
-"""Health of a source in one crawl: its endpoints, closed after repeated failures. Pure.
+"""Circuit breaker: the health of a source in one crawl; endpoints are closed after repeated failures. Pure.
 
 An endpoint that fails twice in a row, such as for two articles, gets no more requests in this crawl. If two hosts of a
 site close connections or respond with 429 within a minute, the site refuses this address, and is paused.
