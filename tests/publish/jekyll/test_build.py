@@ -208,7 +208,7 @@ def test_changed_layout_rebuilds_live_pages_and_archived_pages_with_all(
     layout = published_copy / "_layouts" / "default.html"
     layout.write_text(layout.read_text().replace("</main>", "</main><p>本站</p>"))
     result = run_site("build")
-    assert "note: _layouts/default.html is as you have changed it" in result.stdout
+    assert "note: _layouts/default.html has your changes and was not updated" in result.stdout
     assert "`finews site build --all`" in result.stdout
     pages = read_site_files(published_copy / SITE_DIR)
     live_page = next(path for path in pages if re.search(r"NW\d+\.html$", path) and not re.match(r"202[12]/", path))
@@ -218,7 +218,7 @@ def test_changed_layout_rebuilds_live_pages_and_archived_pages_with_all(
     assert "本站" not in pages[FIRST_PAGE].decode()
     assert "本站" in layout.read_text()
     result = run_site("build", "--all")
-    assert "older look" not in result.stdout
+    assert "outdated theme" not in result.stdout
     assert "本站" in (published_copy / SITE_DIR / FIRST_PAGE).read_text()
     assert "本站" in (published_copy / FIRST_PAGE).read_text()
 
