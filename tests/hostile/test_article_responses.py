@@ -131,7 +131,7 @@ NETWORK_FAULTS = [
     failed_case("second member cut", rewrite_body(lambda c: (gzip.compress(c) * 2)[:-9], Content_Encoding="gzip"), "cut", Reason.RESPONSE_INCOMPLETE),
     failed_case("gzip bomb", rewrite_body(lambda _: gzip_bomb(), Content_Encoding="gzip"), "over 8388608 bytes", Reason.RESPONSE_TOO_LARGE),
     failed_case(
-        "gzip in gzip", rewrite_body(lambda _: gzip.compress(gzip_bomb()), Content_Encoding="gzip, gzip"), "not asked for",
+        "gzip in gzip", rewrite_body(lambda _: gzip.compress(gzip_bomb()), Content_Encoding="gzip, gzip"), "not requested",
         Reason.RESPONSE_INCOMPLETE,
     ),
     failed_case("brotli bomb", rewrite_body(lambda _: BROTLI_BOMB, Content_Encoding="br"), "packed as br", Reason.RESPONSE_INCOMPLETE),
@@ -201,7 +201,7 @@ ENCODING_FAULTS = [
     accepted_case("UTF-8 of another type", with_content_type("application/octet-stream")),
     accepted_case("a byte order mark", rewrite_body(lambda content: b"\xef\xbb\xbf" + content)),
     accepted_case("UTF-16", with_content_type("application/json", lambda content: content.decode().encode("utf-16"))),
-    unreadable_case("UTF-8 with a bad byte", rewrite_body(lambda content: content.replace("。".encode(), b"\xe3\x80", 1)), "no text"),
+    unreadable_case("UTF-8 with a bad byte", rewrite_body(lambda content: content.replace("。".encode(), b"\xe3\x80", 1)), "not text"),
 ]  # fmt: skip
 
 ALL_FAULTS: list[FaultCase] = [*NETWORK_FAULTS, *PAYLOAD_FAULTS, *ENCODING_FAULTS]

@@ -81,7 +81,7 @@ def test_read_only_user_is_told_what_to_do(sample_site: SampleSite, tmp_path: Pa
     output = tmp_path / "output"
     run_crawl(sample_site, output, *COLUMN_ARGS)
     result = run_without_permissions(output, "search", "公司")
-    assert_one_line(result, 1, "ask as its owner, or copy news.db")
+    assert_one_line(result, 1, "or copy news.db")
 
 
 def test_file_in_place_of_output_dir_is_one_line(sample_site: SampleSite, tmp_path: Path) -> None:
