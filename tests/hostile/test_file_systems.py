@@ -81,7 +81,7 @@ def test_lock_that_seems_held_permanently_is_reported(output: Path) -> None:
     command = [sys.executable, "-c", short_timeout, "search", "公司", "--output", str(output)]
     result = run_without(output / "news.db", "fcntl", "ENOLCK", command)
     assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (1, "", 1), result
-    assert "its file system has no locks" in result.stderr
+    assert "the file system has no locks" in result.stderr
     assert "--output DIR" in result.stderr
 
 
