@@ -59,7 +59,7 @@ def test_crawl_does_its_work_whatever_becomes_of_its_output(
 )
 def test_command_whose_answer_is_lost_fails_with_one_line(args: list[str], redirection: str, reason: str) -> None:
     result = run_redirected([*FINEWS, *args], redirection)
-    assert result == CommandResult(1, "", f"finews: cannot write the answer: {reason}\n")
+    assert result == CommandResult(1, "", f"finews: cannot write the output: {reason}\n")
 
 
 def test_scrapy_crawl_keeps_its_exit_code() -> None:

@@ -242,8 +242,8 @@ def test_changed_site_address_names_the_command_that_helps(
     *_, totals, hint = result.stdout.splitlines()
     assert (result.exit_code, totals) == (1, f"0 posts agree with their rows, {len(posts)} disagreements")
     assert hint.startswith(
-        f"{len(posts) - 1} posts link back to another address than the site's: `finews rebuild posts` "
+        f"{len(posts) - 1} posts link back to another address than the site's: run `finews rebuild posts`"
     )
-    assert "`finews rebuild posts --site //a.example` " in verify("--site", "//a.example").stdout
+    assert "`finews rebuild posts --site //a.example`" in verify("--site", "//a.example").stdout
     assert finews("rebuild", "posts", "--output", str(output)).exit_code == 0
     assert verify().exit_code == 0

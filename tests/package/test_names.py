@@ -18,9 +18,9 @@ _INSTALL_COMMAND = re.compile(
 )
 _PROSE = {"in", "on", "puts", "which"}
 _OPTIONS_WITH_VALUE = {"--requirement", "-r", "--wheel-dir", "-w", "--prefix", "--target"}
-# A path or a commit; `finews schedule` fills in `{package}`, and tests below check its values.
+# A path or a commit; `finews schedule` fills in `${package}`, and tests below check its values.
 _OWN_SOURCE = re.compile(
-    r"\.(?:\[[a-z,]+\]|\{?\[\{extra\}\]\}?)?|\.{0,2}/\S+|git\+https://\S+@[0-9a-f]{40,64}|\{package\}"
+    r"\.(?:\[[a-z,]+\]|\{?\[\{extra\}\]\}?)?|\.{0,2}/\S+|git\+https://\S+@[0-9a-f]{40,64}|\$\{package\}"
 )
 _NAME_ON_AN_INDEX = re.compile(r"\bfinews(?:[-_.]crawler)?\s*(?:[=<>~!]=|\[)")
 

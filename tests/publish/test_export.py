@@ -261,7 +261,7 @@ def test_full_disk_is_one_line(output: Path, tmp_path: Path) -> None:
             )
         assert (completed.returncode, completed.stderr) == (
             1,
-            "finews: cannot write the answer: No space left on device\n",
+            "finews: cannot write the output: No space left on device\n",
         ), args
 
 

@@ -186,7 +186,7 @@ def test_command_pages_oldest_first(typed_output: Path, finews: CommandRunner) -
     assert result.stderr == ""
     result = finews(*args, "--offset", "3")
     assert (result.exit_code, result.stdout) == (0, "")
-    assert result.stderr == "3 articles found, which --offset 3 leaves out\n"
+    assert result.stderr == "3 articles found, --offset 3 skips all of them\n"
 
 
 @pytest.mark.parametrize(
