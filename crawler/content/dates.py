@@ -1,5 +1,6 @@
 """Dates: parsers for the formats of sources and users, and our own format in China time."""
 
+import calendar
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
@@ -21,8 +22,10 @@ _BOUND_SPANS = (
     (re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}", re.ASCII), timedelta(minutes=1)),
     (re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}", re.ASCII), timedelta(seconds=1)),
 )
-_AGE_PATTERN = re.compile(r"(\d{1,5})([mhdw])", re.ASCII)
-_AGE_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_AGE_PATTERN = re.compile(r"(\d{1,5})(mo|[smhdwy])", re.ASCII)
+_AGE_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_MONTHS_OF_UNIT = {"mo": 1, "y": 12}
+AGE_EXAMPLES = "30s, 10m, 2h, 3d, 4w, 18mo or 2y"
 
 
 def parse_source_datetime(text: str, zone: tzinfo) -> datetime:
@@ -60,13 +63,16 @@ def parse_post_datetime(text: str, zone: tzinfo) -> datetime:
 
 
 def parse_bound(text: str, now: datetime, *, end_of_span: bool = False) -> datetime:
-    """Read what a person types for a moment: `2022-01-10`, `2022-01-10 16:20` or an age such as `2d` (m h d w).
+    """Read what a person types for a moment: `2022-01-10`, `2022-01-10 16:20` or an age such as `2d`.
 
-    A day or a minute is a span: its first second, or its last one when `end_of_span`. Raises ValueError.
+    A day or a minute is a span: its first second, or its last one when `end_of_span`.
+
+    Raises:
+        ValueError: the text is neither.
     """
     try:
-        if age_match := _AGE_PATTERN.fullmatch(text.strip()):
-            return now - timedelta(**{_AGE_UNITS[age_match[2]]: int(age_match[1])})
+        if is_age(text):
+            return subtract_age(now, text)
         start = datetime.fromisoformat(text.strip()).replace(tzinfo=CHINA_TZ)
         span_length = next(span for pattern, span in _BOUND_SPANS if pattern.fullmatch(text.strip()))
     except (ValueError, OverflowError, StopIteration):
@@ -74,6 +80,34 @@ def parse_bound(text: str, now: datetime, *, end_of_span: bool = False) -> datet
             f"{text[:40]!r} is not a date: type 2022-01-10, '2022-01-10 16:20' or an age such as 2d"
         ) from None
     return start + (span_length - timedelta(seconds=1)) if end_of_span else start
+
+
+def is_age(text: str) -> bool:
+    """Return whether a text is an age, such as `2d`."""
+    return _AGE_PATTERN.fullmatch(text.strip()) is not None
+
+
+def subtract_age(now: datetime, age: str) -> datetime:
+    """Return the moment that is an age before `now`; months and years are those of the calendar.
+
+    >>> subtract_age(datetime(2024, 3, 31, tzinfo=CHINA_TZ), "1mo").isoformat()
+    '2024-02-29T00:00:00+08:00'
+
+    Raises:
+        ValueError: the text is no age, or reaches back before the year 1.
+    """
+    match = _AGE_PATTERN.fullmatch(age.strip())
+    if match is None:
+        raise ValueError(f"{age[:40]!r} is not an age: type {AGE_EXAMPLES}")
+    number, unit = int(match[1]), match[2]
+    try:
+        if unit in _AGE_UNITS:
+            return now - timedelta(**{_AGE_UNITS[unit]: number})
+        year, month_index = divmod(now.year * 12 + now.month - 1 - number * _MONTHS_OF_UNIT[unit], 12)
+        last_day = calendar.monthrange(year, month_index + 1)[1]
+        return now.replace(year=year, month=month_index + 1, day=min(now.day, last_day))
+    except (ValueError, OverflowError):
+        raise ValueError(f"{age[:40]!r} is longer ago than the calendar reaches") from None
 
 
 def format_iso(moment: datetime) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler.content.dates import CHINA_TZ, format_iso, format_jekyll, parse_bound, parse_source_datetime
+from crawler.content.dates import CHINA_TZ, format_iso, format_jekyll, parse_bound, parse_source_datetime, subtract_age
 
 NOW = datetime(2026, 11, 24, 12, 0, 5, tzinfo=CHINA_TZ)
 SECOND = timedelta(seconds=1)
@@ -98,6 +98,7 @@ def test_bounds_are_first_and_last_second_of_the_span(text: str, first: datetime
 @pytest.mark.parametrize(
     ("text", "age"),
     [
+        ("30s", timedelta(seconds=30)),
         ("90m", timedelta(minutes=90)),
         ("3h", timedelta(hours=3)),
         ("2d", timedelta(days=2)),
@@ -111,6 +112,27 @@ def test_age_is_relative_to_now_for_both_bounds(text: str, age: timedelta) -> No
     assert parse_bound(text, NOW, end_of_span=True) == NOW - age
 
 
+@pytest.mark.parametrize(
+    ("now", "age", "expected"),
+    [
+        (china_time(2026, 11, 28, 16), "18mo", china_time(2025, 5, 28, 16)),
+        (china_time(2026, 11, 28, 16), "2y", china_time(2024, 11, 28, 16)),
+        (china_time(2024, 3, 31), "1mo", china_time(2024, 2, 29)),
+        (china_time(2024, 2, 29), "1y", china_time(2023, 2, 28)),
+        (china_time(2026, 1, 15), "1mo", china_time(2025, 12, 15)),
+        (china_time(2026, 1, 15), "0mo", china_time(2026, 1, 15)),
+    ],
+)
+def test_months_and_years_are_those_of_the_calendar(now: datetime, age: str, expected: datetime) -> None:
+    assert parse_bound(age, now) == subtract_age(now, age) == expected
+
+
+@pytest.mark.parametrize("age", ["", "2", "d", "2022-01-10", "-1d", "3000y", "1.5h"])
+def test_what_is_no_age_is_an_error_that_names_it(age: str) -> None:
+    with pytest.raises(ValueError, match=f"^'{age}' is (not an age: type 30s|longer ago)"):
+        subtract_age(NOW, age)
+
+
 def test_last_possible_day_has_an_end() -> None:
     assert parse_bound("9999-12-31", NOW, end_of_span=True) == china_time(9999, 12, 31, 23, 59, 59)
 
@@ -120,7 +142,7 @@ def test_last_possible_day_has_an_end() -> None:
     [
         "", "today", "昨天", "2022-02-30", "2022-1-1", "20220110", "2022-W02-1", "2022/01/10", "2022-01-10 16",
         "2022-01-10 24:00", "2022-01-10 16:60", "2022-01-10 16:20:60", "2022-01-10 16:20:36+08:00",
-        "2022-01-10 16:20:36.5", "２０２２-01-10", "２d", "2D", "2y", "d", "-2d", "2 d", "2.5d", "100000d",
+        "2022-01-10 16:20:36.5", "２０２２-01-10", "２d", "2D", "2j", "d", "2M", "-2d", "2 d", "2.5d", "100000d",
         "2022-01-10,",
     ],
 )  # fmt: skip
@@ -130,7 +152,7 @@ def test_invalid_date_error_says_what_to_type(text: str, last: bool) -> None:
         parse_bound(text, NOW, end_of_span=last)
 
 
-@given(st.text(max_size=30) | st.from_regex(r"\d{1,5}[mhdw]|\d{4}-\d\d-\d\d( \d\d:\d\d)?", fullmatch=True))
+@given(st.text(max_size=30) | st.from_regex(r"\d{1,5}(mo|[smhdwy])|\d{4}-\d\d-\d\d( \d\d:\d\d)?", fullmatch=True))
 @settings(max_examples=300, deadline=None)
 def test_any_text_is_a_time_or_a_value_error(text: str) -> None:
     for last in (False, True):
