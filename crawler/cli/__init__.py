@@ -10,6 +10,7 @@ from pkgutil import resolve_name
 import click
 
 from crawler import DISTRIBUTION
+from crawler.cli.configuration import add_variables, get_config, option_defaults
 from crawler.cli.output import print_line
 from crawler.cli.streams import StandardStream, set_up_streams
 from crawler.content.unicode_text import collapse_whitespace
@@ -18,6 +19,7 @@ from crawler.errors import CommandError, StoppedError, UsageError, disk_error
 COMMANDS = {
     "categories": "lists:categories",
     "columns": "lists:columns",
+    "config": "config:config",
     "crawl": "crawl:crawl",
     "demo": "demo:demo",
     "diff": "diff:diff",
@@ -33,6 +35,7 @@ COMMANDS = {
     "serve": "serve:serve",
     "show": "show:show",
     "site": "site:site",
+    "status": "status:status",
     "stocks": "stocks:stocks",
     "verify": "verify:verify",
     "worker": "worker:worker",
@@ -58,7 +61,17 @@ class _LazyGroup(click.Group):
             return None
         command = resolve_name(f"crawler.cli.{COMMANDS[cmd_name]}")
         assert isinstance(command, click.Command)
+        add_variables(command, cmd_name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is to run, and give its options the defaults of `finews.toml`."""
+        name, command, args_left = super().resolve_command(ctx, args)
+        if name and command and (table := get_config(ctx).commands.get(name)):
+            ctx.default_map = {name: option_defaults(command, name, table)}
+        return name, command, args_left
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command.
@@ -77,7 +90,7 @@ def finews() -> None:
     """Crawl Chinese financial news from Eastmoney into Jekyll posts and a SQLite database.
 
     Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some entries failed or were quarantined,
-    75 another crawl of this output is running, 130 stopped by Ctrl-C.
+    4 not healthy (`finews status`), 75 another crawl of this output is running, 130 stopped by Ctrl-C.
     """
 
 

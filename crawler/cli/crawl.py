@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 import click
 
 from crawler.cli import options
+from crawler.cli.configuration import get_config
 from crawler.cli.output import pluralise, print_json, print_line, print_table
-from crawler.content.dates import format_iso, format_rough_duration
+from crawler.content import clock
+from crawler.content.dates import format_iso, format_rough_duration, subtract_age
 from crawler.crawl.policy.estimate import Plan, Precision
-from crawler.crawl.policy.result import EXIT_CODES, CrawlResult
-from crawler.errors import missing_extra_error
+from crawler.crawl.policy.result import EXIT_CODES, CrawlResult, combine_exit_codes, is_good
+from crawler.errors import CommandError, missing_extra_error
 from crawler.items import Outcome, Reason, RunOutcome
 
 
@@ -35,33 +37,39 @@ from crawler.items import Outcome, Reason, RunOutcome
 @click.option(
     "--plan", is_flag=True, help="Only estimate requests and duration, from one page per listing; write nothing."
 )
+@click.option(
+    "--wait",
+    metavar="AGE",
+    callback=options.parse_age_option,
+    help="Wait that long for another crawl of the output folder, e.g. 5m.  [default: exit 75 at once]",
+)
 @click.option("--distributed", is_flag=True, help="Let `finews worker` fetch, on this and other machines.")
 @options.as_json
-def crawl(plan: bool, distributed: bool, **option_values: Any) -> None:
+def crawl(plan: bool, distributed: bool, wait: str | None, **option_values: Any) -> None:
     """Crawl once: fetch new articles, write posts and rows.
 
-    SPIDER is eastmoney (the default: column lists and articles), flash (7x24 fast news) or choice (the lists of the
-    first posts).
+    SPIDER is eastmoney (column lists and articles), flash (7x24 fast news) or choice (the lists of the first posts).
+    Without it, the sources that `crawl` of finews.toml names are crawled in turn, by default eastmoney.
     """
     if plan and distributed:
         raise click.UsageError("--plan sends its requests from this machine: leave out --distributed")
     if plan:
         run_plan(**option_values)
     else:
-        run_crawl(distributed=distributed, **option_values)
+        run_crawl(distributed=distributed, wait=wait, **option_values)
 
 
 class _CrawlCommand(NamedTuple):
     """A crawl as given by the options: spider arguments as of `scrapy crawl -a`, and Scrapy settings."""
 
-    spider: str
+    spiders: tuple[str, ...]
     arguments: dict[str, str]
     settings: Any
     quiet: bool
     as_json: bool
 
 
-def run_crawl(*, distributed: bool, **option_values: Any) -> None:
+def run_crawl(*, distributed: bool, wait: str | None, **option_values: Any) -> None:
     """Run one crawl from its options to its exit code."""
     from crawler.crawl import runner  # imports Scrapy, which is slow
 
@@ -71,32 +79,56 @@ def run_crawl(*, distributed: bool, **option_values: Any) -> None:
         from crawler.jobs.distributed.coordinator import apply_coordinator_settings
 
         apply_coordinator_settings(command.settings)
-    summary = runner.crawl(command.spider, command.arguments, command.settings)
-    run = summary.run
+    now = clock.now()
+    wait_seconds = (now - subtract_age(now, wait)).total_seconds() if wait else 0
+    results = runner.crawl(command.spiders, command.arguments, command.settings, wait_seconds)
+    if len(command.spiders) == 1 and isinstance(results[0], CommandError):
+        raise results[0]
+    summaries = [result for result in results if isinstance(result, CrawlResult)]
     if command.as_json:
-        gaps = {
-            column: {"after": format_iso(gap.after), "before": format_iso(gap.before)}
-            for column, gap in summary.gaps.items()
-        }
-        print_json(
-            {
-                **run,
-                "arguments": command.arguments,
-                "output": summary.output,
-                "failed_listings": summary.failed_listings,
-                "gaps": gaps,
-                "failures": summary.failures,
-                "notes": summary.notes,
-            }
-        )
-    elif not command.quiet and run["outcome"] != RunOutcome.FAILED:
-        counts = ", ".join(f"{run[name]} {name}" for name in Outcome if run[name])
-        print_line(f"{run['spider']}: {run['listed']} listed: {counts or 'nothing'}")
-        print_line(f"posts in {summary.output}/_posts, rows in {summary.output}/news.db")
-    if run["outcome"] == RunOutcome.INTERRUPTED:
-        print_line("finews: stopped before the end; the next crawl goes on", err=True)
-    _print_failures(summary)
-    sys.exit(summary.exit_code)
+        runs = [_result_as_dict(summary, command.arguments) for summary in summaries]
+        print_json(runs[0] if len(command.spiders) == 1 else {"runs": runs})
+    for spider, result in zip(command.spiders, results, strict=False):
+        if isinstance(result, CommandError):
+            print_line(f"finews: {spider}: {result}", err=True)
+            continue
+        if not command.as_json and not command.quiet and result.run["outcome"] != RunOutcome.FAILED:
+            counts = ", ".join(f"{result.run[name]} {name}" for name in Outcome if result.run[name])
+            print_line(f"{spider}: {result.run['listed']} listed: {counts or 'nothing'}")
+            print_line(f"posts in {result.output}/_posts, rows in {result.output}/news.db")
+        if result.run["outcome"] == RunOutcome.INTERRUPTED:
+            print_line("finews: stopped before the end; the next crawl goes on", err=True)
+        _print_failures(result)
+    _send_ping(results)
+    sys.exit(combine_exit_codes([result.exit_code for result in results]))
+
+
+def _result_as_dict(summary: CrawlResult, arguments: dict[str, str]) -> dict[str, Any]:
+    """Return the summary of a crawl as `--json` prints it."""
+    gaps = {
+        column: {"after": format_iso(gap.after), "before": format_iso(gap.before)}
+        for column, gap in summary.gaps.items()
+    }
+    return {
+        **summary.run,
+        "arguments": arguments,
+        "output": summary.output,
+        "failed_listings": summary.failed_listings,
+        "gaps": gaps,
+        "failures": summary.failures,
+        "notes": summary.notes,
+    }
+
+
+def _send_ping(results: Sequence[CrawlResult | CommandError]) -> None:
+    """Report to the `ping` address of the configuration, if there is one, whether the crawls were good."""
+    address = get_config(click.get_current_context())["ping"]
+    if address is None:
+        return
+    from crawler.jobs.ping import send_ping  # few installations have an address
+
+    if problem := send_ping(address, good=all(is_good(result) for result in results)):
+        print_line(f"finews: {problem}", err=True)
 
 
 def run_plan(**option_values: Any) -> None:
@@ -104,9 +136,12 @@ def run_plan(**option_values: Any) -> None:
     from crawler.crawl import runner  # as above
 
     command = _build_command(progress=False, **option_values)
-    plan = runner.plan_crawl(command.spider, command.arguments, command.settings)
+    if len(command.spiders) > 1:
+        raise click.UsageError(f"--plan plans one source: name one of {', '.join(command.spiders)}")
+    (spider,) = command.spiders
+    plan = runner.plan_crawl(spider, command.arguments, command.settings)
     if command.as_json:
-        print_json({"spider": command.spider, "arguments": command.arguments, **_plan_as_dict(plan)})
+        print_json({"spider": spider, "arguments": command.arguments, **_plan_as_dict(plan)})
     elif not command.quiet and plan.outcome != RunOutcome.FAILED:
         print_table(
             _plan_as_dict(plan)["columns"],
@@ -118,7 +153,7 @@ def run_plan(**option_values: Any) -> None:
             pluralise(plan.fetched_articles, "article") if plan.article_requests else "no article (the pages hold them)"
         )
         requests, pages = pluralise(plan.requests, "request"), pluralise(plan.pages, "page")
-        print_line(f"{command.spider}: {qualifier}{requests}: {plan.robots} robots.txt, {pages}, {articles}")
+        print_line(f"{spider}: {qualifier}{requests}: {plan.robots} robots.txt, {pages}, {articles}")
         print_line(
             f"time: {at_least or 'about '}{format_rough_duration(plan.seconds)}, with {plan.seconds_between:.2g} s"
             f" between two requests and {plan.latency:.2g} s for a response"
@@ -148,8 +183,10 @@ def _build_command(
         if value is not None and value != ()
     }
     setting_values = {**settings_from_options(mirror, setting_overrides), "OUTPUT_DIR": str(output)}
-    settings = runner.build_settings(setting_values, show_progress=progress and not quiet)
-    return _CrawlCommand(spider or runner.DEFAULT_SPIDER, arguments, settings, quiet, as_json)
+    config = get_config(click.get_current_context())
+    show_progress = progress and not quiet
+    settings = runner.build_settings(setting_values, show_progress=show_progress, configured=config.settings())
+    return _CrawlCommand((spider,) if spider else tuple(config["crawl"]), arguments, settings, quiet, as_json)
 
 
 def settings_from_options(mirror: str | None, assignments: tuple[str, ...]) -> dict[str, str]:

@@ -7,23 +7,32 @@ from typing import Any, TypeVar
 
 import click
 
+from crawler.cli.configuration import configure_for_output, get_config
+from crawler.content.dates import AGE_EXAMPLES, is_age
 from crawler.items import CODE_PREFIX
-from crawler.storage.output_dir import resolve_output_dir
 
 CommandFunction = TypeVar("CommandFunction", bound=Callable[..., Any])
 
 
-def _parse_output_dir(_context: click.Context, _option: click.Parameter, value: str | None) -> Path:
-    """Return the output folder, from the option or its default. Raises BadParameter for an empty text."""
+def _parse_output_dir(context: click.Context, _option: click.Parameter, value: str | None) -> Path:
+    """Return the output folder, from the option or the configuration. Raises BadParameter for an empty text."""
     if value == "":
         raise click.BadParameter("it is empty: name a folder, or leave the option out", param_hint="--output")
-    return resolve_output_dir(value)
+    if value is None:
+        return Path(get_config(context)["output"])
+    configure_for_output(context, Path(value))
+    return Path(value)
 
 
-_OUTPUT_HELP = "Output folder.  [default: output/ if it exists, else $FINEWS_OUTPUT]"
+_OUTPUT_HELP = "Output folder.  [default: $FINEWS_OUTPUT, else output of finews.toml, else output/]"
 
 output: Callable[[CommandFunction], CommandFunction] = click.option(
-    "--output", metavar="DIR", callback=_parse_output_dir, help=_OUTPUT_HELP
+    # Eager: the options that come after it may have defaults in the folder's finews.toml.
+    "--output",
+    metavar="DIR",
+    callback=_parse_output_dir,
+    is_eager=True,
+    help=_OUTPUT_HELP,
 )
 demo_output: Callable[[CommandFunction], CommandFunction] = click.option(
     "--output",
@@ -52,6 +61,13 @@ since: Callable[[CommandFunction], CommandFunction] = click.option(
 until: Callable[[CommandFunction], CommandFunction] = click.option(
     "--until", metavar="DATE", help="End date, as for --since; the day or minute itself is included."
 )
+
+
+def parse_age_option(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    """Return an age as it was typed. Raises BadParameter for any other text."""
+    if value is not None and not is_age(value):
+        raise click.BadParameter(f"{value!r} is not an age: type {AGE_EXAMPLES}")
+    return value
 
 
 _CODE_PREFIX = re.compile(f"^{CODE_PREFIX}", re.IGNORECASE)

@@ -3,8 +3,10 @@
 import click
 
 from crawler.cli import options
+from crawler.cli.configuration import get_config
 from crawler.cli.crawl import require_scale_extra, settings_from_options
 from crawler.cli.output import print_line
+from crawler.config import DEFAULT_SOURCES
 
 
 @click.command()
@@ -21,5 +23,7 @@ def worker(spider: str | None, mirror: str | None, setting_overrides: tuple[str,
     from crawler.crawl import runner  # imports Scrapy, which is slow
     from crawler.jobs.distributed.worker import run_worker
 
-    settings = runner.build_settings(settings_from_options(mirror, setting_overrides), show_progress=False)
-    run_worker(spider or runner.DEFAULT_SPIDER, settings, lambda note: print_line(f"finews: {note}", err=True))
+    configured = get_config(click.get_current_context()).settings()
+    overrides = settings_from_options(mirror, setting_overrides)
+    settings = runner.build_settings(overrides, show_progress=False, configured=configured)
+    run_worker(spider or DEFAULT_SOURCES[0], settings, lambda note: print_line(f"finews: {note}", err=True))

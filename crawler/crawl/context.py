@@ -12,6 +12,8 @@ from crawler.crawl.interface import SpiderInfo, selection_from_arguments
 from crawler.crawl.policy.selection import Selection
 from crawler.storage.output_dir import OutputDir, refuse_demo_dir, resolve_output_dir
 
+# Setting that is true when the caller of the crawl holds the lock of the output folder.
+LOCK_HELD_SETTING = "OUTPUT_LOCK_HELD"
 # Scrapy signal, sent while the search index is updated, with the `indexed_count` and the `pending_count` of articles.
 search_index_progress = object()
 
@@ -42,6 +44,7 @@ class CrawlContext:
         out = OutputDir.open_for_writing(
             path,
             address=crawler.settings["SITE_ADDRESS"],
+            already_locked=crawler.settings.getbool(LOCK_HELD_SETTING),
             report_index_progress=lambda indexed_count, pending_count: crawler.signals.send_catch_log(
                 search_index_progress, indexed_count=indexed_count, pending_count=pending_count
             ),

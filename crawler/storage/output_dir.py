@@ -3,13 +3,16 @@
 import errno
 import fcntl
 import os
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from crawler.config import load_config
 from crawler.content import clock
+from crawler.content.dates import format_iso
 from crawler.content.post_format import SiteLinks
 from crawler.errors import OutputError, OutputLockedError, UsageError
 from crawler.storage import Store
@@ -20,9 +23,11 @@ from crawler.storage.search.index import ProgressReporter
 from crawler.storage.site_links import load_site_links
 from crawler.storage.unfinished import run_mark
 
-DEFAULT_OUTPUT_DIR = Path("output")
-OUTPUT_DIR_VARIABLE = "FINEWS_OUTPUT"
 _LOCK_FILE_NAME = ".crawl.lock"
+# Seconds between two attempts to lock a folder that another process holds.
+_LOCK_POLL_SECONDS = 0.2
+# Bytes; the lock file names its holder in one line.
+_MAX_HOLDER_BYTES = 200
 # File that marks the folder of a demo.
 _DEMO_MARKER = ".demo"
 _OTHERS_WRITE_BIT = 0o002
@@ -31,12 +36,12 @@ _NO_LOCKS_ERRNOS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 
 
 def resolve_output_dir(given_path: str | None = None) -> Path:
-    """Return the given folder, else `output/` if it exists, else FINEWS_OUTPUT if it is set, else `output/`."""
-    if given_path:
-        return Path(given_path)
-    if DEFAULT_OUTPUT_DIR.is_dir() or not os.environ.get(OUTPUT_DIR_VARIABLE):
-        return DEFAULT_OUTPUT_DIR
-    return Path(os.environ[OUTPUT_DIR_VARIABLE])
+    """Return the given folder, else the one that FINEWS_OUTPUT or a `finews.toml` names, else `output/`.
+
+    Raises:
+        UsageError: a `finews.toml` cannot be used.
+    """
+    return Path(given_path or load_config(os.environ, Path.cwd())["output"])
 
 
 def create_output_dir(folder: Path) -> None:
@@ -133,16 +138,16 @@ class OutputDir:
 
     @staticmethod
     @contextmanager
-    def lock(path: Path) -> Iterator[None]:
+    def lock(path: Path, wait_seconds: float = 0) -> Iterator[None]:
         """Hold the lock of a folder; the kernel releases it when the process ends.
 
         Unfinished files of a killed process are removed first.
 
         Raises:
-            OutputLockedError: another process holds the lock.
+            OutputLockedError: another process holds the lock, and does not release it within `wait_seconds`.
             OutputError: the lock file cannot be opened, or its file system has no locks.
         """
-        with _hold_lock(path), run_mark(path):
+        with _hold_lock(path, wait_seconds), run_mark(path):
             yield
 
     @staticmethod
@@ -174,8 +179,16 @@ class OutputDir:
             self.close()
 
 
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
 @contextmanager
-def _hold_lock(path: Path) -> Iterator[None]:
+def _hold_lock(path: Path, wait_seconds: float = 0) -> Iterator[None]:
     """Hold the lock of a folder.
 
     Does not use filelock, which on a file system without locks takes the existence of the file for the lock, and
@@ -186,18 +199,7 @@ def _hold_lock(path: Path) -> Iterator[None]:
     except OSError as error:
         raise OutputError(f"cannot lock the output folder {path}: {error.strerror}") from error
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError) as error:
-            raise OutputLockedError(f"another crawl of {path} is running: try again when it has ended") from error
-        except OSError as error:
-            reason = error.strerror
-            if error.errno in _NO_LOCKS_ERRNOS:
-                reason = (
-                    f"its file system has no locks ({reason}); name a folder on a local disk with --output DIR, "
-                    "or move this one there"
-                )
-            raise OutputError(f"cannot lock the output folder {path}: {reason}") from error
+        _acquire_lock(descriptor, path, wait_seconds)
         yield
     finally:
         os.close(descriptor)
@@ -210,3 +212,26 @@ def _open_lock_file(lock_path: Path) -> int:
         return os.open(lock_path, os.O_RDWR | flags, 0o666)
     except PermissionError:
         return os.open(lock_path, os.O_RDONLY | flags, 0o666)
+
+
+def _acquire_lock(descriptor: int, path: Path, wait_seconds: float) -> None:
+    """Lock the lock file and write into it who holds the lock."""
+    try:
+        while not _try_lock(descriptor):
+            if wait_seconds <= 0:
+                holder = os.pread(descriptor, _MAX_HOLDER_BYTES, 0).decode("utf-8", "replace").strip()
+                by_whom = f" ({holder})" if holder else ""
+                raise OutputLockedError(f"another crawl of {path} is running{by_whom}: try again when it has ended")
+            time.sleep(_LOCK_POLL_SECONDS)
+            wait_seconds -= _LOCK_POLL_SECONDS
+        with suppress(OSError):  # the file of another user may be read-only
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"process {os.getpid()} since {format_iso(clock.now())}\n".encode(), 0)
+    except OSError as error:
+        reason = error.strerror
+        if error.errno in _NO_LOCKS_ERRNOS:
+            reason = (
+                f"its file system has no locks ({reason}); name a folder on a local disk with --output DIR, "
+                "or move this one there"
+            )
+        raise OutputError(f"cannot lock the output folder {path}: {reason}") from error

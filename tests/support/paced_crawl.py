@@ -16,6 +16,7 @@ from typing import ClassVar, Self
 from scrapy import signals
 from scrapy.crawler import Crawler
 
+from crawler.crawl.policy.result import CrawlResult
 from crawler.crawl.runner import build_settings, crawl
 from crawler.sample_site import Corpus, SampleSite
 
@@ -72,7 +73,8 @@ def main(output: str, articles: str, spider: str) -> None:
             {"MIRROR": site.url, "OUTPUT_DIR": output, "ASYNCIO_EVENT_LOOP": loop_path}, show_progress=False
         )
         settings["EXTENSIONS"][SendingTimes] = 200
-        result = crawl(spider, {}, settings)
+        (result,) = crawl([spider], {}, settings)
+        assert isinstance(result, CrawlResult), result
         requests = len(site.requests)
     report = {
         "exit_code": result.exit_code,

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from crawler.errors import FatalError, StoppedError, UsageError
+from crawler.errors import CommandError, FatalError, StoppedError, UsageError
 from crawler.items import Gap, Outcome, RunOutcome
 
 EXIT_CODES = {
@@ -50,6 +50,26 @@ def crawl_outcome(
     ):
         return RunOutcome.PARTIAL
     return RunOutcome.DONE
+
+
+def is_good(result: "CrawlResult | CommandError") -> bool:
+    """Return whether a crawl ended with exit code 0, or with 3 and something read."""
+    if isinstance(result, CommandError):
+        return False
+    partly_done = result.exit_code == EXIT_CODES[RunOutcome.PARTIAL]
+    return result.exit_code == 0 or (partly_done and bool(result.run["listed"]))
+
+
+def combine_exit_codes(exit_codes: Sequence[int]) -> int:
+    """Return the exit code of several crawls: 1 only if all failed, 3 if some did.
+
+    >>> [combine_exit_codes(codes) for codes in ((0, 0), (0, 1), (1, 1), (3, 0), (0, 2), (130,), (1,))]
+    [0, 3, 1, 3, 2, 130, 1]
+    """
+    for exit_code in (StoppedError.exit_code, UsageError.exit_code):
+        if exit_code in exit_codes:
+            return exit_code
+    return exit_codes[0] if len(set(exit_codes)) == 1 else EXIT_CODES[RunOutcome.PARTIAL]
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,3 +49,18 @@ def test_scrapy_crawl_uses_finews_exit_codes(output: Path, args: tuple[str, ...]
     completed = run_scrapy("crawl", "eastmoney", "-s", f"OUTPUT_DIR={output}", "-s", "RETRY_BACKOFF=0", *args)
     assert completed.returncode == code
     assert "Traceback" not in completed.stderr
+
+
+def test_scrapy_crawl_reads_the_configuration(
+    sample_site: SampleSite, output: Path, query: Query, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "xdg" / "finews" / "finews.toml"
+    own.parent.mkdir(parents=True)
+    own.write_text(f'mirror = "{sample_site.url}"\nkeep_raw = true\n[scrapy]\nDOWNLOAD_DELAY = 5\n')
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+    completed = run_scrapy("crawl", "flash", "-s", f"OUTPUT_DIR={output}", "-s", "DOWNLOAD_DELAY=0")
+    assert completed.returncode == 0, completed.stderr
+    assert query("SELECT count(*) FROM raw_replies") == query("SELECT count(*) FROM articles")
+    own.write_text("[scrapy]\nDOWNLOAD_DELY = 5\n")
+    completed = run_scrapy("crawl", "flash", "-s", f"OUTPUT_DIR={output}")
+    assert (completed.returncode, "DOWNLOAD_DELAY" in completed.stdout + completed.stderr) == (2, True)
