@@ -17,6 +17,7 @@ from scrapy.settings import Settings
 from crawler import settings as our_settings
 from crawler.cli import COMMANDS
 from crawler.cli.demo import demo
+from crawler.config import KEYS, Key, load_config
 from crawler.content import clock
 from crawler.content.categories import bundled_categories
 from crawler.jobs.demo import DEMO_SPIDERS
@@ -252,6 +253,20 @@ def test_settings_that_are_no_own_ones_are_scrapys() -> None:
         assert (name in scrapy_settings) != (f"| `{name}` |" in own), (
             f"{name}: settings of finews have a row below 'Settings of finews' in docs/configuration.md, others do not"
         )
+
+
+@pytest.mark.parametrize("key", KEYS, ids=lambda key: key.name)
+def test_configuration_has_every_key(key: Key) -> None:
+    assert f"| `{key.name} = {key.example}` | {key.help}" in CONFIGURATION, (
+        f"add a row to the keys of finews.toml in docs/configuration.md: "
+        f"| `{key.name}` | DEFAULT | `{key.name} = {key.example}` | {key.help} |"
+    )
+
+
+def test_toml_is_valid(tmp_path: Path) -> None:
+    for block in read_blocks(PROJECT_ROOT / "docs/configuration.md", "toml"):
+        (tmp_path / "finews.toml").write_text(block)
+        load_config({"HOME": str(tmp_path)}, tmp_path, commands=COMMANDS)
 
 
 def test_environment_variables_are_documented() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from crawler.cli import options
+from crawler.cli.configuration import get_config
 from crawler.cli.output import print_line
 from crawler.errors import missing_extra_error
 
@@ -26,6 +27,9 @@ def serve(host: str, port: int, open_browser: bool, allow_sql: bool, output: Pat
     """
     try:
         from crawler.publish.web import server
+        from crawler.publish.web.health_views import health_config
     except ModuleNotFoundError as error:
         raise missing_extra_error(f"serve needs {error.name}", "serve") from error
-    server.serve(output, host, port, print_line, open_browser=open_browser, allow_sql=allow_sql)
+    config = get_config(click.get_current_context())
+    plugins = health_config(config["max_age"], config["crawl"] if config.is_set("crawl") else None)
+    server.serve(output, host, port, print_line, open_browser=open_browser, allow_sql=allow_sql, plugins=plugins)

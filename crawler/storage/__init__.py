@@ -30,6 +30,7 @@ from crawler.storage.connection import (
 )
 from crawler.storage.coverage import CoverageTable
 from crawler.storage.daily_counts import DailyCounts
+from crawler.storage.health import Health
 from crawler.storage.migrations import migrations
 from crawler.storage.notices import add_notice
 from crawler.storage.pauses import Pauses
@@ -83,6 +84,7 @@ class Store(Table):
         self.raw_responses = RawResponses(db)
         self.pauses = Pauses(db)
         self.conditions = Conditions(db)
+        self.health = Health(db)
         self.robots_files = RobotsFiles(db)
         self.search_index = SearchIndex(db)
         self.search = SearchEngine(db)

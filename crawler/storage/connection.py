@@ -4,7 +4,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -144,6 +144,25 @@ def open_database_ro(output: Path, *, to_be_repaired: bool = False) -> Database:
         remedy = ": run `finews verify --repair`" if faults[0].statements and not faults[0].needs_posts else ""
         raise StoreError(f"{path}: {faults[0]}{remedy}")
     return db
+
+
+def check_writable(output: Path) -> None:
+    """Begin to write the database of an output folder, and take it back.
+
+    Raises:
+        StoreError: it cannot be written. A database that another program writes at this moment can be.
+    """
+    path = output / DATABASE_FILE_NAME
+    with as_store_error(path):
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, timeout=0, isolation_level=None)
+        with closing(connection):
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if sqlite_code(error) != sqlite3.SQLITE_BUSY:
+                    raise
+            else:
+                connection.execute("ROLLBACK")
 
 
 @contextmanager

@@ -9,11 +9,12 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from crawler.content.dates import CHINA_TZ
 from crawler.items import ARCHIVED_POSTS_DIR, POSTS_DIR
 from crawler.publish.jekyll import urls
 from crawler.publish.jekyll.archive import (
@@ -64,6 +65,15 @@ _MANIFEST_KEYS = {
 # Folders of pages that finews generates, each rendered when it changes. Their index pages are the theme's.
 _GENERATED_FOLDERS = ("category", "stock", "search")
 _INDEX_FILE = "index.html"
+
+
+def last_build_at(output: Path) -> datetime | None:
+    """Return when the last build of the site ended; None when there was none."""
+    try:
+        changed_at = (output / SITE_DIR / _MANIFEST_FILE).stat().st_mtime
+    except OSError:
+        return None
+    return datetime.fromtimestamp(changed_at, CHINA_TZ)
 
 
 @dataclass(frozen=True, slots=True)

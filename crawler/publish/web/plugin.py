@@ -21,7 +21,7 @@ from crawler.content.unicode_text import collapse_whitespace
 from crawler.errors import FinewsError, UsageError
 from crawler.items import CODE_PATTERN, CODE_PREFIX
 from crawler.publish.feeds import FEED_FORMATS
-from crawler.publish.web import security, views
+from crawler.publish.web import health_views, security, views
 from crawler.publish.web.datasette_database import QueryTimeoutError
 
 # Datasette's own `hookimpl` is not typed.
@@ -42,6 +42,8 @@ _ROUTES = (
     (r"/category/(?P<slug>[^/]+)$", views.show_category),
     (r"/day$", views.show_days),
     (r"/day/(?P<day>\d{4}-\d{2}-\d{2})$", views.show_day),
+    (r"/healthz$", health_views.show_health),
+    (r"/metrics$", health_views.show_metrics),
     (rf"/feed\.(?P<format>{'|'.join(FEED_FORMATS)})$", views.show_feed),
 )
 

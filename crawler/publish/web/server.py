@@ -6,7 +6,7 @@ import socket
 import sys
 import threading
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr
 from pathlib import Path
 from types import FrameType
@@ -20,6 +20,7 @@ import crawler
 from crawler.errors import FatalError, StoppedError, UsageError
 from crawler.publish.web import plugin, query_process
 from crawler.publish.web.datasette_database import DATABASE_NAME, FinewsDatabase
+from crawler.publish.web.health_views import health_config
 from crawler.publish.web.http_protocol import RawAddressProtocol
 from crawler.publish.web.security import with_security_headers
 from crawler.storage import Store
@@ -32,6 +33,9 @@ _THEME_ASSETS = Path(crawler.__file__).parent / "publish/jekyll/theme/assets"
 _MAX_SHUTDOWN_SECONDS = 3
 # Datasette's plugin that ours replaces: it prints a traceback for every missing page.
 _REPLACED_PLUGIN = "datasette.handle_exception"
+
+
+DEFAULT_PLUGINS = health_config("36h", None)
 
 
 class _Server(uvicorn.Server):
@@ -57,6 +61,7 @@ def serve(
     *,
     open_browser: bool,
     allow_sql: bool,
+    plugins: Mapping[str, Any],
 ) -> None:
     """Serve until SIGTERM or Ctrl-C. `on_listening` gets the URL.
 
@@ -69,7 +74,7 @@ def serve(
     with _bind_socket(host, port) as listener:
         query_process.load_early()
         url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/"
-        datasette = create_datasette(output, allow_sql=allow_sql)
+        datasette = create_datasette(output, allow_sql=allow_sql, plugins=plugins)
         app = with_security_headers(datasette.app(), host, plugin.build_datasette_csp(datasette), allow_sql=allow_sql)
         server_config = uvicorn.Config(
             app,
@@ -93,7 +98,7 @@ def serve(
             raise KeyboardInterrupt  # uvicorn does not raise it where the shell ignores SIGINT, as in the background
 
 
-def create_datasette(output: Path, *, allow_sql: bool) -> Datasette:
+def create_datasette(output: Path, *, allow_sql: bool, plugins: Mapping[str, Any] = DEFAULT_PLUGINS) -> Datasette:
     """Return Datasette on the database of an output folder; `allow_sql` lets readers run their own SQL."""
     pm.set_blocked(_REPLACED_PLUGIN)
     if not pm.is_registered(plugin):
@@ -101,7 +106,7 @@ def create_datasette(output: Path, *, allow_sql: bool) -> Datasette:
     datasette = Datasette(
         template_dir=str(_WEB_DIR / "templates"),
         static_mounts=[("static", str(_WEB_DIR / "static")), ("assets", str(_THEME_ASSETS))],
-        metadata=_build_metadata(),
+        metadata={**_build_metadata(), "plugins": plugins},
         settings={
             "default_allow_sql": allow_sql,
             "allow_download": False,
