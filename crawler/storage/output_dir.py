@@ -147,7 +147,10 @@ class OutputDir:
             OutputLockedError: another process holds the lock, and does not release it within `wait_seconds`.
             OutputError: the lock file cannot be opened, or its file system has no locks.
         """
-        with _hold_lock(path, wait_seconds), run_mark(path):
+        with _hold_lock(path, wait_seconds) as descriptor, run_mark(path):
+            with suppress(OSError):  # the file of another user may be read-only
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, f"process {os.getpid()} since {format_iso(clock.now())}\n".encode(), 0)
             yield
 
     @staticmethod
@@ -188,8 +191,8 @@ def _try_lock(descriptor: int) -> bool:
 
 
 @contextmanager
-def _hold_lock(path: Path, wait_seconds: float = 0) -> Iterator[None]:
-    """Hold the lock of a folder.
+def _hold_lock(path: Path, wait_seconds: float = 0) -> Iterator[int]:
+    """Hold the lock of a folder, and yield the descriptor of the lock file.
 
     Does not use filelock, which on a file system without locks takes the existence of the file for the lock, and
     ignores the umask.
@@ -200,7 +203,7 @@ def _hold_lock(path: Path, wait_seconds: float = 0) -> Iterator[None]:
         raise OutputError(f"cannot lock the output folder {path}: {error.strerror}") from error
     try:
         _acquire_lock(descriptor, path, wait_seconds)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 
@@ -215,7 +218,7 @@ def _open_lock_file(lock_path: Path) -> int:
 
 
 def _acquire_lock(descriptor: int, path: Path, wait_seconds: float) -> None:
-    """Lock the lock file and write into it who holds the lock."""
+    """Lock the lock file, or raise OutputLockedError with what it says of its holder."""
     try:
         while not _try_lock(descriptor):
             if wait_seconds <= 0:
@@ -224,9 +227,6 @@ def _acquire_lock(descriptor: int, path: Path, wait_seconds: float) -> None:
                 raise OutputLockedError(f"another crawl of {path} is running{by_whom}: try again when it has ended")
             time.sleep(_LOCK_POLL_SECONDS)
             wait_seconds -= _LOCK_POLL_SECONDS
-        with suppress(OSError):  # the file of another user may be read-only
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"process {os.getpid()} since {format_iso(clock.now())}\n".encode(), 0)
     except OSError as error:
         reason = error.strerror
         if error.errno in _NO_LOCKS_ERRNOS:

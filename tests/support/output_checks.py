@@ -34,5 +34,6 @@ def assert_posts_match_rows(output: Path) -> None:
 
 
 def modification_times(folder: Path) -> dict[Path, int]:
-    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("news.db"))
+    bookkeeping = ("news.db", ".crawl.lock")
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(bookkeeping))
     return {path: path.stat().st_mtime_ns for path in files}
