@@ -21,7 +21,7 @@ test: $(VENV)/installed-for-tests  ## Run all tests, file by file on every core
 	$(PYTEST) -n auto --dist loadfile --no-loadscope-reorder
 
 test-fast: $(VENV)/installed-for-tests  ## Run the tests that need no other program and finish fast (under a minute)
-	$(PYTEST) -n logical --dist loadfile --no-loadscope-reorder -m '$(FAST_TESTS)'
+	$(PYTEST) -n logical --dist worksteal -m '$(FAST_TESTS)'
 
 crash-test: $(VENV)/installed-for-tests  ## Kill 200 crawls, and let each write and each kind of read fail once (an hour)
 	FINEWS_KILLS=200 FINEWS_EVERY=1 FINEWS_ROUNDS=20 $(BIN)/python -m pytest tests/crash
